@@ -98,7 +98,7 @@ def checks() -> str:
 
 def offered_fixtures() -> str:
     """Tabulate the fixtures of a body."""
-    rows = ((f"`{name}`", first_paragraph(getattr(fixtures, name))) for name in fixtures.OFFERED)
+    rows = ((f"`{name}`", text) for name, text in fixtures.OFFERED.items())
     return table("name", "what the body gets", rows=rows)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -18,40 +17,28 @@ from harness.errors import SteelyardError, UsageError, choices
 USAGE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """The place of a subcommand in the code, and its line in `steelyard --help`."""
-
-    module: str
-    attribute: str
-    summary: str
-
-
 _COMMANDS = {
-    "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
-    "models": _Entry("harness.cli.models", "models", "List the versions: fingerprint, source, ready or not."),
-    "describe": _Entry("harness.cli.foundation.describe", "describe", "Tell what a version's weights are."),
-    "build": _Entry("harness.cli.build", "build", "Build what a version is made of, before a gate asks for it."),
-    "corpus": _Entry("harness.cli.data.commands", "corpus", "Build a corpus; tell what its steps removed, and why."),
-    "tokens": _Entry("harness.cli.foundation.tokens", "tokens", "Show a text as a version's model sees it."),
-    "retrieve": _Entry(
-        "harness.cli.customization.retrieve", "retrieve", "Show the passages that a version finds for a question."
-    ),
-    "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
-    "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
-    "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
-    "baseline": _Entry("harness.cli.baseline", "baseline", "Record a run's scores in a file, to gate against later."),
-    "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
-    "load": _Entry(
-        "harness.cli.inference.load", "load", "Put a served version under load: latencies, throughput, trust."
-    ),
-    "review": _Entry("harness.cli.review.commands", "review", "Let people judge answers, and see how far they agree."),
-    "report": _Entry("harness.cli.report", "report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
-    "comment": _Entry("harness.cli.comment", "comment", "Write the report into a pull request, kept up to date."),
-    "track": _Entry("harness.cli.track", "track", "Hand a stored run to a tracker, such as MLflow."),
-    "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
+    "init": ("harness.cli.init", "Write a first evaluation that runs at once."),
+    "models": ("harness.cli.models", "List the versions: fingerprint, source, ready or not."),
+    "describe": ("harness.cli.foundation.describe", "Tell what a version's weights are."),
+    "build": ("harness.cli.build", "Build what a version is made of, before a gate asks for it."),
+    "corpus": ("harness.cli.data.commands", "Build a corpus; tell what its steps removed, and why."),
+    "tokens": ("harness.cli.foundation.tokens", "Show a text as a version's model sees it."),
+    "retrieve": ("harness.cli.customization.retrieve", "Show the passages that a version finds for a question."),
+    "doctor": ("harness.cli.doctor", "Tell what is installed, what is missing, and what mends it."),
+    "gate": ("harness.cli.gate", "Decide a stored run again, with the labels given since."),
+    "compare": ("harness.cli.compare", "Weigh two stored runs or versions against each other."),
+    "baseline": ("harness.cli.baseline", "Record a run's scores in a file, to gate against later."),
+    "plan": ("harness.cli.plan", "Tell what a suite can find, or how large it must be to find a drop."),
+    "load": ("harness.cli.inference.load", "Put a served version under load: latencies, throughput, trust."),
+    "review": ("harness.cli.review.commands", "Let people judge answers, and see how far they agree."),
+    "report": ("harness.cli.report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
+    "comment": ("harness.cli.comment", "Write the report into a pull request, kept up to date."),
+    "track": ("harness.cli.track", "Hand a stored run to a tracker, such as MLflow."),
+    "store": ("harness.cli.store", "Look at stored samples, prune them, merge two stores."),
 }
-_PLACES = {name: f"{entry.module}:{entry.attribute}" for name, entry in _COMMANDS.items()}
+"""The module of each subcommand, which has its name there, and its line in `steelyard --help`."""
+_PLACES = {name: f"{module}:{name}" for name, (module, _) in _COMMANDS.items()}
 
 
 class _Refusal(click.ClickException):
@@ -74,7 +61,7 @@ class _Commands(LazyGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in _COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

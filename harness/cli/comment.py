@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +14,6 @@ if TYPE_CHECKING:
     from harness.config.repository.ci import CiJob
 
 
-@dataclass(frozen=True, slots=True)
-class _CommentOptions:
-    """The options of the command line."""
-
-    forge: str | None
-    name: str
-    link: str | None
-    pull_request: int | None
-    token_env: str | None
-    is_printed: bool
-
-
 @click.command()
 @click.argument("folder", metavar="[FOLDER]", type=click.Path(path_type=Path), default=None, required=False)
 @click.option("--to", "forge", metavar="FORGE", help="github or gitlab; default: whose job this is.")
@@ -37,7 +24,9 @@ class _CommentOptions:
 @click.option("--pull-request", metavar="N", type=click.IntRange(min=1), help="Default: the one that the job runs for.")
 @click.option("--token-env", metavar="VARIABLE", help="Holds the token; default: GITHUB_TOKEN or GITLAB_TOKEN.")
 @click.option("--print", "is_printed", is_flag=True, help="Write the comment to standard output instead.")
-def comment(folder: Path | None, **options: Any) -> None:
+def comment(
+    folder: Path | None, forge: str | None, name: str, link: str | None, is_printed: bool, **options: Any
+) -> None:
     """Write the report of the last gate into the pull request (merge request) that this job runs for.
 
     FOLDER holds report.json; by default it is the one of the settings. The comment of the run before is replaced in its
@@ -55,23 +44,22 @@ def comment(folder: Path | None, **options: Any) -> None:
     """
     from harness.config.repository.ci import find_forge, read_job
 
-    given = _CommentOptions(**options)
-    if given.is_printed:
-        click.echo(_text(folder, given, given.link), nl=False)
+    if is_printed:
+        click.echo(_text(folder, name, link), nl=False)
         return
-    job = read_job(find_forge(given.forge))
-    number = given.pull_request or job.pull_request
-    body = _text(folder, given, given.link or job.page or None)
+    job = read_job(find_forge(forge))
+    number = options["pull_request"] or job.pull_request
+    body = _text(folder, name, link or job.page or None)
     if number is None:
         click.echo("No comment: this job runs for no pull request. Say which with --pull-request N.")
-    elif not job.project:
-        variable = "GITHUB_REPOSITORY" if job.forge == "github" else "CI_PROJECT_ID"
-        _warn(f"the environment variable {variable} does not say in which project pull request {number} is.")
-    else:
-        _post(job, number, body, given)
+        return
+    try:
+        _post(job, number, body, options["token_env"])
+    except (ForgeError, SettingsError) as error:  # the exit code stays 0
+        click.echo(f"No comment: {error}", err=True)
 
 
-def _text(folder: Path | None, given: _CommentOptions, link: str | None) -> str:
+def _text(folder: Path | None, name: str, link: str | None) -> str:
     """The comment.
 
     Raises:
@@ -84,25 +72,23 @@ def _text(folder: Path | None, given: _CommentOptions, link: str | None) -> str:
     if folder is None:
         folder = load_settings(Path.cwd()).report_folder
     if not (folder / FILE_NAME if folder.is_dir() else folder).exists():
-        return without_report(given.name, link)
-    return markdown(read_report(folder), given.name, link)
+        return without_report(name, link)
+    return markdown(read_report(folder), name, link)
 
 
-def _post(job: CiJob, number: int, body: str, given: _CommentOptions) -> None:
+def _post(job: CiJob, number: int, body: str, variable: str | None) -> None:
     from harness.config.environment import token as read_token
     from harness.config.repository.ci import TOKEN_VARIABLES
     from harness.reporting.pull_requests import post
 
-    variable = given.token_env or TOKEN_VARIABLES[job.forge]
-    try:
-        token = read_token(variable)
-        if not token:
-            raise SettingsError(f"the environment variable {variable} is not set. {_HINTS[job.forge]}")
-        posted = post(job, number, body, token)
-    except (ForgeError, SettingsError) as error:
-        _warn(str(error))
-        return
-    click.echo(f"Comment {posted.how}: {posted.place}")
+    if not job.project:
+        named = "GITHUB_REPOSITORY" if job.forge == "github" else "CI_PROJECT_ID"
+        raise SettingsError(f"the environment variable {named} does not say in which project pull request {number} is.")
+    variable = variable or TOKEN_VARIABLES[job.forge]
+    token = read_token(variable)
+    if not token:
+        raise SettingsError(f"the environment variable {variable} is not set. {_HINTS[job.forge]}")
+    click.echo(f"Comment {post(job, number, body, token)}")
 
 
 _HINTS = {
@@ -111,8 +97,3 @@ _HINTS = {
     "gitlab": "Add it to the project's CI/CD variables, masked: a project access token with the scope `api` and the "
     "role Reporter.",
 }
-
-
-def _warn(problem: str) -> None:
-    """Say what went wrong; the exit code stays 0."""
-    click.echo(f"No comment: {problem}", err=True)

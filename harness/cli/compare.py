@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -14,24 +14,6 @@ from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config import setting_checks
 from harness.config.settings import check_setting
-
-if TYPE_CHECKING:
-    from harness.gate.history.comparison import Comparison, ComparisonOptions
-    from harness.records import Report
-    from harness.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class _CompareOptions:
-    """The options of the command line, beside the two names."""
-
-    place: str | None
-    evaluation: str | None
-    case: str | None
-    cases: int
-    margin: float | None
-    confidence_level: float | None
-    as_json: bool
 
 
 @click.command()
@@ -51,7 +33,7 @@ class _CompareOptions:
 @click.option("--margin", metavar="DROP", type=float, help="The largest drop that still counts as no worse.")
 @click.option("--confidence-level", metavar="LEVEL", type=float, help="1 - error rate of red and of green.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON in the shape of report.json.")
-def compare(candidate: str, baseline: str, **options: Any) -> None:
+def compare(candidate: str, baseline: str, place: str | None, as_json: bool, **given: Any) -> None:
     """Weigh A against B from what is stored: the candidate against what it should be no worse than.
 
     Each is a run, by its id, the beginning of it, or `latest`; or a version, by name. Two versions are those of the
@@ -68,51 +50,38 @@ def compare(candidate: str, baseline: str, **options: Any) -> None:
       steelyard compare smollm2-int8 smollm2 --evaluation '*capitals*' --margin 0.02
       steelyard compare latest smollm2 --json
     """
-    began = time.monotonic()
-    given = _CompareOptions(**options)
-    settings = settings_with_store(given.place)
-    with open_store(settings, readonly=True) as opened:
-        comparison = _compared(opened, candidate, baseline, given, settings.inconclusive)
-    report = comparison.report
-    usage = replace(report.usage, wall_s=time.monotonic() - began)
-    _show(replace(comparison, report=replace(report, usage=usage)), as_json=given.as_json)
-    sys.exit(report.exit_code)
-
-
-def _compared(store: Store, candidate: str, baseline: str, given: _CompareOptions, inconclusive: str) -> Comparison:
+    from harness.gate.history.comparison import ComparisonOptions, sides
     from harness.gate.history.comparison import compare as weigh
-    from harness.gate.history.comparison import sides
-
-    ours, theirs = sides(store, candidate, baseline)
-    return weigh(store, ours, theirs, _choice(ours.report, given, inconclusive))
-
-
-def _choice(report: Report, given: _CompareOptions, inconclusive: str) -> ComparisonOptions:
-    from harness.gate.history.comparison import ComparisonOptions
     from harness.gate.history.scores import EVERY_CASE
     from harness.reporting.shared.names import find_evaluations
-
-    margin, level = given.margin, given.confidence_level
-    evaluations = None
-    if given.evaluation is not None:
-        ids = (verdict.id for verdict in report.evaluations)
-        evaluations = find_evaluations(given.evaluation, ids, where="--evaluation")
-    return ComparisonOptions(
-        evaluations=evaluations,
-        cases=EVERY_CASE if given.case is None else given.case,
-        margin=None if margin is None else setting_checks.number(margin, "margin", where="--margin", low=0),
-        confidence_level=None
-        if level is None
-        else check_setting("confidence_level", level, where="--confidence-level"),
-        n_changes=given.cases,
-        inconclusive=inconclusive,
-    )
-
-
-def _show(comparison: Comparison, *, as_json: bool) -> None:
     from harness.reporting.terminal.comparison import comparison_json, render_comparison
 
+    began = time.monotonic()
+    settings = settings_with_store(place)
+    margin, level, evaluations = given["margin"], given["confidence_level"], None
+    if margin is not None:
+        setting_checks.number(margin, "margin", where="--margin", low=0)
+    if level is not None:
+        check_setting("confidence_level", level, where="--confidence-level")
+    with open_store(settings, readonly=True) as opened:
+        ours, theirs = sides(opened, candidate, baseline)
+        if given["evaluation"] is not None:
+            ids = (verdict.id for verdict in ours.report.evaluations)
+            evaluations = find_evaluations(given["evaluation"], ids, where="--evaluation")
+        options = ComparisonOptions(
+            evaluations=evaluations,
+            cases=EVERY_CASE if given["case"] is None else given["case"],
+            margin=margin,
+            confidence_level=level,
+            n_changes=given["cases"],
+            inconclusive=settings.inconclusive,
+        )
+        comparison = weigh(opened, ours, theirs, options)
+    report = comparison.report
+    usage = replace(report.usage, wall_s=time.monotonic() - began)
+    comparison = replace(comparison, report=replace(report, usage=usage))
     if as_json:
         click.echo(json.dumps(comparison_json(comparison), allow_nan=False))
-        return
-    click.echo("\n".join(render_comparison(comparison, terminal_layout(verbosity=1))))
+    else:
+        click.echo("\n".join(render_comparison(comparison, terminal_layout(verbosity=1))))
+    sys.exit(report.exit_code)

@@ -81,7 +81,8 @@ def models(name: str | None, as_json: bool) -> None:
     names = [settings.version(name).name] if name is not None else list(settings.versions)
     listed = [describe(settings, each) for each in names]
     if as_json:
-        click.echo(json.dumps([_as_json(each) for each in listed], indent=2, default=str))
+        entries = [{**asdict(each), "ready": each.problem is None, "state": each.state} for each in listed]
+        click.echo(json.dumps(entries, indent=2, default=str))
     else:
         click.echo("\n".join(_lines(listed)))
 
@@ -125,10 +126,6 @@ def describe(settings: Settings, name: str) -> ListedVersion:
     )
 
 
-def _as_json(listed: ListedVersion) -> dict[str, Any]:
-    return {**asdict(listed), "ready": listed.problem is None, "state": listed.state}
-
-
 def _lines(listed: list[ListedVersion]) -> list[str]:
     name_width = max(len("version"), *(len(each.name) for each in listed))
     lines = [f"{'version':<{name_width}}  {'engine':<12}  {'fingerprint':<12}  state"]
@@ -136,8 +133,13 @@ def _lines(listed: list[ListedVersion]) -> list[str]:
         digits = each.fingerprint[:_SHOWN_DIGITS] if each.fingerprint else "-"
         roles = f"  ({', '.join(each.roles)})" if each.roles else ""
         lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}")
-        for text in _details(each):
-            lines += [line for part in text.splitlines() for line in wrapped(part, indent=4)]
+        details = [] if each.source == _UNKNOWN else [each.source]
+        if each.base is not None:
+            told = {key: json.dumps(value, default=str, ensure_ascii=False) for key, value in each.differs.items()}
+            changes = ", ".join(f"{key} = {value}" for key, value in told.items())
+            details = [f"{each.base} with {changes or 'no difference'}"]
+        parts = [part for text in (*details, each.problem or "") for part in text.splitlines()]
+        lines += [line for part in parts for line in wrapped(part, indent=4)]
     return lines
 
 
@@ -151,17 +153,3 @@ def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
         break_on_hyphens=False,
         break_long_words=False,
     )
-
-
-def _details(each: ListedVersion) -> list[str]:
-    if each.source == _UNKNOWN:
-        return [each.problem or ""]
-    details = [each.source]
-    if each.base is not None:
-        changes = ", ".join(
-            f"{key} = {json.dumps(value, default=str, ensure_ascii=False)}" for key, value in each.differs.items()
-        )
-        details = [f"{each.base} with {changes or 'no difference'}"]
-    if each.problem is not None:
-        details.append(each.problem)
-    return details

@@ -6,34 +6,25 @@ import io
 import json
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
+from harness.reporting.shared.files import prepare_folder
 from harness.reporting.writing import StoredReport, find_format, formats, write
 from harness.store.location import option_for
 
 if TYPE_CHECKING:
-    from harness.config.settings import Settings
-    from harness.reporting.writing import ReportFormat
+    from harness.reporting.shared.files import prepare_folder
+from harness.reporting.writing import ReportFormat
 
 _OPTION = "--output"
 _STANDARD_OUTPUT = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class _ReportOptions:
-    """The options of the command line, beside the run."""
-
-    place: str | None
-    formats: tuple[str, ...]
-    output: str | None
-    is_schema: bool
 
 
 class _FormatsCommand(click.Command):
@@ -51,14 +42,14 @@ class _FormatsCommand(click.Command):
 @store_option
 @click.option(
     "--format",
-    "formats",
+    "names",
     metavar="NAME",
     multiple=True,
     help="One of those below; default: terminal. May be repeated.",
 )
 @click.option("-o", "--output", metavar="PATH", help="A file, or a folder; - for standard output.")
 @click.option("--schema", "is_schema", is_flag=True, help="Write the JSON schema of the format json, and no report.")
-def report(run_name: str, **options: Any) -> None:
+def report(run_name: str, place: str | None, names: tuple[str, ...], output: str | None, is_schema: bool) -> None:
     """Write a stored RUN in one format or several, without asking a model.
 
     RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
@@ -77,102 +68,74 @@ def report(run_name: str, **options: Any) -> None:
     """
     from harness.gate.history.runs import find_version, stored_report
     from harness.records.report_json import schema
+    from harness.reporting.wording.waiting import resume_step
 
-    given = _ReportOptions(**options)
-    if given.is_schema:
+    if is_schema:
         click.echo(json.dumps(schema(), indent=2))
         return
-    chosen = [find_format(name) for name in dict.fromkeys(given.formats or ("terminal",))]
-    settings = settings_with_store(given.place)
+    chosen = [find_format(name) for name in dict.fromkeys(names or ("terminal",))]
+    settings = settings_with_store(place)
     with open_store(settings, readonly=True) as opened:
         run = find_version(opened.runs(), run_name).run
-        report = stored_report(opened, run.run_id)
-        stored = StoredReport(opened, run, report, option=_OPTION)
-        _write(stored, chosen, given.output, settings)
-        _tell_of_labels(stored, chosen)
-
-
-def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, settings: Settings) -> None:
-    from harness.reporting.shared.files import prepare_folder
-
-    single = chosen[0] if len(chosen) == 1 else None
-    if output == _STANDARD_OUTPUT or (output is None and single is not None and single.to_stream is not None):
-        _print(stored, chosen)
-        return
-    _refuse_page_name(chosen, output)
-    folder = settings.root / "reports" / stored.run.run_id if output is None else Path.cwd() / output
-    if single is not None and single.to_folder is None and output is not None and not _is_folder(output):
-        prepare_folder(folder.parent, _OPTION)
-        written = [write(stored, single, folder)]
-    else:
-        prepare_folder(folder, _OPTION)
-        written = [write(stored, each, folder / each.file_name) for each in chosen]
-    for each in written:
-        click.echo(each.path.relative_to(Path.cwd()) if each.path.is_relative_to(Path.cwd()) else each.path)
-    _tell([each.note for each in written])
-
-
-def _refuse_page_name(chosen: list[ReportFormat], output: str | None) -> None:
-    """Refuse a file's name for the page, which is a folder.
-
-    Raises:
-        SettingsError: naming what to write.
-    """
-    place = Path(output or "")
-    if any(each.to_folder for each in chosen) and place.suffix in (".html", ".htm") and not place.is_dir():
-        raise SettingsError(
-            f"--output {output}: the page is a folder, index.html and details beside it. Name that: "
-            f"--output {place.with_suffix('')}"
-        )
-
-
-def _tell(notes: list[str]) -> None:
-    """Print what a reader must know, once and beside the output."""
+        stored = StoredReport(opened, run, stored_report(opened, run.run_id), option=_OPTION)
+        is_text = len(chosen) == 1 and chosen[0].to_stream is not None
+        if output == _STANDARD_OUTPUT or (output is None and is_text):
+            notes = _print(stored, chosen)
+        else:
+            folder = settings.root / "reports" / run.run_id if output is None else Path.cwd() / output
+            notes = _write(stored, chosen, output, folder)
+        if any(each.name != "terminal" for each in chosen):  # other formats have no room for labels given since
+            steps = resume_step(opened, stored.report, option_for(opened.url))
+            notes += [f"verdicts are those that the run came to; {step}" for step in steps]
     for note in dict.fromkeys(filter(None, notes)):
         click.echo(f"note: {note}", err=True)
 
 
-def _tell_of_labels(stored: StoredReport, chosen: list[ReportFormat]) -> None:
-    """Say that labels came after the run, where a format has no room for it: it shows the run's own verdicts."""
-    from harness.reporting.wording.waiting import resume_step
+def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, folder: Path) -> list[str]:
+    """Write the formats into a folder, or a single one to a file of that name; return what a reader must know of each.
 
-    if any(each.name != "terminal" for each in chosen):
-        steps = resume_step(stored.store, stored.report, option_for(stored.store.url))
-        _tell([f"verdicts are those that the run came to; {step}" for step in steps])
+    Raises:
+        SettingsError: a file's name is given for the page, which is a folder; or it can't be written.
+    """
+    is_folder = output is None or output.endswith("/") or folder.is_dir()
+    if any(each.to_folder for each in chosen) and folder.suffix in (".html", ".htm") and not folder.is_dir():
+        raise SettingsError(
+            f"--output {output}: the page is a folder, index.html and details beside it. Name that: "
+            f"--output {Path(output or '').with_suffix('')}"
+        )
+    if len(chosen) == 1 and chosen[0].to_folder is None and not is_folder:
+        prepare_folder(folder.parent, _OPTION)
+        written = [write(stored, chosen[0], folder)]
+    else:
+        prepare_folder(folder, _OPTION)
+        written = [write(stored, each, folder / each.file_name) for each in chosen]
+    for path, _ in written:
+        click.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return [note for _, note in written]
 
 
-def _is_folder(output: str) -> bool:
-    return output.endswith("/") or Path(output).is_dir()
-
-
-def _print(stored: StoredReport, chosen: list[ReportFormat]) -> None:
-    """Write one text to standard output, in UTF-8 unless it is made for the terminal.
+def _print(stored: StoredReport, chosen: list[ReportFormat]) -> list[str]:
+    """Write one text to standard output, in UTF-8 unless it is made for the terminal; return what is to be known of it.
 
     Raises:
         SettingsError: it is not one, or not text; or nothing can be written there.
     """
-    if len(chosen) > 1 or chosen[0].to_stream is None:
+    to_stream = chosen[0].to_stream
+    if len(chosen) > 1 or to_stream is None:
         what = "several formats" if len(chosen) > 1 else f"the format {chosen[0].name}"
         raise SettingsError(f"--output -: {what} can't go to standard output. Name a folder.")
-    if chosen[0].name == "terminal":
-        _write_to(sys.stdout, replace(stored, layout=terminal_layout()), chosen[0])
-        return
-    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
+    is_terminal = chosen[0].name == "terminal"
+    stored = replace(stored, layout=terminal_layout()) if is_terminal else stored
+    stream = sys.stdout if is_terminal else io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
     try:
-        note = _write_to(stream, stored, chosen[0])
-    finally:
-        with suppress(OSError):
-            stream.detach()
-    _tell([note])
-
-
-def _write_to(stream: TextIO, stored: StoredReport, chosen: ReportFormat) -> str:
-    assert chosen.to_stream is not None
-    try:
-        note = chosen.to_stream(stored, stream)
+        note = to_stream(stored, stream)
         stream.flush()
     except BrokenPipeError:  # whoever reads it has seen enough
         raise
     except OSError as error:
         raise SettingsError(f"Standard output can't be written: {error.strerror or error}.") from None
-    return note
+    finally:
+        if isinstance(stream, io.TextIOWrapper) and not is_terminal:
+            with suppress(OSError):
+                stream.detach()
+    return [note]

@@ -107,6 +107,8 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
             "Nothing says what to prune. Give --older-than 30d or --version NAME, or both for what meets both."
         )
     age_s = None if older_than is None else duration_s(older_than, "--older-than", where="store prune")
+    from rich.filesize import decimal
+
     settings = settings_with_store(place)
     with open_store(settings) as opened:
         held = opened.info().versions
@@ -127,7 +129,7 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
         if not yes:
             click.confirm("Remove them for good?", abort=True)
         gone = opened.prune(**conditions)
-    click.echo(f"Removed {_counted(gone)}; {_size(gone.freed_bytes)} given back.")
+    click.echo(f"Removed {_counted(gone)}; {decimal(gone.freed_bytes)} given back.")
 
 
 @store.command()
@@ -174,23 +176,16 @@ def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], sett
         if not matching and name in settings.versions:
             matching = {_fingerprint(name, settings)}
         if not matching and len(name) >= _FEWEST_DIGITS:
-            matching = {version.fingerprint for version in stored if version.fingerprint.startswith(name)}
+            begun = [version for version in stored if version.fingerprint.startswith(name)]
+            matching = {version.fingerprint for version in begun}
             if len(matching) > 1:
-                many = [version for version in stored if version.fingerprint in matching]
-                raise UsageError(
-                    f"{name!r} begins the fingerprints of {len(matching)} versions; write more digits, or a name: "
-                    f"{', '.join(_named(version) for version in many)}."
-                )
+                named = ", ".join(" ".join((each.fingerprint[:_SHOWN_DIGITS], *each.names)) for each in begun)
+                raise UsageError(f"{name!r} begins several fingerprints; write more digits, or a name: {named}.")
         if not matching:
             known = {each for version in stored for each in version.names or (version.fingerprint[:_SHOWN_DIGITS],)}
             raise SettingsError(choices("version", name, {*known, *settings.versions}))
         found |= matching
     return sorted(found)
-
-
-def _named(version: VersionInfo) -> str:
-    names = f" ({', '.join(version.names)})" if version.names else ""
-    return f"{version.fingerprint[:_SHOWN_DIGITS]}{names}"
 
 
 def _fingerprint(name: str, settings: Settings) -> str:
@@ -201,9 +196,11 @@ def _fingerprint(name: str, settings: Settings) -> str:
 
 
 def _lines(held: StoreInfo) -> list[str]:
+    from rich.filesize import decimal
+
     lines = [
         f"store    {held.url}",
-        f"size     {_size(held.size_bytes)}, schema version {held.schema_version}",
+        f"size     {decimal(held.size_bytes)}, schema version {held.schema_version}",
         f"holds    {plural(held.samples, 'sample')} of {plural(held.requests, 'request')}, "
         f"{plural(held.runs, 'run')}, {plural(held.scores, 'score')}",
     ]
@@ -239,12 +236,3 @@ def _counted(pruned: PruneSummary) -> str:
 
 def _date(epoch_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch_s))
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

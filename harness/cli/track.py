@@ -17,7 +17,6 @@ from harness.errors import SettingsError, SteelyardError
 if TYPE_CHECKING:
     from harness.records import Report
     from harness.store import RunInfo, Store
-    from harness.tracking.tracker import Tracker, TrackingNotes
 
 
 @click.command()
@@ -38,7 +37,7 @@ def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, 
       steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db
       steelyard track latest --to opentelemetry
     """
-    from harness.tracking.tracker import TrackingNotes, tracker
+    from harness.tracking.tracker import TrackedGate, TrackingNotes, tracker
 
     settings = settings_with_store(place)
     if mlflow is not None:
@@ -51,7 +50,12 @@ def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, 
         run, report = _found(opened, run_name, settings)
     told = TrackingNotes()
     for name, (found, options) in chosen.items():
-        _hand_over(name, found, options, settings, report, told)
+        try:
+            found.track(TrackedGate(report, report.exit_code, settings, options, is_late=True), told)
+        except SteelyardError:
+            raise
+        except Exception as error:
+            raise SteelyardError(f"The tracker {name!r} could not log it: {type(error).__name__}: {error}") from error
     if as_json:
         click.echo(json.dumps({"run_id": run.run_id, **told.facts, "lines": told.lines}))
         return
@@ -73,24 +77,6 @@ def _chosen(settings: Settings, to: str | None, mlflow: str | None) -> Mapping[s
             raise SettingsError(f"--mlflow is for the tracker {OF_SETTINGS}, and --to names {to!r}: leave one out.")
         return {to: asked.get(to, {})}
     return {OF_SETTINGS: given} if to or mlflow or not asked else asked
-
-
-def _hand_over(
-    name: str, found: Tracker, options: Mapping[str, Any], settings: Settings, report: Report, told: TrackingNotes
-) -> None:
-    """Let a tracker log the run.
-
-    Raises:
-        SteelyardError: it could not; the message names the tracker where the error is not one of Steelyard's.
-    """
-    from harness.tracking.tracker import TrackedGate
-
-    try:
-        found.track(TrackedGate(report, report.exit_code, settings, options, is_late=True), told)
-    except SteelyardError:
-        raise
-    except Exception as error:
-        raise SteelyardError(f"The tracker {name!r} could not log it: {type(error).__name__}: {error}") from error
 
 
 def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:

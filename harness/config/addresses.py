@@ -19,13 +19,7 @@ _FORMS = "http://HOST:PORT for a server, sqlite:///mlflow.db for a file, or none
 
 
 def without_credentials(address: str) -> str:
-    """The address as it may be shown: without user, password and query.
-
-    >>> without_credentials("https://ann:secret@mlflow.example/team")
-    'https://***@mlflow.example/team'
-    >>> without_credentials("postgresql://db/mlflow?user=ann&password=secret")
-    'postgresql://db/mlflow?***'
-    """
+    """The address as it may be shown: without user, password and query."""
     return re.sub(r"\?.*", "?***", re.sub(r"//.*@", "//***@", address, flags=re.DOTALL), flags=re.DOTALL)
 
 
@@ -58,22 +52,14 @@ def tracking_address(value: Any, name: str, *, where: str) -> str:
 
 
 def absolute(address: str, root: Path) -> str:
-    """The address with the path of an SQLite file made absolute; a relative one starts from `root`.
-
-    >>> absolute("sqlite:///mlflow.db", Path("/project"))
-    'sqlite:////project/mlflow.db'
-    """
+    """The address with the path of an SQLite file made absolute; a relative one starts from `root`."""
     if not address.startswith("sqlite:///"):
         return address
     return f"sqlite:///{root / Path(address.removeprefix('sqlite:///')).expanduser()}"
 
 
 def split_credentials(address: str) -> tuple[str, str, str]:
-    """The address of a server without user and password, and these two; of a database the address as it is.
-
-    >>> split_credentials("https://ann:s%40cret@mlflow.example/team")
-    ('https://mlflow.example/team', 'ann', 's@cret')
-    """
+    """The address of a server without user and password, and these two; of a database the address as it is."""
     parts = urlsplit(address)
     if parts.scheme not in _SERVERS or parts.username is None:
         return address, "", ""

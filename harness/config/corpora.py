@@ -91,103 +91,78 @@ class _Source:
     prefix: str
 
     def here(self, name: str) -> str:
-        return f"{self.where}, {self.table(name)}"
-
-    def table(self, name: str) -> str:
-        return f"[{self.prefix}corpora.{name}]"
+        return f"{self.where}, [{self.prefix}corpora.{name}]"
 
     def corpus(self, name: str) -> CorpusSettings:
         """One corpus, laid over its bases."""
-        chain = self.chain(name)
         steps: list[str] = []
-        for link in chain:
-            own = self.tables[link].get("steps", [])
-            steps += self.steps(link, own, steps) if own != [] else ()
         merged: dict[str, Any] = {}
         options: dict[str, dict[str, Any]] = {}
+        chain = self.chain(name)
+        for link in chain:
+            own = self.tables[link].get("steps", [])
+            added = setting_checks.names(own, "steps", where=self.here(link)) if own != [] else ()
+            twice = next((step for step in added if step in steps), None)
+            if twice is not None:
+                raise SettingsError(
+                    f"{self.here(link)}: steps has {twice!r}, which its base has already: the steps of a base come "
+                    "first. Name here those that are added."
+                )
+            steps += added
         for link in chain:
             for key, value in self.tables[link].items():
                 if key in _COMMON:
                     merged[key] = value
-                else:
-                    self.check_key(link, key, steps)
+                elif key in steps:
                     table = setting_checks.table(value, key, where=self.here(link))
                     options[key] = {**options.get(key, {}), **table}
-        here = self.here(name)
+                else:
+                    raise SettingsError(
+                        f"{self.here(link)}: {key!r} is neither a setting nor one of its steps. Settings: "
+                        f"{', '.join(_COMMON)}. Steps: {', '.join(steps) or 'none'}.{nearest(key, [*_COMMON, *steps])}"
+                    )
+        here, tokenizer = self.here(name), merged.get("tokenizer")
+        if tokenizer is not None and setting_checks.text(tokenizer, "tokenizer", where=here) not in self.models:
+            raise SettingsError(f"{here}: tokenizer: {choices('model', tokenizer, self.models)}")
         return CorpusSettings(
             name=name,
             documents=setting_checks.path(merged["documents"], "documents", where=here),
             base=self.tables[name].get("base"),
             steps=tuple(steps),
             tables=options,
-            tokenizer=self.tokenizer(merged.get("tokenizer"), here),
+            tokenizer=tokenizer,
             executor=check_executor(merged.get("executor", EXECUTORS[0]), where=here),
-            table=self.table(name),
+            table=f"[{self.prefix}corpora.{name}]",
         )
 
     def chain(self, name: str) -> list[str]:
         """The corpora from the one that has documents to this one."""
         chain = [name]
-        while "base" in self.tables[chain[-1]]:
-            link = chain[-1]
-            if "documents" in self.tables[link]:
+        while "base" in (table := self.tables[chain[-1]]):
+            here = self.here(chain[-1])
+            if "documents" in table:
                 raise SettingsError(
-                    f"{self.here(link)} has both documents and a base, which has documents of its own; leave one out."
+                    f"{here} has both documents and a base, which has documents of its own; leave one out."
                 )
-            base = setting_checks.text(self.tables[link]["base"], "base", where=self.here(link))
+            base = setting_checks.text(table["base"], "base", where=here)
             if base in chain:
-                raise SettingsError(f"{self.here(link)}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
+                raise SettingsError(f"{here}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
             if base not in self.tables:
-                raise SettingsError(f"{self.here(link)}: base: {no_corpus(base, self.tables, self.models)}")
+                raise SettingsError(f"{here}: base: {no_corpus(base, self.tables, self.models)}")
             chain.append(base)
-        if "documents" not in self.tables[chain[-1]]:
-            setting_checks.refuse_unknown(
-                {key: None for key, value in self.tables[chain[-1]].items() if not isinstance(value, Mapping)},
-                _COMMON,
-                where=self.here(chain[-1]),
-            )
+        if "documents" not in table:
+            here = self.here(chain[-1])
+            settings = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+            setting_checks.refuse_unknown(settings, _COMMON, where=here)
             raise SettingsError(
-                f"{self.here(chain[-1])} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = "
-                "the name of a corpus that has them."
+                f"{here} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = the name of a "
+                "corpus that has them."
             )
         return chain[::-1]
 
-    def steps(self, name: str, value: Any, before: Iterable[str]) -> tuple[str, ...]:
-        """The steps that a corpus adds to those of its bases."""
-        own = setting_checks.names(value, "steps", where=self.here(name))
-        twice = next((step for step in own if step in before), None)
-        if twice is not None:
-            raise SettingsError(
-                f"{self.here(name)}: steps has {twice!r}, which its base has already: the steps of a base come first. "
-                "Name here those that are added."
-            )
-        return own
-
-    def check_key(self, name: str, key: str, steps: Iterable[str]) -> None:
-        """Refuse a key that is neither a setting nor one of the steps."""
-        known = [*_COMMON, *steps]
-        if key not in known:
-            raise SettingsError(
-                f"{self.here(name)}: {key!r} is neither a setting nor one of its steps. Settings: "
-                f"{', '.join(_COMMON)}. Steps: {', '.join(steps) or 'none'}.{nearest(key, known)}"
-            )
-
-    def tokenizer(self, value: Any, here: str) -> str | None:
-        """The version whose tokens are counted."""
-        if value is None:
-            return None
-        name = setting_checks.text(value, "tokenizer", where=here)
-        if name not in self.models:
-            raise SettingsError(f"{here}: tokenizer: {choices('model', name, self.models)}")
-        return name
-
 
 def check_executor(value: Any, *, where: str) -> dict[str, Any]:
-    """Check the executor that builds, with its options; a name alone stands for a table that has nothing else.
-
-    Raises:
-        SettingsError: no executor of that name, or no whole number of workers.
-    """
+    """Check the executor that builds, with its options; a name alone stands for a table that has nothing else."""
     table = {"name": value} if isinstance(value, str) else dict(setting_checks.table(value, "executor", where=where))
     name = table.setdefault("name", EXECUTORS[0])
     if name not in EXECUTORS:
@@ -198,13 +173,7 @@ def check_executor(value: Any, *, where: str) -> dict[str, Any]:
 
 
 def no_corpus(name: str, corpora: Iterable[str], models: Iterable[str]) -> str:
-    """Say that a name is no corpus: a model, or nothing at all, with the nearest.
-
-    >>> no_corpus("cleen", ["raw", "clean"], [])
-    "No corpus named 'cleen'. Corpora: clean, raw. Did you mean 'clean'?"
-    >>> no_corpus("smollm2", ["raw"], ["smollm2"])
-    "'smollm2' is a model, and a corpus is needed. Corpora: raw."
-    """
+    """Say that a name is no corpus: a model, or nothing at all, with the nearest."""
     if name in models:
         return f"{name!r} is a model, and a corpus is needed. Corpora: {', '.join(sorted(corpora)) or 'none'}."
     return choices("corpus", name, corpora, plural="corpora")

@@ -156,14 +156,6 @@ def _positive(value: Any, name: str, *, where: str) -> float:
     return float(value)
 
 
-def _call(value: Any, name: str, *, where: str) -> str:
-    text = setting_checks.text(value, name, where=where)
-    module, _, path = text.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
-        raise SettingsError(f'{where}: {name} = {value!r} names no function; write "module:function".')
-    return text
-
-
 def _passages_prompt(value: Any, name: str, *, where: str) -> str:
     text = setting_checks.text(value, name, where=where)
     for part in ("{passages}", "{prompt}"):
@@ -212,7 +204,7 @@ _ADAPTER: dict[str, Any] = {
 _READY_ADAPTER: dict[str, Any] = {"folder": setting_checks.path, "merge": setting_checks.boolean}
 _RETRIEVAL: dict[str, Any] = {
     "passages": setting_checks.path,
-    "call": _call,
+    "call": setting_checks.function,
     "files": setting_checks.names,
     "k": setting_checks.integer,
     "prompt": _passages_prompt,
@@ -224,16 +216,7 @@ _CONTEXT: dict[str, Any] = {
 
 
 def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:
-    """One step of a version, checked.
-
-    Args:
-        kind: one of `STEP_KINDS`.
-        value: what the version's table has under that name.
-        version: the version whose table it is.
-
-    Raises:
-        SettingsError: an unknown key, a value that can't be, or a key that is missing.
-    """
+    """One step of a version, checked: what its table has under one of `STEP_KINDS`."""
     return Step(kind, version, _READERS[kind](value, f"{where}, {kind}"))
 
 

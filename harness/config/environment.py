@@ -46,11 +46,7 @@ def python_path(first: Sequence[str]) -> str:
 
 
 def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git in a folder, without the variables by which a hook of git points to another repository.
-
-    Raises:
-        OSError: it can't be run.
-    """
+    """Run git in a folder, without the variables by which a hook of git points to another repository."""
     return subprocess.run(
         ["git", "-c", "core.quotePath=false", *arguments],
         cwd=folder,
@@ -90,11 +86,7 @@ def colours_wanted() -> bool:
 
 
 def secret(variable: str, *, wanted_by: str) -> str:
-    """The value of an environment variable that holds a secret. Never stored, logged or shown.
-
-    Raises:
-        SettingsError: the variable is not set; the message names it and who wants it, never a value.
-    """
+    """The value of an environment variable that holds a secret. Never stored, logged or shown."""
     value = os.environ.get(variable, "").strip()
     if not value:
         raise SettingsError(
@@ -105,11 +97,7 @@ def secret(variable: str, *, wanted_by: str) -> str:
 
 
 def token(variable: str) -> str:
-    """The value of an environment variable that holds a forge's token; "" where it is not set. Never logged or shown.
-
-    Raises:
-        SettingsError: it holds what no token does; the message names the variable, never a value.
-    """
+    """The value of an environment variable that holds a forge's token, never shown; "" where it is not set."""
     value = os.environ.get(variable, "").strip()
     if not (value.isascii() and value.isprintable()):
         raise SettingsError(f"The environment variable {variable} holds characters that no token has; set it anew.")
@@ -162,17 +150,8 @@ class Variables:
     folder: Path
     commit: str | None = None
 
-    def in_table(self, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-        """The table with variables filled in, as `fill` does."""
-        return {name: self.fill(value, name, where=where) for name, value in table.items()}
-
     def fill(self, value: Any, name: str, *, where: str) -> Any:
-        """A setting with its variables filled in, also within tables and lists.
-
-        Raises:
-            SettingsError: a variable is not set, or empty, and has no default, or what stands in the braces is no name
-                of one.
-        """
+        """A setting with its variables filled in, also within tables and lists."""
         if isinstance(value, Mapping):
             return {key: self.fill(each, f"{name}.{key}", where=where) for key, each in value.items()}
         if isinstance(value, list):

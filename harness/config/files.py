@@ -118,11 +118,7 @@ def _no_number(text: str) -> None:
 
 
 def check_characters(line: str, value: Any) -> None:
-    """Refuse half of a character in what was read from a line of JSON: no tokenizer takes it.
-
-    Raises:
-        ValueError: naming it.
-    """
+    """Refuse half of a character in what was read from a line of JSON: no tokenizer takes it."""
     if "\\ud" in line.lower():  # a half that is not written as an escape is no UTF-8
         half = _HALF.search(json.dumps(value, ensure_ascii=False))
         if half is not None:
@@ -130,11 +126,7 @@ def check_characters(line: str, value: Any) -> None:
 
 
 def note_id(name: str, place: str, places: MutableMapping[str, str], error: type[UsageError]) -> None:
-    """Note where an id stands, and refuse one that stands somewhere else as well.
-
-    Raises:
-        UsageError: naming both places.
-    """
+    """Note where an id stands, and refuse one that stands somewhere else as well."""
     if name in places:
         raise error(f"{place}: the id {name!r} is that of {places[name]} as well; write another.")
     places[name] = place

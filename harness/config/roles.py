@@ -33,22 +33,14 @@ def candidate_name(settings: Settings) -> str:
 
 
 def baseline_name(settings: Settings) -> str | None:
-    """The version that the candidate is weighed against, if any.
-
-    Raises:
-        SettingsError: it is not a version, or its settings can't be.
-    """
+    """The version that the candidate is weighed against, if any."""
     if settings.baseline is None or settings.baseline == NO_BASELINE:
         return None
     return settings.version(settings.baseline).name
 
 
 def judge_names(settings: Settings) -> tuple[str, ...]:
-    """The versions that judge, more than one for a panel.
-
-    Raises:
-        SettingsError: none is named, one of them is no version, or its settings can't be.
-    """
+    """The versions that judge, more than one for a panel."""
     known = ", ".join(sorted(settings.models)) or "none is defined yet"
     if not settings.judge:
         raise SettingsError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,18 +27,11 @@ def number(
     value: Any, name: str, *, where: str, low: float = -math.inf, high: float = math.inf, below: bool = False
 ) -> float:
     """A finite number in [low, high] (in [low, high) with `below`)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise SettingsError(f"{where}: {name} = {value!r} is not a number.")
     if not low <= value <= high or (below and value == high):
         raise SettingsError(f"{where}: {name} = {value!r} is outside {_range(low, high, below)}.")
     return float(value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        return False
 
 
 def _range(low: float, high: float, below: bool) -> str:
@@ -126,6 +120,16 @@ def path(value: Any, name: str, *, where: str) -> str:
     return str(value)
 
 
+def function(value: Any, name: str, *, where: str) -> str:
+    """A function by "module:name"."""
+    module, _, names_within = text(value, name, where=where).partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *names_within.split("."))):
+        raise SettingsError(
+            f'{where}: {name} = {value!r} names no function; write "module:function", as in "shop.bot:answer".'
+        )
+    return str(value)
+
+
 def variable(value: Any, name: str, *, where: str) -> str:
     """The name of an environment variable. What is none is not shown: it may be the secret itself."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text(value, name, where=where)):
@@ -182,11 +186,7 @@ def one_of(value: Any, name: str, known: Iterable[str], *, where: str) -> str:
 
 
 def duration_s(value: Any, name: str, *, where: str) -> float:
-    """Seconds of a duration such as "90s", "30m", "12h", "7d" or "2w".
-
-    >>> duration_s("7d", "deadline", where="")
-    604800.0
-    """
+    """Seconds of a duration such as "90s", "30m", "12h", "7d" or "2w"."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
     seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
     if not 0 < seconds < math.inf:

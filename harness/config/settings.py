@@ -131,11 +131,7 @@ class Settings:
         return f"[{self.prefix}{'corpora' if own in self.corpora else 'models'}.{own}]"
 
     def corpus(self, name: str) -> CorpusSettings:
-        """The corpus of this name.
-
-        Raises:
-            SettingsError: there is none; the message lists all and the nearest, or says that it is a model.
-        """
+        """The corpus of this name."""
         if name not in self.corpora:
             where = f" in {self.source}" if self.source else ""
             hint = "" if self.corpora else f" Define one as [{self.prefix}corpora.{name}]{where}."
@@ -272,11 +268,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def parse_toml(content: bytes, path: Path) -> dict[str, Any]:
-    """Parse the content of a TOML file.
-
-    Raises:
-        SettingsError: it does not parse (with its line).
-    """
+    """Parse the content of a TOML file. Raises SettingsError: it does not parse (with its line)."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:

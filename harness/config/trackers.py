@@ -27,11 +27,7 @@ def asked_for(settings: Settings, given: Mapping[str, Any]) -> dict[str, Mapping
 
 
 def check_tables(settings: Settings) -> None:
-    """Refuse a table for the tracker that has settings of its own.
-
-    Raises:
-        SettingsError: naming those settings.
-    """
+    """Refuse a table for the tracker that has settings of its own."""
     if OF_SETTINGS in settings.trackers:
         raise SettingsError(
             f"trackers.{OF_SETTINGS}: MLflow is asked for by the settings {OF_SETTINGS} and --{OF_SETTINGS}."

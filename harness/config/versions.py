@@ -161,7 +161,6 @@ def read_versions(
 
     Args:
         corpora: names of corpora, which can't be a model's base.
-        variables: fill what the tables name of the environment; None for tables that name nothing.
 
     Raises:
         SettingsError: it is no table of tables. Of a version that is asked for: an unknown key, engine or base, a
@@ -184,7 +183,8 @@ def with_variables(
 def _filled(
     tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables, name: str
 ) -> dict[str, Any]:
-    return variables.in_table(tables[name], where=f"{where}, {kind} {name!r}")
+    where = f"{where}, {kind} {name!r}"
+    return {key: variables.fill(value, key, where=where) for key, value in tables[name].items()}
 
 
 def _read(tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], name: str) -> VersionSettings:
@@ -325,11 +325,7 @@ def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str
 
 
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
-    """Sampling parameters with known names and values in range.
-
-    Raises:
-        SettingsError: naming the parameter, its value and what it may be.
-    """
+    """Sampling parameters with known names and values in range."""
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: sampling = {table!r} is not a table; write {{ temperature = 0.7 }}.")
     where = f"{where}, sampling"

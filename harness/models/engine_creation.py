@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
 from harness.models.engine import Engine
-from harness.models.prompts.texts import check_texts
+from harness.models.prompts.texts import read_texts
 from harness.models.retrieval.retriever import check_retriever
 from harness.models.spec import engine_spec
 from harness.models.version import Version
@@ -36,8 +36,7 @@ def create_engine(version: Version, root: Path) -> Engine:
     """The engine for a version, not yet started; its module is imported here and not before.
 
     Args:
-        version: the version to answer for.
-        root: folder that relative paths of weights and answers start from, unless the version has one of its own.
+        root: folder that relative paths start from, unless the version has one of its own.
 
     Raises:
         SettingsError: a package that the engine needs is not installed, or an API key is not in the environment.
@@ -49,16 +48,11 @@ def create_engine(version: Version, root: Path) -> Engine:
 
 
 def check_version(settings: VersionSettings, root: Path) -> None:
-    """Refuse a version that could not answer, before any request.
-
-    Raises:
-        UsageError: an API key that is not in the environment, weights or answers that are missing or malformed, a
-            package that is not installed (with the command that installs it), a budget of tokens that nothing counts.
-    """
+    """Refuse a version that could not answer, before any request."""
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
     _check_budget(settings)
-    check_texts(settings, root)
+    read_texts(settings, root)
     check_retriever(settings, root)
     if settings.is_registered and not spec.is_endpoint(settings.engine_options):
         from harness.models.mlflow.registry import check_registered

@@ -33,20 +33,12 @@ class Enrichment:
 
     @functools.cached_property
     def retriever(self) -> Retriever:
-        """The version's retriever.
-
-        Raises:
-            SettingsError: its index is not built here.
-        """
+        """The version's retriever. Raises SettingsError: its index is not built here."""
         return open_retriever(self._settings, self._root)
 
     @functools.cached_property
     def tokenizer(self) -> VersionTokenizer:
-        """The version's tokenizer, which counts what the budget is of.
-
-        Raises:
-            SettingsError: it has none.
-        """
+        """The version's tokenizer, which counts what the budget is of. Raises SettingsError: it has none."""
         from harness.models.tokenization.version_tokenizer import load_tokenizer
 
         return load_tokenizer(self._settings.engine_options, self._root)

@@ -10,29 +10,9 @@ _BEGIN, _END = "<think>", "</think>"
 
 
 def apart(sample: Sample) -> Sample:
-    """A sample of a chat with its reasoning kept apart from its answer, also where the engine did not do that.
-
-    >>> apart(Sample("<think>Peru?</think>\\n\\nLima")).text, apart(Sample("Lima")).reasoning
-    ('Lima', None)
-    """
-    if sample.reasoning is not None:
+    """A sample of a chat with its reasoning kept apart from its answer, also where the engine did not do that."""
+    start = sample.text.lstrip()
+    if sample.reasoning is not None or not start.startswith(_BEGIN):
         return sample
-    reasoning, text = split_reasoning(sample.text)
-    return sample if reasoning is None and text == sample.text else replace(sample, text=text, reasoning=reasoning)
-
-
-def split_reasoning(text: str) -> tuple[str | None, str]:
-    """Reasoning that a model wrote in front of its answer, and the answer.
-
-    >>> split_reasoning("<think>Peru?</think>\\n\\nLima")
-    ('Peru?', 'Lima')
-    >>> split_reasoning("<think>cut while thinking")
-    ('cut while thinking', '')
-    >>> split_reasoning("Lima")
-    (None, 'Lima')
-    """
-    start = text.lstrip()
-    if not start.startswith(_BEGIN):
-        return None, text
     reasoning, _, answer = start.removeprefix(_BEGIN).partition(_END)
-    return reasoning.strip() or None, answer.lstrip()
+    return replace(sample, text=answer.lstrip(), reasoning=reasoning.strip() or None)

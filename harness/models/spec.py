@@ -20,18 +20,6 @@ SettingCheck = Callable[..., Any]
 `harness.config.setting_checks` are such checks."""
 
 
-def _nothing_required(options: Mapping[str, Any]) -> Sequence[str]:
-    return ()
-
-
-def _in_process(options: Mapping[str, Any]) -> bool:
-    return False
-
-
-def _sound(settings: VersionSettings, root: Path) -> None:
-    return None
-
-
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec:
     """An engine as its distribution declares it, under its name in the group `steelyard.engines`.
@@ -63,9 +51,9 @@ class EngineSpec:
     summary: str
     settings: Mapping[str, SettingCheck]
     create: Callable[[VersionSettings, Path], Engine]
-    required: Callable[[Mapping[str, Any]], Sequence[str]] = _nothing_required
-    is_endpoint: Callable[[Mapping[str, Any]], bool] = _in_process
-    check: Callable[[VersionSettings, Path], None] = _sound
+    required: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
+    is_endpoint: Callable[[Mapping[str, Any]], bool] = lambda options: False
+    check: Callable[[VersionSettings, Path], None] = lambda settings, root: None
     identity: Callable[[VersionSettings, Path], Mapping[str, Any]] | None = None
     insignificant: frozenset[str] = frozenset()
     not_noted: frozenset[str] = frozenset()
@@ -92,11 +80,7 @@ class EngineSpec:
         return self.summary if self.source is None else self.source(options)
 
     def require_packages(self, settings: VersionSettings) -> None:
-        """Refuse a version whose engine can't be imported here.
-
-        Raises:
-            SettingsError: naming what is missing, and the command that installs it.
-        """
+        """Refuse a version whose engine can't be imported here."""
         if self.is_endpoint(settings.engine_options):
             return
         missing = [module for module in self.packages if importlib.util.find_spec(module) is None]

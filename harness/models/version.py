@@ -65,11 +65,10 @@ class Version:
         """The complete request for an answer to `messages`.
 
         Args:
-            messages: chat messages in the form of OpenAI's API, or one prompt, which goes through the version's
-                `template`. The version's system text is put first unless the messages bring their own.
+            messages: chat messages, as OpenAI's API has them and `tools`; or one prompt, which goes through the
+                version's `template`. The version's system text is put first unless the messages bring their own.
             sampling: laid over the version's own, for this request only.
             schema: a JSON schema that the answer must follow.
-            tools: tool definitions in the form of OpenAI's API.
             logprobs: alternatives to report for each token; 0 for the drawn token alone.
             prompts: the places of messages whose texts are prompts, too: those that a user says in a conversation.
 
@@ -97,16 +96,12 @@ class Version:
         logprobs: int | None = None,
         truncate: bool = False,
     ) -> Request:
-        """The request for what follows `context`.
+        """The request for what follows `context`; `sampling` and `logprobs` are as for `chat`.
 
         Args:
             context: raw text, without any template or system text; or chat messages, which go through the chat
                 template with the version's system text, a last message of the assistant being continued.
-            sampling, logprobs: as for `chat`.
             truncate: let a context that leaves no room for `max_tokens` lose its beginning.
-
-        Raises:
-            UsageError: a context, sampling or logprobs that no engine could understand.
         """
         prompt, messages = self._context(context)
         return Request(
@@ -121,11 +116,7 @@ class Version:
     def loglikelihood(
         self, context: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
     ) -> Request:
-        """The request for the log probability of `continuation` right after `context`, which is as in `completion`.
-
-        Raises:
-            UsageError: one of them is not a text, or the continuation is empty.
-        """
+        """The request for the log probability of `continuation` right after `context`, which is as in `completion`."""
         _check_text(continuation, "continuation")
         if not continuation:
             raise UsageError("continuation = '' is empty: there is nothing whose probability could be asked for.")
@@ -139,9 +130,6 @@ class Version:
 
         Args:
             logprobs: alternatives to report at the place of each token of the text; None for the whole text's alone.
-
-        Raises:
-            UsageError: it is not a text, or logprobs is no count.
         """
         _check_text(text, "text")
         return Request(kind="rolling", prompt=text, logprobs=_checked_logprobs(logprobs))
@@ -186,11 +174,7 @@ def _checked_logprobs(logprobs: int | None) -> int | None:
 
 
 def check_messages(messages: Any) -> Messages:
-    """Chat messages, each with a known role and a content.
-
-    Raises:
-        UsageError: naming the message and what to write instead.
-    """
+    """Chat messages, each with a known role and a content."""
     if isinstance(messages, Mapping) or not isinstance(messages, Sequence):
         raise UsageError(
             f"messages = {messages!r} is neither a prompt nor a list of messages; "
@@ -217,17 +201,15 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     """The version that these settings define, with its fingerprint.
 
     Args:
-        settings: the version's settings.
-        root: folder that relative paths of weights and answers start from, unless the version has one of its own.
+        root: folder that relative paths start from, unless the version has one of its own.
         offline: ask no registry for what is on this machine.
 
     Raises:
         UsageError: weights, a prompt or a file of answers that are missing or can't be read, a registry that can't be
             asked.
     """
-    root = settings.root(root)
-    read = read_texts(settings, root)
-    settings, registered = read.settings, None
+    root, places = settings.root(root), settings.texts_elsewhere
+    settings, registered = read_texts(settings, root), None
     if settings.is_registered:
         from harness.models.mlflow.registry import pinned
 
@@ -239,7 +221,7 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None
     fingerprint = _digest({**made_of, **_identity(settings)})
-    return Version(settings.name, settings, fingerprint, registered, read.places, enrichment, _digest(made_of))
+    return Version(settings.name, settings, fingerprint, registered, places, enrichment, _digest(made_of))
 
 
 def _digest(identity: Mapping[str, Any]) -> str:
@@ -287,19 +269,8 @@ def _identity(settings: VersionSettings) -> dict[str, Any]:
     Sampling, system text and template are in every rendered request as well, which alone keeps a changed temperature
     from another's samples. They are here so that a report tells two versions that differ in nothing else apart.
     """
-    return {
-        "engine": settings.engine,
-        "revision": settings.revision,
-        "sampling": dict(settings.sampling),
-        "system": settings.system,
-        "template": settings.template,
-        **_enrichment_identity(settings),
-    }
-
-
-def _enrichment_identity(settings: VersionSettings) -> dict[str, Any]:
-    """Return the settings of what is put around a question; none for a version that puts it as it is."""
-    identity: dict[str, Any] = {}
+    identity = {name: getattr(settings, name) for name in ("engine", "revision", "system", "template")}
+    identity["sampling"] = dict(settings.sampling)
     if settings.retrieval is not None:
         found = cast("RetrievalSettings", settings.retrieval.settings)
         identity["retrieval"] = {"index": settings.retrieval.content, "k": found.k, "prompt": found.prompt}

@@ -16,7 +16,7 @@ from harness.decisions import Observations, decide, first_looks
 from harness.errors import UsageError, choices
 from harness.gate.evaluations.evaluation import read_plan
 from harness.gate.evaluations.kinds import misfits, without_ratio
-from harness.gate.history.comparison import Comparison, ComparisonOptions, sides
+from harness.gate.history.comparison import ComparisonOptions, sides
 from harness.gate.history.comparison import compare as weigh
 from harness.notebook.runs import LoadedRun, open_place, place_of
 from harness.notebook.scores import PairedScores, paired_scores
@@ -196,28 +196,17 @@ def _of_runs(new: str | LoadedRun, old: Any, rule: Mapping[str, Any]) -> Weighin
     if len(places) > 1:
         named = ", ".join(map(without_password, places))
         raise UsageError(f"compare: the runs are in different stores ({named}); `steelyard store merge` joins them.")
-    ours = new.id if isinstance(new, LoadedRun) else new
-    theirs = ours if old is None else old.id if isinstance(old, LoadedRun) else old
-    with open_place(next(iter(places), None)) as store:
-        candidate, baseline = sides(store, ours, theirs)
-        comparison = weigh(store, candidate, baseline, _options(rule, candidate.report))
-    return Weighing(comparison.report, tuple(_notes(comparison)))
-
-
-def _notes(comparison: Comparison) -> list[str]:
-    weighed = f"{comparison.candidate.weighed}, against {comparison.baseline.weighed}"
-    return [weighed, *notes(comparison)]
-
-
-def _options(rule: Mapping[str, Any], report: Report) -> ComparisonOptions:
-    chosen: dict[str, Any] = {}
-    if "evaluation" in rule:
-        ids = (verdict.id for verdict in report.evaluations)
-        chosen["evaluations"] = find_evaluations(rule["evaluation"], ids, where=f"{_WHERE}: evaluation")
-    if "case" in rule:
-        chosen["cases"] = rule["case"]
+    ours, theirs = (each.id if isinstance(each, LoadedRun) else each for each in (new, new if old is None else old))
+    chosen: dict[str, Any] = {"cases": rule["case"]} if "case" in rule else {}
     if "margin" in rule:
         chosen["margin"] = setting_checks.number(rule["margin"], "margin", where=_WHERE, low=0)
     if "confidence_level" in rule:
         chosen["confidence_level"] = check_setting("confidence_level", rule["confidence_level"], where=_WHERE)
-    return ComparisonOptions(**chosen)
+    with open_place(next(iter(places), None)) as store:
+        candidate, baseline = sides(store, ours, theirs)
+        if "evaluation" in rule:
+            ids = (verdict.id for verdict in candidate.report.evaluations)
+            chosen["evaluations"] = find_evaluations(rule["evaluation"], ids, where=f"{_WHERE}: evaluation")
+        comparison = weigh(store, candidate, baseline, ComparisonOptions(**chosen))
+    weighed = f"{comparison.candidate.weighed}, against {comparison.baseline.weighed}"
+    return Weighing(comparison.report, (weighed, *notes(comparison)))

@@ -50,17 +50,17 @@ class Weighing:
     @property
     def value(self) -> float:
         """The difference itself; NaN where there is none."""
-        return float("nan") if self.difference is None else self.difference.value
+        return float(getattr(self.difference, "value", "nan"))
 
     @property
     def low(self) -> float:
         """The one-sided lower bound of the difference; NaN where there is none."""
-        return float("nan") if self.difference is None else self.difference.low
+        return float(getattr(self.difference, "low", "nan"))
 
     @property
     def high(self) -> float:
         """The one-sided upper bound of the difference; NaN where there is none."""
-        return float("nan") if self.difference is None else self.difference.high
+        return float(getattr(self.difference, "high", "nan"))
 
     def __repr__(self) -> str:
         return f"<Weighing {self.verdict}: {self.reason}>"

@@ -6,54 +6,11 @@ waits for the first evaluation.
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
-from harness.plugin.fixtures import (
-    adapter,
-    base,
-    baseline,
-    case,
-    corpus,
-    distillation,
-    judge,
-    load,
-    model,
-    needles,
-    prompt,
-    reference,
-    repeats,
-    retriever,
-    server,
-    teacher,
-    weights,
-)
 from harness.plugin.options import add_options
-from harness.plugin.quiet import pytest_load_initial_conftests
-
-__all__ = [
-    "adapter",
-    "base",
-    "baseline",
-    "case",
-    "corpus",
-    "distillation",
-    "judge",
-    "load",
-    "model",
-    "needles",
-    "prompt",
-    "pytest_addoption",
-    "pytest_collection_modifyitems",
-    "pytest_configure",
-    "pytest_generate_tests",
-    "pytest_load_initial_conftests",
-    "reference",
-    "repeats",
-    "retriever",
-    "server",
-    "teacher",
-    "weights",
-]
 
 MARKER = (
     "evaluation(cases, samples, max_samples, threshold, margin, aim, about, design, per, cluster, slices, "
@@ -63,13 +20,7 @@ MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Called once at start-up: Steelyard's options."""
-    _leave_as_written(pluginmanager)
-    add_options(parser)
-
-
-def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Let Python itself load what is imported from here on.
+    """Called once at start-up: Steelyard's options.
 
     pytest rewrites every module of a plugin's distribution, so that its assertions explain themselves. None here is a
     test's, and rewriting them all takes a second where nothing is cached, as in a CI job.
@@ -77,11 +28,31 @@ def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
     from harness.plugin.pytest_internals import leave_as_written
 
     leave_as_written(pluginmanager, {"harness", "steelyard"})
+    add_options(parser)
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Called before the first conftest.py is imported, which may import deepeval: keeps it quiet in a project with
+    Steelyard's settings.
+    """
+    if importlib.util.find_spec("deepeval") is None:
+        return
+    from harness.config.environment import quieten_deepeval
+    from harness.config.settings import find_settings
+    from harness.errors import SettingsError
+
+    try:
+        is_ours = any(map(find_settings, (early_config.invocation_params.dir, early_config.rootpath)))
+    except SettingsError:  # told when an evaluation is there to need the settings
+        return
+    if is_ours:
+        quieten_deepeval()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
-    from harness.plugin.collection.items import is_evaluation
+    from harness.plugin import fixtures
+    from harness.plugin.collection.suite import COLLECTION
     from harness.plugin.neighbours import TimeoutHooks
     from harness.plugin.session import GateSession
     from harness.plugin.tracking import TrackingHooks
@@ -91,30 +62,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("task") and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = []  # tasks are what is asked for: no test file is collected unless one is named
     session = GateSession(config)
-    config.pluginmanager.register(session, GateSession.NAME)
-    config.pluginmanager.register(TrackingHooks(session), "steelyard-tracking")
+    parts = {
+        GateSession.NAME: session,
+        COLLECTION: session.collection,
+        "steelyard-fixtures": fixtures,
+        "steelyard-tracking": TrackingHooks(session),
+        "steelyard-timeout": TimeoutHooks(),
+    }
     if any(map(config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):  # the latter with `-p xdist.plugin`
-        config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
-    config.pluginmanager.register(TimeoutHooks(is_evaluation), "steelyard-timeout")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Called with all items, before others choose among them: adds one for each task of `--task`."""
-    if config.getoption("task"):
-        from harness.plugin.session import GateSession
-
-        gate = config.pluginmanager.get_plugin(GateSession.NAME)
-        assert isinstance(gate, GateSession)
-        gate.collection.add_tasks(session, items)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Called for each test function: an evaluation with `per="case"` becomes one item for each case."""
-    if any(mark.name == "evaluation" for mark in metafunc.definition.iter_markers("evaluation")):
-        from harness.plugin.session import GateSession
-
-        session = metafunc.config.pluginmanager.get_plugin(GateSession.NAME)
-        assert isinstance(session, GateSession)
-        session.collection.parametrize(metafunc)
+        parts["steelyard-xdist"] = XdistHooks(session)
+    for name, part in parts.items():
+        config.pluginmanager.register(part, name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import UsageError
-from harness.plugin.outcomes import session_exit_code
 from harness.plugin.pytest_internals import terminal_of
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.runs.opening import OpenRun
     from harness.plugin.collection.items import Collection
     from harness.plugin.loop.driver import Driver
     from harness.records import Report
@@ -36,28 +35,11 @@ class ReportDelivery:
         self.report: Report | None = None
         self.problems: dict[str, None] = {}
 
-    @property
-    def _folder(self) -> Path:
-        return self._collection.settings.report_folder
-
-    def exit_code(self, exitstatus: int, opened: OpenRun | None, only_inconclusive: bool) -> int:
-        """The exit code of the session, by the verdicts of its run, or of a worker's.
-
-        Args:
-            exitstatus: pytest's own.
-            only_inconclusive: whether what failed is inconclusive.
-        """
-        verdicts = () if self.report is None else self.report.evaluations
-        if opened is not None:
-            verdicts = opened.run.all_verdicts
-        inconclusive = self._collection.settings.inconclusive if verdicts else ""
-        return session_exit_code(exitstatus, verdicts, only_inconclusive, inconclusive)
-
-    def take(self, opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> None:
+    def take(self, driver: Driver, exit_code: int, n_unreached: int) -> None:
         """Make the report of a run."""
         from harness.gate.runs.report import make_report
 
-        self.report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
+        self.report = make_report(driver.opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
 
     def write(self, session: pytest.Session) -> None:
         """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
@@ -66,31 +48,21 @@ class ReportDelivery:
         from harness.reporting.shared.files import write_report
 
         self.report = replace(self.report, exit_code=int(session.exitstatus))
-        try:
-            path = write_report(self.report, self._folder)
+        with self._complaining(session):
+            path = write_report(self.report, self._collection.settings.report_folder)
             self._path = self._path or path
-        except UsageError as error:
-            self._complain(session, str(error))
 
-    def keep(self, session: pytest.Session, opened: OpenRun, driver: Driver) -> None:
+    def keep(self, session: pytest.Session, driver: Driver) -> None:
         """Keep the report in the store, and close its run. Ctrl-C ends any wait."""
         from harness.records.report_json import to_json
 
         assert self.report is not None
-        problems: list[str] = []
-        try:
-            opened.run.flush()
-            opened.store.finish_run(self.report.run_id, to_json(self.report))
-        except UsageError as error:
-            problems.append(str(error))
-        except KeyboardInterrupt:
-            pass
-        try:
-            driver.close(opened.close())
-        except UsageError as error:
-            problems.append(str(error))
-        for problem in problems[:1]:
-            self._complain(session, problem)
+        before = len(self.problems)
+        with self._complaining(session):
+            driver.run.flush()
+            driver.opened.store.finish_run(self.report.run_id, to_json(self.report))
+        with suppress(UsageError) if len(self.problems) > before else self._complaining(session):
+            driver.close()
 
     def write_others(self, session: pytest.Session) -> None:
         """Write the report in the other formats, from the store; report.json again where something went wrong.
@@ -103,26 +75,29 @@ class ReportDelivery:
 
         if self.report is None:
             return
-        try:
-            if not self.problems:
-                with Store.open(store_url(self._collection.settings), readonly=True) as store:
-                    run = run_of(store, self.report.run_id)
-                    others = [name for name in OF_A_GATE if name != "json"]
-                    paths = write_reports(store, run, self.report, self._folder, others)
+        settings = self._collection.settings
+        if not self.problems:
+            with self._complaining(session), Store.open(store_url(settings), readonly=True) as store:
+                run = run_of(store, self.report.run_id)
+                others = [name for name in OF_A_GATE if name != "json"]
+                paths = write_reports(store, run, self.report, settings.report_folder, others)
                 self._path = next((path for path in paths if path.suffix == ".html"), self._path)
-        except UsageError as error:
-            self._complain(session, str(error))
-        except KeyboardInterrupt:
-            pass
         if self.problems:
             self.write(session)
 
-    def _complain(self, session: pytest.Session, problem: str) -> None:
-        """Note what went wrong at the end; the exit code is then a usage error's."""
-        self.problems[problem] = None
-        if self.report is not None and problem not in self.report.notes:
-            self.report = replace(self.report, notes=(problem, *self.report.notes))
-        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+    @contextmanager
+    def _complaining(self, session: pytest.Session) -> Iterator[None]:
+        """Note what goes wrong at the end; the exit code is then a usage error's. Ctrl-C ends it."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            pass
+        except UsageError as error:
+            problem = str(error)
+            self.problems[problem] = None
+            if self.report is not None and problem not in self.report.notes:
+                self.report = replace(self.report, notes=(problem, *self.report.notes))
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """Write the table of verdicts, where the report is, and what went wrong at the end."""
@@ -158,13 +133,18 @@ def prepare_reports(settings: Settings) -> None:
 
 
 def _show(report: Report, path: Path | None, settings: Settings, terminal: pytest.TerminalReporter) -> None:
-    """Write the table of verdicts, and where the report is (None where it could not be written)."""
+    """Write the table of verdicts, and where the report is, as one who works here writes it: whole outside the project.
+
+    Args:
+        path: None where it could not be written.
+    """
     from harness.reporting.terminal.report import Layout, render_run
     from harness.store.location import option_for, store_url
 
-    folder = terminal.config.invocation_params.dir
-    shown = "not written" if path is None else _seen_from(folder, path, settings)
-    written_to = terminal_of(terminal)
+    folder, written_to = terminal.config.invocation_params.dir, terminal_of(terminal)
+    shown = "not written" if path is None else str(path)
+    if path is not None and path.is_relative_to(settings.root):
+        shown = os.path.relpath(path, folder)
     layout = Layout(
         width=written_to.width,
         colour=written_to.has_markup,
@@ -174,8 +154,3 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: pytes
     terminal.write_sep("=", "steelyard")
     for line in render_run(report, layout, shown, option_for(store_url(settings), folder)):
         terminal.write_line(line)
-
-
-def _seen_from(folder: Path, path: Path, settings: Settings) -> str:
-    """A path as one who works in the folder writes it; one outside of the project is written whole."""
-    return os.path.relpath(path, folder) if path.is_relative_to(settings.root) else str(path)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.plugin.collection.items import is_evaluation
+
 if TYPE_CHECKING:
     from pluggy import HookImpl
 
@@ -64,13 +66,10 @@ def keepers_line(names: Sequence[str]) -> str:
 class TimeoutHooks:
     """With pytest-timeout: no timer for an evaluation, for it would end what is sampled for others meanwhile."""
 
-    def __init__(self, is_evaluation: Any) -> None:
-        self._is_evaluation = is_evaluation
-
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
         """Called where pytest-timeout sets a timer: there is none for an evaluation, which has `--deadline`."""
-        return True if self._is_evaluation(item) else None
+        return True if is_evaluation(item) else None
 
 
 def none_ran(n_collected: int, n_chosen: int) -> str:

@@ -13,64 +13,51 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.runs.run_settings import RunOptions
 
-_LAID_OVER = (
-    "candidate",
-    "baseline",
-    "judge",
-    "samples",
-    "best_of",
-    "concurrency",
-    "inconclusive",
-    "max_cost",
-    "deadline",
-    "store",
-    "report_dir",
-    "mlflow",
-)
+_OPTIONS: dict[str, tuple[str | None, str]] = {
+    "--candidate": ("VERSION", "the version under test; or git:REF, as it was at a commit"),
+    "--baseline": (
+        "NAME",
+        "what it is weighed against: a version, a recorded baseline, or git:REF, the candidate with the project's code "
+        "as it was at a commit; `none` for thresholds alone",
+    ),
+    "--task": (
+        "TASK",
+        "gate an lm-eval task, by the path of its file or by its name, without a test file; may be repeated",
+    ),
+    "--judge": ("VERSION", "the version that judges; several with commas are a panel"),
+    "--samples": ("N", "samples for each case; wins over the marker's"),
+    "--best-of": ("N", "the candidate is the best of N that were tried against this baseline (default: 1)"),
+    "--case": ("PATTERN", "only cases whose id matches this shell pattern, such as 'per*'"),
+    "--concurrency": ("N", "requests in flight (default: 128)"),
+    "--offline": (None, "stored samples only; missing ones are an error"),
+    "--for-baseline": (
+        None,
+        "draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
+    ),
+    "--fresh": (None, "draw everything anew; the old samples stay in the store"),
+    "--max-cost": ("AMOUNT", "draw no more once this is spent; versions need a `price`"),
+    "--deadline": ("DURATION", "draw no more so long after the start, such as 20m"),
+    "--inconclusive": ("fail|warn", "whether an inconclusive verdict fails (exit code 8) or warns"),
+    "--report-dir": ("FOLDER", "where the reports go (default: reports/latest)"),
+    "--mlflow": ("URL", "log the gate to this MLflow; `none` for nowhere"),
+    "--store": ("URL", "SQLite path or SQLAlchemy URL (default: .steelyard/store.db)"),
+}
+"""By name, what stands for the value (None where there is none), and the help."""
+_NO_SETTINGS = ("--task", "--case", "--offline", "--for-baseline", "--fresh")
+_LAID_OVER = tuple(name.strip("-").replace("-", "_") for name in _OPTIONS if name not in _NO_SETTINGS)
 _NUMBERS: dict[str, type[int] | type[float]] = {"samples": int, "best_of": int, "concurrency": int, "max_cost": float}
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Add the group `steelyard`; every value is checked later, by the same code as the settings file."""
     group = parser.getgroup("steelyard", "steelyard: evaluations of language models")
-    group.addoption("--candidate", metavar="VERSION", help="the version under test; or git:REF, as it was at a commit")
-    group.addoption(
-        "--baseline",
-        metavar="NAME",
-        help="what it is weighed against: a version, a recorded baseline, or git:REF, the candidate with "
-        "the project's code as it was at a commit; `none` for thresholds alone",
-    )
-    group.addoption(
-        "--task",
-        metavar="TASK",
-        action="append",
-        default=[],
-        help="gate an lm-eval task, by the path of its file or by its name, without a test file; may be repeated",
-    )
-    group.addoption("--judge", metavar="VERSION", help="the version that judges; several with commas are a panel")
-    group.addoption("--samples", metavar="N", help="samples for each case; wins over the marker's")
-    group.addoption(
-        "--best-of",
-        metavar="N",
-        help="the candidate is the best of N that were tried against this baseline (default: 1)",
-    )
-    group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
-    group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
-    group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
-    group.addoption(
-        "--for-baseline",
-        action="store_true",
-        help="draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
-    )
-    group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
-    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
-    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
-    group.addoption(
-        "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
-    )
-    group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
-    group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
-    group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
+    for name, (metavar, text) in _OPTIONS.items():
+        if metavar is None:
+            group.addoption(name, action="store_true", help=text)
+        elif name == "--task":
+            group.addoption(name, metavar=metavar, help=text, action="append", default=[])
+        else:
+            group.addoption(name, metavar=metavar, help=text)
 
 
 def runs_bodies(config: pytest.Config) -> bool:

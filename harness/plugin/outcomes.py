@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import unittest
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Ending
@@ -41,14 +44,14 @@ def classify(error: BaseException) -> Ending:
 def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclusive: str) -> None:
     """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
     from harness.records import VerdictKind
-    from harness.reporting.junit import VerdictOrigin, properties_of_item
+    from harness.reporting.junit import origin, properties_of_item
     from harness.reporting.shared.names import row_names
     from harness.reporting.wording.failure import failure_text
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
     versions = run.references()
-    item.user_properties += properties_of_item(verdicts, VerdictOrigin(run.settings.run_id, *versions))
+    item.user_properties += properties_of_item(verdicts, origin(run.settings.run_id, *versions))
     if worst.verdict is VerdictKind.PASSED:
         return
     named = zip(verdicts, row_names(verdicts), strict=True)
@@ -99,3 +102,12 @@ VERDICT = pytest.StashKey[str]()
 def as_usage(errors: Sequence[str]) -> list[str]:
     """Errors as the lines of one usage error."""
     return ["steelyard: " + errors[0], *(f"           {error}" for error in errors[1:])]
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """End the session with a usage error of pytest's for one of ours."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(*as_usage([str(error)])) from None

@@ -4,22 +4,20 @@ them. `[tool.steelyard.trackers.NAME]` asks for one.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.config.trackers import OF_SETTINGS, OPTIONS, asked_for, check_tables
 from harness.errors import SettingsError, SteelyardError, UsageError
-from harness.plugin.collection.items import is_evaluation
-from harness.plugin.options import runs_bodies, settings_of
-from harness.plugin.outcomes import as_usage
+from harness.plugin.options import settings_of
+from harness.plugin.outcomes import refusing
 
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.plugin.session import GateSession
     from harness.records import Report
-    from harness.tracking.tracker import Tracker, TrackingNotes
 
 
 class TrackingHooks:
@@ -30,35 +28,24 @@ class TrackingHooks:
         self._lines: list[str] = []
         self._problems: list[str] = []
 
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Called for items that were collected and are left out: counts the evaluations."""
-        self._gate.collection.n_deselected += sum(map(is_evaluation, items))
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Called when a file or folder was collected: counts those that were skipped, whatever is in them."""
-        self._gate.collection.n_skipped_files += report.skipped
-        if report.passed:
-            self._gate.collection.found.add(report.nodeid)
-
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Called before collection: the first moment to refuse what can't be logged."""
-        if not self._gate.is_worker:
-            try:
-                _check(session.config)
-            except UsageError as error:
-                raise pytest.UsageError(*as_usage([str(error)])) from None
+        """Called before collection: the first moment to refuse options that ask for what can't be; a plain session pays
+        nothing for it.
+        """
+        if not self._gate.is_worker and session.config.getoption(OF_SETTINGS) is not None:
+            from harness.tracking.tracker import tracker
+
+            with refusing():
+                tracker(OF_SETTINGS).check(settings_of(session.config), _given(session.config))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
+    def pytest_collection_finish(self) -> None:
         """Called after collection: the first moment to look at the trackers of the settings, which a session without an
         evaluation does not read.
         """
-        if self._gate.is_worker or not self._gate.collection.evaluations or not runs_bodies(session.config):
-            return
-        try:
-            check_trackers(self._gate.collection.settings)
-        except UsageError as error:
-            raise pytest.UsageError(*as_usage([str(error)])) from None
+        if not self._gate.is_worker and self._gate.is_asked:
+            with refusing():
+                check_trackers(self._gate.collection.settings)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -81,7 +68,7 @@ class TrackingHooks:
 
     def _track(self, name: str, options: Mapping[str, Any], report: Report, exit_code: int) -> None:
         from harness.records import VerdictKind
-        from harness.tracking.tracker import TrackingNotes
+        from harness.tracking.tracker import TrackedGate, TrackingNotes, tracker
 
         if exit_code == pytest.ExitCode.NO_TESTS_COLLECTED:
             self._lines.append(f"{name}  not logged: no evaluation ran")
@@ -89,27 +76,20 @@ class TrackingHooks:
         if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
             return
-        told, later, problem = TrackingNotes(), "", ""
+        notes, later, problem = TrackingNotes(), "", ""
         try:
-            found = _tracker(name)
+            found = tracker(name)
             later = found.later(report.run_id, options)
-            self._hand_over(found, options, report, exit_code, told)
+            found.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), notes)
         except KeyboardInterrupt:
             problem = "interrupted."
         except Exception as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it any more
             said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
             problem = f"{said} The verdict stands, and everything is stored."
-        self._lines += told.lines
+        self._lines += notes.lines
         if problem:
             hint = f" To do it later: {later}" if later else ""
             self._problems.append(f"{name}: not logged: {problem}{hint}")
-
-    def _hand_over(
-        self, found: Tracker, options: Mapping[str, Any], report: Report, exit_code: int, told: TrackingNotes
-    ) -> None:
-        from harness.tracking.tracker import TrackedGate
-
-        found.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), told)
 
 
 def check_trackers(settings: Settings) -> None:
@@ -120,8 +100,10 @@ def check_trackers(settings: Settings) -> None:
     """
     check_tables(settings)
     for name, options in settings.trackers.items():
+        from harness.tracking.tracker import tracker
+
         try:
-            found = _tracker(name)
+            found = tracker(name)
         except SettingsError as error:
             raise SettingsError(f"trackers.{name}: {error}") from None
         try:
@@ -134,22 +116,6 @@ def check_trackers(settings: Settings) -> None:
             ) from error
 
 
-def _tracker(name: str) -> Tracker:
-    from harness.tracking.tracker import tracker
-
-    return tracker(name)
-
-
 def _given(config: pytest.Config) -> dict[str, Any]:
     """Give what the command line says for the tracker that has settings of its own."""
     return {name: config.getoption(name, default=None) for name in OPTIONS}
-
-
-def _check(config: pytest.Config) -> None:
-    """Refuse options of trackers that ask for what can't be; a plain session pays nothing for it.
-
-    Raises:
-        SettingsError: what logs is not installed.
-    """
-    if config.getoption(OF_SETTINGS) is not None:
-        _tracker(OF_SETTINGS).check(settings_of(config), _given(config))

@@ -22,9 +22,8 @@ import pytest
 from harness.errors import UsageError
 from harness.plugin.collection.items import BEGAN, is_evaluation
 from harness.plugin.ending import discard_report, prepare_reports
-from harness.plugin.neighbours import none_ran
 from harness.plugin.options import run_options, runs_bodies
-from harness.plugin.outcomes import ENDED, as_usage
+from harness.plugin.outcomes import as_usage
 
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession
@@ -39,91 +38,108 @@ class XdistHooks:
 
     def __init__(self, session: GateSession) -> None:
         self._session = session
-        self._folder: Path | None = None
+        worker = getattr(session.config, "workerinput", {})
+        self._folder = Path(worker[_FOLDER]) if _FOLDER in worker else None
         self._nodes: list[Any] = []
-        self._n_collected = 0
-        self._n_evaluations = 0
-        self._is_judged = False
-        self._errors: list[str] = []
-
-    @property
-    def is_interrupted(self) -> bool:
-        """True where a signal ends this session."""
-        return self._session.interrupts.interrupted_by is not None
-
-    def _made_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="steelyard-"))
-        return self._folder
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Called on the controller for each worker before it starts."""
+        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="steelyard-"))
         self._nodes.append(node)
-        node.workerinput[_FOLDER] = str(self._made_folder())
-        node.workerinput[BEGAN] = self._session.collection.began
+        node.workerinput |= {_FOLDER: str(self._folder), BEGAN: self._session.collection.began}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Called on the controller: schedules as the user chose, with the evaluations kept together."""
         from xdist import scheduler
 
-        kinds = {"loadfile": scheduler.LoadFileScheduling, "loadgroup": scheduler.LoadGroupScheduling}
         chosen = config.getvalue("dist")
         if chosen == "each":
             return None
-        base = kinds.get(chosen, scheduler.LoadScopeScheduling)
-        return _together(base, self._made_folder(), one_by_one=chosen in ("load", "worksteal"))(config, log)
+        kinds = {"loadfile": scheduler.LoadFileScheduling, "loadgroup": scheduler.LoadGroupScheduling}
+        base: Any = kinds.get(chosen, scheduler.LoadScopeScheduling)
+        folder, one_by_one = self._folder or Path(), chosen in ("load", "worksteal")
+
+        class Scheduler(base):  # type: ignore[misc]
+            evaluations: set[str] | None = None
+
+            def _split_scope(self, nodeid: str) -> str:
+                if self.evaluations is None:
+                    said = [json.loads(file.read_text()) for file in folder.glob("*.json")]
+                    self.evaluations = {name for each in said for name in each["evaluations"]}
+                if nodeid in self.evaluations:
+                    return "steelyard evaluations"
+                return nodeid if one_by_one else str(super()._split_scope(nodeid))
+
+        return Scheduler(config, log)
+
+    def _said(self, node: Any) -> dict[str, Any]:
+        """Read what a worker has."""
+        assert self._folder is not None
+        said: dict[str, Any] = json.loads((self._folder / f"{node.gateway.id}.json").read_text())
+        return said
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Called on each worker: says which items are evaluations, and what is wrong with them; hears signals."""
-        worker = getattr(session.config, "workerinput", None)
-        if worker is not None and _FOLDER in worker:
-            ids = [item.nodeid for item in session.items if is_evaluation(item)]
-            collection = self._session.collection
-            said = {
-                "evaluations": ids,
-                "errors": collection.errors,
-                "is_judged": collection.is_judged,
-                "n_collected": collection.n_collected,
-                "pid": os.getpid(),
-            }
-            self._place(worker["workerid"], Path(worker[_FOLDER])).write_text(json.dumps(said))
-            if ids and runs_bodies(session.config):
-                self._session.hear_signals()
-
-    def _place(self, worker: str, folder: Path | None = None) -> Path:
-        """The file in which a worker says what it has."""
-        return (folder or self._made_folder()) / f"{worker}.json"
-
-    def _said(self, node: Any) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(self._place(node.gateway.id).read_text())
-        return said
+        if not self._session.is_worker or self._folder is None:
+            return
+        collection, evaluations = self._session.collection, list(filter(is_evaluation, session.items))
+        said = {
+            "evaluations": [item.nodeid for item in evaluations],
+            "errors": collection.errors,
+            "is_judged": collection.is_judged,
+            "n_collected": collection.n_collected,
+            "pid": os.getpid(),
+        }
+        worker = session.config.workerinput["workerid"]  # type: ignore[attr-defined]
+        (self._folder / f"{worker}.json").write_text(json.dumps(said))
+        if evaluations and runs_bodies(session.config):
+            self._session.hear_signals()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
         said = self._said(node)
-        self._n_collected = max(self._n_collected, said["n_collected"])
-        is_asked = said["evaluations"] and runs_bodies(self._session.config)
-        if self._n_evaluations or not (is_asked or said["errors"]):
+        session = self._session
+        session.n_collected = max(session.n_collected, said["n_collected"])
+        is_asked = said["evaluations"] and runs_bodies(session.config)
+        if session.n_chosen or not (is_asked or said["errors"]):
             return
-        self._n_evaluations = len(said["evaluations"])
-        self._is_judged = said["is_judged"]
-        discard_report(self._session.collection)
+        session.n_chosen = len(said["evaluations"])
+        discard_report(session.collection)
         try:
             if not said["errors"]:
-                self._check_run()
+                self._check_run(is_judged=said["is_judged"])
         except UsageError as error:
             said["errors"] = [str(error)]
         if said["errors"]:
             raise pytest.UsageError(*as_usage(said["errors"]))
-        self._session.hear_signals()
-        self._session.config.pluginmanager.register(_Interruption(self))
+        session.hear_signals()
+        session.config.pluginmanager.register(_Interruption(self))
+
+    def _check_run(self, *, is_judged: bool) -> None:
+        from harness.gate.baselines.chosen import recording_named
+        from harness.gate.runs.opening import check_run
+        from harness.gate.runs.run_settings import RunOptions
+        from harness.plugin.hooks.announcing import HookManager
+        from harness.plugin.loop.driver import shown_builds
+        from harness.plugin.tracking import check_trackers
+
+        settings, config = self._session.collection.settings, self._session.config
+        HookManager(config.pluginmanager)
+        check_trackers(settings)
+        prepare_reports(settings)
+        recording = recording_named(settings)
+        known = RunOptions(n_evaluations=self._session.n_chosen, is_judged=is_judged, recording=recording)
+        with shown_builds(config) as progress:
+            check_run(settings, run_options(config, known), progress)
 
     def end_workers(self) -> None:
-        """Have the workers end as this session does, and take the report of the one that ran the evaluations."""
+        """Where a signal ends this session, end the workers, and take the report of the one that ran evaluations."""
+        if self._session.interrupts.interrupted_by is None:
+            return
         for node in self._nodes:
             with suppress(OSError, ValueError):  # it has ended, or has collected nothing yet
                 if not node._down:
@@ -134,24 +150,6 @@ class XdistHooks:
         for node in self._nodes:
             self.pytest_testnodedown(node)
 
-    def _check_run(self) -> None:
-        from harness.gate.baselines.chosen import recording_named
-        from harness.gate.runs.opening import check_run
-        from harness.gate.runs.run_settings import RunOptions
-        from harness.plugin.hooks.announcing import HookManager
-        from harness.plugin.loop.building import shown_builds
-        from harness.plugin.tracking import check_trackers
-
-        settings = self._session.collection.settings
-        HookManager(self._session.config.pluginmanager)
-        check_trackers(settings)
-        prepare_reports(settings)
-        known = RunOptions(
-            n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_named(settings)
-        )
-        with shown_builds(self._session.config) as progress:
-            check_run(settings, run_options(self._session.config, known), progress)
-
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Called on the controller when a worker is done: takes its report."""
@@ -160,47 +158,37 @@ class XdistHooks:
         output = getattr(node, "workeroutput", None) or {}
         if output.get("steelyard_report") is not None:
             self._session.outcome.report = from_json(json.loads(output["steelyard_report"]))
-        for text in output.get("steelyard_errors", ()):
-            if text not in self._errors:
-                self._errors.append(text)
+        self._session.outcome.problems |= dict.fromkeys(output.get("steelyard_errors", ()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Called at the end: on a worker packs the report, on the controller sets the exit code of a usage error."""
+        outcome = self._session.outcome
+        report = outcome.report
         if self._session.is_worker:
             output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
-            output["steelyard_errors"] = [*self._session.collection.errors, *self._session.outcome.problems]
-            if self._session.outcome.report is not None:
+            output["steelyard_errors"] = [*self._session.collection.errors, *outcome.problems]
+            if report is not None:
                 from harness.records.report_json import to_json
 
-                output["steelyard_report"] = json.dumps(to_json(self._session.outcome.report))
+                output["steelyard_report"] = json.dumps(to_json(report))
             return
-        if self._n_evaluations and self._session.outcome.report is None and session.exitstatus == 0:
-            self._errors.append("no worker gave a report: the one that ran the evaluations ended too early")
-        report = self._session.outcome.report
-        is_idle = self._n_evaluations > 0 and report is not None and len(report.skipped) == self._n_evaluations
-        if is_idle and session.exitstatus == 0:
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        if self._errors:
+        if self._session.n_chosen and session.exitstatus == 0 and report is None:
+            outcome.problems["no worker gave a report: the one that ran the evaluations ended too early"] = None
+        if outcome.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        self._session.outcome.write(session)
-        if self._n_evaluations:
-            self._session.outcome.write_others(session)
+        outcome.write(session)
+        if self._session.n_chosen:
+            outcome.write_others(session)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
-        """Called on the controller: shows what the workers found wrong, and that none ran where none did."""
-        if self._session.is_worker:
-            return
-        for text in self._errors:
-            terminalreporter.write_line(f"ERROR: steelyard: {text}", red=True)
-        config, report = self._session.config, self._session.outcome.report
-        if self._n_evaluations and report is None and self.is_interrupted:
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Called on the controller: says why there is no report where the workers were ended."""
+        session = self._session
+        is_lost = session.n_chosen and session.outcome.report is None and session.interrupts.interrupted_by is not None
+        if is_lost and not session.is_worker:
             terminalreporter.write_line("steelyard: no worker gave a report before it was ended; its answers are kept")
-        has_run = report is not None and bool(report.evaluations)
-        if self._n_collected and not has_run and runs_bodies(config) and exitstatus in ENDED and not self._errors:
-            terminalreporter.write_line(none_ran(self._n_collected, self._n_evaluations))
 
 
 class _Interruption:
@@ -212,24 +200,5 @@ class _Interruption:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Called at the end, also when interrupted."""
-        if self._hooks.is_interrupted:
-            with suppress(KeyboardInterrupt):
-                self._hooks.end_workers()
-
-
-def _together(base: Any, folder: Path, *, one_by_one: bool) -> Any:
-    """A scheduler of the chosen kind that keeps the evaluations in one piece."""
-
-    class Scheduler(base):  # type: ignore[misc]
-        evaluations: set[str] | None = None
-
-        def _split_scope(self, nodeid: str) -> str:
-            if self.evaluations is None:
-                self.evaluations = {
-                    name for file in folder.glob("*.json") for name in json.loads(file.read_text())["evaluations"]
-                }
-            if nodeid in self.evaluations:
-                return "steelyard evaluations"
-            return nodeid if one_by_one else str(super()._split_scope(nodeid))
-
-    return Scheduler
+        with suppress(KeyboardInterrupt):
+            self._hooks.end_workers()

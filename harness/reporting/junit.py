@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TextIO
 from xml.etree import ElementTree
 
@@ -21,31 +20,33 @@ from harness.reporting.wording.failure import failure_text
 _MOST_CELLS = 1000
 _SECONDS = len("2026-11-24T16:15:00")
 
-
-@dataclass(frozen=True, slots=True)
-class VerdictOrigin:
-    """The run that a verdict comes from."""
-
-    run_id: str
-    candidate: VersionRef
-    baseline: VersionRef | None
+Properties = list[tuple[str, str]]
 
 
-def properties(verdict: Verdict, origin: VerdictOrigin) -> list[tuple[str, str]]:
+def origin(run_id: str, candidate: VersionRef, baseline: VersionRef | None) -> Properties:
+    """The run and the versions that verdicts come from."""
+    told = [("run_id", run_id)]
+    for role, version in (("candidate", candidate), ("baseline", baseline)):
+        if version is not None:
+            told += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
+    return [(name, _legal(text)) for name, text in told]
+
+
+def properties(verdict: Verdict, of_run: Properties) -> Properties:
     """The figures of a verdict, for machines: those that it has, each with its name.
 
     `low` and `high` are the bounds of the difference by which it was decided.
     """
-    difference, candidate, baseline = verdict.difference, verdict.candidate, verdict.baseline
+    difference = verdict.difference
     told: list[tuple[str, str | float | None]] = [
         ("verdict", str(verdict.verdict)),
         ("metric", verdict.metric),
         ("requirement", verdict.plan.requirement),
-        ("candidate", candidate.value if candidate else None),
-        ("baseline", baseline.value if baseline else None),
-        ("difference", difference.value if difference else None),
-        ("low", difference.low if difference else None),
-        ("high", difference.high if difference else None),
+        ("candidate", getattr(verdict.candidate, "value", None)),
+        ("baseline", getattr(verdict.baseline, "value", None)),
+        ("difference", getattr(difference, "value", None)),
+        ("low", getattr(difference, "low", None)),
+        ("high", getattr(difference, "high", None)),
         ("threshold", verdict.plan.threshold),
         ("margin", verdict.plan.margin),
         ("margin_is_relative", "true" if verdict.plan.margin_is_relative else None),
@@ -54,27 +55,22 @@ def properties(verdict: Verdict, origin: VerdictOrigin) -> list[tuple[str, str]]
         ("n_samples", str(verdict.n_samples)),
         ("samples_needed", None if verdict.samples_needed is None else str(verdict.samples_needed)),
         ("labels_needed", None if verdict.labels_needed is None else str(verdict.labels_needed)),
-        ("run_id", origin.run_id),
-        ("candidate_version", origin.candidate.name),
-        ("candidate_fingerprint", origin.candidate.fingerprint),
-        ("baseline_version", origin.baseline.name if origin.baseline else None),
-        ("baseline_fingerprint", origin.baseline.fingerprint if origin.baseline else None),
     ]
-    return [(name, text) for name, value in told if (text := _in_words(value))]
+    return [*((name, text) for name, value in told if (text := _in_words(value))), *of_run]
 
 
-def properties_of_item(verdicts: Iterable[Verdict], origin: VerdictOrigin) -> list[tuple[str, str]]:
+def properties_of_item(verdicts: Iterable[Verdict], of_run: Properties) -> Properties:
     """The figures of all verdicts of one evaluation; where it has several, those of a metric bear its name, and
     `verdict` is the worst.
     """
     every = list(verdicts)
     if len(every) == 1:
-        return properties(every[0], origin)
+        return properties(every[0], of_run)
     worst = max((verdict.verdict for verdict in every), key=lambda kind: kind.severity)
     named = [
         (f"{printable(verdict.metric, 60)}.{name}", value)
         for verdict in every
-        for name, value in properties(verdict, origin)
+        for name, value in properties(verdict, of_run)
     ]
     return [("verdict", str(worst)), *named]
 
@@ -97,25 +93,23 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
     time_s = f"{report.usage.wall_s:.3f}"
     more = {"skipped": "0", "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
     suite = ElementTree.SubElement(root, "testsuite", totals | more)
-    of_run = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
-    of_run += [("best_of", str(report.best_of))] if report.best_of > 1 else []
-    _add_properties(suite, [*of_run, *_of_origin(_origin(report))])
+    told = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
+    told += [("best_of", str(report.best_of))] if report.best_of > 1 else []
+    of_run = origin(report.run_id, report.candidate, report.baseline)
+    _add_properties(suite, [*told, *of_run])
     times = Counter(verdict.id for verdict in report.evaluations)
     for verdict, name in zip(report.evaluations, row_names(report.evaluations), strict=True):
         class_name, test = _place(verdict.id)
         test = f"{test} {verdict.metric}" if times[verdict.id] > 1 else test
         case = ElementTree.SubElement(suite, "testcase", {"classname": _legal(class_name), "name": _legal(test)})
-        _add_properties(case, properties(verdict, _origin(report)))
+        _add_properties(case, properties(verdict, of_run))
         if verdict.verdict is not VerdictKind.PASSED:
-            _add_outcome(case, verdict, _text(report, verdict, name), inconclusive)
+            text = failure_text(verdict, report.candidate, report.baseline, report.changes, name)
+            _add_outcome(case, verdict, text, inconclusive)
     ElementTree.indent(root)
     stream.write('<?xml version="1.0" encoding="utf-8"?>\n')
     stream.write(ElementTree.tostring(root, encoding="unicode"))
     stream.write("\n")
-
-
-def _text(report: Report, verdict: Verdict, name: str) -> str:
-    return failure_text(verdict, report.candidate, report.baseline, report.changes, name)
 
 
 def _add_outcome(case: ElementTree.Element, verdict: Verdict, text: str, inconclusive: str) -> None:
@@ -131,19 +125,6 @@ def _add_properties(parent: ElementTree.Element, named: Iterable[tuple[str, str]
     element = ElementTree.SubElement(parent, "properties")
     for name, value in named:
         ElementTree.SubElement(element, "property", {"name": name, "value": value})
-
-
-def _origin(report: Report) -> VerdictOrigin:
-    return VerdictOrigin(report.run_id, report.candidate, report.baseline)
-
-
-def _of_origin(origin: VerdictOrigin) -> list[tuple[str, str]]:
-    versions = [("candidate", origin.candidate)]
-    versions += [("baseline", origin.baseline)] if origin.baseline else []
-    told = [("run_id", origin.run_id)]
-    for role, version in versions:
-        told += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
-    return [(name, _legal(text)) for name, text in told]
 
 
 def _in_words(value: str | float | None) -> str:

@@ -48,8 +48,14 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
     not there is None: the score of a body that was skipped, an answer that was pruned.
     """
     requirements = {verdict.id: verdict.plan.requirement for verdict in report.evaluations}
-    labels, columns, fields = _labels(store, run, report), columns_of(report), _fields(report)
-    clusters = _clusters(report)
+    labels, columns = _labels(store, run, report), columns_of(report)
+    every = [(verdict, case) for verdict in report.evaluations for case in verdict.cases]
+    clusters = {(verdict.id, verdict.metric, case.id): case.cluster for verdict, case in every}
+    fields = {
+        (verdict.id, case.id): {_column_of(name): str(value) for name, value in case.fields.items()}
+        for verdict, case in every
+        if case.fields
+    }
     for answer in answers_of_run(store, run):
         for metric, score in answer.rows.items():
             key = (answer.evaluation_id, metric, answer.role, answer.case_id, answer.sample_index)
@@ -57,7 +63,6 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
                 "run_id": run.run_id,
                 "requirement": requirements.get(answer.evaluation_id),
                 **_of_score(answer, score),
-                **_of_answer(answer),
                 **_of_people(labels.get(key, ())),
                 "cluster": clusters.get((answer.evaluation_id, metric, answer.case_id)),
                 **fields.get((answer.evaluation_id, answer.case_id), {}),
@@ -98,50 +103,20 @@ def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> int
     return lost
 
 
-def _fields(report: Report) -> Mapping[tuple[str, str], Mapping[str, str]]:
-    """The short fields of each case as texts, under the names of their columns, by evaluation and case."""
-    return {
-        (verdict.id, case.id): {_column_of(name): str(value) for name, value in case.fields.items()}
-        for verdict in report.evaluations
-        for case in verdict.cases
-        if case.fields
-    }
-
-
-def _clusters(report: Report) -> Mapping[tuple[str, str, str], str | None]:
-    """Map evaluation, metric and case to the cluster of the case in the verdict."""
-    return {(own.id, own.metric, case.id): case.cluster for own in report.evaluations for case in own.cases}
-
-
 def _column_of(name: str) -> str:
     return str(_storable(f"{_FIELD}{name}"))
 
 
 def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:
+    told = ("evaluation_id", "role", "version", "case_id", "sample_index")
     return {
-        "evaluation_id": answer.evaluation_id,
-        "metric": score.metric,
-        "role": answer.role,
-        "version": answer.version,
-        "fingerprint": score.fingerprint,
-        "case_id": answer.case_id,
-        "sample_index": answer.sample_index,
+        **{name: getattr(answer, name) for name in told},
+        **{name: getattr(score, name) for name in ("metric", "fingerprint", "outcome", "reason")},
         "score": score.value,
-        "outcome": score.outcome,
-        "reason": score.reason,
         "judged_by": None if score.judged_by is None else str(score.judged_by),
-    }
-
-
-def _of_answer(answer: StoredAnswer) -> dict[str, Any]:
-    sample = answer.sample
-    return {
         "prompt": None if answer.request is None else _asked(answer.request),
-        "answer": None if sample is None else sample.text,
-        "finish_reason": None if sample is None else sample.finish_reason,
-        "prompt_tokens": None if sample is None else sample.prompt_tokens,
-        "completion_tokens": None if sample is None else sample.completion_tokens,
-        "latency_s": None if sample is None else sample.latency_s,
+        "answer": None if answer.sample is None else answer.sample.text,
+        **{name: getattr(answer.sample, name, None) for name in _ANSWER[2:]},
     }
 
 
@@ -158,14 +133,8 @@ def _of_people(labels: Sequence[PersonsLabel]) -> dict[str, Any]:
     settled = [label for label in labels if label.is_adjudication]
     scores = [label.score for label in settled[-1:] or labels if label.score is not None]
     told = [
-        {
-            "reviewer": label.reviewer,
-            "value": label.value,
-            "score": label.score,
-            "note": label.note,
-            "time": label.time,
-            "adjudicated": label.is_adjudication,
-        }
+        {name: getattr(label, name) for name in ("reviewer", "value", "score", "note", "time")}
+        | {"adjudicated": label.is_adjudication}
         for label in labels
     ]
     return {

@@ -128,26 +128,20 @@ def write_reports(
     """
     prepare_folder(folder)
     stored = StoredReport(store, run, report)
-    return [write(stored, each, folder / each.file_name).path for each in map(find_format, formats)]
+    return [write(stored, each, folder / each.file_name)[0] for each in map(find_format, formats)]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenReport:
-    """The file that a reader opens, and what a reader must know of it, or ""."""
-
-    path: Path
-    note: str = ""
-
-
-def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> WrittenReport:
+def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path, str]:
     """Write a run in one format to a file, or, where it is a folder of files, into the file's folder.
+
+    Return the file that a reader opens, and what a reader must know of it, or "".
 
     Raises:
         SettingsError: it can't be written.
     """
     if chosen.to_folder is not None:
         try:
-            return WrittenReport(chosen.to_folder(stored, path.parent))
+            return chosen.to_folder(stored, path.parent), ""
         except OSError as error:
             reason = f"{error.strerror or error}. Choose another place with {stored.option}."
             raise SettingsError(f"{path.parent} can't be written: {reason}") from None
@@ -159,7 +153,7 @@ def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> WrittenRepo
                 note = chosen.to_stream(plain, stream)
         elif chosen.to_file is not None:
             note = chosen.to_file(stored, temporary)
-    return WrittenReport(path, note)
+    return path, note
 
 
 def discard(folder: Path) -> None:

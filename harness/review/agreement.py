@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -136,10 +136,17 @@ def judge_matrix(
     References:
         K. Krippendorff (2011), Computing Krippendorff's alpha-reliability, for the ordinal metric.
     """
-    scores, names = _points(form)
+    named: dict[float, list[str]] = {}
+    scored = [(choice.score, str(choice.value)) for choice in form.choices if choice.score is not None]
+    for score, name in [*(_PAIR if form.is_pair else ()), *scored]:
+        named.setdefault(score, []).append(name)
+    scores = sorted(named)
     weights, both, found = [], [], []
     n_between = 0
-    for item, said, judged in _said_by_both(items, standings) if scores else ():
+    for item in items if scores else ():
+        said, judged = standings[item.id].score, item.judge_score
+        if said is None or judged is None:
+            continue
         people, judge = _nearest(scores, said), _nearest(scores, judged)
         n_between += abs(scores[judge] - judged) > _CLOSE
         both.append((people, judge))
@@ -152,7 +159,7 @@ def judge_matrix(
     np.add.at(table, tuple(np.array(both).T), 1)
     same = np.array([people == judge for people, judge in both])
     return JudgeMatrix(
-        points=names,
+        points=tuple(" or ".join(named[score]) for score in scores),
         counts=tuple(tuple(row) for row in table.tolist()),
         n_items=len(both),
         n_between=n_between,
@@ -161,31 +168,6 @@ def judge_matrix(
         ordinal=_alpha(np.array(both, dtype=np.float64).T, confidence_level),
         differing=tuple(sorted(found, key=lambda each: -abs(scores[each.people] - scores[each.judge]))),
     )
-
-
-def _said_by_both(items: Sequence[Item], standings: dict[str, Standing]) -> Iterator[tuple[Item, float, float]]:
-    """The items that a judge has scored and that have a label that counts, with the label's score and the judge's."""
-    for item in items:
-        said = standings[item.id].score
-        if said is not None and item.judge_score is not None:
-            yield item, said, item.judge_score
-
-
-def _points(form: Form) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """The scores that a label can count for, the lowest first, and what gives each."""
-    named: dict[float, list[str]] = {}
-    for score, name in _scored(form):
-        named.setdefault(score, []).append(name)
-    ordered = sorted(named)
-    return tuple(ordered), tuple(" or ".join(named[score]) for score in ordered)
-
-
-def _scored(form: Form) -> Iterator[tuple[float, str]]:
-    if form.is_pair:
-        yield from _PAIR
-    for choice in form.choices:
-        if choice.score is not None:
-            yield choice.score, str(choice.value)
 
 
 def _nearest(scores: Sequence[float], score: float) -> int:

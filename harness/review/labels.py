@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.records import Role
-from harness.records.review import Event, Item, Value
+from harness.records.review import Value
 from harness.store import Store
 from harness.store.review.events import counting
 
@@ -60,29 +60,21 @@ def labels_of_run(store: Store, run_id: str, batch_ids: Iterable[str] = ()) -> l
             if event.value is None:
                 continue
             item = items[event.item_id]
-            part: Part = "pair" if batch.form.is_pair else _role(item, roles)
-            found.append(_label(batch.evaluation_id, batch.metric, item, part, event))
+            part: Part = "pair" if batch.form.is_pair else roles[int((item.draw or {}).get("version", 0))]
+            label = PersonsLabel(
+                batch_id=item.batch_id,
+                evaluation_id=batch.evaluation_id,
+                metric=batch.metric,
+                case_id=item.case_id,
+                part=part,
+                sample_index=item.answers[0].sample_index,
+                reviewer=event.reviewer,
+                value=event.value,
+                score=event.score,
+                judge_score=item.judge_score,
+                note=event.note,
+                time=event.time,
+                is_adjudication=event.kind == "adjudicate",
+            )
+            found.append(label)
     return sorted(found, key=lambda each: each.time)
-
-
-def _role(item: Item, roles: tuple[Role, ...]) -> Role:
-    return roles[int((item.draw or {}).get("version", 0))]
-
-
-def _label(evaluation_id: str, metric: str, item: Item, part: Part, event: Event) -> PersonsLabel:
-    assert event.value is not None
-    return PersonsLabel(
-        batch_id=item.batch_id,
-        evaluation_id=evaluation_id,
-        metric=metric,
-        case_id=item.case_id,
-        part=part,
-        sample_index=item.answers[0].sample_index,
-        reviewer=event.reviewer,
-        value=event.value,
-        score=event.score,
-        judge_score=item.judge_score,
-        note=event.note,
-        time=event.time,
-        is_adjudication=event.kind == "adjudicate",
-    )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
 from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Task
 from harness.review.agreement import AgreementReport, agreement_of
-from harness.review.progress import BatchOrigin, BatchProgress, progress_of
 from harness.review.views import UndoResult, View, view_of
 from harness.store import Store
+from harness.store.review.counts import BatchProgress, Count
 from harness.store.review.events import SETTLING, counting
 from harness.store.review.leases import Wish
 from harness.store.review.reviewers import new_token
@@ -30,6 +31,27 @@ class ExcludedItem:
     item: Item
     reviewer: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOrigin:
+    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers.
+
+    Attributes:
+        created: when it was added, in epoch seconds.
+        run_id: None for items of a file.
+        candidate: the name of the run's version under test; None where the run is not stored.
+    """
+
+    created: float
+    run_id: str | None
+    candidate: str | None
+
+    def __str__(self) -> str:
+        """In words, with the local time."""
+        date = f"{datetime.fromtimestamp(self.created):%Y-%m-%d %H:%M}"
+        run = "from a file" if self.run_id is None else f"run {self.run_id}"
+        return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
 
 
 class Queue:
@@ -60,7 +82,7 @@ class Queue:
             ReviewerError: no such reviewer, or one who may not do that.
         """
         wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding))
-        held = self._review.next(wish, self._clock)
+        held = self._review.next(self._clock, wish)
         return None if held is None else view_of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
@@ -69,7 +91,7 @@ class Queue:
         Raises:
             LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
         """
-        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
+        return view_of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
 
     def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
         """Store a label. `value` is one of the form's: a whole number, or "left", "tie", "right".
@@ -111,7 +133,7 @@ class Queue:
             NothingToUndoError, RepeatedKeyError, ReviewerError
         """
         _check_key(key)
-        recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
+        recorded, held = self._review.undo(self._clock, reviewer, key, lease_s=self._lease_s)
         return UndoResult(recorded, None if held is None else view_of(held))
 
     def settled(self, item_id: str) -> Item:
@@ -143,7 +165,7 @@ class Queue:
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
         submitted = SubmittedLabel(kind, reviewer, lease_id, key, value, note)
-        return self._review.record(submitted, self._clock)
+        return self._review.record(self._clock, submitted)
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""
@@ -160,7 +182,11 @@ class Queue:
     def progress(self, batch_id: str | None = None) -> list[BatchProgress]:
         """Tell how far a batch is, or each of them, the oldest first."""
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
-        return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
+        return [self._review.progress(batch.id, self._clock()) for batch in wanted]
+
+    def count(self, task: Task) -> Count:
+        """Count what is done and left in the open batches: labels, or items in dispute."""
+        return self._review.count(task)
 
     def origins(self) -> dict[str, BatchOrigin]:
         """Tell where each batch comes from, by its id."""

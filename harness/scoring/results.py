@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import ScoreError
+from harness.errors import ScoreError, shortened
 from harness.records import MOST_DISAGREEMENT, Measure, Score, ScoringRule
 
 METRIC = "score"
@@ -79,16 +79,21 @@ def _reading(value: Any, metric: str) -> Reading:
         )
     if isinstance(value, Reading):
         return value
+    reason = getattr(value, "reason", None) if isinstance(value, Score | Measure) else None
+    if not isinstance(reason, str | None):
+        raise ScoreError(f"{metric}: reason={shortened(reason)} is not a text.")
     if isinstance(value, Measure):
         return _measured(value, metric)
-    if isinstance(value, Score):
-        return Reading(
-            _in_range(value.value, metric),
-            _reason(value.reason, metric),
-            judged_by=value.judged_by,
-            disagreement=_disagreement(value.disagreement, metric),
+    if not isinstance(value, Score):
+        return Reading(_in_range(value, metric))
+    differ = value.disagreement
+    if differ is not None and not (_is_number(differ) and 0 <= differ <= MOST_DISAGREEMENT):
+        raise ScoreError(
+            f"{metric}: disagreement={shortened(differ)} is no standard deviation of scores in [0, 1], which is from 0 "
+            f"to {MOST_DISAGREEMENT}; leave it out where a score is a single opinion."
         )
-    return Reading(_in_range(value, metric))
+    differ = None if differ is None else float(differ)
+    return Reading(_in_range(value.value, metric), reason, judged_by=value.judged_by, disagreement=differ)
 
 
 def _measured(measure: Measure, metric: str) -> Reading:
@@ -106,14 +111,20 @@ def _measured(measure: Measure, metric: str) -> Reading:
             f"{metric}: the body measured {figure:g} {measure.unit}, {side}: cut it in the body, as a timeout would "
             f"(`max({least:g}, min(value, {most:g}))`), or declare a wider range."
         )
+    statistic = "p50" if measure.statistic == "median" else measure.statistic
+    if not (statistic is None or (isinstance(statistic, str) and re.fullmatch(r"p[1-9][0-9]?", statistic))):
+        raise ScoreError(
+            f"{metric}: statistic={shortened(statistic)} is no quantile; write 'median', or 'p1' to 'p99', such as "
+            "'p95'."
+        )
     return Reading(
         figure,
-        _reason(measure.reason, metric),
+        measure.reason,
         measure.unit,
         measure.higher_is_better,
         at_least=least,
         at_most=most,
-        statistic=_statistic(measure.statistic, metric),
+        statistic=statistic,
     )
 
 
@@ -123,47 +134,17 @@ def _span(measure: Measure, metric: str) -> tuple[float | None, float | None]:
         if measure.at_least is not None:
             raise ScoreError(f"{metric}: at_least={measure.at_least!r} alone is no range; write at_most= as well.")
         return None, None
-    ends = (0.0 if measure.at_least is None else measure.at_least, measure.at_most)
-    for name, end in zip(("at_least", "at_most"), ends, strict=True):
+    least, most = 0.0 if measure.at_least is None else measure.at_least, measure.at_most
+    for name, end in (("at_least", least), ("at_most", most)):
         if not _is_number(end) or not abs(end) <= _LARGEST:
-            raise ScoreError(f"{metric}: {name}={_short(end)} is no finite number; write the end of the range.")
-    least, most = float(ends[0]), float(ends[1])
+            raise ScoreError(f"{metric}: {name}={shortened(end)} is no finite number; write the end of the range.")
     if not least < most:
         raise ScoreError(f"{metric}: at_least={least:g} is not below at_most={most:g}: that is no range.")
-    return least, most
+    return float(least), float(most)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _statistic(statistic: Any, metric: str) -> str | None:
-    if statistic is None:
-        return None
-    if statistic == "median":
-        return "p50"
-    if isinstance(statistic, str) and re.fullmatch(r"p[1-9][0-9]?", statistic):
-        return statistic
-    raise ScoreError(
-        f"{metric}: statistic={_short(statistic)} is no quantile; write 'median', or 'p1' to 'p99', such as 'p95'."
-    )
-
-
-def _reason(reason: Any, metric: str) -> str | None:
-    if reason is None or isinstance(reason, str):
-        return reason
-    raise ScoreError(f"{metric}: reason={_short(reason)} is not a text.")
-
-
-def _disagreement(value: Any, metric: str) -> float | None:
-    if value is None:
-        return None
-    if not _is_number(value) or not 0 <= value <= MOST_DISAGREEMENT:
-        raise ScoreError(
-            f"{metric}: disagreement={_short(value)} is no standard deviation of scores in [0, 1], which is from 0 to "
-            f"{MOST_DISAGREEMENT}; leave it out where a score is a single opinion."
-        )
-    return float(value)
 
 
 def _finite(value: Any, metric: str) -> float:
@@ -172,8 +153,8 @@ def _finite(value: Any, metric: str) -> float:
             return float(value)
         raise ScoreError(f"{metric}: the body returned {value!r}, which is no score.")
     raise ScoreError(
-        f"{metric}: the body returned {_short(value)}; return nothing, a bool, a number in [0, 1], "
-        "harness.Score, harness.Measure, or a dict of them."
+        f"{metric}: the body returned {shortened(value)}; return nothing, a bool, a number in [0, 1], harness.Score, "
+        "harness.Measure, or a dict of them."
     )
 
 
@@ -185,8 +166,3 @@ def _in_range(value: Any, metric: str) -> float:
             "Scale it, or return harness.Measure(value, unit) for a figure in a unit."
         )
     return number
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}… ({type(value).__name__})"

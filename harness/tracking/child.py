@@ -50,7 +50,7 @@ def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     source = {"mlflow.user": asked["user"], "mlflow.source.name": "steelyard", "mlflow.source.type": "LOCAL"}
     mlflow.set_experiment(experiment_id=experiment)
     with mlflow.start_run(run_id=run_id):
-        mlflow.set_tags({**fields.run_tags(spec, report, asked["names"]), **source})
+        mlflow.set_tags({**fields.run_tags(spec, report, asked["description"]), **source})
         parameters = fields.run_parameters(spec, report)
         mlflow.log_params({key: value for key, value in parameters.items() if key not in known.data.params})
         mlflow.log_metrics(_changed(fields.run_metrics(report, asked["names"]), known.data.metrics))

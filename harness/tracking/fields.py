@@ -20,7 +20,6 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 Document = Mapping[str, Any]
 
 _COUNTS = ("n_cases", "n_samples", "n_skipped", "n_truncated", "samples_needed", "labels_needed")
-_MOST_EXPLAINED = 20
 
 
 def key(*parts: str) -> str:
@@ -70,16 +69,10 @@ def run_parameters(spec: Document, report: Document) -> dict[str, str]:
 
 
 def _version(role: str, version: Document) -> dict[str, Any]:
-    named = {
-        role: version["name"],
-        f"{role}.fingerprint": version["fingerprint"],
-        f"{role}.engine": version.get("engine"),
-    }
-    more = [
-        *_flat(version.get("settings", {})),
-        *(("recorded." + name, each) for name, each in _flat(version.get("recorded", {}))),
-    ]
-    return {**named, **{f"{role}.{name}": value for name, value in more}}
+    given = {"fingerprint": version["fingerprint"], "engine": version.get("engine")}
+    given |= dict(_flat(version.get("settings")))
+    given |= {f"recorded.{name}": each for name, each in _flat(version.get("recorded"))}
+    return {role: version["name"], **{f"{role}.{name}": value for name, value in given.items()}}
 
 
 def _flat(table: Any) -> Iterable[tuple[str, Any]]:
@@ -151,13 +144,13 @@ def _judge(name: str, judge: Document) -> dict[str, Any]:
     return found
 
 
-def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict[str, str]:
-    """Collect the tags by which a run is found, and the words on its page."""
+def run_tags(spec: Document, report: Document, description: str) -> dict[str, str]:
+    """Collect the tags by which a run is found, and what its page says of it, in Markdown."""
     tags: dict[str, Any] = {
         "steelyard.run_id": report["run_id"],
         "steelyard.verdict": report["verdict"],
         "steelyard.exit_code": report["exit_code"],
-        "mlflow.note.content": _description(report, names),
+        "mlflow.note.content": description,
         **_version_tags(spec, report, "candidate"),
         **_version_tags(spec, report, "baseline"),
     }
@@ -205,23 +198,3 @@ def table(report: Document, names: Mapping[str, str]) -> dict[str, list[Any]]:
 
 def _rounded(value: Any) -> Any:
     return round(value, 9) if isinstance(value, float) else value
-
-
-_SEVERITY = ("passed", "inconclusive", "regressed", "failed", "error")
-
-
-def _description(report: Document, names: Mapping[str, str]) -> str:
-    """The verdict in words, in Markdown: what did not pass comes first."""
-    entries = sorted(report["evaluations"], key=lambda entry: _SEVERITY.index(entry["verdict"]), reverse=True)
-    counts = [f"{sum(each['verdict'] == verdict for each in entries)} {verdict}" for verdict in reversed(_SEVERITY)]
-    headline = f"**{report['verdict']}**: {', '.join(count for count in counts if not count.startswith('0 '))}"
-    lines = [f"- {_explained(entry, names[entry['id']])}" for entry in entries if entry["verdict"] != "passed"]
-    left_out = [f"- and {len(lines) - _MOST_EXPLAINED} more"] if len(lines) > _MOST_EXPLAINED else []
-    return "\n".join([headline, "", *lines[:_MOST_EXPLAINED], *left_out]).strip()
-
-
-def _explained(entry: Document, name: str) -> str:
-    """A line on one evaluation: verdict, scores, why."""
-    scores = [f"{entry[role]['value']:.3g}" for role in ("candidate", "baseline") if entry[role] is not None]
-    reason = str(entry["reason"]).partition("\n")[0][:300]
-    return f"`{name.replace('`', ' ')}` {entry['verdict']}: {' against '.join([*scores]) or 'no score'}; {reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from harness.errors import MlflowError, SettingsError
 from harness.gate.runs.notes import IN_THE_TEST
 from harness.models.mlflow.process import MlflowProcess, require_mlflow
 from harness.records.report_json import to_json
+from harness.reporting.markdown.report import markdown
 from harness.reporting.shared.names import display_names
 from harness.reporting.writing import OF_A_GATE, find_format, write_reports
 from harness.store import RunInfo, Store
@@ -60,11 +62,12 @@ class MlflowTracker:
                 (samples,) = write_reports(store, run, gate.report, folder, ["parquet"])
                 if gate.is_late:
                     write_reports(store, run, gate.report, folder / "report", OF_A_GATE)
-                    return [File(folder / "report"), File(samples)]
-                return [*(File(path, "report") for path in _of_the_report(settings.report_folder)), File(samples)]
+                    return [(folder / "report", ""), (samples, "")]
+                return [*((path, "report") for path in _of_the_report(settings.report_folder)), (samples, "")]
 
             names = display_names(entry["id"] for entry in document["evaluations"])
-            log = GateLog(settings.tracking, settings.mlflow_experiment, settings.root, run, document, names)
+            place = settings.tracking, settings.mlflow_experiment, settings.root
+            log = GateLog(*place, run, document, names, markdown(gate.report))
             logged = log_gate(log, store, write_files, TRACK_DEADLINE_S if gate.is_late else GATE_DEADLINE_S)
         left_out = f", {logged.n_left_out:,} failed cases without" if logged.n_left_out else ""
         told.lines.append(f"mlflow  {logged.place}" + (f" ({logged.n_traces:,} traces{left_out})" * gate.is_late))
@@ -86,12 +89,8 @@ def _of_the_report(folder: Path) -> list[Path]:
     return [folder / name for name in names if (folder / name).exists()]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file, or a folder with all that is in it, to keep with the run, in a folder of its artifacts ("" for none)."""
-
-    path: Path
-    folder: str = ""
+File = tuple[Path, str]
+"""A file, or a folder with all that is in it, to keep with the run, and the folder of its artifacts ("" for none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,7 @@ class GateLog:
         root: folder of the project.
         report: as report.json has it.
         names: of its evaluations by id, as a reader knows them.
+        description: of the run, in Markdown.
     """
 
     address: str = field(repr=False)
@@ -111,6 +111,7 @@ class GateLog:
     run: RunInfo
     report: Mapping[str, Any]
     names: Mapping[str, str]
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def log_gate(
     Raises:
         MlflowError: MLflow could not be reached, refused, or took too long; the message shows no password.
     """
-    with MlflowProcess(_CHILD, _folder(gate)) as process, tempfile.TemporaryDirectory(prefix="steelyard-") as drafts:
+    drafting = tempfile.TemporaryDirectory(prefix="steelyard-")
+    with closing(MlflowProcess(_CHILD, _folder(gate))) as process, drafting as drafts:
         traces, n_left_out = choose_traces(store, gate.run, gate.report, gate.names, MOST_TRACES)
         entries = [{**each, "cases": []} for each in gate.report["evaluations"]]
         question = {
@@ -144,9 +146,10 @@ def log_gate(
             "spec": {**gate.run.spec, "datasets": _datasets(gate)},
             "report": {**gate.report, "changes": [], "evaluations": entries},
             "names": dict(gate.names),
+            "description": gate.description,
             "user": user_name(),
             "traces": traces,
-            "files": [{"path": str(file.path.absolute()), "folder": file.folder} for file in write_files(Path(drafts))],
+            "files": [{"path": str(path.absolute()), "folder": kept} for path, kept in write_files(Path(drafts))],
         }
         answer = process.ask(gate.address, question, deadline_s)
     return LogResult(_place(gate, answer), answer["run_id"], len(traces), n_left_out)

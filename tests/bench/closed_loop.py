@@ -16,21 +16,22 @@ import aiohttp
 import numpy as np
 from vllm.benchmarks.lib.endpoint_request_func import RequestFuncInput, async_request_openai_chat_completions
 
-from harness.stages.inference.load.prompts import random_prompt
+from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.prompts import planned_prompts
 
 
 async def loop(
     url: str, model: str, requests: int, in_flight: int, prompt_tokens: int, tokens: int
 ) -> dict[str, float]:
     """Requests answered, and output tokens per second of all of them."""
-    generator = np.random.default_rng(time.time_ns())
+    plan = LoadPlan(concurrency=in_flight, prompt_tokens=prompt_tokens)
+    prompts = planned_prompts(plan, requests, np.random.default_rng(time.time_ns()))
     semaphore = asyncio.Semaphore(in_flight)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=in_flight), timeout=aiohttp.ClientTimeout(total=3600)
     ) as session:
 
-        async def one() -> int:
-            prompt = str(random_prompt(generator, prompt_tokens).text)
+        async def one(prompt: str) -> int:
             asked = RequestFuncInput(
                 prompt=prompt,
                 api_url=f"{url}/chat/completions",
@@ -44,7 +45,7 @@ async def loop(
             return answer.output_tokens if answer.success else 0
 
         began_s, used_s = time.perf_counter(), time.process_time()
-        counts = await asyncio.gather(*(one() for _ in range(requests)))
+        counts = await asyncio.gather(*(one(str(each.text)) for each in prompts))
     tokens_per_s, cpu_s = sum(counts) / (time.perf_counter() - began_s), time.process_time() - used_s
     return {"answered": sum(map(bool, counts)), "tokens_per_s": tokens_per_s, "cpu_s": cpu_s}
 

@@ -24,7 +24,7 @@ def settings(folder: Path, text: str) -> None:
     (folder / "steelyard.toml").write_text(text, encoding="utf-8")
 
 
-def test_versions_that_can_run_end_with_0(run: Run, folder: Path) -> None:
+def test_versions_that_can_run_end_with_0_and_looking_creates_nothing(run: Run, folder: Path) -> None:
     settings(folder, READY)
     result = run("doctor")
     assert result.exit_code == 0
@@ -32,6 +32,7 @@ def test_versions_that_can_run_end_with_0(run: Run, folder: Path) -> None:
     assert json.loads(run("doctor", "--json").output)["sound"] is True
     assert findings(run)["plain"]["state"] == "ok"
     assert findings(run)["settings"]["detail"] == str(folder / "steelyard.toml")
+    assert [path.name for path in folder.iterdir()] == ["steelyard.toml"]
 
 
 def test_a_version_that_cannot_run_ends_with_1_and_says_why(run: Run, folder: Path) -> None:
@@ -62,12 +63,6 @@ def test_settings_that_do_not_parse_are_a_problem_not_a_crash(run: Run, folder: 
     assert "is not valid TOML" in findings(run)["settings"]["detail"]
 
 
-def test_looking_creates_nothing(run: Run, folder: Path) -> None:
-    settings(folder, READY)
-    run("doctor")
-    assert [path.name for path in folder.iterdir()] == ["steelyard.toml"]
-
-
 @pytest.mark.parametrize(
     ("store", "state"),
     [
@@ -75,16 +70,12 @@ def test_looking_creates_nothing(run: Run, folder: Path) -> None:
         ("sqlite:///store.db", "ok"),
         (".", "problem"),
         ("steelyard.toml/store.db", "problem"),
+        ("/proc/self/store.db", "problem"),
     ],
 )
 def test_a_store_must_be_a_file_that_can_be_written(run: Run, folder: Path, store: str, state: str) -> None:
     settings(folder, f'store = "{store}"\n')
     assert findings(run)["store"]["state"] == state
-
-
-def test_a_store_in_a_folder_that_is_not_ours_is_a_problem(run: Run, folder: Path) -> None:
-    settings(folder, 'store = "/proc/self/store.db"\n')
-    assert findings(run)["store"]["state"] == "problem"
 
 
 def test_a_postgres_store_is_named_without_its_password(run: Run, folder: Path, install: Callable[..., None]) -> None:
@@ -186,15 +177,11 @@ def test_a_missing_core_package_is_a_problem(run: Run, install: Callable[..., No
     assert run("doctor").exit_code == 1
 
 
-def test_torchaudio_beside_a_cpu_torch_is_warned_of(run: Run, install: Callable[..., None]) -> None:
+def test_torchaudio_beside_a_cpu_torch_alone_is_warned_of(run: Run, install: Callable[..., None]) -> None:
     install("torch", "2.13.0+cpu")
     install("torchaudio", "2.11.0")
     assert findings(run)["torchaudio"]["mend"] == "pip uninstall torchaudio"
-
-
-def test_torchaudio_beside_a_cuda_torch_is_not_warned_of(run: Run, install: Callable[..., None]) -> None:
     install("torch", "2.13.0")
-    install("torchaudio", "2.11.0")
     assert "torchaudio" not in findings(run)
 
 
@@ -213,20 +200,17 @@ def test_lines_fit_80_columns(run: Run, folder: Path) -> None:
     assert [line for line in long if "/" not in line] == []
 
 
-def test_a_gpu_is_named_as_nvidia_smi_names_it(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("script", "state"), [("echo 'NVIDIA H100 80GB HBM3, 81559 MiB'", "ok"), ("exit 9", "absent")])
+def test_a_gpu_is_named_as_nvidia_smi_names_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, state: str
+) -> None:
     program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB'\n", encoding="utf-8")
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert findings(run)["gpu"]["detail"] == "NVIDIA H100 80GB HBM3, 81559 MiB"
-
-
-def test_a_broken_nvidia_smi_is_no_gpu(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert findings(run)["gpu"]["state"] == "absent"
+    gpu = findings(run)["gpu"]
+    assert gpu["state"] == state
+    assert gpu["detail"] in script or state == "absent"
 
 
 WALLS = "walls around code (checks.runs)"

@@ -50,14 +50,25 @@ def store_run(folder: Path, run_id: str, *evaluations: Scored) -> None:
         stored_run(store, run_id, *evaluations)
 
 
-def test_without_a_store_it_says_what_it_assumes_and_what_a_pass_takes(run: Run, folder: Path) -> None:
-    result = run("plan", *FEW)
-    assert result.exit_code == 0
-    assert "spread assumed; no run is stored" in result.output
-    assert "score 0.90, correlation 0.50, 30 in 100 cases differ" in result.output
-    assert "At margin 0.05 a version that equals its baseline in every answer passes with 64" in result.output
+def words(run: Run, *arguments: str) -> str:
+    result = run("plan", *FEW, *arguments)
+    assert result.exit_code == 0, result.output
     assert max(map(len, result.output.splitlines())) <= 80
+    return " ".join(result.output.split())
+
+
+def test_without_a_store_it_says_what_it_assumes_what_a_pass_takes_and_how_exact_it_is(run: Run, folder: Path) -> None:
+    text = words(run)
+    assert "spread assumed; no run is stored" in text
+    assert "a guess, since nothing tells --score, --correlation, --differing" in text
+    assert "score 0.90, correlation 0.50, 30 in 100 cases differ" in text
+    assert "At margin 0.05 a version that equals its baseline in every answer passes with 64" in text
+    assert "Of 40 simulated gates: a share is within 0.1" in text
+    assert "a drop within " in text
     assert list(folder.iterdir()) == []
+    (row,) = planned(run)["rows"]
+    assert row["relative_standard_error"] == pytest.approx(ErrorRates.of(0.95, 1).sway(0.9 * 0.9 * 0.05, 40))
+    assert (row["unchanged"]["gates"], row["dropped"]["gates"]) == (40, 40)
 
 
 def test_figures_are_those_of_the_simulation(run: Run) -> None:
@@ -80,29 +91,49 @@ def test_a_drop_is_found_with_fewer_cases_the_more_samples_they_have(run: Run) -
     assert one == rows[3]
 
 
-def test_a_drop_in_words(run: Run) -> None:
-    result = run("plan", *FEW, "--drop", "0.1", "--cost-per-case", "2", "--cost-per-sample", "0.02")
-    assert "a drop of 0.1 is red in 80 of 100 gates" in result.output
-    assert "Cheapest: " in result.output
-    assert max(map(len, result.output.splitlines())) <= 80
-
-
 def test_costs_are_those_of_the_cases_and_of_the_samples_drawn(run: Run) -> None:
     arguments = ("--drop", "0.1", "--samples", "5", "--cost-per-case", "2", "--cost-per-sample", "0.5")
     (row,) = planned(run, *arguments)["rows"]
     assert row["cost"] == pytest.approx(2 * row["cases"] + 0.5 * 5 * row["unchanged"]["cases_used"])
 
 
-def test_a_suite_that_can_never_pass_is_told(run: Run) -> None:
-    result = run("plan", *FEW, "--cases", "40")
-    assert "can't pass with 40 cases, if no answer changes: give it 24 more, or set its margin to 0.08." in " ".join(
-        result.output.split()
-    )
-
-
-def test_a_score_below_its_threshold_is_told(run: Run) -> None:
-    result = run("plan", *FEW, "--threshold", "0.9", "--score", "0.7")
-    assert "can't pass with its score of 0.70: a pass proves a score above 0.85" in " ".join(result.output.split())
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ("--cases", "40"),
+            "can't pass with 40 cases, if no answer changes: give it 24 more, or set its margin to 0.08.",
+        ),
+        (
+            ("--about", "suite", "--cases", "10"),
+            "give it 3 more, or draw 7 samples of each, or set its margin to 0.07",
+        ),
+        (
+            ("--about", "suite", "--cases", "10"),
+            "equals its baseline in every answer passes with 13 cases or more of 5 samples each",
+        ),
+        (
+            ("--threshold", "0.9", "--score", "0.7"),
+            "can't pass with its score of 0.70: a pass proves a score above 0.85",
+        ),
+        (
+            ("--drop", "0.05", "--power", "0.97"),
+            "is the margin itself. Such a version may pass as often as the error rate allows",
+        ),
+        (("--drop", "0.1", "--cost-per-case", "2"), "a drop of 0.1 is red in 80 of 100 gates"),
+        (("--drop", "0.1", "--cost-per-case", "2", "--cost-per-sample", "0.02"), "Cheapest: "),
+        (
+            ("--cases", "400", "--samples", "20", "--differing", "0.05", "--about", "suite"),
+            "the drop found is the margin. A smaller one may pass, so none is looked for.",
+        ),
+        (
+            ("--drop", "0.0074", "--margin", "0.0074", "--samples", "1", "--evaluations", "3"),
+            "this evaluation alone in its gate, about",
+        ),
+    ],
+)
+def test_what_the_figures_mean_is_told(run: Run, arguments: tuple[str, ...], text: str) -> None:
+    assert text in words(run, *arguments)
 
 
 def test_a_drop_within_the_margin_is_told_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +149,6 @@ def test_a_drop_within_the_margin_is_told_at_once(run: Run, monkeypatch: pytest.
     rows = planned(run, "--drop", "0.03")["rows"]
     assert {(row["suffices"], row["why"]) for row in rows} == {(False, "within the margin")}
     assert rows[0]["remedies"][0] == {"what": "margin", "value": 0.03, "cases": rows[0]["remedies"][0]["cases"]}
-    at_it = " ".join(run("plan", "--drop", "0.05", "--power", "0.97").output.split())
-    assert "is the margin itself. Such a version may pass as often as the error rate allows" in at_it
 
 
 def test_too_many_is_explained_without_a_simulation(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,29 +173,9 @@ def test_each_way_out_of_too_many_is_named_where_it_is_one(run: Run) -> None:
     found = {each["what"]: each["cases"] for each in row["remedies"]}
     expected = {what: cases_by_normal(each, 0.02, levels) for what, each in changed.items()}
     assert found == {what: cases for what, cases in expected.items() if cases and cases <= 20_000} != {}
-    text = " ".join(run("plan", *arguments).output.split())
+    text = words(run, *arguments)
     assert "--margin 0.02, about" in text
     assert "--samples 10, about" in text
-    alone = ("--drop", "0.0074", "--margin", "0.0074", "--samples", "1", "--evaluations", "3")
-    assert "this evaluation alone in its gate, about" in " ".join(run("plan", *alone).output.split())
-
-
-@pytest.mark.parametrize("about", ["suite", "population"])
-def test_what_a_plan_finds_is_not_a_drop_that_may_pass(run: Run, about: str) -> None:
-    arguments = ("--cases", "400", "--samples", "20", "--differing", "0.05", "--about", about)
-    (row,) = planned(run, *arguments)["rows"]
-    assert row["drop"] == row["margin"] == 0.05
-    text = " ".join(run("plan", *FEW, *arguments).output.split())
-    assert "the drop found is the margin. A smaller one may pass, so none is looked for." in text
-
-
-def test_the_chance_of_the_simulation_is_said(run: Run) -> None:
-    text = " ".join(run("plan", *FEW).output.split())
-    assert "Of 40 simulated gates: a share is within 0.1" in text
-    assert "a drop within " in text
-    (row,) = planned(run)["rows"]
-    assert row["relative_standard_error"] == pytest.approx(ErrorRates.of(0.95, 1).sway(0.9 * 0.9 * 0.05, 40))
-    assert (row["unchanged"]["gates"], row["dropped"]["gates"]) == (40, 40)
 
 
 def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -> None:
@@ -186,22 +195,16 @@ def test_about_the_suite_figures_are_simulated_with_as_many_gates_as_are_asked_f
     assert all(row["unchanged"]["gates"] >= 40 for row in rows)
     assert rows[0]["about"] == "suite"
     assert rows[0]["samples_at_hand"] == simulation.samples_needed(shapes[0], 0.2)
-    text = " ".join(run("plan", *FEW, "--about", "suite", "--drop", "0.2", "--margin", "0.1").output.split())
+    text = words(run, "--about", "suite", "--drop", "0.2", "--margin", "0.1")
     assert "about these cases: only their samples are left to chance" in text
     assert ": 200 cases find it with 1 sample each" in text
-
-
-def test_a_suite_about_which_nothing_passes_is_told(run: Run) -> None:
-    text = " ".join(run("plan", *FEW, "--about", "suite", "--cases", "10").output.split())
-    assert "equals its baseline in every answer passes with 13 cases or more of 5 samples each" in text
-    assert "give it 3 more, or draw 7 samples of each, or set its margin to 0.07" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--cases", "1"), "a single case has no spread"),
-        (("--cases", "0"), "cases = 0 is below 1"),
+        (("--cases", "1"), "cases = 1 is below 2"),
+        (("--cases", "0"), "cases = 0 is below 2"),
         (("--drop", "0"), "--drop: 0 is not above 0"),
         (("--drop", "0.95"), "at most 0.90"),
         (("--margin", "1"), "lets everything pass"),
@@ -229,9 +232,11 @@ def test_the_settings_say_what_the_options_do_not(run: Run, folder: Path) -> Non
     assert document["confidence_level"] == 0.9
 
 
-def test_options_shape_the_spread(run: Run) -> None:
-    (row,) = planned(run, "--score", "0.7", "--correlation", "0.2", "--differing", "0.5")["rows"]
-    assert row["spread"] == {"mean": 0.7, "correlation": 0.2, "differing": 0.5, "noise": 1.0}
+def test_options_shape_the_spread_and_what_is_left_is_guessed(run: Run) -> None:
+    document = planned(run, "--score", "0.7", "--correlation", "0.2", "--differing", "0.5")
+    assert document["rows"][0]["spread"] == {"mean": 0.7, "correlation": 0.2, "differing": 0.5, "noise": 1.0}
+    assert document["guessed"] == []
+    assert planned(run, "--threshold", "0.8", "--score", "0.9")["guessed"] == ["--correlation"]
 
 
 def test_the_newest_run_gives_sizes_and_spread(run: Run, folder: Path) -> None:
@@ -253,8 +258,7 @@ def test_the_newest_run_gives_sizes_and_spread(run: Run, folder: Path) -> None:
     ]
     spread = spread_of(np.array(list(ours.values())), np.array(list(theirs.values())))
     assert ScoreSpread(**document["rows"][0]["spread"]) == spread
-    text = run("plan", *FEW).output
-    assert "test_b against 0.6" in text
+    assert "test_b against 0.6" in words(run)
 
 
 def test_a_run_may_be_named_and_its_evaluations_chosen(run: Run, folder: Path) -> None:
@@ -267,39 +271,21 @@ def test_a_run_may_be_named_and_its_evaluations_chosen(run: Run, folder: Path) -
     assert "No evaluation named 'test_old'. Evaluations: test_new." in refused.output
 
 
-def test_an_evaluation_with_two_comparisons_is_named_once(run: Run, folder: Path) -> None:
-    store_run(folder, "r1", Scored("suites/test_a.py::test_a", scores(1), scores(2), rule={"threshold": 0.5}))
-    assert "Evaluations: test_a. " in run("plan", "--evaluation", "test_b").output
-
-
 def test_options_win_over_the_run(run: Run, folder: Path) -> None:
     store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
     (row,) = planned(run, "--cases", "90", "--samples", "2", "--margin", "0.2", "--threshold", "0.7")["rows"]
     assert (row["cases"], row["samples"], row["margin"], row["threshold"]) == (90, 2, 0.2, 0.7)
+    assert planned(run, "--score", "0.8")["source"].endswith("(small against large), but --score as given")
 
 
 def test_what_the_stored_spread_does_not_know_is_said(run: Run, folder: Path) -> None:
     once = {case: values[:1] for case, values in scores(1).items()}
     clusters = tuple(str(i // 2) for i in range(50))
     store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", once, once, rule={"clusters": clusters}))
-    text = " ".join(run("plan", *FEW).output.split())
+    text = words(run)
     assert "test_a: one sample of a case does not tell how much samples vary" in text
     assert "test_a: its cases share clusters" in text
     assert "test_a: hardly any case differed" in text
-
-
-def test_a_spread_that_is_partly_given_is_told(run: Run, folder: Path) -> None:
-    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
-    assert planned(run, "--score", "0.8")["source"].endswith("(small against large), but --score as given")
-
-
-def test_a_spread_that_is_guessed_is_told(run: Run) -> None:
-    assert "a guess, since nothing tells --score, --correlation, --differing" in " ".join(
-        run("plan", *FEW).output.split()
-    )
-    said = ("--score", "0.8", "--correlation", "0.4", "--differing", "0.2")
-    assert planned(run, *said)["guessed"] == []
-    assert planned(run, "--threshold", "0.8", "--score", "0.9")["guessed"] == ["--correlation"]
 
 
 def test_the_spread_of_another_version_is_told(run: Run, folder: Path) -> None:
@@ -307,7 +293,7 @@ def test_the_spread_of_another_version_is_told(run: Run, folder: Path) -> None:
     versions = "".join(f'[models.{name}]\nengine = "scripted"\ndefault = "x"\n' for name in ("small", "new", "large"))
     settings = folder / "steelyard.toml"
     settings.write_text(f'candidate = "new"\nbaseline = "large"\n{versions}', encoding="utf-8")
-    text = " ".join(run("plan", *FEW).output.split())
+    text = words(run)
     assert "as seen in run 20261124-000000-000001 (small against large), test_a" in text
     assert "The spread is that of another version: 'small' is not 'new', the candidate of the settings." in text
     settings.write_text(f'candidate = "small"\nbaseline = "large"\n{versions}', encoding="utf-8")

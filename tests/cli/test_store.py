@@ -36,13 +36,6 @@ def place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["info", "show", "prune", "merge"])
-def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
-    result = run("store", command, "--help")
-    assert result.exit_code == 0
-    assert f"  steelyard store {command}" in result.output.split("Examples:")[1]
-
-
 def test_info_shows_what_is_stored_in_80_columns(run: Run, place: Path) -> None:
     result = run("store", "info")
     assert result.exit_code == 0

@@ -80,14 +80,10 @@ def test_an_address_is_shown_without_what_is_secret(address: str, shown: str) ->
     assert without_credentials(address) == shown
 
 
-def test_a_server_is_asked_by_an_address_without_password() -> None:
-    assert split_credentials("http://ann:s%2Fcret@host:5000/a") == ("http://host:5000/a", "ann", "s/cret")
-    assert split_credentials("http://host:5000") == ("http://host:5000", "", "")
-
-
 def test_the_password_of_a_database_stays_in_its_address_and_is_known_as_a_secret() -> None:
     address = "postgresql://ann:s%2Fcret@db/mlflow"
     assert split_credentials(address) == (address, "", "")
+    assert split_credentials("http://ann:s%2Fcret@host:5000/a") == ("http://host:5000/a", "ann", "s/cret")
     assert secrets_of(address) == ("ann:s%2Fcret", "s%2Fcret", "s/cret")
     assert secrets_of("http://token@host") == ("token",)
     assert secrets_of("http://host") == ()

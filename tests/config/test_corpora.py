@@ -144,15 +144,3 @@ class TestNamespace:
         (tmp_path / "pyproject.toml").write_text("[tool.steelyard.corpora.raw]\nsteps = []\n")
         with pytest.raises(SettingsError, match=r"\[tool\.steelyard\.corpora\.raw\] has neither"):
             load_settings(tmp_path).corpus("raw")
-
-    @pytest.mark.parametrize(
-        ("name", "text", "said"),
-        [
-            ("steelyard.toml", '[tool.steelyard.corpora.x]\ndocuments = "d"\n[models]\n', r"write \[corpora\.x\]"),
-            ("pyproject.toml", '[corpora.x]\ndocuments = "d"\n', r"write \[tool\.steelyard\.corpora\.x\]"),
-        ],
-    )
-    def test_corpora_in_the_wrong_place_are_told(self, tmp_path: Path, name: str, text: str, said: str) -> None:
-        (tmp_path / name).write_text(text)
-        with pytest.raises(SettingsError, match=said):
-            load_settings(tmp_path)

@@ -33,13 +33,8 @@ def test_without_a_version_it_is_said_where_to_define_one() -> None:
         candidate_name(settings(source=Path("mine/steelyard.toml"), prefix=""))
 
 
-def test_of_several_versions_one_must_be_named() -> None:
-    with pytest.raises(SettingsError, match=r"Say --candidate NAME.* Versions: large, small\."):
-        candidate_name(settings("small", "large"))
-
-
-def test_the_place_to_name_one_is_that_of_the_settings_file() -> None:
-    with pytest.raises(SettingsError, match=r'candidate = "NAME" in \[tool.steelyard\]\.'):
+def test_of_several_versions_one_must_be_named_in_the_settings_file_or_by_option() -> None:
+    with pytest.raises(SettingsError, match=r'--candidate NAME, .* "NAME" in \[tool.steelyard\]\. Versions: large, s'):
         candidate_name(settings("small", "large"))
     with pytest.raises(SettingsError, match=r'candidate = "NAME" in steelyard.toml\.'):
         candidate_name(settings("small", "large", prefix=""))

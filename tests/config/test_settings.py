@@ -152,8 +152,8 @@ class TestBudget:
         ),
         (
             "pyproject.toml",
-            '[project]\nname = "p"\n[models.x]\nengine = "scripted"\n',
-            r"pyproject.toml holds \[models.x\]; in this file write \[tool.steelyard.models.x\]",
+            '[project]\nname = "p"\n[corpora.x]\ndocuments = "d"\n',
+            r"pyproject.toml holds \[corpora.x\]; in this file write \[tool.steelyard.corpora.x\]",
         ),
         (
             "pyproject.toml",

@@ -104,27 +104,6 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: 
     assert all('pip install "steelyard[transformers]"' in line for line in lines[2:])
 
 
-def test_an_api_key_that_is_not_set_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("STEELYARD_TEST_KEY", raising=False)
-    with pytest.raises(SettingsError, match=r"STEELYARD_TEST_KEY is not set; version 'v'"):
-        check_version(settings({**SERVED, "api_key_env": "STEELYARD_TEST_KEY"}), Path())
-
-
-def test_an_api_key_that_is_set_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEELYARD_TEST_KEY", "sk-1")
-    check_version(settings({**SERVED, "api_key_env": "STEELYARD_TEST_KEY"}), Path())
-
-
-def test_an_endpoint_without_a_key_is_allowed() -> None:
-    check_version(settings(SERVED), Path())
-
-
-def test_a_malformed_file_of_answers_is_a_usage_error(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text('{"Q": \n oops}')
-    with pytest.raises(UsageError, match=r"a\.json, line 2: not valid JSON"):
-        check_version(settings({"engine": "scripted", "answers": "a.json"}), tmp_path)
-
-
 @pytest.mark.service
 def test_a_missing_folder_of_weights_is_a_usage_error(tmp_path: Path) -> None:
     pytest.importorskip("transformers", exc_type=ImportError)

@@ -120,12 +120,7 @@ class TestCompletion:
 class TestLoglikelihood:
     def test_the_texts_are_kept_raw(self) -> None:
         request = version(SCRIPT, system="s", template="> {prompt}").loglikelihood("Q", " A")
-        assert (
-            request.kind,
-            request.prompt,
-            request.continuation,
-            request.messages,
-        ) == ("loglikelihood", "Q", " A", ())
+        assert (request.prompt, request.continuation, request.messages) == ("Q", " A", ())
 
     def test_messages_get_the_system_text(self) -> None:
         request = version(SCRIPT, system="s").loglikelihood([{"role": "user", "content": "Q"}], " A", truncate=True)
@@ -150,12 +145,7 @@ class TestRolling:
 class TestFingerprint:
     @pytest.mark.parametrize(
         "more",
-        [
-            {"system": "s"},
-            {"template": "> {prompt}"},
-            {"sampling": {"temperature": 0.5}},
-            {"revision": "2"},
-        ],
+        [{"system": "s"}, {"template": "> {prompt}"}, {"sampling": {"temperature": 0.5}}, {"revision": "2"}],
     )
     @pytest.mark.parametrize("table", [SCRIPT, SERVED])
     def test_what_answers_depend_on_changes_it(self, table: dict[str, Any], more: dict[str, Any]) -> None:

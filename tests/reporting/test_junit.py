@@ -8,7 +8,7 @@ import re
 import pytest
 from defusedxml import ElementTree
 
-from harness.reporting.junit import VerdictOrigin, properties_of_item, write_junit
+from harness.reporting.junit import origin, properties_of_item, write_junit
 from harness.reporting.wording.failure import failure_text
 from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
@@ -142,12 +142,12 @@ def test_figures_that_are_not_known_are_left_out():
 
 def test_an_item_with_several_metrics_has_the_worst_verdict_and_the_figures_of_each():
     report = examples.red(0)
-    origin = VerdictOrigin("r1", report.candidate, None)
+    of_run = origin("r1", report.candidate, None)
     both = [examples.verdict(metric="f1"), examples.regressed(metric="length")]
-    named = dict(properties_of_item(both, origin))
+    named = dict(properties_of_item(both, of_run))
     assert named["verdict"] == "regressed"
     assert (named["f1.verdict"], named["length.verdict"]) == ("passed", "regressed")
-    assert dict(properties_of_item(both[:1], origin))["candidate"] == "0.93"
+    assert dict(properties_of_item(both[:1], of_run))["candidate"] == "0.93"
 
 
 @pytest.mark.parametrize("make", examples.ALL)

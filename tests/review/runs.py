@@ -97,6 +97,6 @@ def add_batch(
     batch = Batch(secrets.token_hex(4), time.time(), of, form, run_id=run.run_id, source=source)
     store.review.add_batch(batch, [])
     empty = replace(read_ledger(store, batch, len(subject.items.scores)), n_held=n_items, n_open=AHEAD)
-    items = further_items(subject, empty, [LabelQuestion("rate", 0.6, 0.1)], batch.id)
+    items = further_items(subject, empty, [LabelQuestion("rate", 0.7, 0.08)], batch.id)
     store.review.add_items(batch.id, [replace(item, wanted=wanted) for item in items])
     return batch

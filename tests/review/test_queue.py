@@ -1,6 +1,5 @@
 """None"""
 
-import dataclasses
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,7 +21,7 @@ from harness.errors import (
 from harness.records.review import Event, Standing
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review.events import fold
+from harness.store.review.counts import Count
 from tests.review.conftest import FORMS, NOW, AddBatch, Clock
 from tests.review.queues import key, label, take
 
@@ -266,13 +265,6 @@ def test_a_label_of_ones_own_counts_also_where_one_settled_the_item(queue: Queue
     assert queue.progress("b1")[0].labels == 1
 
 
-def test_a_lease_for_labelling_does_not_adjudicate(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(1)
-    view = take(queue, "eve")
-    with pytest.raises(LeaseError, match="taken to label, which is not to adjudicate"):
-        queue.adjudicate("eve", view.lease_id, 3, key=key())
-
-
 def test_undo_takes_back_the_last_label_and_gives_the_item_again(
     queue: Queue, add_batch: AddBatch, store: Store
 ) -> None:
@@ -400,20 +392,6 @@ def test_what_a_gate_waits_for_comes_first(queue: Queue, add_batch: AddBatch, st
     assert [label(queue, "ann", 3).batch_id for _ in range(4)] == ["b2", "b4", "b1", "b3"]
 
 
-def test_standings_follow_from_the_events(queue: Queue, add_batch: AddBatch, store: Store) -> None:
-    items = add_batch(4, wanted=2)
-    label(queue, "ann", 1)
-    label(queue, "bob", 2)
-    label(queue, "ann", 3)
-    queue.flag("bob", take(queue, "bob").lease_id, key=key())
-    queue.undo("ann", key=key())
-    view = take(queue, "eve", task="adjudicate")
-    queue.adjudicate("eve", view.lease_id, 4, key=key())
-    _, standings = store.review.items_and_standings("b1")
-    for item in items:
-        assert standings[item.id] == fold(store.review.events(item_id=item.id), 2)
-
-
 def test_a_reviewer_signs_in_with_a_token_of_which_a_hash_is_kept(queue: Queue, store: Store) -> None:
     token = queue.add_reviewer("new", "annotator")
     signed_in = queue.sign_in(token)
@@ -529,12 +507,38 @@ def test_an_item_far_behind_that_is_free_again_comes_first(
     assert take(queue, "bob").item_id == ("b1-00001" if wanted == 1 else "b1-00000")
 
 
-@pytest.mark.service
-def test_an_answer_of_5_mb_is_handed_out_whole(queue: Queue, store: Store, add_batch: AddBatch) -> None:
-    items = add_batch(1)
-    answer = dataclasses.replace(items[0].answers[0], text="<script>שלום</script>" * 240_000)
-    assert len(answer.text) > 5_000_000
-    store.review.add_items("b1", [dataclasses.replace(items[0], id="large", position=1, answers=(answer,))])
-    label(queue, "ann", 3)
-    view = label(queue, "ann", 3)
-    assert view.answers == (answer.text,)
+def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(5, wanted=2)
+    for value in (1, 2, 3):
+        label(queue, "ann", value)
+        clock.now += 8
+    label(queue, "bob", 1)
+    label(queue, "bob", 5)
+    queue.flag("bob", take(queue, "bob").lease_id, key=key())
+    queue.skip("bob", take(queue, "bob").lease_id, key=key())
+    take(queue, "bob")
+    (progress,) = queue.progress()
+    assert (progress.n_items, progress.n_open, progress.n_done) == (5, 2, 1)
+    assert (progress.n_disputed, progress.n_flagged) == (1, 1)
+    assert (progress.labels, progress.left, progress.held) == (5, 4, 1)
+    assert {each.reviewer: (each.labels, each.skips, each.flags) for each in progress.reviewers} == {
+        "ann": (3, 0, 0),
+        "bob": (2, 1, 1),
+    }
+    assert progress.seconds_per_label == 0.0
+    assert queue.progress("b1") == [progress]
+    assert (queue.count("label"), queue.count("adjudicate")) == (Count(5, 4), Count(0, 2))
+    view = queue.next("eve", task="adjudicate")
+    assert view is not None
+    queue.exclude("eve", view.lease_id, "no text", key=key())
+    assert queue.count("adjudicate") == Count(1, 1)
+    queue.close("b1", "by hand")
+    assert queue.count("label") == queue.count("adjudicate") == Count(0, 0)
+
+
+def test_the_pace_is_the_median_time_between_events(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(5)
+    for pause in (4, 6, 8, 3000, 0):
+        label(queue, "ann", 3)
+        clock.now += pause
+    assert queue.progress()[0].seconds_per_label == 6.0

@@ -44,7 +44,9 @@ def stored_gate(store: Store, address: str, experiment: str = "steelyard", *eval
     assert report is not None
     named = {entry["id"]: NAMES.get(entry["id"], entry["id"]) for entry in report["evaluations"]}
     noted = replace(info, spec={**info.spec, "settings": {"samples": 2, "design": "fixed"}, "datasets": DATASETS})
-    return GateLog(address, experiment, Path(store.url.removeprefix("sqlite:///")).parent, noted, report, named)
+    return GateLog(
+        address, experiment, Path(store.url.removeprefix("sqlite:///")).parent, noted, report, named, "**RED**"
+    )
 
 
 def logged(gate: GateLog, store: Store, files: Mapping[str, str] | None = None, **changes: Any) -> LogResult:
@@ -53,6 +55,6 @@ def logged(gate: GateLog, store: Store, files: Mapping[str, str] | None = None, 
     def write(folder: Path) -> list[File]:
         for name, text in (files or {"report.json": json.dumps(dict(gate.report))}).items():
             (folder / name).write_text(text, encoding="utf-8")
-        return [File(folder / name, "report") for name in (files or {"report.json": ""})]
+        return [(folder / name, "report") for name in (files or {"report.json": ""})]
 
     return log_gate(replace(gate, **changes), store, write, 240)

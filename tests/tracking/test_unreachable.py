@@ -128,7 +128,7 @@ def test_an_experiment_that_was_deleted_is_not_logged_to(store: Store, database:
     in_a_fork("tests.tracking.making", database, "gone")
     said = refused(store, database, "gone")
     assert said.startswith("The experiment 'gone' was deleted there. Restore it (mlflow experiments restore")
-    assert said.endswith("or name another one as mlflow_experiment.")
+    assert said.endswith("or name another one with mlflow_experiment.")
 
 
 def test_without_mlflow_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import click
 from harness.config.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from harness.reporting.terminal.building import BuildLine
+    from harness.reporting.terminal.progress import BuildLine
     from harness.stages.data.corpus import Corpus
 
 _INTERRUPTED = 2
@@ -72,7 +72,7 @@ def build_line() -> Iterator[BuildLine]:
     Raises:
         ClickException: a build was interrupted.
     """
-    from harness.reporting.terminal.building import BuildLine
+    from harness.reporting.terminal.progress import BuildLine
 
     try:
         with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:

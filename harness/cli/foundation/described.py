@@ -93,7 +93,7 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
     for each, version in versions.items():
         with suppress(UsageError):
             fingerprints[each] = fingerprint_here(version, settings.root)
-            read = read_texts(version, settings.root).settings if fingerprints[each] else version
+            read = read_texts(version, settings.root) if fingerprints[each] else version
             own = {"system": read.system, "template": read.template}
             if not read.texts_elsewhere:
                 texts[each] = {key: text for key, text in own.items() if text}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.config.versions import VersionSettings
     from harness.models.version import Version
     from harness.stages.inference.load.plan import LoadPlan
+    from harness.stages.inference.load.run import LoadProgress
 
 _INTERRUPTED = 2
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -69,7 +70,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
       steelyard load smollm2 --rate 4 --seconds 120 --objective ttft=0.5,itl=0.1 --json
     """
     from harness.reporting.inference.load import render_load
-    from harness.reporting.inference.progress import LoadLine
+    from harness.reporting.terminal.progress import LiveLine
     from harness.stages.inference.load.run import run_load
     from harness.stages.inference.server import serve
 
@@ -79,9 +80,9 @@ def load(version: str, as_json: bool, **options: Any) -> None:
         raise UsageError(f"{version} is a corpus, which answers nothing: load is put on a model.")
     plan = planned(options, chosen.sampling)
     made = _loaded(settings, chosen)
-    line = LoadLine(sys.stderr, sys.stderr.isatty())
-    with line, serve(made, settings.root, progress=line.say) as address:
-        result = run_load(plan, address, progress=line.show)
+    line = LiveLine(sys.stderr, sys.stderr.isatty(), 80, log_prefix="steelyard load  ")
+    with line, serve(made, settings.root, progress=lambda text: line.write([text])) as address:
+        result = run_load(plan, address, progress=lambda state: line.write(_pieces(state)))
     if as_json:
         click.echo(json.dumps(result.as_json(), allow_nan=False))
     else:
@@ -89,6 +90,16 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     if result.interrupted:
         sys.exit(_INTERRUPTED)
     sys.exit(0 if result.valid else 1)
+
+
+def _pieces(state: LoadProgress) -> list[str]:
+    """Say how far a load is."""
+    planned = "" if state.planned is None else f" of {state.planned:,}"
+    failed = f"{state.failed:,} errors" if state.failed else ""
+    elapsed = f"{state.elapsed_s:.0f} s" if state.elapsed_s else ""
+    return [
+        *filter(None, (state.phase, f"{state.sent:,}{planned} begun", f"{state.completed:,} answered", failed, elapsed))
+    ]
 
 
 def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
@@ -122,7 +133,7 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     tokens = options.pop("output_tokens")
     return LoadPlan(
         prompts=() if prompts is None else read_prompts(prompts),
-        objective={} if objective is None else read_objective(objective, "--objective"),
+        objective={} if objective is None else read_objective(objective, "--objective", where="steelyard load"),
         output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,
         timeout_s=options.pop("timeout"),
         accept=frozenset(options.pop("accept")),

@@ -76,16 +76,16 @@ def serve(**given: Any) -> None:
         with attended(store) as needed:
             app = site.create_app(store, site.WebOptions(urls, sessions=_sessions(settings, port), needed=needed))
             desk = app.state.desk
-            left = desk.tally.count("label").left
+            left = desk.queue.count("label").left
             _greet(f"{urls[0]}/sign-in#{desk.ticket_for(name)}", f"{name}, {role}", store.url, left)
             web.serve(app, listener)
     click.echo("\nEnded. Every label is in the store.")
 
 
 def _check_installed() -> None:
-    from harness.cli.shared.installed import extras
+    from harness.cli.shared.installed import requirements
 
-    missing = next((extra.missing for extra in extras() if extra.name == "review"), ())
+    _, missing = requirements("review")
     if missing:
         raise SettingsError(
             f"`steelyard review serve` needs {', '.join(missing)}. Install them with: pip install 'steelyard[review]'"

@@ -1,9 +1,8 @@
-"""Steelyard's optional parts, and what of them is installed, told from metadata alone: nothing is imported."""
+"""What of Steelyard and of its optional parts is installed, told from metadata alone: nothing is imported."""
 
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 
@@ -12,54 +11,27 @@ from harness.config.environment import version_of
 DISTRIBUTION = "steelyard"
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """An optional part of Steelyard.
-
-    Attributes:
-        present: distribution → installed version, of those that the extra asks for.
-        missing: requirements that no installed distribution meets, as pip writes them.
-    """
-
-    name: str
-    present: dict[str, str]
-    missing: tuple[str, ...]
-
-
-def loads_plugin() -> bool:
-    """Tell whether pytest would find Steelyard's plugin."""
-    return any(entry.name == DISTRIBUTION for entry in importlib.metadata.entry_points(group="pytest11"))
-
-
-def extras(leave_out: tuple[str, ...] = ("all",)) -> list[Extra]:
-    """Every extra, in the order of the package's metadata."""
+def extras() -> list[str]:
+    """The names of the optional parts, in the order of the package's metadata."""
     names = importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
-    return [_extra(name) for name in names if name not in leave_out]
+    return [name for name in names if name != "all"]
 
 
-def unmet_core() -> list[str]:
-    """Requirements of Steelyard itself that no installed distribution meets."""
-    return list(_extra("").missing)
-
-
-def _extra(name: str) -> Extra:
-    """Find what an extra asks for beyond the core; the core's own requirements for the name ''."""
+def requirements(extra: str = "") -> tuple[dict[str, str], list[str]]:
+    """Return (present, missing): distribution → installed version of those that an extra asks for beyond the core, and
+    the requirements that no installed distribution meets, as pip writes them; those of the core itself for "".
+    """
     present: dict[str, str] = {}
     missing: list[str] = []
-    for line in importlib.metadata.requires(DISTRIBUTION) or []:
-        requirement = Requirement(line)
-        if not _applies(requirement, name):
+    for requirement in map(Requirement, importlib.metadata.requires(DISTRIBUTION) or []):
+        is_core = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if is_core == bool(extra):
+            continue
+        if extra and requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
         installed = version_of(requirement.name)
         if installed is not None and requirement.specifier.contains(installed, prereleases=True):
             present[requirement.name] = installed
         else:
             missing.append(f"{requirement.name}{requirement.specifier}")
-    return Extra(name, present, tuple(missing))
-
-
-def _applies(requirement: Requirement, extra: str) -> bool:
-    marker = requirement.marker
-    if not extra:
-        return marker is None or marker.evaluate({"extra": ""})
-    return marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""})
+    return present, missing

@@ -38,11 +38,7 @@ class CiJob:
 
 
 def find_forge(name: str | None) -> Forge:
-    """The forge of this name; without a name, the one whose job this is.
-
-    Raises:
-        SettingsError: there is no such forge, or this is no job of any.
-    """
+    """The forge of this name; without a name, the one whose job this is."""
     for forge, variable in _JOB_VARIABLES.items():
         if name == forge or (name is None and os.environ.get(variable)):
             return forge
@@ -55,11 +51,7 @@ def find_forge(name: str | None) -> Forge:
 
 
 def read_job(forge: Forge) -> CiJob:
-    """Read the job of this forge from the environment.
-
-    Raises:
-        SettingsError: an address that is none.
-    """
+    """Read the job of this forge from the environment. Raises SettingsError: an address that is none."""
     if forge == "gitlab":
         project = os.environ.get("CI_PROJECT_ID", "")
         api = _address("CI_API_V4_URL", "https://gitlab.com/api/v4")

@@ -29,11 +29,7 @@ class Repository:
         self.root = Path(self._text("rev-parse", "--show-toplevel")).resolve()
 
     def commit(self, ref: str) -> str:
-        """The commit that a ref names.
-
-        Raises:
-            SettingsError: there is none here; saying how to fetch it.
-        """
+        """The commit that a ref names. Raises SettingsError: there is none here; saying how to fetch it."""
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if done.returncode == 0:
             return done.stdout.decode().strip()
@@ -56,20 +52,12 @@ class Repository:
         )
 
     def files(self) -> list[Path]:
-        """The files below the folder that git tracks or does not ignore; a submodule is one path.
-
-        Raises:
-            SettingsError: git can't tell.
-        """
+        """The files below the folder that git tracks or does not ignore; a submodule is one path."""
         names = self._names("ls-files", "--cached", "--others", "--exclude-standard", "-z")
         return sorted(self._folder / name for name in names)
 
     def uncommitted(self) -> list[str]:
-        """The names of files that are not as committed, new ones among them, from the root of the repository.
-
-        Raises:
-            SettingsError: git can't tell.
-        """
+        """The names of files that are not as committed, new ones among them, from the root of the repository."""
         listed = self._names(
             "--no-optional-locks", "status", "--porcelain", "--no-renames", "--untracked-files=all", "-z"
         )
@@ -93,11 +81,7 @@ class Repository:
         return self._text("log", "-1", "--no-show-signature", "--format=%cs %s", commit)
 
     def ask(self, *arguments: str) -> None:
-        """Run a command of git without hooks.
-
-        Raises:
-            SettingsError: it fails, with what git says.
-        """
+        """Run a command of git without hooks. Raises SettingsError: it fails, with what git says."""
         self._check(self._run("-c", "core.hooksPath=/dev/null", *arguments))
 
     def _names(self, *arguments: str) -> set[str]:

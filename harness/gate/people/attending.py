@@ -72,15 +72,13 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     for batch_id in batch_ids:
         try:
             outlook = attendant.outlook(batch_id)
-        except UsageError as error:
-            problems[batch_id] = str(error)
-        else:
             if outlook is not None and outlook.labels_needed is not None:
                 needed[batch_id] = outlook.labels_needed
+        except UsageError as error:
+            problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)
-        if "key" not in batch.source or batch.closed is not None:
-            continue
-        if (told := held_back(store, batch)) is not None:
+        is_open = "key" in batch.source and batch.closed is None
+        if is_open and (told := held_back(store, batch)) is not None:
             behind[batch_id] = told
     return Prospects(needed, problems, behind)
 

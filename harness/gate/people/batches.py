@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from harness.decisions import worst
@@ -84,17 +84,8 @@ def fill_batch(
         "cases": len(subject.cases),
         "left_out": dict(subject.left_out),
     }
-    known = store.review.find_or_add(
-        Batch(
-            id=secrets.token_hex(4),
-            created=time.time(),
-            evaluation_id=plan.evaluation_id,
-            form=plan.form,
-            metric=plan.metric,
-            run_id=run.run_id,
-            source=source,
-        )
-    )
+    about = plan.evaluation_id, plan.form, plan.metric, run.run_id
+    known = store.review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
     for other in store.review.batches():
         is_same = (other.evaluation_id, other.metric) == (plan.evaluation_id, plan.metric)
         if is_same and other.closed is None and other.source.get("key", subject.key) != subject.key:
@@ -155,15 +146,11 @@ class Attendant:
         Raises:
             SettingsError, ReviewError: it is gone, or its answers are no longer stored.
         """
-        batch = self._store.review.batch(batch_id)
-        subject = self._subject_of(batch)
-        return None if subject is None else settle_batch(self._store, batch, subject, _questions(batch))
+        return self._weighed(batch_id, settle_batch)
 
     def outlook(self, batch_id: str) -> LabelEvidence | None:
         """The same without a change."""
-        batch = self._store.review.batch(batch_id)
-        subject = self._subject_of(batch)
-        return None if subject is None else outlook(self._store, batch, subject, _questions(batch))
+        return self._weighed(batch_id, outlook)
 
     def subject(self, batch: Batch, run_id: str, mode: Mode) -> JudgedCases | None:
         """The judged cases of a run that a batch is of; None where the run is gone."""
@@ -172,20 +159,15 @@ class Attendant:
             run = next((run for run in self._store.runs() if run.run_id == run_id), None)
             if run is None:
                 return None
-            self._subjects[place] = subject_of(self._store, run, plan_of(batch), mode)
+            plan = ReviewPlan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
+            self._subjects[place] = subject_of(self._store, run, plan, mode)
         return self._subjects[place]
 
-    def _subject_of(self, batch: Batch) -> JudgedCases | None:
-        """Those of the run that the batch is decided by."""
+    def _weighed(self, batch_id: str, how: Callable[..., LabelEvidence]) -> LabelEvidence | None:
+        """By the judged cases of the run that the batch is decided by."""
+        batch = self._store.review.batch(batch_id)
         if "key" not in batch.source or batch.run_id is None:
             return None
-        return self.subject(batch, batch.run_id, batch.source["mode"])
-
-
-def plan_of(batch: Batch) -> ReviewPlan:
-    """The plan by which a gate drew a batch."""
-    return ReviewPlan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
-
-
-def _questions(batch: Batch) -> tuple[LabelQuestion, ...]:
-    return tuple(LabelQuestion(**each) for each in batch.source["questions"])
+        subject = self.subject(batch, batch.run_id, batch.source["mode"])
+        questions = tuple(LabelQuestion(**each) for each in batch.source["questions"])
+        return None if subject is None else how(self._store, batch, subject, questions)

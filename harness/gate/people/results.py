@@ -13,10 +13,9 @@ from harness.gate.people.batches import LabelEvidence
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import DECIDED, SETTLED, Batch
 from harness.review.batches.draws import JudgedCases
-from harness.review.progress import progress_of
 from harness.statistics.labels.draws import NO_STAKES, Draw, widest
 from harness.store import Store
-from harness.store.review.counts import Counts
+from harness.store.review.counts import BatchProgress
 
 _LABEL_S = 15.0
 """Seconds that a label is assumed to take, until the first one tells."""
@@ -102,8 +101,7 @@ def held_back(store: Store, batch: Batch) -> str | None:
 
 
 def _waiting(order: _Order) -> str:
-    one = order.n_behind == 1
-    told = "label is in and waits" if one else "labels are in and wait"
+    told = "label is in and waits" if order.n_behind == 1 else "labels are in and wait"
     return f"{order.n_behind:,} more {told} for {_awaited(order)}"
 
 
@@ -141,30 +139,27 @@ def _awaited(order: _Order) -> str:
 
 
 def _reviewed(store: Store, batch: Batch, found: LabelEvidence) -> ReviewSummary:
-    batch = store.review.batch(batch.id)
-    counts = store.review.counts(batch.id, time.time())
+    progress = store.review.progress(batch.id, time.time())
     summary = ReviewSummary(
         batch=batch.id,
         mode=batch.source["mode"],
-        n_labels=sum(marks.get("label", 0) for marks in counts.reviewers.values()),
+        n_labels=progress.labels,
         n_errors=max((each.n_errors for each in found.checks), default=0),
         n_waiting=0,
         wait_s=0.0,
         n_events=_n_events(store, batch.id),
-        n_excluded=counts.states.get("excluded", 0),
+        n_excluded=progress.n_excluded,
     )
-    return _queued(summary, batch, counts) if found.verdict is VerdictKind.INCONCLUSIVE else summary
+    return _queued(summary, progress) if found.verdict is VerdictKind.INCONCLUSIVE else summary
 
 
-def _queued(summary: ReviewSummary, batch: Batch, counts: Counts) -> ReviewSummary:
+def _queued(summary: ReviewSummary, progress: BatchProgress) -> ReviewSummary:
     """The summary with what waits in a batch that its labels have not decided, or why it is closed."""
-    if batch.closed is not None:
-        return replace(summary, n_waiting=0, wait_s=0.0, n_stuck=0, closed=batch.closed_reason or "closed")
-    progress = progress_of(batch, counts)
-    pace, n_waiting = progress.seconds_per_label, progress.n_open
-    wait_s = n_waiting * (_LABEL_S if pace is None else pace)
+    if progress.closed is not None:
+        return replace(summary, n_waiting=0, wait_s=0.0, n_stuck=0, closed=progress.closed_reason or "closed")
+    pace_s = _LABEL_S if progress.seconds_per_label is None else progress.seconds_per_label
     n_stuck = progress.n_disputed + progress.n_flagged
-    return replace(summary, n_waiting=n_waiting, wait_s=wait_s, n_stuck=n_stuck, closed=None)
+    return replace(summary, n_waiting=progress.n_open, wait_s=progress.n_open * pace_s, n_stuck=n_stuck, closed=None)
 
 
 def as_queued_now(store: Store, report: Report) -> Report:
@@ -180,7 +175,7 @@ def _queued_now(store: Store, verdict: Verdict, known: Mapping[str, Batch]) -> V
     batch = known.get(verdict.review.batch)
     if batch is None or (batch.closed_reason or "").startswith(DECIDED):
         return replace(verdict, review=nothing)
-    return replace(verdict, review=_queued(nothing, batch, store.review.counts(batch.id, time.time())))
+    return replace(verdict, review=_queued(nothing, store.review.progress(batch.id, time.time())))
 
 
 def n_events_since(store: Store, report: Report) -> int:

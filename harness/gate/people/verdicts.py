@@ -9,11 +9,11 @@ from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import look_of, run_of
-from harness.gate.people.batches import Attendant, LabelEvidence, fill_batch, outlook, questions_of, settle_batch
+from harness.gate.people.batches import Attendant, fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
-from harness.records.review import Batch, Form
-from harness.review.batches.draws import JudgedCases, subject_of
+from harness.records.review import Form
+from harness.review.batches.draws import subject_of
 from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
@@ -158,29 +158,6 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report
     if stored.review is None:
         return stored
     attendant.attend(stored.review.batch)
-    found = come_to(store, attendant, stored, report)
-    return with_labels(store, found.batch, found.subject, found.outlook, stored)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelResult:
-    """The result of a batch's labels, by the answers of one run."""
-
-    batch: Batch
-    subject: JudgedCases
-    outlook: LabelEvidence
-
-
-def come_to(store: Store, attendant: Attendant, stored: Verdict, report: Report) -> LabelResult:
-    """Find what the labels that decide a stored verdict have come to by now.
-
-    Args:
-        stored: a verdict of the report, of an evaluation with `review=`.
-
-    Raises:
-        SettingsError, ReviewError: what was reviewed is no longer stored.
-    """
-    assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
     levels = SpendingLevels(report.confidence_level, look_of(stored))
     metrics = [each for each in report.evaluations if each.id == stored.id]
@@ -189,4 +166,4 @@ def come_to(store: Store, attendant: Attendant, stored: Verdict, report: Report)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)
     subject = attendant.subject(batch, report.run_id, stored.review.mode)
     assert subject is not None, "a run that has a report is stored"
-    return LabelResult(batch, subject, outlook(store, batch, subject, questions))
+    return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -110,13 +110,8 @@ def sizes(gate: PlannedGate, wanted: PlanTarget, *, any_samples: bool) -> tuple[
     return tuple(replace(shape, samples=samples) for shape in shapes for samples in _SAMPLES_TRIED)
 
 
-def plan_rows(
-    gate: PlannedGate, shapes: tuple[Shape, ...], wanted: PlanTarget, advance: Callable[[], None] = lambda: None
-) -> Iterator[PlanRow]:
+def plan_rows(gate: PlannedGate, shapes: tuple[Shape, ...], wanted: PlanTarget) -> Iterator[PlanRow]:
     """A row for each shape.
-
-    Args:
-        advance: called after each.
 
     Raises:
         SettingsError: the drop is larger than scores can fall.
@@ -136,7 +131,6 @@ def plan_rows(
                 at_hand[one] = None if samples is None else (shape.cases, samples)
             row = replace(row, at_hand=at_hand.get(one))
         yield row
-        advance()
 
 
 def _gates(shape: Shape, n_rows: int) -> int:

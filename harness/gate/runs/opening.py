@@ -113,7 +113,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     store = Store.open(store_url(settings))
     try:
         store.builds.add(known.noted)
-        notes = gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
+        notes = options.notes + gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
         return _assemble(settings, options, versions, engines, store, notes)
     except BaseException:
         store.close()

@@ -52,7 +52,8 @@ class RunOptions:
         noted: what else the store keeps of the run, for those who read it later.
         elapsed_s: seconds that the session is old, for a deadline.
         evaluations: all that may run; the ledger gets a look at each.
-        family: the ids of all that could be run for the candidate, run or not: red is corrected over them.
+        family: the ids of all of the suite that could be run for the candidate, run or not: red is corrected over them.
+        notes: sentences for the report on what is known of them.
         is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
     """
 
@@ -68,4 +69,5 @@ class RunOptions:
     elapsed_s: float = 0.0
     evaluations: tuple[Evaluation, ...] = ()
     family: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     is_gone: Callable[[str], bool] = field(default=lambda _: False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.customization import Step
-from harness.errors import SettingsError, choices
+from harness.errors import SettingsError, choices, some
 from harness.models.files.content_hash import KNOWN, files_hash
 from harness.models.files.safetensors_file import read_safetensors
 
@@ -68,11 +68,7 @@ class AdapterFiles:
 
 
 def read_adapter(folder: Path) -> AdapterFiles:
-    """The adapter in a folder.
-
-    Raises:
-        SettingsError: there is none, it is damaged, or it is no LoRA.
-    """
+    """The adapter in a folder. Raises SettingsError: there is none, it is damaged, or it is no LoRA."""
     for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
             raise SettingsError(
@@ -126,11 +122,7 @@ def told_base(step: Step) -> str | None:
 
 
 def adapter_digest(adapter: str) -> str:
-    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here.
-
-    Raises:
-        SettingsError: the folder holds none.
-    """
+    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here."""
     if adapter.startswith(KNOWN):
         return adapter.removeprefix(KNOWN)
     return read_adapter(Path(adapter)).digest
@@ -154,7 +146,8 @@ def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str |
     for module, shape in adapter.shapes.items() if shapes else ():
         own = shapes.get(module) or shapes.get(module.partition(".")[2])
         if own is None:
-            raise SettingsError(f"{who}: it changes {module}, which they have not. {_there_are(shapes)}")
+            there = some(sorted({each.rpartition(".")[2] for each in shapes}), _SHOWN)
+            raise SettingsError(f"{who}: it changes {module}, which they have not. There are: {there}.")
         if shape != own and shape[::-1] != own:
             raise SettingsError(
                 f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {own[0]} × "
@@ -180,9 +173,3 @@ def check_modules(wanted: Sequence[str], shapes: Mapping[str, Shape]) -> None:
     for name in wanted if shapes else ():
         if not any(module == name or module.endswith(f".{name}") for module in shapes):
             raise SettingsError(f"modules: {choices('module', name, known)}")
-
-
-def _there_are(shapes: Mapping[str, Shape]) -> str:
-    names = sorted({module.rpartition(".")[2] for module in shapes})
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"There are: {', '.join(names[:_SHOWN])}{more}."

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.files.whole import load_whole
-from harness.models.saving import save_like
+from harness.models.files.saved import load_whole, save_like
 
 RECIPE = "recipe 1"
 """A part of the digest of merged weights: changed with anything here that changes what is written."""
@@ -29,11 +28,7 @@ def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None
 
 
 def adapted(model: Any, adapter: Path) -> Any:
-    """The model with an adapter beside its weights, as peft has it.
-
-    Raises:
-        SettingsError: peft is not installed.
-    """
+    """The model with an adapter beside its weights, as peft has it. Raises SettingsError: peft is not installed."""
     try:
         from peft import PeftModel
     except ImportError as error:

@@ -75,21 +75,12 @@ class ApplicationEngine:
         return self._pool.printed_lines
 
     async def start(self) -> None:
-        """Start the processes; which of sampling, schema and tools they take is known from then on.
-
-        Raises:
-            SettingsError: the call can't be imported.
-            EngineError: a process did not start.
-        """
+        """Start the processes; which of sampling, schema and tools they take is known from then on."""
         self._manners = await self._pool.start()
         self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
 
     def check_turns(self) -> None:
-        """Refuse a conversation that goes on, once it has started.
-
-        Raises:
-            CapabilityError: it takes a prompt, and no messages.
-        """
+        """Refuse a conversation that goes on, once it has started."""
         if not self._manners.takes_messages:
             raise self._only_prompt("a conversation of several turns")
 
@@ -178,12 +169,10 @@ def python_engine(
     environment: Mapping[str, str] = UNCHANGED,
     watched: Mapping[str, Any] = UNCHANGED,
 ) -> ApplicationEngine:
-    """The engine for a function of Python.
+    """The engine for a function of Python: `call`, `workers` and `timeout_s` of the options.
 
     Args:
-        options: `call`, `workers`, `timeout_s`.
         folder: from which it is imported, and in which it works.
-        python: the interpreter.
         environment: variables that it has otherwise than this process.
         watched: what it is told to note which files it reads, for one at a commit.
     """
@@ -212,14 +201,7 @@ def command_engine(
     folder: Path,
     environment: Mapping[str, str] = UNCHANGED,
 ) -> ApplicationEngine:
-    """The engine for a program that is asked in lines of JSON.
-
-    Args:
-        options: `workers`, `timeout_s`.
-        command: the program with its arguments.
-        folder: in which it works.
-        environment: variables that it has otherwise than this process.
-    """
+    """The engine for a program that is asked in lines of JSON: `workers` and `timeout_s` of the options."""
     manners = Manners(True, frozenset({"sampling"}))
 
     async def start(process: ChildProcess) -> Manners:

@@ -64,11 +64,7 @@ def contents_of(settings: VersionSettings, folder: Path) -> Mapping[str, str]:
 
 
 def content_of(settings: VersionSettings, folder: Path) -> str:
-    """A hash over all that a version's answers depend on.
-
-    Raises:
-        SettingsError: as `files_of`.
-    """
+    """A hash over all that a version's answers depend on. Raises SettingsError: as `files_of`."""
     return text_hash(*(part for each in sorted(contents_of(settings, folder).items()) for part in each))
 
 

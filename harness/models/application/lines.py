@@ -42,14 +42,7 @@ class LineProcess(ChildProcess):
         return "" if self._has_written else _NO_FLUSH
 
     async def start_asking(self, environment: Mapping[str, str] = UNCHANGED) -> None:
-        """Start the command; it need not say that it is ready.
-
-        Args:
-            environment: variables that it has otherwise than this process.
-
-        Raises:
-            EngineError: it can't be started.
-        """
+        """Start the command with these variables; it need not say that it is ready."""
         try:
             await self._spawn({**_ENVIRONMENT, **environment})
         except OSError as error:

@@ -21,15 +21,13 @@ _LAST_LINES = 20
 
 
 def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
-    """See that a call can be imported, and takes what the version's settings give it.
-
-    Raises:
-        SettingsError: it can't be, with its traceback; or they give it what it does not take.
-    """
-    options = settings.engine_options
-    where = f"version {settings.name!r}"
-    ready = _look(settings, folder, python)
-    call = options["call"]
+    """See that a call can be imported, and takes what the version's settings give it."""
+    call, where = str(settings.engine_options["call"]), f"version {settings.name!r}"
+    start = {"call": call, "paths": import_paths(folder), "only_look": True, **list_watched(settings)}
+    ready: dict[str, Any] = _asked(settings, folder, python, start)["ready"]
+    check_modules(settings, ready["modules"])
+    if ready["opened"]:
+        raise SettingsError(f"{where}: {tell_of_opened(call, ready['opened'][0])}")
     if settings.sampling and "sampling" not in ready["options"]:
         raise SettingsError(
             f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
@@ -40,16 +38,6 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
             f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "
             "leave `system` out."
         )
-
-
-def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any]:
-    call = str(settings.engine_options["call"])
-    start = {"call": call, "paths": import_paths(folder), "only_look": True, **list_watched(settings)}
-    ready: dict[str, Any] = _asked(settings, folder, python, start)["ready"]
-    check_modules(settings, ready["modules"])
-    if ready["opened"]:
-        raise SettingsError(f"version {settings.name!r}: {tell_of_opened(call, ready['opened'][0])}")
-    return ready
 
 
 def _asked(settings: VersionSettings, folder: Path, python: str, asked: dict[str, Any]) -> dict[str, Any]:

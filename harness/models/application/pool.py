@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SteelyardError, UnreachableError
 from harness.models.processes.process import ChildProcess
@@ -31,11 +31,8 @@ class Manners:
     is_async: bool = False
 
 
-class WorkerStart(Protocol):
-    """Starts a process."""
-
-    async def __call__(self, process: ChildProcess) -> Manners:
-        """Start it and tell how it is asked."""
+WorkerStart = Callable[[ChildProcess], Awaitable[Manners]]
+"""Starts a process and tells how it is asked."""
 
 
 @dataclass(slots=True)
@@ -91,11 +88,7 @@ class WorkerPool:
         return [process.pid for process in processes if process is not None and process.pid is not None]
 
     async def start(self) -> Manners:
-        """Start all processes.
-
-        Raises:
-            SettingsError, EngineError: one could not start.
-        """
+        """Start all processes."""
         first, *others = self._places
         process = first.process = self._make()
         manners = self._manners = await self._start(process)

@@ -22,17 +22,6 @@ _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
-def _call(value: Any, name: str, *, where: str) -> str:
-    text = setting_checks.text(value, name, where=where)
-    module, _, path = text.partition(":")
-    names = [*module.split("."), *path.split(".")]
-    if not all(part.isidentifier() for part in names):
-        raise SettingsError(
-            f'{where}: {name} = {value!r} names no function; write "module:function", as in "shop.bot:answer".'
-        )
-    return text
-
-
 def _command(value: Any, name: str, *, where: str) -> list[str]:
     if isinstance(value, str):
         try:
@@ -64,11 +53,7 @@ _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 
 
 def folder_of(settings: VersionSettings, root: Path) -> Path:
-    """The folder that an application is imported from, or run in.
-
-    Raises:
-        SettingsError: there is none.
-    """
+    """The folder that an application is imported from, or run in. Raises SettingsError: there is none."""
     from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
@@ -80,11 +65,7 @@ def folder_of(settings: VersionSettings, root: Path) -> Path:
 
 
 def python_of(settings: VersionSettings, root: Path) -> str:
-    """The interpreter that runs an application: this one, unless `python` names another.
-
-    Raises:
-        SettingsError: it names none.
-    """
+    """The interpreter that runs an application: this one, unless `python` names another."""
     named = settings.engine_options.get("python")
     if named is None:
         return sys.executable
@@ -98,11 +79,7 @@ def python_of(settings: VersionSettings, root: Path) -> str:
 
 
 def command_of(settings: VersionSettings, folder: Path) -> list[str]:
-    """The words of the command.
-
-    Raises:
-        SettingsError: its program is not there.
-    """
+    """The words of the command. Raises SettingsError: its program is not there."""
     from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
@@ -157,7 +134,7 @@ def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
 
 PYTHON = EngineSpec(
     summary="a function of the project",
-    settings={**_SHARED, "call": _call, "python": setting_checks.text},
+    settings={**_SHARED, "call": setting_checks.function, "python": setting_checks.text},
     create=_create_python,
     required=lambda options: ("call",),
     check=_check_python,

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.models.description.contents import Tensor, WeightsFile
+from harness.models.description.contents import WeightsFile
 from harness.models.description.hyperparameters import Hyperparameters
+from harness.models.files.safetensors_file import Tensor
 
 Part = Literal["embedding", "positions", "head", "norm", "attention", "other", "aside"]
 
@@ -45,13 +46,7 @@ class TensorRole:
 
 
 def tensor_role(name: str) -> TensorRole:
-    """Tell what the tensor of this name is for.
-
-    >>> tensor_role("model.layers.3.self_attn.q_proj.weight")
-    TensorRole(part='attention', layer=3, is_expert=False)
-    >>> tensor_role("token_embd.weight").part
-    'embedding'
-    """
+    """Tell what the tensor of this name is for."""
     if _ASIDE.search(name):
         return TensorRole("aside", None)
     found = _LAYER.search(name)

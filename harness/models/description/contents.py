@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from harness.errors import SettingsError
+from harness.models.files.safetensors_file import Tensor
+from harness.models.weights.gguf_header import gguf_head
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A tensor of a model.
-
-    Attributes:
-        shape: as torch has it, rows first.
-        dtype: as the file's format calls it: "Q4_1", "BF16".
-        packed: how many weights stand in one element, where quantized ones are packed into integers.
-        is_weight: False for what tells how others are quantized: scales, zero points.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    n_bytes: int
-    packed: int = 1
-    is_weight: bool = True
-
-    @property
-    def n_parameters(self) -> int:
-        """The number of the model's parameters that it holds."""
-        return math.prod(self.shape) * self.packed if self.is_weight else 0
+_TOKENS = "tokenizer.ggml.tokens"
+_FORMATS = {2: "GGUF V2", 3: "GGUF V3 (latest)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +52,7 @@ class WeightsFile:
         return max(value, default=default) if isinstance(value, tuple) else value
 
     def per_layer(self, key: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
-        """A setting's value in each layer.
-
-        Raises:
-            ValueError: it has values for another number of layers.
-        """
+        """A setting's value in each layer. Raises ValueError: it has values for another number of layers."""
         value = self.settings.get(key)
         if value is None:
             return (default,) * n_layers
@@ -88,3 +66,20 @@ class WeightsFile:
 def without_none(settings: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
     """The settings that are there."""
     return MappingProxyType({key: value for key, value in settings if value is not None})
+
+
+def read_gguf(path: Path) -> WeightsFile:
+    """The contents of a GGUF file, without the data of its tensors."""
+    try:
+        head = gguf_head(path, texts=(_TOKENS,))
+    except ValueError as error:
+        raise SettingsError(f"{path} can't be read: {error}.") from None
+    prefix = f"{head.settings.get('general.architecture')}."
+    settings = {**head.settings, **head.numbers}
+    return WeightsFile(
+        path,
+        _FORMATS[head.version],
+        without_none((key.removeprefix(prefix), value) for key, value in settings.items()),
+        head.tensors,
+        head.texts.get(_TOKENS, ()),
+    )

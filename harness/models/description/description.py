@@ -11,9 +11,8 @@ from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.architecture import Architecture, read_architecture
-from harness.models.description.contents import WeightsFile
+from harness.models.description.contents import WeightsFile, read_gguf
 from harness.models.description.folder import read_folder
-from harness.models.description.gguf_file import read_gguf
 from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
 from harness.models.description.shapes import check_shapes
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
@@ -107,7 +106,6 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -
     Args:
         options: `weights`, and where they are set `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and vLLM's
             `engine_args`.
-        root: folder that relative paths start from.
         engine: that loads them; vLLM casts them as `computed_dtype` says, and weights in 32 bits down.
 
     Raises:
@@ -133,11 +131,13 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
     engine_file = file if made is None else read_folder(made, tokenizer_path(options, root))
     dtype = _computed_dtype(converted_dtype(options) if source.is_gguf else own_dtype, options, engine)
     held = engine_file if made is None else _cast(engine_file, dtype)
-    loaded = _described(held, dtype, _cache_dtype(dtype, options), digest)
+    cache_dtype = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
+    loaded = _described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest)
     loaded = replace(loaded, name=own.name)
     if loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options:  # a word that only GGUF has
         loaded = replace(loaded, vocabulary=replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer))
-    if (limit := _context_limit(options)) is not None:
+    limit = options.get("max_model_len") or (options.get("engine_args") or {}).get("max_model_len")
+    if isinstance(limit, int):
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     is_same = replace(loaded, path=own.path, settings=own.settings) == own
     warnings = tuple(_warnings(loaded))
@@ -189,11 +189,7 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
 
 
 def rounded(n_parameters: int) -> str:
-    """A number of parameters with two digits at least, as gguf-py names sizes.
-
-    >>> rounded(134_515_008), rounded(3_212_749_888), rounded(999_400)
-    ('135M', '3.2B', '999K')
-    """
+    """A number of parameters with two digits at least, as gguf-py names sizes."""
     unit = next((each for each in "TBM" if n_parameters > _UNITS[each]), "K")
     scaled = n_parameters / _UNITS[unit]
     digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
@@ -256,14 +252,3 @@ def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
         for each in file.tensors
     )
     return replace(file, tensors=tensors)
-
-
-def _cache_dtype(dtype: str, options: Mapping[str, Any]) -> str:
-    """The type in which the engine keeps keys and values: vLLM's own setting, else that in which it computes."""
-    asked = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
-    return dtype if asked == "auto" else asked
-
-
-def _context_limit(options: Mapping[str, Any]) -> int | None:
-    asked = options.get("max_model_len") or (options.get("engine_args") or {}).get("max_model_len")
-    return asked if isinstance(asked, int) else None

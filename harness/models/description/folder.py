@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.architecture import tensor_role
 from harness.models.description.config_settings import config_settings, language_config
-from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.description.contents import WeightsFile, without_none
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
 from harness.models.files.content_hash import file_hash
-from harness.models.files.safetensors_file import StoredTensor, data_hash, read_safetensors
+from harness.models.files.safetensors_file import Tensor, data_hash, read_safetensors
 from harness.models.weights.weights import loaded_files
 
 INDEX = "model.safetensors.index.json"
@@ -50,26 +51,26 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     settings["quantization"] = config.get("quantization_config")
     settings["dtype"] = text.get("dtype") or text.get("torch_dtype")
     stored = _stored(folder)
-    tensors = tuple(_tensor(each, settings["quantization"] or {}) for each in stored)
+    quantization = settings["quantization"] or {}
+    tensors: Iterable[Tensor] = (
+        replace(each, packed=_packed(each, quantization), is_weight=_AUXILIARY.search(each.name) is None)
+        for each in stored
+    )
     if settings.get("tie_word_embeddings"):
-        tensors = tuple(_without_copied_head(tensors, stored))
+        tensors = _without_copied_head(tensors, stored)
     stops = (stop for source in (generation, text) for stop in _listed(source.get("eos_token_id")))
     return WeightsFile(
         folder,
         "safetensors",
         without_none(settings.items()),
-        tensors,
+        tuple(tensors),
         contents.tokens,
         tuple(dict.fromkeys(stops)),
     )
 
 
 def safetensors_files(folder: Path) -> list[Path]:
-    """The files that an engine loads: those of the index, else the one file, else all that there are.
-
-    Raises:
-        SettingsError: there are none, or one that the index names is missing.
-    """
+    """The files that an engine loads: those of the index, else the one file, else all that there are."""
     names = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
     if not names and (folder / _ONE).is_file():
         names = [_ONE]
@@ -103,7 +104,8 @@ def different_files(own: Path, other: Path) -> dict[str, list[str]]:
         if not (one.is_file() and two.is_file()):
             found[name] = []
         elif _differ(one, two):
-            found[name] = _different_keys(one, two) if name in _KEYED else []
+            own_keys, other_keys = (read_json(each) if name in _KEYED else {} for each in (one, two))
+            found[name] = [key for key in own_keys | other_keys if own_keys.get(key) != other_keys.get(key)]
     return found
 
 
@@ -120,14 +122,9 @@ def _content(path: Path) -> str:
     return real.name if _BLOB.search(real.as_posix()) else file_hash(real)
 
 
-def _different_keys(one: Path, two: Path) -> list[str]:
-    own, other = read_json(one), read_json(two)
-    return [key for key in own | other if own.get(key) != other.get(key)]
-
-
-def _stored(folder: Path) -> dict[StoredTensor, Path]:
+def _stored(folder: Path) -> dict[Tensor, Path]:
     """The tensors of a folder, each with the file that it is in."""
-    found: dict[str, tuple[StoredTensor, Path]] = {}
+    found: dict[str, tuple[Tensor, Path]] = {}
     for path in safetensors_files(folder):
         found |= {each.name: (each, path) for each in read_safetensors(path)}
     promised = read_json(folder / INDEX).get("weight_map", {})
@@ -141,7 +138,7 @@ def _stored(folder: Path) -> dict[StoredTensor, Path]:
     return dict(found.values())
 
 
-def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor, Path]) -> Iterator[Tensor]:
+def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[Tensor, Path]) -> Iterator[Tensor]:
     """The tensors without a head that holds what the embedding holds: engines keep one of the two."""
     found = {tensor_role(each.name).part: (each, path) for each, path in stored.items() if each.name.endswith("weight")}
     copied = None
@@ -153,28 +150,19 @@ def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor
     return (each for each in tensors if each.name != copied)
 
 
-def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:
-    is_weight = _AUXILIARY.search(stored.name) is None
-    packed = _packing(stored, quantization) if is_weight else 1
-    return Tensor(stored.name, stored.shape, stored.dtype, stored.n_bytes, packed, is_weight)
-
-
-def _packing(stored: StoredTensor, quantization: Mapping[str, Any]) -> int:
+def _packed(stored: Tensor, quantization: Mapping[str, Any]) -> int:
     """Count the weights that stand in an element: eight of 4 bits in 32, or two in a byte."""
+    if _AUXILIARY.search(stored.name):
+        return 1
     method = quantization.get("quant_method")
     if stored.dtype == "U8" and (method in ("bitsandbytes", "mxfp4") or stored.name.endswith("weight_packed")):
         return 2
     if _PACKED.search(stored.name) is None or stored.dtype not in ("I32", "U32"):
         return 1
-    return 32 // _bits(quantization)
-
-
-def _bits(quantization: Mapping[str, Any]) -> int:
-    """The bits of a weight: GPTQ and AWQ say them at once, compressed-tensors by group."""
-    for group in (quantization.get("config_groups") or {}).values():
-        if (weights := group.get("weights")) is not None:
-            return int(weights["num_bits"])
-    return int(quantization.get("bits") or quantization.get("w_bit") or 4)
+    # GPTQ and AWQ say at once how many bits a weight has, compressed-tensors says it by group.
+    groups = (quantization.get("config_groups") or {}).values()
+    in_groups = (group["weights"]["num_bits"] for group in groups if group.get("weights") is not None)
+    return 32 // int(next(in_groups, quantization.get("bits") or quantization.get("w_bit") or 4))
 
 
 def _name(config: Mapping[str, Any], folder: Path) -> str:

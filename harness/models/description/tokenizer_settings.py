@@ -29,11 +29,7 @@ class TokenizerContents:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; an empty one where there is no such file.
-
-    Raises:
-        SettingsError: there is something else in it.
-    """
+    """The object in a file; an empty one where there is no such file."""
     if not path.is_file():
         return {}
     try:

@@ -56,7 +56,10 @@ def _remembered(path: Path, part: tuple[int, ...], read: Callable[[BufferedReade
         digest = read(file)
     settled = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _SETTLED_NS
     if settled and _identity(real.stat()) == _identity(before):
-        _remember(memory, digest)
+        with contextlib.suppress(OSError):  # without a writable cache folder every run reads the file again
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(memory) as draft:
+                draft.write_text(digest, encoding="ascii")
     return digest
 
 
@@ -72,11 +75,3 @@ def files_hash(folder: Path, names: Iterable[str]) -> str:
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
-
-
-def _remember(memory: Path, digest: str) -> None:
-    """Best effort: without a writable cache folder every run reads the file again."""
-    with contextlib.suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(memory) as draft:
-            draft.write_text(digest, encoding="ascii")

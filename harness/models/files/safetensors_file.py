@@ -21,29 +21,31 @@ _BITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """A tensor of a safetensors file.
+class Tensor:
+    """A tensor of a model.
 
     Attributes:
-        dtype: as safetensors writes it, such as "BF16".
+        shape: as torch has it, rows first.
+        dtype: as the file's format calls it: "Q4_1", "BF16".
+        packed: how many weights stand in one element, where quantized ones are packed into integers.
+        is_weight: False for what tells how others are quantized: scales, zero points.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    n_bytes: int
+    packed: int = 1
+    is_weight: bool = True
 
     @property
-    def n_bytes(self) -> int:
-        """The size of its data."""
-        return -(-math.prod(self.shape) * _BITS[self.dtype] // 8)
+    def n_parameters(self) -> int:
+        """The number of the model's parameters that it holds."""
+        return math.prod(self.shape) * self.packed if self.is_weight else 0
 
 
-def read_safetensors(path: Path) -> tuple[StoredTensor, ...]:
-    """The tensors of a file without their data, in its order: it follows without gaps, and ends with the file.
-
-    Raises:
-        SettingsError: the file is damaged, or the package safetensors is not installed.
-    """
+def read_safetensors(path: Path) -> tuple[Tensor, ...]:
+    """The tensors of a file without their data, in its order: it follows without gaps, and ends with the file."""
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
@@ -53,13 +55,13 @@ def read_safetensors(path: Path) -> tuple[StoredTensor, ...]:
     try:
         with safe_open(str(path), framework="np") as opened:
             slices = [(name, opened.get_slice(name)) for name in opened.offset_keys()]
-            found = tuple(StoredTensor(name, tuple(each.get_shape()), each.get_dtype()) for name, each in slices)
+            found = [(name, tuple(each.get_shape()), each.get_dtype()) for name, each in slices]
     except (SafetensorError, OSError) as error:
         raise SettingsError(f"{path} can't be read: {error}. Fetch or save it again.") from None
-    unknown = sorted({each.dtype for each in found} - _BITS.keys())
+    unknown = sorted({dtype for _, _, dtype in found} - _BITS.keys())
     if unknown:
         raise SettingsError(f"{path} holds tensors of {', '.join(unknown)}, of which Steelyard knows no size.")
-    return found
+    return tuple(Tensor(*each, -(-math.prod(each[1]) * _BITS[each[2]] // 8)) for each in found)
 
 
 def data_hash(path: Path, name: str) -> str:

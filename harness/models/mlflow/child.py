@@ -66,12 +66,7 @@ def serve(work: Callable[[Login, dict[str, Any]], dict[str, Any]]) -> None:
 
 
 def _probe(login: Login) -> None:
-    """Ask for a sign of life, once, so that a server that hangs costs seconds; MLflow asks a database ten times.
-
-    Raises:
-        MlflowError: the server is too old.
-        Exception: whatever MLflow or the database's driver raises.
-    """
+    """Ask for a sign of life, once, so that a server that hangs costs seconds; MLflow asks a database ten times."""
     if login.is_server:
         from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request

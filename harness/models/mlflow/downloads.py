@@ -25,12 +25,7 @@ def main() -> None:
 
 
 def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Bring the weights of a registered model to this machine; give its place, or what is unknown of it.
-
-    Raises:
-        SettingsError: it holds no weights that an engine could load.
-        Exception: whatever MLflow raises.
-    """
+    """Bring the weights of a registered model to this machine; give its place, or what is unknown of it."""
     from mlflow import MlflowClient
 
     client = MlflowClient(login.address, login.address)
@@ -67,11 +62,7 @@ def _kept(version: ModelVersion, weights: Path, note: Path) -> str:
 
 
 def _downloaded(version: ModelVersion, folder: Path) -> Path:
-    """The folder, or the one GGUF file, that an engine can load.
-
-    Raises:
-        SettingsError: there is none, or more than one.
-    """
+    """The folder, or the one GGUF file, that an engine can load."""
     from mlflow.artifacts import download_artifacts
 
     address = f"models:/{version.name}/{version.version}"

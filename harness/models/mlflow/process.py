@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from harness.config import child_environment
@@ -46,11 +45,7 @@ _ENVIRONMENT = {
 
 
 def require_mlflow(wanted_by: str) -> None:
-    """See that MLflow is installed.
-
-    Raises:
-        SettingsError: it is not; the message names who wants it and what installs it.
-    """
+    """See that MLflow is installed."""
     if importlib.util.find_spec("mlflow") is None:
         raise SettingsError(
             f'{wanted_by} needs MLflow, which is not installed here. Install it with: pip install "steelyard[mlflow]"'
@@ -106,12 +101,8 @@ class MlflowProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def __enter__(self) -> MlflowProcess:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End it, whatever it does."""
         self._end()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:

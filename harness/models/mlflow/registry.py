@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
@@ -35,11 +35,7 @@ class RegisteredModel:
 
 
 def check_registered(settings: VersionSettings) -> dict[str, str]:
-    """Refuse an address that can't be looked up, without asking the registry; gives its parts.
-
-    Raises:
-        SettingsError: it has another form, MLflow is not installed, or nothing says where the registry is.
-    """
+    """Refuse an address that can't be looked up, without asking the registry; gives its parts."""
     weights = settings.engine_options["weights"]
     match = _ADDRESS.fullmatch(weights)
     if match is None:
@@ -70,13 +66,15 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
     given = f"weights = {settings.engine_options['weights']!r}"
     note = _note(settings.registry, asked)
     try:
-        with MlflowProcess(_CHILD, root) as process:
-            found = process.ask(settings.registry, {**asked, "weights": str(_weights_folder()), "note": str(note)})
+        with closing(MlflowProcess(_CHILD, root)) as process:
+            found = process.ask(settings.registry, {**asked, "weights": f"{cache_dir()}/weights", "note": str(note)})
     except MlflowError as error:
         hint = f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
         raise SettingsError(f"{given}: {error}{hint if offline else ''}") from None
     if "unknown" in found:
-        raise SettingsError(unknown_in_words(found, asked, given, without_credentials(settings.registry)))
+        what = "model" if found["unknown"] == "name" else "version"
+        place = without_credentials(settings.registry)
+        raise SettingsError(f"{given}, {place}: {choices(what, asked[found['unknown']], found['known'])}")
     return _placed(settings, found["place"]), RegisteredModel(**asked)
 
 
@@ -100,21 +98,3 @@ def _note(registry: str, asked: Mapping[str, str]) -> Path:
     """The file that remembers where a version lies, and which one it is by the registry's own words."""
     known = text_hash("version", without_credentials(registry), asked["name"], asked["version"])
     return cache_dir() / "registry" / f"{known}.version"
-
-
-def _weights_folder() -> Path:
-    return cache_dir() / "weights"
-
-
-def unknown_in_words(found: Mapping[str, Any], asked: Mapping[str, str], given: str, registry: str) -> str:
-    """Say what the registry has instead of what was asked for.
-
-    Args:
-        found: what the registry's answer says is unknown: "name" or "version", with those that are known.
-        asked: for a name and a version.
-        given: the setting that asks.
-        registry: its address, without a password.
-    """
-    kind = found["unknown"]
-    what = "model" if kind == "name" else "version"
-    return f"{given}, {registry}: {choices(what, asked[kind] or '', found['known'])}"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
-from harness.models.openai.body import OversizedError, read_body
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     Clock,
@@ -19,13 +18,13 @@ from harness.models.openai.retry import (
     RateLimiter,
     RequestHistory,
     RetryPolicy,
+    TimeLimit,
     UnusableError,
     http_status,
     is_rate_limit,
     is_retried,
     retry_after_s,
 )
-from harness.models.openai.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     import aiohttp
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 30.0
 _LONGEST_MESSAGE = 500
 _MOST_READ = 1 << 16
+_MOST_BODY_BYTES = 16 << 20
+_MOST_OF_A_REFUSAL = 1 << 18
+_ENCODINGS = ("identity", "gzip", "x-gzip", "deflate")
 _JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
 
 Answer = TypeVar("Answer")
@@ -122,11 +124,9 @@ class Endpoint:
     async def post(
         self, path: str, payload: Mapping[str, Any], read: Callable[[Mapping[str, Any], float], Answer]
     ) -> Answer:
-        """Send a payload, and give what `read` makes of the JSON object that answers it.
+        """Send a payload to a path of the base address, and give what `read` makes of the JSON object that answers it.
 
         Args:
-            path: appended to the base address.
-            payload: sent as JSON.
             read: is given the object and the seconds that it took to come; raises `UnusableError` for an answer that
                 is not worth having, and the request is sent again.
 
@@ -215,13 +215,7 @@ class Endpoint:
             raise self._held
 
     async def _send(self, path: str, body: bytes) -> Mapping[str, Any]:
-        """One attempt.
-
-        Raises:
-            UnusableError: it may succeed later.
-            FailedDrawError: it was sent, and no complete answer came in time.
-            EngineError: it will not.
-        """
+        """One attempt. Raises UnusableError where it may succeed later, FailedDrawError after the time limit."""
         import aiohttp
 
         if self._session is None:
@@ -232,7 +226,7 @@ class Endpoint:
             async with self._session.post(
                 self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
             ) as response:
-                content = await read_body(response)
+                content = await self._body(response)
                 status, headers = response.status, response.headers
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
@@ -240,8 +234,6 @@ class Endpoint:
             raise self._give_up(f"is not an address: {self._redacted(error)}") from None
         except TimeoutError:
             raise self._timed_out(sent) from None
-        except OversizedError as error:
-            raise TooLargeError(f"{self.name} at {self._address}: the answer {error}.") from None
         except aiohttp.ClientResponseError as error:
             raise MalformedResponseError(f"the answer can't be read: {self._redacted(error.message)}") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -253,6 +245,22 @@ class Endpoint:
         if status != 200:
             raise self._refusal(status, content, headers)
         return self._document(content)
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """All of a body, decompressed, up to a limit; that of a refusal up to where a message ends."""
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in _ENCODINGS:
+            raise MalformedResponseError(f"the answer is encoded as {encoding[:40]!r}, which was not asked for")
+        limit = _MOST_BODY_BYTES if response.status == 200 else _MOST_OF_A_REFUSAL
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > limit:
+                if response.status == 200:
+                    said = f"the answer is larger than {limit:,} bytes"
+                    raise TooLargeError(f"{self.name} at {self._address}: {said}.")
+                break
+        return bytes(content)
 
     def _timed_out(self, sent: Sequence[float]) -> Exception:
         """The error of an attempt that reached its time limit, having been sent at this time, if at all."""
@@ -275,21 +283,17 @@ class Endpoint:
             raise MalformedResponseError(f"the answer is not a JSON object: {self._beginning(content)}")
         error = document if document.get("object") == "error" else document.get("error")
         if error:
-            raise self._error_in_answer({"error": error})
+            raise self._error_in_answer(error, content)
         return document
 
-    def _error_in_answer(self, document: Mapping[str, Any]) -> Exception:
+    def _error_in_answer(self, error: object, content: bytes) -> Exception:
         """The error for an answer with HTTP 200 that holds an error; its code counts where it is an HTTP status."""
-        try:
-            content = _JSON.encode(document).encode("ascii")
-        except RecursionError:
-            return MalformedResponseError("the answer is an error that is nested too deep to be read")
-        if not is_rate_limit(document):
-            return self._give_up(f"answers nothing more: {self._redacted(self._server_message(content))}")
-        status = http_status(document["error"])
-        if status is not None:
+        said = self._redacted(self._server_message(content))
+        if not is_rate_limit({"error": error}):
+            return self._give_up(f"answers nothing more: {said}")
+        if (status := http_status(error)) is not None:
             return self._refusal(status, content, {})
-        return MalformedResponseError(f"the answer is an error: {self._redacted(self._server_message(content))}")
+        return MalformedResponseError(f"the answer is an error: {said}")
 
     def _beginning(self, content: bytes) -> str:
         return self._redacted(content)[:80] or "nothing came"

@@ -9,7 +9,6 @@ from typing import Any
 from harness.errors import CapabilityError, SteelyardError, UnreachableError
 from harness.models.engine import Capability
 from harness.models.openai.endpoint import Endpoint, RejectedError, TooLargeError
-from harness.models.openai.fields import is_same_model
 from harness.models.openai.format import (
     NO_COMPLETIONS,
     NO_ECHO,
@@ -17,6 +16,7 @@ from harness.models.openai.format import (
     chat_payload,
     completion_payload,
     echo_payload,
+    is_same_model,
     read_choices,
     read_echo,
 )

@@ -1,4 +1,4 @@
-"""Decides which failed requests are sent again, when, and how fast requests may follow each other."""
+"""Decides which failed requests are sent again, when, how fast requests may follow each other, and for how long."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import http
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import TIMED_OUT, FailedDrawError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _RETRIED = frozenset({408, 409, 425, 429})
 _NEVER = frozenset({501, 505})
@@ -133,11 +140,7 @@ class RetryPolicy:
 
 
 def is_retried(status: int) -> bool:
-    """Tell by its HTTP status whether the same request may succeed later.
-
-    >>> [status for status in (400, 404, 408, 429, 500, 501, 503) if is_retried(status)]
-    [408, 429, 500, 503]
-    """
+    """Tell by its HTTP status whether the same request may succeed later."""
     return status in _RETRIED or (status >= 500 and status not in _NEVER)
 
 
@@ -156,13 +159,7 @@ def http_status(error: object) -> int | None:
 
 
 def is_rate_limit(document: object) -> bool:
-    """Tell whether an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty.
-
-    >>> is_rate_limit({"error": {"message": "slow down", "code": "rate_limit_exceeded"}})
-    True
-    >>> is_rate_limit({"error": {"message": "check your plan", "code": "insufficient_quota"}})
-    False
-    """
+    """Tell whether an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty."""
     error = document.get("error") if isinstance(document, Mapping) else None
     said = [error.get("code"), error.get("type")] if isinstance(error, Mapping) else []
     return not any(isinstance(each, str) and each in _NOT_RATE_LIMITS for each in said)
@@ -174,11 +171,6 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
     Args:
         header: the header's value, or None.
         now_s: seconds since the epoch.
-
-    >>> retry_after_s("1.5", 0)
-    1.5
-    >>> retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", 20)
-    40.0
     """
     if header is None:
         return None
@@ -230,3 +222,69 @@ class RateLimiter:
     def hold(self, seconds: float) -> None:
         """Let no request go for so long."""
         self._next = max(self._next, self._clock() + seconds)
+
+
+_LATE_S = 2.0
+"""Seconds that the limit may be noticed late; later, it was this process that had no time to read."""
+
+
+class TimeLimit:
+    """The seconds that each attempt may take, and the attempts that took longer.
+
+    Args:
+        seconds: the limit, `timeout_s`.
+        most_unanswered: so many attempts in a row without an answer, no other being answered meanwhile, and the
+            endpoint is silent.
+    """
+
+    def __init__(self, seconds: float, most_unanswered: int) -> None:
+        self.seconds = seconds
+        self._most_unanswered = most_unanswered
+        self._unanswered_in_a_row = 0
+        self._answered_s = 0.0
+
+    def tracing(self) -> aiohttp.TraceConfig:
+        """Notes when each request was sent, in the list that it is sent with as `trace_request_ctx`."""
+        import aiohttp
+
+        async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+            context.trace_request_ctx.append(time.perf_counter())
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_headers_sent.append(note)
+        return tracing
+
+    def note_answer(self) -> None:
+        """Note that a request was answered just now."""
+        self._unanswered_in_a_row = 0
+        self._answered_s = time.perf_counter()
+
+    @property
+    def silence(self) -> str | None:
+        """What tells that the endpoint answers nothing more; None while it does."""
+        count = self._unanswered_in_a_row
+        if count < self._most_unanswered:
+            return None
+        return (
+            f"is given up: {count} requests in a row got no complete answer within {self.seconds:g} s (timeout_s), and "
+            "no other did meanwhile. Is it overloaded? Raise timeout_s, or ask for less at a time (--concurrency)"
+        )
+
+    def error(self, where: str, sent: Sequence[float]) -> UnusableError | FailedDrawError:
+        """The error of an attempt that reached the limit. It is not sent again once it had been sent.
+
+        Args:
+            where: the endpoint, in messages.
+            sent: when it was sent; empty where there was no connection by then.
+        """
+        limit = f"{self.seconds:g} s (timeout_s)"
+        if not sent:
+            return UnusableError(f"no connection within {limit}")
+        if time.perf_counter() - sent[0] > self.seconds + _LATE_S:
+            return UnusableError(f"no complete answer within {limit}, and this process noticed it late")
+        self._unanswered_in_a_row += self._answered_s < sent[0]
+        return FailedDrawError(
+            f"{where}: no complete answer within {limit}. It is not sent again: what is asked until it is quick enough "
+            "seems never to be slow. Raise timeout_s, or ask for less at a time (--concurrency).",
+            cause=TIMED_OUT,
+        )

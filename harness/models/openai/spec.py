@@ -29,11 +29,7 @@ INSIGNIFICANT = frozenset({"api_key_env", "requests_per_minute", "timeout_s"})
 
 
 def api_key(settings: VersionSettings) -> str | None:
-    """The key of an endpoint, from the variable that its version names; None where it names none.
-
-    Raises:
-        SettingsError: the variable is not set.
-    """
+    """The key of an endpoint, from the variable that its version names; None where it names none."""
     variable = settings.engine_options.get("api_key_env")
     return None if variable is None else secret(variable, wanted_by=f"version {settings.name!r}")
 

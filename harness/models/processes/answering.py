@@ -36,66 +36,13 @@ Answering = Callable[[dict[str, Any]], Any]
 """The child's function that answers one message."""
 
 
-class AnsweringProcess:
-    """A module of Steelyard in a process and a session of its own. Threads that ask at once are answered in turn.
+class AskedProcess:
+    """A module of Steelyard in a process and a session of its own, which its first question starts. Threads that ask at
+    once are answered in turn, and nothing is computed twice: several evaluations ask the same of one text.
 
     Args:
         name: what it is, for messages, such as "The process that loads the tokenizer".
         module: calls `answer_messages`.
-    """
-
-    def __init__(self, name: str, module: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=child_environment({**_ALONE, "OMP_NUM_THREADS": str(shared_threads())}),
-            start_new_session=True,
-        )
-
-    @property
-    def pid(self) -> int:
-        """Its id."""
-        return self._process.pid
-
-    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a message and wait for what comes of it: {"answer": …}, or {"error": why there is none}.
-
-        Raises:
-            EngineError: the process has ended.
-        """
-        messages, answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
-        with self._lock:
-            try:
-                messages.write(encode_frame(dict(message)))
-                messages.flush()
-                answer = read_frame(answers)
-            except (OSError, ValueError):  # it is gone, or was closed
-                answer = None
-        if answer is None:
-            raise EngineError(f"{self._name} {how_it_ended(self._process.wait())}.")
-        return answer
-
-    def close(self) -> None:
-        """End the process at once: it has nothing to put away."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                cast(BinaryIO, pipe).close()
-
-
-class AskedProcess:
-    """An `AnsweringProcess` that starts when it is first asked, gives answers alone, and computes none of them twice:
-    several evaluations ask the same of one text.
-
-    Args:
-        name, module: as of an `AnsweringProcess`.
         start: its first message.
     """
 
@@ -103,7 +50,7 @@ class AskedProcess:
         self._name = name
         self._module = module
         self._start = start
-        self._process: AnsweringProcess | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._answers: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
         self._is_closed = False
@@ -113,49 +60,74 @@ class AskedProcess:
         """Its id; None where it is not started."""
         return None if self._process is None else self._process.pid
 
-    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a message and wait for its answer, or give the answer that it had; the process is started first if it
-        was not.
+    def ask(self, message: Mapping[str, Any]) -> Any:
+        """Send a message and wait for its answer, or give the answer that it had.
 
         Raises:
-            SettingsError: it could not start.
+            SettingsError: the process could not start.
             EngineError: there is no answer, with the reason, or the process has ended or was closed.
         """
         key = hashlib.sha256(encode_frame(dict(message))).digest()
         with self._lock:
             if key not in self._answers:
-                if self._is_closed:
-                    raise EngineError(f"{self._name} was closed.")
-                process = self._process  # which `close` may take away meanwhile
-                if process is None:
-                    process = self._process = self._started()
-                reply = process.ask(message)
+                reply = self._exchange(self._process or self._started(), message)
                 if "error" in reply:
                     raise EngineError(reply["error"])
                 self._answers[key] = encode_frame(reply)
                 if len(self._answers) > _KEPT:
                     del self._answers[next(iter(self._answers))]
-            answer: dict[str, Any] = (parse_frame(self._answers[key]) or {})["answer"]
-            return answer
+            return (parse_frame(self._answers[key]) or {})["answer"]
 
-    def _started(self) -> AnsweringProcess:
-        process = AnsweringProcess(self._name, self._module)
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._is_closed:
+            raise EngineError(f"{self._name} was closed.")
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", self._module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment({**_ALONE, "OMP_NUM_THREADS": str(shared_threads())}),
+            start_new_session=True,
+        )
         try:
-            ready = process.ask(self._start)
+            ready = self._exchange(process, self._start)
         except EngineError:
-            process.close()
+            self._end()
             raise
         if "error" in ready or self._is_closed:
-            process.close()
+            self._end()
             raise SettingsError(f"{self._name} could not start: {ready.get('error', 'it was closed')}")
         return process
+
+    def _exchange(self, process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a message, and give {"answer": …}, or {"error": why there is none}."""
+        messages, answers = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+        try:
+            messages.write(encode_frame(dict(message)))
+            messages.flush()
+            reply = read_frame(answers)
+        except (OSError, ValueError):  # it is gone, or was closed
+            reply = None
+        if reply is None:
+            raise EngineError(f"{self._name} {how_it_ended(process.wait())}.")
+        return reply
 
     def close(self) -> None:
         """End the process; who waits for an answer, or asks later, is told."""
         self._is_closed = True
+        self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
-        if process is not None:
-            process.close()
+        if process is None:
+            return
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                cast(BinaryIO, pipe).close()
 
 
 def answer_messages(load: Callable[[dict[str, Any]], tuple[Any, Answering]]) -> None:

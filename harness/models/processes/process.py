@@ -87,11 +87,7 @@ class ChildProcess:
         return ""
 
     async def start(self, message: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-        """Start the process, hand it its first message, and give what it says of itself once it is ready.
-
-        Raises:
-            SettingsError, EngineError: it could not start; with its own message or its last lines.
-        """
+        """Start the process, hand it its first message, and give what it says of itself once it is ready."""
         await self._spawn(environment)
         assert self._ready is not None
         self._write(message)
@@ -113,11 +109,7 @@ class ChildProcess:
         self._tasks = [asyncio.create_task(self._read_answers()), asyncio.create_task(self._read_lines())]
 
     async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and wait for its answer.
-
-        Raises:
-            EngineError: the process ended, now or earlier.
-        """
+        """Send a request and wait for its answer. Raises EngineError: the process ended, now or earlier."""
         if self._failure:
             raise _again(self._failure)
         if self._process is None:

@@ -6,8 +6,7 @@ A text is read once for a run. What counts is what it says: the same text has th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +19,8 @@ _VARIABLE = re.compile(r"\{\{\s*([a-zA-Z_][\w.]*)\s*\}\}")
 _PLACE = "{prompt}"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadTexts:
-    """A version with the texts of its prompt.
-
-    Attributes:
-        settings: with them in place of where they stood.
-        places: of each that stood elsewhere the place.
-    """
-
-    settings: VersionSettings
-    places: Mapping[str, str]
-
-
-def check_texts(settings: VersionSettings, root: Path) -> None:
-    """Refuse texts that can't be read.
-
-    Raises:
-        SettingsError: as `read_texts`.
-    """
-    read_texts(settings, root)
-
-
-def read_texts(settings: VersionSettings, root: Path) -> ReadTexts:
-    """The version with the texts of its prompt, wherever they stand.
+def read_texts(settings: VersionSettings, root: Path) -> VersionSettings:
+    """The version with the texts of its prompt in place of where they stand.
 
     Args:
         root: folder that relative paths start from.
@@ -52,7 +29,7 @@ def read_texts(settings: VersionSettings, root: Path) -> ReadTexts:
         SettingsError: one can't be read, has no place for the question, or a place for something else.
     """
     read: dict[str, Any] = {name: _from_file(settings, name, root) for name in settings.texts_elsewhere}
-    return ReadTexts(replace(settings, **read), settings.texts_elsewhere)
+    return replace(settings, **read)
 
 
 def _from_file(settings: VersionSettings, name: str, root: Path) -> str:
@@ -73,11 +50,7 @@ def _from_file(settings: VersionSettings, name: str, root: Path) -> str:
 
 
 def _checked(name: str, given: str, text: str) -> str:
-    """The text with the place of the question written as `{prompt}`.
-
-    Raises:
-        SettingsError: it is empty, has no such place where it needs one, or a place for anything else.
-    """
+    """The text with the place of the question written as `{prompt}`."""
     if not text.strip():
         raise SettingsError(f"{given}: the text is empty.")
     if text.startswith(FILE):

@@ -60,11 +60,7 @@ def _passage(values: Mapping[str, Any], where: str) -> Passage:
 
 
 def check_k(settings: RetrievalSettings, n_passages: int) -> None:
-    """Refuse to find more passages than there are.
-
-    Raises:
-        UsageError: saying how many there are.
-    """
+    """Refuse to find more passages than there are."""
     if settings.k > n_passages:
         raise UsageError(f"k = {settings.k}, and {settings.passages} has {n_passages} passages; take a smaller k.")
 
@@ -75,11 +71,7 @@ def n_passages(folder: Path) -> int:
 
 
 def indexable(settings: RetrievalSettings, root: Path) -> list[Passage]:
-    """The passages of a file that can be indexed.
-
-    Raises:
-        UsageError: passages or a library are missing or broken, or `k` is too large.
-    """
+    """The passages of a file that can be indexed."""
     found = read_passages(root / str(settings.passages))
     check_k(settings, len(found))
     _libraries()
@@ -87,11 +79,7 @@ def indexable(settings: RetrievalSettings, root: Path) -> list[Passage]:
 
 
 def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
-    """Write the index of a file of passages into a folder, the same in every process.
-
-    Raises:
-        UsageError: as `indexable`; or no passage has a word that is looked for.
-    """
+    """Write the index of a file of passages into a folder, the same in every process."""
     found = indexable(settings, root)
     texts = _words([passage.text for passage in found])
     if not any(texts):

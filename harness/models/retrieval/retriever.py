@@ -149,11 +149,7 @@ def open_retriever(version: VersionSettings, root: Path) -> Retriever:
 
 
 def check_retriever(version: VersionSettings, root: Path) -> None:
-    """Import the function that finds passages for a version, where one does.
-
-    Raises:
-        SettingsError: it can't be imported.
-    """
+    """Import the function that finds passages for a version, where one does."""
     step = version.retrieval
     if step is not None and cast("RetrievalSettings", step.settings).call is not None:
         found = cast("CalledRetriever", open_retriever(version, root))

@@ -1,17 +1,21 @@
-"""A version's tokenizer as its files define it."""
+"""A version's tokenizer as its files define it: where they lie, and what it makes of texts."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.description.tokenizer_settings import chat_templates, read_json
 from harness.models.tokenization.chat_template import render
 from harness.models.tokenization.disassembly import Disassembly, disassemble
-from harness.models.tokenization.files import TokenizerFiles, read_tokenizer_files
+from harness.models.weights.gguf_tokenizer import build_backend, read_vocabulary
+from harness.models.weights.weights import made_folder, tokenizer_path, weights_source
 
+_SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _CLEANED = (
     *((f" {sign}", sign) for sign in ".?!,"),
     (" ' ", "'"),
@@ -26,53 +30,50 @@ Source: transformers, PreTrainedTokenizerBase.clean_up_tokenization.
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
+@dataclass(frozen=True)
 class VersionTokenizer:
     """A tokenizer as its files define it, whatever an engine makes of them.
 
     Attributes:
         source: its folder, or the GGUF file.
+        backend: the tokenizer of the library `tokenizers`.
         special_tokens: that have a name, such as `bos_token`.
         templates: of chats, by the file that each stands in; the first is the one that counts.
         cleans_up: whether spaces before signs are removed when tokens become text again.
     """
 
-    def __init__(self, files: TokenizerFiles) -> None:
-        self._backend = files.backend
-        self.source: Path = files.source
-        self.special_tokens: Mapping[str, str] = files.special_tokens
-        self.templates: Mapping[str, str] = files.templates
-        self.cleans_up = files.cleans_up
+    source: Path
+    backend: Any
+    special_tokens: Mapping[str, str]
+    templates: Mapping[str, str]
+    cleans_up: bool = False
 
     @property
     def n_tokens(self) -> int:
         """Number of tokens, added ones included."""
-        return int(self._backend.get_vocab_size())
+        return int(self.backend.get_vocab_size())
 
     @functools.cached_property
     def control_ids(self) -> frozenset[int]:
         """The tokens that no text of a user's is to become: those marked as special, and those that have a name."""
-        added = self._backend.get_added_tokens_decoder()
-        named = {self._backend.token_to_id(text) for text in self.special_tokens.values()}
+        added = self.backend.get_added_tokens_decoder()
+        named = {self.backend.token_to_id(text) for text in self.special_tokens.values()}
         return frozenset({number for number, token in added.items() if token.special} | named - {None})
 
     def id_of(self, token: str) -> int | None:
         """The number of a token by its name (`bos_token`) or piece; None where there is none."""
-        found = self._backend.token_to_id(self.special_tokens.get(token, token))
+        found = self.backend.token_to_id(self.special_tokens.get(token, token))
         return None if found is None else int(found)
 
     @functools.cached_property
     def pieces(self) -> tuple[str | None, ...]:
         """The entries of the vocabulary by their numbers, from 0 on; None for a number that no token has."""
-        highest = max(self._backend.get_vocab().values(), default=-1)
-        return tuple(map(self._backend.id_to_token, range(highest + 1)))
+        highest = max(self.backend.get_vocab().values(), default=-1)
+        return tuple(map(self.backend.id_to_token, range(highest + 1)))
 
     def piece_of(self, number: int) -> str:
-        """The entry of the vocabulary that a token is.
-
-        Raises:
-            ValueError: there is no such token.
-        """
-        found = self._backend.id_to_token(number)
+        """The entry of the vocabulary that a token is. Raises ValueError: there is no such token."""
+        found = self.backend.id_to_token(number)
         if found is None:
             raise ValueError(f"There is no token {number:,}; the vocabulary has {self.n_tokens:,}.")
         return str(found)
@@ -93,7 +94,7 @@ class VersionTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens; without spaces before signs where the files say that they are to be removed."""
-        text = str(self._backend.decode(list(ids), skip_special_tokens=False))
+        text = str(self.backend.decode(list(ids), skip_special_tokens=False))
         for found, put in _CLEANED if self.cleans_up else ():
             text = text.replace(found, put)
         return text
@@ -103,7 +104,7 @@ class VersionTokenizer:
         encoding = self._encoding(text, special=special, adds=adds)
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
         return disassemble(
-            text, encoding, self._backend, self.decode([number for number, around in pairs if not around])
+            text, encoding, self.backend, self.decode([number for number, around in pairs if not around])
         )
 
     def chat(self, messages: Sequence[Mapping[str, Any]], *, template: str | None = None, is_open: bool = True) -> str:
@@ -130,30 +131,95 @@ class VersionTokenizer:
 
         Source: Land and Bartolo (2024), Fishing for Magikarp: unreachable tokens.
         """
-        added = self._backend.get_added_tokens_decoder()
-        ids = sorted(number for number in self._backend.get_vocab().values() if number not in added)
-        texts = self._backend.decode_batch([[number] for number in ids], skip_special_tokens=False)
+        added = self.backend.get_added_tokens_decoder()
+        ids = sorted(number for number in self.backend.get_vocab().values() if number not in added)
+        texts = self.backend.decode_batch([[number] for number in ids], skip_special_tokens=False)
         asked = [(number, text) for number, text in zip(ids, texts, strict=True) if text and _BROKEN not in text]
-        self._backend.encode_special_tokens = True
-        encodings = self._backend.encode_batch_fast([text for _, text in asked], add_special_tokens=False)
+        self.backend.encode_special_tokens = True
+        encodings = self.backend.encode_batch_fast([text for _, text in asked], add_special_tokens=False)
         return {text: list(made.ids) == [number] for (number, text), made in zip(asked, encodings, strict=True)}
 
     def _encoding(self, text: str, *, special: bool, adds: bool | None) -> Any:
         if adds is None:
-            adds = special and not self._begins_with_special(text)
-        self._backend.encode_special_tokens = not special
-        return self._backend.encode(text, add_special_tokens=adds)
-
-    def _begins_with_special(self, text: str) -> bool:
-        """Tell whether a text begins with the token that begins a text."""
-        first = self.special_tokens.get("bos_token", self.special_tokens.get("eos_token"))
-        return first is not None and text.startswith(first)
+            first = self.special_tokens.get("bos_token", self.special_tokens.get("eos_token"))
+            adds = special and (first is None or not text.startswith(first))
+        self.backend.encode_special_tokens = not special
+        return self.backend.encode(text, add_special_tokens=adds)
 
 
 def load_tokenizer(options: Mapping[str, Any], root: Path) -> VersionTokenizer:
-    """The tokenizer that a version's settings name.
+    """The tokenizer that a version's settings name: `tokenizer`, or else that of its `weights`.
+
+    Nothing of torch or transformers is imported, and no weight is read.
 
     Raises:
         SettingsError: it is not there, or can't be read.
     """
-    return VersionTokenizer(read_tokenizer_files(options, root))
+    replaced = tokenizer_path(options, root)
+    if replaced is not None:
+        return _of_folder(replaced)
+    source = weights_source(options, root)
+    if not source.is_gguf:
+        return _of_folder(source.path)
+    found = _of_gguf(source.path)
+    if found is not None:
+        return found
+    folder = made_folder(options, root)
+    if folder is None:
+        raise SettingsError(
+            f"{source.path} has a tokenizer that is only known once the file was converted, which the first gate with "
+            "it does."
+        )
+    return _of_folder(folder)
+
+
+def _of_gguf(path: Path) -> VersionTokenizer | None:
+    """The tokenizer of a GGUF file; None where it is of a kind that transformers alone converts."""
+    try:
+        vocabulary = read_vocabulary(path)
+        if not vocabulary.is_buildable:
+            return None
+        backend = build_backend(vocabulary)
+    except ValueError as error:
+        raise SettingsError(f"The tokenizer of {path} can't be read: {error}.") from None
+    template = vocabulary.settings.get("tokenizer.chat_template")
+    return VersionTokenizer(
+        source=path,
+        backend=backend,
+        special_tokens={f"{name}_token": text for name, text in vocabulary.special_tokens.items()},
+        templates={} if template is None else {path.name: template},
+    )
+
+
+def _of_folder(folder: Path) -> VersionTokenizer:
+    from tokenizers import Tokenizer
+
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise SettingsError(
+            f"{folder} has no tokenizer.json. transformers writes one: "
+            "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        )
+    try:
+        backend = Tokenizer.from_file(str(file))
+    except Exception as error:  # noqa: BLE001 - the library raises nothing more particular
+        raise SettingsError(f"{file} can't be read: {error}.") from None
+    # Lengths that training left in the file: no engine cuts or fills a text by them.
+    backend.no_truncation()
+    backend.no_padding()
+    config = read_json(folder / "tokenizer_config.json")
+    mapped = read_json(folder / "special_tokens_map.json")
+    special = {name: _content(config.get(name, mapped.get(name))) for name in _SPECIAL}
+    return VersionTokenizer(
+        source=folder,
+        backend=backend,
+        special_tokens={name: text for name, text in special.items() if text is not None},
+        templates=chat_templates(folder, config),
+        cleans_up=bool(config.get("clean_up_tokenization_spaces", False)),
+    )
+
+
+def _content(token: Any) -> str | None:
+    """The text of a token that stands as it is, or as a table with its properties."""
+    text = token.get("content") if isinstance(token, dict) else token
+    return text if isinstance(text, str) else None

@@ -82,12 +82,7 @@ class TransformersEngine:
         self._runner: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Load the weights; converted first where that is still to be done.
-
-        Raises:
-            SettingsError: weights that can't be used.
-            EngineError: transformers can't load them.
-        """
+        """Load the weights; converted first where that is still to be done."""
         try:
             self._model = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
         except SettingsError:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import math
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.adapters.merging import adapted
-from harness.models.files.whole import load_whole
+from harness.models.files.saved import load_whole, loading_turn
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
 from harness.models.weighing import (
@@ -25,7 +26,6 @@ from harness.models.weighing import (
     rolling_rows,
     weighed_sample,
 )
-from harness.models.weights.turns import loading_turn
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
 
@@ -69,7 +69,8 @@ class TransformersModel:
         self._padding = padding if padding is not None else min(self._ends, default=0)
         # transformers samples from the 50 most probable tokens unless told otherwise; no other engine does.
         own = {name: getattr(model.generation_config, name, None) for name in _PASSED_ON}
-        stated = _stated(folder / "generation_config.json")
+        file = folder / "generation_config.json"
+        stated = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
 
     def stop(self) -> None:
@@ -77,11 +78,7 @@ class TransformersModel:
         self._stopped.set()
 
     def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
-        """The tokens that a request's answer follows, and how many were left out in front of them.
-
-        Raises:
-            EngineError: there is no chat template, it refuses the messages, or the prompt is too long.
-        """
+        """The tokens that a request's answer follows, and how many were left out in front of them."""
         try:
             text = context_text(self.tokenizer, request)
             if request.kind == "completion":
@@ -233,23 +230,9 @@ def _go_on(stopped: threading.Event, *_: Any) -> None:
 
 
 def refuse_unknown_sampling(request: Request, name: str) -> None:
-    """Refuse sampling parameters that transformers' generate has not.
-
-    Raises:
-        CapabilityError: naming them.
-    """
+    """Refuse sampling parameters that transformers' generate has not."""
     if unknown := sorted(set(request.sampling) - _KNOWN):
         raise CapabilityError(f"{name} has no {', '.join(unknown)}. It knows: {', '.join(sorted(_KNOWN))}.")
-
-
-def _stated(path: Path) -> set[str]:
-    import json
-
-    return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
-
-
-_READ_AT_ONCE = 1024
-"""Weighed tokens whose probabilities are worked out together: 200 MB for a vocabulary of 50,000."""
 
 
 Pieces = Callable[[list[int]], list[str]]
@@ -309,47 +292,23 @@ def _weigh_batch(
             logits = model(padded, use_cache=False, logits_to_keep=places).logits
         else:
             logits = model(padded, use_cache=False).logits[:, first:]
-        for some in _portions(rows, groups):
-            weights |= _read(logits, [(line, number, rows[number]) for line, number in some], first, named)
+        for line, group in enumerate(groups):
+            for number in group:
+                weights[number] = _read(logits[line], rows[number], first, named)
     return weights
 
 
-def _portions(rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> Iterator[list[tuple[int, int]]]:
-    """Line and number of each row, as many at a time as have few enough weighed tokens to be read at once."""
-    some: list[tuple[int, int]] = []
-    size = 0
-    for line, group in enumerate(groups):
-        for number in group:
-            own = len(rows[number].tokens) - rows[number].before
-            if some and size + own > _READ_AT_ONCE:
-                yield some
-                some, size = [], 0
-            some.append((line, number))
-            size += own
-    yield some
-
-
-def _read(
-    logits: Any, some: Sequence[tuple[int, int, TokenRow]], first: int, named: tuple[int, Pieces | None]
-) -> dict[int, RowWeight]:
-    """Read the log likelihoods of some rows from the logits: few operations for all of them together."""
+def _read(logits: Any, row: TokenRow, first: int, named: tuple[int, Pieces | None]) -> RowWeight:
+    """Read the log likelihood of a row from the logits of its line, the first of which are at the place `first`."""
     import torch
 
-    lines = [line for line, _, row in some for _ in row.tokens[row.before :]]
-    places = [place - 1 - first for _, _, row in some for place in range(row.before, len(row.tokens))]
-    tokens = [token for _, _, row in some for token in row.tokens[row.before :]]
+    tokens, (top, pieces) = row.tokens[row.before :], named
     wanted = torch.tensor(tokens, device=logits.device)
-    logprobs = logits[lines, places].float().log_softmax(-1)
+    logprobs = logits[row.before - 1 - first : len(row.tokens) - 1 - first].float().log_softmax(-1)
     chosen = logprobs.gather(1, wanted.unsqueeze(1)).squeeze(1).tolist()
-    greedy = (logprobs.argmax(-1) == wanted).tolist()
-    top, pieces = named
+    is_greedy = bool((logprobs.argmax(-1) == wanted).all())
     entries = [] if pieces is None else _token_logprobs(logprobs, tokens, chosen, top, pieces)
-    weights, start = {}, 0
-    for _, number, row in some:
-        end = start + len(row.tokens) - row.before
-        weights[number] = RowWeight(math.fsum(chosen[start:end]), all(greedy[start:end]), tuple(entries[start:end]))
-        start = end
-    return weights
+    return RowWeight(math.fsum(chosen), is_greedy, tuple(entries))
 
 
 def _token_logprobs(

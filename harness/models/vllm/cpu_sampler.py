@@ -1,7 +1,9 @@
 """Draws tokens on the CPU: the exact categorical distribution with one random number for each row.
 
 It also mends speculative decoding there: vLLM 0.27.1 fills an integer copy with the temperatures of the guesses and
-throws it away, so that each guess is weighed at whatever the memory held before.
+throws it away, so that each guess is weighed at whatever the memory held before. And adapters: vLLM 0.27.1 looks up
+that of each request, and has a row of logits for each token of a prompt whose log probabilities are wanted; two such
+requests at once ended the engine. All requests of an engine here have one adapter.
 """
 
 from __future__ import annotations
@@ -76,8 +78,27 @@ def fill_guesses(output: Any, values: Any, ends: Any, old: float, new: float, **
     output.copy_(torch.where(values == old, new, values).repeat_interleave(counts))
 
 
+def add_logits(wrapper: Any, logits: Any, hidden: Any, a: Any, b: Any, scale: float, **_: Any) -> None:
+    """Add (hidden · aᵀ) · bᵀ · scale of the one adapter to all logits.
+
+    Args:
+        wrapper: has `sampler_indices`, the place of each request's adapter, -1 for none.
+        logits: tensor of shape (..., vocabulary), changed in place.
+        hidden: tensor of shape (..., width).
+        a: tensor of shape (adapters, 1, rank, width).
+        b: tensor of shape (adapters, 1, vocabulary, rank).
+    """
+    places = wrapper.sampler_indices
+    if not len(places) or places[0] < 0:
+        return
+    small = hidden.to(b.dtype) @ a[places[0], 0].T
+    width = min(logits.shape[-1], b.shape[-2])  # either may be padded
+    logits[..., :width] += (scale * small @ b[places[0], 0, :width].T).to(logits.dtype)
+
+
 def install() -> None:
-    """Let vLLM on CPUs draw with `draw_tokens` and weigh guesses at their temperature, if it is built as expected."""
+    """Let vLLM on CPUs use what stands here, as far as it is built as expected."""
+    from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
     from vllm.utils import cpu_triton_utils
     from vllm.v1.sample.ops import topk_topp_sampler
 
@@ -85,3 +106,4 @@ def install() -> None:
         topk_topp_sampler.compiled_random_sample = draw_tokens
     if hasattr(cpu_triton_utils, "expand_kernel"):
         cpu_triton_utils.expand_kernel.func = fill_guesses
+    PunicaWrapperCPU.add_lora_logits = add_logits

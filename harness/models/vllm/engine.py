@@ -58,12 +58,7 @@ class VllmEngine:
         return self._child.pid
 
     async def start(self) -> None:
-        """Load the weights; converted first where that is still to be done.
-
-        Raises:
-            SettingsError: weights or engine arguments that can't be used.
-            EngineError: the engine did not start; with vLLM's message.
-        """
+        """Load the weights; converted first where that is still to be done."""
         device = find_device()
         message = {
             "options": {key: value for key, value in self._options.items() if key != "engine_args"},
@@ -120,11 +115,8 @@ def _fields(request: Request) -> dict[str, Any]:
 def _weighed(fields: dict[str, Any]) -> Sample:
     """The sample of a weighed text, from plain data."""
     tokens = fields["logprobs"]
-    logprobs = None if tokens is None else tuple(_token(*(each[name] for name in _TOKEN)) for each in tokens)
+    logprobs = None if tokens is None else tuple(_token(**each) for each in tokens)
     return Sample(**{**fields, "logprobs": logprobs})
-
-
-_TOKEN = ("token", "logprob", "top")
 
 
 def _drawn(index: int, choice: dict[str, Any], answer: dict[str, Any], latency_s: float) -> Sample:
@@ -208,7 +200,9 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
         block_size = 16 if arguments["dtype"] == "float32" else 32
         arguments |= {"enforce_eager": True, "block_size": block_size, "kv_cache_memory_bytes": _GIB}
     if "adapter" in options:
-        arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(options["adapter"]))}
+        # The least rank that vLLM can be told to make room for and that the adapter goes into.
+        rank = read_adapter(Path(options["adapter"])).rank
+        arguments |= {"enable_lora": True, "max_lora_rank": next((each for each in _LORA_RANKS if each >= rank), rank)}
     if world_size(given) == 1:
         arguments["distributed_executor_backend"] = "uni"
     return {**arguments, **given, "dtype": arguments["dtype"]}
@@ -216,12 +210,6 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
 
 _LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Source: vllm-project/vllm, vllm/config/lora.py, MaxLoRARanks."""
-
-
-def _lora_rank(adapter: Path) -> int:
-    """The least rank that vLLM can be told to make room for and that an adapter goes into."""
-    rank = read_adapter(adapter).rank
-    return next((known for known in _LORA_RANKS if known >= rank), rank)
 
 
 def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Any
 
 from harness.models.weighing import (
     RowWeight,
@@ -16,44 +16,6 @@ from harness.models.weighing import (
     weighed_sample,
 )
 from harness.records import Request, TokenLogprob
-
-
-class EngineJob(Protocol):
-    """One request of the parent to the engine.
-
-    Attributes:
-        request_id: of the parent.
-        is_seeded: whether it is drawn from a seed.
-        prompts: as the engine takes them; each is one request of the engine.
-        answer: for the parent, once nothing is left to ask.
-    """
-
-    request_id: int
-    is_seeded: bool
-    prompts: list[Any]
-    answer: dict[str, Any] | None
-
-    def parameters(self, number: int, /) -> Any:
-        """The sampling parameters of a prompt."""
-
-    def take(self, number: int, output: Any, /) -> bool:
-        """Take in the finished output of a prompt; whether it has to be asked again, with other parameters."""
-
-
-def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> EngineJob:
-    """Make the job that a message of the parent asks of the engine.
-
-    Args:
-        defaults: sampling parameters of the model's generation config.
-
-    Raises:
-        ValueError: the request can't be rendered, or is too long.
-    """
-    fields = message["request"]
-    request = Request(**{**fields, "messages": tuple(fields["messages"])})
-    if request.kind in ("loglikelihood", "rolling"):
-        return _Weighing(engine, message["id"], request)
-    return _Drawing(engine, message["id"], request, message["n"], defaults)
 
 
 class _Drawing:
@@ -217,3 +179,23 @@ class _Weighing:
         if self.answer is None and len(self._weights) == len(self._rows):
             sample = weighed_sample(self._rows, [self._weights[number] for number in range(len(self._rows))], self._top)
             self.answer = {"sample": dataclasses.asdict(sample)}
+
+
+EngineJob = _Drawing | _Weighing
+"""One request of the parent, `request_id`, to the engine. Each of its `prompts` is a request of the engine, whose
+output `take` takes in: it tells whether the prompt has to be asked again, with other `parameters`. `answer` is for the
+parent, once nothing is left to ask.
+"""
+
+
+def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> EngineJob:
+    """Make the job that a message of the parent asks of the engine. Raises ValueError: it can't be rendered.
+
+    Args:
+        defaults: sampling parameters of the model's generation config.
+    """
+    fields = message["request"]
+    request = Request(**{**fields, "messages": tuple(fields["messages"])})
+    if request.kind in ("loglikelihood", "rolling"):
+        return _Weighing(engine, message["id"], request)
+    return _Drawing(engine, message["id"], request, message["n"], defaults)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.config import VersionSettings
+from harness.config import VersionSettings, setting_checks
 from harness.errors import SettingsError
 from harness.models.engine import Engine
 from harness.models.openai import spec as endpoint
@@ -20,18 +20,8 @@ _FP8_CACHE = frozenset({"avx512f", "amx_tile"})
 """Features of processors that compute with keys and values in eight bits: vllm/v1/attention/backends/cpu_attn.py."""
 
 
-def _engine_args(value: Any, name: str, *, where: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise SettingsError(f"{where}: {name} = {value!r} is not a table.")
-    return value
-
-
 def _is_served(options: Mapping[str, Any]) -> bool:
     return "base_url" in options
-
-
-def _required(options: Mapping[str, Any]) -> Sequence[str]:
-    return endpoint.REQUIRED if _is_served(options) else ("weights",)
 
 
 def _create(settings: VersionSettings, root: Path) -> Engine:
@@ -93,9 +83,9 @@ def _source(options: Mapping[str, Any]) -> str:
 
 VLLM = EngineSpec(
     summary="weights in vLLM, or a running vLLM server",
-    settings={**declared.SETTINGS, **endpoint.SETTINGS, "engine_args": _engine_args},
+    settings={**declared.SETTINGS, **endpoint.SETTINGS, "engine_args": setting_checks.table},
     create=_create,
-    required=_required,
+    required=lambda options: endpoint.REQUIRED if _is_served(options) else ("weights",),
     is_endpoint=_is_served,
     check=_check,
     identity=_identity,

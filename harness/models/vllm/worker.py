@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from harness.errors import SettingsError, choices
 from harness.models.processes.ends import answer_pipe, incoming
 from harness.models.processes.frames import encode_frame
-from harness.models.vllm import cpu_adapters, cpu_sampler
+from harness.models.vllm import cpu_sampler
 from harness.models.vllm.requests import EngineJob, open_job
 from harness.models.weights.weights import materialize, tokenizer_path
 
@@ -76,7 +76,6 @@ class Worker:
                 raise SettingsError(f"engine_args: {choices('engine argument', argument, names)}")
         if start["device"] == "cpu":
             cpu_sampler.install()
-            cpu_adapters.install()
             if start["engine_args"]["dtype"] == "float32":
                 # oneDNN takes twice as long as torch for wide matrices.
                 _custom_ops._supports_onednn = False

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_tokenizer import SENTENCEPIECE, GgufVocabulary, build_backend, read_vocabulary
-from harness.models.weights.splitting import DEFAULT
+from harness.models.weights.gguf_tokenizer import DEFAULT, SENTENCEPIECE, GgufVocabulary, build_backend, read_vocabulary
 
 RECIPE = "recipe 3"
 """Part of the digest of converted weights: changed with anything here that changes what is written."""
@@ -100,11 +99,7 @@ def build_tokenizer(vocabulary: GgufVocabulary) -> Any:
 
 
 def check_tokenizer(tokenizer: Any, source: Path) -> None:
-    """Refuse a tokenizer that loses something of a text.
-
-    Raises:
-        SettingsError: with the text.
-    """
+    """Refuse a tokenizer that loses something of a text."""
     for text in HOSTILE:
         found = tokenizer.encode(text, add_special_tokens=False)
         back = tokenizer.decode(found, skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -117,11 +112,7 @@ def check_tokenizer(tokenizer: Any, source: Path) -> None:
 
 
 def check_likelihood(model: Any, tokenizer: Any, source: Path) -> None:
-    """Refuse a model to which a plain text is impossible, or no number at all.
-
-    Raises:
-        SettingsError: with the mean log likelihood of its tokens.
-    """
+    """Refuse a model to which a plain text is impossible, or no number at all."""
     import math
 
     import torch

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config import VersionSettings, setting_checks
 from harness.config.environment import version_of
-from harness.models.weights.quantization import scheme
+from harness.models.weights.quantization import SCHEMES
 
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 """The names that vLLM takes for a dtype; torch knows all but "auto" by them, too."""
@@ -20,7 +20,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "tokenizer": setting_checks.path,
         "drop_layers": setting_checks.layers,
         "adapter": setting_checks.path,
-        "quantized": scheme,
+        "quantized": partial(setting_checks.one_of, known=SCHEMES),
         "dtype": partial(setting_checks.one_of, known=DTYPES),
         "max_model_len": partial(setting_checks.integer, low=1),
     }
@@ -31,11 +31,7 @@ _IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "merged", "quantized", 
 
 
 def check(settings: VersionSettings, root: Path) -> None:
-    """Refuse weights that are not there, or that can't be used.
-
-    Raises:
-        UsageError: with what to do.
-    """
+    """Refuse weights that are not there, or that can't be used. Raises UsageError: with what to do."""
     from harness.models.weights.weights import check_weights
 
     check_weights(settings.engine_options, root)

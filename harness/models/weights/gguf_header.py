@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.models.weights.ggml_types import GGML_TYPES, GgmlType
+from harness.models.files.safetensors_file import Tensor
 
 MAGIC = b"GGUF"
 
@@ -19,32 +19,28 @@ _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<
 _LENGTH = struct.Struct("<Q")
 _STRING = 8
 _ARRAY = 9
-_UNKNOWN_TYPE = GgmlType("unknown", 8, 1)
-"""No type of ggml takes less than a bit for a weight, those that are not in the table included."""
 _LONGEST_NUMBERS = 4096
 """An array of numbers with one for each layer is read, one with a number for each token passed over."""
 _DAMAGED = "it ends too early or is damaged"
+_TABLE = """
+0 F32 1 4, 1 F16 1 2, 2 Q4_0 32 18, 3 Q4_1 32 20, 6 Q5_0 32 22, 7 Q5_1 32 24, 8 Q8_0 32 34, 9 Q8_1 32 40,
+10 Q2_K 256 84, 11 Q3_K 256 110, 12 Q4_K 256 144, 13 Q5_K 256 176, 14 Q6_K 256 210, 15 Q8_K 256 292,
+16 IQ2_XXS 256 66, 17 IQ2_XS 256 74, 18 IQ3_XXS 256 98, 19 IQ1_S 256 50, 20 IQ4_NL 32 18, 21 IQ3_S 256 110,
+22 IQ2_S 256 82, 23 IQ4_XS 256 136, 24 I8 1 1, 25 I16 1 2, 26 I32 1 4, 27 I64 1 8, 28 F64 1 8, 29 IQ1_M 256 56,
+30 BF16 1 2, 34 TQ1_0 256 54, 35 TQ2_0 256 66, 39 MXFP4 32 17, 40 NVFP4 64 36, 41 Q1_0 128 18
+"""
+"""The types of tensors that ggml has: number, name, weights in a block, bytes of a block. Others were removed from it.
+
+Source: ggml-org/ggml, include/ggml.h and src/ggml-common.h; gguf-py, which has them, takes seconds to import.
+"""
+
+GGML_TYPES = {int(row[0]): (row[1], int(row[2]), int(row[3])) for row in map(str.split, _TABLE.split(","))}
 
 
 def is_gguf(path: Path) -> bool:
     """Tell whether the file begins as a GGUF file does."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
-
-
-@dataclass(frozen=True, slots=True)
-class GgufTensor:
-    """A tensor of a GGUF file.
-
-    Attributes:
-        shape: the dimension that lies together in memory first, as the file has it.
-        kind: as ggml calls its type.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    kind: str
-    n_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +55,13 @@ class GgufHead:
 
     version: int
     settings: Mapping[str, Any]
-    tensors: tuple[GgufTensor, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
     numbers: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     texts: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
 
 def gguf_settings(path: Path) -> dict[str, Any]:
-    """The file's key-value pairs; of arrays only their length.
-
-    Raises:
-        ValueError: as `gguf_head`.
-    """
+    """The file's key-value pairs; of arrays only their length. Raises ValueError: as `gguf_head`."""
     return dict(gguf_head(path).settings)
 
 
@@ -137,15 +129,15 @@ class _Head:
             raise ValueError(_DAMAGED)
         return key, self.scalar(_SCALARS[kind])
 
-    def tensor(self) -> tuple[GgufTensor, int]:
+    def tensor(self) -> tuple[Tensor, int]:
         """The next tensor, and where its data ends at the earliest, counted from where data begins."""
         name = self._text()
         shape = tuple(self.scalar("<Q") for _ in range(self.scalar("<I")))
         number, offset = self.scalar("<I"), self.scalar("<Q")
-        kind = GGML_TYPES.get(number, _UNKNOWN_TYPE)
-        n_bytes = -(-math.prod(shape) // kind.block) * kind.block_bytes
-        known = kind.name if number in GGML_TYPES else f"type {number}"
-        return GgufTensor(name, shape, known, n_bytes), offset + n_bytes
+        # No type takes less than a bit for a weight, those that are not in the table included.
+        kind, block, block_bytes = GGML_TYPES.get(number, (f"type {number}", 8, 1))
+        n_bytes = -(-math.prod(shape) // block) * block_bytes
+        return Tensor(name, shape[::-1], kind, n_bytes), offset + n_bytes
 
     def aligned(self, alignment: Any) -> int:
         """Return the place where data begins after what was read."""

@@ -7,9 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import SettingsError, none_of
-from harness.models.files.whole import load_whole
-from harness.models.saving import copy_others
+from harness.errors import SettingsError
+from harness.models.files.saved import copy_others, load_whole
 
 RECIPE = "recipe 1"
 """Part of the digest of rounded weights: changed with anything here that changes what is written."""
@@ -21,17 +20,6 @@ of the weights and one for each token of the activations, which is found while i
 int8: Dettmers et al. (2022), LLM.int8(), section 2.1 (absmax, vector-wise); Xiao et al. (2023), SmoothQuant, Table 2
 (per-token activations, per-channel weights). fp8: Micikevicius et al. (2022), FP8 formats for deep learning (E4M3).
 """
-
-
-def scheme(value: Any, name: str, *, where: str) -> str:
-    """One of the formats that weights can be rounded to.
-
-    Raises:
-        SettingsError: it is none of them.
-    """
-    if not isinstance(value, str) or value not in SCHEMES:
-        raise SettingsError(f"{where}: {none_of(name, str(value), SCHEMES)}")
-    return value
 
 
 def quantize(source: Path, folder: Path, name: str) -> None:

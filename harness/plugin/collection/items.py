@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 
-from harness.errors import MarkerError, UsageError
+from harness.errors import MarkerError, UsageError, some
 from harness.plugin import fixtures
 from harness.plugin.collection.copies import with_copies
-from harness.plugin.collection.removed import gone_of
-from harness.plugin.collection.tasks import Tasks
+from harness.plugin.collection.suite import FileContents, find_suite, gone_of
+from harness.plugin.collection.tasks import Tasks, keywords_of
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import run_options, settings_of
+from harness.plugin.outcomes import classify
 from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
@@ -31,16 +33,9 @@ BEGAN = "steelyard_began"
 """The name under which a worker of xdist is told when the session began."""
 
 
-def is_evaluation(item: pytest.Item) -> bool:
+def is_evaluation(item: pytest.Item) -> TypeGuard[pytest.Function]:
     """Tell whether an item carries the marker."""
     return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
-
-
-def _keywords(item: pytest.Item) -> Mapping[str, Any]:
-    """The keywords of the marker of an evaluation."""
-    mark = item.get_closest_marker("evaluation")
-    assert mark is not None
-    return mark.kwargs
 
 
 def _source(keywords: Mapping[str, Any]) -> Any:
@@ -56,23 +51,26 @@ def _wanted(item: pytest.Function) -> frozenset[str]:
     return frozenset(name for name in OFFERED if name in argument_names(item) and name not in own)
 
 
+def _taken(item: pytest.Function) -> list[str]:
+    """List what the version under test must have for a body."""
+    keywords = keywords_of(item)
+    asks = "task" in keywords or keywords.get("weighs") == "judge"
+    return sorted(_wanted(item) | (frozenset({"model"}) if asks else frozenset()))
+
+
 class Collection:
-    """The evaluations of a session.
+    """The evaluations of a session, as hooks of pytest find them.
 
     Attributes:
         began: when the session began, in seconds since the epoch; that of the controller in a worker of xdist.
         evaluations: by item, in the order of collection.
         errors: what is wrong, each once, in the order of its finding.
         notes: what is no error and yet to be said before anything is paid for, each once.
-        n_deselected: evaluations that were collected and left out, by `-k` and the like.
-        n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
-        found: the ids of files and folders that were collected.
     """
 
-    def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.began: float = getattr(config, "workerinput", {}).get(BEGAN, time.time())
-        self._classify = classify
         self._settings: Settings | None = None
         self._recording: Recording | None = None
         self._cases: dict[Any, tuple[Case, ...]] = {}
@@ -80,9 +78,61 @@ class Collection:
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.errors: list[str] = []
         self.notes: dict[str, None] = {}
-        self.n_deselected = self.n_skipped_files = 0
-        self.found: set[str] = set()
+        self._n_deselected = 0
+        self._skipped: set[str] = set()
+        self._found: set[str] = set()
         self._collected: list[pytest.Function] = []
+        self._reads: dict[Path, set[str]] = {}
+
+    # -- hooks ------------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Called for each test function: one item for each case with `per="case"`, or for each task of a group."""
+        item = metafunc.definition
+        keywords = keywords_of(item) if item.get_closest_marker("evaluation") is not None else {}
+        if not ("task" in keywords or keywords.get("per") == "case"):
+            return
+        if isinstance(source := _source(keywords), str | Path):
+            places = (folder / source for folder in self._folders(item))
+            self._reads.setdefault(item.path.resolve(), set()).update(str(each) for each in places if each.is_file())
+        try:
+            if "task" in keywords:
+                self._tasks.parametrize(metafunc, self.settings)
+                return
+            if "case" not in metafunc.fixturenames:
+                raise MarkerError(f'{item.nodeid}: per="case", but the test function takes no argument `case`.')
+            cases = self._load(self._plan(item), item)
+        except UsageError as error:
+            self._note(error)
+        else:
+            metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Called for each item that is collected: an evaluation is of the family, also where it is left out later."""
+        if is_evaluation(item):
+            self._collected.append(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Called with all items, before others choose among them: adds one for each task of `--task`."""
+        if self._config.getoption("task"):
+            try:
+                items += self._tasks.items(session, self.settings)
+            except UsageError as error:
+                self._note(error)
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Called for items that were collected and are left out: counts the evaluations."""
+        self._n_deselected += sum(map(is_evaluation, items))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Called when a file or folder was collected, or skipped as a whole, whatever is in it."""
+        if not report.failed:
+            (self._found if report.passed else self._skipped).add(report.nodeid)
+
+    # -- what was found ---------------------------------------------------------------------------------------------
 
     @property
     def settings(self) -> Settings:
@@ -97,120 +147,98 @@ class Collection:
         return any("judge" in each.wants and not each.weighs_judge for each in self.evaluations.values())
 
     @property
+    def n_collected(self) -> int:
+        """Number of evaluations that were collected, those included that were left out."""
+        return len(self._collected)
+
+    @property
     def run_options(self) -> RunOptions:
         """The options that the run of these evaluations has beyond the settings."""
+        from harness.gate.runs.notes import commit_note, evaluation_notes
         from harness.gate.runs.run_settings import RunOptions
 
-        found = () if self.n_deselected or self.n_skipped_files else self.found
+        found = () if self._n_deselected or self._skipped else self._found
+        own = [self._id(item.nodeid, item.path) for item in self._collected]
+        sources = [(each, _source(keywords_of(item))) for item, each in self.evaluations.items()]
+        family, notes = self._family()
         known = RunOptions(
             n_evaluations=len(self.evaluations),
             is_judged=self.is_judged,
             weighs_judges=any(each.weighs_judge for each in self.evaluations.values()),
             elapsed_s=max(0.0, time.time() - self.began),
             recording=self._recording,
-            noted=self._noted(),
+            noted={**evaluation_notes(sources), **commit_note(self.settings)},
             evaluations=tuple(self.evaluations.values()),
-            family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
-            is_gone=gone_of(self._config, self.settings.root, map(self._id, self._collected), found),
+            family=family,
+            notes=notes,
+            is_gone=gone_of(self._config, self.settings.root, own, found),
         )
         return run_options(self._config, known)
 
-    def _may_run(self, item: pytest.Function) -> bool:
-        """Tell whether an evaluation can be run for the version under test, a model or a corpus."""
+    def _family(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ids of all evaluations of the suite that can be run for the version under test, a model or a corpus; and
+        what to say where some of them can't be known.
+        """
         from harness.config.roles import candidate_name
         from harness.stages.lineage import can_have
 
-        keywords = _keywords(item)
-        asks = "task" in keywords or keywords.get("weighs") == "judge"
-        taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
+        chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
+        suite = find_suite(self._config, self.settings.root, self.files(), chosen)
+        taken = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
+        taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
         name = candidate_name(self.settings)
-        return can_have(self.settings.home(name), self.settings.version(name), taken)
+        home, version = self.settings.home(name), self.settings.version(name)
+        family = tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names)))
+        if not suite.uncollected:
+            return family, ()
+        files = some(suite.uncollected)
+        return family, (f"not collected, though of the suite: {files}. Evaluations there may have less for red later",)
 
-    def _noted(self) -> dict[str, Any]:
-        """Gather notes for the store: the cases, and the commit."""
-        from harness.gate.runs.notes import commit_note, evaluation_notes
+    def files(self) -> dict[Path, FileContents]:
+        """The files that were collected whole, with the evaluations of each."""
+        if self._config.getoption("lf", False) and self._config.pluginmanager.hasplugin("lfplugin"):
+            return {}
+        names = (each for each in (*self._found, *self._skipped) if "::" not in each)
+        paths = (Path(self._config.rootpath, each).resolve() for each in names)
+        found: dict[Path, dict[str, list[str]]] = {path: {} for path in paths if path.is_file()}
+        for item in self._collected:
+            if (path := item.path.resolve()) in found:
+                found[path][item.nodeid.partition("::")[2]] = _taken(item)
+        return {path: FileContents(each, sorted(self._reads.get(path, ()))) for path, each in found.items()}
 
-        given = {item: _keywords(item) for item in self.evaluations}
-        sources = [(each, _source(given[item])) for item, each in self.evaluations.items()]
-        return {**evaluation_notes(sources), **commit_note(self.settings)}
-
-    def parametrize(self, metafunc: pytest.Metafunc) -> None:
-        """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""
-        mark = metafunc.definition.get_closest_marker("evaluation")
-        if mark is None or not ("task" in mark.kwargs or mark.kwargs.get("per") == "case"):
-            return
-        where = metafunc.definition.nodeid
-        try:
-            if "task" in mark.kwargs:
-                self._tasks.parametrize(metafunc, self.settings)
-                return
-            if "case" not in metafunc.fixturenames:
-                raise MarkerError(f'{where}: per="case", but the test function takes no argument `case`.')
-            plan = self._plan(metafunc.definition, where)
-            cases = self._load(plan, metafunc.definition, where)
-        except UsageError as error:
-            self._note(error)
-            return
-        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
-
-    def add_tasks(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Add an item for each task that `--task` names."""
-        try:
-            items += self._tasks.items(session, self.settings)
-        except UsageError as error:
-            self._note(error)
-
-    def take_in(self, item: pytest.Item) -> None:
-        """Note an evaluation before any is left out: red is corrected over all that there are."""
-        if is_evaluation(item) and isinstance(item, pytest.Function):
-            self._collected.append(item)
+    # -- evaluations ------------------------------------------------------------------------------------------------
 
     def gather(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Make the evaluations of these items; gives back those left without a case by `--case`."""
+        chosen = list(filter(is_evaluation, items))
         left_out: list[pytest.Item] = []
-        if any(map(is_evaluation, items)):
-            self._find_recording()
-        for item in items:
-            if is_evaluation(item):
-                assert isinstance(item, pytest.Function)
-                try:
-                    evaluation = with_copies(self._evaluation(item), item)
-                except UsageError as error:
-                    self._note(error)
-                    continue
+        if not chosen:
+            return left_out
+        from harness.gate.baselines.chosen import recording_named
+        from harness.gate.baselines.pairing import check_recorded
+        from harness.gate.evaluations.cases import no_case_matches
+
+        with self._noting():
+            self._recording = recording_named(self.settings)
+        for item in chosen:
+            with self._noting():
+                evaluation = with_copies(self._evaluation(item), item)
                 if evaluation.cases:
                     self.evaluations[item] = evaluation
                 else:
                     left_out.append(item)
         pattern = self._config.getoption("case", default=None)
         if pattern and not self.evaluations and left_out and not self.errors:
-            from harness.gate.evaluations.cases import no_case_matches
-
             self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
-        self._check_recording()
+        if self._recording is not None and self.evaluations:
+            with self._noting():
+                check_recorded(self._recording, list(self.evaluations.values()))
         return left_out
 
-    @property
-    def n_collected(self) -> int:
-        """Number of evaluations that were collected, those included that were left out."""
-        return len(self._collected)
-
-    def _find_recording(self) -> None:
-        """Find the recording that stands for the baseline, where one is named."""
-        from harness.gate.baselines.chosen import recording_named
-
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         try:
-            self._recording = recording_named(self.settings)
-        except UsageError as error:
-            self._note(error)
-
-    def _check_recording(self) -> None:
-        if self._recording is None or not self.evaluations:
-            return
-        from harness.gate.baselines.pairing import check_recorded
-
-        try:
-            check_recorded(self._recording, list(self.evaluations.values()))
+            yield
         except UsageError as error:
             self._note(error)
 
@@ -220,7 +248,6 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.cases import pairs_of
-        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
         from harness.plugin.collection import inspection
         from harness.plugin.collection.needs import check_needs
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
@@ -229,37 +256,22 @@ class Collection:
         where = item.nodeid
         inspection.check_kind(item, where=where)
         inspection.check_fixtures(item, where=where)
-        if "task" in _keywords(item):
+        if "task" in keywords_of(item):
             return self._task_evaluation(item)
-        plan, blocks = self._plan(item, where)
+        (plan, blocks), wants, rubrics = self._plan(item), _wanted(item), Rubrics(self._folders(item))
         parameter = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-        given = _keywords(item).get("cases")
-        cases = (parameter,) if parameter is not None else self._load(given, item, where)
+        given = keywords_of(item).get("cases")
+        cases = (parameter,) if parameter is not None else self._load(given, item)
         if blocks is not None:
             cases = pairs_of(blocks)
         has_cases = any(each is not None for each in (parameter, given, blocks))
         inspection.check_fields(item.function, cases, where=where, has_cases=has_cases)
-        every, cases = len(cases), self._selected(cases)
-        plan = with_design(plan, len(cases), self.settings.confidence_level)
-        part = len(cases) < every
-        check_evaluation(plan, cases, where=where, is_part=part)
-        wants = _wanted(item)
-        rubrics = Rubrics(self._folders(item))
-        evaluation = Evaluation(
-            self._id(item),
-            plan,
-            cases,
-            item.obj,
-            self._classify,
-            wants,
-            rubrics=rubrics,
-            is_part=part,
-            may_measure=inspection.may_measure(item.function),
-            blocks=blocks,
-        )
+        may_measure = inspection.may_measure(item.function)
+        known = {"wants": wants, "rubrics": rubrics, "may_measure": may_measure, "blocks": blocks}
+        evaluation = self._made(item, plan, cases, item.obj, **known)
         check_needs(item.function, evaluation, self.settings, self._recording, where=where)
         if "judge" in wants:
-            check_rubrics(item.function, rubrics, cases, where=where)
+            check_rubrics(item.function, rubrics, evaluation.cases, where=where)
             check_metrics(item.function, where=where)
         if item.get_closest_marker("skip") is None:
             taken = {*wants, "case"} if plan.per == "case" else wants
@@ -268,62 +280,57 @@ class Collection:
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
-
         evaluated = self._tasks.of_item(item, self.settings)
         plan = self._tasks.plan(item, evaluated, self.settings, self._options())
         self._cases[item] = evaluated.cases
-        cases = self._selected(evaluated.cases)
-        plan = with_design(plan, len(cases), self.settings.confidence_level)
-        part = len(cases) < len(evaluated.cases)
-        check_evaluation(plan, cases, where=item.nodeid, is_part=part)
-        return Evaluation(
-            self._id(item),
+        return self._made(
+            item,
             plan,
-            cases,
+            evaluated.cases,
             evaluated.body,
-            self._classify,
             aggregation=evaluated.metrics.over_all,
-            is_part=part,
             prompting=evaluated.prompting.in_words,
             metric=", ".join(sorted(evaluated.metrics.weighed)),
             may_measure=evaluated.metrics.has_measures,
         )
 
-    def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    def _made(self, item: pytest.Function, plan: Plan, cases: tuple[Case, ...], body: Any, **known: Any) -> Evaluation:
+        """Make an evaluation of those of its cases that `--case` selects."""
         from harness.gate.evaluations.cases import select_cases
+        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
 
         pattern = self._config.getoption("case", default=None)
-        return select_cases(cases, pattern) if pattern else cases
+        selected = select_cases(cases, pattern) if pattern else cases
+        is_part = len(selected) < len(cases)
+        plan = with_design(plan, len(selected), self.settings.confidence_level)
+        check_evaluation(plan, selected, where=item.nodeid, is_part=is_part)
+        return Evaluation(self._id(item.nodeid, item.path), plan, selected, body, classify, is_part=is_part, **known)
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
         return list(filter(self._config.getoption, ("samples", "for_baseline")))
 
-    def _id(self, item: pytest.Function) -> str:
+    def _id(self, node: str, path: Path) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""
-        if not item.path.is_relative_to(self.settings.root):
-            return item.nodeid
-        return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
+        if not path.is_relative_to(self.settings.root):
+            return node
+        return f"{path.relative_to(self.settings.root).as_posix()}::{node.partition('::')[2]}"
 
-    def _folders(self, item: Any) -> tuple[Path, ...]:
+    def _folders(self, item: pytest.Item) -> tuple[Path, ...]:
         """List the folders in which the files that a test names are looked for."""
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
-    def _plan(self, item: Any, where: str) -> tuple[Plan, BlockPlan | None]:
+    def _plan(self, item: pytest.Function) -> tuple[Plan, BlockPlan | None]:
         """What is required of an item, and the blocks under load that are measured for it."""
         from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
         from harness.plugin.collection.inspection import may_measure
         from harness.stages.inference.blocks.marker import blocks_of
 
-        mark = item.get_closest_marker("evaluation")
-        if mark.args:
-            raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
-        wanted = _wanted(item)
+        keywords, where, wanted = keywords_of(item, "cases"), item.nodeid, _wanted(item)
         loads = "load" in wanted
-        blocks = blocks_of(mark.kwargs, self.settings, where=where, loads=loads)
+        blocks = blocks_of(keywords, self.settings, where=where, loads=loads)
         plan = read_plan(
-            mark.kwargs,
+            keywords,
             self.settings,
             where=where,
             measures=loads or may_measure(item.function),
@@ -331,20 +338,20 @@ class Collection:
             options=self._options(),
         )
         if blocks is not None:
-            plan = with_blocks(plan, is_relative=mark.kwargs.get("margin") is None)
+            plan = with_blocks(plan, is_relative=keywords.get("margin") is None)
         return plan, blocks
 
-    def _load(self, given: Any, item: Any, where: str) -> tuple[Case, ...]:
+    def _load(self, given: Any, item: pytest.Function) -> tuple[Case, ...]:
         """The cases that a marker names; loaded once for all items that name the same file."""
         from harness.records import Case
         from harness.stages.case_files import load_cases
 
         if given is None:
-            return (Case({"id": item.originalname if isinstance(item, pytest.Function) else item.name}),)
+            return (Case({"id": item.originalname}),)
         key = (given, item.path.parent) if isinstance(given, str | Path) else id(given)
         if key not in self._cases:
             try:
                 self._cases[key] = load_cases(given, self._folders(item))
             except UsageError as error:
-                raise type(error)(f"{where}: {error}") from None
+                raise type(error)(f"{item.nodeid}: {error}") from None
         return self._cases[key]

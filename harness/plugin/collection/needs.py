@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from harness.gate.baselines.recording import Recording
     from harness.gate.evaluations.evaluation import Evaluation
 
+_LEAVE_OUT = "leave the test out with -k"
+
 
 def check_needs(
     function: Callable[..., Any],
@@ -30,75 +32,51 @@ def check_needs(
     Raises:
         UsageError: with the test function, and what to say.
     """
+    from harness.config.roles import baseline_name, judge_names
+    from harness.plugin.collection.inspection import check_figures
+    from harness.plugin.collection.rubrics import check_review
+
+    plan, wants, is_pairwise = evaluation.plan, evaluation.wants, evaluation.is_pairwise
     if evaluation.blocks is not None:
-        _check_load(function, evaluation, settings, recording, where)
-    if evaluation.is_pairwise:
-        _check_pairwise(settings, recording, where)
-    if evaluation.weighs_judge and ("judge" not in evaluation.wants or evaluation.is_pairwise):
+        if others := sorted(wants & {"model", "baseline", "judge"}):
+            raise MarkerError(
+                f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
+                "a test of its own."
+            )
+        _refuse(recording, f"{where} takes `load`, whose blocks are measured in pairs on one machine,", _LEAVE_OUT)
+        check_figures(function, evaluation.blocks, settings, where=where)
+    if is_pairwise:
+        _refuse(recording, f"{where} takes `baseline`, whose answers it needs,", _LEAVE_OUT)
+        if baseline_name(settings) is None:
+            raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
+    if evaluation.weighs_judge and ("judge" not in wants or is_pairwise):
         raise MarkerError(
             f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
             "take `judge`, and not `baseline`."
         )
-    if evaluation.plan.review_mode is not None:
-        _check_review(evaluation, settings, recording, where)
-    if "judge" in evaluation.wants and not evaluation.weighs_judge:
-        _check_judge(settings, where)
-
-
-def _check_load(
-    function: Callable[..., Any], evaluation: Evaluation, settings: Settings, recording: Recording | None, where: str
-) -> None:
-    from harness.plugin.collection.inspection import check_figures
-
-    if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
-        raise MarkerError(
-            f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
-            "a test of its own."
+    if plan.review_mode is not None:
+        check_review(evaluation.body, where=where, is_pairwise=is_pairwise)
+        _refuse(
+            recording,
+            f"{where}: review= shows people the answers of both versions,",
+            "`none` for the threshold alone",
         )
+        if plan.threshold is None and (is_pairwise or baseline_name(settings) is None):
+            hint = "0.5 asks for no worse than the baseline" if is_pairwise else "or name a --baseline"
+            raise MarkerError(
+                f"{where}: review= asks people until what is required is decided, and nothing is: give it a threshold "
+                f"({hint})."
+            )
+    if "judge" in wants and not evaluation.weighs_judge:
+        try:
+            judge_names(settings)
+        except UsageError as error:
+            raise type(error)(f"{where} takes `judge`. {error}") from None
+
+
+def _refuse(recording: Recording | None, why: str, way_out: str) -> None:
+    """Refuse a recorded baseline where a version must be asked."""
     if recording is not None:
         raise MarkerError(
-            f"{where} takes `load`, whose blocks are measured in pairs on one machine, and {recording.in_words} has "
-            "scores alone: name a version with --baseline, or leave the test out with -k."
+            f"{why} and {recording.in_words} has scores alone: name a version with --baseline, or {way_out}."
         )
-    assert evaluation.blocks is not None
-    check_figures(function, evaluation.blocks, settings, where=where)
-
-
-def _check_pairwise(settings: Settings, recording: Recording | None, where: str) -> None:
-    from harness.config.roles import baseline_name
-
-    if recording is not None:
-        raise MarkerError(
-            f"{where} takes `baseline`, whose answers it needs, and {recording.in_words} has scores alone: "
-            "name a version with --baseline, or leave the test out with -k."
-        )
-    if baseline_name(settings) is None:
-        raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
-
-
-def _check_review(evaluation: Evaluation, settings: Settings, recording: Recording | None, where: str) -> None:
-    from harness.config.roles import baseline_name
-    from harness.plugin.collection.rubrics import check_review
-
-    check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
-    if recording is not None:
-        raise MarkerError(
-            f"{where}: review= shows people the answers of both versions, and {recording.in_words} has "
-            "scores alone: name a version with --baseline, or `none` for the threshold alone."
-        )
-    alone = evaluation.is_pairwise or baseline_name(settings) is None
-    if evaluation.plan.threshold is None and alone:
-        hint = "0.5 asks for no worse than the baseline" if evaluation.is_pairwise else "or name a --baseline"
-        raise MarkerError(
-            f"{where}: review= asks people until what is required is decided, and nothing is: give it a threshold "
-            f"({hint})."
-        )
-
-
-def _check_judge(settings: Settings, where: str) -> None:
-    from harness.config.roles import judge_names
-
-    try:
-        judge_names(settings)
-    except UsageError as error:
-        raise type(error)(f"{where} takes `judge`. {error}") from None

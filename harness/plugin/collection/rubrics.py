@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CaseError, CheckError, MarkerError, RubricError
-from harness.plugin.collection.inspection import constant, first_line, is_case, parsed
+from harness.plugin.collection.inspection import constant, first_line, is_name, parsed
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
 from harness.scoring.judging.rubric import Rubric
 from harness.scoring.registered import registered
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A call of `judge.rate` or `judge.prefer` whose rubric can be seen without running it."""
-
-    line: int
-    path: str | Path
-    rates: bool
-    is_weighted: bool
-    shows_case: bool
-    has_reference: bool
 
 
 def check_rubrics(function: Callable[..., Any], rubrics: Rubrics, cases: Iterable[Case], *, where: str) -> None:
@@ -37,16 +24,21 @@ def check_rubrics(function: Callable[..., Any], rubrics: Rubrics, cases: Iterabl
     Raises:
         RubricError, CaseError: with the test function and its line.
     """
-    for call in _calls(function):
-        place = f"{where}, line {call.line}"
-        try:
-            rubric = rubrics.get(call.path)
-            if call.rates:
-                rubric.check_scale(weighted=call.is_weighted)
-        except RubricError as error:
-            raise RubricError(f"{place}: {error}") from None
-        if call.shows_case:
-            _check_cases(rubric, call, cases, place)
+    for method in ("rate", "prefer"):
+        for node in _asked(function, method):
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            path, place = constant(given.get("rubric"), function), _place(node, function, where)
+            if not isinstance(path, str | Path):
+                continue
+            try:
+                rubric = rubrics.get(path)
+                if method == "rate":
+                    rubric.check_scale(weighted=constant(given.get("weighted"), function) is True)
+            except RubricError as error:
+                raise RubricError(f"{place}: {error}") from None
+            if is_name(given.get("case"), "case"):
+                wanted = () if rubric.reference is None or "reference" in given else (rubric.reference,)
+                _check_cases(rubric, wanted, cases, place)
 
 
 def check_metrics(function: Callable[..., Any], *, where: str) -> None:
@@ -63,7 +55,7 @@ def check_metrics(function: Callable[..., Any], *, where: str) -> None:
             try:
                 registered("deepeval").check_metric(metric)
             except CheckError as error:
-                raise MarkerError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
+                raise MarkerError(f"{_place(node, function, where)}: {error}") from None
 
 
 def check_review(function: Callable[..., Any], *, where: str, is_pairwise: bool) -> None:
@@ -80,10 +72,9 @@ def check_review(function: Callable[..., Any], *, where: str, is_pairwise: bool)
         )
 
 
-def _check_cases(rubric: Rubric, call: _Call, cases: Iterable[Case], place: str) -> None:
-    reference = (rubric.reference,) if rubric.reference is not None and not call.has_reference else ()
+def _check_cases(rubric: Rubric, wanted: tuple[str, ...], cases: Iterable[Case], place: str) -> None:
     for case in cases:
-        for name in (*fields_shown(rubric, case), *reference):
+        for name in (*fields_shown(rubric, case), *wanted):
             if name not in case:
                 raise CaseError(
                     f"{place}: {rubric.place} shows the judge the field {name!r} of the case, and case {case.id!r} has "
@@ -99,17 +90,5 @@ def _asked(function: Callable[..., Any], method: str) -> Iterator[ast.Call]:
             yield node
 
 
-def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
-    for method in ("rate", "prefer"):
-        for node in _asked(function, method):
-            given = {keyword.arg: keyword.value for keyword in node.keywords}
-            path = constant(given.get("rubric"), function)
-            if isinstance(path, str | Path):
-                yield _Call(
-                    line=first_line(function) + node.lineno - 1,
-                    path=path,
-                    rates=method == "rate",
-                    is_weighted=constant(given.get("weighted"), function) is True,
-                    shows_case=is_case(given.get("case")),
-                    has_reference="reference" in given,
-                )
+def _place(node: ast.Call, function: Callable[..., Any], where: str) -> str:
+    return f"{where}, line {first_line(function) + node.lineno - 1}"

@@ -15,13 +15,29 @@ from harness.plugin.pytest_internals import argument_names
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.records import Plan
-    from harness.scoring.lm_eval import EvaluatedTask, Prompting
+    from harness.scoring.lm_eval import EvaluatedTask
 
 PARAMETER = "lm_eval_task"
 """The parameter of an evaluation of several tasks; its body has no such argument."""
 _WITHOUT_FILE = "lm-eval"
 _WORDS = ("name", "metric", "num_fewshot", "apply_chat_template")
 _TASK = pytest.StashKey[Any]()
+
+
+def keywords_of(item: pytest.Item, word: str = "") -> Mapping[str, Any]:
+    """The keywords of the marker of an evaluation.
+
+    Args:
+        word: the one that is meant where the marker has none; "" where that is looked at elsewhere.
+
+    Raises:
+        MarkerError: there is an argument without a keyword.
+    """
+    mark = item.get_closest_marker("evaluation")
+    assert mark is not None
+    if word and mark.args:
+        raise MarkerError(f"{item.nodeid}: the evaluation marker takes keywords only; write {word}={mark.args[0]!r}.")
+    return mark.kwargs
 
 
 class Tasks:
@@ -59,9 +75,8 @@ class Tasks:
             UsageError: the task can't be loaded.
         """
         item = metafunc.definition
-        mark = item.get_closest_marker("evaluation")
-        assert mark is not None
-        tasks = self.load(read_task(mark.kwargs["task"], item.nodeid)["name"], settings, item.path.parent, item.nodeid)
+        name = read_task(keywords_of(item)["task"], item.nodeid)["name"]
+        tasks = self.load(name, settings, item.path.parent, item.nodeid)
         if len(tasks) > 1:
             metafunc.fixturenames.append(PARAMETER)
             metafunc.parametrize(PARAMETER, tasks, ids=[task.task_name for task in tasks])
@@ -73,10 +88,11 @@ class Tasks:
             UsageError: one of them can't be loaded.
         """
         named: set[str] = set()
+        folder = self._config.invocation_params.dir
         for source in self._config.getoption("task"):
-            tasks = self.load(source, settings, self._config.invocation_params.dir, f"--task {source}")
-            path = self._config.invocation_params.dir / source
-            name, place = (source, path) if path.is_file() else (_WITHOUT_FILE, settings.root / _WITHOUT_FILE)
+            tasks = self.load(source, settings, folder, f"--task {source}")
+            is_file = (folder / source).is_file()
+            name, place = (source, folder / source) if is_file else (_WITHOUT_FILE, settings.root / _WITHOUT_FILE)
             nodes = _TaskFile.from_parent(session, name=name, nodeid=name, path=place)
             nodes.given = (source, [task for task in tasks if f"{name}::{task.task_name}" not in named])
             named.update(f"{name}::{task.task_name}" for task in tasks)
@@ -88,7 +104,9 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with marker, test function or task.
         """
-        where, keywords = item.nodeid, _keywords(item)
+        from harness.config.settings import check_setting
+
+        where, keywords = item.nodeid, keywords_of(item, "task")
         if argument_names(item):
             raise MarkerError(
                 f"{where} takes {', '.join(argument_names(item))}, and the body of a task's evaluation is not "
@@ -97,13 +115,20 @@ class Tasks:
         for other in ("cases", "per", "weighs", "review"):
             if other in keywords:
                 raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
-        told, task = read_task(keywords["task"], where), item.stash.get(_TASK, None)
+        said, task = read_task(keywords["task"], where), item.stash.get(_TASK, None)
         if task is None:
             given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
-            task = given or self.load(told["name"], settings, item.path.parent, where)[0]
-        prompting, metrics = _prompting(told, where), _metrics(told.get("metric"), where)
-        evaluated: EvaluatedTask = _lm_eval().EvaluatedTask(task, prompting, metrics, where)
-        return evaluated
+            task = given or self.load(said["name"], settings, item.path.parent, where)[0]
+        prompting = {
+            name: check_setting(name, said[name], where=where)
+            for name in ("num_fewshot", "apply_chat_template")
+            if said.get(name) is not None
+        }
+        adapter = _lm_eval()
+        made: EvaluatedTask = adapter.EvaluatedTask(
+            task, adapter.Prompting(**prompting), _metrics(said.get("metric"), where), where
+        )
+        return made
 
     def plan(self, item: pytest.Function, evaluated: EvaluatedTask, settings: Settings, options: list[str]) -> Plan:
         """The plan of an item's marker. Where every draw gives the same, one is made.
@@ -116,7 +141,7 @@ class Tasks:
         """
         from harness.gate.evaluations.evaluation import read_plan
 
-        given = {name: value for name, value in _keywords(item).items() if name != "task"}
+        given = {name: value for name, value in keywords_of(item).items() if name != "task"}
         measures = evaluated.metrics.has_measures
         plan = read_plan(given, settings, where=item.nodeid, measures=measures, options=options)
         if not any(evaluated.draws(sampling) for sampling in _samplings(settings)):
@@ -126,19 +151,20 @@ class Tasks:
 
 
 class _TaskFile(pytest.Collector):
-    """The items of one `--task`.
-
-    Attributes:
-        given: the option's value, and the tasks that it stands for.
-    """
+    """The items of one `--task`; `given` is the option's value, and the tasks that it stands for."""
 
     given: tuple[str, list[Any]]
 
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each task."""
         source, tasks = self.given
+
+        @pytest.mark.evaluation(task=source)
+        def body() -> None:
+            """Stands for a test function."""
+
         for task in tasks:
-            item = _TaskItem.from_parent(self, name=str(task.task_name), callobj=_body(source))
+            item = _TaskItem.from_parent(self, name=str(task.task_name), callobj=body)
             item.stash[_TASK] = task
             yield item
 
@@ -157,21 +183,13 @@ def read_task(given: Any, where: str) -> Mapping[str, Any]:
     Raises:
         MarkerError: an unknown word, or no name.
     """
-    told = given if isinstance(given, Mapping) else {"name": given}
-    for word in told:
+    said = given if isinstance(given, Mapping) else {"name": given}
+    for word in said:
         if word not in _WORDS:
             raise MarkerError(f"{where}: task: {choices('setting', str(word), _WORDS)}")
-    if "name" not in told:
+    if "name" not in said:
         raise MarkerError(f'{where}: task = {given!r} names none; write task={{"name": "evals/…/task.yaml", …}}.')
-    return told
-
-
-def _body(source: str) -> Any:
-    @pytest.mark.evaluation(task=source)
-    def body() -> None:
-        """Stands for a test function."""
-
-    return body
+    return said
 
 
 def _lm_eval() -> Any:
@@ -185,39 +203,19 @@ def _lm_eval() -> Any:
     return doors.load(doors.find("checks", "lm_eval"))
 
 
-def _keywords(item: pytest.Item) -> Mapping[str, Any]:
-    mark = item.get_closest_marker("evaluation")
-    assert mark is not None
-    if mark.args:
-        raise MarkerError(f"{item.nodeid}: the evaluation marker takes keywords only; write task={mark.args[0]!r}.")
-    return mark.kwargs
-
-
-def _prompting(keywords: Mapping[str, Any], where: str) -> Prompting:
-    from harness.config.settings import check_setting
-
-    given = {name: keywords[name] for name in ("num_fewshot", "apply_chat_template") if keywords.get(name) is not None}
-    values = {name: check_setting(name, value, where=where) for name, value in given.items()}
-    prompting: Prompting = _lm_eval().Prompting(**values)
-    return prompting
-
-
 def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
     """The names of metrics, each with its unit where the marker gives one."""
-    named: Mapping[Any, Any] = {}
-    if isinstance(given, str):
-        named = {given: None}
-    elif isinstance(given, list | tuple):
-        named = dict.fromkeys(given)
-    elif isinstance(given, Mapping):
-        named = given
-    units_are_texts = all(unit is None or (isinstance(unit, str) and unit.strip()) for unit in named.values())
-    if given is not None and not (named and units_are_texts and all(isinstance(name, str) for name in named)):
-        raise MarkerError(
-            f'{where}: metric = {given!r} names no metric; write "metric": "acc_norm", a list of names, or a dict of '
-            "names and units for those that are no score in [0, 1]."
-        )
-    return named
+    named = {given: None} if isinstance(given, str) else given
+    named = dict.fromkeys(named) if isinstance(named, list | tuple) else named
+    if given is None:
+        return {}
+    is_read = isinstance(named, Mapping) and bool(named) and all(isinstance(name, str) for name in named)
+    if is_read and all(unit is None or (isinstance(unit, str) and unit.strip()) for unit in named.values()):
+        return dict(named)
+    raise MarkerError(
+        f'{where}: metric = {given!r} names no metric; write "metric": "acc_norm", a list of names, or a dict of '
+        "names and units for those that are no score in [0, 1]."
+    )
 
 
 def _samplings(settings: Settings) -> list[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 import pytest
@@ -15,7 +15,10 @@ from harness.plugin.outcomes import SteelyardWarning
 
 if TYPE_CHECKING:
     from harness.gate.runs.opening import OpenRun
-    from harness.records import GateStart, Report
+    from harness.records import Report
+
+_PREFIX = "steelyard_"
+"""The beginning of each hook's name. A function whose name begins so and is no hook's is refused."""
 
 
 class HookManager(pluggy.PluginManager):
@@ -34,42 +37,29 @@ class HookManager(pluggy.PluginManager):
     def __init__(self, plugins: pytest.PytestPluginManager) -> None:
         super().__init__("steelyard")
         self.add_hookspecs(hookspecs)
-        for plugin in plugins.get_plugins():
-            if plugin is not hookspecs and any(name.startswith(_PREFIX) for name in dir(plugin)):
-                self._take_in(plugin, str(plugins.get_name(plugin) or plugin))
-
-    def _take_in(self, plugin: object, name: str) -> None:
-        known = {each: spec for each, spec in vars(hookspecs).items() if each.startswith(_PREFIX)}
-        for hook in (each for each in dir(plugin) if each.startswith(_PREFIX)):
-            function = getattr(plugin, hook, None)
-            if not inspect.isroutine(function):
-                continue
-            if hook not in known:
-                raise UsageError(f"{name}: {choices('hook', hook, known)}")
-            given = inspect.signature(known[hook]).parameters
-            for argument in inspect.signature(function).parameters:
-                if argument not in given:
-                    raise UsageError(f"{name}: {hook}: {choices('argument', argument, given)}")
-        self.register(plugin, name)
+        known = {name: inspect.signature(getattr(hookspecs, name)).parameters for name in _hooks(hookspecs)}
+        for plugin in plugins.get_plugins() - {hookspecs}:
+            name, hooks = str(plugins.get_name(plugin) or plugin), _hooks(plugin)
+            for hook in hooks:
+                if hook not in known:
+                    raise UsageError(f"{name}: {choices('hook', hook, known)}")
+                for argument in inspect.signature(getattr(plugin, hook)).parameters:
+                    if argument not in known[hook]:
+                        raise UsageError(f"{name}: {hook}: {choices('argument', argument, known[hook])}")
+            if hooks:
+                self.register(plugin, name)
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Called for each name of a plugin: the options of a hook, as its decorator gives them."""
         if not name.startswith(_PREFIX) or not inspect.isroutine(method := getattr(plugin, name)):
             return None
         given = super().parse_hookimpl_opts(plugin, name) or getattr(method, "pytest_impl", None)
-        return given or _PLAIN
+        return given or cast(pluggy.HookimplOpts, {})
 
 
-_PREFIX = "steelyard_"
-"""The beginning of each hook's name. A function whose name begins so and is no hook's is refused."""
-_PLAIN: pluggy.HookimplOpts = {
-    "wrapper": False,
-    "hookwrapper": False,
-    "optionalhook": False,
-    "tryfirst": False,
-    "trylast": False,
-    "specname": None,
-}
+def _hooks(plugin: object) -> list[str]:
+    names = (each for each in dir(plugin) if each.startswith(_PREFIX))
+    return [each for each in names if inspect.isroutine(getattr(plugin, each, None))]
 
 
 class Announcer:
@@ -85,9 +75,20 @@ class Announcer:
     def __init__(
         self, config: pytest.Config, opened: OpenRun, evaluations: tuple[str, ...], manager: HookManager
     ) -> None:
+        from harness.records import GateStart
+
         self._config = config
-        self._run = opened.run
-        self._gate = _start(opened, evaluations)
+        self._run = run = opened.run
+        candidate, baseline = run.references()
+        self._gate = GateStart(
+            run_id=run.settings.run_id,
+            created=opened.created,
+            confidence_level=run.settings.confidence_level,
+            candidate=candidate,
+            baseline=baseline,
+            judges=run.judge_references(),
+            evaluations=evaluations,
+        )
         self._manager = manager
         self._told: set[str] = set()
         self._complained: set[tuple[str, str]] = set()
@@ -112,7 +113,9 @@ class Announcer:
         self._call("steelyard_gate_finished", report=report)
 
     def _call(self, name: str, **given: Any) -> None:
-        """Call every implementation by itself, so that one which raises keeps none from being called."""
+        """Call every implementation by itself, so that one which raises keeps none from being called; warn of the first
+        error of each.
+        """
         plugins = [each.plugin for each in reversed(getattr(self._manager.hook, name).get_hookimpls())]
         for plugin in dict.fromkeys(plugins):
             others = [other for other in self._manager.get_plugins() if other is not plugin]
@@ -121,14 +124,10 @@ class Announcer:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001  a user's code; pytest.fail and sys.exit end nothing here
-                self._complain(name, str(self._manager.get_name(plugin)), error)
-
-    def _complain(self, name: str, plugin: str, error: BaseException) -> None:
-        """Warn of a plugin's error, the first of each hook."""
-        if (name, plugin) in self._complained:
-            return
-        self._complained.add((name, plugin))
-        self._warn(f"{plugin} raised {type(error).__name__} in {name}: {error}. No verdict depends on it.")
+                who = str(self._manager.get_name(plugin))
+                if (name, who) not in self._complained:
+                    self._complained.add((name, who))
+                    self._warn(f"{who} raised {type(error).__name__} in {name}: {error}. No verdict depends on it.")
 
     def _warn(self, text: str) -> None:
         """Warn, also where a filter makes warnings errors: what is told here must not end the gate."""
@@ -138,19 +137,3 @@ class Announcer:
         for message in recorded:
             given = {"warning_message": message, "when": "runtest", "nodeid": "", "location": None}
             self._config.hook.pytest_warning_recorded.call_historic(kwargs=given)
-
-
-def _start(opened: OpenRun, evaluations: tuple[str, ...]) -> GateStart:
-    from harness.records import GateStart
-
-    run = opened.run
-    candidate, baseline = run.references()
-    return GateStart(
-        run_id=run.settings.run_id,
-        created=opened.created,
-        confidence_level=run.settings.confidence_level,
-        candidate=candidate,
-        baseline=baseline,
-        judges=run.judge_references(),
-        evaluations=evaluations,
-    )

@@ -1,13 +1,13 @@
-"""The loop in which the bodies of all evaluations run, and the progress that is shown meanwhile."""
+"""The loop in which the bodies of all evaluations run, and what the terminal shows meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -17,14 +17,16 @@ from harness.plugin.pytest_internals import capture_logs, no_assertion_diffs, te
 
 if TYPE_CHECKING:
     from harness.gate.runs.opening import OpenRun
+    from harness.plugin.hooks.announcing import Announcer
     from harness.plugin.loop.interrupts import Interrupts
     from harness.reporting.terminal.progress import ProgressLine
+    from harness.stages.build_state import BuildProgress
 
+_Line = TypeVar("_Line")
 _TICK_S = 0.1
 _COLLECT_AFTER = (20_000, 20, 20)
 """Garbage is collected after this many new objects, or generations younger. Python's own figures are for programs that
 hold little: with thousands of samples, a third of the time went into looking through what stays."""
-
 _FEW = 20
 """Of so many evaluations each is told as soon as it is decided."""
 
@@ -36,12 +38,12 @@ class Driver:
         config: pytest's, whose terminal shows the progress.
         opened: the run whose progress is shown.
         interrupts: hears Ctrl-C meanwhile.
+        announcer: tells plugins what was decided.
     """
 
-    def __init__(self, config: pytest.Config, opened: OpenRun, interrupts: Interrupts) -> None:
+    def __init__(self, config: pytest.Config, opened: OpenRun, interrupts: Interrupts, announcer: Announcer) -> None:
+        self.opened, self.run, self.announcer = opened, opened.run, announcer
         self._config = config
-        self._opened = opened
-        self._run = opened.run
         self._interrupts = interrupts
         interrupts.attend(opened.run)
         self._runner = asyncio.Runner()
@@ -67,8 +69,8 @@ class Driver:
         with no_assertion_diffs():  # bodies that were started before go on meanwhile
             self._interrupts.run(self._runner, call())
 
-    def complete(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine to its end, with everything else that is under way, and show progress.
+    def decide(self, ids: Sequence[str]) -> None:
+        """Sample evaluations to their verdicts, with everything else that is under way, and show progress.
 
         Raises:
             BaseException: what a body raised to end the session.
@@ -78,11 +80,12 @@ class Driver:
 
         with no_assertion_diffs():
             try:
-                self._interrupts.run(self._runner, self._watch(work))
+                self._interrupts.run(self._runner, self._watch(self.run.decide(ids)))
             except SessionAbort as aborted:
                 raise aborted.reason from None
             except asyncio.CancelledError:
                 raise ScoreError("a body cancelled tasks that are not its own, the one of the run among them") from None
+        self.announcer.decided()
 
     async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -92,16 +95,18 @@ class Driver:
                 if not task.done():
                     self._show()
         finally:
-            self._clear()
+            if self._progress is not None:
+                with _uncaptured(self._config):
+                    self._progress.clear()
             if not task.done():
                 task.cancel()
         await task
 
     def _show(self) -> None:
-        from harness.reporting.terminal.progress import ProgressState
+        from harness.reporting.terminal.progress import ProgressLine, ProgressState
         from harness.reporting.wording.budget import left
 
-        run, window = self._run, self._run.sampler.window
+        run, window = self.run, self.run.sampler.window
         starting = window.starting
         state = ProgressState(
             done=run.done,
@@ -116,49 +121,26 @@ class Driver:
             trouble="; ".join(filter(None, (*window.troubles, run.sampler.writer.trouble))),
             budget=left(run.sampler.budget),
         )
-        with self._uncaptured():
+        with _uncaptured(self._config):
+            self._progress = self._progress or _live_line(self._config, ProgressLine)
             if self._progress is None:
-                self._progress = self._make_progress()
-            if self._progress is not None:
-                self._progress.update(state)
-                if self._progress.is_shown and run.settings.n_evaluations <= _FEW:
-                    self._tell(self._progress)
+                return
+            self._progress.update(state)
+            if self._progress.is_shown and run.settings.n_evaluations <= _FEW:
+                for verdict in run.ended(self._told):  # while others are still sampled
+                    self._told.add(verdict.id)
+                    self._progress.tell(verdict)
 
-    def _tell(self, progress: ProgressLine) -> None:
-        """Say what evaluations come to while others are still sampled."""
-        for verdict in self._run.ended(self._told):
-            self._told.add(verdict.id)
-            progress.tell(verdict)
+    def close(self) -> None:
+        """Close the run, cancel what is left, and close the loop.
 
-    def _make_progress(self) -> ProgressLine | None:
-        from harness.reporting.terminal.progress import ProgressLine
-
-        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or self._config.option.verbose < 0 or hasattr(self._config, "workerinput"):
-            return None
-        reporter.ensure_newline()
-        terminal = terminal_of(reporter)
-        return ProgressLine(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width)
-
-    def _clear(self) -> None:
-        if self._progress is not None:
-            with self._uncaptured():
-                self._progress.clear()
-
-    def _uncaptured(self) -> Any:
-        capture = self._config.pluginmanager.get_plugin("capturemanager")
-        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
-
-    def close(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run the coroutine that closes everything, cancel what is left, and close the loop.
-
-        A body that catches its cancellation is waited for as long as `work` does; it is left where it is then, and at
+        A body that catches its cancellation is waited for as long as the run does; it is left where it is then, and at
         once when Ctrl-C is pressed.
         """
         gc.set_threshold(*self._collected_after)
         gc.unfreeze()
         with suppress(KeyboardInterrupt):
-            self._interrupts.run(self._runner, _closed(work))
+            self._interrupts.run(self._runner, _closed(self.opened.close()))
         self._interrupts.attend(None)
         loop = self._runner.get_loop()
         if asyncio.all_tasks(loop):
@@ -178,6 +160,43 @@ async def _closed(work: Coroutine[Any, Any, None]) -> None:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=_TICK_S)
+
+
+def _live_line(config: pytest.Config, kind: Callable[..., _Line], *more: Any) -> _Line | None:
+    """Make a line on the session's terminal that is written over; None where there is no terminal to show it on."""
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.verbose < 0 or hasattr(config, "workerinput"):
+        return None
+    reporter.ensure_newline()
+    terminal = terminal_of(reporter)
+    return kind(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width, *more)
+
+
+def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+
+@contextmanager
+def shown_builds(config: pytest.Config, clock: Callable[[], float] = time.monotonic) -> Iterator[BuildProgress]:
+    """Gives what is told of each build: a line on the session's terminal while it goes on, and one when it is done."""
+    from harness.reporting.terminal.progress import BuildLine
+    from harness.stages.build_state import BuildState, unseen
+
+    line = _live_line(config, BuildLine, clock)
+    if line is None:
+        yield unseen
+        return
+
+    def show(state: BuildState) -> None:
+        with _uncaptured(config):
+            line.show(state)
+
+    with line:
+        yield show
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    for text in line.done():
+        reporter.write_line(f"steelyard: {text}")
 
 
 @contextmanager

@@ -261,6 +261,8 @@ _KEPT = "steelyard: every answer that arrived is kept, run again to go on from t
 class InterruptHooks:
     """Ends a session that is interrupted while it ends with a line, where pytest would show a traceback."""
 
+    NAME = "steelyard-interrupts"
+
     def __init__(self, config: pytest.Config, interrupts: Interrupts) -> None:
         self._config = config
         self._interrupts = interrupts

@@ -13,7 +13,7 @@ from typing import Any
 from harness.gate.history.answers import StoredAnswer
 from harness.records import Messages, Report, Request, ScoreRow, answer_turns
 from harness.records.report_json import plain
-from harness.records.tool_calls import ToolCall, read_calls, with_calls
+from harness.records.tool_calls import read_calls, with_calls
 from harness.reporting.html.embedding import embedded
 from harness.reporting.shared.files import replacing
 from harness.review.labels import PersonsLabel
@@ -95,10 +95,12 @@ def write_details(
         written.places[key] = written.n_files + 1
         if key in labelled:
             written.labelled.add(key)
-        if (outcome := _outcome(bodies)) is not None:
-            written.outcomes[key] = outcome
-        if outcome == "error":
-            written.broken[key] = _why_broken(bodies)
+        rows = [row for body in bodies for row in body.rows.values()]
+        if outcomes := {row.outcome for row in rows} - {"scored"}:
+            written.outcomes[key] = min(outcomes)
+        if "error" in outcomes:
+            reasons = (row.reason for row in rows if row.outcome == "error" and row.reason)
+            written.broken[key] = next(reasons, "")[:_MOST_OF_A_REASON]
         if size >= _CHARACTERS_OF_A_FILE:
             _write(waiting, stamp, folder, written)
             waiting, size = [], 0
@@ -106,17 +108,6 @@ def write_details(
         _write(waiting, stamp, folder, written)
     _remove_older(folder, written.n_files)
     return written
-
-
-def _outcome(bodies: Iterable[StoredAnswer]) -> str | None:
-    outcomes = {row.outcome for body in bodies for row in body.rows.values()}
-    return next((outcome for outcome in ("error", "skipped") if outcome in outcomes), None)
-
-
-def _why_broken(bodies: Iterable[StoredAnswer]) -> str:
-    """Give the reason of the first body that ended in an error."""
-    rows = (row for body in bodies for row in body.rows.values())
-    return next((row.reason for row in rows if row.outcome == "error" and row.reason), "")[:_MOST_OF_A_REASON]
 
 
 def _write(cases: list[str], stamp: str, folder: Path, written: DetailFiles) -> None:
@@ -137,36 +128,39 @@ def _case(
 ) -> dict[str, Any]:
     """One case: its different questions, and each body with its answer, scores, reasons and labels."""
     asked: list[Question] = []
-    told = [_body(body, asked, judges) for body in bodies]
-    by_body: dict[tuple[str, int], list[PersonsLabel]] = {}
+    entries: dict[tuple[str, int], dict[str, Any]] = {}
+    for body in bodies:
+        entries[body.role, body.sample_index] = _body(body, asked, judges)
     for label in labels:
-        part = "candidate" if label.part == "pair" else label.part
-        by_body.setdefault((part, label.sample_index), []).append(label)
-    for body, entry in zip(bodies, told, strict=True):
-        given = by_body.get((body.role, body.sample_index))
-        if given:
-            entry["labels"] = [_label(label) for label in given]
-    return {"evaluation": key[0], "case": key[1], "asked": asked, "bodies": told}
+        entry = entries.get(("candidate" if label.part == "pair" else label.part, label.sample_index))
+        if entry is not None:
+            entry.setdefault("labels", []).append(_label(label))
+    return {"evaluation": key[0], "case": key[1], "asked": asked, "bodies": list(entries.values())}
 
 
 def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) -> dict[str, Any]:
-    rows = body.rows.values()
-    entry: dict[str, Any] = {
-        "role": body.role,
-        "sample": body.sample_index,
-        "scores": [_score(row, judges) for row in rows],
-    }
+    scores = [_score(row, judges) for row in body.rows.values()]
+    entry: dict[str, Any] = {"role": body.role, "sample": body.sample_index, "scores": scores}
     request, sample = body.request, body.sample
     spoken = () if sample is None else answer_turns(() if request is None else request.messages, sample)
     if request is not None:
-        entry["asked"] = _place(_question(request, spoken[:-1]), asked)
+        question = _question(request, spoken[:-1])
+        asked += [] if question in asked else [question]
+        entry["asked"] = asked.index(question)
     if sample is None:
         return entry
-    entry |= _cut("answer", sample.text, _MOST_OF_AN_ANSWER)
+    calls = [
+        {"name": call.name[:_MOST_OF_A_REASON], **_cut("arguments", call.arguments, _MOST_OF_AN_ANSWER)}
+        for call in read_calls(spoken[-1].get("tool_calls"))
+    ]
+    passages = [
+        {"id": str(each["id"])[:_MOST_OF_A_REASON], **_cut("text", str(each["text"]), _MOST_OF_A_REASON)}
+        for each in sample.context or ()
+    ]
     more = {
         "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_AN_ANSWER],
-        "calls": [_call(call) for call in read_calls(spoken[-1].get("tool_calls"))] or None,
-        "context": None if sample.context is None else [_passage(passage) for passage in sample.context],
+        "calls": calls or None,
+        "context": None if sample.context is None else passages,
         "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
         "tokens": sample.completion_tokens,
         "prompt_tokens": sample.prompt_tokens,
@@ -174,22 +168,8 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         "cost": plain(sample.cost),
         "loglikelihood": plain(sample.loglikelihood),
     }
+    entry |= _cut("answer", sample.text, _MOST_OF_AN_ANSWER)
     return entry | {name: value for name, value in more.items() if value is not None}
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"name": call.name[:_MOST_OF_A_REASON], **_cut("arguments", call.arguments, _MOST_OF_AN_ANSWER)}
-
-
-def _passage(passage: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": str(passage["id"])[:_MOST_OF_A_REASON], **_cut("text", str(passage["text"]), _MOST_OF_A_REASON)}
-
-
-def _place(question: Question, asked: list[Question]) -> int:
-    """Find a question among those of its case, which are few; it is added where it is not there yet."""
-    if question not in asked:
-        asked.append(question)
-    return asked.index(question)
 
 
 def _in_common(asked: list[Question]) -> Question:
@@ -200,10 +180,8 @@ def _in_common(asked: list[Question]) -> Question:
 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"metric": row.metric, "value": plain(row.value)}
-    if row.outcome != "scored":
-        entry["outcome"] = row.outcome
-    if row.reason:
-        entry |= _cut("reason", row.reason, _MOST_OF_A_REASON)
+    entry |= {} if row.outcome == "scored" else {"outcome": row.outcome}
+    entry |= _cut("reason", row.reason, _MOST_OF_A_REASON) if row.reason else {}
     if row.judged_by is not None:
         entry["judge"] = ", ".join(judges.get(each, each[:12]) for each in row.judged_by.judges)
     return entry
@@ -216,11 +194,8 @@ def _cut(name: str, text: str, most: int) -> dict[str, Any]:
 
 def _label(label: PersonsLabel) -> dict[str, Any]:
     entry = {"metric": label.metric, "by": label.reviewer, "value": label.value, "score": plain(label.score)}
-    if label.note:
-        entry["note"] = label.note[:_MOST_OF_A_REASON]
-    if label.is_adjudication:
-        entry["settles"] = True
-    return entry
+    entry |= {"note": label.note[:_MOST_OF_A_REASON]} if label.note else {}
+    return entry | ({"settles": True} if label.is_adjudication else {})
 
 
 def _question(request: Request, more: Messages) -> Question:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.records import Change, Report, Verdict
 from harness.records.budget import amount
 from harness.reporting.html.case_table import CaseTable
-from harness.reporting.html.details import Question
-from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, short
+from harness.reporting.html.details import DetailFiles, Question
+from harness.reporting.html.entries import Key, evaluation, short
 from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import score_in_words
 from harness.reporting.shared.figures import chosen, count, duration, plural
@@ -21,28 +20,33 @@ from harness.reporting.wording.budget import flops_in_words
 from harness.store import RunInfo
 
 
-def document(run: RunInfo, report: Report, found: EvaluationDetails) -> dict[str, Any]:
-    """All that the page holds; what is not finite is None."""
-    cases = CaseTable(report, found.details)
+def document(run: RunInfo, report: Report, details: DetailFiles, steps: Sequence[str]) -> dict[str, Any]:
+    """All that the page holds; what is not finite is None.
+
+    Args:
+        details: where those of each case are.
+        steps: what to do next that reads the store, each with the command.
+    """
+    cases = CaseTable(report, details)
     names = row_names(report.evaluations)
     ranked = sorted(range(len(names)), key=lambda place: -report.evaluations[place].verdict.severity)
     places = {place: rank for rank, place in enumerate(ranked)}
     return {
         "run": _run(report),
-        "next": [*found.next, *next_steps(report)],
+        "next": [*steps, *next_steps(report)],
         "notes": notes(report, "utf-8"),
-        "evaluations": [evaluation(report.evaluations[place], names[place], cases, found) for place in ranked],
+        "evaluations": [evaluation(report.evaluations[place], names[place], cases, details) for place in ranked],
         "sets": cases.sets,
-        "changes": _changes(report, cases, found),
+        "changes": _changes(report, cases, details),
         "requirements": [
-            {**asdict(each), "evaluations": sorted(places[place] for place in each.evaluations)}
+            {**each, "evaluations": sorted(places[place] for place in each["evaluations"])}
             for each in requirements(report.evaluations)
         ],
         "about": about(run, report),
         "details": {
-            "files": found.details.n_files,
-            "bodies": found.details.n_bodies,
-            "is_cut": found.details.is_cut,
+            "files": details.n_files,
+            "bodies": details.n_bodies,
+            "is_cut": details.is_cut,
         },
     }
 
@@ -68,7 +72,7 @@ def _run(report: Report) -> dict[str, Any]:
     }
 
 
-def _changes(report: Report, cases: CaseTable, found: EvaluationDetails) -> list[dict[str, Any]]:
+def _changes(report: Report, cases: CaseTable, details: DetailFiles) -> list[dict[str, Any]]:
     """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others, and last
     those of which there is nothing to show.
     """
@@ -82,14 +86,14 @@ def _changes(report: Report, cases: CaseTable, found: EvaluationDetails) -> list
             continue
         severity = entry.verdict.severity if entry else 0
         is_bare = change.candidate_answer is None and change.candidate_reason is None
-        told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases, found)))
+        told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases, details)))
         ranks[key] += 1
     return [change for _, change in sorted(told, key=lambda each: each[0])]
 
 
-def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
+def _change(change: Change, entry: Verdict | None, cases: CaseTable, details: DetailFiles) -> dict[str, Any]:
     place = change.evaluation_id, change.case_id
-    question = found.details.questions.get(place, [])
+    question = details.questions.get(place, [])
     return {
         "set": cases.number(change.evaluation_id) if entry else -1,
         "case": cases.place(change.evaluation_id, change.case_id) if entry else -1,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
@@ -24,20 +23,7 @@ Key = tuple[str, str]
 _MOST_OF_A_TEXT = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationDetails:
-    """The facts that the store has beyond the report.
-
-    Attributes:
-        details: where the details of each case are.
-        next: the next steps that read the store, each with the command.
-    """
-
-    details: DetailFiles = field(default_factory=DetailFiles)
-    next: Sequence[str] = ()
-
-
-def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
+def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles) -> dict[str, Any]:
     """One evaluation and metric under the name that a reader knows it by."""
     shown = row(entry, name, "utf-8")
     _, requirement = kind_and_text(entry.plan.requirement)
@@ -76,7 +62,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "facts": _facts(entry),
         "cases": cases.columns(entry),
         "in_blocks": entry.plan.in_blocks,
-        "untrusted": _untrusted(entry, found.details),
+        "untrusted": _untrusted(entry, details),
     }
 
 

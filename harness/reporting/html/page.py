@@ -15,7 +15,6 @@ from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
-from harness.reporting.html.entries import EvaluationDetails
 from harness.reporting.shared.cases import look_up
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
@@ -33,7 +32,6 @@ _SCRIPTS = (
     "details",
     "plots",
     "charts",
-    "scatter",
     "slices",
     "pairs",
     "evaluations",
@@ -69,8 +67,7 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
         place = option_for(store.url)
         waiting = review_step(as_queued_now(store, report), place)
         steps = [*resume_step(store, report, place), *waiting, *look_up(report, place)]
-        found = EvaluationDetails(written, steps)
-        content = page(document(run, report, found), headline(report))
+        content = page(document(run, report, written, steps), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path
 

@@ -4,46 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harness.decisions import worst
-from harness.records import Verdict, VerdictKind
+from harness.records import Verdict
 
 Kind = Literal["business", "non-functional"]
 
 _PREFIX = re.compile(r"\s*(business|non[- ]?functional)\s*:\s*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """A requirement as evaluations name it (`requirement=` of the marker).
-
-    Attributes:
-        kind: "non-functional" where the text begins with `non-functional:`, else "business".
-        text: without that beginning; None for the evaluations that name none.
-        verdict: the worst of its evaluations.
-        evaluations: their places in the report.
-    """
-
-    kind: Kind
-    text: str | None
-    verdict: VerdictKind
-    evaluations: tuple[int, ...]
-
-
-def requirements(verdicts: Sequence[Verdict]) -> tuple[Requirement, ...]:
-    """The requirements of a report: business before non-functional, in the order in which they are first named; last
-    what stands for none.
+def requirements(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """The requirements of a report as evaluations name them: business before non-functional, in the order in which they
+    are first named; last what stands for none. Each has the worst verdict of its evaluations, and their places.
     """
     groups: dict[tuple[Kind, str | None], list[int]] = {}
     for place, verdict in enumerate(verdicts):
         groups.setdefault(kind_and_text(verdict.plan.requirement), []).append(place)
     ranked = sorted(groups.items(), key=lambda group: (group[0][1] is None, group[0][0] != "business"))
-    return tuple(
-        Requirement(kind, text, worst(verdicts[place].verdict for place in places), tuple(places))
+    return [
+        {"kind": kind, "text": text, "verdict": worst(verdicts[each].verdict for each in places), "evaluations": places}
         for (kind, text), places in ranked
-    )
+    ]
 
 
 def kind_and_text(requirement: str | None) -> tuple[Kind, str | None]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from harness.errors import SettingsError
-from harness.records import Change, Report, VerdictKind, VersionRef
+from harness.records import Change, Report, VerdictKind
 from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
@@ -33,6 +32,7 @@ _MARKS = {
     VerdictKind.PASSED: "✅",
 }
 _MOST_NOTES = 6
+_NOTE_CELLS = 400
 _NAME_CELLS = 80
 _GREENS_CELLS = 320
 _REASON_CELLS = 200
@@ -40,15 +40,8 @@ _ANSWER_CELLS = 240
 _FINGERPRINT_DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """The room that a report has: rows of a table, and cases."""
-
-    rows: int
-    changes: int
-
-
-_LIMITS = (_Limits(20, 3), _Limits(5, 1), _Limits(1, 0))
+_LIMITS = ((20, 3), (5, 1), (1, 0))
+"""The room that a report has: rows of a table, and cases."""
 
 
 def marker(name: str) -> str:
@@ -76,8 +69,8 @@ def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) 
         SettingsError: the name or the address can't be.
     """
     first, address = marker(name), None if link is None else checked_link(link)
-    for limits in _LIMITS:
-        text = "\n".join([first, *_lines(report, name, address, limits)]) + "\n"
+    for n_rows, n_changes in _LIMITS:
+        text = "\n".join([first, *_lines(report, name, address, n_rows, n_changes)]) + "\n"
         if len(text) <= MOST_CHARACTERS:
             break
     return text
@@ -111,7 +104,7 @@ def checked_link(link: str) -> str:
     return quote(link, safe="%/:=&?~#+!$,;'@()*[]", errors="replace")
 
 
-def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list[str]:
+def _lines(report: Report, name: str, link: str | None, n_rows: int, n_changes: int) -> list[str]:
     every = rows(report, "utf-8")
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
     title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
@@ -119,13 +112,16 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
     mark = _MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE]
     lines = [f"### {mark} {title}", "", *_versions(report)]
     if worse:
-        lines += ["", *_table(worse[: limits.rows])]
-        hidden = len(worse) - limits.rows
+        lines += ["", *_table(worse[:n_rows])]
+        hidden = len(worse) - n_rows
         lines += ["", f"and {count(hidden)} more that did not pass"] if hidden > 0 else []
-    lines += _greens(report, every[len(worse) :])
-    lines += _slices(report, limits.rows)
-    lines += _changes(report, shown_changes(report)[: limits.changes])
-    lines += _list("Note", map(_note, notes(report, "utf-8")[:_MOST_NOTES]))
+    if passed := every[len(worse) :]:
+        told = prose(greens_in_words(report, passed), _GREENS_CELLS)
+        lines += ["", f"{_MARKS[VerdictKind.PASSED]} passed: {told}"]
+    slices = [f"{code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(each))}" for each, name in sliced(report)]
+    lines += _list("Slices", slices[:n_rows])
+    lines += _changes(report, shown_changes(report)[:n_changes])
+    lines += _list("Note", [prose(text, _NOTE_CELLS) for text in notes(report, "utf-8")[:_MOST_NOTES]])
     lines += _list("Next", _steps(report))
     if link:
         lines += ["", f"[Full report](<{link}>)"]
@@ -140,11 +136,10 @@ def _versions(report: Report) -> list[str]:
         told.append(f"against {code(report.baseline.name, 60)}{kind_in_words(report.baseline)}")
     if report.judges:
         told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
-    facts = [plural(len(report.evaluations), "evaluation"), *samples_in_words(report)]
+    facts = [" ".join(told), plural(len(report.evaluations), "evaluation"), *samples_in_words(report)]
     facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
     facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
-    facts += flops_in_words(report.usage)
-    return [" ".join(told) + " · " + " · ".join(facts)]
+    return [" · ".join([*facts, *flops_in_words(report.usage)])]
 
 
 def _table(shown: Sequence[TableRow]) -> list[str]:
@@ -178,20 +173,6 @@ def _name_and_reason(row: TableRow) -> str:
     return "<br>".join([code(row.name, _NAME_CELLS, "middle"), *texts])
 
 
-def _greens(report: Report, passed: Sequence[TableRow]) -> list[str]:
-    """One line for what passed."""
-    if not passed:
-        return []
-    line = f"{_MARKS[VerdictKind.PASSED]} passed: {prose(greens_in_words(report, passed), _GREENS_CELLS)}"
-    return ["", line]
-
-
-def _slices(report: Report, most: int) -> list[str]:
-    """A line for the slices of each evaluation, those of the worst first."""
-    lines = [f"{code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(each))}" for each, name in sliced(report)]
-    return _list("Slices", lines[:most])
-
-
 def _changes(report: Report, changes: Sequence[Change]) -> list[str]:
     """The cases to look at with both answers, folded."""
     if not changes:
@@ -205,15 +186,7 @@ def _changes(report: Report, changes: Sequence[Change]) -> list[str]:
         lines += [f"- {label}: {code(text)}" for label, text in answer_facts(change, _ANSWER_CELLS)]
     title = changes_title(changes).capitalize()
     names = ", ".join(code(change.case_id, 40) for change in changes)
-    return ["", *_folded(f"{title}: {names}", lines)]
-
-
-def _folded(summary: str, lines: Iterable[str]) -> list[str]:
-    return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
-
-
-def _note(text: str) -> str:
-    return prose(text, 400)
+    return ["", f"<details><summary>{title}: {names}</summary>", "", *lines, "", "</details>"]
 
 
 def _steps(report: Report) -> list[str]:
@@ -234,28 +207,16 @@ def _list(title: str, items: Iterable[str]) -> list[str]:
 def _origin(report: Report, every: Sequence[TableRow]) -> list[str]:
     """Name the run and its versions' fingerprints, and say how its figures are to be read; small."""
     facts = [f"run {code(report.run_id, 60)} of {prose(report.created, 40)}"]
-    facts += [
-        f"{role} {code(version.fingerprint.removeprefix('sha256:')[:_FINGERPRINT_DIGITS], 20)}"
-        for role, version in _roles(report)
-    ]
+    for role, version in (("candidate", report.candidate), ("baseline", report.baseline)):
+        if version is not None:
+            facts.append(f"{role} {code(version.fingerprint.removeprefix('sha256:')[:_FINGERPRINT_DIGITS], 20)}")
     facts += [prose(text) for text in ranges(every, report.confidence_level)]
     return [f"<sub>{'; '.join(facts)}</sub>"]
 
 
-def _roles(report: Report) -> list[tuple[str, VersionRef]]:
-    others = [] if report.baseline is None else [("baseline", report.baseline)]
-    return [("candidate", report.candidate), *others]
-
-
 _EMPHASIS = r"(?<![^\W_])_|_(?![^\W_])"  # an underscore within a word is one
-
-
 _MARKUP = re.compile(rf"[\\`*\[\]{{}}<>&|~@#$!^]|{_EMPHASIS}|:(?=//)|(?<=www)\.", re.IGNORECASE)
-
-
 _WORDS = re.compile(r"[\w(+\-][\w ,.;:()\[\]%+\-/='’\"…→×·?]*")
-
-
 _READ_AS_MORE = re.compile(rf"{_EMPHASIS}|\]\s*[(\[:]|\bGH-\d|www\.|:/|:\w+:|^(?:[-+]|\d+[.)])\s", re.IGNORECASE)
 
 

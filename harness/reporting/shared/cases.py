@@ -29,11 +29,10 @@ def shown_changes(report: Report) -> list[Change]:
     """
     severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
     ranked = [(severity.get((change.evaluation_id, change.metric), 0), change) for change in report.changes]
-    shown = [entry for entry in ranked if entry[0] > VerdictKind.PASSED.severity]
-    ordered = sorted(shown, key=lambda entry: -entry[0])
     once: dict[tuple[str, str], Change] = {}
-    for _, change in ordered:
-        once.setdefault((change.evaluation_id, change.case_id), change)
+    for rank, change in sorted(ranked, key=lambda entry: -entry[0]):
+        if rank > VerdictKind.PASSED.severity:
+            once.setdefault((change.evaluation_id, change.case_id), change)
     return list(once.values())[:MOST_CHANGES]
 
 
@@ -67,25 +66,18 @@ def _is_typed(case_id: str) -> bool:
 def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
     """The cases with their scores, and below each the answers and the reasons."""
     verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
-    names = change_names(report, changes, encoding)
-    scores = [score_in_words(change, verdicts.get((change.evaluation_id, change.metric))) for change in changes]
     wide = width >= NARROW
     title = changes_title(changes)
     left, indent = (f"  {title}", INDENT) if wide else ("", 2)
+    room = width - indent - 2 - _LABEL_CELLS
     lines = [] if wide else [title]
-    for position, (change, name, score) in enumerate(zip(changes, names, scores, strict=True)):
-        start = f"{left if position == 0 else '':<{indent}}"
-        lines += hang(start, flow([name, score], width - indent), indent)
-        below = " " * (indent + 2)
-        lines += [
-            f"{below}{label:<{_LABEL_CELLS}}{text}"
-            for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
-        ]
-        room = width - len(below) - _LABEL_CELLS
-        reason = _reason(change, room, encoding)
-        told = wrap(reason, room) if cells(reason) > room else [reason] if reason else []
-        labels = ("reason", *[""] * len(told))
-        lines += [f"{below}{label:<{_LABEL_CELLS}}{text}" for label, text in zip(labels, told, strict=False)]
+    for change, name in zip(changes, change_names(report, changes, encoding), strict=True):
+        score = score_in_words(change, verdicts.get((change.evaluation_id, change.metric)))
+        lines += hang(f"{left:<{indent}}", flow([name, score], width - indent), indent)
+        left = ""
+        for label, text in (*_answers(change, room, encoding), ("reason", _reason(change, room, encoding))):
+            start = f"{' ' * (indent + 2)}{label:<{_LABEL_CELLS}}"
+            lines += hang(start, wrap(text, room) if cells(text) > room else [text]) if text else []
     return lines
 
 
@@ -200,26 +192,14 @@ def _tests(ids: Sequence[str]) -> dict[str, str]:
 
 def changes_title(changes: Sequence[Change]) -> str:
     """Name the cases to look at: those that changed most, or the worst ones."""
-    return "most changed" if all(_has_moved(change) for change in changes) else "worst cases"
-
-
-def _has_moved(change: Change) -> bool:
-    return change.baseline is not None and change.baseline != change.candidate
-
-
-def _texts(change: Change) -> list[str | None]:
-    """List what the versions answered: baseline and candidate, or the candidate alone; nothing where none did."""
-    if change.candidate_answer is None and (change.baseline is None or change.baseline_answer is None):
-        return []
-    if change.baseline is None:
-        return [change.candidate_answer]
-    return [change.baseline_answer, change.candidate_answer]
+    moved = (change.baseline is not None and change.baseline != change.candidate for change in changes)
+    return "most changed" if all(moved) else "worst cases"
 
 
 def _answers(change: Change, width: int, encoding: str) -> list[tuple[str, str]]:
-    """The answers within `width` cells each, with whose they are."""
+    """The answers within `width` cells each, with whose they are; nothing where no version answered."""
     before, after = change.baseline_answer, change.candidate_answer
-    if not _texts(change):
+    if after is None and (change.baseline is None or before is None):
         return []
     if change.baseline is None:
         return [("answer", quoted(after, width, encoding))]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import figure as in_words
 from harness.errors import without_traceback
-from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
-from harness.reporting.shared.differences import (
-    ratio_in_words,
-)
+from harness.records import Difference, Estimate, Report, Verdict, VerdictKind
+from harness.reporting.shared.differences import ratio_in_words
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import cells, flow, hang, pad, printable, wrap
@@ -98,42 +96,32 @@ def shown_difference(verdict: Verdict) -> Difference | None:
     """Candidate minus baseline where there is one; a difference to the threshold can be read off the row."""
     if verdict.baseline is None:
         return None
-    against = _check(verdict, "baseline")
-    return against.difference if against else verdict.difference
+    against = (check.difference for check in verdict.checks if check.against == "baseline")
+    return next(against, verdict.difference)
 
 
 def table(shown: Sequence[TableRow], width: int) -> list[str]:
     """The rows as lines: the figures of each in columns below its name, folded where they have no room; a reason that
     does not fit on the first line of its row follows on a line of its own.
     """
-    figures = {
-        "candidate": [row.candidate for row in shown],
-        "baseline": [row.baseline for row in shown],
-        "difference": [row.difference for row in shown],
-    }
-    figures = {title: texts for title, texts in figures.items() if any(texts)}
-    sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in figures.items()}
-    room = width - INDENT - sum(sizes.values())
-    gap = next((gap for gap in (3, 2) if room >= gap * (len(sizes) - 1)), None) if width >= NARROW else None
-    if gap is not None:
-        return _in_columns(shown, figures, {title: size + gap for title, size in sizes.items()}, width)
-    return [line for row in shown for line in _folded(row, width)]
-
-
-def _in_columns(
-    shown: Sequence[TableRow], figures: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
-) -> list[str]:
+    titles = [title for title in ("candidate", "baseline", "difference") if any(getattr(row, title) for row in shown)]
+    sizes = [max(cells(text) for text in (title, *(getattr(row, title) for row in shown))) for title in titles]
     room = width - INDENT
-    lines = ["  verdict         evaluation"]
-    lines += [_line("", list(figures), list(sizes.values()), "")] if figures else []
-    for position, row in enumerate(shown):
-        texts = [texts[position] for texts in figures.values()]
+    gap = next((gap for gap in (3, 2) if room - sum(sizes) >= gap * (len(sizes) - 1)), None)
+    if gap is None or width < NARROW:
+        return [line for row in shown for line in _folded(row, width)]
+
+    def line(texts: Sequence[str]) -> list[str]:
+        padded = "".join(pad(text, size + gap) for text, size in zip(texts, sizes, strict=True))
+        return [(" " * INDENT + padded).rstrip()] if any(texts) else []
+
+    lines = ["  verdict         evaluation", *line(titles)]
+    for row in shown:
         is_beside = cells(row.name + _GAP + row.told) <= room
-        below = [] if is_beside else wrap(row.told, room)
         head = flow([row.name, row.told] if is_beside and row.told else [row.name], room)
         lines += hang(f"  {row.status}".ljust(INDENT), head, INDENT)
-        lines += [_line("", texts, list(sizes.values()), "")] if any(texts) else []
-        lines += [" " * INDENT + line for line in below if line]
+        lines += line([getattr(row, title) for title in titles])
+        lines += [] if is_beside else [" " * INDENT + text for text in wrap(row.told, room) if text]
         lines += _errors(row, width, INDENT)
     return lines
 
@@ -161,10 +149,6 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     if 1 < len(hidden) == len(report.evaluations):
         what = f"all {what}"
     return what + note
-
-
-def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> str:
-    return (f"{status:<{INDENT}}" + "".join(map(pad, texts, sizes)) + why).rstrip()
 
 
 def _estimate(verdict: Verdict, places: int, unit: str) -> str:
@@ -206,10 +190,6 @@ def _within_margin(verdict: Verdict) -> bool:
     return any(each.high < 0 if verdict.higher_is_better else each.low > 0 for each in differences)
 
 
-def _check(verdict: Verdict, against: str) -> Check | None:
-    return next((check for check in verdict.checks if check.against == against), None)
-
-
 def _telling(verdict: Verdict, difference: Difference | None) -> list[list[float | None]]:
     """The figures of a row that a reader holds against each other: a value and its bounds, a bound and 0, …"""
     groups: list[list[float | None]] = []
@@ -228,11 +208,7 @@ def _folded(row: TableRow, width: int) -> list[str]:
     wide = width >= NARROW
     head = f"  {row.status:<{INDENT - 2}}" if wide else f"{row.status} "
     indent = INDENT if wide else 4
-    figures = [
-        _named("candidate", row.candidate),
-        _named("baseline", row.baseline),
-        _named("difference", row.difference),
-    ]
+    figures = [_named(title, getattr(row, title)) for title in ("candidate", "baseline", "difference")]
     beside = cells(head + row.name + _GAP + row.told) <= width
     blocks = [
         [row.name, row.told] if beside else [row.name],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.records import VerdictKind
@@ -56,47 +57,41 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 def notes(comparison: Comparison) -> list[str]:
     """Note what was left out, and what a reader must know before trusting the figures."""
     matched, compared = comparison.matched, comparison.compared
-    ids = [each.evaluation_id for each in compared]
-    names = display_names([*ids, *matched.candidate_alone, *matched.baseline_alone, *matched.against_others])
+    others = (matched.candidate_alone, matched.baseline_alone, matched.against_others)
+    names = display_names(chain((each.evaluation_id for each in compared), *others))
 
     def some(chosen: Iterable[str]) -> str:
         shown = [names[each] for each in chosen]
         more = f" and {count(len(shown) - _NAMED)} more" if len(shown) > _NAMED else ""
         return ", ".join(shown[:_NAMED]) + more
 
-    found = []
-    for which, left_out in (("candidate", matched.candidate_alone), ("baseline", matched.baseline_alone)):
-        if left_out:
-            found.append(f"left out, since the {which} alone has scores of it: {some(left_out)}")
-    if matched.against_others:
-        what = some(matched.against_others)
-        found.append(f"left out, since its bodies compare with their run's baseline, which is another one: {what}")
-    found += _first([f"{names[each.evaluation_id]}: {text}" for each in compared if (text := _unpaired(each))])
-    found += _first([f"{names[each.evaluation_id]}: {text}" for each in compared if (text := _asked_otherwise(each))])
-    judged = [each.evaluation_id for each in compared if each.judged_otherwise]
-    if judged:
-        found.append(
-            f"{some(judged)}: other judges or rubrics gave the scores of one run than of the other, and a difference "
-            "may be theirs; judge both in one gate"
-        )
-    in_order = [each.evaluation_id for each in compared if each.is_sequential]
-    if in_order:
-        found.append(
-            f"{some(in_order)}: weighed as it was run, in the order drawn and only until it is decided; samples beyond "
-            "that do not count"
-        )
-    for why in dict.fromkeys(each.why_fixed for each in compared if each.why_fixed):
-        fixed = [each.evaluation_id for each in compared if each.why_fixed == why]
-        found.append(
-            f"{some(fixed)}: sampled until it was decided, but {why}; all that was drawn is shown and decides nothing: "
-            "no error rate allows for stopping early then"
-        )
-    return found
+    def each_of(about: Callable[[ComparisonResult], str]) -> list[str]:
+        told = [f"{names[each.evaluation_id]}: {text}" for each in compared if (text := about(each))]
+        more = [f"and so for {count(len(told) - _NAMED)} more evaluations"] if len(told) > _NAMED else []
+        return [*told[:_NAMED], *more]
 
-
-def _first(texts: Sequence[str]) -> list[str]:
-    more = [f"and so for {count(len(texts) - _NAMED)} more evaluations"] if len(texts) > _NAMED else []
-    return [*texts[:_NAMED], *more]
+    left_out = {
+        "the candidate alone has scores of it": matched.candidate_alone,
+        "the baseline alone has scores of it": matched.baseline_alone,
+        "its bodies compare with their run's baseline, which is another one": matched.against_others,
+    }
+    found = [f"left out, since {why}: {some(ids)}" for why, ids in left_out.items() if ids]
+    found += [*each_of(_unpaired), *each_of(_asked_otherwise)]
+    weighed = {
+        "other judges or rubrics gave the scores of one run than of the other, and a difference may be theirs; judge "
+        "both in one gate": [each.evaluation_id for each in compared if each.judged_otherwise],
+        "weighed as it was run, in the order drawn and only until it is decided; samples beyond that do not count": [
+            each.evaluation_id for each in compared if each.is_sequential
+        ],
+    }
+    for each in compared:
+        if each.why_fixed:
+            told = (
+                f"sampled until it was decided, but {each.why_fixed}; all that was drawn is shown and decides nothing: "
+                "no error rate allows for stopping early then"
+            )
+            weighed.setdefault(told, []).append(each.evaluation_id)
+    return found + [f"{some(ids)}: {text}" for text, ids in weighed.items() if ids]
 
 
 def _unpaired(compared: ComparisonResult) -> str:

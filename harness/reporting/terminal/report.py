@@ -17,25 +17,11 @@ from harness.reporting.wording.answered import name_notes, not_asked, printed_no
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
 from harness.reporting.wording.claims import lost_notes
-from harness.reporting.wording.failure import KEPT, failure_text
+from harness.reporting.wording.failure import KEPT
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.notes import judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
-
-__all__ = [
-    "Layout",
-    "failure_text",
-    "headline",
-    "indented",
-    "next_steps",
-    "notes",
-    "ranges",
-    "render",
-    "render_run",
-    "render_stored",
-    "samples_in_words",
-]
 
 _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
@@ -167,10 +153,8 @@ def _more_samples(report: Report) -> list[str]:
     """The ways to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
     wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
     alone = [verdict for verdict in wanting if verdict.plan.design == "sequential" and len(verdict.cases) == 1]
-    steps = []
-    others = [each for each in wanting if each not in alone]
-    ways = [way for way in _WAYS_ON if way in {_way_on(each) for each in others}]
-    steps += [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in ways]
+    ways = {_way_on(each) for each in wanting if each not in alone}
+    steps = [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways]
     if alone:
         which = "raise max_samples" if len(alone) == len(wanting) else "for single cases raise max_samples"
         steps.append(f"{which}: what is stored is not drawn again")
@@ -242,24 +226,19 @@ def headline(report: Report) -> str:
 def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {_version(report.candidate, encoding)}"]
     versions += [chosen(report.best_of)] if report.best_of > 1 else []
-    if report.baseline:
-        versions.append(f"against {_version(report.baseline, encoding)}")
-    if report.judges:
-        judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
-        versions.append(f"judged by {judges}")
+    versions += [f"against {_version(report.baseline, encoding)}"] if report.baseline else []
+    judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
+    versions += [f"judged by {judges}"] if judges else []
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
     facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
     facts += [cost(usage.cost)] if usage.cost is not None else []
     facts += flops_in_words(usage)
-    dot = symbol("·", encoding)
     indent = 12 if width >= NARROW else 2
-    first = flow(versions, width - indent)
-    second = flow(facts, width - indent, f" {dot} ")
-    start = [f"steelyard   {first[0]}", *(" " * indent + line for line in first[1:])]
-    if width < NARROW:
-        start = ["steelyard", *(" " * indent + line for line in first)]
-    return start + [" " * indent + line for line in second]
+    lines = [*flow(versions, width - indent), *flow(facts, width - indent, f" {symbol('·', encoding)} ")]
+    return (
+        hang(f"{'steelyard':<{indent}}", lines) if width >= NARROW else ["steelyard", *(f"  {line}" for line in lines)]
+    )
 
 
 def _version(version: VersionRef, encoding: str) -> str:
@@ -361,19 +340,14 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:
     text = headline(report)
-    lines = wrap(text, width)
-    if not colour:
-        return lines
-    code = _COLOURS.get(text.split(":")[0])
-    return [_coloured(line, code) for line in lines] if code else lines
+    code = _COLOURS.get(text.split(":")[0]) if colour else None
+    return [_coloured(line, code) if code else line for line in wrap(text, width)]
 
 
 def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
-    if not colour:
-        return lines
     painted = []
     for line in lines:
-        status = next((status for status in _ROW_COLOURS if line.lstrip().startswith(status)), None)
+        status = next((each for each in _ROW_COLOURS if colour and line.lstrip().startswith(each)), None)
         painted.append(line.replace(status, _coloured(status, _ROW_COLOURS[status]), 1) if status else line)
     return painted
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.reporting.shared.figures import plural
+from harness.reporting.shared.figures import duration, plural
 from harness.reporting.shared.text import cells, pad, printable, wrap
-from harness.review.agreement import AgreementReport, Coefficient, JudgeMatrix, LabelShare
-from harness.review.progress import BatchOrigin, BatchProgress
+from harness.review.agreement import AgreementReport, Coefficient, JudgeMatrix
+from harness.review.queue import BatchOrigin
+from harness.store.review.counts import BatchProgress
 
 if TYPE_CHECKING:
     from harness.gate.people.attending import Prospects
 
 _MOST_CELLS = 60
 _ORIGIN_CELLS = 90
-_TEXT_CELLS = 100_000
 _WIDTH = 80
 _POINT_CELLS = 24
 _MOST_DIFFERING = 10
@@ -38,30 +38,23 @@ def status_lines(
             f"{each.n_flagged:,} flagged" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
         )
         is_told = each.left_s is not None and each.left and each.closed is None
-        rest = "" if not is_told else f", about {_duration(each.left_s or 0.0)} for one reviewer"
+        rest = "" if not is_told else f", about {duration(each.left_s or 0.0, whole=True)} for one reviewer"
         names = ", ".join(f"{printable(who, 30, encoding=encoding)} {n:,}" for who, n in each.holders.items())
         held = f"; {plural(each.held, 'item')} with reviewers now ({names})" if each.held else ""
         yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
-        if each.batch_id in ahead.needed and each.closed is None:
-            yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
-        if each.batch_id in ahead.held_back and each.closed is None:
-            yield f"  {printable(ahead.held_back[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
-        if each.batch_id in ahead.problems and each.closed is None:
-            yield f"  can't be decided: {printable(ahead.problems[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
         if each.closed is not None:
             yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
+        else:
+            if each.batch_id in ahead.needed:
+                yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
+            for start, texts in (("", ahead.held_back), ("can't be decided: ", ahead.problems)):
+                if each.batch_id in texts:
+                    yield f"  {start}{printable(texts[each.batch_id], encoding=encoding)}"
         for person in each.reviewers:
             done = f"{person.labels:,} labelled, {person.skips:,} skipped, {person.flags:,} flagged"
             settled = f", {person.adjudications:,} adjudicated" if person.adjudications else ""
             settled += f", {person.exclusions:,} excluded" if person.exclusions else ""
             yield f"    {printable(person.reviewer, 30, encoding=encoding)}: {done}{settled}"
-
-
-def _duration(seconds: float) -> str:
-    seconds = max(1.0, seconds)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
@@ -79,14 +72,11 @@ def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
 
 
 def _coefficient(each: Coefficient) -> Iterator[str]:
-    if each.found is None:
+    if (found := each.found) is None:
         yield from (f"  {line}" for line in wrap(f"Krippendorff's alpha can't be told. {each.problem}", _WIDTH - 2))
     else:
-        found = each.found
-        yield (
-            f"  Krippendorff's alpha {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   "
-            f"({plural(found.n_units, 'item')})"
-        )
+        bounds = f"[{found.low:.2f}, {found.high:.2f}]"
+        yield f"  Krippendorff's alpha {found.value:.2f} {bounds}   ({plural(found.n_units, 'item')})"
 
 
 def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
@@ -102,7 +92,9 @@ def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
         yield f"{pad(f'  {name}', first)}          {counts}"
     if matrix.n_between:
         yield f"  {plural(matrix.n_between, 'score')} of the judge between two points, counted at the nearer one"
-    yield f"  exact agreement {_rate(matrix.exact)}"
+    exact = matrix.exact
+    told = f"{exact.value:.2f} [{exact.low:.2f}, {exact.high:.2f}]"
+    yield f"  exact agreement {told}   (weighted by probability, {plural(exact.n, 'item')})"
     yield from _coefficient(matrix.ordinal)
     for each in matrix.differing[:_MOST_DIFFERING]:
         case = printable(each.case_id, _MOST_CELLS, encoding=encoding)
@@ -110,7 +102,3 @@ def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
     more = len(matrix.differing) - _MOST_DIFFERING
     if more > 0:
         yield f"  and on {more:,} more (--json has all)"
-
-
-def _rate(rate: LabelShare) -> str:
-    return f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]   (weighted by probability, {plural(rate.n, 'item')})"

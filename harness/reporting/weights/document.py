@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.models.description.description import WeightsDescription
 from harness.models.lineage import LineageStep
-from harness.reporting.weights.facts import weights_facts
+from harness.reporting.weights.facts import one_or_all, weights_facts
 
 _OF_WHAT = ("fingerprint", "lineage")
 """Keys that a difference tells last: they name what the others say."""
@@ -113,10 +113,10 @@ def _weights(described: WeightsDescription) -> dict[str, Any]:
         "tensor_bytes": described.tensor_bytes,
         "bits_per_weight": described.bits_per_weight,
         "n_layers": sizes.n_layers,
-        "n_heads": _one_or_all(sizes.n_heads),
-        "n_kv_heads": _one_or_all(sizes.n_kv_heads),
+        "n_heads": one_or_all(sizes.n_heads),
+        "n_kv_heads": one_or_all(sizes.n_kv_heads),
         "n_embd": sizes.n_embd,
-        "n_ff": _one_or_all(sizes.n_ff),
+        "n_ff": one_or_all(sizes.n_ff),
         "n_ctx": sizes.n_ctx,
         "rope_base": sizes.rope_base,
         "kv_bytes_per_token": described.kv_bytes_per_token,
@@ -133,9 +133,3 @@ def _weights(described: WeightsDescription) -> dict[str, Any]:
         "weights_digest": described.digest,
         "print_info": weights_facts(described),
     }
-
-
-def _one_or_all(values: Sequence[int]) -> int | list[int]:
-    """The number of every layer, or that of each where they differ."""
-    different = set(values)
-    return next(iter(different), 0) if len(different) <= 1 else list(values)

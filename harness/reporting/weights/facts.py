@@ -44,12 +44,12 @@ def _sizes(described: WeightsDescription) -> Iterator[tuple[str, str]]:
     yield "n_ctx_train", str(sizes.n_ctx)
     yield "n_embd", str(sizes.n_embd)
     yield "n_layer", str(sizes.n_layers)
-    yield "n_head", _by_layer(sizes.n_heads)
-    yield "n_head_kv", _by_layer(sizes.n_kv_heads)
+    yield "n_head", str(one_or_all(sizes.n_heads))
+    yield "n_head_kv", str(one_or_all(sizes.n_kv_heads))
     yield "n_embd_head_k", str(sizes.key_length)
     yield "n_embd_head_v", str(sizes.value_length)
     yield "n_swa", str(max(sizes.windows, default=0))
-    yield "n_ff", _by_layer(sizes.n_ff)
+    yield "n_ff", str(one_or_all(sizes.n_ff))
     yield "n_expert", str(sizes.n_expert)
     yield "n_expert_used", str(sizes.n_expert_used)
     yield "freq_base_train", "not said" if sizes.rope_base is None else f"{sizes.rope_base:.1f}"
@@ -82,10 +82,10 @@ def _token(token: Token) -> str:
     return f"{token.id} '{token.piece}'"
 
 
-def _by_layer(values: Sequence[int]) -> str:
-    """One number where all layers have the same, else that of each."""
+def one_or_all(values: Sequence[int]) -> int | list[int]:
+    """The number of every layer, or that of each where they differ."""
     different = set(values)
-    return str(next(iter(different), 0)) if len(different) <= 1 else f"[{', '.join(map(str, values))}]"
+    return next(iter(different), 0) if len(different) <= 1 else list(values)
 
 
 def _template(template: str | None) -> str:

@@ -22,7 +22,8 @@ def budget_line(report: Report) -> str:
     if budget is None:
         return ""
     if budget.stopped_by is None:
-        return ", ".join(_used(budget, name) for name in given(budget))
+        used = [f"{budget.spent.in_words(name)} of {budget.limits.in_words(name)} spent" for name in _given(budget)]
+        return ", ".join(used)
     ids = {verdict.id for verdict in report.evaluations}
     decided = len(ids) - len({verdict.id for verdict in cut_short(report.evaluations)})
     stopped_by = budget.stopped_by
@@ -62,36 +63,22 @@ def left(budget: Budget | None) -> str:
     """Say how much of the scarcest limit is left: "38% of max_tokens left"; "" without limits."""
     if budget is None:
         return ""
-    name = min(given(budget), key=lambda each: _share_left(budget, each))
+    shares = {name: max(0.0, 1 - used / limit) if limit else 0.0 for name, (used, limit) in _given(budget).items()}
+    name = min(shares, key=lambda each: shares[each])
     limit, _, _ = budget.limits.in_words(name).partition(" ")
-    return f"{100 * _share_left(budget, name):.0f}% of {limit} left"
+    return f"{100 * shares[name]:.0f}% of {limit} left"
 
 
-def given(budget: Budget) -> list[LimitName]:
-    """The limits that there are."""
-    limits = budget.limits
-    values: dict[LimitName, float | None] = {
-        "max_requests": limits.max_requests,
-        "max_tokens": limits.max_tokens,
-        "max_cost": limits.max_cost,
-        "deadline": limits.deadline_s,
-    }
-    return [name for name, value in values.items() if value is not None]
-
-
-def _share_left(budget: Budget, name: LimitName) -> float:
+def _given(budget: Budget) -> dict[LimitName, tuple[float, float]]:
+    """What is used of each limit that there is, and the limit."""
     limits, spent = budget.limits, budget.spent
-    used, limit = {
+    every: dict[LimitName, tuple[float, float | None]] = {
         "max_requests": (spent.requests, limits.max_requests),
         "max_tokens": (spent.tokens, limits.max_tokens),
         "max_cost": (spent.cost or 0.0, limits.max_cost),
         "deadline": (spent.elapsed_s, limits.deadline_s),
-    }[name]
-    return max(0.0, 1 - used / limit) if limit else 0.0
-
-
-def _used(budget: Budget, name: LimitName) -> str:
-    return f"{budget.spent.in_words(name)} of {budget.limits.in_words(name)} spent"
+    }
+    return {name: (used, limit) for name, (used, limit) in every.items() if limit is not None}
 
 
 def _operations(spent: float) -> str:

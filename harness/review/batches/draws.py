@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
@@ -11,12 +12,13 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
+from harness.records import MOST_DISAGREEMENT
 from harness.records.review import SETTLED, Batch, Item
-from harness.review.batches.filling import items_of_draws, judged_items, reviewable
+from harness.review.batches.material import JudgeMaterial
 from harness.review.batches.plans import ReviewPlan
-from harness.review.batches.population import Population
-from harness.statistics.arrays import BoolArray, FloatArray
-from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw
+from harness.review.batches.population import Population, pairs, singles
+from harness.statistics.arrays import BoolArray, FloatArray, IntArray
+from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw, shown
 from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.statistics.labels.labelled import evidence
 from harness.store import RunInfo, Store
@@ -29,6 +31,8 @@ AHEAD = 20
 _MOST_BEYOND = 5 * AHEAD
 _TIE = 0.5
 _LEAST_DOUBT, _MOST_DOUBT = 0.2, 1.8
+_USUAL = MOST_DISAGREEMENT / 2
+_AGREED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +73,57 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     Raises:
         SettingsError: nothing of it can be reviewed.
     """
-    known = reviewable(store, run, plan)
-    found, cases = known.found, known.cases
+    found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
+    cases = tuple(sorted(set.intersection(*(set(each.cases) for each in found))))
+    left_out = dict(sorted(sum((Counter(each.left_out) for each in found), Counter()).items()))
     if not cases:
-        raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {known.lack}")
+        lack = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "it has no scores"
+        raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {lack}")
+    material = JudgeMaterial(store, run, plan, [item for each in found for item in each.items.values()])
+    found = tuple(replace(each, material=material) for each in found)
     lots = cast_lots(cases, 0)
     if mode == "all":
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
-    items = judged_items(found, cases, lots)
+    items = _judged_items(found, cases, lots)
     if mode == "failures":
         lowest = np.min([np.nanmean(scores, axis=1) for scores in items.scores], axis=0)
         doubt = _MOST_DOUBT - (_MOST_DOUBT - _LEAST_DOUBT) * lowest
         baseline = items.scores[1] if len(items.scores) == 2 else None
         items = Items(items.scores[0], lots, baseline, items.same, np.maximum(items.doubt * doubt, LEAST_DOUBT))
-    return JudgedCases(
-        plan, found, cases, items, mode == "all", _key(plan, found), dict(sorted(known.left_out.items()))
-    )
+    return JudgedCases(plan, found, cases, items, mode == "all", _key(plan, found), left_out)
+
+
+def _judged_items(found: Sequence[Population], cases: Sequence[str], lots: Lots) -> Items:
+    """The judged cases, with what the drawing goes by beside their scores.
+
+    A case whose two shown answers are equal has a difference that is known. One on whose shown answers the judge's
+    opinions differ is in more doubt.
+    """
+    tables = [each.table(cases) for each in found]
+    columns = [shown(table, lots) for table in tables]
+    same: BoolArray | None = None
+    if len(tables) == 2:
+        texts = [
+            [each.items[case, int(column)].answers[0].text for case, column in zip(cases, of_version, strict=True)]
+            for each, of_version in zip(found, columns, strict=True)
+        ]
+        same = np.array([one == other for one, other in zip(*texts, strict=True)], dtype=np.bool_)
+    return Items(tables[0], lots, tables[1] if len(tables) == 2 else None, same, _doubt(found, cases, columns))
+
+
+def _doubt(found: Sequence[Population], cases: Sequence[str], columns: Sequence[IntArray]) -> FloatArray | None:
+    """From what a judge that is of one mind leaves open to three times as much; None where no judge was asked twice.
+
+    Where of some cases nothing is known, these are in the middle.
+    """
+    if not any(each.disagreements for each in found):
+        return None
+    shares = [
+        [each.disagreements.get((case, int(column)), _USUAL) for case, column in zip(cases, of_version, strict=True)]
+        for each, of_version in zip(found, columns, strict=True)
+    ]
+    doubt: FloatArray = _AGREED + (1 - _AGREED) * np.mean(shares, axis=0) / _USUAL
+    return doubt
 
 
 def _key(plan: ReviewPlan, found: Sequence[Population]) -> str:
@@ -208,10 +247,27 @@ def further_items(
             break
         draw, before = found
         stored = {"before": [asdict(each) for each in before]} if before else {}
-        for item in items_of_draws(subject.found, subject.cases, [draw], lambda item: item):
+        for item in _items_of(subject, draw):
             position = ledger.n_items + len(items)
             items.append(replace(item, batch_id=batch_id, position=position, draw={**(item.draw or {}), **stored}))
     return items
+
+
+def _items_of(subject: JudgedCases, draw: Draw) -> list[Item]:
+    """An item of each version, with its place in `found` beside the draw; their order does not tell which is whose."""
+    assert draw.case is not None
+    case, stored = subject.cases[draw.case], asdict(draw)
+    items = [
+        replace(found.item(case, sample), probability=draw.probability, draw={**stored, "version": version})
+        for version, (found, sample) in enumerate(zip(subject.found, draw.samples, strict=True))
+    ]
+    return sorted(items, key=_lot)
+
+
+def _lot(item: Item) -> bytes:
+    """A random number for an item, always the same, which only those can tell who know the samples' keys."""
+    keys = b"".join(answer.sample_key or b"" for answer in item.answers)
+    return hashlib.sha256(item.case_id.encode("utf-8", "surrogatepass") + b"\0" + keys).digest()
 
 
 class _Walk:

@@ -38,10 +38,20 @@ class Population:
         material: what the judge was shown beside the answers.
     """
 
-    items: Mapping[tuple[str, int], Item]
-    left_out: Mapping[str, int]
-    disagreements: Mapping[tuple[str, int], float]
+    items: dict[tuple[str, int], Item]
+    left_out: Counter[str]
+    disagreements: dict[tuple[str, int], float]
     material: JudgeMaterial | None = None
+
+    def add(self, row: ScoreRow, answers: tuple[Answer, ...] | None, messages: Messages, lacking: str) -> None:
+        """Add the answers that a score is of; where it has no value, or none is stored, count what is `lacking`."""
+        if row.value is None or answers is None:
+            self.left_out[lacking] += 1
+            return
+        place = row.case_id, row.sample_index
+        self.items[place] = Item(secrets.token_hex(8), "", row.case_id, messages, answers, judge_score=row.value)
+        if row.disagreement is not None:
+            self.disagreements[place] = row.disagreement
 
     @property
     def cases(self) -> tuple[str, ...]:
@@ -75,23 +85,17 @@ def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Populat
     """
     rows = _rows(store, run, plan, role)
     answers = _Answers(store, run, rows)
-    left_out: Counter[str] = Counter()
-    items, disagreements = {}, {}
+    found = Population({}, Counter(), {})
     for row in rows:
         answer = answers.of(row)
-        if row.value is None or answer is None:
-            left_out[_NO_SCORE if row.value is None else _NO_ANSWER] += 1
-            continue
-        if not 0 <= row.value <= 1:
+        if row.value is not None and not 0 <= row.value <= 1:
             raise SettingsError(
                 f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
                 "could be asked about."
             )
-        place = (row.case_id, row.sample_index)
-        items[place] = _item(row, (answer,), answers.question(row), row.value)
-        if row.disagreement is not None:
-            disagreements[place] = row.disagreement
-    return Population(items, left_out, disagreements)
+        lacking = _NO_SCORE if row.value is None else _NO_ANSWER
+        found.add(row, None if answer is None else (answer,), answers.question(row), lacking)
+    return found
 
 
 def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
@@ -113,32 +117,24 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         store, run, ours, plan.evaluation_id
     )
     answers = _Answers(store, run, [*ours, *partners.values()])
-    left_out: Counter[str] = Counter()
-    items, disagreements = {}, {}
+    found = Population({}, Counter(), {})
     for row in ours:
-        place = (row.case_id, row.sample_index)
-        other = partners.get(place)
+        other = partners.get((row.case_id, row.sample_index))
         first, second = answers.of(row), None if other is None else answers.of(other)
         asked: Messages = ()
+        both: tuple[Answer, ...] | None = None
         if first is not None and second is not None and other is not None:
-            own, asked = answers.question(row), answers.question(other)
-            asked, first, second = _side_by_side((first, own), (second, asked))
+            sides = (first, answers.question(row)), (second, answers.question(other))
+            asked, both = _side_by_side(*sides)
+        known = [each.disagreement for each in (row, other) if each is not None and each.disagreement is not None]
         preferred = row.value if not theirs else _preferred(row, other)
-        if other is None:
-            left_out[_NO_PARTNER] += 1
-        elif preferred is None:
-            left_out[_NO_SCORE] += 1
-        elif first is None or second is None:
-            left_out[_NO_ANSWER] += 1
-        else:
-            items[place] = _item(row, (first, second), asked, preferred)
-            known = [each.disagreement for each in (row, other) if each.disagreement is not None]
-            if known:
-                disagreements[place] = fmean(known)
-    return Population(items, left_out, disagreements)
+        lacking = _NO_PARTNER if other is None else _NO_SCORE if preferred is None else _NO_ANSWER
+        judged = replace(row, value=None if other is None else preferred, disagreement=fmean(known) if known else None)
+        found.add(judged, both, asked, lacking)
+    return found
 
 
-def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, Answer, Answer]:
+def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, tuple[Answer, Answer]]:
     """Find the messages that both sides were asked, and the answers.
 
     Of conversations those are the messages that both begin with, and each answer holds the rest of its own. Otherwise
@@ -148,8 +144,8 @@ def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, Answer, Answer]
     n_alike = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(asked, other, strict=False))))
     in_turns = any(message.get("role") == "assistant" for message in (*asked[n_alike:], *other[n_alike:]))
     if not in_turns:
-        return other, first, second
-    return other[:n_alike], _with_turns(first, asked[n_alike:]), _with_turns(second, other[n_alike:])
+        return other, (first, second)
+    return other[:n_alike], (_with_turns(first, asked[n_alike:]), _with_turns(second, other[n_alike:]))
 
 
 def _with_turns(answer: Answer, turns: Messages) -> Answer:
@@ -234,17 +230,6 @@ def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[Scor
     wanted = (plan.evaluation_id, plan.metric, role)
     sets = [each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.metric, each.role) == wanted]
     return [row for each in sets for row in store.scores_of(each, store.score_array(each).case_ids)]
-
-
-def _item(row: ScoreRow, answers: tuple[Answer, ...], messages: Messages, score: float) -> Item:
-    return Item(
-        id=secrets.token_hex(8),
-        batch_id="",
-        case_id=row.case_id,
-        messages=messages,
-        answers=answers,
-        judge_score=score,
-    )
 
 
 class _Answers:

@@ -7,8 +7,8 @@ answers of a pair in an order that only Steelyard can tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import ReviewFileError, choices
 from harness.review.exchange import json_lines, table
@@ -17,8 +17,7 @@ from harness.review.exchange.sharing import SharedItem, exported, import_items
 __all__ = ["ExchangeFormat", "SharedItem", "exported", "format_of", "import_items"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeFormat:
+class ExchangeFormat(NamedTuple):
     """The way in which items become a file's text, and back."""
 
     write: Callable[[Sequence[SharedItem]], str]

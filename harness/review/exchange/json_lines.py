@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,10 +20,6 @@ MOST_WANTED = 50
 _LAST_SECOND = 253_402_300_799.0
 """The end of the year 9999, beyond which no calendar goes."""
 
-_ID = re.compile(r"[!-~]{1,32}")
-Check = tuple[Callable[[Any], bool], str]
-"""What a field must be, and what to write in words."""
-
 
 def write(shared: Sequence[SharedItem]) -> str:
     """The items, a line each; `labels`, `excluded` and `hidden` only where there are some."""
@@ -31,7 +27,12 @@ def write(shared: Sequence[SharedItem]) -> str:
 
 
 def _fields(shared: SharedItem) -> dict[str, Any]:
-    fields: dict[str, Any] = {
+    more = {
+        "labels": [asdict(label) for label in shared.labels],
+        "excluded": shared.excluded and asdict(shared.excluded),
+        "hidden": shared.hidden and dict(shared.hidden),
+    }
+    return {
         "item": shared.item_id,
         "evaluation": shared.evaluation_id,
         "case": shared.case_id,
@@ -40,14 +41,8 @@ def _fields(shared: SharedItem) -> dict[str, Any]:
         "answers": list(shared.answers),
         "reference": shared.reference,
         "wanted": shared.wanted,
+        **{name: value for name, value in more.items() if value},
     }
-    if shared.labels:
-        fields["labels"] = [asdict(label) for label in shared.labels]
-    if shared.excluded is not None:
-        fields["excluded"] = asdict(shared.excluded)
-    if shared.hidden is not None:
-        fields["hidden"] = dict(shared.hidden)
-    return fields
 
 
 def read(text: str) -> list[SharedItem]:
@@ -56,16 +51,14 @@ def read(text: str) -> list[SharedItem]:
     Raises:
         ReviewFileError: with the line.
     """
-    return list(_items(text))
-
-
-def _items(text: str) -> Iterator[SharedItem]:
+    found = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield replace(item_of(json.loads(line)), place=f"Line {number}")
+                found.append(replace(item_of(json.loads(line)), place=f"Line {number}"))
             except (ReviewFileError, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ReviewFileError(f"Line {number} is no item: {said(error)}") from None
+    return found
 
 
 def said(error: Exception) -> str:
@@ -82,18 +75,16 @@ def item_of(fields: Any) -> SharedItem:
     """
     if not isinstance(fields, Mapping):
         raise ReviewFileError(f"{_shown(fields)} is no JSON object.")
-    for name, check in _ITEM.items():
-        _check(name, fields[name], check)
     given = {"reference": None, "wanted": 1, "labels": (), **fields}
-    for name, check in _OPTIONAL.items():
-        _check(name, given[name], check)
+    for name in _ITEM:
+        _check(name, given[name], _ITEM[name])
     return SharedItem(
-        item_id=fields["item"],
-        evaluation_id=fields["evaluation"],
-        case_id=fields["case"],
-        form=form_of(fields["form"]),
-        messages=tuple(dict(message) for message in fields["messages"]),
-        answers=tuple(fields["answers"]),
+        item_id=given["item"],
+        evaluation_id=given["evaluation"],
+        case_id=given["case"],
+        form=form_of(given["form"]),
+        messages=tuple(dict(message) for message in given["messages"]),
+        answers=tuple(given["answers"]),
         reference=given["reference"],
         wanted=given["wanted"],
         labels=tuple(map(label_of, given["labels"])),
@@ -126,78 +117,62 @@ def form_of(fields: Any) -> Form:
         if form.kind not in ("scale", "preference") or not choices:
             raise ValueError(f"kind {form.kind!r} with {len(choices)} choices")
         for choice in choices:
-            _check_choice(form, choice)
+            value, score = choice.value, choice.score
+            if score is not None and not (type(score) in (int, float) and 0 <= score <= 1):
+                raise ValueError(f"{value!r} counts for {score!r}, which is no number in [0, 1]")
+            if form.is_pair and choice not in PREFERENCES:
+                raise ValueError(f"{value!r} is no preference; those are left, tie and right")
+            if not form.is_pair and type(value) is not int:
+                raise ValueError(f"{value!r} is no whole number, as those of a scale are")
     except (AttributeError, TypeError, ValueError) as error:
         raise ReviewFileError(f"The form of an item can't be understood: {error}.") from None
     return form
 
 
-def _check_choice(form: Form, choice: LabelChoice) -> None:
-    if choice.score is not None and not (type(choice.score) in (int, float) and 0 <= choice.score <= 1):
-        raise ValueError(f"{choice.value!r} counts for {choice.score!r}, which is no number in [0, 1]")
-    if form.is_pair and choice not in PREFERENCES:
-        raise ValueError(f"{choice.value!r} is no preference; those are left, tie and right")
-    if not form.is_pair and type(choice.value) is not int:
-        raise ValueError(f"{choice.value!r} is no whole number, as those of a scale are")
-
-
-def _check(name: str, value: Any, check: Check) -> None:
+def _check(name: str, value: Any, check: tuple[Callable[[Any], bool], str]) -> None:
     fits, what = check
     if not fits(value):
         raise ReviewFileError(f"its {name} is {_shown(value)}. Write {what}.")
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kinds)
 
 
-def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:
-    return isinstance(value, list | tuple) and all(map(fits, value))
+def _each(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list | tuple) and all(map(fits, value))
 
 
 def _is_message(value: Any) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and _is_text(value.get("role"))
-        and isinstance(value.get("content"), str | list | None)
-    )
+    known = isinstance(value, Mapping) and isinstance(value.get("role"), str)
+    return known and isinstance(value.get("content"), str | list | None)
 
 
 def _is_time(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= _LAST_SECOND
 
 
-_TEXT: Check = (_is_text, "a text")
-_ITEM: Mapping[str, Check] = {
+_TEXT = (_is(str), "a text")
+_ITEM: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "item": (
-        lambda value: _is_text(value) and _ID.fullmatch(value) is not None,
+        lambda value: isinstance(value, str) and re.fullmatch("[!-~]{1,32}", value) is not None,
         "an id of 1 to 32 printable ASCII characters without spaces",
     ),
     "evaluation": _TEXT,
     "case": _TEXT,
-    "messages": (
-        lambda value: _is_list(value, _is_message),
-        'messages such as [{"role": "user", "content": "Why?"}]',
-    ),
-    "answers": (lambda value: _is_list(value, _is_text), "a list of texts"),
+    "messages": (_each(_is_message), 'messages such as [{"role": "user", "content": "Why?"}]'),
+    "answers": (_each(_is(str)), "a list of texts"),
+    "reference": (_is(str, type(None)), "a text or null"),
+    "wanted": (lambda n: type(n) is int and 1 <= n <= MOST_WANTED, f"a whole number from 1 to {MOST_WANTED}"),
+    "labels": (_each(_is(Mapping)), "a list of objects"),
 }
-_OPTIONAL: Mapping[str, Check] = {
-    "reference": (lambda value: value is None or _is_text(value), "a text or null"),
-    "wanted": (
-        lambda value: type(value) is int and 1 <= value <= MOST_WANTED,
-        f"a whole number from 1 to {MOST_WANTED}",
-    ),
-    "labels": (
-        lambda value: _is_list(value, lambda each: isinstance(each, Mapping)),
-        "a list of objects",
-    ),
-}
-_LABEL: Mapping[str, Check] = {
-    "reviewer": (_is_text, "a name"),
-    "value": (lambda value: isinstance(value, str | int), "a value of the form"),
+"""What each field must be, and what to write in words."""
+_LABEL: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "reviewer": (_is(str), "a name"),
+    "value": (_is(str, int), "a value of the form"),
     "note": _TEXT,
     "time": (_is_time, "seconds since 1970, such as 1764000000.5, or leave it out"),
-    "adjudicated": (lambda value: isinstance(value, bool), "true or false"),
+    "adjudicated": (_is(bool), "true or false"),
 }
 
 

@@ -72,8 +72,10 @@ def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[Shared
 
 
 def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool) -> SharedItem:
+    """An item with its events in force, of which the last adjudication or exclusion settles it."""
     swapped = is_swapped(item.id, _NOBODY)
     answers = on_sides(item.answers, swapped=swapped)
+    last = next((event for event in reversed(events) if event.kind in SETTLING), None)
     hidden = {
         "batch": batch.id,
         "run": batch.run_id,
@@ -97,17 +99,9 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         reference=item.reference,
         wanted=item.wanted,
         labels=given_labels(events, batch.form, swapped=swapped),
-        excluded=_excluded(events),
+        excluded=SharedExclusion(last.reviewer, last.note, last.time) if last and last.kind == "exclude" else None,
         hidden=hidden if unblind else None,
     )
-
-
-def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
-    """The exclusion of an item by its events in force, of which the last adjudication or exclusion settles it."""
-    last = next((event for event in reversed(events) if event.kind in SETTLING), None)
-    if last is None or last.kind != "exclude":
-        return None
-    return SharedExclusion(last.reviewer, last.note, last.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +126,13 @@ def import_items(review: ReviewStore, shared: Sequence[SharedItem], now: float) 
     """
     known, new = _split(review, shared)
     labels = [_label(each, label) for each in shared for label in each.labels]
+    groups: dict[tuple[str, Form], list[SharedItem]] = {}
+    for each in new:
+        groups.setdefault((each.evaluation_id, each.form), []).append(each)
     added = []
-    for number, (evaluation_id, form, members) in enumerate(_groups(new)):
-        batch_id = secrets.token_hex(4)
-        created = now + number * 1e-6
-        batch = Batch(batch_id, created, evaluation_id, form, source={"imported": True})
-        added.append((batch, [_item(each, batch_id, position) for position, each in enumerate(members)]))
+    for number, ((evaluation_id, form), members) in enumerate(groups.items()):
+        batch = Batch(secrets.token_hex(4), now + number * 1e-6, evaluation_id, form, source={"imported": True})
+        added.append((batch, [_item(each, batch.id, position) for position, each in enumerate(members)]))
     newest = {_giver(label): label for label in sorted(labels, key=lambda label: label.time)}
     last = {_giver(event): event for events in known.values() for event in in_force(events)}
     words = [(label, last.get(giver)) for giver, label in newest.items()]
@@ -171,17 +166,16 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
 def _check_same(shared: SharedItem, item: Item, batch: Batch) -> None:
     """Check that a file has the case, answers and form that the queue has of an item: a label belongs to one text."""
     stored = tuple(answer.text for answer in on_sides(item.answers, swapped=is_swapped(item.id, _NOBODY)))
-    for what, given, own in (("case", (shared.case_id,), (item.case_id,)), ("answer", shared.answers, stored)):
-        if tuple(map(_with_plain_lines, given)) != tuple(map(_with_plain_lines, own)):
+    for what, given, own in (
+        ("case", _with_plain_lines(shared.case_id), _with_plain_lines(item.case_id)),
+        ("answer", [*map(_with_plain_lines, shared.answers)], [*map(_with_plain_lines, stored)]),
+        ("form", shared.form, batch.form),
+    ):
+        if given != own:
             raise ReviewFileError(
                 f"{_where(shared)}: its {what} in the file is not the one that batch {batch.id} has under this id. "
                 "A label belongs to one text: export the batch again, and give labels in that file, the rest unchanged."
             )
-    if shared.form != batch.form:
-        raise ReviewFileError(
-            f"{_where(shared)}: its form in the file is not the one of batch {batch.id}, which the item belongs to. "
-            "Export the batch again, and give the labels in that file."
-        )
 
 
 def _with_plain_lines(text: str) -> str:
@@ -192,13 +186,6 @@ def _with_plain_lines(text: str) -> str:
 def _where(shared: SharedItem) -> str:
     """An item for a message, with its place in the file."""
     return f"{shared.place}, item {shared.item_id}" if shared.place else f"Item {shared.item_id}"
-
-
-def _groups(new: Sequence[SharedItem]) -> list[tuple[str, Form, list[SharedItem]]]:
-    groups: dict[tuple[str, Form], list[SharedItem]] = {}
-    for each in new:
-        groups.setdefault((each.evaluation_id, each.form), []).append(each)
-    return [(evaluation_id, form, members) for (evaluation_id, form), members in groups.items()]
 
 
 def _item(shared: SharedItem, batch_id: str, position: int) -> Item:

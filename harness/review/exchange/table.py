@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -114,27 +115,21 @@ def _item(cells: dict[str, str]) -> SharedItem:
 
 
 def _label(cells: dict[str, str], form: Form) -> GivenLabel:
-    label: dict[str, Any] = {
-        "reviewer": cells.get("reviewer", "").strip(),
-        "value": _value(cells["value"], form),
-        "note": cells.get("note", ""),
-        "time": _time(cells.get("time", "").strip()),
-        "adjudicated": _is_adjudicated(cells.get("adjudicated", "").strip()),
-    }
-    return label_of(label)
-
-
-def _time(cell: str) -> float | str:
-    try:
-        return float(cell or 0.0)
-    except ValueError:
-        return cell
-
-
-def _is_adjudicated(cell: str) -> bool:
-    if cell.casefold() not in _YES + _NO:
-        raise ReviewFileError(f"its column adjudicated is {cell[:80]!r}. Write yes, or leave it empty.")
-    return cell.casefold() in _YES
+    time: Any = cells.get("time", "").strip() or 0.0
+    with contextlib.suppress(ValueError):
+        time = float(time)
+    adjudicated = cells.get("adjudicated", "").strip().casefold()
+    if adjudicated not in _YES + _NO:
+        raise ReviewFileError(f"its column adjudicated is {adjudicated[:80]!r}. Write yes, or leave it empty.")
+    return label_of(
+        {
+            "reviewer": cells.get("reviewer", "").strip(),
+            "value": _value(cells["value"], form),
+            "note": cells.get("note", ""),
+            "time": time,
+            "adjudicated": adjudicated in _YES,
+        }
+    )
 
 
 def _value(text: str, form: Form) -> Value:
@@ -148,8 +143,8 @@ def _value(text: str, form: Form) -> Value:
 def guarded_cell(value: Any) -> Any:
     """A cell that no spreadsheet runs: a line of text that begins like a formula gets an apostrophe in front.
 
-    >>> guarded("=1+1"), guarded("1 + 1"), guarded("a\\r=1+1"), guarded(-1.5)
-    ("'=1+1", '1 + 1', "a\\r'=1+1", -1.5)
+    >>> [guarded_cell(each) for each in ("=1+1", "1 + 1", "a\\r=1+1", -1.5)]
+    ["'=1+1", '1 + 1', "a\\r'=1+1", -1.5]
     """
     return _FORMULA.sub("'", value) if isinstance(value, str) else value
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr
 from harness.records.review import Event, Form, Task
 from harness.review.views import View
 from harness.review.web.desk import desk_of
-from harness.review.web.queue_counter import endings
+from harness.review.web.outlook import endings
 from harness.review.web.showing import in_dispute, item_json, said_value
 from harness.review.web.signing_in import checked, signed_in
 from harness.store.review.turns import RecordedLabel
@@ -66,11 +66,6 @@ def give_next(request: Request, wanted: ItemRequest, name: Name) -> dict[str, An
 def take_answer(request: Request, said: LabelSubmission, name: Name) -> dict[str, Any]:
     """Store what a reviewer says. When this answers, it is kept for good."""
     done = _submit(request, said, name)
-    tally = desk_of(request).tally
-    if done.event.kind in ("flag", "adjudicate", "exclude"):
-        tally.forget()
-    elif done.event.kind == "label" and not done.repeated:
-        tally.add_label()
     following = next_json(request, name, said.task, said.holding) if said.want else None
     return {"repeated": done.repeated, "next": following, "progress": _count(request, said.task)}
 
@@ -80,7 +75,6 @@ def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
     """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free."""
     desk = desk_of(request)
     undone = desk.queue.undo(name, key=undo.key)
-    desk.tally.forget()
     item_id = undone.done.event.item_id
     events = desk.review.events(item_id=item_id)
     (event,) = (each for each in events if each.number == undone.done.event.undoes)
@@ -103,7 +97,6 @@ def renew(request: Request, kept: KeptItem, name: Name) -> dict[str, Any]:
 @router.get("/api/progress")
 def progress(request: Request, task: Task = "label") -> dict[str, Any]:
     """Tell how far the queue is now, and what the page says when nothing is left, as HTML."""
-    desk_of(request).tally.forget()
     return {**_count(request, task), "empty": nothing_left(request, task)}
 
 
@@ -118,12 +111,12 @@ def nothing_left(request: Request, task: Task) -> Markup:
     desk = desk_of(request)
     batches = desk.queue.batches()
     template = desk.pages.get_template("_empty.html")
-    left = desk.tally.count(task).left
+    left = desk.queue.count(task).left
     return Markup(template.render(task=task, batches=batches, endings=endings(batches), left=left))
 
 
 def _count(request: Request, task: Task) -> dict[str, int]:
-    return asdict(desk_of(request).tally.count(task))
+    return asdict(desk_of(request).queue.count(task))
 
 
 def _json(request: Request, name: str, view: View) -> dict[str, Any]:

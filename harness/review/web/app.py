@@ -12,8 +12,7 @@ from starlette.staticfiles import StaticFiles
 from harness.review.queue import LEASE_S, Queue
 from harness.review.web import admin, api, failures, pages
 from harness.review.web.desk import Desk
-from harness.review.web.headers import Guard, Origins, origin_of
-from harness.review.web.queue_counter import QueueCounter
+from harness.review.web.headers import Guard, origin_of
 from harness.review.web.sessions import Attempts, Sessions, Tickets
 from harness.review.web.showing import template_environment
 from harness.store import Store
@@ -43,18 +42,15 @@ class WebOptions:
 def create_app(store: Store, options: WebOptions) -> FastAPI:
     """The application over the queue of a store that is open for writing."""
     app = FastAPI(title="Steelyard review", docs_url=None, redoc_url=None, openapi_url=None)
-    origins = Origins.of(options.urls)
     first = origin_of(options.urls[0])
     port = first.rpartition(":")[2]
     queue = Queue(store, lease_s=options.lease_s)
     app.state.desk = Desk(
         queue=queue,
         review=store.review,
-        origins=origins,
         sessions=Sessions(options.sessions),
         tickets=Tickets(),
         attempts=options.attempts,
-        tally=QueueCounter(queue),
         needed=options.needed,
         cookie=f"steelyard_{port if port.isdigit() else 'review'}",
         is_secure=first.startswith("https:"),
@@ -65,5 +61,5 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
     app.include_router(admin.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     failures.install(app)
-    app.add_middleware(Guard, origins=origins)
+    app.add_middleware(Guard, origins=frozenset(map(origin_of, options.urls)))
     return app

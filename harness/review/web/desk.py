@@ -12,8 +12,6 @@ from starlette.datastructures import FormData
 from harness.errors import ReviewerError
 from harness.records.review import Reviewer
 from harness.review.queue import Queue
-from harness.review.web.headers import Origins
-from harness.review.web.queue_counter import QueueCounter
 from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets
 from harness.store.review.store import ReviewStore
 
@@ -25,7 +23,6 @@ class Desk:
     Attributes:
         review: the same queue as the store keeps it, for the labels that adjudicators are shown.
         cookie: name of the session's cookie; browsers share cookies between the ports of a host.
-        tally: how far the queue is.
         needed: about how many more labels decide a batch, by its id.
         is_secure: whether reviewers come by https, so that cookies never go by http.
         pages: templates, which escape what is put into them.
@@ -33,11 +30,9 @@ class Desk:
 
     queue: Queue
     review: ReviewStore
-    origins: Origins
     sessions: Sessions
     tickets: Tickets
     attempts: Attempts
-    tally: QueueCounter
     needed: Mapping[str, int]
     cookie: str
     is_secure: bool

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -39,41 +38,12 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
-    """The addresses under which the application may be reached.
-
-    Attributes:
-        urls: such as "http://127.0.0.1:8700", as browsers write them: nothing after host and port, no port that the
-            scheme implies.
-    """
-
-    urls: frozenset[str]
-
-    @classmethod
-    def of(cls, urls: Iterable[str]) -> Origins:
-        """Those of some addresses; what follows host and port is cut off."""
-        return cls(frozenset(origin_of(url) for url in urls))
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The hosts as a browser says them in the header Host."""
-        return frozenset(url.partition("://")[2] for url in self.urls)
-
-    @property
-    def with_ports(self) -> frozenset[str]:
-        """The same hosts with their ports, also those that the scheme implies: what clients other than browsers say."""
-        split = [url.partition("://") for url in self.urls]
-        return frozenset(f"{host}{_IMPLIED[scheme]}" if _has_no_port(host) else host for scheme, _, host in split)
-
-
 class Guard:
     """ASGI middleware that lets through what was addressed to this server, and no request that is too large."""
 
-    def __init__(self, app: ASGIApp, origins: Origins) -> None:
+    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
         self._app = app
         self._origins = origins
-        self._hosts = origins.hosts | origins.with_ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -102,16 +72,17 @@ class Guard:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
-        if host not in self._hosts:
-            known = ", ".join(sorted(self._origins.hosts))
+        # Browsers leave out the port that the scheme implies; other clients may say it.
+        if not {origin_of(f"{scheme}://{host}") for scheme in _IMPLIED} & self._origins:
+            known = ", ".join(sorted(origin.partition("://")[2] for origin in self._origins))
             message = f"This server does not answer for the host {host[:100]!r}, only for {known}."
             return _refuse(400, "foreign_host", message)
-        if not (headers.get("content-length") or "0").isascii() or not (headers.get("content-length") or "0").isdigit():
+        if re.fullmatch("[0-9]*", headers.get("content-length") or "") is None:
             return _refuse(400, "bad_request", "The header Content-Length is no number.")
         if scope["method"] in ("GET", "HEAD"):
             return None
         origin = headers.get("origin", "")
-        if _without_implied_port(origin.lower()) not in self._origins.urls:
+        if _without_implied_port(origin.lower()) not in self._origins:
             message = f"A page of {origin[:100] or 'an unknown origin'} may not send this; nothing was stored."
             return _refuse(403, "foreign_origin", message)
         return None
@@ -165,7 +136,3 @@ def origin_of(url: str) -> str:
 
 def _without_implied_port(origin: str) -> str:
     return origin.removesuffix(_IMPLIED.get(origin.partition("://")[0], ""))
-
-
-def _has_no_port(host: str) -> bool:
-    return ":" not in host.rpartition("]")[2]

@@ -10,7 +10,7 @@ from harness.errors import ReviewerError
 from harness.records.review import Task
 from harness.review.web.api import next_json, nothing_left
 from harness.review.web.desk import desk_of, field
-from harness.review.web.queue_counter import forecast
+from harness.review.web.outlook import forecast
 from harness.review.web.sessions import Holder
 from harness.review.web.signing_in import checked, page, reviewer_of, session_of, sign_in_page
 
@@ -34,7 +34,6 @@ def _queue(request: Request, task: Task) -> Response:
     reviewer = reviewer_of(request)
     first = next_json(request, reviewer.name, task) or _NOBODY
     desk = desk_of(request)
-    desk.tally.forget()
     return page(
         request,
         "review.html",
@@ -42,7 +41,7 @@ def _queue(request: Request, task: Task) -> Response:
         task=task,
         here="adjudicate" if task == "adjudicate" else "review",
         first=first,
-        count=desk.tally.count(task),
+        count=desk.queue.count(task),
         needed=forecast(desk.queue.batches(), desk.needed) if task == "label" else None,
         nothing_left=nothing_left(request, task),
     )

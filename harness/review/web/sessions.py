@@ -134,9 +134,7 @@ def _hash(secret: str) -> str:
 
 
 def _read(path: Path) -> dict[str, tuple[Holder, float]]:
-    """The sessions of a file; none where it was written by somebody else than a server, or by an earlier Steelyard,
-    whose sessions belong to no token.
-    """
+    """The sessions of a file; none where it was written by something else than a server."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return {

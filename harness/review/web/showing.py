@@ -15,8 +15,8 @@ from markupsafe import Markup, escape
 
 from harness.records.review import LEFT, RIGHT, TIE, Event, Form, Item, Value
 from harness.records.tool_calls import words_of
-from harness.review.progress import BatchProgress
 from harness.review.views import View
+from harness.store.review.counts import BatchProgress
 from harness.store.review.events import counting
 from harness.store.review.leases import is_swapped
 from harness.store.review.store import ReviewStore
@@ -60,15 +60,9 @@ def template_environment() -> Environment:
     """The templates, with what they call."""
     loader = FileSystemLoader(_FOLDER)
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {
-        "readable": readable,
-        "beginning": beginning,
-        "words": words_of,
-        "lasting": lasting,
-    }
+    pages.filters |= {"readable": readable, "beginning": beginning, "words": words_of, "lasting": lasting}
     pages.filters |= {"labels_of": labels_of}
-    pages.globals |= {"most_shown": SHOWN, "roles": _ROLES, "reviewer": None}
-    pages.globals |= {"here": "", "csrf": ""}
+    pages.globals |= {"most_shown": SHOWN, "roles": _ROLES, "reviewer": None, "here": "", "csrf": ""}
     pages.tests["blank"] = is_blank
     return pages
 
@@ -90,11 +84,10 @@ def shown_choices(form: Form) -> list[ChoiceButton]:
     """The buttons of a form. A scale's values have their own digits where they have one, ten has 0."""
     if form.is_pair:
         return [ChoiceButton(*each) for each in _PAIR]
-    values = [choice.value for choice in form.choices]
-    shown = []
+    values, shown = [choice.value for choice in form.choices], []
     for choice in form.choices:
-        key = _key(choice.value, values)
         name = str(choice.value)
+        key = "0" if choice.value == 10 and 0 not in values else name if choice.value in range(10) else ""
         shown.append(ChoiceButton(choice.value, name, choice.meaning, key, hint="" if key == name else key))
     return shown
 
@@ -106,12 +99,6 @@ def columns(n_choices: int) -> int:
     [3, 5, 3, 5, 5, 4, 4]
     """
     return -(-n_choices // -(-n_choices // _MOST_COLUMNS))
-
-
-def _key(value: Value, values: Sequence[Value]) -> str:
-    if value == 10 and 0 not in values:
-        return "0"
-    return str(value) if value in range(10) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +141,14 @@ def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[DisputedL
     if view.task != "adjudicate":
         return []
     swapped = is_swapped(view.item_id, reviewer)
-    events = counting(review.events(item_id=view.item_id))
-    return [_said(event, view.form, swapped=swapped) for event in events if event.kind in ("label", "flag")]
-
-
-def _said(event: Event, form: Form, *, swapped: bool) -> DisputedLabel:
-    if event.kind == "flag" or event.value is None:
-        return DisputedLabel("flagged", event.note)
-    return DisputedLabel(said_value(form, form.shown(event.value, swapped=swapped)), event.note)
+    told = []
+    for event in counting(review.events(item_id=view.item_id)):
+        if event.kind == "flag":
+            told.append(DisputedLabel("flagged", event.note))
+        elif event.kind == "label" and event.value is not None:
+            said = said_value(view.form, view.form.shown(event.value, swapped=swapped))
+            told.append(DisputedLabel(said, event.note))
+    return told
 
 
 def said_value(form: Form, value: Value) -> str:
@@ -193,19 +180,10 @@ def labels_of(batches: Sequence[BatchProgress], reviewer: str) -> int:
 SHOWN = 200_000
 """The most characters of a text that are shown: a browser that laid out more at once would stand still."""
 
-
 _LONGEST_BLOCK = 4_000
-
-
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
-
-
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
-
-
 _HEADING = re.compile(r"#{1,6} \S")
-
-
 _INLINE = re.compile(r"(`[^`\n]+`)|(\*\*[^*\n]+\*\*)")
 
 
@@ -309,12 +287,9 @@ def _markup(block: Block) -> Markup:
 
 
 def _inline(text: str) -> Markup:
-    parts: list[Markup] = []
-    place = 0
+    parts, place = [], 0
     for match in _INLINE.finditer(text):
-        parts.append(escape(text[place : match.start()]))
         tag = "code" if match[1] else "strong"
-        parts.append(Markup(f"<{tag}>{{}}</{tag}>").format(match[0]))
+        parts += [escape(text[place : match.start()]), Markup(f"<{tag}>{{}}</{tag}>").format(match[0])]
         place = match.end()
-    parts.append(escape(text[place:]))
-    return Markup("").join(parts)
+    return Markup("").join([*parts, escape(text[place:])])

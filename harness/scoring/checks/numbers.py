@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import decimal
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -35,14 +34,6 @@ _LONGEST_EXPONENT = 6
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
 
 
-@dataclass(frozen=True, slots=True)
-class _FoundNumber:
-    """A number and how it was written."""
-
-    value: Decimal
-    written: str
-
-
 def numeric(answer: str, expected: float | str, *, absolute: float = 0.0, relative: float = 0.0) -> Score:
     """1 where the last number of the answer is the expected one, within the larger of the two tolerances.
 
@@ -71,13 +62,15 @@ def numeric(answer: str, expected: float | str, *, absolute: float = 0.0, relati
         found = _last(text)
         if found is None:
             return Score(0.0, f"no number in {shown(text)}")
-        if abs(found.value - wanted) <= tolerance:
+        value, written = found
+        if abs(value - wanted) <= tolerance:
             return Score(1.0)
         near = f"within {tolerance.normalize():f} of " if tolerance else ""
-        return Score(0.0, f"{found.written} is not {near}{expected}")
+        return Score(0.0, f"{written} is not {near}{expected}")
 
 
-def _last(text: str) -> _FoundNumber | None:
+def _last(text: str) -> tuple[Decimal, str] | None:
+    """The last number of a text, and how it was written."""
     last = None
     for last in _NUMBER.finditer(text):  # noqa: B007 - the last one is what is wanted
         pass
@@ -89,12 +82,12 @@ def _last(text: str) -> _FoundNumber | None:
         exponent = exponent[:1].strip("0123456789") + "9" * _LONGEST_EXPONENT
     mantissa = f"{last['sign'].translate(_PLAIN)}{digits}{last['fraction'] or ''}"
     with decimal.localcontext(decimal.Context(prec=50, traps=[])):
-        return _FoundNumber(Decimal(f"{mantissa}E{exponent}"), last[0].strip())
+        return Decimal(f"{mantissa}E{exponent}"), last[0].strip()
 
 
 def _expected(expected: Any) -> Decimal:
     if isinstance(expected, str) and (found := _last(expected)) is not None:
-        return found.value
+        return found[0]
     if isinstance(expected, int | float | Decimal) and not isinstance(expected, bool):
         value = Decimal(str(expected))
         if value.is_finite():

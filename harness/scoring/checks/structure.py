@@ -8,9 +8,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, NamedTuple, NoReturn, get_args
 
 from harness.errors import CheckError, choices
 from harness.records import Sample, Score
@@ -43,56 +42,40 @@ def follows_schema(answer: Any, schema: Mapping[str, Any] | str | Path, *, fence
     >>> follows_schema('{"age": "7"}', person).reason
     "$.age: '7' is not of type 'integer'"
     """
-    validator = _validator(_schema_text(schema))
-    data = answer
-    if isinstance(answer, str):
-        block = _FENCE.fullmatch(answer) if fenced else None
-        try:
-            data = json.loads(block[1] if block else answer, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            return Score(0.0, _not_json(answer, error, fenced))
-    return _validated(validator, data)
-
-
-def _validated(validator: Any, data: Any) -> Score:
-    import referencing.exceptions
-
-    jsonschema = import_library("jsonschema", "follows_schema")
+    try:
+        text = Path(schema).read_text(encoding="utf-8") if isinstance(schema, str | Path) else json.dumps(schema)
+    except (OSError, TypeError, ValueError) as error:
+        raise CheckError(f"follows_schema: no schema in {shown(schema)}: {error}.") from None
+    validator, data = _validator(text), answer
+    from referencing.exceptions import Unresolvable
 
     try:
+        if isinstance(answer, str):
+            block = _FENCE.fullmatch(answer)
+            try:
+                data = json.loads(block[1] if block and fenced else answer, parse_constant=_refuse_constant)
+            except ValueError as error:
+                hint = "; fenced=True takes it out of its fence" if block and not fenced else ""
+                return Score(0.0, f"no JSON ({error}): {shown(answer)}{hint}")
         errors = list(itertools.islice(validator.iter_errors(data), _MOST_ERRORS))
-    except referencing.exceptions.Unresolvable as error:
+    except Unresolvable as error:
         raise CheckError(f"follows_schema: the schema refers to {error.ref!r}, which is not in it.") from None
     except RecursionError:
         return Score(0.0, "nested too deeply to be checked")
     if not errors:
         return Score(1.0)
-    worst = jsonschema.exceptions.best_match(errors)
-    message = worst.message if len(worst.message) <= _LONGEST else f"{worst.message[:_LONGEST]}…"
+    worst = import_library("jsonschema", "follows_schema").exceptions.best_match(errors)
     least = "at least " if len(errors) == _MOST_ERRORS else ""
     more = f" ({least}{len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Score(0.0, f"{worst.json_path}: {message}{more}")
+    return Score(0.0, f"{worst.json_path}: {_cut(worst.message)}{more}")
 
 
-def _not_json(text: str, error: Exception, fenced: bool) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply to be checked"
-    hint = "; fenced=True takes it out of its fence" if not fenced and _FENCE.fullmatch(text) else ""
-    return f"no JSON ({error}): {shown(text)}{hint}"
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
-
-
-def _schema_text(schema: Any) -> str:
-    """The schema as text, by which its validator is kept."""
-    try:
-        if isinstance(schema, str | Path):
-            return Path(schema).read_text(encoding="utf-8")
-        return json.dumps(schema)
-    except (OSError, TypeError, ValueError) as error:
-        raise CheckError(f"follows_schema: no schema in {shown(schema)}: {error}.") from None
 
 
 @functools.lru_cache(maxsize=128)
@@ -105,22 +88,14 @@ def _validator(text: str) -> Any:
         kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
-        raise CheckError(
-            f"follows_schema: the schema is wrong at {error.json_path}: {error.message[:_LONGEST]}"
-        ) from None
+        raise CheckError(f"follows_schema: the schema is wrong at {error.json_path}: {_cut(error.message)}") from None
     except (ValueError, TypeError) as error:
         raise CheckError(f"follows_schema: the schema is no JSON: {error}.") from None
     return kind(schema, registry=Registry())
 
 
-@dataclass(frozen=True, slots=True)
-class _WantedCall:
-    """A call that there should be.
-
-    Attributes:
-        arguments: that it should have; None for any.
-        is_exact: whether it may have no others.
-    """
+class _WantedCall(NamedTuple):
+    """A call that there should be: `arguments` that it should have, None for any; others only where not `is_exact`."""
 
     name: str
     arguments: Arguments
@@ -132,9 +107,13 @@ class _WantedCall:
 
     def is_met_by(self, call: ToolCall) -> bool:
         """Tell whether a call is this one."""
-        if call.name != self.name:
+        if call.name != self.name or self.arguments is None:
+            return call.name == self.name
+        try:
+            given = json.loads(call.arguments or "{}")
+        except (ValueError, RecursionError):
             return False
-        return self.arguments is None or _holds(_parsed(call), self.arguments, is_exact=self.is_exact)
+        return _holds(given, self.arguments, is_exact=self.is_exact)
 
 
 def calls(
@@ -204,19 +183,14 @@ def _listed(made: Sequence[ToolCall]) -> str:
 
 def _made(sample: Any) -> tuple[ToolCall, ...]:
     """The calls of a sample, or of all turns of a transcript."""
-    if isinstance(sample, Sample):
-        of_turns = _of_messages(sample.messages or ())
-        return of_turns or read_calls(sample.tool_calls)
-    if isinstance(sample, Sequence) and all(isinstance(each, Mapping) for each in sample):
-        return _of_messages(sample)
-    raise CheckError(
-        f"calls: {shown(sample)} is no sample; give what model.chat, model.loop or model.converse gives, which has the "
-        "calls beside the text."
-    )
-
-
-def _of_messages(messages: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
-    return tuple(call for message in messages for call in read_calls(message.get("tool_calls")))
+    messages = sample.messages or () if isinstance(sample, Sample) else sample
+    if not isinstance(messages, Sequence) or not all(isinstance(each, Mapping) for each in messages):
+        raise CheckError(
+            f"calls: {shown(sample)} is no sample; give what model.chat, model.loop or model.converse gives, which has "
+            "the calls beside the text."
+        )
+    of_turns = tuple(call for message in messages for call in read_calls(message.get("tool_calls")))
+    return of_turns or (read_calls(sample.tool_calls) if isinstance(sample, Sample) else ())
 
 
 def _wanted(name: Any, arguments: Any, exact: bool) -> tuple[_WantedCall, ...]:
@@ -232,13 +206,6 @@ def _wanted(name: Any, arguments: Any, exact: bool) -> tuple[_WantedCall, ...]:
         if each is not None and not isinstance(each, Mapping):
             raise CheckError(f"calls: arguments = {shown(each)} is no dict of what the tool is called with.")
     return tuple(_WantedCall(each, with_these, exact) for each, with_these in zip(names, given, strict=True))
-
-
-def _parsed(call: ToolCall) -> Any:
-    try:
-        return json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
-        return None
 
 
 def _holds(found: Any, wanted: Any, *, is_exact: bool) -> bool:

@@ -22,7 +22,7 @@ from harness.scoring.confinement import sandboxes
 from harness.scoring.confinement.sandboxes import ProgramLimits
 from harness.scoring.confinement.system_calls import filter_for
 from harness.scoring.confinement.walls import CALL, RESULT
-from harness.scoring.confinement.watching import Watch
+from harness.scoring.confinement.watching import excess
 
 _START_S = 60.0
 _LOOK_S = 0.02
@@ -81,9 +81,11 @@ class ConfinedRun:
                 program.begin({"code": self._code, "is_main": not tests})
                 return _plain(self._judged(program, *tests))
             except (_Ended, CheckError) as end:
-                if isinstance(end, CheckError) and not self._stopped.is_set():
+                if self._stopped.is_set():
+                    return "stopped"
+                if isinstance(end, CheckError):
                     raise
-                return "stopped" if self._stopped.is_set() else _plain(str(end))
+                return _plain(str(end))
 
     def stop(self) -> None:
         """End it early, from another thread."""
@@ -126,7 +128,7 @@ class _Process:
         self._sandbox, self._limits = sandbox, limits
         self._name = f"steelyard-{os.urandom(8).hex()}"
         self._unread = bytearray()
-        self.watch: Watch | None = None
+        self._watched: tuple[int, str | None] | None = None
 
     def __enter__(self) -> _Process:
         """Start it, with an environment that has nothing of this one's, in a session and so a process group of its own.
@@ -190,7 +192,7 @@ class _Process:
         if sign not in (b"bounded\n", b"watched\n"):
             raise CheckError(f"runs: the program's process did not start: {self.how_it_ended(deadline)}")
         if self._sandbox == "built-in":
-            self.watch = Watch(self._process.pid, None if sign == b"bounded\n" else self._folder, self._limits)
+            self._watched = self._process.pid, None if sign == b"bounded\n" else self._folder
 
     def _order(self, process_id: int) -> dict[str, Any]:
         """Put together what the process needs to know."""
@@ -249,12 +251,18 @@ class _Process:
         poll = select.poll()
         poll.register(pipe, event)
         while True:
-            _look(watched)
+            for each in watched:
+                each.look()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise _Ended(f"still ran after {self._limits.timeout_s:g} s")
             if poll.poll(min(left, _LOOK_S) * 1000):
                 return
+
+    def look(self) -> None:
+        """Raise `_Ended` where it is beyond a limit."""
+        if self._watched is not None and (found := excess(*self._watched, self._limits)) is not None:
+            raise _Ended(found)
 
     def ending(self, said: bytes, deadline: float) -> str | None:
         """How a program without tests ended: None where its exit code is 0."""
@@ -273,7 +281,7 @@ class _Process:
             _Ended: it has not, until the deadline.
         """
         while True:
-            _look([self])
+            self.look()
             try:
                 code = self._process.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic())))
                 break
@@ -283,27 +291,12 @@ class _Process:
         number = sandboxes.ended_by(self._sandbox, code)
         if number == signal.SIGXCPU:
             return f"used more than {math.ceil(self._limits.timeout_s)} s of CPU time"
-        return f"ended with {_named(number, code)} before it was done{self._last_words()}"
-
-    def _last_words(self) -> str:
+        how = f"exit code {code}" if number is None else f"signal {number}"
+        with contextlib.suppress(ValueError):  # a real-time signal has no name
+            how = how if number is None else signal.Signals(number).name
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _SHOWN))
         said = self._errors.read().decode("utf-8", "replace").strip()
-        return f": {said}" if said else ""
-
-
-def _look(processes: Sequence[_Process]) -> None:
-    for each in processes:
-        if each.watch is not None and (excess := each.watch.excess()) is not None:
-            raise _Ended(excess)
-
-
-def _named(signal_number: int | None, code: int) -> str:
-    if signal_number is None:
-        return f"exit code {code}"
-    try:
-        return signal.Signals(signal_number).name
-    except ValueError:  # a real-time signal has no name
-        return f"signal {signal_number}"
+        return f"ended with {how} before it was done{f': {said}' if said else ''}"
 
 
 def _plain(reason: str | None) -> str | None:

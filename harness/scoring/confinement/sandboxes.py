@@ -29,13 +29,8 @@ _ANSWER_S = 20
 _START_S = 60
 _LANDLOCK_CREATE_RULESET = 444
 _SYSTEM_FILES = (
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/share/zoneinfo",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo"),
+    *("/etc/ld.so.cache", "/etc/localtime"),
 )
 
 
@@ -73,10 +68,8 @@ def missing(sandbox: str) -> str | None:
 
 def lacks(sandbox: str) -> str | None:
     """Say what a sandbox lacks here, as a clause; None where it works."""
-    return _lacks_built_in() if sandbox == "built-in" else _lacks_container()
-
-
-def _lacks_built_in() -> str | None:
+    if sandbox == "container":
+        return _lacks_container()
     if sys.platform != "linux":
         return f'the walls of sandbox = "built-in" are Linux\'s, and this is {platform.system()}'
     if libseccomp() is None:

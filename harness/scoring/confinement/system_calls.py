@@ -26,19 +26,8 @@ _FILES = (
 )
 _MEMORY = ("mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "membarrier")
 _ITSELF = (
-    *(
-        "exit",
-        "exit_group",
-        "getpid",
-        "gettid",
-        "getppid",
-        "getpgid",
-        "getpgrp",
-        "getsid",
-        "uname",
-        "sysinfo",
-        "getcpu",
-    ),
+    *("exit", "exit_group", "getpid", "gettid", "getppid", "getpgid", "getpgrp", "getsid"),
+    *("uname", "sysinfo", "getcpu"),
     *("getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "capget", "wait4", "waitid"),
     *("getrlimit", "setrlimit", "getrusage", "times", "getpriority", "sched_yield", "sched_getaffinity"),
     *("sched_getparam", "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min"),
@@ -63,17 +52,8 @@ REFUSED = (
     # Memory that the limit of the address space does not count.
     *("memfd_create", "memfd_secret", "shmget", "shmat", "msgget", "semget", "mq_open"),
     # Ways round a filter, and parts of the kernel that few programs need.
-    *(
-        "io_uring_setup",
-        "unshare",
-        "setns",
-        "bpf",
-        "perf_event_open",
-        "userfaultfd",
-        "add_key",
-        "request_key",
-        "keyctl",
-    ),
+    *("io_uring_setup", "unshare", "setns", "bpf", "perf_event_open", "userfaultfd"),
+    *("add_key", "request_key", "keyctl"),
     *("mount", "umount2", "pivot_root", "chroot", "mknod", "mknodat", "setuid", "setgid", "setresuid", "setresgid"),
 )
 _IGNORED = (

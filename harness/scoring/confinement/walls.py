@@ -93,8 +93,10 @@ def wall_in(order: dict[str, Any], parent: int) -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     limits = dict(order["limits"])
     if _leave_namespaces(libc):
-        is_bounded = _mount_folder(libc, order["folder"], order["folder_options"]) or is_bounded
-        if _kernel() >= _COUNTS_TASKS_BY_NAMESPACE:
+        # A file system in memory over the folder ends with the process, whatever a program left in it.
+        place, options = os.fsencode(order["folder"]), order["folder_options"].encode()
+        is_bounded = libc.mount(b"tmpfs", place, b"tmpfs", _NO_SETUID_DEVICES_PROGRAMS, options) == 0 or is_bounded
+        if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= _COUNTS_TASKS_BY_NAMESPACE:
             limits["NPROC"] = order["threads"]
     libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
@@ -120,10 +122,6 @@ def _keep_output(folder: str, descriptors: tuple[int, ...]) -> None:
         os.close(file)
 
 
-def _kernel() -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
-
-
 def _leave_namespaces(libc: ctypes.CDLL) -> bool:
     """Enter a network without interfaces and a list of mounts of its own, where the kernel lets a user do so.
 
@@ -139,11 +137,6 @@ def _leave_namespaces(libc: ctypes.CDLL) -> bool:
     except OSError:  # Ubuntu lets a user have them and refuses what makes use of them
         return False
     return True
-
-
-def _mount_folder(libc: ctypes.CDLL, folder: str, options: str) -> bool:
-    """Lay a file system in memory over the folder. It ends with the process, whatever a program left in it."""
-    return bool(libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", _NO_SETUID_DEVICES_PROGRAMS, options.encode()) == 0)
 
 
 def _guard_files(libc: ctypes.CDLL, order: dict[str, Any], readable: list[str]) -> None:

@@ -14,44 +14,29 @@ _BLOCK_BYTES = 512
 _OPEN_ARE_ENOUGH = 256
 
 
-class Watch:
-    """Looks at a process from outside; each look costs some system calls for each file.
+def excess(process_id: int, folder: str | None, limits: ProgramLimits) -> str | None:
+    """Say what a process uses too much of, as a reason; None while all is within bounds.
 
-    Args:
-        process_id: of the process.
-        folder: the one that it writes to; None where that is a file system with bounds of its own.
-        limits: how much it may use.
+    Each look costs some system calls for each file. No folder is given where it is a file system with bounds of its
+    own.
     """
-
-    def __init__(self, process_id: int, folder: str | None, limits: ProgramLimits) -> None:
-        self._process_id = process_id
-        self._folder = folder
-        self._limits = limits
-
-    def excess(self) -> str | None:
-        """Say what it uses too much of, as a reason; None while all is within bounds."""
-        if self._n_threads() > self._limits.threads:
-            return f"starts more than {self._limits.threads} threads"
-        return None if self._folder is None else self._of_disk(self._folder)
-
-    def _n_threads(self) -> int:
-        """0 where the system does not tell."""
-        try:
-            return Path("/proc", str(self._process_id), "task").stat().st_nlink - 2
-        except OSError:
-            return 0
-
-    def _of_disk(self, folder: str) -> str | None:
-        used = n_files = 0
-        try:
-            for status in (*_beneath(folder, self._limits.files), *_unlinked(self._process_id)):
-                used += status.st_blocks * _BLOCK_BYTES
-                n_files += 1
-        except OSError as error:
-            return f"makes folders that can't be looked into ({errno.errorcode.get(error.errno or 0)})"
-        if used > self._limits.disk_bytes:
-            return f"writes more than {self._limits.disk_bytes / 2**20:,.0f} MiB in all"
-        return f"makes more than {self._limits.files:,} files" if n_files > self._limits.files else None
+    try:
+        if Path("/proc", str(process_id), "task").stat().st_nlink - 2 > limits.threads:
+            return f"starts more than {limits.threads} threads"
+    except OSError:  # it is gone, or the system does not tell
+        pass
+    if folder is None:
+        return None
+    used = n_files = 0
+    try:
+        for status in (*_beneath(folder, limits.files), *_unlinked(process_id)):
+            used += status.st_blocks * _BLOCK_BYTES
+            n_files += 1
+    except OSError as error:
+        return f"makes folders that can't be looked into ({errno.errorcode.get(error.errno or 0)})"
+    if used > limits.disk_bytes:
+        return f"writes more than {limits.disk_bytes / 2**20:,.0f} MiB in all"
+    return f"makes more than {limits.files:,} files" if n_files > limits.files else None
 
 
 def _beneath(folder: str, most: int) -> Iterator[os.stat_result]:

@@ -25,17 +25,6 @@ _IN_OUR_WORDS = {
     "tools_called": "tools",
     "expected_outcome": "expected",
 }
-_GIVEN = (
-    "scenario",
-    "user_description",
-    "chatbot_role",
-    "input",
-    "output",
-    "expected",
-    "context",
-    "tools",
-    "expected_tools",
-)
 
 
 def make_case(metric: BaseMetric | BaseConversationalMetric, fields: Fields) -> LLMTestCase | ConversationalTestCase:
@@ -124,7 +113,7 @@ def _check_complete(
     missing = [field for field in needed if given.get(field) is None]
     if missing:
         words = [_IN_OUR_WORDS.get(field, field) for field in missing]
-        unknown = [word for word in words if word not in _GIVEN]
+        unknown = [word for word in words if word not in Fields.__slots__]
         if unknown:
             raise CheckError(f"{name} needs {', '.join(unknown)}, which judge.measure can't give it.")
         raise CheckError(

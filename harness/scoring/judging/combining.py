@@ -27,15 +27,7 @@ class Preference(Score):
     first_wins: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeOpinions:
-    """The opinions of one judge, one for each question."""
-
-    judge: str
-    opinions: tuple[Opinion, ...]
-
-
-def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: ScoringRule) -> Score:
+def rating(rubric: Rubric, said: Sequence[JudgeAnswer], by: ScoringRule) -> Score:
     """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
     values = [[rubric.value(score) for score, _ in each.opinions] for each in said]
     means = list(map(fmean, values))
@@ -54,23 +46,23 @@ def _disagreement(values: Sequence[float]) -> float | None:
     return pstdev(values) if len(values) > 1 else None
 
 
-def _scores(said: JudgeOpinions) -> str:
+def _scores(said: JudgeAnswer) -> str:
     return ", ".join(f"{score:.3g}" for score, _ in said.opinions)
 
 
-def _noise(rubric: Rubric, said: JudgeOpinions) -> str:
+def _noise(rubric: Rubric, said: JudgeAnswer) -> str:
     if len(said.opinions) == 1:
         return ""
     return f" (noise {stdev(rubric.value(score) for score, _ in said.opinions):.2f})"
 
 
-def _typical(said: JudgeOpinions) -> str:
+def _typical(said: JudgeAnswer) -> str:
     """The reason of the score nearest to the judge's mean, the first of several."""
     mean = fmean(score for score, _ in said.opinions)
     return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
 
 
-def preference(said: Sequence[JudgeOpinions], by: ScoringRule) -> Preference:
+def preference(said: Sequence[JudgeAnswer], by: ScoringRule) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
     values = [[value for pair in pairs(each.opinions) for value in pair] for each in said]
     means = list(map(fmean, values))
@@ -97,7 +89,7 @@ def pairs(opinions: Sequence[Opinion]) -> list[tuple[float, float]]:
     ]
 
 
-def _why(said: JudgeOpinions) -> str:
+def _why(said: JudgeAnswer) -> str:
     found = pairs(said.opinions)
     (shown_first, shown_second), first_reason, second_reason = found[0], said.opinions[0][1], said.opinions[1][1]
     if len(found) > 1:
@@ -123,15 +115,15 @@ def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
     return Score(fmean(values), reason, by, _disagreement(values))
 
 
-def judgement(judge: str, answered: JudgeAnswer, rubric: Rubric | None) -> Judgement:
+def judgement(answered: JudgeAnswer, rubric: Rubric | None) -> Judgement:
     """Sum up what a judge did, for the report.
 
     Args:
         rubric: that was rated by; None for a preference.
     """
-    given = tuple(opinion for opinion in answered.opinions if opinion is not None)
-    is_complete = len(given) == len(answered.opinions)
-    plain = Judgement(judge, answered.n_answers, len(answered.problems), is_complete=is_complete)
+    given = answered.opinions
+    is_complete = len(given) == len(answered.answers)
+    plain = Judgement(answered.judge, answered.n_answers, len(answered.problems), is_complete=is_complete)
     if rubric is not None:
         return replace(plain, values=tuple(rubric.value(score) for score, _ in given))
     if not is_complete:

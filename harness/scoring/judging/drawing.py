@@ -35,21 +35,26 @@ class JudgeQuestion:
 
 @dataclass(frozen=True, slots=True)
 class JudgeAnswer:
-    """The answers of one judge.
+    """What one judge said.
 
     Attributes:
-        opinions: one for each question, in order; None where neither the first nor the second answer followed its form.
+        answers: one for each question, in order; None where neither the first nor the second answer followed its form.
         problems: what is wrong with each that did not follow its form, in order.
     """
 
-    opinions: tuple[Opinion | None, ...]
-    problems: tuple[str, ...]
+    judge: str
+    answers: tuple[Opinion | None, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def opinions(self) -> tuple[Opinion, ...]:
+        """The answers that followed their form."""
+        return tuple(answer for answer in self.answers if answer is not None)
 
     @property
     def n_answers(self) -> int:
         """The number of answers drawn: one for each question, and one more for each whose first followed no form."""
-        n_open = sum(opinion is None for opinion in self.opinions)
-        return len(self.opinions) + len(self.problems) - n_open
+        return len(self.opinions) + len(self.problems)
 
 
 class Seat:
@@ -70,14 +75,13 @@ class Seat:
             EngineError: the judge could not answer.
         """
         found = await asyncio.gather(*map(self._answer, questions), return_exceptions=True)
-        opinions: list[Opinion | None] = []
-        problems: list[str] = []
-        for answer in found:
-            if isinstance(answer, BaseException):
-                raise answer
-            opinions.append(answer[0])
-            problems += answer[1]
-        return JudgeAnswer(tuple(opinions), tuple(problems))
+        answered = []
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+            answered.append(each)
+        problems = tuple(problem for _, problems in answered for problem in problems)
+        return JudgeAnswer(self.judge.name, tuple(opinion for opinion, _ in answered), problems)
 
     async def _answer(self, question: JudgeQuestion) -> tuple[Opinion | None, list[str]]:
         problems: list[str] = []

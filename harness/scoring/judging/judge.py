@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from harness.scoring.checks.given import answer_text
 from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
-from harness.scoring.judging.combining import JudgeOpinions
 from harness.scoring.judging.drawing import JudgeQuestion, Seat
 from harness.scoring.judging.measures import RARER, Fields
-from harness.scoring.judging.prompts import Judged, Material, material, preference_messages, rating_messages
+from harness.scoring.judging.prompts import Judged, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
 
@@ -94,7 +93,9 @@ class Judge:
             read=functools.partial(read_rating, rubric=wanted, weighted=weighted),
             logprobs=ALTERNATIVES if weighted else None,
         )
-        return self._settle("rate", self._rate(wanted, [replace(question, repeat=repeat) for repeat in range(repeats)]))
+        questions = [replace(question, repeat=repeat) for repeat in range(repeats)]
+        work = self._ask(questions, wanted, functools.partial(combining.rating, wanted), rated_by=wanted)
+        return self._settle("rate", work)
 
     def prefer(
         self,
@@ -126,9 +127,12 @@ class Judge:
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
         given = material(wanted, case, reference, self._case_id)
-        orders = [_comparison(wanted, given, pair) for pair in (answers, answers[::-1])]
-        repeated = [replace(order, repeat=repeat) for repeat in range(repeats) for order in orders]
-        return self._settle("prefer", self._prefer(wanted, repeated))
+        orders = [
+            JudgeQuestion(preference_messages(wanted, given.with_answers(*pair)), preference_schema(), read_preference)
+            for pair in (answers, answers[::-1])
+        ]
+        questions = [replace(order, repeat=repeat) for repeat in range(repeats) for order in orders]
+        return self._settle("prefer", self._ask(questions, wanted, combining.preference, rated_by=None))
 
     def measure(
         self,
@@ -171,34 +175,27 @@ class Judge:
         settled: Coroutine[Any, Any, Score] = settle(work)
         return settled
 
-    async def _rate(self, rubric: Rubric, questions: Sequence[JudgeQuestion]) -> Score:
-        said, by = await self._ask(rubric, questions, rated_by=rubric)
-        return combining.rating(rubric, said, by)
-
-    async def _prefer(self, rubric: Rubric, questions: Sequence[JudgeQuestion]) -> Score:
-        said, by = await self._ask(rubric, questions, rated_by=None)
-        return combining.preference(said, by)
-
     async def _ask(
-        self, rubric: Rubric, questions: Sequence[JudgeQuestion], *, rated_by: Rubric | None
-    ) -> tuple[list[JudgeOpinions], ScoringRule]:
+        self, questions: Sequence[JudgeQuestion], rubric: Rubric, combine: Callable[..., Score], rated_by: Rubric | None
+    ) -> Score:
         """Ask each judge all questions; whatever it did is noted, also when it gave no judgement."""
         self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), rubric.digest)
-        panel = await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True)
         said, failed = [], None
-        for model, answered in zip(self._models, panel, strict=True):
+        for answered in await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True):
             if isinstance(answered, BaseException):
                 raise answered
-            self._trace.judgements.append(combining.judgement(model.name, answered, rated_by))
-            opinions = tuple(opinion for opinion in answered.opinions if opinion is not None)
-            said.append(JudgeOpinions(model.name, opinions))
-            if len(opinions) < len(questions):
-                problem = f"judge {model.name} gave no judgement, asked twice: {answered.problems[-1]}"
+            self._trace.judgements.append(combining.judgement(answered, rated_by))
+            said.append(answered)
+            if len(answered.opinions) < len(questions):
+                problem = f"judge {answered.judge} gave no judgement, asked twice: {answered.problems[-1]}"
                 failed = failed or JudgeError(problem)
-        if failed is not None:
-            self._trace.error = self._trace.error or failed
-            raise failed
-        return said, by
+        self._fail(failed)
+        return combine(said, by)
+
+    def _fail(self, error: JudgeError | None) -> None:
+        if error is not None:
+            self._trace.error = self._trace.error or error
+            raise error
 
     async def _measure(self, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
         measure = registered("deepeval").measure
@@ -211,19 +208,8 @@ class Judge:
             panel.append(measured)
         fingerprints = tuple(model.fingerprint for model in self._models)
         self._trace.judged_by = by = ScoringRule(fingerprints, panel[0].rule)
-        failed = next((measured.error for measured in panel if measured.error is not None), None)
-        if failed is not None:
-            self._trace.error = self._trace.error or failed
-            raise failed
+        self._fail(next((measured.error for measured in panel if measured.error is not None), None))
         return combining.measurement(panel, by)
-
-
-def _comparison(rubric: Rubric, given: Material, answers: Sequence[Judged]) -> JudgeQuestion:
-    return JudgeQuestion(
-        messages=preference_messages(rubric, given.with_answers(*answers)),
-        schema=preference_schema(),
-        read=read_preference,
-    )
 
 
 def _judged(answer: str | Sample, check: str) -> Judged:

@@ -12,19 +12,7 @@ from harness.records import Judgement, Sample
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The facts that are known of one answer. A metric needs some of them, and says which.
-
-    Attributes:
-        input: what the answer was asked with.
-        output: the answer; a transcript for a metric of conversations.
-        expected: what the answer should be.
-        context: passages that the answer is held to; for a metric that asks for `retrieval_context`, those too.
-        retrieval_context: passages that a retriever found, where they are others than `context`.
-        tools: the tools that were called: names, `sample.tool_calls`, or deepeval's `ToolCall`.
-        expected_tools: the tools that should have been called.
-        scenario, user_description, chatbot_role: of a conversation: what it is about, who the user is, and what the
-            assistant is to be.
-    """
+    """The facts that are known of one answer, as `judge.measure` takes them. A metric needs some, and says which."""
 
     input: str | None = None
     output: str | Sample | None = None
@@ -44,14 +32,9 @@ RARER = ("retrieval_context", "tools", "expected_tools", "scenario", "user_descr
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """The result of one metric for one answer.
+    """The score in [0, 1] that one metric gives one answer, None where the judge gave none, which `error` tells.
 
-    Attributes:
-        rule: of the metric, which tells its scores from those of another.
-        judgement: what the judge did, for the report.
-        value: the score in [0, 1]; None where the judge gave none.
-        reason: the metric's.
-        error: why the judge gave no score.
+    `rule` tells the metric's scores from those of another; `judgement` is what the judge did, for the report.
     """
 
     rule: str

@@ -115,12 +115,9 @@ def material(rubric: Rubric, case: Case | Mapping[str, Any] | None, reference: A
 
 
 def _field(rubric: Rubric, case: Case | Mapping[str, Any] | None, name: str) -> Any:
-    if case is None:
-        raise RubricError(f"{rubric.place} shows the judge the field {name!r} of the case: pass case=case.")
-    if name not in case:
-        raise RubricError(
-            f"{rubric.place} shows the judge the field {name!r} of the case, which has {', '.join(case)}."
-        )
+    if case is None or name not in case:
+        way_out = ": pass case=case" if case is None else f", which has {', '.join(case)}"
+        raise RubricError(f"{rubric.place} shows the judge the field {name!r} of the case{way_out}.")
     return case[name]
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.files import find_file, read_text
 from harness.errors import RubricError, choices
 
-HEADINGS = ("Criteria", "Steps", "Scale", "Input", "Reference", "Guidelines")
-SUFFIXES = (".md",)
+HEADINGS = {
+    "Criteria": "say there what a good answer is.",
+    "Steps": "write there what the judge does in order, such as `1. List what the answer claims.`",
+    "Scale": "write a line for each score, such as `- 1: nothing of it is right`.",
+    "Input": "write the name of a field of the cases on each line, such as `- prompt`.",
+    "Reference": "write the name of the field of the cases that holds a right answer, such as `expected`.",
+    "Guidelines": "say there what reviewers should know, or leave the heading out.",
+}
+"""Each heading that a rubric may have, and what to write under it."""
 
-_REQUIRED = ("Criteria", "Steps")
 _STEP = re.compile(r"\d+[.)](?:\s+(.*))?$")
 _POINT = re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$")
-_MARKED = re.compile(r"[-*]\s+(.*)$")
 _NEW_ITEM = re.compile(r"[-*+\d]")
 
 
@@ -93,24 +98,21 @@ class Rubrics:
         Raises:
             RubricError: there is no such file, or no judge could go by it; with file and line.
         """
-        name = str(path)
-        if name not in self._read:
-            self._read[name] = _load(path, self._folders)
-        return self._read[name]
+        if not isinstance(path, str | Path) or not str(path):
+            raise RubricError(
+                f"rubric = {path!r} is not a path; write one such as evals/evaluation/summaries/rubric.md."
+            )
+        if str(path) not in self._read:
+            found = find_file(Path(path), self._folders, kind="rubric", suffixes=(".md",), error=RubricError)
+            if found is None:
+                looked = ", ".join(map(str, self._folders)) or "no folder"
+                raise RubricError(f"There is no rubric {str(path)!r}, a Markdown file (.md). Looked in {looked}.")
+            self._read[str(path)] = read_rubric(read_text(found, RubricError), str(found))
+        return self._read[str(path)]
 
     def of_digest(self, digest: str) -> Rubric | None:
         """The rubric of this digest, of those that were read; None where it is none of them."""
         return next((rubric for rubric in self._read.values() if rubric.digest == digest), None)
-
-
-def _load(path: object, folders: Sequence[Path]) -> Rubric:
-    if not isinstance(path, str | Path) or not str(path):
-        raise RubricError(f"rubric = {path!r} is not a path; write one such as evals/evaluation/summaries/rubric.md.")
-    found = find_file(Path(path), folders, kind="rubric", suffixes=SUFFIXES, error=RubricError)
-    if found is None:
-        looked = ", ".join(map(str, folders)) or "no folder"
-        raise RubricError(f"There is no rubric {str(path)!r}, a Markdown file ({SUFFIXES[0]}). Looked in {looked}.")
-    return read_rubric(read_text(found, RubricError), str(found))
 
 
 def read_rubric(text: str, place: str) -> Rubric:
@@ -126,146 +128,105 @@ def read_rubric(text: str, place: str) -> Rubric:
         RubricError: naming file and line.
     """
     title, sections = _split(text, place)
-    for name in _REQUIRED:
+    for name in ("Criteria", "Steps"):
         if name not in sections:
-            raise RubricError(f"{place} has no `## {name}`; {_EXAMPLES[name]}")
-    reference = sections["Reference"].fields() if "Reference" in sections else ()
+            raise RubricError(f"{place} has no `## {name}`; {HEADINGS[name]}")
+    reference = _fields(sections["Reference"]) if "Reference" in sections else ()
     if len(reference) > 1:
         raise RubricError(f"{sections['Reference'].at}: a reference is one field of the case, not {len(reference)}.")
     return Rubric(
         place=place,
         title=title,
-        criteria=sections["Criteria"].text(),
-        steps=sections["Steps"].steps(),
-        scale=sections["Scale"].scale() if "Scale" in sections else (),
-        input=sections["Input"].fields() if "Input" in sections else None,
+        criteria=sections["Criteria"].text,
+        steps=tuple(step for _, (step,) in _list(sections["Steps"], _STEP, "is no step")),
+        scale=_scale(sections["Scale"]) if "Scale" in sections else (),
+        input=_fields(sections["Input"]) if "Input" in sections else None,
         reference=reference[0] if reference else None,
-        guidelines=sections["Guidelines"].text() if "Guidelines" in sections else "",
+        guidelines=sections["Guidelines"].text if "Guidelines" in sections else "",
         digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
     )
 
 
-_EXAMPLES = {
-    "Criteria": "say there what a good answer is.",
-    "Steps": "write there what the judge does in order, such as `1. List what the answer claims.`",
-    "Scale": "write a line for each score, such as `- 1: nothing of it is right`.",
-    "Input": "write the name of a field of the cases on each line, such as `- prompt`.",
-    "Reference": "write the name of the field of the cases that holds a right answer, such as `expected`.",
-    "Guidelines": "say there what reviewers should know, or leave the heading out.",
-}
-
-
-@dataclass(frozen=True, slots=True)
 class _Section:
-    """The lines under a heading, with the number of each."""
+    """The lines under a heading, each with its place."""
 
-    name: str
-    place: str
-    line: int
-    lines: list[tuple[int, str]]
+    def __init__(self, name: str, at: str) -> None:
+        self.name, self.at = name, at
+        self.lines: list[tuple[str, str]] = []
 
     @property
-    def at(self) -> str:
-        """The place of the heading, for messages."""
-        return f"{self.place}, line {self.line}"
-
     def text(self) -> str:
-        """The whole text."""
-        text = "\n".join(line for _, line in self.lines).strip()
-        if not text:
-            raise RubricError(f"{self.at}: `## {self.name}` is empty; {_EXAMPLES[self.name]}")
-        return text
+        return "\n".join(line for _, line in self.lines).strip()
 
-    def steps(self) -> tuple[str, ...]:
-        """The items of a numbered list."""
-        return tuple(text for _, (text,) in self._items(_STEP, "is no step"))
-
-    def scale(self) -> tuple[tuple[int, str], ...]:
-        """Each score with its meaning, the lowest first."""
-        scale: dict[int, str] = {}
-        for at, (score, label) in self._items(_POINT, "is no score with its meaning"):
-            if int(score) in scale:
-                raise RubricError(f"{at}: the score {score} is there twice; each has one meaning.")
-            scale[int(score)] = label
-        if len(scale) == 1:
-            raise RubricError(
-                f"{self.at}: a scale of one score, {next(iter(scale))}, can't tell answers apart; add one."
-            )
-        return tuple(sorted(scale.items()))
-
-    def fields(self) -> tuple[str, ...]:
-        """Names of case fields, one on each line."""
-        self.text()
-        names = []
-        for number, line in self.lines:
-            marked = _MARKED.match(line.strip())
-            name = (marked[1] if marked else line).strip().strip("`")
-            if len(name.split()) > 1:
-                raise RubricError(
-                    f"{self.place}, line {number}: {line.strip()!r} is not the name of a field; {_EXAMPLES[self.name]}"
-                )
-            names += [name] if name else []
-        return tuple(names)
-
-    def _items(self, pattern: re.Pattern[str], wrong: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield the place of each item of a list, and its parts; lines that go on with an item join its last part."""
-        self.text()
-        items: list[tuple[str, list[str]]] = []
-        for number, line in self.lines:
-            at, found = f"{self.place}, line {number}", pattern.match(line.strip())
-            if found:
-                items.append((at, [part or "" for part in found.groups()]))
-            elif line.strip() and (not items or _NEW_ITEM.match(line)):
-                raise RubricError(f"{at}: {line.strip()!r} {wrong}; {_EXAMPLES[self.name]}")
-            elif items:
-                items[-1][1][-1] = f"{items[-1][1][-1]} {line.strip()}".rstrip()
-        for at, parts in items:
-            if not parts[-1].strip():
-                raise RubricError(f"{at}: an item without a text; {_EXAMPLES[self.name]}")
-            yield at, tuple(part.strip() for part in parts)
+    def refused(self, at: str, why: str) -> RubricError:
+        return RubricError(f"{at}: {why}; {HEADINGS[self.name]}")
 
 
 def _split(text: str, place: str) -> tuple[str, dict[str, _Section]]:
-    """The title and the sections by their heading."""
-    title, sections = "", dict[str, _Section]()
-    open_section: _Section | None = None
-    is_heading = _headings()
+    """The title and the sections by their heading; what looks like a heading within a block of code is none."""
+    title, sections, in_code = "", dict[str, _Section](), False
+    known = {heading.casefold(): heading for heading in HEADINGS}
     for number, line in enumerate(text.splitlines(), 1):
-        at, heading = f"{place}, line {number}", is_heading(line)
-        if heading == 1:
+        at, words = f"{place}, line {number}", line.strip("# \t")
+        in_code ^= line.lstrip().startswith(("```", "~~~"))
+        heading = None if in_code else re.match(r"(##?)(?:\s|$)", line)
+        if heading is None:
+            if sections:
+                list(sections.values())[-1].lines.append((at, line))
+            elif line.strip():
+                raise RubricError(f"{at}: {line.strip()[:60]!r} stands under no heading; put it under `## Criteria`.")
+        elif heading[1] == "#":
             if title or sections:
                 raise RubricError(f"{at}: a rubric has one title, at its beginning; write {line.strip()!r} with `##`.")
-            title = line.strip("# \t")
-        elif heading == 2:
-            name = _known(line.strip("# \t"), at)
+            title = words
+        else:
+            if (name := known.get(words.casefold())) is None:
+                raise RubricError(f"{at}: {choices('heading', words, HEADINGS)}")
             if name in sections:
-                raise RubricError(f"{at}: `## {name}` is there twice, first in line {sections[name].line}; join them.")
-            open_section = sections[name] = _Section(name, place, number, [])
-        elif open_section is not None:
-            open_section.lines.append((number, line))
-        elif line.strip():
-            raise RubricError(f"{at}: {line.strip()[:60]!r} stands under no heading; put it under `## Criteria`.")
+                first = sections[name].at.rpartition(", ")[2]
+                raise RubricError(f"{at}: `## {name}` is there twice, first in {first}; join them.")
+            sections[name] = _Section(name, at)
     if not title:
         raise RubricError(f"{place} has no title; begin it with `# ` and what is judged, such as `# Faithful summary`.")
+    for section in sections.values():
+        if not section.text:
+            raise section.refused(section.at, f"`## {section.name}` is empty")
     return title, sections
 
 
-def _headings() -> Callable[[str], int]:
-    """Tells of one line after the other whether it is a title (1), a section's heading (2) or neither (0)."""
-    in_code = False
+def _list(section: _Section, pattern: re.Pattern[str], wrong: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the place of each item of a list, and its parts; lines that go on with an item join its last part."""
+    items: list[tuple[str, list[str]]] = []
+    for at, line in section.lines:
+        if found := pattern.match(line.strip()):
+            items.append((at, [part or "" for part in found.groups()]))
+        elif line.strip() and (not items or _NEW_ITEM.match(line)):
+            raise section.refused(at, f"{line.strip()!r} {wrong}")
+        elif items:
+            items[-1][1][-1] = f"{items[-1][1][-1]} {line.strip()}".strip()
+    for at, parts in items:
+        if not parts[-1]:
+            raise section.refused(at, "an item without a text")
+        yield at, parts
 
-    def level(line: str) -> int:
-        nonlocal in_code
-        if line.lstrip().startswith(("```", "~~~")):
-            in_code = not in_code
-        found = re.match(r"(##?)(?:\s|$)", line)
-        return 0 if in_code or found is None else len(found[1])
 
-    return level
+def _scale(section: _Section) -> tuple[tuple[int, str], ...]:
+    scale: dict[int, str] = {}
+    for at, (score, meaning) in _list(section, _POINT, "is no score with its meaning"):
+        if int(score) in scale:
+            raise RubricError(f"{at}: the score {score} is there twice; each has one meaning.")
+        scale[int(score)] = meaning
+    if len(scale) == 1:
+        raise RubricError(
+            f"{section.at}: a scale of one score, {next(iter(scale))}, can't tell answers apart; add one."
+        )
+    return tuple(sorted(scale.items()))
 
 
-def _known(name: str, at: str) -> str:
-    by_name = {heading.casefold(): heading for heading in HEADINGS}
-    if name.casefold() not in by_name:
-        raise RubricError(f"{at}: {choices('heading', name, HEADINGS)}")
-    return by_name[name.casefold()]
+def _fields(section: _Section) -> tuple[str, ...]:
+    """Names of case fields, one on each line."""
+    names = [(at, line.strip(), re.sub(r"^[-*]\s+", "", line.strip()).strip().strip("`")) for at, line in section.lines]
+    for at, line, name in names:
+        if len(name.split()) > 1:
+            raise section.refused(at, f"{line!r} is not the name of a field")
+    return tuple(name for _, _, name in names if name)

@@ -52,7 +52,13 @@ class Documents:
         self._task = task
         self._prompting = prompting
         self._where = where
-        self._n_examples = self._examples()
+        own, wanted = task.config.num_fewshot, prompting.num_fewshot
+        if wanted is not None and own == 0 != wanted:
+            raise TaskError(
+                f"{where}: num_fewshot = {wanted}, but task {task.task_name!r} says num_fewshot: 0, which lm-eval "
+                "holds to whatever else is asked for."
+            )
+        self._n_examples: int = (own or 0) if wanted is None else wanted
         self._requests: dict[str | None, list[list[Any]]] = {}
         with surroundings():
             self.all: list[Any] = [document for _, document in task.doc_iterator(rank=0, limit=None, world_size=1)]
@@ -62,15 +68,6 @@ class Documents:
         self.cases = tuple(_case(name, document) for name, document in zip(ids, self.all, strict=True))
         self.numbers = {name: number for number, name in enumerate(ids)}
         self.requests(None)
-
-    def _examples(self) -> int:
-        own, wanted = self._task.config.num_fewshot, self._prompting.num_fewshot
-        if wanted is not None and own == 0 != wanted:
-            raise TaskError(
-                f"{self._where}: num_fewshot = {wanted}, but task {self._task.task_name!r} says num_fewshot: 0, which "
-                "lm-eval holds to whatever else is asked for."
-            )
-        return (own or 0) if wanted is None else wanted
 
     def requests(self, system: str | None) -> list[list[Any]]:
         """lm-eval's instances of each document, with this system text before its prompt; made once.

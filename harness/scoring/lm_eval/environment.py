@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 from harness.errors import TaskError
 
@@ -21,18 +20,10 @@ def require_lm_eval(where: str) -> None:
         TaskError: it is not installed.
     """
     try:
-        with quiet():
+        with warnings.catch_warnings(action="ignore"):
             import lm_eval.tasks  # noqa: F401
     except ImportError as error:
         raise TaskError(f'{where}: tasks of lm-eval need it: pip install "steelyard[lm-eval]" ({error}).') from None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the warnings of lm-eval and what it imports, which are no concern of a user's tests."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @contextmanager
@@ -45,25 +36,17 @@ def surroundings() -> Iterator[None]:
     import numpy as np
 
     kept_python, kept_numpy = random.getstate(), np.random.get_state()
-    bars_are_on = not datasets.are_progress_bars_disabled()
-    with ExitStack() as stack:
-        stack.enter_context(quiet())
-        stack.enter_context(_set(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", value=False))
-        stack.callback(random.setstate, kept_python)
-        stack.callback(np.random.set_state, kept_numpy)
-        if bars_are_on:
-            datasets.disable_progress_bars()
-            stack.callback(datasets.enable_progress_bars)
-        random.seed(RANDOM_SEED)
-        np.random.seed(NUMPY_SEED)
-        yield
-
-
-@contextmanager
-def _set(module: Any, name: str, *, value: Any) -> Iterator[None]:
-    kept = getattr(module, name)
-    setattr(module, name, value)
+    bars_are_on, counts = not datasets.are_progress_bars_disabled(), datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+            datasets.disable_progress_bars()
+            random.seed(RANDOM_SEED)
+            np.random.seed(NUMPY_SEED)
+            yield
     finally:
-        setattr(module, name, kept)
+        random.setstate(kept_python)
+        np.random.set_state(kept_numpy)
+        datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = counts
+        if bars_are_on:
+            datasets.enable_progress_bars()

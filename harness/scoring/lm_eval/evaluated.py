@@ -9,9 +9,10 @@ from typing import Any
 
 from harness.errors import shortened
 from harness.records import Case
+from harness.requests import Model
 from harness.scoring.lm_eval.documents import Documents, Prompting
 from harness.scoring.lm_eval.metrics import Metrics, Results
-from harness.scoring.lm_eval.requests import AskedModel, ask, check_arguments, sampling_of, stated_by
+from harness.scoring.lm_eval.requests import ask, check_arguments, sampling_of, stated_by
 from harness.scoring.results import Reading
 
 
@@ -67,7 +68,7 @@ class EvaluatedTask:
             if instance.request_type == "generate_until"
         )
 
-    async def body(self, case: Case, model: AskedModel) -> dict[str, Reading]:
+    async def body(self, case: Case, model: Model) -> dict[str, Reading]:
         """The figures of one document; all its requests are sent together."""
         number = self._documents.numbers[case.id]
         instances = self._documents.requests(model.system)[number]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import numbers
 import unittest
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ScoreError, TaskError, choices, shortened
@@ -18,20 +17,10 @@ Results = Mapping[str, Any]
 _OF_NO_DOCUMENT = ("f1", "matthews_corrcoef", "bypass")
 """Aggregations that make one figure of pairs over all documents; there is none for a single pair."""
 _COUNTED = {"word_perplexity": "nats/word", "byte_perplexity": "nats/byte"}
-_NO_UNIT = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """The way in which one document's value of a metric is read.
-
-    Attributes:
-        unit: of a measure; "" for a score in [0, 1].
-        read: the figure in what `process_results` gave; None where it gave none for this document.
-    """
-
-    unit: str
-    read: Callable[[Any], float | None]
+_Figure = tuple[str, Callable[[Any], float | None]]
+"""The unit of a metric, "" for a score in [0, 1], and the figure in what `process_results` gave, None for none."""
 
 
 class Metrics:
@@ -64,7 +53,7 @@ class Metrics:
     @property
     def has_measures(self) -> bool:
         """True where a metric to weigh is not confined to [0, 1]."""
-        return any(figure.unit for figure in self._figures.values())
+        return any(unit for unit, _ in self._figures.values())
 
     def name(self, metric: str, pipeline: str) -> str:
         """The name of a metric after a pipeline of filters."""
@@ -107,26 +96,24 @@ class Metrics:
     def _figure(self, metric: str, unit: str | None) -> _Figure:
         aggregation = self._aggregation(metric)
         if aggregation == "weighted_perplexity":
-            return _Figure(_COUNTED.get(metric, "nats"), _mean_nats)
+            return _COUNTED.get(metric, "nats"), _mean_nats
         if aggregation == "bits_per_byte":
-            return _Figure(
-                "bits/byte", lambda value: None if (nats := _mean_nats(value)) is None else nats / math.log(2)
-            )
+            return "bits/byte", lambda value: None if (nats := _mean_nats(value)) is None else nats / math.log(2)
         if aggregation == "perplexity":
-            return _Figure("nats", lambda value: -float(value))
+            return "nats", lambda value: -float(value)
         if aggregation in ("bleu", "chrf", "chrf++", "ter", "brier_score"):
             function = self._task.aggregation()[metric]
             what = "squared error" if aggregation == "brier_score" else "points"
-            return _Figure(unit or what, lambda value: float(function([value])))
-        return _Figure(unit or _NO_UNIT, lambda value: self._number(metric, value))
+            return unit or what, lambda value: float(function([value]))
+        return unit or "", functools.partial(self._number, metric)
 
     def _number(self, metric: str, value: Any) -> float | None:
-        if not (isinstance(value, bool | numbers.Real) or type(value).__module__ == "numpy"):
-            raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.")
         try:
-            number = float(value)
-        except TypeError:  # an array
-            raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.") from None
+            number = float(value) if not isinstance(value, str) else None
+        except TypeError:  # a pair, an array
+            number = None
+        if number is None:
+            raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.")
         return None if math.isnan(number) else number
 
     def readings(self, results: Results, reason: str | None) -> dict[str, Reading]:
@@ -137,17 +124,17 @@ class Metrics:
             unittest.SkipTest: no metric to weigh has a value for this document, which lm-eval leaves out, too.
         """
         found: dict[str, Reading] = {}
-        for name, figure in self._figures.items():
-            value = figure.read(results[name]) if results.get(name) is not None else None
+        for name, (unit, read) in self._figures.items():
+            value = read(results[name]) if results.get(name) is not None else None
             if value is None:
                 continue
-            if not figure.unit and not 0 <= value <= 1:
+            if not unit and not 0 <= value <= 1:
                 raise ScoreError(
                     f"metric {name!r} of task {self._task.task_name!r} gave {value:g}, which is no score in [0, 1]. "
                     f"Say what it counts: metric={{{name!r}: 'points'}}."
                 )
             higher = self._task.higher_is_better().get(name.partition(",")[0]) is not False
-            found[name] = Reading(value, reason, figure.unit or None, higher, results)
+            found[name] = Reading(value, reason, unit or None, higher, results)
         if not found:
             raise unittest.SkipTest(f"the task gives no {' or '.join(self.weighed)} for this document")
         return found

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from harness.config.versions import check_sampling
 from harness.errors import SettingsError, TaskError
 from harness.records import Sample
+from harness.requests import Model
 
 LONGEST_ANSWER_TOKENS = 256
 """The longest answer that lm-eval allows where neither task nor version sets a limit."""
 _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 """Names for the longest answer, the first that is there wins: `lm_eval.models.utils.normalize_gen_kwargs`."""
-
-
-class AskedModel(Protocol):
-    """A model version as a request needs it: `harness.requests.Model`, as the body of an evaluation has it."""
-
-    @property
-    def system(self) -> str | None:
-        """The version's system text."""
-
-    @property
-    def sampling(self) -> Mapping[str, Any]:
-        """The version's own sampling parameters."""
-
-    def chat(self, messages: Any, **sampling: Any) -> Any:
-        """An answer to chat messages."""
-
-    def complete(self, prompt: Any, *, truncate: bool = False, **sampling: Any) -> Any:
-        """The text that follows raw text, or messages whose last one is continued."""
-
-    def weigh(self, prompt: Any, continuation: str, *, truncate: bool = False) -> Any:
-        """The log likelihood of a continuation."""
-
-    def _rolling(self, text: str) -> Any:
-        """The log likelihood of a whole text."""
 
 
 def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,20 +64,14 @@ def check_arguments(task: Any, instance: Any, where: str) -> None:
         raise TaskError(f"{where}: task {task.task_name!r}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceAnswer:
-    """The answer of a model to an instance.
-
-    Attributes:
-        responses: as lm-eval's own models give them.
-        cut_tokens: how many tokens of the context did not fit the model's window, and were left out at its beginning.
-    """
+class InstanceAnswer(NamedTuple):
+    """The responses of a model as lm-eval's own models give them, and how many tokens at the beginning were cut off."""
 
     responses: list[Any]
     cut_tokens: int = 0
 
 
-async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> InstanceAnswer:
+async def ask(model: Model, task: Any, instance: Any, count: int) -> InstanceAnswer:
     """The responses to an instance.
 
     Args:
@@ -119,7 +89,7 @@ async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> Instan
     return InstanceAnswer([sample.text for sample in samples], samples[0].cut_tokens)
 
 
-async def _answer(model: AskedModel, context: Any, sampling: Mapping[str, Any]) -> Sample:
+async def _answer(model: Model, context: Any, sampling: Mapping[str, Any]) -> Sample:
     """Ask for what follows a prompt; messages that end with the assistant's are continued."""
     if isinstance(context, str) or context[-1]["role"] == "assistant":
         sample: Sample = await model.complete(context, truncate=True, **sampling)

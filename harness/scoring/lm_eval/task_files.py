@@ -72,7 +72,8 @@ def check_task(config: Mapping[str, Any], path: Path) -> None:
     Raises:
         TaskError: an unknown key, metric, aggregation, filter or kind of output; no data; with the line.
     """
-    from lm_eval.api.registry import AGGREGATION_REGISTRY, FILTER_REGISTRY
+    import lm_eval.api.metrics  # noqa: F401 - registers the metrics
+    from lm_eval.api.registry import AGGREGATION_REGISTRY, FILTER_REGISTRY, METRIC_REGISTRY
     from lm_eval.api.task import ALL_OUTPUT_TYPES
     from lm_eval.config.task import TaskConfig
 
@@ -93,23 +94,14 @@ def check_task(config: Mapping[str, Any], path: Path) -> None:
         )
     _check_known(path, "output_type", [config.get("output_type", "generate_until")], ALL_OUTPUT_TYPES)
     metrics = [entry for entry in config.get("metric_list") or [] if isinstance(entry, Mapping)]
-    _check_metrics(config, metrics, path)
+    if config.get("process_results") is None:  # a metric is lm-eval's; others it would look for in the net
+        named = [entry.get("metric") for entry in metrics if entry.get("hf_evaluate") is not True]
+        hint = " For one of the library evaluate, write `hf_evaluate: true` beside it."
+        _check_known(path, "metric", named, METRIC_REGISTRY, hint)
     named = [entry["aggregation"] for entry in metrics if "aggregation" in entry]
     _check_known(path, "aggregation", named, AGGREGATION_REGISTRY)
     filters = [step.get("function") for pipeline in config.get("filter_list") or [] for step in pipeline["filter"]]
     _check_known(path, "function", filters, FILTER_REGISTRY)
-
-
-def _check_metrics(config: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """A metric is lm-eval's, unless the task scores by itself; others lm-eval would look for in the net."""
-    import lm_eval.api.metrics  # noqa: F401 - registers the metrics
-    from lm_eval.api.registry import METRIC_REGISTRY
-
-    if config.get("process_results") is not None:
-        return
-    named = [entry.get("metric") for entry in metrics if entry.get("hf_evaluate") is not True]
-    hint = " For one of the library evaluate, write `hf_evaluate: true` beside it."
-    _check_known(path, "metric", named, METRIC_REGISTRY, hint)
 
 
 def _check_known(path: Path, key: str, values: Iterable[Any], known: Iterable[str], hint: str = "") -> None:

@@ -6,9 +6,8 @@ import contextlib
 import difflib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.errors import TaskError
 from harness.scoring.lm_eval.environment import require_lm_eval, surroundings
@@ -57,15 +56,8 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     return tasks
 
 
-@dataclass(frozen=True, slots=True)
-class _FoundTask:
-    """The place where a task was found.
-
-    Attributes:
-        manager: of lm-eval, which knows it.
-        spec: what the manager calls it.
-        configs: what the user's files say of it, or of the tasks of a group.
-    """
+class _FoundTask(NamedTuple):
+    """The manager of lm-eval that knows a task, what it calls it, and what the user's files say of it or its group."""
 
     manager: Any
     spec: str

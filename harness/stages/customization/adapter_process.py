@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.adapters.merging import adapted, untied
-from harness.models.files.whole import load_whole
+from harness.models.files.saved import load_whole
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path

@@ -57,24 +57,18 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     if data is not None and not is_here(settings, data):
         return None
     with told_of(settings, step):
-        return _find(settings, _AdapterParts(settings, version, step))
-
-
-def _find(settings: Settings, parts: _AdapterParts) -> VersionSettings | None:
-    if parts.ready is not None:
+        parts = _AdapterParts(settings, version, step)
+        if parts.ready is None:
+            made = find_made(KIND, parts.recipe)
+            if made is None or made.is_here:
+                return None if made is None else parts.with_made(made)
+            digest = known_builds().content(ADAPTERS, made.content)
+            return None if digest is None else parts.with_adapter(made.path, digest)
         if known_builds().is_offline:  # what it fits was checked before there were samples
             return parts.with_adapter(parts.ready, read_adapter(parts.ready).digest)
         weights = made_folder(parts.options, settings.root)
-        shapes = {} if weights is None else matrix_shapes(weights)
-        adapter = parts.checked(parts.ready, shapes, parts.digest)
+        adapter = parts.checked({} if weights is None else matrix_shapes(weights), parts.digest)
         return None if weights is None else parts.with_adapter(parts.ready, adapter.digest)
-    made = find_made(KIND, parts.recipe)
-    if made is None:
-        return None
-    if made.is_here:
-        return parts.with_adapter(made.path, _noted(made))
-    digest = known_builds().content(ADAPTERS, made.content)
-    return None if digest is None else parts.with_adapter(made.path, digest)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
@@ -93,16 +87,15 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
             check_packages((*PACKAGES, "peft"), "customization")
         beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
         if parts.ready is not None:
-            parts.checked(parts.ready, beginning.shapes, None)
+            parts.checked(beginning.shapes, None)
             return None
         check_modules(adapter.modules, beginning.shapes)
         check_length(adapter.length, beginning.folder)
         texts = known_texts(settings, str(adapter.data))
         for text in texts:
             check_answer(text)
-        if (tokenizer := beginning.tokenizer) is None:
-            return None
-        return check_taught(texts, tokenizer, adapter.length)
+        tokenizer = beginning.tokenizer
+        return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
 
 
 def build_version(
@@ -117,12 +110,11 @@ def build_version(
     with told_of(settings, step):
         parts = _AdapterParts(settings, version, step, progress)
         weights = materialize(parts.options, settings.root)
-        adapter = (
-            parts.trained(weights, progress)
-            if parts.ready is None
-            else parts.checked(parts.ready, matrix_shapes(weights), parts.digest)
-        )
-    whole = parts.with_adapter(adapter.path, adapter.digest)
+        if parts.ready is None:
+            whole = parts.with_made(parts.trained(weights))
+        else:
+            adapter = parts.checked(matrix_shapes(weights), parts.digest)
+            whole = parts.with_adapter(parts.ready, adapter.digest)
     if parts.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -140,20 +132,6 @@ def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
     if step.folder in merged:
         merged = merged[: merged.index(step.folder)]
     return {**options, "merged": merged} if merged else options
-
-
-def _noted(made: MadeFolder) -> str:
-    """The digest of an adapter that was trained; noted, for when the adapter is not here."""
-    digest = read_adapter(made.path).digest
-    known_builds().note(ADAPTERS, made.content, digest)
-    return digest
-
-
-def _ready(settings: Settings, name: str) -> Path:
-    folder = settings.root / name
-    if not folder.is_dir():
-        raise UsageError(f"folder = {name!r}: there is no folder {folder}.")
-    return folder.resolve()
 
 
 class _AdapterParts:
@@ -183,9 +161,12 @@ class _AdapterParts:
         self.is_merged = (
             self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
         )
-        folder = self._adapter.folder
-        self.ready = None if folder is None else _ready(settings, folder)
         self._progress = progress
+        self.ready: Path | None = None
+        if (name := self._adapter.folder) is not None:
+            self.ready = (settings.root / name).resolve()
+            if not self.ready.is_dir():
+                raise UsageError(f"folder = {name!r}: there is no folder {self.ready}.")
 
     @cached_property
     def _data(self) -> TrainingData:
@@ -210,8 +191,8 @@ class _AdapterParts:
             **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
-    def checked(self, folder: Path, shapes: Mapping[str, Shape], digest: str | None) -> AdapterFiles:
-        """A ready adapter that fits the weights.
+    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> AdapterFiles:
+        """The ready adapter, which fits the weights.
 
         Args:
             shapes: of their matrices; {} where they are not made yet.
@@ -220,29 +201,29 @@ class _AdapterParts:
         Raises:
             UsageError: it does not.
         """
-        adapter = read_adapter(folder)
+        assert self.ready is not None
+        adapter = read_adapter(self.ready)
         name = "the weights" if digest is None else repr(self.options["weights"])
         check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
         if self._version.engine == "vllm" and not self.is_merged and adapter.not_plain:
             raise UsageError(
-                f"{folder} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it into "
-                f"them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
+                f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
+                f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
             )
         return adapter
 
-    def trained(self, weights: Path, progress: BuildProgress) -> AdapterFiles:
+    def trained(self, weights: Path) -> MadeFolder:
         """The adapter, trained on the weights.
 
         Raises:
             UsageError: the texts or the settings can't be trained with.
         """
-        data = self._data
 
         def build(folder: Path) -> None:
             request = TrainingRequest(
                 version=self._version.name,
                 settings=self._adapter,
-                data=data,
+                data=self._data,
                 start=weights,
                 teacher=None,
                 targets=None,
@@ -251,11 +232,15 @@ class _AdapterParts:
                 tokenizer=tokenizer_path(self.options, self._settings.root),
                 start_digest=self.digest,
             )
-            train(request, progress)
+            train(request, self._progress)
 
-        made = make(KIND, self.recipe, build, keeps_draft=True)
-        _noted(made)
-        return read_adapter(made.path)
+        return make(KIND, self.recipe, build, keeps_draft=True)
+
+    def with_made(self, made: MadeFolder) -> VersionSettings:
+        """The version with an adapter that was trained; its digest is noted, for when it is not here."""
+        digest = read_adapter(made.path).digest
+        known_builds().note(ADAPTERS, made.content, digest)
+        return self.with_adapter(made.path, digest)
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""

@@ -20,7 +20,7 @@ from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
-from harness.stages.made_folders import MadeFolder, find_made, make
+from harness.stages.made_folders import find_made, make
 
 KIND = "retrieval"
 
@@ -35,15 +35,18 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     assert step is not None
     retrieval = cast("RetrievalSettings", step.settings)
     if retrieval.call is not None:
+        # What a function finds is identified by its code, as that of an application, and by the files that it reads.
+        options = {"call": retrieval.call, "files": [*retrieval.files, *filter(None, [retrieval.passages])]}
+        application = replace(version, engine="python", engine_options=options)
         with told_of(settings, step):
-            content = _content_of_call(settings, version, retrieval)
+            content = content_of(application, folder_of(application, version.root(settings.root)))
         return with_step(version, step, replace(step, content=content))
     made = find_made(KIND, _recipe(settings, step))
     if made is None or not made.is_here:
         return None
     with told_of(settings, step):
         check_k(retrieval, n_passages(made.path))
-    return _with(version, step, made)
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
 
 
 def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
@@ -77,7 +80,7 @@ def build_version(
 
     with told_of(settings, step):
         made = make(KIND, recipe, build)
-    return _with(version, step, made)
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
 
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
@@ -93,17 +96,6 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
         "passages": file_hash(passages),
         "packages": {name: version_of(name) for name in packages_of(retrieval)},
     }
-
-
-def _content_of_call(settings: Settings, version: VersionSettings, retrieval: RetrievalSettings) -> str:
-    """Identify what a function finds: by its code, as that of an application, and by the files that it reads."""
-    files = [*retrieval.files, *filter(None, [retrieval.passages])]
-    application = replace(version, engine="python", engine_options={"call": retrieval.call, "files": files})
-    return content_of(application, folder_of(application, version.root(settings.root)))
-
-
-def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
 
 
 def load_retriever(version: Version, context: StageContext) -> Retriever:

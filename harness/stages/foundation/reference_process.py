@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
-from harness.models.files.whole import load_whole
+from harness.models.files.saved import load_whole
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path

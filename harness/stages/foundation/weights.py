@@ -44,11 +44,7 @@ class Weights:
 
     @functools.cached_property
     def loaded(self) -> LoadedTokenizer:
-        """The tokenizer as the version's engine loads it; the first use takes some seconds, and no engine is started.
-
-        Raises:
-            EngineError: it can't be loaded.
-        """
+        """The tokenizer as the version's engine loads it; no engine is started for it."""
         return LoadedTokenizer(self._engine, self._options, self._root)
 
     def chat(self, messages: Sequence[Mapping[str, Any]]) -> str:

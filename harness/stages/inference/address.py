@@ -33,39 +33,26 @@ class ServerAddress:
         """The address without the version of the API: there a server has its /metrics."""
         return self.base_url.rstrip("/").removesuffix("/v1")
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header of a request that holds the key."""
+        return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
 
-def has_address(version: Version) -> bool:
+
+def has_address(settings: VersionSettings) -> bool:
     """True where a server answers for a version already; else it must be served first."""
-    return engine_spec(version.settings.engine).is_endpoint(version.settings.engine_options)
+    options = settings.engine_options
+    return "base_url" in options and engine_spec(settings.engine).is_endpoint(options)
 
 
-def address_of(version: Version) -> ServerAddress:
-    """Return the address of a version that is served already.
-
-    Raises:
-        UsageError: the version has no address, or not of the kind that can be put under load.
-        SettingsError: its API key is not in the environment.
-    """
-    from harness.models.openai.spec import api_key
-
-    options = version.settings.engine_options
-    if not has_address(version) or "base_url" not in options:
-        raise _no_address(version.settings)
-    return ServerAddress(
-        version, str(options["base_url"]).rstrip("/"), str(options["model"]), api_key(version.settings)
-    )
-
-
-def is_servable(version: Version) -> bool:
+def is_servable(settings: VersionSettings) -> bool:
     """True where vLLM can serve a version here: it has weights, and vLLM for its engine."""
-    return _has_weights_for_vllm(version.settings)
+    return settings.engine == "vllm" and "weights" in settings.engine_options
 
 
 def takes_load(settings: VersionSettings) -> bool:
     """True for a version that load can be put on: it has an address, or vLLM can serve it here."""
-    options = settings.engine_options
-    is_there = "base_url" in options and engine_spec(settings.engine).is_endpoint(options)
-    return is_there or _has_weights_for_vllm(settings)
+    return has_address(settings) or is_servable(settings)
 
 
 def check_load(settings: VersionSettings) -> None:
@@ -75,15 +62,20 @@ def check_load(settings: VersionSettings) -> None:
         UsageError: with what to give it.
     """
     if not takes_load(settings):
-        raise _no_address(settings)
+        raise UsageError(
+            f"Version {settings.name!r} has the engine {settings.engine!r} and no address to send load to. "
+            'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
+        )
 
 
-def _has_weights_for_vllm(settings: VersionSettings) -> bool:
-    return settings.engine == "vllm" and "weights" in settings.engine_options
+def address_of(version: Version) -> ServerAddress:
+    """Return the address of a version that is served already.
 
+    Raises:
+        SettingsError: its API key is not in the environment.
+    """
+    from harness.models.openai.spec import api_key
 
-def _no_address(settings: VersionSettings) -> UsageError:
-    return UsageError(
-        f"Version {settings.name!r} has the engine {settings.engine!r} and no address to send load to. "
-        'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
-    )
+    options = version.settings.engine_options
+    base_url = str(options["base_url"]).rstrip("/")
+    return ServerAddress(version, base_url, str(options["model"]), api_key(version.settings))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import selectors
+import select
 import signal
 import subprocess
 import sys
@@ -33,8 +33,12 @@ def main() -> int:
         # Should this process be killed, the system ends the command.
         preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        _wait(process)
+        while process.poll() is None:
+            if select.select([0], [], [], _STEP_S)[0] and not os.read(0, 1 << 10):
+                break
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -43,25 +47,6 @@ def main() -> int:
     code = process.wait()
     _end_descendants()
     return code if code >= 0 else _ENDED_BY_SIGNAL - code
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Until the command has ended, the standard input has, or SIGTERM comes."""
-    woken, waker = os.pipe()
-    os.set_blocking(waker, False)
-    signal.set_wakeup_fd(waker)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, lambda *_: None)
-    with selectors.DefaultSelector() as selector:
-        selector.register(0, selectors.EVENT_READ)
-        selector.register(woken, selectors.EVENT_READ)
-        while process.poll() is None:
-            for key, _ in selector.select():
-                data = os.read(key.fd, 1 << 10)
-                if key.fd == 0 and not data:
-                    return
-                if key.fd == woken and signal.SIGTERM in data:
-                    return
 
 
 def _end_descendants() -> None:

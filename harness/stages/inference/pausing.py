@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-
-from harness.stages.inference import waking
 
 
 @contextmanager
@@ -25,11 +21,9 @@ def pausing(pids: Iterable[int | None]) -> Iterator[None]:
     if not groups:
         yield
         return
-    waker = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(waking.__file__)), *map(str, groups)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
+    # Its input ends with this process, however that ends; a stopped server could not notice it itself.
+    command = ["sh", "-c", 'read _; kill -s CONT -- "$@" 2>/dev/null', "sh", *(f"-{group}" for group in groups)]
+    waker = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
     try:
         for group in groups:
             _signal(group, signal.SIGSTOP)

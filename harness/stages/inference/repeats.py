@@ -21,14 +21,6 @@ from harness.requests.pending import SampleSource
 from harness.stages.lineage import StageContext
 
 
-class _Round:
-    """The prompts that are asked alone now, and those that wait until all of them are asked at once."""
-
-    def __init__(self) -> None:
-        self.n_alone = 0
-        self.waiting: list[tuple[Callable[[], Coroutine[Any, Any, Sample]], bool, asyncio.Future[Sample]]] = []
-
-
 class Repeats:
     """Asks a version the same again on an engine of its own (`create` makes it): prompts alone, then all at once."""
 
@@ -36,7 +28,9 @@ class Repeats:
         self._version, self._context, self._source = version, context, context.source
         self._engine = functools.cache(create)
         self._asked = Counter[tuple[int, bytes]]()
-        self._round = _Round()
+        # The prompts that are asked alone now, and those that wait until all of them are asked at once.
+        self._alone: set[asyncio.Future[Sample]] = set()
+        self._waiting: list[tuple[Callable[[], Coroutine[Any, Any, Sample]], bool, asyncio.Future[Sample]]] = []
 
     def drawn_from(self, source: SampleSource) -> Repeats:
         """The same for a body that goes by the draws of a source."""
@@ -51,7 +45,7 @@ class Repeats:
         return found
 
     async def _of(self, request: Request) -> dict[str, Score]:
-        sampler, store, given, last = self._context.sampler, self._context.store, self._source, self._round
+        sampler, store, given = self._context.sampler, self._context.store, self._source
         assert sampler is not None and store is not None and given is not None  # noqa: PT018
         source = given if given.engine is None else replace(given, engine=self._engine())
         text = b"repeats|" + request_text(self._version.fingerprint, request)
@@ -62,21 +56,21 @@ class Repeats:
             return (await sampler.draw(source, request, question, source.first_index))[1]
 
         beside: asyncio.Future[Sample] = asyncio.get_running_loop().create_future()
-        last.n_alone += 1
+        self._alone.add(beside)
         try:
             async with self._context.alone:
                 alone, again = await draw(first), await draw(second)
             kept = store.find([third.key(generation) for generation in (source.generation, *source.older)])
             is_new = source.engine is not None and not any(source.first_index in each for each in kept.values())
-            last.waiting.append((lambda: draw(third), is_new, beside))
+            self._waiting.append((lambda: draw(third), is_new, beside))
         finally:
-            last.n_alone -= 1
-            if not last.n_alone:
+            self._alone.discard(beside)
+            if not self._alone:
                 await self._ask_together()
         return {"alone_again": _same(alone, again), "beside_others": _same(alone, await beside)}
 
     async def _ask_together(self) -> None:
-        waiting, self._round.waiting[:] = self._round.waiting[:], []
+        waiting, self._waiting[:] = self._waiting[:], []
         n_new = sum(is_new for _, is_new, _ in waiting)
         if n_new == 1 or (n_new and self._context.settings.concurrency < 2):
             answers: list[Any] = [UsageError(_ALONE.format(self._version.name))] * len(waiting)

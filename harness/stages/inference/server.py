@@ -21,28 +21,22 @@ from harness.models.processes.ends import how_it_ended
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.stages.inference.address import ServerAddress, address_of, has_address, is_servable
+from harness.stages.inference.address import ServerAddress, address_of, check_load, has_address
 
 _LONGEST_START_S = 900.0
 _POLL_S = 0.2
 _GRACE_S = 20.0
 _LAST_LINES = 20
 _OK = 200
-_OWN_SETTINGS = frozenset({"VLLM_ENABLE_V1_MULTIPROCESSING"})
-_OFF_UNLESS_GIVEN = frozenset(
-    {
-        "disable_log_stats",
-        "aggregate_engine_logging",
-        "hf_token",
-        "data_parallel_multi_port_external_lb",
-        "enable_mm_processor_stats",
-    }
+_OFF_UNLESS_GIVEN = (
+    *("disable_log_stats", "aggregate_engine_logging", "hf_token"),
+    *("data_parallel_multi_port_external_lb", "enable_mm_processor_stats"),
 )
 """Switches of vLLM's that have no `--no-…`."""
 
 
 @contextmanager
-def serve(version: Version, root: Path, *, progress: Callable[[str], None] | None = None) -> Iterator[ServerAddress]:
+def serve(version: Version, root: Path, *, progress: Callable[[str], None] = lambda _: None) -> Iterator[ServerAddress]:
     """The version served by vLLM on loopback until the context ends; it ends as well when this process is killed.
 
     A version that has an address already is given as it is, and nothing is started or ended.
@@ -57,18 +51,20 @@ def serve(version: Version, root: Path, *, progress: Callable[[str], None] | Non
         SettingsError: vLLM is not installed, or the weights can't be used.
         EngineError: the server did not start; with its last lines.
     """
-    if has_address(version) or not is_servable(version):
+    check_load(version.settings)
+    if has_address(version.settings):
         yield address_of(version)
         return
     engine_spec(version.settings.engine).require_packages(version.settings)
-    say = progress or (lambda _: None)
-    say(f"preparing the weights of {version.name}")
+    progress(f"preparing the weights of {version.name}")
     with ExitStack() as stack:
         port = stack.enter_context(_held_port())
         command = server_command(version, root, port)
         log = stack.enter_context(tempfile.TemporaryFile())
         keeper = stack.enter_context(_kept(command, version.settings.engine_options, log))
-        _wait_until_ready(keeper, port, log, lambda elapsed_s: say(f"starting vLLM for {version.name}, {elapsed_s} s"))
+        _wait_until_ready(
+            keeper, port, log, lambda elapsed_s: progress(f"starting vLLM for {version.name}, {elapsed_s} s")
+        )
         yield ServerAddress(version, f"http://127.0.0.1:{port}/v1", version.name, pid=keeper.pid)
 
 
@@ -127,13 +123,14 @@ def _kept(command: list[str], options: Mapping[str, Any], log: IO[bytes]) -> Ite
     """A keeper that runs the command; with the context its input ends, and so do both."""
     from harness.models.vllm.engine import engine_environment, find_device
 
-    environment = engine_environment(options, find_device())
+    environment = dict(engine_environment(options, find_device()))
+    environment.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
     keeper = subprocess.Popen(
         [sys.executable, "-P", "-m", "harness.stages.inference.keeper", *command],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env=child_environment({name: value for name, value in environment.items() if name not in _OWN_SETTINGS}),
+        env=child_environment(environment),
         start_new_session=True,
     )
     assert keeper.stdin is not None

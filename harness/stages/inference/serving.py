@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import CapabilityError, EngineError, NotInLineageError, SteelyardError
 from harness.models.version import Version
-from harness.stages.inference.address import ServerAddress, has_address, is_servable
+from harness.stages.inference.address import ServerAddress, has_address, takes_load
 from harness.stages.inference.pausing import wake
 from harness.stages.inference.server import serve
 from harness.stages.lineage import StageContext
@@ -34,21 +34,20 @@ class Server:
         self._stack = ExitStack()
         self._is_offline = is_offline
         self._starting = threading.Lock()
-        self._failure: SteelyardError | None = None
+        self._started: ServerAddress | SteelyardError | None = None
 
-    @cached_property
+    @property
     def target(self) -> ServerAddress:
         """The address, with what it takes to ask there. A start that fails is not tried again: it may take minutes."""
         with self._starting:
-            if self._failure is not None:
-                raise self._failure
-            if "target" not in vars(self):
+            if self._started is None:
                 try:
-                    self.target = self._start()
+                    self._started = self._start()
                 except SteelyardError as error:
-                    self._failure = error
-                    raise
-            return self.target
+                    self._started = error
+            if isinstance(self._started, SteelyardError):
+                raise self._started
+            return self._started
 
     def start(self) -> None:
         """Start it, unless it is; that may take a minute.
@@ -59,7 +58,7 @@ class Server:
         _ = self.target
 
     def _start(self) -> ServerAddress:
-        if self._is_offline and not has_address(self.served):
+        if self._is_offline and not has_address(self.served.settings):
             raise EngineError(
                 f"{self.version} is served by nobody, and --offline starts no server. Run without --offline, or let "
                 "the body take `load` alone, whose blocks may be in the store."
@@ -77,13 +76,12 @@ class Server:
         Raises:
             EngineError: there is none, or nobody answers.
         """
-        from harness.models.openai.redaction import without_secrets
         from harness.stages.inference.load.counters import read_metrics
 
         try:
             return read_metrics(self.target)
         except OSError as error:
-            url = f"{without_secrets(self.target.root_url)}/metrics"
+            url = f"{self.target.root_url}/metrics"
             raise EngineError(f"{url} can't be read: {error}. Is the server of {self.version!r} up?") from None
 
     @cached_property
@@ -105,8 +103,8 @@ class Server:
 
     def close(self) -> None:
         """End the server, if this run started it; one that stands still could not be told to."""
-        if "target" in vars(self) and self.target.pid is not None:
-            wake(self.target.pid)
+        if isinstance(self._started, ServerAddress) and self._started.pid is not None:
+            wake(self._started.pid)
         self._stack.close()
 
 
@@ -116,8 +114,6 @@ def start_server(version: Version, context: StageContext) -> Server:
     Raises:
         NotInLineageError: it has neither.
     """
-    is_elsewhere = has_address(version) and "base_url" not in version.settings.engine_options
-    if is_elsewhere or not (has_address(version) or is_servable(version)):
-        remedy = 'base_url and model, or weights and engine = "vllm"'
-        raise NotInLineageError(version.name, "server", remedy)
+    if not takes_load(version.settings):
+        raise NotInLineageError(version.name, "server", 'base_url and model, or weights and engine = "vllm"')
     return Server(version, context.settings.root, is_offline=context.is_offline)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
-from harness.models.files.whole import load_whole
+from harness.models.files.saved import load_whole
 from harness.stages.ordered import Told
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import read_sequences

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config.customization import DistilledSettings
-from harness.models.files.whole import load_whole
-from harness.models.saving import save_like
+from harness.models.files.saved import load_whole, save_like
 from harness.stages.ordered import Told
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence, config_setting, read_sequences

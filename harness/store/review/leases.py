@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
@@ -185,7 +185,7 @@ def extend(connection: Connection, lease: Lease, wish: Wish) -> Lease:
     """Let a lease run anew from now."""
     expires = wish.now + wish.lease_s
     connection.execute(_EXTEND, {"lease_id": lease.id, "until": expires})
-    return Lease(lease.id, lease.item_id, lease.reviewer, lease.task, lease.swapped, lease.begun, expires)
+    return replace(lease, expires=expires)
 
 
 def end(connection: Connection, lease_id: str, now: float) -> None:

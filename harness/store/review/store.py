@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select, text
 
 from harness.records import Request
-from harness.records.review import Batch, Event, Item
+from harness.records.review import Event
 from harness.store.database import Database
 from harness.store.review import counts as review_counts
 from harness.store.review import events as review_events
@@ -27,9 +26,6 @@ from harness.store.review import leases as review_leases
 from harness.store.review import merging as review_merging
 from harness.store.review import reviewers as review_reviewers
 from harness.store.review import turns as review_turns
-from harness.store.review.counts import Counts
-from harness.store.review.leases import Wish
-from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
 from harness.store.schema import codec
 from harness.store.schema.tables import requests
 
@@ -65,6 +61,19 @@ def _writes(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Co
     return method
 
 
+def _begins(
+    of: Callable[Concatenate[Connection, float, Terms], Result],
+) -> Callable[Concatenate[ReviewStore, Clock, Terms], Result]:
+    """The same for a function that needs to know when its turn began."""
+
+    @functools.wraps(of)
+    def method(self: ReviewStore, clock: Clock, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
+        with self._write() as connection:
+            return of(connection, clock(), *args, **named)
+
+    return method
+
+
 class ReviewStore:
     """Items, leases, events and reviewers of one store. Calls may come from any thread."""
 
@@ -95,6 +104,8 @@ class ReviewStore:
     items = _reads(review_items.items_of)
     items_and_standings = _reads(review_items.items_and_standings_of)
     standing = _reads(review_items.find_standing)
+    progress = _reads(review_counts.progress)
+    count = _reads(review_counts.count)
     skipped = _reads(review_counts.skipped)
     holders = _reads(review_leases.holders)
     free = _writes(review_leases.free)
@@ -105,6 +116,11 @@ class ReviewStore:
     without_token = _reads(review_reviewers.without_token)
     admitted_by = _reads(review_reviewers.by_token)
     admitted = _reads(review_reviewers.admitted)
+    next = _begins(review_turns.take)
+    renew = _begins(review_turns.renew)
+    record = _begins(review_turns.record)
+    undo = _begins(review_turns.undo)
+    import_labels = _writes(review_turns.import_labels)
 
     def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
         """All that a version was asked, each with the key of its samples."""
@@ -119,53 +135,6 @@ class ReviewStore:
             if batch_id is not None:
                 return review_events.of_batch(connection, batch_id)
             return review_events.of_item(connection, item_id or "")
-
-    def counts(self, batch_id: str, now: float) -> Counts:
-        """Count how far a batch has come."""
-        with self._database.read() as connection:
-            review_items.find_batch(connection, batch_id)
-            return review_counts.count(connection, batch_id, now)
-
-    def next(self, wish: Wish, clock: Clock) -> HeldItem | None:
-        """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
-        with self._write() as connection:
-            return review_turns.take(connection, replace(wish, now=clock()))
-
-    def renew(self, reviewer: str, lease_id: str, *, lease_s: float, clock: Clock) -> HeldItem:
-        """Let a lease run anew; see `review_leases.renew`."""
-        with self._write() as connection:
-            return review_turns.renew(connection, reviewer, lease_id, lease_s=lease_s, now=clock())
-
-    def record(self, submitted: SubmittedLabel, clock: Clock) -> RecordedLabel:
-        """Store what a reviewer says of an item, and end the lease.
-
-        Raises:
-            LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
-        """
-        with self._write() as connection:
-            return review_turns.record(connection, submitted, clock())
-
-    def undo(self, reviewer: str, key: str, *, lease_s: float, clock: Clock) -> tuple[RecordedLabel, HeldItem | None]:
-        """Take back the reviewer's last event that is in force, and lease its item anew where it is still free.
-
-        Raises:
-            NothingToUndoError, RepeatedKeyError, ReviewerError: and nothing is stored.
-        """
-        with self._write() as connection:
-            return review_turns.undo(connection, reviewer, key, lease_s=lease_s, now=clock())
-
-    def import_labels(
-        self, labels: Sequence[Event], now: float, added: Sequence[tuple[Batch, Sequence[Item]]] = ()
-    ) -> int:
-        """Store labels from elsewhere, after new batches with their items, all or none; gives how many are new.
-
-        A label has the same key whenever the same line of a file is read. Reviewers who are not known are added, and
-        can't sign in until they get a token.
-        """
-        with self._write() as connection:
-            for batch, items in added:
-                review_items.add_batch(connection, batch, items)
-            return review_turns.import_labels(connection, labels, now)
 
     def merge(self, other: ReviewStore) -> tuple[int, int]:
         """Bring in what another store's queue holds; what is here stays. Gives how many labels are new, and how many

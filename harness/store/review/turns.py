@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -49,22 +49,26 @@ class RecordedLabel:
     repeated: bool = False
 
 
-def take(connection: Connection, wish: Wish) -> HeldItem | None:
-    """See `ReviewStore.next`."""
+def take(connection: Connection, now: float, wish: Wish) -> HeldItem | None:
+    """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
     role = review_reviewers.allowed(connection, wish.reviewer, wish.task).role
-    lease = review_leases.take(connection, wish, role)
+    lease = review_leases.take(connection, replace(wish, now=now), role)
     return None if lease is None else _held(connection, lease)
 
 
-def renew(connection: Connection, reviewer: str, lease_id: str, *, lease_s: float, now: float) -> HeldItem:
-    """See `ReviewStore.renew`."""
+def renew(connection: Connection, now: float, reviewer: str, lease_id: str, *, lease_s: float) -> HeldItem:
+    """Let a lease run anew; see `review_leases.renew`."""
     task = review_leases.find(connection, reviewer, lease_id).task
     role = review_reviewers.allowed(connection, reviewer, task).role
     return _held(connection, review_leases.renew(connection, Wish(reviewer, task, lease_s, now), role, lease_id))
 
 
-def record(connection: Connection, submitted: SubmittedLabel, now: float) -> RecordedLabel:
-    """See `ReviewStore.record`."""
+def record(connection: Connection, now: float, submitted: SubmittedLabel) -> RecordedLabel:
+    """Store what a reviewer says of an item, and end the lease.
+
+    Raises:
+        LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
+    """
     repeated = review_events.by_key(connection, submitted.reviewer, submitted.key)
     if repeated is not None:
         return _again(connection, repeated, submitted)
@@ -92,9 +96,13 @@ def record(connection: Connection, submitted: SubmittedLabel, now: float) -> Rec
 
 
 def undo(
-    connection: Connection, reviewer: str, key: str, *, lease_s: float, now: float
+    connection: Connection, now: float, reviewer: str, key: str, *, lease_s: float
 ) -> tuple[RecordedLabel, HeldItem | None]:
-    """See `ReviewStore.undo`."""
+    """Take back the reviewer's last event that is in force, and lease its item anew where it is still free.
+
+    Raises:
+        NothingToUndoError, RepeatedKeyError, ReviewerError: and nothing is stored.
+    """
     role = review_reviewers.allowed(connection, reviewer, "label").role
     event = review_events.by_key(connection, reviewer, key)
     if event is not None:
@@ -113,8 +121,16 @@ def undo(
     return recorded, None if lease is None else _held(connection, lease)
 
 
-def import_labels(connection: Connection, labels: Sequence[Event], now: float) -> int:
-    """See `ReviewStore.import_labels`."""
+def import_labels(
+    connection: Connection, labels: Sequence[Event], now: float, added: Sequence[tuple[Batch, Sequence[Item]]] = ()
+) -> int:
+    """Store labels from elsewhere, after new batches with their items, all or none; gives how many are new.
+
+    A label has the same key whenever the same line of a file is read. Reviewers who are not known are added, and can't
+    sign in until they get a token.
+    """
+    for batch, items in added:
+        review_items.add_batch(connection, batch, items)
     count = 0
     for label in labels:
         terms = review_events.terms(connection, label.item_id)

@@ -82,18 +82,16 @@ def test_scores_of_a_stored_run_are_compared(run: Run, folder: Path) -> None:
     assert "contaminated cases may be" in shown
 
 
-def test_a_run_that_is_not_stored_is_refused(run: Run) -> None:
-    assert run("corpus", "contamination", "raw", "--run", "latest").exit_code == 4
-
-
-def test_a_store_without_a_run_is_refused(run: Run) -> None:
-    result = run("corpus", "contamination", "raw", "--store", "other.db")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--run", "latest"], "There is no store at"),
+        (["--store", "other.db"], "give --run RUN as well"),
+        (["--cases", "evals/nothing"], "evals/nothing"),
+    ],
+)
+def test_what_can_not_be_is_refused(run: Run, arguments: list[str], said: str, tmp_path: Path) -> None:
+    result = run("corpus", "contamination", "raw", *arguments)
     assert result.exit_code == 4
-    assert "give --run RUN as well" in result.stderr
-
-
-def test_cases_that_are_not_there_are_refused_before_anything_is_built(run: Run, tmp_path: Path) -> None:
-    result = run("corpus", "contamination", "raw", "--cases", "evals/nothing")
-    assert result.exit_code == 4
-    assert "evals/nothing" in result.stderr
-    assert not (tmp_path / "cache" / "corpora").exists()
+    assert said in result.stderr
+    assert (tmp_path / "cache" / "corpora").exists() is (arguments[0] == "--run")

@@ -49,15 +49,6 @@ def test_recipes_documents_and_drift_are_told(run: Run) -> None:
     assert row.endswith("< 0.001  drift")
 
 
-def test_json_is_for_scripts(run: Run) -> None:
-    document = json.loads(run("corpus", "diff", "raw", "clean", "--json").stdout)
-    assert document["documents"]["n_shared"] == 198
-    assert len(document["documents"]["first_alone"]) == 102
-    length = document["drift"]["columns"][0]
-    assert (length["column"], length["shown"]) == ("length", True)
-    assert 0 < length["low"] < length["value"] < length["high"]
-
-
 def test_corpora_of_other_documents_and_too_few_of_them(run: Run) -> None:
     result = run("corpus", "diff", "raw", "few")
     assert "they begin with different documents" in result.stdout

@@ -50,15 +50,6 @@ def test_documents_are_chosen_by_id_step_and_reason(corpora: Path, run: Run, arg
     assert len(explained(run, *arguments)) == n
 
 
-def test_a_duplicate_names_the_document_that_stays(corpora: Path, run: Run) -> None:
-    (row,) = explained(run, "--step", "exact").values()
-    assert {row["id"], row["duplicate_of"]} == {"d18", "d19"}
-    assert (
-        f"removed by exact: duplicate, {row['duplicate_of']} stays in its place"
-        in run("corpus", "explain", "clean", row["id"]).stdout
-    )
-
-
 def test_people_see_a_line_for_each_and_the_text_of_those_that_they_name(corpora: Path, run: Run) -> None:
     rows = run("corpus", "explain", "clean", "--removed").stdout.splitlines()
     assert len(rows) == 5

@@ -28,16 +28,6 @@ def test_the_funnel_is_shown_and_the_corpus_built_first(corpora: Path, run: Run)
     ]
 
 
-def test_json_is_what_a_script_reads(corpora: Path, run: Run) -> None:
-    document = json.loads(run("corpus", "stats", "clean", "--json").stdout)
-    assert (document["name"], document["documents_in"], document["documents_out"]) == ("clean", 20, 15)
-    assert (document["tokens_in"], document["tokens_out"], document["token_unit"]) == (104, 90, "words")
-    assert [(step["step"], step["in"], step["removed"], step["reasons"]) for step in document["steps"]] == [
-        ("steps:long_enough", 20, 4, {"long_enough": 4}),
-        ("exact", 16, 1, {"duplicate": 1}),
-        ("steps:shouting", 15, 0, {}),
-    ]
-
-
 def test_a_corpus_without_steps_has_all_documents(corpora: Path, run: Run) -> None:
     assert "20 of 20 documents kept (100 %)" in run("corpus", "stats", "raw").stdout
+    assert json.loads(run("corpus", "stats", "raw", "--json").stdout)["documents_out"] == 20

@@ -13,15 +13,6 @@ from tests.cli.review.places import label
 
 pytestmark = pytest.mark.service
 
-COMMANDS = ["status", "export", "import", "close"]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
-    result = run("review", command, "--help")
-    assert result.exit_code == 0
-    assert f"  steelyard review {command}" in result.output.split("Example")[1]
-
 
 def test_serve_names_the_command_that_gives_tokens(run: Run) -> None:
     assert "`steelyard review reviewer add`" in " ".join(run("review", "serve", "--help").output.split())

@@ -10,12 +10,6 @@ from harness.store import Store
 from tests.cli.conftest import Run
 
 
-@pytest.mark.parametrize("command", ["add", "token", "disable", "list"])
-def test_each_command_of_reviewers_has_help_with_an_example(run: Run, command: str) -> None:
-    result = run("review", "reviewer", command, "--help")
-    assert f"  steelyard review reviewer {command}" in result.output.split("Example")[1]
-
-
 def test_the_first_reviewer_makes_a_store_and_says_so(run: Run, place: Path) -> None:
     result = run("review", "reviewer", "add", "ann", "--store", "new/store.db")
     assert result.output.startswith("Made a new store: ")

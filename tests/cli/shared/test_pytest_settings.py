@@ -26,9 +26,7 @@ def test_settings_are_found_where_pytest_looks(tmp_path: Path, name: str, text: 
     ("name", "text"),
     [
         ("pyproject.toml", "[tool.ruff]\n"),
-        ("pyproject.toml", "not toml"),
         ("tox.ini", "[tox]\n"),
-        ("tox.ini", "no section"),
         ("setup.cfg", "[pytest]\n"),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_changes_no_bet_is_the_same_look(changes, family):
         ({"design": "fixed"}, {}, "about population, sequential → population, fixed"),
         ({"threshold": 0.9}, {}, "threshold none → set"),
         ({"max_lost": 0}, {}, "max_lost none → 0"),
-        ({"about": "population", "review": "all"}, {}, "review none → all"),
+        ({"about": "population", "review_mode": "all"}, {}, "review none → all"),
         ({}, {"confidence_level": 0.9}, "confidence level 0.95 → 0.9"),
         ({}, {"best_of": 30}, "best of 1 → 30"),
         ({}, {"is_fresh": True, "draws": {"candidate": (1,), "baseline": (1,)}}, "drawn anew"),

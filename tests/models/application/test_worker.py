@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.models.application.engine import worker_command
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.frames import encode_frame
 from tests.models.application.asking import application
 from tests.processes import is_running
 from tests.waiting import wait_until
@@ -58,21 +57,3 @@ signal.pause()
     process.wait()
     process.stderr.close()
     wait_until(lambda: not is_running(worker))
-
-
-def test_what_it_answers_is_a_frame(tmp_path: Path) -> None:
-    application(tmp_path, "async def answer(prompt): return prompt")
-    worker = subprocess.Popen(
-        worker_command(sys.executable), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-    )
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    worker.stdin.write(encode_frame({"call": "bot:answer", "paths": [str(tmp_path)]}))
-    worker.stdin.write(encode_frame({"id": 5, "prompt": "Hi"}) + encode_frame({"id": 6, "ping": True}))
-    worker.stdin.flush()
-    assert read_frame(worker.stdout) == {"ready": {"takes_messages": False, "is_async": True, "options": []}}
-    replies = [read_frame(worker.stdout) for _ in range(2)]
-    assert {reply["id"] for reply in replies if reply} == {5, 6}
-    worker.stdin.close()
-    assert worker.wait(30) == os.EX_OK
-    worker.stdout.close()

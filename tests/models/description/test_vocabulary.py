@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.description.contents import WeightsFile
-from harness.models.description.gguf_file import read_gguf
+from harness.models.description.contents import WeightsFile, read_gguf
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
 from tests.models.description.made import write_gguf
 

@@ -26,18 +26,6 @@ class TestAnswers:
         assert {sample.text for sample in samples} == {"yes", "no"}
         assert server.stats["requests"] == 1
 
-    def test_sampling_reaches_the_server(self, loopback: Start) -> None:
-        server = loopback()
-        sample(engine(server), ask(sampling={"temperature": 0.3, "top_p": 0.9, "stop": ["x"]}))
-        (payload,) = server.received
-        assert payload == {
-            "model": "loopback",
-            "messages": [{"role": "user", "content": "Q"}],
-            "temperature": 0.3,
-            "top_p": 0.9,
-            "stop": ["x"],
-        }
-
     @pytest.mark.parametrize("text", ["\x00\ud800\x1b[31m\u202e", "x" * 1_000_000, ""])
     def test_strange_prompts_and_answers_come_through_unchanged(self, loopback: Start, text: str) -> None:
         (echoed,) = sample(engine(loopback(echo=True)), ask(text))
@@ -50,9 +38,6 @@ class TestAnswers:
 
 
 class TestChoices:
-    def test_temperature_0_asks_for_one_at_a_time(self, loopback: Start) -> None:
-        assert engine(loopback()).choices_per_request(ask(sampling={"temperature": 0})) == 1
-
     def test_a_seed_asks_for_one_at_a_time_and_counts_up(self, loopback: Start) -> None:
         server = loopback()
         one, seeded = engine(server), ask(sampling={"seed": 40})
@@ -218,14 +203,11 @@ def chat_body(message: Mapping[str, Any], **fields: Any) -> bytes:
     ("body", "said"),
     [
         (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
-        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deep"),
         (b"\xff\xfe{}", "not JSON"),
-        (b"9" * 10_000, "not JSON"),
         (b"[]", "not a JSON object"),
-        (chat_body({"content": 3}), "content is int, not a text"),
         (chat_body({"content": "A"}, finish_reason=[1]), "finish_reason is list, not a text"),
     ],
-    ids=["deep list", "deep object", "no UTF-8", "huge number", "no object", "content", "finish reason"],
+    ids=["deep list", "no UTF-8", "no object", "finish reason"],
 )
 def test_a_malformed_answer_is_tried_again_and_then_an_error(body: bytes, said: str) -> None:
     with Raw(200, body) as server, pytest.raises(EngineError, match=rf"after 3 attempts .*{said}"):

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
 
+from harness.errors import FailedDrawError, UnreachableError
 from harness.models.openai.retry import (
     RateLimiter,
     RequestHistory,
     RetryPolicy,
+    TimeLimit,
     UnusableError,
     is_rate_limit,
     is_retried,
     retry_after_s,
 )
+from tests.loopback.faults import Fault
+from tests.models.openai.engines import Start, ask, engine, with_engine
 
 
-@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
-def test_what_may_pass_is_retried(status: int) -> None:
-    assert is_retried(status)
-
-
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413, 422, 501])
-def test_what_stays_is_not(status: int) -> None:
-    assert not is_retried(status)
+def test_what_may_pass_is_retried_and_what_stays_is_not() -> None:
+    assert all(map(is_retried, (408, 409, 425, 429, 500, 502, 503, 504, 529)))
+    assert not any(map(is_retried, (301, 400, 401, 403, 404, 413, 422, 501)))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +71,9 @@ def test_ten_attempts_fit_into_a_minute_whatever_the_jitter() -> None:
     assert tried.spent_s < 60 + 5
 
 
-def test_a_request_that_times_out_is_tried_three_times() -> None:
+def test_what_times_out_or_comes_to_no_answer_is_tried_three_times() -> None:
     assert not RetryPolicy().is_spent(RequestHistory(2, 600))
     assert RetryPolicy().is_spent(RequestHistory(3, 900))
-
-
-def test_a_complete_answer_that_is_none_is_asked_for_three_times() -> None:
     assert not RetryPolicy().is_spent(RequestHistory(2, malformed=2))
     assert RetryPolicy().is_spent(RequestHistory(3, malformed=3))
     assert not RetryPolicy().is_spent(RequestHistory(5, malformed=2))
@@ -143,3 +141,43 @@ def test_a_hold_keeps_all_waiting() -> None:
     assert [pace.wait_s() for _ in range(3)] == [5, 5, 5]
     clock.now += 6
     assert pace.wait_s() == 0
+
+
+def test_only_what_was_sent_and_noticed_in_time_is_a_draw() -> None:
+    limit, now = TimeLimit(5.0, 10), time.perf_counter()
+    sent, unsent, late = (limit.error("v at http://h", at) for at in ([now - 5.0], [], [now - 20.0]))
+    assert isinstance(sent, FailedDrawError)
+    assert str(sent).startswith("v at http://h: no complete answer within 5 s (timeout_s). It is not sent again")
+    assert str(sent).endswith("Raise timeout_s, or ask for less at a time (--concurrency).")
+    assert sent.cause == "a timeout"
+    assert isinstance(unsent, UnusableError)
+    assert str(unsent) == "no connection within 5 s (timeout_s)"
+    assert isinstance(late, UnusableError)
+    assert "noticed it late" in str(late)
+
+
+def test_only_requests_during_which_no_other_was_answered_tell_of_silence() -> None:
+    limit = TimeLimit(1.0, 2)
+    began = time.perf_counter()
+    limit.note_answer()
+    for _ in range(9):
+        limit.error("v", [began])
+    assert limit.silence is None
+    after = time.perf_counter()
+    limit.error("v", [after])
+    assert limit.silence is None
+    limit.error("v", [after])
+    assert str(limit.silence).startswith("is given up: 2 requests in a row got no complete answer within 1 s")
+    limit.note_answer()
+    assert limit.silence is None
+
+
+@pytest.mark.service
+def test_what_hangs_is_sent_once_and_an_endpoint_that_answers_nothing_is_given_up(loopback: Start) -> None:
+    server = loopback(faults=(Fault("hang", rate=1),))
+    requests = ((ask(f"Q{i}"), [0, 1]) for i in range(12))
+    found = asyncio.run(with_engine(engine(server, timeout_s=1), *requests))
+    assert [type(each) for each in found] == [FailedDrawError] * 9 + [UnreachableError] * 3
+    assert "is given up: 10 requests in a row got no complete answer within 1 s (timeout_s), and no" in str(found[-1])
+    assert found[-1].cause == "a timeout"
+    assert server.stats["requests"] == 12

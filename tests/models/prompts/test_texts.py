@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
-from harness.models.prompts.texts import check_texts, read_texts
+from harness.models.prompts.texts import read_texts
 from harness.models.version import Version, load_version
 
 
@@ -21,8 +21,6 @@ def refused(folder: Path, **texts: Any) -> str:
     settings = VersionSettings("it", "scripted", engine_options={"default": "yes"}, **texts)
     with pytest.raises(SettingsError) as caught:
         read_texts(settings, folder)
-    with pytest.raises(SettingsError):
-        check_texts(settings, folder)
     return str(caught.value)
 
 

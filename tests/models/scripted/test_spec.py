@@ -6,10 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness.config.versions import VersionSettings
-from harness.errors import SettingsError
 from harness.models.scripted.spec import SCRIPTED
 
 
@@ -22,11 +19,6 @@ def test_its_identity_is_the_content_of_the_table_wherever_it_stands(tmp_path: P
     inline = SCRIPTED.identity_of(version(answers={"q": "a"}), tmp_path)
     assert SCRIPTED.identity_of(version(answers="answers.json", latency_s=1.0), tmp_path) == inline
     assert SCRIPTED.identity_of(version(answers={"q": "b"}), tmp_path) != inline
-
-
-def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"missing\.json"):
-        SCRIPTED.check(version(answers="missing.json"), tmp_path)
 
 
 def test_answers_come_from_a_file_or_the_settings() -> None:

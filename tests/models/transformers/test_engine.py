@@ -61,17 +61,6 @@ def test_a_greedy_answer_does_not_depend_on_longer_prompts_beside_it(run: Loop, 
     assert engine.choices_per_request(chat()) == 4
 
 
-def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engine: TransformersEngine) -> None:
-    seeded = chat(sampling={"temperature": 1.0, "max_tokens": 6, "seed": 11})
-
-    async def together() -> Any:
-        return await asyncio.gather(engine.sample(seeded, [0, 1, 2]), engine.sample(chat("Other"), [0, 1]))
-
-    three = run(together())[0]
-    assert len({sample.text for sample in three}) == 3
-    assert three[1].text == run(engine.sample(seeded, [1]))[0].text
-
-
 def test_an_answer_ends_before_its_stop_string(run: Loop, engine: TransformersEngine) -> None:
     greedy = {"temperature": 0, "max_tokens": 12}
     whole = run(engine.sample(chat(sampling=greedy), [0]))[0]
@@ -172,17 +161,6 @@ def test_what_it_cannot_do_is_refused(run: Loop, engine: TransformersEngine) -> 
         run(engine.sample(chat(tools=({"type": "function"},)), [0]))
     with pytest.raises(CapabilityError, match="presence_penalty"):
         run(engine.sample(chat(sampling={"presence_penalty": 1.0}), [0]))
-
-
-def test_a_prompt_beyond_the_context_fails_alone(run: Loop, engine: TransformersEngine) -> None:
-    async def together() -> Any:
-        long = engine.sample(chat("x" * 600), [0])
-        return await asyncio.gather(long, engine.sample(chat(), [0]), return_exceptions=True)
-
-    failure, samples = run(together())
-    assert isinstance(failure, EngineError)
-    assert "max_model_len = 512" in str(failure)
-    assert len(samples) == 1
 
 
 def test_an_engine_that_is_closed_generates_no_further_token(run: Loop, tiny_llama: Path) -> None:

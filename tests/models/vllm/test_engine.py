@@ -102,23 +102,6 @@ def test_the_parent_imports_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_each_index_gets_a_sample_with_counts(run: Loop, engine: VllmEngine) -> None:
-    samples = run(engine.sample(chat(), [3, 4, 5]))
-    assert [sample.index for sample in samples] == [3, 4, 5]
-    assert len({sample.text for sample in samples}) == 3
-    for sample in samples:
-        assert sample.prompt_tokens == len("user: Hi") + len("assistant:") + 3
-        assert sample.latency_s is not None
-        assert (sample.finish_reason, sample.completion_tokens) == ("length", 6) or sample.finish_reason == "stop"
-
-
-def test_a_greedy_request_gives_one_choice(run: Loop, engine: VllmEngine) -> None:
-    greedy = chat(sampling={"temperature": 0, "max_tokens": 4})
-    assert engine.choices_per_request(greedy) == 1
-    assert engine.choices_per_request(chat()) > 20
-    assert run(engine.sample(greedy, [5]))[0].index == 5
-
-
 def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engine: VllmEngine) -> None:
     seeded = chat(sampling={"temperature": 1.0, "max_tokens": 6, "seed": 11})
 
@@ -130,18 +113,6 @@ def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engi
     assert len({sample.text for sample in three}) == 3
     assert three[1].text == run(engine.sample(seeded, [1]))[0].text
     assert [sample.text for sample in three[1:]] == [sample.text for sample in run(engine.sample(seeded, [1, 2]))]
-
-
-def test_logprobs_come_with_the_asked_number_of_alternatives(run: Loop, engine: VllmEngine) -> None:
-    sample = run(engine.sample(chat(logprobs=2, sampling={"temperature": 0, "max_tokens": 4}), [0]))[0]
-    assert sample.logprobs is not None
-    assert len(sample.logprobs) == sample.completion_tokens
-    for entry in sample.logprobs:
-        assert len(entry.top) == 2
-        assert entry.top[0] == (entry.token, entry.logprob), "greedy takes the most probable token"
-    no_top = run(engine.sample(chat(logprobs=0), [0]))[0]
-    assert no_top.logprobs is not None
-    assert no_top.logprobs[0].top == ()
 
 
 def test_greedy_answers_and_their_logprobs_are_those_of_transformers(
@@ -217,20 +188,6 @@ def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run
     assert cut.text == run(engine.sample(replace(long, prompt="x" * 500), [0]))[0].text
 
 
-def test_an_answer_follows_a_schema(run: Loop, engine: VllmEngine) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"sure": {"type": "boolean"}, "answer": {"enum": ["yes", "no"]}},
-        "required": ["sure", "answer"],
-        "additionalProperties": False,
-    }
-    samples = run(engine.sample(chat(schema=schema, sampling={"temperature": 1.0, "max_tokens": 60}), [0, 1, 2, 3]))
-    for sample in samples:
-        answer = json.loads(sample.text)
-        assert set(answer) == {"sure", "answer"}
-        assert answer["answer"] in ("yes", "no")
-
-
 def test_logprobs_under_a_schema_are_those_of_what_it_allows(run: Loop, engine: VllmEngine) -> None:
     schema = {"type": "object", "properties": {"score": {"enum": [1, 2, 3]}}, "required": ["score"]}
     sampling = {"temperature": 1.0, "max_tokens": 60}
@@ -269,19 +226,6 @@ def test_text_that_is_no_valid_unicode_is_answered_or_refused(run: Loop, engine:
 
     *_, samples = run(together())
     assert len(samples) == 1
-
-
-def test_a_cancelled_request_leaves_the_engine_usable(run: Loop, engine: VllmEngine) -> None:
-    async def cancel() -> Any:
-        long = chat(sampling={"temperature": 1.0, "max_tokens": 400})
-        tasks = [asyncio.create_task(engine.sample(long, range(20))) for _ in range(2)]
-        await engine.sample(chat(), [0])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return await engine.sample(chat(), [0])
-
-    assert len(run(cancel())) == 1
 
 
 @pytest.mark.nightly

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_header import gguf_settings
+from harness.models.weights.gguf_header import GGML_TYPES, gguf_settings
 from harness.models.weights.weights import check_weights
 
 
@@ -74,3 +74,9 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "tiny.gguf").write_bytes(content)
     with pytest.raises(SettingsError, match=r"tiny\.gguf can't be read: "):
         check_weights({"weights": "tiny.gguf"}, tmp_path)
+
+
+def test_types_and_their_sizes_are_those_of_gguf_py() -> None:
+    from gguf import GGML_QUANT_SIZES
+
+    assert {int(kind): (kind.name, *sizes) for kind, sizes in GGML_QUANT_SIZES.items()} == GGML_TYPES

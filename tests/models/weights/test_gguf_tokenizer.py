@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import pre_tokenizers
 
-from harness.models.weights.gguf_tokenizer import GgufVocabulary, build_backend, read_vocabulary
+from harness.models.weights.gguf_tokenizer import SPLITTINGS, GgufVocabulary, build_backend, byte_level, read_vocabulary
 from harness.models.weights.weights import weights_source
 
 TOKENS = ("<s>", "</s>", "<tool>", "a", "b", "Ġ", "1", "2", "ab", "Ġa", "12")
@@ -82,3 +83,53 @@ def test_a_vocabulary_is_read_from_the_head_of_its_file(tmp_path: Path) -> None:
     assert (found.model, found.splitting, found.adds("bos")) == ("gpt2", "smollm", False)
     assert found.special_tokens["eos"] == "<|im_end|>"
     assert (found.tokens[34], found.merges[0]) == ("2", "Ġ t")
+
+
+TEXTS = [
+    "The capital of Peru is Lima.",
+    "in  2024 and   12345, it's 3.14!",
+    "def f(x):\n    return {'a': [x ** 2]}\r\n\n\n",
+    "naïve café  日本語 🙂👩‍👩‍👧 हिन्दी ½ Ⅳ",
+    " (a) <b>  ++ $5 != _x_ ...",
+    "   ",
+]
+
+
+def cut(pre_tokenizer: pre_tokenizers.PreTokenizer, text: str) -> list[str]:
+    return [piece for piece, _ in pre_tokenizer.pre_tokenize_str(text)]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("gpt-2", [pre_tokenizers.ByteLevel(add_prefix_space=False)]),
+        (
+            "smollm",
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)],
+        ),
+    ],
+)
+def test_parts_are_those_of_the_tokenizer_that_a_name_stands_for(
+    name: str, own: list[pre_tokenizers.PreTokenizer], text: str
+) -> None:
+    assert cut(byte_level(SPLITTINGS[name]), text) == cut(pre_tokenizers.Sequence(own), text)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("llama-bpe", ["x", "Ġ(", "123", "45", "),", "ĠIT", "'S"]),
+        ("qwen2", ["x", "Ġ(", "1", "2", "3", "4", "5", "),", "ĠIT", "'S"]),
+        ("default", ["x", "Ġ", "(", "123", "45", "),", "ĠIT", "'", "S"]),
+    ],
+)
+def test_digits_and_signs_tell_the_families_apart(name: str, parts: list[str]) -> None:
+    assert cut(byte_level(SPLITTINGS[name]), "x (12345), IT'S") == parts
+
+
+@pytest.mark.parametrize("name", sorted(SPLITTINGS))
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_is_lost(name: str, text: str) -> None:
+    alphabet = cut(byte_level(SPLITTINGS[name]), text)
+    assert sum(map(len, alphabet)) == len(text.encode())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.quantization import quantize, scheme
+from harness.models.weights.quantization import quantize
 from harness.models.weights.weights import materialize, weights_digest
 
 # compressed-tensors imports a part of torch that torch itself calls deprecated.
@@ -103,13 +103,6 @@ def test_rounding_changes_the_digest(tiny_llama: Path, tmp_path: Path) -> None:
     whole = {"weights": str(tiny_llama)}
     variants = [whole, {**whole, "quantized": "int8"}, {**whole, "quantized": "fp8"}]
     assert len({weights_digest(options, tmp_path) for options in variants}) == 3
-
-
-def test_an_unknown_format_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError) as refused:
-        scheme("int7", "quantized", where="here")
-    assert str(refused.value) == "here: quantized = 'int7' is none of: fp8, int8. Did you mean 'int8'?"
-    assert scheme("fp8", "quantized", where="here") == "fp8"
 
 
 def test_a_rounded_model_answers_in_transformers_almost_as_the_exact_one(rounded: Path, tiny_llama: Path) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_header import gguf_settings
 from harness.models.weights.weights import check_weights, materialize, weights_digest
 
 
@@ -231,15 +230,6 @@ def test_a_hub_id_in_the_local_cache_is_identified_by_its_commit(tiny_llama: Pat
     first = digest_of("a" * 40)
     assert first != digest_of("b" * 40)
     assert first == digest_of("a" * 40)
-
-
-@pytest.mark.service
-def test_the_head_of_a_gguf_file_is_read(tmp_path: Path) -> None:
-    path = write_gguf(tmp_path / "tiny.gguf", {})
-    settings = gguf_settings(path)
-    assert settings["general.architecture"] == "llama"
-    assert settings["llama.block_count"] == 4
-    assert settings["tokenizer.ggml.tokens"] == 261
 
 
 @pytest.mark.service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.loop.building import shown_builds
+from harness.plugin.loop.driver import shown_builds
 from harness.stages.build_state import BuildState, unseen
 from tests.plugin.projects import Project
 
@@ -19,7 +19,7 @@ def building(project: Project) -> Project:
         """
         import itertools
 
-        from harness.plugin.loop.building import shown_builds
+        from harness.plugin.loop.driver import shown_builds
         from harness.stages.build_state import BuildState
 
         def pytest_collection_finish(session):

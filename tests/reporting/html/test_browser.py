@@ -101,7 +101,6 @@ def test_an_evaluation_shows_its_plots_and_statements(open_page: Any, path: Path
     panel = page.locator("#panel-0")
     expect(panel).to_be_visible()
     expect(panel.locator(".statement")).to_have_count(2)
-    expect(panel.get_by_role("img", name=re.compile(r"^Of \d+ cases"))).to_be_visible()
     bars = page.locator("#evaluation-0 .bars").get_by_role("img")
     expect(bars).to_have_count(2)
     expect(bars.nth(0)).to_have_accessible_name(re.compile(r"^regressed against the baseline: difference -0\.\d\d \["))
@@ -116,14 +115,6 @@ def test_the_best_of_many_is_called_so_under_the_verdict(open_page: Any, store: 
     path = write_html(store, side.weighed.run, replace(side.report, best_of=30), tmp_path / "report")
     page = open_page(path)
     expect(page.locator("#weighed")).to_contain_text("candidate smallchosen among 30 candidatesagainst large")
-
-
-def test_a_dot_opens_its_cases(open_page: Any, path: Path) -> None:
-    page = open_page(path)
-    page.locator(".case-dot.worse").click()
-    expect(title(page)).to_be_visible()
-    expect(page.locator("#sheet")).to_contain_text("2/2 → 0/2")
-    expect(page.locator("#sheet header")).to_contain_text("1 of ")
 
 
 def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> None:

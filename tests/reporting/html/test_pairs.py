@@ -77,23 +77,6 @@ def test_a_candidate_alone_has_blocks_without_a_ratio(
     expect(page.locator(".facts").first).to_contain_text("4 blocks · about cases like these · design fixed")
 
 
-def test_where_nothing_may_change_no_case_is_called_better(
-    store: Store,
-    tmp_path: Path,
-    open_page: Callable[..., Page],  # noqa: F811
-) -> None:
-    drifts = Scored(
-        "suites/data/test_drift.py::test_length",
-        candidate={"block-0": [0.3], "block-1": [0.1], "block-2": [0.0]},
-        baseline={f"block-{number}": [0.0] for number in range(3)},
-        rule={"unit": "bits", "is_same": True, "margin": 0.05},
-    )
-    page = open_page(pages.page(store, tmp_path / "report", drifts))
-    expect(page.locator(".chart", has_text="Case by case")).to_contain_text("Of 3 cases 2 differ, 1 stayed the same.")
-    expect(page.locator(".case-dot.better")).to_have_count(0)
-    expect(page.locator(".case-dot.worse")).to_have_count(2)
-
-
 def test_where_neither_side_is_better_pairs_differ_and_the_page_says_nothing_of_better(
     store: Store,
     tmp_path: Path,

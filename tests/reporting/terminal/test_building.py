@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.building import BuildLine
+from harness.reporting.terminal.progress import BuildLine
 from harness.stages.build_state import NOTE, BuildState
 from tests.reporting.terminal.test_progress import Stream
 
@@ -33,16 +33,6 @@ def test_a_terminal_shows_step_documents_time_left_and_rate() -> None:
     assert not any("\n" in text for text in written)
 
 
-def test_a_log_gets_a_line_now_and_then() -> None:
-    build = Build(is_terminal=False)
-    written = [build.at(second, done=100 * second) for second in range(31)]
-    lines = [text for text in written if text]
-    assert lines[0] == (
-        "steelyard  building clean: minhash   500 of 5,000 documents (10%)   about 40 s left   100 documents/s   5 s\n"
-    )
-    assert len(lines) == 2
-
-
 def test_what_is_not_known_is_not_said() -> None:
     build = Build(is_terminal=True)
     assert build.at(0, "reading", total=None) == ""
@@ -66,15 +56,6 @@ def test_the_loss_of_a_training_has_its_place() -> None:
         shown.strip()
         == "building clean: training  20 of 400 steps (5%)  about 3 min left  2.0 steps/s  loss 2.31  10 s"
     )
-
-
-@pytest.mark.parametrize("width", [79, 59, 30])
-def test_it_fits_the_terminal(width: int) -> None:
-    build = Build(is_terminal=True, width=width)
-    for second in range(5):
-        shown = build.at(second, done=100 * second)
-        assert cells(shown.strip("\r ")) < width
-    assert shown.startswith("\rbuilding clean: minhash")
 
 
 def test_the_first_few_say_nothing_of_the_time_that_is_left() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from harness.records import VerdictKind
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.progress import ProgressLine, ProgressState
+from harness.reporting.terminal.progress import LiveLine, ProgressLine, ProgressState, Rate, time_left
 from tests.reporting.example_reports import verdict
 
 
@@ -173,3 +173,39 @@ def test_an_ascii_stream_gets_ascii():
     progress = ProgressLine(io.TextIOWrapper(raw, encoding="ascii"), True, 80, itertools.count(0.0).__next__)
     progress.update(ProgressState(0, 1, elapsed_s=1, phase="starting größe"))
     assert raw.getvalue() == b"\rstarting gr\\xf6\\xdfe, 1 s"
+
+
+def test_a_log_of_a_load_has_its_own_prefix():
+    stream = Stream()
+    line = LiveLine(stream, False, 80, itertools.count(0.0, 10.0).__next__, log_prefix="steelyard load  ")
+    line.write(["measuring", "15 begun"])
+    assert stream.take() == "steelyard load  measuring   15 begun\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "a few seconds left"),
+        (12, "about 10 s left"),
+        (89, "about 90 s left"),
+        (91, "about 2 min left"),
+        (3590, "about 1 h left"),
+        (5390, "about 1 h 30 min left"),
+        (90_000, "about 25 h left"),
+    ],
+)
+def test_the_time_left_is_no_more_exact_than_it_can_be(seconds, said):
+    assert time_left(seconds) == said
+
+
+def test_a_rate_is_of_the_last_half_minute_and_begins_anew_with_fewer_than_before():
+    rate = Rate()
+    for second in range(41):
+        rate.observe(float(second), 100 * second)
+    assert rate.per_second == 100
+    for second in range(41, 72):
+        rate.observe(float(second), 4000 + 10 * (second - 40))
+    assert rate.per_second == pytest.approx(10, abs=0.1)
+    assert rate.idle_s(75.0) == 4
+    rate.observe(76.0, 0)
+    assert rate.per_second is None

@@ -277,6 +277,8 @@ def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
     report = examples.report(*examples.passed(3), *stopped)
     assert headline(report) == "INTERRUPTED: 350 of 600 samples, 2 undecided, 3 passed"
     assert next_steps(report) == ["run again to go on from there (without --fresh)"]
+    both = examples.report(*stopped, replace(stopped[0], metric="f1"))
+    assert headline(both).startswith("INTERRUPTED: 350 of 600 samples"), "an evaluation counts once"
     assert "\x1b[1;33mINTERRUPTED: " in text(report, colour=True)
 
 

@@ -14,7 +14,7 @@ from harness.review import Queue
 from harness.review.batches.draws import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
 from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.drawing import LEAST_DOUBT
-from harness.statistics.labels.draws import LabelQuestion
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.store import RunInfo, Store
 from tests.review import runs
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.service
 
 FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 PAIR = Form("preference", "Better", choices=PREFERENCES)
-RATE = LabelQuestion("rate", 0.6, 0.1)
+RATE = LabelQuestion("rate", 0.7, 0.08)
 
 
 @pytest.fixture
@@ -59,6 +59,32 @@ def test_what_is_drawn_is_read_back_as_it_was(store: Store, run: RunInfo) -> Non
     assert not ledger.is_complete
     assert ledger.n_waiting == AHEAD
     assert further_items(subject, ledger, [RATE], "b1") == []
+
+
+def test_items_come_with_what_was_asked_who_judged_and_their_draw(store: Store) -> None:
+    batch = runs.add_batch(store, runs.add_run(store), FORM, wanted=2)
+    items = store.review.items(batch.id)
+    assert [item.position for item in items] == list(range(len(items)))
+    assert len({item.id for item in items}) == len({item.case_id for item in items}) == len(items) > 15
+    cases = sorted(f"case-{number}" for number in range(30))
+    for item in items:
+        number = item.case_id.removeprefix("case-")
+        assert item.messages == ({"role": "user", "content": f"Summarise passage {number}."},)
+        (answer,) = item.answers
+        assert (answer.version, answer.fingerprint, answer.sample_index) == ("small", "f0", 0)
+        assert store.find([answer.sample_key or b""])[answer.sample_key or b""][0].text == answer.text
+        assert (item.judge_score, item.wanted) == ((int(number) % 3) / 2, 2)
+        stored = dict(item.draw or {})
+        assert stored.pop("version") == 0
+        draw = Draw.restored(stored)
+        assert draw.case is not None
+        assert (cases[draw.case], draw.probability, draw.judged) == (
+            item.case_id,
+            item.probability,
+            (item.judge_score,),
+        )
+    store.prune(fingerprints=["f0", "f1"])
+    assert store.review.items(batch.id) == items, "they outlive their samples"
 
 
 def test_two_versions_make_two_items_of_a_draw(store: Store, run: RunInfo) -> None:
@@ -106,17 +132,24 @@ def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
     assert share("failures") > share("uncertain")
 
 
-@pytest.mark.parametrize("mode", ["uncertain", "failures"])
-def test_cases_on_which_a_panel_differs_are_drawn_more_often(store: Store, mode: Mode) -> None:
-    run = runs.add_run(store, "20261126-161500-0a1b2c", n_cases=400, is_panel=True)
-    subject, items, ledger = filled(store, run, plan(), mode)
+@pytest.mark.parametrize(
+    ("form", "mode", "compares"),
+    [(FORM, "uncertain", False), (FORM, "failures", False), (PAIR, "uncertain", False), (PAIR, "uncertain", True)],
+)
+def test_cases_on_which_a_panel_differs_are_drawn_more_often(
+    store: Store, form: Form, mode: Mode, compares: bool
+) -> None:
+    """With the same score; of the highest, "failures" draws few for any reason."""
+    run = runs.add_run(store, "20261126-161500-0a1b2c", n_cases=400, is_panel=True, compares=compares)
+    subject, items, ledger = filled(store, run, plan(form), mode)
     assert (subject.items.doubt >= LEAST_DOUBT).all()
-    chances: dict[tuple[float | None, bool], list[float]] = defaultdict(list)
+    chances: dict[float | None, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for item in items:
-        chances[item.judge_score, int(item.case_id.removeprefix("case-")) % 2 == 1].append(item.probability)
-    for score in (0.0, 0.5):
-        assert np.mean(chances[score, True]) > 1.5 * np.mean(chances[score, False])
-    assert [item.probability for item in items] == [draw.probability for draw in ledger.draws]
+        chances[item.judge_score][int(item.case_id.removeprefix("case-")) % 2].append(item.probability)
+    for score, (agreed, differing) in chances.items():
+        assert np.mean(differing) > 1.5 * np.mean(agreed) or (mode, score) == ("failures", 1.0)
+    known = [draw.probability for draw in ledger.draws if not subject.is_known(draw)]
+    assert [item.probability for item in items] == known
 
 
 def test_all_draws_every_case_for_certain(store: Store, run: RunInfo) -> None:

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import SettingsError
 from harness.records import NewSample, Request, Sample, ScoreRow
 from harness.records.review import Form, Item
-from harness.review.batches.filling import ReviewableEvaluation, reviewable
+from harness.review.batches.draws import JudgedCases, subject_of
 from harness.review.batches.plans import ReviewPlan
 from harness.store import RunInfo, Store
 from tests.review import runs
@@ -18,9 +18,9 @@ from tests.store.rows import key_for, key_of
 pytestmark = pytest.mark.service
 
 
-def found_in(store: Store, run: RunInfo, form: Form) -> tuple[ReviewableEvaluation, dict[str, Item]]:
+def found_in(store: Store, run: RunInfo, form: Form) -> tuple[JudgedCases, dict[str, Item]]:
     """What can be drawn, and the items by their cases."""
-    found = reviewable(store, run, ReviewPlan(EVALUATION, "score", form))
+    found = subject_of(store, run, ReviewPlan(EVALUATION, "score", form), "uncertain")
     return found, {case: item for (case, _), item in found.found[0].items.items()}
 
 
@@ -54,14 +54,15 @@ def test_pairs_are_candidate_and_baseline_of_one_case(store: Store) -> None:
 def test_answers_that_are_not_stored_are_told(store: Store) -> None:
     run = runs.add_run(store)
     store.prune(fingerprints=["f0"])
-    assert found_in(store, run, SCALE)[0].lack == "30 without a stored answer"
+    with pytest.raises(SettingsError, match=r"nothing of .* can be reviewed: 30 without a stored answer"):
+        found_in(store, run, SCALE)
 
 
 def test_a_measure_is_nothing_to_ask_people_about(store: Store) -> None:
     run = runs.add_run(store)
     store.add_scores(run.run_id, [replace(row, metric="words", value=25.0) for row in store.scores(run.run_id)])
     with pytest.raises(SettingsError, match="25 is a measure, not a score"):
-        reviewable(store, run, ReviewPlan(EVALUATION, "words", SCALE))
+        subject_of(store, run, ReviewPlan(EVALUATION, "words", SCALE), "uncertain")
 
 
 def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:

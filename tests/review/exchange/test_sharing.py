@@ -133,26 +133,18 @@ def test_one_bad_label_of_a_file_brings_nothing_in(store: Store, add_batch: AddB
     assert store.review.events(batch_id="b1") == []
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, add_batch: AddBatch, name: str) -> None:
-    """A label counts by the form that the queue has: another scoring in the file would decide."""
-    add_batch(2)
-    first, second = share(store, unblind=False)
-    choices = (*SCALE.choices[:-1], replace(SCALE.choices[-1], score=0.0))
-    changed = replace(second, form=replace(SCALE, choices=choices), labels=(label_of(5),))
-    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its form in the file is not the one of"):
-        import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
-    assert store.review.events(batch_id="b1") == []
-
-
-@pytest.mark.parametrize("what", ["case", "answer"])
+@pytest.mark.parametrize("what", ["case", "answer", "form"])
 @pytest.mark.parametrize("kind", EVERY_KIND)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_label_of_another_text_is_refused(store: Store, add_batch: AddBatch, name: str, kind: str, what: str) -> None:
+def test_a_label_of_another_text_or_form_is_refused(
+    store: Store, add_batch: AddBatch, name: str, kind: str, what: str
+) -> None:
+    """A label counts by the form that the queue has: another scoring in the file would decide."""
     add_batch(2, FORMS[kind])
     first, second = share(store, unblind=False)
-    other = {"case": {"case_id": first.case_id}, "answer": {"answers": (*second.answers[1:], "another")}}
-    changed = replace(second, **other[what], labels=(label_of(VALUES[kind][0]),))
+    form = replace(second.form, title="Another")
+    other = {"case_id": first.case_id} if what == "case" else {"answers": (*second.answers[1:], "another")}
+    changed = replace(second, **({"form": form} if what == "form" else other), labels=(label_of(VALUES[kind][0]),))
     with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its {what} in the file is not the one"):
         import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
     assert store.review.events(batch_id="b1") == []

@@ -80,25 +80,6 @@ def test_the_undo_of_a_pair_names_the_side_that_was_seen(sign_in: SignIn, store:
         assert ann.post("/api/undo", json={"key": f"u{number}"}).json()["undone"] == f"labelled {said}"
 
 
-def test_skips_and_flags_are_kept_with_their_notes(ann: Browser, store: Store) -> None:
-    ann.say(ann.take(), "skip")
-    ann.say(ann.take(), "flag", note="cut off")
-    assert [(event.kind, event.note) for event in store.review.events(batch_id="b-scale")] == [
-        ("skip", ""),
-        ("flag", "cut off"),
-    ]
-
-
-def test_an_adjudicator_settles_a_dispute(ann: Browser, sign_in: SignIn, store: Store) -> None:
-    bob, eve = sign_in("bob"), sign_in("eve", "adjudicator")
-    ann.say(ann.take(), value=4)
-    bob.say(bob.take(), value=2)
-    lease = eve.take("adjudicate")
-    assert eve.say(lease, value=3, task="adjudicate", want=True).json()["next"] is None
-    (standing,) = (each for each in store.review.items_and_standings("b-scale")[1].values() if each.state == "done")
-    assert standing.value == 3
-
-
 def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
     def progress(task: str = "label") -> tuple[int, int]:
         found = ann.get(f"/api/progress?task={task}").json()
@@ -256,29 +237,6 @@ def test_a_label_for_an_expired_lease_is_refused_and_counts_after_a_renewal(
     assert labels(store) == [4]
 
 
-def test_what_is_on_the_page_is_not_brought_again_when_its_lease_runs_out(store: Store, sign_in: SignIn) -> None:
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"], ["two"]]))
-    ann = sign_in("ann")
-    early = Queue(store, lease_s=1, clock=lambda: 1_000.0).next("ann")
-    assert early is not None
-    following = ann.next(holding=(early.lease_id,))
-    assert following is not None
-    assert "two" in words(following["html"])
-    ann.post("/api/renew", json={"lease": early.lease_id})
-    assert ann.say(early.lease_id, value=4).status_code == 200
-
-
-def test_an_expired_lease_whose_item_somebody_else_has_is_not_renewed(store: Store, sign_in: SignIn) -> None:
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]))
-    ann, bob = sign_in("ann"), sign_in("bob")
-    early = Queue(store, lease_s=1, clock=lambda: 1_000.0).next("ann")
-    assert early is not None
-    bob.take()
-    response = ann.post("/api/renew", json={"lease": early.lease_id})
-    assert (response.status_code, response.json()["error"]) == (409, "lease_expired")
-    assert "somebody else" in response.json()["message"]
-
-
 def test_an_unknown_lease_and_somebody_elses_are_refused(ann: Browser, sign_in: SignIn, store: Store) -> None:
     for lease in ("nothing", sign_in("bob").take(), "x" * 10_000, "\x00"):
         response = ann.say(lease, value=4)
@@ -334,32 +292,6 @@ def test_a_body_that_is_no_request_is_refused_in_words(ann: Browser, body: bytes
     response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code in (400, 422)
     assert response.json()["message"].startswith(f"The request can't be understood: {told}")
-
-
-def test_a_double_submit_counts_once(ann: Browser, store: Store) -> None:
-    lease = ann.take()
-    told = [ann.say(lease, value=4, key="same").json()["repeated"] for _ in range(3)]
-    assert told == [False, True, True]
-    assert labels(store) == [4]
-    response = ann.say(lease, value=5, key="same")
-    assert (response.status_code, response.json()["error"]) == (409, "repeated_key")
-    assert labels(store) == [4]
-
-
-def test_a_second_tab_can_not_label_the_same_item_again(ann: Browser, store: Store) -> None:
-    """Both tabs show the item that the reviewer holds; the label of one of them counts."""
-    tabs = [ann.take(), ann.take()]
-    assert tabs[0] == tabs[1]
-    assert ann.say(tabs[0], value=4).status_code == 200
-    response = ann.say(tabs[1], value=2)
-    assert (response.status_code, response.json()["error"]) == (409, "lease_ended")
-    assert "another tab" in response.json()["message"]
-    assert labels(store) == [4]
-
-
-def test_an_undo_too_many_is_told(ann: Browser) -> None:
-    response = ann.post("/api/undo", json={"key": "u1"})
-    assert (response.status_code, response.json()["error"]) == (409, "nothing_to_undo")
 
 
 def test_of_an_answer_of_5_mb_the_beginning_is_shown(store: Store, sign_in: SignIn) -> None:

@@ -250,21 +250,6 @@ def test_the_count_follows_each_key_also_while_the_server_is_away(serve: Any, op
     assert bar.evaluate("(each) => [each.value, each.max]") == [2, 1_003]
 
 
-@pytest.mark.nightly
-def test_the_count_follows_what_others_do(serve: Any, open_page: Any, store: Store) -> None:
-    numbered(store, 30)
-    page = open_page(serve().link)
-    queue = Queue(store)
-    queue.add_reviewer("bob")
-    for number in range(10):
-        view = queue.next("bob")
-        assert view is not None
-        queue.label("bob", view.lease_id, 4, key=f"bob-{number}")
-    page.wait_for_timeout(1_000)
-    page.keyboard.press("4")
-    expect(page.locator("#counts")).to_have_text("19 labels left")
-
-
 def test_the_end_says_what_was_decided(serve: Any, open_page: Any, store: Store) -> None:
     """The gate decides a moment after the last label: the page looks again by itself, and says so to the ear, too."""
     numbered(store, 2, wanted=2)

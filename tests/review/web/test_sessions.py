@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets, csrf_token
+from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, csrf_token
 from tests.review.web.conftest import Clock
 
 ANN = Holder("ann", "stamp")
@@ -43,12 +43,6 @@ def test_a_damaged_file_holds_no_sessions(text: str, clock: Clock, tmp_path: Pat
     path.write_text(text)
     assert Sessions(path, clock).holder("a") is None
     assert Sessions(path, clock).begin(ANN)
-
-
-def test_a_ticket_works_once() -> None:
-    tickets = Tickets()
-    ticket = tickets.issue(ANN)
-    assert [tickets.redeem("forged"), tickets.redeem(ticket), tickets.redeem(ticket)] == [None, ANN, None]
 
 
 def test_an_address_that_fails_often_has_to_wait(clock: Clock) -> None:

@@ -86,16 +86,6 @@ def test_a_sign_in_that_is_refused_shows_the_form_again(visitor: Browser, desk: 
     assert "is disabled" in html.unescape(page.text)
 
 
-def test_a_disabled_reviewer_is_out_at_once(sign_in: SignIn, desk: Desk, store: Store) -> None:
-    contents.fill(store)
-    ann, zoe = sign_in("ann"), sign_in("zoe", "admin")
-    lease = ann.take()
-    zoe.post("/admin/reviewers/disable", data={"name": "ann"})
-    assert ann.say(lease, value=4).status_code == 401
-    assert ann.get("/").status_code == 303
-    assert store.review.events(batch_id="b-scale") == []
-
-
 def test_signing_in_anew_ends_the_session_before(visitor: Browser, desk: Desk) -> None:
     submit_token(visitor, desk.queue.add_reviewer("ann"))
     before = visitor.cookies["steelyard_8700"]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.service
 
 def last_number(text: str) -> float | None:
     found = _last(text)
-    return None if found is None else float(found.value)
+    return None if found is None else float(found[0])
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from harness.scoring.confinement import ProgramLimits
-from harness.scoring.confinement.watching import Watch
+from harness.scoring.confinement.watching import excess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def watch(folder: Path | None, process: int, **bounds: int) -> Watch:
+def watch(folder: Path | None, process: int, **bounds: int) -> str | None:
     limits = ProgramLimits(**{"threads": 1000, "disk_bytes": 1 << 20, "files": 20, **bounds})
-    return Watch(process, None if folder is None else str(folder), limits)
+    return excess(process, None if folder is None else str(folder), limits)
 
 
 @pytest.fixture(scope="module")
@@ -42,32 +42,32 @@ def running(program: str) -> Iterator[int]:
 
 def test_what_is_within_its_bounds_is_no_excess(tmp_path: Path, idle: int) -> None:
     (tmp_path / "a").write_bytes(b"x" * 1000)
-    assert watch(tmp_path, idle).excess() is None
-    assert watch(None, idle).excess() is None
+    assert watch(tmp_path, idle) is None
+    assert watch(None, idle) is None
 
 
 def test_too_many_threads_are_seen() -> None:
     with running("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()") as process:
-        assert watch(None, process, threads=1).excess() == "starts more than 1 threads"
-        assert watch(None, process, threads=2).excess() is None
+        assert watch(None, process, threads=1) == "starts more than 1 threads"
+        assert watch(None, process, threads=2) is None
 
 
 def test_files_are_counted_in_folders_too(tmp_path: Path, idle: int) -> None:
     (tmp_path / "in").mkdir()
     for number in range(19):
         (tmp_path / "in" / str(number)).touch()
-    assert watch(tmp_path, idle).excess() is None
+    assert watch(tmp_path, idle) is None
     for number in range(19, 30):
         (tmp_path / "in" / str(number)).touch()
-    assert watch(tmp_path, idle).excess() == "makes more than 20 files"
+    assert watch(tmp_path, idle) == "makes more than 20 files"
 
 
 def test_what_is_written_is_measured_by_its_blocks(tmp_path: Path, idle: int) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 30)
-    assert watch(tmp_path, idle).excess() is None
+    assert watch(tmp_path, idle) is None
     (tmp_path / "full").write_bytes(os.urandom(2 << 20))
-    assert watch(tmp_path, idle).excess() == "writes more than 1 MiB in all"
+    assert watch(tmp_path, idle) == "writes more than 1 MiB in all"
 
 
 def test_a_file_without_a_name_counts_while_it_is_open(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_a_file_without_a_name_counts_while_it_is_open(tmp_path: Path) -> None:
     opened = f"import os; file = open({str(path)!r}, 'wb'); file.write(os.urandom(2 << 20)); file.flush()"
     with running(f"{opened}; os.unlink(file.name)") as process:
         assert not path.exists()
-        assert watch(tmp_path, process).excess() == "writes more than 1 MiB in all"
+        assert watch(tmp_path, process) == "writes more than 1 MiB in all"
 
 
 def test_a_process_that_is_gone_uses_nothing(tmp_path: Path) -> None:
-    assert watch(tmp_path, 2**22 + 1, threads=0).excess() is None
+    assert watch(tmp_path, 2**22 + 1, threads=0) is None

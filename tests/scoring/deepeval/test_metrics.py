@@ -40,10 +40,6 @@ def test_a_metric_is_named_given_as_a_class_or_made_by_a_function(judge: JudgeMo
     assert all(metric.model is judge for metric in made)
 
 
-def test_options_go_to_the_class(judge: JudgeModel) -> None:
-    assert make_metric(FaithfulnessMetric, {"include_reason": False}, judge).include_reason is False
-
-
 class NoMetric:
     pass
 
@@ -115,11 +111,6 @@ def test_a_list_of_metrics_holds_those_that_can_be_used(judge: JudgeModel) -> No
         "Verdict",
         "TextToImageMetric",
     } & set(listed)
-
-
-def test_g_eval_without_steps_is_refused_since_it_would_write_new_ones_each_time(judge: JudgeModel) -> None:
-    with pytest.raises(CheckError, match=r"GEval 'Dates' has no evaluation_steps: .*Write them down once"):
-        make_metric(GEval, {"name": "Dates", "criteria": "Is the year right?", "evaluation_params": OUTPUT}, judge)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 import pytest
 
 from harness.records import ScoringRule
-from harness.scoring.judging.combining import JudgeOpinions, judgement, preference, rating
+from harness.scoring.judging.combining import judgement, preference, rating
 from harness.scoring.judging.drawing import JudgeAnswer
 from tests.scoring.judging.rubrics import rubric
 
 BY = ScoringRule(("f1",), "r1")
 
 
-def said(judge: str, *opinions: float) -> JudgeOpinions:
-    return JudgeOpinions(judge, tuple((value, f"because {value:g}") for value in opinions))
+def said(judge: str, *opinions: float) -> JudgeAnswer:
+    return JudgeAnswer(judge, tuple((value, f"because {value:g}") for value in opinions))
 
 
 def test_one_score_is_mapped_to_0_and_1_with_the_judges_reason() -> None:
@@ -86,16 +86,16 @@ def opinions(*values: float | None):
 
 
 def test_what_a_judge_did_is_told_for_the_report() -> None:
-    made = judgement("j", JudgeAnswer(opinions(1, 3, 5), ("cut",)), rubric())
+    made = judgement(JudgeAnswer("j", opinions(1, 3, 5), ("cut",)), rubric())
     assert (made.judge, made.n_answers, made.n_malformed, made.values) == ("j", 4, 1, (0.0, 0.5, 1.0))
     assert (made.flip, made.first_wins, made.is_complete) == (None, None, True)
 
 
 def test_flips_and_wins_of_what_stands_first_are_shares() -> None:
-    made = judgement("j", JudgeAnswer(opinions(1, 1, 1, 0), ()), None)
+    made = judgement(JudgeAnswer("j", opinions(1, 1, 1, 0), ()), None)
     assert (made.flip, made.first_wins, made.values) == (0.5, 0.75, ())
 
 
 def test_a_judgement_that_lacks_an_answer_has_no_shares() -> None:
-    made = judgement("j", JudgeAnswer(opinions(1, None), ("no JSON", "no JSON")), None)
+    made = judgement(JudgeAnswer("j", opinions(1, None), ("no JSON", "no JSON")), None)
     assert (made.n_answers, made.n_malformed, made.flip, made.is_complete) == (3, 2, None, False)

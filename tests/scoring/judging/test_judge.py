@@ -128,20 +128,6 @@ def test_a_preference_sees_both_orders(bench: Bench) -> None:
     assert (made.flip, made.first_wins, made.n_answers) == (0.0, 0.5, 2)
 
 
-def test_a_judge_that_always_takes_the_first_finds_no_difference(bench: Bench) -> None:
-    bench.seat(j=chosen("A"))
-    score = bench.run(prefer(repeats=2))
-    assert score.value == 0.5
-    (made,) = bench.trace.judgements
-    assert (made.flip, made.first_wins, made.n_answers) == (1.0, 1.0, 4)
-
-
-def test_ties_are_allowed(bench: Bench) -> None:
-    bench.seat(j=chosen("tie"))
-    assert bench.run(prefer()).value == 0.5
-    assert bench.trace.judgements[0].first_wins == 0.5
-
-
 def test_a_preference_needs_no_scale(bench: Bench) -> None:
     bench.seat(j=chosen("B"))
     bench.write("r.md", with_sections(Scale=""))

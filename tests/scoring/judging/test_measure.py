@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deepeval.metrics import FaithfulnessMetric, GEval
-from deepeval.test_case import SingleTurnParams
+from deepeval.metrics import FaithfulnessMetric
 
 from harness.errors import CheckError, JudgeError
 from harness.records import Judgement, Request, Score
@@ -54,19 +52,6 @@ def test_a_score_has_the_metrics_reason_judge_and_rule(bench: Bench) -> None:
     assert bench.trace.judgements == [Judgement("j", 4, 0, values=(0.5,))]
 
 
-def test_both_kinds_of_bodies_get_the_same(bench: Bench) -> None:
-    bench.seat(j=said("yes"))
-
-    async def waits(judge: Judge) -> Any:
-        return await asyncio.gather(faithful(judge), judge.measure("BiasMetric", **GIVEN))
-
-    def plain(judge: Judge) -> Any:
-        return [faithful(judge), judge.measure("BiasMetric", **GIVEN)]
-
-    assert bench.run(waits) == bench.run(plain)
-    assert bench.trace.unawaited() == []
-
-
 def test_what_a_metric_asks_at_once_is_asked_at_once_for_all_bodies(bench: Bench) -> None:
     """Truths and claims are asked for together, verdicts after them; the samples of a case share each request."""
     bench.seat(j=said("yes"))
@@ -79,14 +64,6 @@ def test_what_a_metric_asks_at_once_is_asked_at_once_for_all_bodies(bench: Bench
         (["verdicts"], everyone),
         (["reason"], everyone),
     ]
-
-
-def test_what_was_drawn_is_not_drawn_again(bench: Bench) -> None:
-    bench.seat(j=said("yes"))
-    first = bench.run(faithful)
-    assert bench.trace.drew
-    assert bench.run(faithful) == first
-    assert not bench.trace.drew
 
 
 def test_options_go_to_the_metric(bench: Bench) -> None:
@@ -126,13 +103,6 @@ def test_in_place_of_an_answer_that_is_none_another_draw_is_taken(bench: Bench) 
     bench.seat(sampling={"temperature": 0}, j=lambda _, index: said("yes") if index else "hm")
     assert bench.run(faithful).value == 1.0
     assert bench.trace.judgements == [Judgement("j", 8, 4, values=(1.0,))]
-
-
-def test_probabilities_weight_a_g_eval(bench: Bench) -> None:
-    bench.seat(j=said())
-    options = {"name": "Tone", "evaluation_steps": ["Look."], "evaluation_params": [SingleTurnParams.ACTUAL_OUTPUT]}
-    assert bench.run(lambda judge: judge.measure(GEval, output="!", **options)).value == 0.8
-    assert bench.engines["j"].asked[0][0].logprobs == 20
 
 
 def test_what_is_wrong_with_a_call_is_said_before_anything_is_asked(bench: Bench) -> None:

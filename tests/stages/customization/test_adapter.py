@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.config import Settings
+from harness.config.customization import AdapterSettings
 from harness.errors import EngineError, NotInLineageError
 from harness.models.version import load_version
 from harness.stages.building import built
@@ -111,10 +113,6 @@ def test_what_it_was_trained_on_is_searched_for_cases(settings: Settings, projec
     ]
     (project / "cases.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases), "utf-8")
     version = load_version(built(settings, "own"), project)
-    from dataclasses import replace
-
-    from harness.config.customization import AdapterSettings
-
     step = replace(version.settings.steps[-1], settings=AdapterSettings(data="d.jsonl"))
     trained = Adapter(version, step, StageContext(settings))
     found = trained.contamination("cases.jsonl")

@@ -164,12 +164,6 @@ def test_a_ready_adapter_that_does_not_fit_is_refused_before_anything_starts(
         built(load(project, f"{TEXT}[models.other]\n{base}{changes}\n"), "other")
 
 
-def test_a_ready_adapter_that_is_broken_is_told_before_its_weights_are_made(settings: Settings, project: Path) -> None:
-    other = '[models.other]\nbase = "plain"\ndrop_layers = 2\nadapter = "weights"\n'
-    with pytest.raises(UsageError, match=r"\[models\.other\] adapter: There is no .*adapter_config\.json"):
-        found(load(project, TEXT + other), "other")
-
-
 def test_what_vllm_can_not_serve_beside_the_weights_it_is_told_to_merge(
     settings: Settings, project: Path, tmp_path: Path
 ) -> None:

@@ -46,6 +46,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> None:
     told: list[str] = []
     assert found(settings, "rag").steps[0].folder is None
+    with pytest.raises(SettingsError, match="steelyard build rag"):
+        built(settings, "rag", offline=True)
     first = built(settings, "rag", progress=lambda state: told.append(state.phase))
     again = built(settings, "rag", progress=lambda state: told.append(state.phase), offline=True)
     assert told == ["starting", "indexing", "done"]
@@ -53,6 +55,8 @@ def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> Non
     more = built(settings, "more", offline=True).steps[-1]
     assert (more.folder, more.content) == (first.steps[0].folder, first.steps[0].content)
     assert not needs_building(built(settings, "plain"))
+    with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
+        built(load(settings.root, TEXT.replace("k = 2", "k = 3")), "more")
 
 
 def test_a_retriever_tells_of_the_index_that_is_built_for_it(settings: Settings) -> None:
@@ -74,26 +78,10 @@ def test_other_passages_are_another_index_and_another_version(settings: Settings
     assert load_retriever(after, context).search("open")[0].text == "Open from ten to six."
 
 
-def test_an_index_that_lost_passages_is_built_again(settings: Settings) -> None:
-    first = built(settings, "rag")
-    path = Path(first.steps[0].folder or "") / "passages.jsonl"
-    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")
-    assert found(settings, "rag").steps[0].folder is None
-    assert built(settings, "rag") == first
-    retriever = load_retriever(load_version(first, settings.root), StageContext(settings))
-    assert retriever.search("card")[0].text == "A card costs twelve euros."
-
-
 def test_a_version_without_a_retriever_is_told_how_to_get_one(settings: Settings) -> None:
     with pytest.raises(NotInLineageError, match="plain has no retriever") as caught:
         load_retriever(load_version(built(settings, "plain"), settings.root), StageContext(settings))
     assert "retrieval = { passages" in caught.value.advice
-
-
-def test_nothing_is_built_offline(settings: Settings) -> None:
-    (settings.root / "p.jsonl").write_text('{"id": "a", "text": "new here"}', "utf-8")
-    with pytest.raises(SettingsError, match="steelyard build rag"):
-        built(settings, "rag", offline=True)
 
 
 def test_passages_that_are_missing_or_broken_are_named_with_the_table(settings: Settings) -> None:
@@ -107,12 +95,6 @@ def test_passages_that_are_missing_or_broken_are_named_with_the_table(settings: 
     path.mkdir()
     with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: .*p\.jsonl is a folder\. Give a JSON lines file"):
         built(settings, "rag")
-
-
-def test_more_passages_than_there_are_can_not_be_found(settings: Settings) -> None:
-    built(settings, "rag")
-    with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
-        built(load(settings.root, TEXT.replace("k = 2", "k = 3")), "more")
 
 
 def test_passages_that_change_while_they_are_indexed_are_refused(

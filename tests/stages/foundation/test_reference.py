@@ -171,7 +171,7 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     process = found._process._process
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    select.select([process._process.stdout], [], [], 60)  # until it is gone: one that is being killed may still answer
+    select.select([process.stdout], [], [], 60)  # until it is gone: one that is being killed may still answer
     with pytest.raises(EngineError, match=r"was killed \(signal 9\)"):
         found.ask(sampled_message(replace(sample, logprobs=sample.logprobs[:-1])))
     found.close()

@@ -24,21 +24,17 @@ def test_an_endpoint_is_its_own_address() -> None:
         "m",
         "http://127.0.0.1:8000",
     )
-    assert has_address(served) and takes_load(served.settings) and not is_servable(served)  # noqa: PT018
-    assert has_address(version("vllm", base_url="http://h/v1", model="m"))
-    weights = version("vllm", weights="package:x")
-    assert is_servable(weights) and takes_load(weights.settings) and not has_address(weights)  # noqa: PT018
+    assert has_address(served.settings) and takes_load(served.settings) and not is_servable(served.settings)  # noqa: PT018
+    assert has_address(version("vllm", base_url="http://h/v1", model="m").settings)
+    weights = version("vllm", weights="package:x").settings
+    assert is_servable(weights) and takes_load(weights) and not has_address(weights)  # noqa: PT018
 
 
 @pytest.mark.parametrize(
     ("engine", "options"), [("scripted", {"answers": {}}), ("transformers", {"weights": "package:x"})]
 )
 def test_a_version_without_an_address_says_what_to_give_it(engine: str, options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError) as caught:
-        address_of(version(engine, **options))
-    assert f"'v' has the engine {engine!r} and no address" in str(caught.value)
-    assert "Give it base_url and model" in str(caught.value)
-    with pytest.raises(UsageError, match="and no address to send load to"):
+    with pytest.raises(UsageError, match=rf"'v' has the engine {engine!r} and no address.* Give it base_url and model"):
         check_load(version(engine, **options).settings)
 
 

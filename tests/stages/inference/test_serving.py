@@ -39,43 +39,35 @@ def test_a_version_with_an_address_is_there_and_is_not_ended(tmp_path: Path) -> 
     server.close()
 
 
-def test_its_first_use_starts_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was started for blocks that are in the store."""
+@pytest.mark.parametrize("fails", [False, True])
+def test_its_first_use_starts_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """It was started for blocks that are in the store; and each evaluation waited anew for one that did not start."""
     started: list[str] = []
+    told: list[str] = []
 
     @contextmanager
     def serve(version: Version, *_: Any, **__: Any) -> Iterator[ServerAddress]:
         started.append(version.name)
+        if fails:
+            raise EngineError("vLLM's server ended.")
         yield ServerAddress(version, "http://127.0.0.1:9/v1", "m", pid=1 << 30)
+
+    def start() -> None:
+        try:
+            server.start()
+        except EngineError as error:
+            told.append(str(error))
 
     monkeypatch.setattr("harness.stages.inference.serving.serve", serve)
     server = server_of(tmp_path, SERVED)
     server.close()
     assert started == []
-    threads = [threading.Thread(target=server.start) for _ in range(4)]
+    threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert started == ["it"]
-
-
-def test_a_start_that_fails_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each evaluation waited for it anew."""
-    started: list[str] = []
-
-    @contextmanager
-    def serve(version: Version, *_: Any, **__: Any) -> Iterator[ServerAddress]:
-        started.append(version.name)
-        raise EngineError("vLLM's server ended.")
-        yield
-
-    monkeypatch.setattr("harness.stages.inference.serving.serve", serve)
-    server = server_of(tmp_path, SERVED)
-    for _ in range(2):
-        with pytest.raises(EngineError, match="server ended"):
-            server.start()
-    assert started == ["it"]
+    assert (started, told) == (["it"], ["vLLM's server ended."] * 4 * fails)
     server.close()
 
 

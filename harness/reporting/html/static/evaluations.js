@@ -74,7 +74,6 @@ function panelOf(entry, number) {
       ...failures(entry),
     ),
     entry.means ? element("p", { class: "soft" }, visible(entry.means)) : "",
-    (entry.baseline ? scatter(entry, number) : null) ?? "",
     slices(entry, number) ?? "",
     pairs(entry, number) ?? "",
     element(

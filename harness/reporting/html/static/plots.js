@@ -65,25 +65,3 @@ function bar(check, entry, [least, most], height = 22) {
     value === null ? null : shape("circle", { class: `dot ${check.verdict}`, cx: at(value), cy: middle, r: 4.5 }),
   );
 }
-
-/** Round numbers between two ends, about so many. */
-function ticks(low, high, about = 5) {
-  const rough = (high - low) / about;
-  const size = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * size).find((each) => each >= rough);
-  const found = [];
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step / 1e6; tick += step)
-    found.push(Number(tick.toPrecision(12)));
-  return found;
-}
-
-/** The range of a mean; a bound that there is none of reaches to the edge, and there is no range without both. */
-const range = ({ low, high }, kind, at, domain, y) =>
-  low === null && high === null
-    ? null
-    : shape("line", { class: `range ${kind}`, x1: at(low ?? domain[0]), x2: at(high ?? domain[1]), y1: y, y2: y });
-
-function widened(low, high) {
-  const air = (high - low || Math.abs(high) || 1) * 0.12;
-  return [low - air, high + air];
-}

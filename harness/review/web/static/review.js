@@ -33,6 +33,7 @@ let countedAt = Date.now();
 let shownAt = 0;
 let activeAt = Date.now();
 const WIDE = { tabindex: "0", role: "group", "aria-label": "Wide text, scrolls sideways" };
+const WHY = { flag: "note", exclude: "reason" }; // dialogs, and the field of each
 const isLow = matchMedia("(max-height: 30rem)"); // then nothing sticks to the screen's edges: see the style sheet
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
@@ -347,18 +348,11 @@ function put(said) {
 const label = (button) =>
   act("label", `labelled ${button.querySelector("b").textContent}`, { value: JSON.parse(button.dataset.value) });
 
-function flag() {
-  if (task !== "label" || !shown) return;
-  $("note").value = "";
-  $("flag").returnValue = "";
-  $("flag").showModal();
-}
-
-function exclude() {
-  if (task !== "adjudicate" || !shown) return;
-  $("reason").value = "";
-  $("exclude").returnValue = "";
-  $("exclude").showModal();
+/** Open the dialog in which an item is flagged, or excluded, with words on why. */
+function openDialog(kind) {
+  if (!shown || (kind === "flag") !== (task === "label")) return;
+  $(WHY[kind]).value = $(kind).returnValue = "";
+  $(kind).showModal();
 }
 
 function toggleGuide() {
@@ -432,7 +426,7 @@ document.addEventListener("keydown", (event) => {
   const choice = [...document.querySelectorAll("#verdict .choice")].find((each) =>
     each.dataset.keys.split(" ").includes(wanted),
   );
-  const acts = { s: () => act("skip", "skipped"), f: flag, x: exclude, z: undo, g: toggleGuide };
+  const acts = { s: () => act("skip", "skipped"), f: () => openDialog("flag"), x: () => openDialog("exclude"), z: undo, g: toggleGuide };
   if (choice) label(choice);
   else if (acts[wanted]) acts[wanted]();
   else return;
@@ -447,8 +441,7 @@ document.addEventListener("click", (event) => {
   if (button.matches("#verdict .choice")) label(button);
   else if (kind === "skip") act("skip", "skipped");
   else if (kind === "undo") undo();
-  else if (kind === "flag") flag();
-  else if (kind === "exclude") exclude();
+  else if (kind in WHY) openDialog(kind);
   else if (button.id === "open-help") $("help").showModal();
   else if (button.id === "look-again") ask();
 });
@@ -457,24 +450,19 @@ for (const moved of ["pointermove", "wheel", "touchstart"])
   document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
 
 $("verdict").addEventListener("submit", (event) => event.preventDefault());
-$("note").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return;
-  event.preventDefault(); // the first button of a form is what Enter presses, and that is Cancel
-  $("flag").close("flag");
-});
-$("flag").addEventListener("close", () => {
-  if ($("flag").returnValue === "flag") act("flag", "flagged", { note: $("note").value });
-});
-$("reason").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return;
-  event.preventDefault();
-  if ($("reason").value.trim()) $("exclude").close("exclude");
-  else $("reason").reportValidity();
-});
-$("exclude").addEventListener("close", () => {
-  const note = $("reason").value.trim();
-  if ($("exclude").returnValue === "exclude" && note) act("exclude", "excluded", { note });
-});
+for (const [kind, field] of Object.entries(WHY)) {
+  const isGiven = () => !$(field).required || $(field).value.trim();
+  $(field).addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // the first button of a form is what Enter presses, and that is Cancel
+    if (isGiven()) $(kind).close(kind);
+    else $(field).reportValidity();
+  });
+  $(kind).addEventListener("close", () => {
+    const words = { flag: "flagged", exclude: "excluded" }[kind];
+    if ($(kind).returnValue === kind && isGiven()) act(kind, words, { note: $(field).value.trim() });
+  });
+}
 $("single-keys").checked = keysOn();
 $("single-keys").addEventListener("change", (event) =>
   keep("steelyard keys", event.target.checked ? "" : "off"),

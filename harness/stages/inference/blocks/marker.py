@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from harness.config import Settings, setting_checks
 from harness.errors import MarkerError, UsageError, choices
 from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, WARM_UP, BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.prompts import read_prompts
 
-LOAD_KEYWORDS = (
-    *("blocks", "seconds", "rate", "concurrency", "requests", "prompts", "prompt_tokens"),
-    *("output_tokens", "objective", "warm_up", "cached", "accept"),
-)
-_WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up")
-_NUMBERS = ("seconds", "rate")
 _NOT_WITH_LOAD = (
     *("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs"),
     *("slices", "slice_margin"),
@@ -49,51 +44,34 @@ def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, lo
     if not isinstance(given, Mapping):
         raise MarkerError(f'{where}: load = {given!r} is no table; write load={{"blocks": 12, "rate": 8}}.')
     for name in given:
-        if name not in LOAD_KEYWORDS:
-            raise MarkerError(f"{where}: load: {choices('setting', str(name), LOAD_KEYWORDS)}")
+        if name not in _READERS:
+            raise MarkerError(f"{where}: load: {choices('setting', str(name), _READERS)}")
     try:
-        return _plan(given, settings.root, settings.seed, where)
+        return _plan(given, settings, where)
     except UsageError as error:
-        raise MarkerError(str(error)) from None
+        raise MarkerError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
 
 
-def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> BlockPlan:
-    """The plan that the words of a marker's `load` make."""
-    given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
-    values: dict[str, Any] = {"warm_up": WARM_UP}
-    for name in (name for name in given if name in _WHOLE):
-        values[name] = setting_checks.integer(given[name], name, where=where, low=0 if name == "warm_up" else 1)
-    for name in (name for name in given if name in _NUMBERS):
-        values[name] = setting_checks.number(given[name], name, where=where)
-    if "cached" in given:
-        values["cached"] = setting_checks.boolean(given["cached"], "cached", where=where)
-    if "objective" in given:
-        values["objective"] = read_objective(given["objective"], f"{where}: objective =")
-    if "accept" in given:
-        values["accept"] = frozenset(setting_checks.names(given["accept"], "accept", where=where))
-    if "prompts" in given:
-        values["prompts"] = _prompts(given["prompts"], root, where)
+def _plan(given: Mapping[str, Any], settings: Settings, where: str) -> BlockPlan:
+    words = {name: read for name, read in _READERS.items() if given.get(name) is not None}
+    values = {"warm_up": WARM_UP, **{name: read(given[name], name, where=where) for name, read in words.items()}}
+    if "prompts" in values:
+        values["prompts"] = read_prompts(settings.root / values["prompts"])
     if not values.keys() & {"rate", "concurrency"}:
         values["rate"] = DEFAULT_RATE
     if not values.keys() & {"seconds", "requests"}:
         values["seconds"] = DEFAULT_SECONDS
-    try:
-        return BlockPlan(
-            blocks=setting_checks.integer(given.get("blocks", DEFAULT_BLOCKS), "blocks", where=where),
-            load=LoadPlan(**values),
-            seed=seed,
-        )
-    except UsageError as error:
-        raise type(error)(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
+    blocks = values.pop("blocks", DEFAULT_BLOCKS)
+    return BlockPlan(blocks=blocks, load=LoadPlan(**values), seed=settings.seed)
 
 
-def read_objective(given: Any, where: str) -> dict[str, float]:
+def read_objective(given: Any, name: str, *, where: str) -> dict[str, float]:
     """Seconds by the name of what they are set for, written as a text or a table.
 
     Raises:
         UsageError: it is not of that form.
 
-    >>> read_objective("ttft=0.5, itl=0.1", "--objective")
+    >>> read_objective("ttft=0.5, itl=0.1", "objective", where="test_speed")
     {'ttft': 0.5, 'itl': 0.1}
     """
     if isinstance(given, Mapping):
@@ -102,22 +80,30 @@ def read_objective(given: Any, where: str) -> dict[str, float]:
         }
     found: dict[str, float] = {}
     for part in str(given).split(","):
-        name, equals, value = part.partition("=")
+        of, _, value = (each.strip() for each in part.partition("="))
         try:
-            if not equals or not name.strip():
-                raise ValueError
-            seconds = float(value)
+            seconds = float(value if of else "")
         except ValueError:
             raise UsageError(
-                f"{where} {given!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, such as "
-                "ttft=0.5,itl=0.1."
+                f"{where}: {name} = {given!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, "
+                "such as ttft=0.5,itl=0.1."
             ) from None
-        if found.setdefault(name.strip(), seconds) != seconds:
-            raise UsageError(f"{where} {given!r}: {name.strip()} is set to two values; leave one out.")
+        if found.setdefault(of, seconds) != seconds:
+            raise UsageError(f"{where}: {name} = {given!r}: {of} is set to two values; leave one out.")
     return found
 
 
-def _prompts(value: Any, root: Path, where: str) -> tuple[Any, ...]:
-    from harness.stages.inference.load.prompts import read_prompts
+def _accepted(value: Any, name: str, *, where: str) -> frozenset[str]:
+    return frozenset(setting_checks.names(value, name, where=where))
 
-    return read_prompts(root / setting_checks.text(value, "prompts", where=where))
+
+_READERS: Mapping[str, Callable[..., Any]] = {
+    **dict.fromkeys(("blocks", "concurrency", "requests", "prompt_tokens", "output_tokens"), setting_checks.integer),
+    **dict.fromkeys(("seconds", "rate"), setting_checks.number),
+    "warm_up": partial(setting_checks.integer, low=0),
+    "prompts": setting_checks.text,
+    "objective": read_objective,
+    "cached": setting_checks.boolean,
+    "accept": _accepted,
+}
+"""The words of `load`, with what checks each."""

@@ -11,7 +11,6 @@ from harness.errors import CapabilityError, ScoreError
 from harness.records import Measure, Role
 from harness.stages.inference.address import takes_load
 from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.meters import no_energy
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.serving import Server
 
@@ -20,6 +19,16 @@ if TYPE_CHECKING:
 
 _MILLION = 1e6
 _HOUR_S = 3600.0
+_TOKENS = ("prompt_tokens", "completion_tokens")
+_OF_WEIGHTS = ("flops_per_token", "mfu", "mbu")
+_NO_OBJECTIVE = (
+    'load.goodput needs an objective: write objective="ttft=0.5,itl=0.1" in the marker; itl in place of tpot where the '
+    "server counts no tokens (usage)."
+)
+_NO_ENERGY = (
+    "This machine tells nothing of the energy that it takes: /sys/class/powercap has no counter of a package (RAPL) "
+    "that may be read, and NVML none of a GPU. Measure load.cost or load.throughput in its place, or run elsewhere."
+)
 
 
 class Load:
@@ -81,7 +90,7 @@ class Load:
     @property
     def throughput(self) -> Measure:
         """Tokens written a second."""
-        return Measure(self._known(self._block.load["output_tokens_per_s"], "output_tokens_per_s"), "tokens/s")
+        return Measure(self._figure("output_tokens_per_s"), "tokens/s")
 
     @property
     def goodput(self) -> Measure:
@@ -95,28 +104,26 @@ class Load:
     def cost(self) -> Measure:
         """The cost of a million written tokens, in the currency of the settings: by the hour, or by the token."""
         settings = self._server.served.settings
-        load = self._block.load
-        written = self._known(load["completion_tokens"], "completion_tokens")
+        written = self._figure("completion_tokens")
         if settings.price_per_hour is not None:
-            hours = load["duration_s"] / _HOUR_S
-            return _cost(settings.price_per_hour * hours / written * _MILLION)
-        if settings.price is None:
+            spent = settings.price_per_hour * self._block.load["duration_s"] / _HOUR_S
+        elif settings.price is not None:
+            spent = settings.price.of(int(self._figure("prompt_tokens")), int(written))
+        else:
             raise CapabilityError(_no_price(self._server.version))
-        read = self._known(load["prompt_tokens"], "prompt_tokens")
-        return _cost(settings.price.of(int(read), int(written)) / written * _MILLION)
+        return Measure(spent / written * _MILLION, "per million tokens", higher_is_better=False)
 
     @property
     def energy(self) -> Measure:
         """Joules for each token written, by the counters of processors and GPUs."""
         if self._block.energy_j is None:
-            raise no_energy()
-        written = self._known(self._block.load["completion_tokens"], "completion_tokens")
-        return Measure(self._block.energy_j / written, "J/token", higher_is_better=False)
+            raise CapabilityError(_NO_ENERGY)
+        return Measure(self._block.energy_j / self._figure("completion_tokens"), "J/token", higher_is_better=False)
 
     @property
     def flops_per_token(self) -> Measure:
         """Operations for a token read or written, causal, at the mean lengths of this block's requests."""
-        return Measure(self._flops() / self._tokens(), "FLOP/token", higher_is_better=False)
+        return Measure(self._flops() / sum(map(self._figure, _TOKENS)), "FLOP/token", higher_is_better=False)
 
     @property
     def mfu(self) -> Measure:
@@ -130,7 +137,7 @@ class Load:
         """The share of the memory's bandwidth that reading weights and cache took while decoding."""
         peak, weights = self._peaks().bytes_per_s, self._server.description.in_engine
         load, itl_s = self._block.load, self.itl.value
-        read, written = (self._known(load[name], name) for name in ("prompt_tokens", "completion_tokens"))
+        read, written = map(self._figure, _TOKENS)
         context = (read + written / 2) / max(1, load["completed"])
         # Requests that wait for their first token read nothing yet.
         together = max(1.0, itl_s * load["itl_s"]["n"] / load["duration_s"])
@@ -143,28 +150,24 @@ class Load:
         from harness.models.vllm.engine import world_size
         from harness.stages.inference.blocks.peaks import peaks
 
-        return peaks(self._server.description.in_engine.dtype).of(world_size(self._engine_args) * self._copies())
+        return peaks(self._server.description.in_engine.dtype).of(world_size(self._engine_args()) * self._copies())
 
     def _copies(self) -> int:
         """Copies of the weights that answer side by side."""
-        return int(self._engine_args.get("data_parallel_size", 1))
+        return int(self._engine_args().get("data_parallel_size", 1))
 
-    @property
     def _engine_args(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._server.served.settings.engine_options.get("engine_args", {})
         return found
 
-    def _tokens(self) -> float:
-        """Tokens read and written."""
-        names = ("prompt_tokens", "completion_tokens")
-        return sum(self._known(self._block.load[name], name) for name in names)
-
     def _flops(self) -> float:
         """Operations of all answered requests, as if they were of one length."""
         requests = max(1, self._block.load["completed"])
-        names = ("prompt_tokens", "completion_tokens")
-        read, written = (self._known(self._block.load[name], name) / requests for name in names)
+        read, written = (self._figure(name) / requests for name in _TOKENS)
         return float(requests * self._server.description.in_engine.architecture.flops_of_request(read, written))
+
+    def _figure(self, name: str) -> float:
+        return self._known(self._block.load[name], name)
 
     def _known(self, value: float | None, name: str) -> float:
         if value is None or value <= 0:
@@ -184,12 +187,6 @@ def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> dict[str, flo
     shares = {place: load.unanswered for place, load in loads.items() if isinstance(load, Load)}
     pairs = {case: share for (role, case), share in shares.items() if role == "candidate"}
     return {case: share - shares["baseline", case] for case, share in pairs.items() if ("baseline", case) in shares}
-
-
-_NO_OBJECTIVE = (
-    'load.goodput needs an objective: write objective="ttft=0.5,itl=0.1" in the marker; itl in place of tpot where the '
-    "server counts no tokens (usage)."
-)
 
 
 def _no_price(version: str) -> str:
@@ -221,10 +218,3 @@ def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None
                 'weights and engine = "vllm", or leave the test out with -k.'
             )
     return None
-
-
-_OF_WEIGHTS = ("flops_per_token", "mfu", "mbu")
-
-
-def _cost(value: float) -> Measure:
-    return Measure(value, "per million tokens", higher_is_better=False)

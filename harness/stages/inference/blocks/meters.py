@@ -6,8 +6,6 @@ import contextlib
 import importlib.util
 from pathlib import Path
 
-from harness.errors import CapabilityError
-
 _RAPL = Path("/sys/class/powercap")
 _MICRO, _MILLI = 1e-6, 1e-3
 
@@ -19,32 +17,22 @@ class EnergyMeter:
     """
 
     def __init__(self) -> None:
-        self._before = self._read()
+        self._before = _packages() | _boards()
 
     def joules(self) -> float | None:
         """Taken since the meter was made; None where no counter tells."""
-        after = self._read()
-        same = self._before.keys() & after.keys()
-        if not same:
-            return None
-        return sum(_since(self._before[name], after[name]) for name in same)
-
-    def _read(self) -> dict[str, tuple[float, float]]:
-        """Joules and where the counter begins again, by counter."""
-        return {**_packages(), **_boards()}
-
-
-def _since(before: tuple[float, float], after: tuple[float, float]) -> float:
-    passed = after[0] - before[0]
-    return passed if passed >= 0 else passed + after[1]
+        taken = []
+        for name, (joules, wraps_at) in (_packages() | _boards()).items():
+            if name in self._before:
+                since = joules - self._before[name][0]
+                taken.append(since if since >= 0 else since + wraps_at)
+        return sum(taken) if taken else None
 
 
 def _packages() -> dict[str, tuple[float, float]]:
-    """The counters of processor packages; each has its parts in it, which are not counted again."""
+    """Joules and where the counter begins again, by processor package; each has its parts in it."""
     found = {}
-    for folder in _RAPL.glob("*-rapl:[0-9]*"):
-        if folder.name.count(":") != 1:
-            continue
+    for folder in _RAPL.glob("*-rapl:[0-9]"):
         with contextlib.suppress(OSError, ValueError):
             names = ("energy_uj", "max_energy_range_uj")
             now, most = (int((folder / name).read_text()) * _MICRO for name in names)
@@ -66,12 +54,3 @@ def _boards() -> dict[str, tuple[float, float]]:
     except pynvml.NVMLError:
         return found
     return found
-
-
-def no_energy() -> CapabilityError:
-    """The error for a machine that tells nothing of its energy."""
-    return CapabilityError(
-        "This machine tells nothing of the energy that it takes: /sys/class/powercap has no counter of a package "
-        "(RAPL) that may be read, and NVML none of a GPU. Measure load.cost or load.throughput in its place, or run "
-        "where there is one."
-    )

@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Mapping
 
 from harness.errors import EngineError
-from harness.models.openai.redaction import without_secrets
 from harness.stages.inference.address import ServerAddress
 
 _TIMEOUT_S = 10.0
@@ -43,9 +42,10 @@ def is_vllm(address: ServerAddress) -> bool:
     except (urllib.error.HTTPError, ValueError, LookupError, TypeError, AttributeError):
         return False
     except OSError as error:
+        reason = getattr(error, "reason", error)
         raise EngineError(
-            f"No server answers at {without_secrets(address.base_url)} ({_reason(error)}). Start it, or mend base_url "
-            f"of version {address.version.name!r}."
+            f"No server answers at {address.base_url} ({getattr(reason, 'strerror', None) or reason}). Start it, or "
+            f"mend base_url of version {address.version.name!r}."
         ) from None
 
 
@@ -95,8 +95,7 @@ def is_reachable(address: ServerAddress) -> bool:
 
 def _get(address: ServerAddress, url: str) -> bytes:
     """The server's answer, asked without a proxy."""
-    headers = {} if address.api_key is None else {"Authorization": f"Bearer {address.api_key}"}
-    request = urllib.request.Request(url, headers=headers)
+    request = urllib.request.Request(url, headers=address.headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TIMEOUT_S) as answer:
@@ -104,8 +103,3 @@ def _get(address: ServerAddress, url: str) -> bytes:
     except http.client.HTTPException as error:
         raise ConnectionError(f"what answers does not speak HTTP: {error!r}") from None
     return content
-
-
-def _reason(error: OSError) -> str:
-    inner = getattr(error, "reason", error)
-    return str(getattr(inner, "strerror", None) or inner)

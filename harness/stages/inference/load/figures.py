@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def latency_figures(
-    values: Sequence[float], weights: Sequence[float] | None = None, *, requests: int | None = None
+    values: Sequence[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
 ) -> LatencyFigures:
     """Mean, percentiles and maximum of latencies.
 
@@ -27,24 +27,26 @@ def latency_figures(
     it is one that was measured.
 
     Args:
-        values: in seconds.
+        values: in seconds; None for what has none.
         weights: how many tokens have each value; one each where it is not given.
         requests: how many requests the values are of, which tells what percentiles they support: values of one request
             are no independent ones. Without it each value is a request's.
     """
     import numpy as np
 
+    values = [value for value in values if value is not None]
     number = len(values) if weights is None else round(sum(weights))
     if not values:
         return LatencyFigures(None, None, None, None, None, None, 0)
     supported = len(values) if requests is None else requests
     array = np.asarray(values)
     weight = None if weights is None else np.asarray(weights)
-    found: dict[str, float | None] = {}
-    for percentile in PERCENTILES:
-        enough = supported >= values_needed(percentile)
-        place = np.quantile(array, percentile / 100, method="inverted_cdf", weights=weight) if enough else None
-        found[f"p{percentile}"] = None if place is None else float(place)
+    found: dict[str, float | None] = {
+        f"p{each}": float(np.quantile(array, each / 100, method="inverted_cdf", weights=weight))
+        if supported >= values_needed(each)
+        else None
+        for each in PERCENTILES
+    }
     return LatencyFigures(mean=float(np.average(array, weights=weight)), max=float(array.max()), n=number, **found)
 
 
@@ -54,6 +56,9 @@ def figures(records: Sequence[RequestRecord], plan: LoadPlan) -> dict[str, Any]:
     duration_s = max((record.ended_s for record in records), default=0.0)
     gaps = [gap for record in answered for gap in record.gaps_s]
     completion_tokens = _sum(record.completion_tokens for record in answered)
+    goodput = None
+    if plan.objective and not ("tpot" in plan.objective and any(each.completion_tokens is None for each in answered)):
+        goodput = _per_second(sum(is_good(record, plan.objective) for record in answered), duration_s)
     return {
         "requests": len(records),
         "completed": len(answered),
@@ -61,22 +66,20 @@ def figures(records: Sequence[RequestRecord], plan: LoadPlan) -> dict[str, Any]:
         "duration_s": duration_s,
         "rate_achieved": _rate_achieved(records, plan, duration_s),
         "schedule_delay_s": latency_figures([record.delay_s for record in records]),
-        "ttft_s": latency_figures(_known(record.ttft_s for record in answered)),
-        "ttft_scheduled_s": latency_figures(_known(record.ttft_scheduled_s for record in answered)),
+        "ttft_s": latency_figures([record.ttft_s for record in answered]),
+        "ttft_scheduled_s": latency_figures([record.ttft_scheduled_s for record in answered]),
         "itl_s": latency_figures(
             [seconds for seconds, _ in gaps],
             [tokens for _, tokens in gaps],
             requests=sum(1 for record in answered if record.gaps_s),
         ),
-        "tpot_s": latency_figures(_known(record.tpot_s for record in answered)),
-        "e2e_s": latency_figures(_known(record.e2e_s for record in answered)),
+        "tpot_s": latency_figures([record.tpot_s for record in answered]),
+        "e2e_s": latency_figures([record.e2e_s for record in answered]),
         "prompt_tokens": _sum(record.prompt_tokens for record in answered),
         "completion_tokens": completion_tokens,
         "output_tokens_per_s": None if completion_tokens is None else _per_second(completion_tokens, duration_s),
         "requests_per_s": _per_second(len(answered), duration_s),
-        "goodput_per_s": _per_second(sum(is_good(record, plan.objective) for record in answered), duration_s)
-        if plan.objective and is_told(records, plan.objective)
-        else None,
+        "goodput_per_s": goodput,
     }
 
 
@@ -88,11 +91,6 @@ def is_good(record: RequestRecord, objective: Mapping[str, float]) -> bool:
         return False
     values = {name: getattr(record, f"{name}_s") for name in objective}
     return all(value is None or value <= objective[name] for name, value in values.items())
-
-
-def is_told(records: Sequence[RequestRecord], objective: Mapping[str, float]) -> bool:
-    """True where every answer tells whether it keeps the objective: `tpot` needs tokens that are counted (usage)."""
-    return "tpot" not in objective or None not in [each.completion_tokens for each in records if each.error is None]
 
 
 def percentile_notes(found: Mapping[str, Any]) -> list[str]:
@@ -110,23 +108,17 @@ def percentile_notes(found: Mapping[str, Any]) -> list[str]:
 
 def _rate_achieved(records: Sequence[RequestRecord], plan: LoadPlan, duration_s: float) -> float | None:
     """Requests begun for each second in which they were."""
-    if not records:
-        return None
-    last_s = max(record.sent_s for record in records)
     was_cut = any(record.error == "unfinished" for record in records)
-    is_timed = plan.seconds is not None and plan.requests is None and not was_cut
-    begun_s = plan.seconds if is_timed and plan.seconds else last_s
+    begun_s = max((record.sent_s for record in records), default=0.0)
     if plan.concurrency is not None:
         begun_s = duration_s
+    elif plan.seconds is not None and plan.requests is None and not was_cut:
+        begun_s = plan.seconds
     return _per_second(len(records), begun_s) or None
 
 
 def _per_second(number: float, seconds: float) -> float:
     return number / seconds if seconds > 0 else 0.0
-
-
-def _known(values: Any) -> list[float]:
-    return [value for value in values if value is not None]
 
 
 def _sum(values: Any) -> int | None:

@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 _PROC = Path("/proc")
 _LISTENS = "0A"
 _HERE = ("localhost", "127.0.0.1", "::1")
-_BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq
-_STEAL = 7
 
 
 def kind_of_machine() -> str:
@@ -66,14 +64,12 @@ def read_times(server_pids: Collection[int] | None) -> MachineTimes | None:
     """
     try:
         fields = [int(each) for each in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]]
+        user, nice, system, _idle, _iowait, irq, softirq, steal = fields
     except (OSError, ValueError, IndexError):
-        return None
-    if len(fields) <= _STEAL:
         return None
     ours = descendants([os.getpid()])
     server = None if server_pids is None else _ticks(descendants(server_pids) - ours)
-    busy = sum(fields[place] for place in _BUSY)
-    return MachineTimes(sum(fields), busy, fields[_STEAL], _ticks(ours), server)
+    return MachineTimes(sum(fields), user + nice + system + irq + softirq, steal, _ticks(ours), server)
 
 
 def use_between(before: MachineTimes | None, after: MachineTimes | None) -> MachineUse | None:
@@ -98,29 +94,18 @@ def server_pids(base_url: str) -> frozenset[int] | None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if parts.hostname not in _HERE:
         return frozenset()
-    inodes = {inode for table in ("tcp", "tcp6") for inode in _listening(_PROC / "net" / table, port)}
-    return frozenset(_holders(inodes)) or None
+    tables = [_PROC / "net" / name for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == _LISTENS and row[1].endswith(f":{port:04X}")}
+    return frozenset(_holders(sockets)) or None
 
 
-def _listening(table: Path, port: int) -> Iterable[str]:
-    try:
-        rows = [line.split() for line in table.read_text().splitlines()[1:]]
-    except OSError:
-        return
-    for row in rows:
-        if row[3] == _LISTENS and int(row[1].rpartition(":")[2], 16) == port:
-            yield row[9]
-
-
-def _holders(inodes: Collection[str]) -> Iterable[int]:
-    """The processes that hold one of these sockets, as far as they may be looked into."""
-    wanted = {f"socket:[{inode}]" for inode in inodes}
+def _holders(sockets: Collection[str]) -> Iterable[int]:
+    """The processes that hold one of these, as far as they may be looked into."""
     for folder in _PROC.glob("[0-9]*"):
-        try:
-            if any(str(link.readlink()) in wanted for link in (folder / "fd").iterdir()):
+        with suppress(OSError):
+            if any(str(link.readlink()) in sockets for link in (folder / "fd").iterdir()):
                 yield int(folder.name)
-        except OSError:
-            continue
 
 
 def descendants(pids: Iterable[int]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Requests as they go over the wire, written before the first of them is sent."""
+"""Bodies of requests, written before the first of them is sent."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.models.openai.format import chat_payload
 from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.load.connections import Target
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 
+HEADERS = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "steelyard",
+}
 _REFUSED_FORM = ("http_400", "http_422")
 
 
@@ -40,13 +44,6 @@ class RequestForm:
         if self.counts and "stream_options" in said:
             return replace(self, counts=False)
         return None
-
-
-def target_of(address: ServerAddress) -> Target:
-    """Return the host and port of a server's address."""
-    parts = urlsplit(address.base_url)
-    is_encrypted = parts.scheme == "https"
-    return Target(parts.hostname or "", parts.port or (443 if is_encrypted else 80), is_encrypted)
 
 
 def body_of(
@@ -79,18 +76,6 @@ def asked_tokens(body: Mapping[str, Any]) -> int | None:
     return int(body.get("max_tokens") or body["max_completion_tokens"]) if body.get("ignore_eos") else None
 
 
-def wire_request(body: Mapping[str, Any], address: ServerAddress) -> bytes:
-    """The request as it goes over the wire."""
-    parts = urlsplit(address.base_url)
-    content = json.dumps(body, default=dict, separators=(",", ":")).encode("ascii")
-    lines = [
-        f"POST {parts.path.rstrip('/')}/chat/completions HTTP/1.1",
-        f"Host: {parts.netloc.rpartition('@')[2]}",
-        "Accept: text/event-stream",
-        "Content-Type: application/json",
-        f"Content-Length: {len(content)}",
-        "User-Agent: steelyard",
-    ]
-    if address.api_key is not None:
-        lines.append(f"Authorization: Bearer {address.api_key}")
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + content
+def content_of(body: Mapping[str, Any]) -> bytes:
+    """A body as it goes over the wire."""
+    return json.dumps(body, default=dict, separators=(",", ":")).encode("ascii")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,10 @@ OBJECTIVES = ("ttft", "ttft_scheduled", "itl", "tpot", "e2e")
 DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine", "steal")
 """The reasons not to trust a run; a plan may accept them by these names."""
 
-_MOST_REQUESTS = 1_000_000
-_MOST_PROMPT_TOKENS = 1_000_000
+_MOST = 1_000_000
+"""The most requests of a run, and the most tokens of a prompt."""
 _DEFAULT_REQUESTS = 300
 _CLOSED_REQUESTS_A_SECOND = 20
-_MOST_CLOSED_REQUESTS = 20_000
 _BLOCK = 1024
 
 
@@ -96,18 +95,13 @@ class LoadPlan:
             if doubt not in DOUBTS:
                 raise UsageError(none_of("accept", doubt, DOUBTS))
 
-    def for_warm_up(self) -> LoadPlan:
-        """The plan with prompts that are made up: those that are measured must not be known to a cache."""
-        return replace(self, prompts=())
-
     def most_requests(self) -> int:
         """The most requests that are begun; of a closed loop with a time limit it is an ample guess."""
         if self.requests is not None:
             return self.requests
         if self.concurrency is not None and self.seconds is not None:
-            ample = round(self.concurrency * self.seconds * _CLOSED_REQUESTS_A_SECOND)
-            return min(_MOST_CLOSED_REQUESTS, max(2_000, ample))
-        return _DEFAULT_REQUESTS if self.seconds is None else _MOST_REQUESTS
+            return min(20_000, max(2_000, round(self.concurrency * self.seconds * _CLOSED_REQUESTS_A_SECOND)))
+        return _DEFAULT_REQUESTS if self.seconds is None else _MOST
 
 
 def _check_loop(plan: LoadPlan) -> None:
@@ -129,17 +123,13 @@ def _check_sizes(plan: LoadPlan) -> None:
         value = getattr(plan, name)
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"{name} = {value!r} is no time; give seconds above 0.")
-    for name, low in (("requests", 1), ("prompt_tokens", 1), ("output_tokens", 1), ("warm_up", 0), ("seed", 0)):
-        value = getattr(plan, name)
-        if value is not None and value < low:
-            raise UsageError(f"{name} = {value!r} is too small; give {low} or more.")
-    for size in (plan.requests, plan.rate and plan.seconds and plan.rate * plan.seconds):
-        if size is not None and size > _MOST_REQUESTS:
-            raise UsageError(f"{size:,.0f} requests are more than one run may have, {_MOST_REQUESTS:,}; send fewer.")
-    if plan.prompt_tokens > _MOST_PROMPT_TOKENS:
-        raise UsageError(
-            f"prompt_tokens = {plan.prompt_tokens:,} is more than a run may have, {_MOST_PROMPT_TOKENS:,}; give less."
-        )
+    lows = {"requests": 1, "prompt_tokens": 1, "output_tokens": 1, "warm_up": 0, "seed": 0}
+    sizes = {name: getattr(plan, name) for name in lows} | {"rate × seconds": (plan.rate or 0) * (plan.seconds or 0)}
+    for name, size in sizes.items():
+        if size is not None and size < lows.get(name, 0):
+            raise UsageError(f"{name} = {size!r} is too small; give {lows[name]} or more.")
+        if size is not None and name != "seed" and size > _MOST:
+            raise UsageError(f"{name} = {size:,.0f} is more than one run may have, {_MOST:,}; give less.")
 
 
 def arrival_times(plan: LoadPlan, generator: np.random.Generator) -> list[float] | None:

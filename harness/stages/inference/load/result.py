@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 PERCENTILES = (50, 90, 95, 99)
@@ -21,6 +21,7 @@ class RequestRecord:
         ended_s: when its answer was complete, or it failed.
         error: the kind of its failure; None for an answer.
         said: what the server said to a failure, shortened; "".
+        status, packets: of an answer that is not read yet: 0 before its head is there; when each part of its body came.
         ttft_s: from sent to the first token, reasoning included. None for an error.
         gaps_s: for each arrival of tokens after the first, the seconds for each of its tokens, and how many they were.
         prompt_tokens, completion_tokens, cached_tokens: as the server's usage counts them; None where it does not.
@@ -33,6 +34,8 @@ class RequestRecord:
     ended_s: float
     error: str | None = None
     said: str = ""
+    status: int = 0
+    packets: tuple[tuple[float, bytes], ...] = field(default=(), repr=False)
     ttft_s: float | None = None
     gaps_s: tuple[tuple[float, float], ...] = ()
     prompt_tokens: int | None = None
@@ -149,12 +152,6 @@ class LoadResult:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data with the keys of `steelyard load --json`; without the single requests."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "records"}
-        for name, value in plain.items():
-            if isinstance(value, LatencyFigures):
-                plain[name] = asdict(value)
-            elif isinstance(value, Mapping):
-                plain[name] = dict(value)
-            elif isinstance(value, tuple):
-                plain[name] = list(value)
+        plain = asdict(replace(self, records=()))
+        del plain["records"]
         return plain

@@ -14,6 +14,7 @@ import pytest
 
 from harness.config.settings import load_settings
 from harness.models.version import load_version
+from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.serving import Server
 from tests import warm
 
@@ -38,8 +39,11 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             text = f'[models.law]\nengine = "openai"\nbase_url = "{url}"\nmodel = "law"\n{settings}\n'
             (tmp_path / "steelyard.toml").write_text(text, encoding="utf-8")
             root = load_settings(tmp_path).root
-            server = Server(load_version(load_settings(tmp_path).version("law"), root), root)
-            server.target = replace(server.target, pid=process.pid)
-            return server
+
+            class OwnServer(Server):
+                def _start(self) -> ServerAddress:
+                    return replace(super()._start(), pid=process.pid)
+
+            return OwnServer(load_version(load_settings(tmp_path).version("law"), root), root)
 
         yield start

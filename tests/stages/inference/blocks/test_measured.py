@@ -59,6 +59,7 @@ def test_a_million_tokens_cost_what_the_machine_costs_meanwhile_or_what_tokens_c
 @pytest.mark.parametrize(
     ("name", "error", "told"),
     [
+        ("throughput", ScoreError, "counts no tokens"),
         ("goodput", ScoreError, "needs an objective"),
         ("cost", CapabilityError, "price = { hour = 2.5 }"),
         ("energy", CapabilityError, "RAPL"),
@@ -67,7 +68,7 @@ def test_a_million_tokens_cost_what_the_machine_costs_meanwhile_or_what_tokens_c
 )
 def test_what_is_not_known_says_why(serve: Serve, name: str, error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
-        getattr(Load(LoadBlock(FIGURES), serve()), name)
+        getattr(Load(LoadBlock({**FIGURES, "output_tokens_per_s": None}), serve()), name)
 
 
 @pytest.mark.service
@@ -94,11 +95,6 @@ def test_unanswered_requests_of_both_versions_are_told_by_pair(serve: Serve) -> 
     }
     assert excess_unanswered(loads) == {"pair-0": 0.5, "pair-1": -0.5}
     assert excess_unanswered({("candidate", "pair-0"): half}) == {}, "there is no baseline"
-
-
-def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
-    with pytest.raises(ScoreError, match="counts no tokens"):
-        _ = Load(LoadBlock({**FIGURES, "output_tokens_per_s": None}), serve()).throughput
 
 
 def test_several_gpus_do_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,7 @@ import pytest
 
 from harness.errors import EngineError
 from harness.stages.inference.load import counters
-from harness.stages.inference.load.counters import (
-    difference,
-    is_reachable,
-    is_vllm,
-    read_counters,
-)
+from harness.stages.inference.load.counters import difference, is_reachable, is_vllm, read_counters
 from tests.stages.inference.load.addresses import address_at
 
 pytestmark = pytest.mark.service
@@ -91,13 +86,10 @@ def test_a_server_says_whether_it_is_vllm(pages: Callable[[Pages], str]) -> None
         assert not is_vllm(address_at(pages({"/v1/models": page})))
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_a_server_that_is_not_there_is_told_and_one_that_refuses_is(pages: Callable[[Pages], str]) -> None:
     with pytest.raises(EngineError, match=r"No server answers at http://127\.0\.0\.1:1/v1 \(Connection refused\)"):
         is_vllm(address_at("http://127.0.0.1:1/v1"))
     assert not is_reachable(address_at("http://127.0.0.1:1/v1"))
-
-
-def test_a_server_that_refuses_is_still_there(pages: Callable[[Pages], str]) -> None:
     assert is_reachable(address_at(pages({})))
 
 

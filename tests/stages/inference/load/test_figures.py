@@ -67,10 +67,6 @@ def test_a_usage_that_is_missing_leaves_tokens_out() -> None:
     assert found["requests_per_s"] > 0
 
 
-def test_without_objective_there_is_no_goodput() -> None:
-    assert figures([record(0)], LoadPlan(rate=1.0))["goodput_per_s"] is None
-
-
 def test_where_no_usage_counts_tokens_nobody_knows_whether_tpot_is_kept() -> None:
     """It was said of all of them, so that an objective that nothing keeps had a goodput of all requests."""
     records, plan = [record(0, gaps_s=((0.25, 3.0),)), record(1, error="timeout", ttft_s=None)], {"tpot": 0.1}
@@ -78,6 +74,7 @@ def test_where_no_usage_counts_tokens_nobody_knows_whether_tpot_is_kept() -> Non
     assert figures(records, LoadPlan(rate=1.0, objective={"itl": 0.3}))["goodput_per_s"] > 0
     counted = [replace(each, completion_tokens=4) for each in records]
     assert figures(counted, LoadPlan(rate=1.0, objective=plan))["goodput_per_s"] == 0.0
+    assert figures(counted, LoadPlan(rate=1.0))["goodput_per_s"] is None, "there is no objective"
 
 
 def test_a_good_request_keeps_every_objective() -> None:

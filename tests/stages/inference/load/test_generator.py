@@ -11,38 +11,35 @@ from typing import Any
 
 import pytest
 
-from harness.stages.inference.load.connections import Exchange, Target
 from harness.stages.inference.load.generator import Generator, Sending
+from harness.stages.inference.load.result import RequestRecord
 from tests.waiting import until
 
 pytestmark = pytest.mark.service
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n"
+SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world"
 
 Answering = Callable[[asyncio.StreamWriter, int], Any]
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answering) -> AsyncIterator[Target]:
+async def serving(answer: Answering) -> AsyncIterator[str]:
     """A server that does this for each request of a connection, the how manyth of which is told as well."""
     connections: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.add(asyncio.current_task())
         number = 0
-        try:
-            while await reader.readuntil(b"\r\n\r\n"):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while await reader.readuntil(b"\r\n\r\nbody"):
                 await answer(writer, number)
                 number += 1
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
+        writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield Target("127.0.0.1", server.sockets[0].getsockname()[1])
+        yield f"http://localhost:{server.sockets[0].getsockname()[1]}/v1"
         for task in connections:
             if task is not None:
                 task.cancel()
@@ -51,31 +48,98 @@ async def serving(answer: Answering) -> AsyncIterator[Target]:
 
 async def good(writer: asyncio.StreamWriter, _number: int) -> None:
     await asyncio.sleep(0.02)
-    writer.write(ANSWER)
+    writer.write(SIZED)
 
 
-def sending(target: Target, **fields: Any) -> Sending:
+def sending(url: str, **fields: Any) -> Sending:
     given: dict[str, Any] = {
-        "target": target,
+        "url": url,
+        "headers": {},
         "warm_up": [],
-        "requests": [REQUEST] * 10,
+        "requests": [b"body"] * len(fields.get("arrivals") or range(10)),
         "arrivals": None,
         "concurrency": 0,
         "limit": 10,
         "seconds": None,
         "timeout_s": 60.0,
-        "spool": "",
     }
     return Sending(**{**given, **fields})
 
 
-def written(spool: io.BytesIO) -> list[Exchange]:
+async def measured(url: str, **fields: Any) -> list[RequestRecord]:
+    spool = io.BytesIO()
+    async with Generator(sending(url, **fields), spool) as generator:
+        await generator.measure()
+    return written(spool)
+
+
+def written(spool: io.BytesIO) -> list[RequestRecord]:
     spool.seek(0)
     found = []
     with contextlib.suppress(EOFError):
         while True:
             found.append(pickle.load(spool))
-    return sorted(found, key=lambda exchange: exchange.index)
+    return sorted(found, key=lambda record: record.index)
+
+
+def body(record: RequestRecord) -> bytes:
+    return b"".join(part for _, part in record.packets)
+
+
+@pytest.mark.asyncio
+async def test_a_connection_carries_one_answer_after_another() -> None:
+    numbers = []
+
+    async def write(writer: asyncio.StreamWriter, number: int) -> None:
+        numbers.append(number)
+        writer.write(CHUNKED)
+
+    async with serving(write) as url:
+        records = await measured(url, concurrency=1, limit=3)
+    assert [(each.status, each.error, body(each)) for each in records] == [(200, None, b"hello world")] * 3
+    assert numbers == [0, 1, 2]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("part", "error"),
+    [
+        (CHUNKED[:60], "broken_off"),
+        (SIZED[:-3], "broken_off"),
+        (b"", "connection"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "malformed"),
+    ],
+)
+async def test_an_answer_that_does_not_come_to_its_end_has_failed(part: bytes, error: str) -> None:
+    async def write(writer: asyncio.StreamWriter, _number: int) -> None:
+        writer.write(part)
+        await writer.drain()
+        writer.close()
+
+    async with serving(write) as url:
+        (record,) = await measured(url, concurrency=1, limit=1)
+    assert record.error == error
+    assert record.said
+    assert record.ended_s > record.sent_s
+
+
+@pytest.mark.asyncio
+async def test_each_part_is_stamped_when_it_comes() -> None:
+    goes_on = asyncio.Event()
+
+    async def write(writer: asyncio.StreamWriter, _number: int) -> None:
+        writer.write(SIZED[:-5])
+        await goes_on.wait()
+        writer.write(SIZED[-5:])
+
+    async with serving(write) as url:
+        measuring = asyncio.create_task(measured(url, arrivals=[0.0]))
+        await asyncio.sleep(0.2)
+        goes_on.set()
+        (record,) = await measuring
+    (first_s, first), (second_s, second) = record.packets
+    assert (first, second) == (b"hello ", b"world")
+    assert record.sent_s < first_s <= second_s - 0.1 < second_s <= record.ended_s
 
 
 @pytest.mark.asyncio
@@ -84,40 +148,29 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_no_error() -> No
 
     async def once(writer: asyncio.StreamWriter, number: int) -> None:
         if number == 0:
-            writer.write(ANSWER)  # and the next request of this connection finds it closed
+            writer.write(SIZED)  # and the next request of this connection finds it closed
         else:
             writer.close()
 
-    async with serving(once) as target:
-        spool = io.BytesIO()
-        generator = Generator(sending(target, concurrency=1, limit=3), spool)
-        await generator.measure()
-        generator.stop()
-    assert [(each.failure, each.status) for each in written(spool)] == [("", 200)] * 3
-    assert (generator.sent, generator.completed, generator.failed) == (3, 3, 0)
+    async with serving(once) as url:
+        records = await measured(url, concurrency=1, limit=3)
+    assert [(each.error, each.status) for each in records] == [(None, 200)] * 3
 
 
 @pytest.mark.asyncio
 async def test_open_arrivals_are_sent_at_their_time() -> None:
-    async with serving(good) as target:
-        spool = io.BytesIO()
-        generator = Generator(sending(target, arrivals=[0.0, 0.05, 0.05, 0.3]), spool)
-        await generator.measure()
-        generator.stop()
-    exchanges = written(spool)
-    assert [round(each.scheduled_s - generator.started_s, 6) for each in exchanges] == [0.0, 0.05, 0.05, 0.3]
-    assert all(each.sent_s >= each.scheduled_s for each in exchanges)
-    assert all(each.ended_s > each.sent_s for each in exchanges)
+    async with serving(good) as url:
+        records = await measured(url, arrivals=[0.0, 0.05, 0.05, 0.3])
+    assert [each.scheduled_s for each in records] == [0.0, 0.05, 0.05, 0.3]
+    assert all(each.sent_s >= each.scheduled_s for each in records)
+    assert all(each.ended_s > each.sent_s for each in records)
 
 
 @pytest.mark.asyncio
 async def test_prompts_of_a_closed_loop_begin_anew_when_they_are_used_up() -> None:
-    async with serving(good) as target:
-        spool = io.BytesIO()
-        generator = Generator(sending(target, concurrency=4, limit=25), spool)
-        await generator.measure()
-        generator.stop()
-    assert [each.index for each in written(spool)] == list(range(25))
+    async with serving(good) as url:
+        records = await measured(url, concurrency=4, limit=25)
+    assert [each.index for each in records] == list(range(25))
 
 
 @pytest.mark.asyncio
@@ -125,27 +178,21 @@ async def test_when_it_is_stopped_what_is_in_flight_is_unfinished() -> None:
     async def never(writer: asyncio.StreamWriter, _number: int) -> None:
         await asyncio.Event().wait()
 
-    async with serving(never) as target:
-        spool = io.BytesIO()
-        generator = Generator(sending(target, arrivals=[0.0, 0.0, 50.0]), spool)
+    spool = io.BytesIO()
+    async with serving(never) as url, Generator(sending(url, arrivals=[0.0, 0.0, 50.0]), spool) as generator:
         measuring = asyncio.create_task(generator.measure())
         await until(lambda: generator.sent == 2)
         generator.stop()
         await measuring
-    assert [(each.index, each.failure) for each in written(spool)] == [(0, "unfinished"), (1, "unfinished")]
+    assert [(each.index, each.error) for each in written(spool)] == [(0, "unfinished"), (1, "unfinished")]
 
 
 @pytest.mark.asyncio
 async def test_without_a_server_it_stops_by_itself() -> None:
-    spool = io.BytesIO()
     arrivals = [0.02 * number for number in range(5_000)]
-    nowhere = sending(Target("127.0.0.1", 1), arrivals=arrivals, requests=[REQUEST] * 5_000)
-    generator = Generator(nowhere, spool)
-    await asyncio.wait_for(generator.measure(), 30)
-    assert generator.is_stopped
-    failures = [each.failure for each in written(spool)]
-    assert 20 <= failures.count("connection") < 1_000
-    assert {*failures} <= {"connection", "unfinished"}, "on a busy machine some are just being sent when it stops"
+    errors = [each.error for each in await asyncio.wait_for(measured("http://127.0.0.1:1/", arrivals=arrivals), 30)]
+    assert 20 <= errors.count("connection") < 1_000
+    assert {*errors} <= {"connection", "unfinished"}, "on a busy machine some are just being sent when it stops"
 
 
 @pytest.mark.asyncio
@@ -154,13 +201,11 @@ async def test_the_warm_up_sends_the_first_request_alone_and_is_not_counted() ->
 
     async def count(writer: asyncio.StreamWriter, _number: int) -> None:
         sent.append(generator.sent)
-        writer.write(ANSWER)
+        writer.write(SIZED)
 
-    async with serving(count) as target:
-        spool = io.BytesIO()
-        generator = Generator(sending(target, warm_up=[REQUEST] * 6), spool)
+    spool = io.BytesIO()
+    async with serving(count) as url, Generator(sending(url, warm_up=[b"body"] * 6), spool) as generator:
         await generator.warm_up()
-        generator.stop()
     assert (sent[0], len(sent)) == (1, 6)
     assert (generator.sent, generator.completed) == (0, 0)
     assert [each.index for each in written(spool)] == [-6, -5, -4, -3, -2, -1]

@@ -6,16 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from harness.stages.inference.load.machine import (
-    MachineTimes,
-    MachineUse,
-    read_times,
-    server_pids,
-    use_between,
-)
+from harness.stages.inference.load.machine import MachineTimes, MachineUse, read_times, server_pids, use_between
 
 BURN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
 
@@ -25,16 +20,8 @@ def test_what_is_not_ours_nor_the_servers_is_others() -> None:
     after = MachineTimes(total=1200, busy=650, stolen=16, ours=120, server=280)
     cores = os.cpu_count() or 1
     assert use_between(before, after) == MachineUse(0.03, 50 / 200 * cores, cores)
-
-
-def test_without_the_servers_processes_nothing_is_said_of_others() -> None:
-    before = MachineTimes(1000, 500, 10, 100, None)
-    after = MachineTimes(1200, 650, 10, 120, None)
-    use = use_between(before, after)
-    assert use is not None
-    assert (use.steal, use.others_cpu) == (0.0, None)
-    assert use_between(None, after) is None
-    assert use_between(after, after) is None
+    assert use_between(before, replace(after, server=None)) == MachineUse(0.03, None, cores)
+    assert use_between(None, after) is use_between(after, after) is None
 
 
 @pytest.mark.service

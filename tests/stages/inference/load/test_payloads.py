@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import pytest
-
-from harness.stages.inference.load.connections import Target
-from harness.stages.inference.load.payloads import (
-    RequestForm,
-    asked_tokens,
-    body_of,
-    target_of,
-    wire_request,
-)
+from harness.stages.inference.load.payloads import RequestForm, asked_tokens, body_of
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from tests.stages.inference.load.addresses import address_at
 
@@ -53,20 +43,6 @@ def test_a_plan_may_leave_the_end_to_the_model_and_the_cache_to_the_server() -> 
     assert not {"ignore_eos", "cache_salt"} & set(found)
     assert found["max_tokens"] == 9
     assert asked_tokens(found) is None
-
-
-def test_the_wire_has_the_whole_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEELYARD_TEST_KEY", "secret")
-    address = address_at("https://me@host:8443/api/v1/", engine_options={"api_key_env": "STEELYARD_TEST_KEY"})
-    head, _, content = wire_request({"messages": ["é"]}, address).partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    assert lines[0] == "POST /api/v1/chat/completions HTTP/1.1"
-    assert "Host: host:8443" in lines
-    assert "Authorization: Bearer secret" in lines
-    assert f"Content-Length: {len(content)}" in lines
-    assert json.loads(content) == {"messages": ["é"]}
-    assert target_of(address) == Target("host", 8443, tls=True)
-    assert target_of(address_at("http://host/v1")) == Target("host", 80)
 
 
 def test_a_server_that_wants_other_fields_gets_them() -> None:

@@ -62,17 +62,8 @@ def test_how_many_arrive_in_a_time_is_as_random_as_poisson_says() -> None:
     assert 0.8 < counts.var() / 100 < 1.2
 
 
-def test_the_same_seed_gives_the_same_arrivals_and_another_one_others() -> None:
-    plan = LoadPlan(rate=3.0, requests=50)
-    assert times(plan, 1).tolist() == times(plan, 1).tolist()
-    assert times(plan, 1).tolist() != times(plan, 2).tolist()
-
-
 def test_requests_and_seconds_bound_what_arrives() -> None:
     assert len(times(LoadPlan(rate=100.0, seconds=100.0, requests=7))) == 7
     assert times(LoadPlan(rate=1.0, seconds=5.0, requests=1000)).max() < 5.0
     assert (np.diff(times(LoadPlan(rate=50.0, requests=5_000))) >= 0).all()
-
-
-def test_a_closed_loop_plans_no_arrivals() -> None:
     assert arrival_times(LoadPlan(concurrency=3), np.random.default_rng(0)) is None

@@ -11,7 +11,7 @@ from harness.stages.inference.load.figures import figures
 from harness.stages.inference.load.machine import MachineUse
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import RequestRecord
-from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
+from harness.stages.inference.load.validity import LoadEvidence, doubts
 
 PLAN = LoadPlan(rate=1.0)
 SERVER = {
@@ -38,13 +38,16 @@ def evidence(late_s: float = 0.001, number: int = 300, **fields: Any) -> LoadEvi
         )
         for index in range(number)
     ]
-    given = {"client_cpu": 0.1, "server": SERVER, "machine": MachineUse(0.0, 0.05, 2), **fields}
+    given = {"client_cpu": 0.1, "server": SERVER, "machine": MachineUse(0.0, 0.05, 2), "n_prompts": number, **fields}
     return LoadEvidence(figures(records, PLAN), records, **given)
+
+
+HITS = evidence(server={**SERVER, "cache_hits": 1500.0})
 
 
 def test_a_run_as_it_must_be_raises_no_doubt() -> None:
     assert doubts(evidence(), PLAN) == []
-    assert failures(evidence()) == []
+    assert doubts(HITS, LoadPlan(rate=1.0, cached=True)) == [], "hits that are meant"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,8 @@ def test_a_run_as_it_must_be_raises_no_doubt() -> None:
     [
         ("client", evidence(client_cpu=0.93), "used 93% of a core, more than 80%"),
         ("schedule", evidence(late_s=0.0134), "begun up to 13.4 ms later than planned, more than 10 ms"),
-        ("cache", evidence(server={**SERVER, "cache_hits": 1500.0}), "answered 50% of the prompts' tokens"),
+        ("schedule", evidence(late_s=0.02, number=10, server={}), "A request was begun 20.0 ms later"),
+        ("cache", HITS, "answered 50% of the prompts' tokens"),
         ("preemptions", evidence(server={**SERVER, "preemptions": 3.0}), "put off 3 requests"),
         ("tokens", evidence(server={**SERVER, "completion_tokens": 1207.0}), "usage counts 1,200 completion tokens"),
         ("tokens", evidence(server={**SERVER, "prompt_tokens": 3100.0}), "the server's own counter 3,100"),
@@ -91,10 +95,6 @@ def test_a_cache_that_only_the_usage_tells_of_is_one() -> None:
     assert "(1,500 of 3,000)" in doubt.reason
 
 
-def test_hits_that_are_meant_are_no_doubt() -> None:
-    assert doubts(evidence(server={**SERVER, "cache_hits": 1500.0}), LoadPlan(rate=1.0, cached=True)) == []
-
-
 def test_with_errors_the_counters_need_not_agree() -> None:
     """What was computed for a request that then failed is in the server's counters and in no usage."""
     whole = evidence(server={**SERVER, "completion_tokens": 9999.0})
@@ -102,22 +102,23 @@ def test_with_errors_the_counters_need_not_agree() -> None:
     assert doubts(replace(whole, records=records, found=figures(records, PLAN)), PLAN) == []
 
 
-def test_few_requests_are_late_when_one_is() -> None:
-    (doubt,) = doubts(evidence(late_s=0.02, number=10, server={}), PLAN)
-    assert doubt.reason.startswith("A request was begun 20.0 ms later")
+def worthless(changed: LoadEvidence) -> list[tuple[str, bool]]:
+    return [(doubt.reason, doubt.by_server) for doubt in doubts(changed, PLAN) if not doubt.name]
 
 
 def test_a_server_that_ended_is_told_whatever_was_answered() -> None:
-    (reason,) = failures(evidence(is_reachable=False))
+    ((reason, by_server),) = worthless(evidence(is_reachable=False))
     assert "ended in the middle" in reason
     assert "300 of 300 requests were answered" in reason
+    assert by_server
 
 
 def test_a_run_without_an_answer_says_what_the_server_said() -> None:
     records = [RequestRecord(0, 0.0, 0.0, 1.0, error="http_400", said="too long")]
     whole = replace(evidence(), records=records, found=figures(records, PLAN))
-    assert failures(whole) == ["None of 1 requests was answered (http_400 1). The server said: too long."]
-    none = replace(evidence(), records=[], found=figures([], PLAN))
-    assert failures(none) == [
-        "No request was begun: no arrival falls into the time. Give more seconds, or a higher rate."
+    assert worthless(whole) == [("None of 1 requests was answered (http_400 1). The server said: too long.", True)]
+    none = replace(evidence(), records=[], found=figures([], PLAN), is_interrupted=True)
+    assert [(reason[:19], by_server) for reason, by_server in worthless(none)] == [
+        ("The run was ended b", False),
+        ("No request was begu", False),
     ]

@@ -1,4 +1,4 @@
-"""How far the queue is, counted now and then and kept up meanwhile; forecasts and endings as reviewers are told."""
+"""Forecasts and endings as reviewers are told."""
 
 from __future__ import annotations
 
@@ -8,52 +8,12 @@ from dataclasses import replace
 import pytest
 
 from harness.records.review import Batch
-from harness.review import Queue
-from harness.review.web.queue_counter import Count, Ending, QueueCounter, endings, forecast
-from harness.store import Store
+from harness.review.web.outlook import Ending, endings, forecast
 from tests.review.web import contents
-from tests.review.web.conftest import Clock, Leaving
 
 
 def batch(name: str, closed: float | None = None, reason: str | None = None, run: str | None = "r1") -> Batch:
     return Batch(name, 1.0, f"suites/{name}", contents.SCALE, run_id=run, closed=closed, closed_reason=reason)
-
-
-def test_labels_that_were_taken_meanwhile_are_added_until_it_is_counted_anew(store: Store) -> None:
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]] * 5))
-    queue, clock = Queue(store), Clock()
-    tally = QueueCounter(queue, every_s=1, clock=clock)
-    assert tally.count("label") == Count(0, 5)
-    for name in ("ann", "bob"):
-        queue.add_reviewer(name)
-        view = queue.next(name)
-        assert view is not None
-        queue.label(name, view.lease_id, 4, key=name)
-    tally.add_label()
-    clock.now += 0.9
-    assert tally.count("label") == Count(1, 4)
-    clock.now += 0.1
-    assert tally.count("label") == Count(2, 3)
-
-
-def test_what_is_forgotten_is_counted_anew(store: Store) -> None:
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]] * 5))
-    tally = QueueCounter(Queue(store), every_s=1, clock=Clock())
-    tally.count("label")
-    store.review.set_closed("b1", 1.0, "closed by zoe")
-    assert tally.count("label") == Count(0, 5)
-    tally.forget()
-    assert tally.count("label") == Count(0, 0)
-
-
-def test_more_labels_than_were_wanted_leave_none(store: Store) -> None:
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]))
-    tally = QueueCounter(Queue(store), every_s=1, clock=Clock())
-    tally.count("label")
-    for _ in range(2):
-        tally.add_label()
-    assert tally.count("label") == Count(2, 0)
-    assert tally.count("adjudicate") == Count(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +23,6 @@ def test_more_labels_than_were_wanted_leave_none(store: Store) -> None:
 def test_reviewers_are_told_the_labels_needed_in_tens(needed: Mapping[str, int], expected: int | None) -> None:
     """To the digit it would tell after a label whether that speaks for the judge; closed batches want none."""
     assert forecast([batch("a"), batch("b"), batch("c", closed=1.0)], needed) == expected
-
-
-def test_a_forecast_that_goes_meanwhile_is_told_no_more() -> None:
-    """The attendant removes that of a batch that it closes, from another thread."""
-    assert forecast([batch("a"), batch("b")], Leaving({"b": 30})) == 30
 
 
 def test_the_gate_that_was_decided_last_is_told() -> None:

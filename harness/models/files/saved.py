@@ -1,0 +1,78 @@
+"""Models as transformers saves and loads them: one thread at a time, and none with tensors that it makes up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.config.files import replacing
+from harness.errors import SettingsError, some
+
+_LOADING = threading.Lock()
+
+
+@contextmanager
+def loading_turn() -> Iterator[None]:
+    """Wait for the calling thread's turn to import transformers, or to load or make a model with it.
+
+    A thread that imports transformers while another one does can get its unfinished module: it puts a second one into
+    `sys.modules` at its end, as its subpackages do when a model first needs them. Loading also sets torch's default
+    dtype, which all threads share. Weights that must be made first wait for their folder's file lock, and then for
+    their turn: whoever has a turn must not make weights.
+    """
+    with _LOADING:
+        yield
+
+
+def load_whole(folder: Path, dtype: Any) -> Any:
+    """The causal language model in a folder, as transformers loads it.
+
+    Args:
+        dtype: a type of torch, or its name; "auto" for that of the weights.
+
+    Raises:
+        SettingsError: the folder lacks tensors, which transformers would draw at random.
+    """
+    from transformers import AutoModelForCausalLM
+
+    model, found = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, output_loading_info=True)
+    missing = sorted(found["missing_keys"])
+    is_quantized = getattr(model.config, "quantization_config", None) is not None  # which has tensors of other names
+    if missing and not is_quantized:
+        raise SettingsError(
+            f"{folder}: the weights are not those of their configuration: {some(missing, 3)} "
+            f"{'is' if len(missing) == 1 else 'are'} not there, and would be random numbers. Fetch or save the model "
+            "again, with its own config.json; `steelyard describe` tells what it holds."
+        )
+    return model
+
+
+def save_like(model: Any, source: Path, folder: Path) -> None:
+    """Save a model of transformers in the type of the weights in `source`, with the other files that lie there.
+
+    Args:
+        source: the folder of the model that it was made of.
+    """
+    import torch
+
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    model.to(getattr(torch, name)).save_pretrained(str(folder))
+    copy_others(source, folder)
+
+
+def copy_others(source: Path, folder: Path) -> None:
+    """Copy what `save_pretrained` of a model does not write: the tokenizer and its template, byte for byte."""
+    for left in folder.glob(".*"):  # by a copy that was killed
+        left.unlink()
+    written = {file.name for file in folder.iterdir()}
+    for file in source.iterdir():
+        is_weights = file.suffix in (".safetensors", ".bin", ".pt") or file.name.endswith(".index.json")
+        if file.is_file() and not is_weights and file.name not in written:
+            with replacing(folder / file.name) as draft:  # half a file would be taken for a whole one by the next try
+                shutil.copyfile(file, draft)

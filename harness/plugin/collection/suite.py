@@ -1,0 +1,229 @@
+"""The suite: all evaluations among which the error rate of red is shared, whichever of them a session runs.
+
+It is all that lies below `testpaths`, for an evaluation there. For another it is the topmost folder of the project that
+holds it, such as `evals` for `evals/safety/test_refusals.py`, or the whole project for a file in its own folder. What a
+session has not collected whole (by `--lf`, a node id, one file of several) is remembered in pytest's cache, by the
+content of the files. What is not, or has changed, is collected in a process of its own, and not run.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+COLLECTION = "steelyard-collection"
+"""The name of the plugin that knows the evaluations of a session."""
+_CACHED = "steelyard/suite"
+
+
+@dataclass(frozen=True, slots=True)
+class FileContents:
+    """The evaluations of a test file.
+
+    Attributes:
+        evaluations: what each takes of the version under test, by pytest's id without the file.
+        reads: the files of cases that say how many evaluations there are.
+        digest: of the file, of each conftest.py above it, and of those.
+    """
+
+    evaluations: Mapping[str, list[str]] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The evaluations of a suite.
+
+    Attributes:
+        evaluations: by pytest's id, the file of each and what it takes of the version under test.
+        uncollected: the files that could not be collected.
+    """
+
+    evaluations: Mapping[str, tuple[Path, list[str]]]
+    uncollected: tuple[str, ...]
+
+
+def find_suite(
+    config: pytest.Config, project: Path, collected: Mapping[Path, FileContents], chosen: Collection[Path]
+) -> Suite:
+    """Find the suite of the evaluations of a session; nothing is run.
+
+    Args:
+        project: its folder.
+        collected: the files that the session has collected whole.
+        chosen: the files with an evaluation that may run.
+    """
+    cache = getattr(config, "cache", None)
+    remembered = {} if cache is None else _read(cache.get(_CACHED, {}))
+    files = {each.resolve(): each for top in _tops(config, project, chosen) for each in _files(config, top)}
+    files |= {each.resolve(): each for each in chosen}
+    known = {file: remembered.get(str(file), FileContents()) for file in files}
+    lacking = [
+        file
+        for file in files
+        if file not in collected and known[file].digest != _digest(config, file, known[file].reads)
+    ]
+    found = {**collected, **(_collect(config, lacking) if lacking else {})}
+    for file in files.keys() & found.keys():
+        known[file] = replace(found[file], digest=_digest(config, file, found[file].reads))
+    kept = remembered | {str(file): each for file, each in known.items() if each.digest}
+    if cache is not None and kept != remembered:
+        cache.set(_CACHED, {name: asdict(each) for name, each in kept.items() if Path(name).exists()})
+    named = {file: Path(os.path.relpath(path, config.rootpath)).as_posix() for file, path in files.items()}
+    evaluations = {
+        f"{named[file]}::{name}": (path, taken)
+        for file, path in files.items()
+        for name, taken in known[file].evaluations.items()
+    }
+    return Suite(evaluations, tuple(named[each] for each in lacking if each not in found))
+
+
+def _tops(config: pytest.Config, project: Path, chosen: Iterable[Path]) -> set[Path]:
+    """The folders of the suite, or files that `testpaths` names."""
+    patterns = (str(config.rootpath / each) for each in config.getini("testpaths"))
+    tested = [Path(each) for pattern in patterns for each in glob.glob(pattern, recursive=True)]  # noqa: PTH207  as pytest
+    tops: set[Path] = set()
+    for file in chosen:
+        if any(file.is_relative_to(each) for each in tested):
+            tops.update(tested)
+        elif file.is_relative_to(project):
+            first, *others = file.relative_to(project).parts
+            tops.add(project / first if others else project)
+        else:
+            tops.add(file.parent)
+    return tops
+
+
+def _files(config: pytest.Config, top: Path) -> Iterator[Path]:
+    """The test files of a folder, as pytest finds them."""
+    if top.is_file():
+        yield top
+    for folder, inner, names in os.walk(top):
+        there = [Path(folder, each) for each in inner]
+        inner[:] = [
+            each.name
+            for each in there
+            if each.name != "__pycache__"
+            and not (each / "pyvenv.cfg").exists()
+            and not _matches(each, config.getini("norecursedirs"))
+        ]
+        paths = [Path(folder, each) for each in names if each.endswith(".py")]
+        yield from (each for each in paths if _matches(each, config.getini("python_files")))
+
+
+def _matches(path: Path, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(str(path), f"*/{each}") if "/" in each else fnmatch(path.name, each) for each in patterns)
+
+
+def _digest(config: pytest.Config, file: Path, reads: Iterable[str]) -> str:
+    """The digest of a test file with each conftest.py above it and what else decides what is collected."""
+    above = [each for each in file.parents if each.is_relative_to(config.rootpath.resolve())]
+    digest = hashlib.sha256()
+    for path in (file, *(each / "conftest.py" for each in above), *map(Path, reads)):
+        with suppress(OSError):  # there is none, or it can't be read, which pytest will say
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _read(plain: Mapping[str, Mapping[str, object]]) -> dict[str, FileContents]:
+    """Read contents as JSON has them; none where they were written by another version."""
+    try:
+        return {name: FileContents(**each) for name, each in plain.items()}  # type: ignore[arg-type]
+    except (AttributeError, TypeError):
+        return {}
+
+
+def gone_of(
+    config: pytest.Config, root: Path, collected: Iterable[str], found: Collection[str]
+) -> Callable[[str], bool]:
+    """Gives what tells whether an evaluation that is known by its id is gone from the suite: pytest looked where it was
+    and did not find it. Nothing is said where a part of the suite was chosen, nor of a file that pytest passed over.
+
+    Args:
+        root: the folder of the project, from which ids are.
+        collected: the ids of all evaluations that were found.
+        found: pytest's ids of files and folders that were collected; none where some of the evaluations were left out.
+    """
+    own = frozenset(collected)
+    files = {Path(config.rootpath, each).resolve() for each in found}
+    narrowed = not files or any(config.getoption(name, None) for name in ("lf", "ignore", "ignore_glob"))
+    folder = config.invocation_params.dir
+    places = [] if narrowed else [(folder / place).resolve() for place in config.args if "::" not in place]
+
+    def is_gone(identity: str) -> bool:
+        name, separator, _ = identity.partition("::")
+        file = Path(root, name).resolve()
+        if identity in own or not separator or file.suffix != ".py" or (file.exists() and file not in files):
+            return False
+        return any(file.is_relative_to(place) for place in places)
+
+    return is_gone
+
+
+# -- in a process of its own -------------------------------------------------------------------------------------------
+
+
+def _collect(config: pytest.Config, files: Collection[Path]) -> dict[Path, FileContents]:
+    """Collect files without running anything; those that can't be are not in the result."""
+    given = ["--collect-only", "-q", "--maxfail=0", "-p", "no:lfplugin"]
+    given += [f"--rootdir={config.rootpath}"] if config.getoption("rootdir") else []
+    given += [f"--config-file={config.inipath}"] if config.inipath is not None else []
+    given += [each for name in config.option.plugins or () for each in ("-p", name)]
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and config.option.verbose >= 0:
+        what = f"{len(files):,} file{'s' * (len(files) > 1)}"
+        reporter.write_line(
+            f"steelyard: collecting {what} without running them, for all of the suite shares the error rate"
+        )
+    with (
+        TemporaryDirectory(prefix="steelyard-") as folder,
+        suppress(OSError, ValueError),
+    ):  # it wrote nothing, or a part
+        path = Path(folder, "suite.json")
+        subprocess.run(
+            [sys.executable, "-P", "-c", f"from {__name__} import list_files; list_files()", path, *given, *files],
+            cwd=config.invocation_params.dir,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        found = _read(json.loads(path.read_text(encoding="utf-8")))
+        return {Path(name): each for name, each in found.items()}
+    return {}
+
+
+class _Listing:
+    """Writes what each file has, in the place of a gate."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Called when all is collected: nothing more needs to be known of the items."""
+        found = config.pluginmanager.get_plugin(COLLECTION)
+        assert found is not None
+        files = {str(file): asdict(each) for file, each in found.files().items()}
+        self._path.write_text(json.dumps(files), encoding="utf-8")
+        items.clear()
+
+
+def list_files() -> None:
+    """Collect as the command line says, and write what each file has into the file that it names first."""
+    path, *arguments = sys.argv[1:]
+    pytest.main(arguments, plugins=[_Listing(Path(path))])

@@ -1,1 +1,0 @@
-"""Plans and measured error rates, as people read them and as JSON."""
