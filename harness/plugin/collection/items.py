@@ -102,7 +102,8 @@ class Collection:
                 return
             if "case" not in metafunc.fixturenames:
                 raise MarkerError(f'{item.nodeid}: per="case", but the test function takes no argument `case`.')
-            cases = self._load(self._plan(item), item)
+            self._plan(item)  # refuses what a marker can't say
+            cases = self._load(keywords_of(item).get("cases"), item)
         except UsageError as error:
             self._note(error)
         else:
