@@ -25,19 +25,29 @@ def recording_named(settings: Settings) -> Recording | None:
     Raises:
         UsageError: it is none of these, with the nearest of what there is; a file that is no recording.
     """
-    name = settings.baseline
+    name, folder = settings.baseline, settings.root / FOLDER
     if name is None or name in settings.versions or name == NO_BASELINE:
         return None
-    path = file_named(settings, name)
-    if path is None:
-        raise _unknown(settings, name)
-    return read_recording(path)
-
-
-def recorded_files(settings: Settings) -> list[Path]:
-    """The recorded baselines of a project, by name."""
-    folder = settings.root / FOLDER
-    return sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+    is_path = name.endswith(SUFFIX) or "/" in name
+    for place in (settings.root / name, folder / name) if is_path else (folder / f"{name}{SUFFIX}",):
+        try:
+            is_file = place.is_file()
+        except (OSError, ValueError):  # a name too long for a file, or with a NUL
+            is_file = False
+        if is_file:
+            return read_recording(place)
+    known = sorted(folder.glob(f"*{SUFFIX}"))
+    if is_path:
+        names = [path.name for path in known]
+        raise SettingsError(f"{choices('recorded baseline', name, names)} Looked in {settings.root} and {folder}.")
+    more = (
+        f" Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{SUFFIX}, which "
+        f"`steelyard baseline record --name {name}` writes of a run."
+    )
+    if _is_commit(settings, name):
+        more = f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
+    names = list(dict.fromkeys([*settings.versions, *(path.stem for path in known)]))
+    raise SettingsError(f"{choices('baseline', name, names)}{more}")
 
 
 def recorded_path(settings: Settings, name: str) -> Path:
@@ -52,39 +62,6 @@ def recorded_path(settings: Settings, name: str) -> Path:
     if name == NO_BASELINE:
         raise SettingsError(f"A recorded baseline can't be called {name!r}: --baseline {name} means something else.")
     return settings.root / FOLDER / f"{name}{SUFFIX}"
-
-
-def file_named(settings: Settings, name: str) -> Path | None:
-    """The file that a text names; None where it is none.
-
-    Raises:
-        SettingsError: it can only be a file, and there is none.
-    """
-    folder = settings.root / FOLDER
-    is_path = name.endswith(SUFFIX) or "/" in name
-    places = [settings.root / name, folder / name] if is_path else [folder / f"{name}{SUFFIX}"]
-    try:
-        found = next((place for place in places if place.is_file()), None)
-    except (OSError, ValueError):  # a name too long for a file, or with a NUL
-        found = None
-    if found is None and is_path:
-        known = [path.name for path in recorded_files(settings)]
-        raise SettingsError(f"{choices('recorded baseline', name, known)} Looked in {settings.root} and {folder}.")
-    return found
-
-
-def _unknown(settings: Settings, name: str) -> SettingsError:
-    """The error for what is neither a version nor a recording."""
-    recorded = [path.stem for path in recorded_files(settings)]
-    known = [*settings.versions, *(each for each in recorded if each not in settings.versions)]
-    if _is_commit(settings, name):
-        more = f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
-    else:
-        more = (
-            f" Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{SUFFIX}, which "
-            f"`steelyard baseline record --name {name}` writes of a run."
-        )
-    return SettingsError(f"{choices('baseline', name, known)}{more}")
 
 
 def _is_commit(settings: Settings, ref: str) -> bool:

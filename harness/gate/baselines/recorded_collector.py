@@ -9,7 +9,8 @@ from harness.decisions import Observations
 from harness.gate.baselines.pairing import Pairing
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.history.flips import recorded_examples
+from harness.gate.history.flips import examples
+from harness.gate.history.runs import AnswerSource
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
@@ -122,7 +123,8 @@ class RecordedCollector(Collector):
         """The cases to look at, with the recorded run's answers where the store still has them."""
         found = super().changes(observed)
         recording, best_first = self._pairing.recording, {each.case_id: True for each in found}
-        answers = recorded_examples(self._store, recording.run_id, recording.first_index, observed, best_first)
+        source = AnswerSource(recording.run_id, "candidate", recording.first_index)
+        answers = examples(self._store, source, observed, best_first)
         shown = []
         for each in found:
             answer, reason = answers.get(each.case_id, (None, None))

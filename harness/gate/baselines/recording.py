@@ -20,6 +20,7 @@ from harness.scoring.results import METRIC
 from harness.store import Store
 
 _NAMED = 3
+_KIND = ("unit", "higher_is_better", "at_least", "at_most", "statistic")
 _WHOLE = ConfigDict(extra="forbid")
 
 
@@ -172,7 +173,7 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
     spec = weighed.run.spec
     _check_whole(report)
     begun = store.begun(weighed.version.fingerprint)
-    noted, code = spec[weighed.role], spec.get("code") or {}
+    noted, code, first_index = spec[weighed.role], spec.get("code") or {}, weighed.source.first_index
     found = {}
     for scores in scores_of(store, Side(weighed, report)):
         if scores.compared_with is None:
@@ -182,7 +183,7 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
                 cases=_cases(scores),
                 skipped=tuple(sorted(scores.skipped)),
                 code=code.get(scores.id),
-                draws=tuple(f"{weighed.first_index}:{n}:{begun[n]:.0f}" for n in sorted(begun.keys() & {*numbers})),
+                draws=tuple(f"{first_index}:{n}:{begun[n]:.0f}" for n in sorted(begun.keys() & {*numbers})),
             )
     if not found:
         raise SettingsError(
@@ -195,7 +196,7 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
         version=weighed.version,
         run_id=weighed.run.run_id,
         created=weighed.run.created,
-        first_index=weighed.first_index,
+        first_index=first_index,
         environment={"engine": noted["engine"], "packages": dict(packages)} if "engine" in noted else {},
         evaluations=found,
     )
@@ -252,11 +253,7 @@ def _metric(store: Store, scores: Scores, metric: str) -> RecordedMetric:
     entry = scores.entries[metric]
     judged_by = store.judged_by([scores.sets[metric]]) if metric in scores.sets else ()
     return RecordedMetric(
-        unit=entry.unit,
-        higher_is_better=entry.higher_is_better,
+        **{name: getattr(entry, name) for name in _KIND},
         value=None if entry.candidate is None else entry.candidate.value,
         judged_by=tuple(sorted(map(str, judged_by))),
-        at_least=entry.at_least,
-        at_most=entry.at_most,
-        statistic=entry.statistic,
     )

@@ -12,10 +12,11 @@ from harness.decisions import Observations
 from harness.decisions.observations import has_score
 from harness.gate.evaluations.examples import ANSWER_KEPT, Shown, change_of
 from harness.gate.evaluations.score_table import names_of
-from harness.gate.history.scores import Pair, Scores
+from harness.gate.history.runs import AnswerSource
+from harness.gate.history.scores import Pair
 from harness.records import Change, ScoreRow
 from harness.statistics.arrays import case_means
-from harness.store import ScoreSet, Store
+from harness.store import Store
 
 _CLEAR = 0.75
 
@@ -82,8 +83,8 @@ def most_changed(store: Store, found: Sequence[tuple[Observations, Pair]], most:
         observed, pair = found[number]
         ids = {observed.case_ids[row]: is_gain for row, is_gain in gains.items()}
         shown = (
-            _examples(store, pair.candidate, observed, ids),
-            _examples(store, pair.baseline, observed, {case: not is_gain for case, is_gain in ids.items()}),
+            examples(store, pair.candidate.side.weighed.source, observed, ids),
+            examples(store, pair.baseline.side.weighed.source, observed, {case: not ids[case] for case in ids}),
         )
         for row in gains:
             case, (ours, theirs) = observed.case_ids[row], means[number]
@@ -92,32 +93,19 @@ def most_changed(store: Store, found: Sequence[tuple[Observations, Pair]], most:
     return len(moved), tuple(changes[number, row] for _, _, number, row in chosen)
 
 
-def _examples(store: Store, scores: Scores, observed: Observations, best_first: Mapping[str, bool]) -> dict[str, Shown]:
-    weighed = scores.side.weighed
-    if weighed.recorded_run is not None:
-        return recorded_examples(store, weighed.recorded_run, weighed.first_index, observed, best_first)
-    return _examples_of(store, scores.sets, weighed.first_index, observed, best_first)
-
-
-def recorded_examples(
-    store: Store, run_id: str, first_index: int, observed: Observations, best_first: Mapping[str, bool]
+def examples(
+    store: Store, source: AnswerSource, observed: Observations, best_first: Mapping[str, bool]
 ) -> dict[str, Shown]:
-    """Answers of the run whose candidate was recorded, as `Change` shows them; none where the store does not have it.
+    """Answer and reason of one sample of each case, as `Change` shows them: the best one, or the worst; the first of
+    equal ones.
 
     Args:
-        first_index: the index of the stored sample that its sample 0 is.
-        best_first: the cases, each with whether the best answer is wanted, or the worst.
+        source: of the answers.
+        best_first: the cases, each with whether the best answer is wanted.
     """
-    own = [each for each in store.score_sets(run_id) if (each.evaluation_id, each.role) == (observed.id, "candidate")]
-    return _examples_of(store, {each.metric: each for each in own}, first_index, observed, best_first)
-
-
-def _examples_of(
-    store: Store, sets: Mapping[str, ScoreSet], first_index: int, observed: Observations, best_first: Mapping[str, bool]
-) -> dict[str, Shown]:
-    """Answer and reason of one sample of each case: the best one, or the worst; the first of equal ones."""
-    found = [sets[name] for name in names_of(observed.metric) if name in sets]
-    rows = [row for each in found for row in store.scores_of(each, best_first)]
+    wanted = {(observed.id, source.role, name) for name in names_of(observed.metric)}
+    sets = [each for each in store.score_sets(source.run_id) if (each.evaluation_id, each.role, each.metric) in wanted]
+    rows = [row for each in sets for row in store.scores_of(each, best_first)]
     sign = 1.0 if observed.higher_is_better else -1.0
 
     def rank(row: ScoreRow) -> tuple[float, int]:
@@ -130,7 +118,7 @@ def _examples_of(
     samples = store.find(row.sample_key for row in chosen.values() if row.sample_key is not None)
     answers = {}
     for case, row in chosen.items():
-        drawn = samples.get(row.sample_key or b"", {}).get(first_index + row.sample_index)
+        drawn = samples.get(row.sample_key or b"", {}).get(source.first_index + row.sample_index)
         answer = None if drawn is None else drawn.said[:ANSWER_KEPT]
         answers[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
     return answers

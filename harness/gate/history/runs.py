@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from harness.decisions import Look, looks_again
 from harness.decisions.looks import CLOSED
@@ -18,6 +18,14 @@ from harness.store import RunInfo, Store
 LATEST = "latest"
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class AnswerSource(NamedTuple):
+    """The run and role that have a version's answers; its sample 0 is the stored sample of this first index."""
+
+    run_id: str
+    role: Role
+    first_index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +51,16 @@ class WeighedVersion:
         return f"{self.version.name}, {self.role} of run {self.run.run_id}"
 
     @property
-    def recorded_run(self) -> str | None:
-        """The run whose candidate's scores it has, where the run did not ask it but took what was recorded."""
-        recorded = self.run.spec[self.role].get("recorded")
-        return None if recorded is None else str(recorded["run_id"])
+    def is_recorded(self) -> bool:
+        """Whether the run did not ask it but took what was recorded."""
+        return "recorded" in self.run.spec[self.role]
 
     @property
-    def first_index(self) -> int:
-        """The index of the stored sample that its sample 0 is."""
-        return int(self.run.spec[self.role].get("first_index", 0))
+    def source(self) -> AnswerSource:
+        """The samples that its answers are."""
+        entry = self.run.spec[self.role]
+        run_id, role = (entry["recorded"]["run_id"], "candidate") if self.is_recorded else (self.run.run_id, self.role)
+        return AnswerSource(run_id, role, int(entry.get("first_index", 0)))
 
 
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:

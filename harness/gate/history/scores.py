@@ -193,7 +193,7 @@ class Pair:
             n_skipped=entry.n_skipped if self.is_of_one_run else self.n_skipped,
             n_truncated=entry.n_truncated if is_counted else 0,
             errors=self._errors(metric),
-            baseline_is_recorded=theirs.side.weighed.recorded_run is not None,
+            baseline_is_recorded=theirs.side.weighed.is_recorded,
             stopped_at=ours.stopped_at or theirs.stopped_at,
             stakes=entry.look.stakes if entry.look is not None and margin is None else None,
             undecided=self.undecided,

@@ -352,18 +352,14 @@ def test_a_recorded_measure_is_weighed_within_its_range_and_by_its_statistic(rec
 
 
 @pytest.mark.parametrize("limit", ["", "100"])
-def test_a_measure_is_decided_by_all_that_is_recorded_though_new_cases_are_not_drawn(
-    recorded: Project, limit: str
-) -> None:
+def test_a_measure_is_decided_by_all_that_is_recorded_though_others_are_new(recorded: Project, limit: str) -> None:
     body = RANGED.format(most=9.0, more="statistic='median'")
     recorded.body(body, cases=60, margin=1.5)
-    recorded.settings["seed"] = 5  # whose last case is a new one
     record(recorded, name="ranged")
     recorded.body(body, cases=90, margin=1.5)
     options = (f"max_samples={limit}",) if limit else ()
     recorded.run("--candidate", "equal", "--baseline", "ranged", "design=sequential", *options)
     entry = recorded.evaluation()
-    assert 0 < recorded.report()["usage"]["model_calls"] < 4 * 90, "the last new cases are not drawn"
     assert entry["stopped_at"] == ("max_samples" if limit else None)
     assert entry["verdict"] == ("inconclusive" if limit else "passed")
 
