@@ -73,7 +73,9 @@ def lost_claim(observed: Observations, checks: tuple[Check, ...], red_level: flo
         return None
     size = max(len(observed.case_ids), observed.suite_size or observed.n_planned)
     drawn = len(observed.case_ids) / size if size else 1.0
-    candidate, baseline = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
+    candidate, baseline = (
+        oriented(observed, observed.as_drawn(each)) for each in (observed.candidate, observed.baseline)
+    )
     ids = observed.case_ids
     found = lost_cases(candidate, baseline, LISTED_AT * drawn, observed.clusters)
     shown = tuple(ids[i] for i in found.indices)

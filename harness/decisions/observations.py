@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Aim, Interruption, Plan, Role, Stakes, is_approximate
-from harness.statistics.arrays import BoolArray, FloatArray, is_binary
+from harness.records import Aim, Interruption, Plan, Role, Stakes, weighed_by
+from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Observations:
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
         unanswered: of each pair of blocks, by case, the share of requests without an answer, the candidate's less the
             baseline's; a pair that is not in it may not pass.
-        is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
+        is_repeatable: whether a version was asked at temperature 0, so that the samples of a case are one draw.
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
         slices: parts of its cases that are weighed by themselves, too.
     """
@@ -165,14 +165,25 @@ class Observations:
         return (self.bounded or self.at_most is not None) and not self.plan.margin_is_relative
 
     @property
+    def is_by_median(self) -> bool:
+        """Whether the median is weighed, for want of a quantile and of a range, without which no mean is bounded."""
+        return weighed_by(self) == "median"
+
+    @property
     def quantile(self) -> float | None:
         """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        if self.is_by_median:
+            return 0.5
         return None if self.statistic is None else int(self.statistic.removeprefix("p")) / 100
 
     @property
     def width(self) -> float:
         """The width of its range: 1 for scores, and for a measure without a range."""
         return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
+
+    def as_drawn(self, scores: FloatArray) -> FloatArray:
+        """Scores of one version with one column for each draw of a case: at temperature 0 its samples are one."""
+        return case_means(scores)[:, np.newaxis] if self.is_repeatable and not self.by_samples else scores
 
     def as_scores(self) -> Observations:
         """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
@@ -229,17 +240,10 @@ class Observations:
     def has_two_claims(self) -> bool:
         """Whether a verdict may be about these cases or about cases like these.
 
-        A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
+        A measure without a range, weighed by a quantile or by its ratio to the baseline, has the second claim alone;
         a single case has one.
         """
         return self.has_range and self.statistic is None and not self.by_samples
-
-    @property
-    def is_approximate(self) -> bool:
-        """Whether its error rate is approximate, because neither a range nor a quantile bounds the values."""
-        if self.plan.in_blocks and self.plan.threshold is None:
-            return False
-        return is_approximate(self) or (self.plan.margin_is_relative and self.statistic is None)
 
     @property
     def aim(self) -> Aim:
@@ -257,6 +261,18 @@ class Observations:
         return len(self.case_ids) + self.n_skipped >= (self.suite_size or self.n_planned)
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether everything is there that will be: all cases (samples, of a single one) that can be weighed."""
+        if self.by_samples:
+            return self.n_done >= self.n_planned
+        return self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
+
+    @property
+    def n_rows(self) -> int:
+        """The number of its cases (samples, for a single one) in the order drawn."""
+        return self.candidate.shape[1] if self.by_samples else len(self.case_ids)
+
+    @property
     def n_done(self) -> int:
         """The number of the `n_planned` that it came to, skipped ones included."""
         n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
@@ -269,8 +285,7 @@ class Observations:
         may whether somebody goes on from there: its own bounds hold for the whole of it alone. So it is with what can't
         be bet on, such as a quantile, in a sequential design that `max_samples` ends.
         """
-        is_whole = self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
-        limit = self.stopped_at or ("" if self.plan.design == "fixed" or is_whole else "max_samples")
+        limit = self.stopped_at or ("" if self.plan.design == "fixed" or self.is_drawn else "max_samples")
         if not limit or self.is_sequential:
             return self
         planned = max(self.n_planned, self.suite_size)

@@ -12,7 +12,7 @@ from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import ADDED_LATER, Look, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observations import Observations
-from harness.records import Check, Estimate, LostClaim, VerdictKind
+from harness.records import Check, Estimate, LostClaim, VerdictKind, weighed_by
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 
 _ALIKE = {
@@ -86,25 +86,14 @@ def inconclusive(
         return no_scores(hypothesis)
     if _weighs_pairs(hypothesis):
         return _of_pairs(hypothesis, lower, more, levels, next_share)
-    if not math.isfinite(lower) and observed.statistic is not None:
-        few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
-        return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
-        return _single_value(observed)
+        few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic or 'the median'}"
+        return few if more is None else f"{few}: {more_in_words(more)} could"
     text = _reach(hypothesis, lower)
     if more is not None and more.is_rest:
         left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
         return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
-
-
-def _single_value(observed: Observations) -> str:
-    """Say why there is nothing that a value could be held against."""
-    n, known_by = int(observed.scored.sum()), observed.clusters_known_by
-    if known_by is None or n < 2 or len(observed.cluster_sizes) > 1:
-        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
-    common = _ALIKE[known_by][1]
-    return f"no spread to judge by: all {n:,} cases {common}, which is a single value; add cases{_NEW[known_by]}"
 
 
 def _reach(hypothesis: Hypothesis, lower: float) -> str:
@@ -304,21 +293,11 @@ def errors(messages: tuple[str, ...]) -> str:
     return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
 
 
-def weighed_by(observed: Observations, told: str) -> str:
-    """The quantile that it was weighed by; "" for the mean, or where what is told names it."""
-    return "" if observed.statistic is None or observed.statistic in told else f", weighed by {observed.statistic}"
-
-
-def approximate(observed: Observations) -> str:
-    """Say that no error rate is promised for what has no largest value, and what to write to get one."""
-    if not observed.is_approximate:
-        return ""
-    if observed.plan.margin_is_relative:
-        return "; approximate: a ratio has no largest value"
-    return (
-        f"; approximate: what is measured in {observed.unit} has no largest value; declare one with at_most=, or weigh "
-        "a quantile with statistic="
-    )
+def by_quantile(observed: Observations, told: str) -> str:
+    """The quantile that it was weighed by; "" for the mean, for pairs of blocks, or where what is told names it."""
+    by = weighed_by(observed)
+    is_told = by == "mean" or by in told or (observed.plan.in_blocks and observed.plan.threshold is None)
+    return "" if is_told else f", weighed by {'the ' * observed.is_by_median}{by}"
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:

@@ -11,15 +11,13 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.aims import SameContrast, is_bet_on
-from harness.decisions.betting import BettingContrast
+from harness.decisions.aims import is_bet_on
 from harness.decisions.claims import lost_claim, may_leave_unanswered
 from harness.decisions.comparisons import check, red_levels
 from harness.decisions.hypotheses import estimate, hypotheses
 from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.slices.results import slice_ends, slice_results, with_slices
-from harness.decisions.suite import TwoStageContrast
 from harness.records import CaseResult, Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 
@@ -70,7 +68,8 @@ def decide(
     ends = {name: decided_after(group, levels[name][0], level * known[name].red) for name, group in evaluations.items()}
     used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
     verdicts = []
-    for each, checks in zip(used, _all_checks(used, levels, known), strict=True):
+    parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
+    for each, checks in zip(used, _all_checks(used, levels, known, parts), strict=True):
         lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.plan.max_lost is not None else None
         slices = slice_results(each, levels[each.id], level)
         verdicts.append(_verdict(each, checks, level, (lost, slices), known[each.id]))
@@ -91,17 +90,21 @@ def _own_levels(observed: Sequence[Observations], level: float, look: Look) -> t
 
 
 def _all_checks(
-    used: Sequence[Observations], levels: Mapping[str, tuple[float, float]], looks: Mapping[str, Look]
+    used: Sequence[Observations],
+    levels: Mapping[str, tuple[float, float]],
+    looks: Mapping[str, Look],
+    parts: Mapping[str, int],
 ) -> list[tuple[Check, ...]]:
     """The comparisons of each metric, judged among those of all evaluations.
 
     Args:
         used: what of each is decided by.
         levels: by evaluation, as `_own_levels` gives them.
+        parts: by evaluation, as `n_comparisons` counts them.
     """
     asked = [() if each.errors else hypotheses(each, levels[each.id]) for each in used]
     tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
-    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks)
+    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks, parts)
     by_identity = dict(zip(map(id, tested), reds, strict=True))
     together = Counter(looks[each.observed.id].batch for each in tested)
     found = []
@@ -166,7 +169,6 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
         lost=lost,
         look=_taken(look, level, observed),
-        approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
         slices=slices,
     )
 
@@ -230,11 +232,11 @@ def _outcome(
     if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
         return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
     summed_up = reasons.summed_up(checks, kind)
-    summed_up += reasons.weighed_by(observed, summed_up)
+    summed_up += reasons.by_quantile(observed, summed_up)
     kind, summed_up = with_slices(kind, summed_up, slices)
     if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
-    return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)
+        return kind, reasons.cut_short(observed, summed_up)
+    return kind, summed_up + reasons.where_stopped(observed)
 
 
 def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:
@@ -280,7 +282,6 @@ def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
     for each in hypotheses(observed, levels):
         if not is_bet_on(each.contrast):
             return None
-        assert isinstance(each.contrast, BettingContrast | TwoStageContrast | SameContrast)
         passed = each.contrast.passed_at(level)
         if observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
             passed = len(observed.case_ids) if observed.is_whole else None

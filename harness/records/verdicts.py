@@ -245,14 +245,12 @@ class Verdict:
         baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
         at_least, at_most: the declared range of a measure; None where it has none.
         statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
-        approximate: whether it rests on a measure with neither a range nor a quantile, for which no error rate is
-            promised.
         stopped_at: the limit that ended its sampling before its last case, such as "max_tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
         lost: which cases are lost; None without a baseline, and where that can't be told.
         look: which look at the candidate it is; None where not recorded.
         suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
-        is_repeatable: whether its answers were asked for at temperature 0.
+        is_repeatable: whether answers were asked for at temperature 0, so that the samples of a case are one draw.
         slices: each value of the fields that the marker names, the worst first.
     """
 
@@ -294,7 +292,6 @@ class Verdict:
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
-    approximate: bool = False
     slices: tuple[SliceResult, ...] = ()
 
     @property

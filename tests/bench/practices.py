@@ -155,7 +155,7 @@ def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], lis
         end = decided_after([entry], level, own)
         used.append(entry if end is None else entry.first(end))
         tested.extend(hypotheses(used[-1], (level, settling_level([entry], own))))
-    levels = red_levels(tested, [own] * len(tested), looks)
+    levels = red_levels(tested, [own] * len(tested), looks, dict.fromkeys(looks, 1))
     green = [_passes(hypothesis, level) for hypothesis in tested]
     worse = [_is_worse(hypothesis, level) for hypothesis, level in zip(tested, levels, strict=True)]
     red = [is_worse and not passes for is_worse, passes in zip(worse, green, strict=True)]
@@ -174,7 +174,7 @@ def _is_worse(hypothesis: Hypothesis, level: float) -> bool:
     contrast = hypothesis.contrast
     assert contrast is not None
     if isinstance(contrast, BettingContrast):
-        return contrast.p_less <= level
+        return contrast.worse_at(level) is not None
     return contrast.upper(1 - level) < 0
 
 

@@ -96,7 +96,8 @@ class RecordedCollector(Collector):
                 each,
                 baseline=self._pairing.scores(each.metric, each.case_ids),
                 baseline_is_recorded=True,
-                is_repeatable=False,  # how the recorded answers were asked for is not known
+                # How the recorded answers came about is not known otherwise.
+                plan=replace(each.plan, is_exact=self.evaluation.plan.is_exact),
             )
             for each in super().observed()
         ]

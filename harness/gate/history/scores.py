@@ -166,7 +166,8 @@ class Pair:
         kind, plan = own[0], entry.plan
         if not self.is_of_one_run:
             is_sequential = self.is_in_order and any(each.plan.design == "sequential" for each in own)
-            plan = replace(plan, design="sequential" if is_sequential else "fixed")
+            is_exact = all(each.plan.is_exact for each in own)
+            plan = replace(plan, design="sequential" if is_sequential else "fixed", is_exact=is_exact)
         if margin is not None:
             plan = _with_margin(plan, margin, entry.id, metric, kind)
         is_whole = self.is_of_one_run or self.is_in_order or not (self.candidate_alone or self.baseline_alone)
@@ -197,7 +198,7 @@ class Pair:
             stopped_at=ours.stopped_at or theirs.stopped_at,
             stakes=entry.look.stakes if entry.look is not None and margin is None else None,
             undecided=self.undecided,
-            is_repeatable=entry.is_repeatable and self.is_of_one_run,
+            is_repeatable=any(each.is_repeatable for each in own),
             unanswered=self._unanswered(entry),
             slices=slices_again(entry, self.case_ids),
         )

@@ -83,7 +83,7 @@ class Collector:
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self._parts = Parts()
-        self._is_repeatable = True
+        self._ways: set[str | None] = set()
         self._unasked: bool | None = None
         """True while no body that gave a score has asked what is weighed; None until one gave a score."""
         self.done = 0
@@ -167,7 +167,7 @@ class Collector:
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
-        self._is_repeatable = self._is_repeatable and trace.is_greedy
+        self._ways.add(trace.way)
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
@@ -305,7 +305,11 @@ class Collector:
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
-            plan=replace(plan, design="sequential" if self.order.stops else "fixed"),
+            plan=replace(
+                plan,
+                design="sequential" if self.order.stops else "fixed",
+                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"}),
+            ),
             case_ids=tuple(self.evaluation.cases[i].id for i in kept),
             candidate=candidate,
             baseline=sides.get("baseline"),
@@ -328,7 +332,7 @@ class Collector:
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.question is None else self.entry.question.stakes,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
-            is_repeatable=self._is_repeatable,
+            is_repeatable="greedy" in self._ways,
             alone_because=self._alone_because,
             traceback=self._tally.traceback(self._end()),
             unanswered=excess_unanswered(self.loads),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
-from harness.records import Check, Estimate, Verdict, kind_in_words
+from harness.records import Check, Estimate, Verdict, kind_in_words, weighed_by
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
@@ -46,7 +46,6 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles
         "margin_is_relative": entry.plan.margin_is_relative,
         "aim": entry.plan.aim,
         "unit": entry.unit,
-        "approximate": entry.approximate,
         "higher_is_better": entry.higher_is_better,
         "is_binary": entry.is_binary,
         "design": entry.plan.design,
@@ -87,7 +86,7 @@ def _means(entry: Verdict) -> str:
     places = digits(*([each.value, each.low, each.high] for each in found.values()), unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
     told = [f"{name} {figure(m.value, places)} {interval(m.low, m.high, places)}{unit}" for name, m in found.items()]
-    return f"{entry.statistic or 'mean'} of the {', of the '.join(told)}"
+    return f"{weighed_by(entry)} of the {', of the '.join(told)}"
 
 
 def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
@@ -98,10 +97,10 @@ def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
     facts = [*judge_notes([entry], "utf-8"), *_review(entry)]
-    if entry.at_most is not None or entry.statistic is not None:
+    if weighed_by(entry) == "median" and not entry.plan.in_blocks:
+        facts.append(f"measured {kind_in_words(entry)}, without a range: weighed by the median")
+    elif entry.at_most is not None or entry.statistic is not None:
         facts.append(f"measured {kind_in_words(entry)}")
-    if entry.approximate:
-        facts.append("approximate: no error rate is promised for a measure without a largest value")
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
     return facts

@@ -142,8 +142,6 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
             notes.append(f"{count(found)} {word}, within margin")
     if bare := sum(row.verdict.plan.threshold is None and row.verdict.baseline is None for row in hidden):
         notes.append(f"{count(bare)} with nothing required")
-    if approximate := sum(row.verdict.approximate for row in hidden):
-        notes.append(f"{count(approximate)} approximate: no largest value")
     note = f" ({', '.join(notes)})" if notes else ""
     what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
     if 1 < len(hidden) == len(report.evaluations):

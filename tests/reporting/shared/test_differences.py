@@ -19,7 +19,7 @@ def slower(**changes):
 
 def test_a_ratio_is_told_in_per_cent():
     verdict = slower()
-    assert row(verdict, "a", "utf-8").difference == "+20.0 [+19.9, +20.1] %"
+    assert row(verdict, "a", "utf-8").difference == "+19.9 [+19.9, +20.1] %"
     assert difference_in_words(verdict.difference, verdict).endswith("%")
     assert margin_in_words(verdict) == "10 %"
 

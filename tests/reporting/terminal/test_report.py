@@ -356,9 +356,3 @@ def test_before_the_first_label_there_is_no_difference_to_show():
     assert "no label yet" in text
     assert "n/a" not in text
     assert "no spread" not in text
-
-
-def test_how_many_of_what_passed_are_approximate_is_said():
-    rough = replace(examples.verdict(), unit="s", approximate=True)
-    shown = text(examples.report(*examples.passed(12), rough))
-    assert "1 approximate: no largest value" in shown
