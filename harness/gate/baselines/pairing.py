@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
-import numpy as np
-
 from harness.errors import SettingsError, some
 from harness.gate.baselines.recording import RecordedEvaluation, Recording, too_few_samples
 from harness.gate.evaluations.contents import content_digest
@@ -83,8 +81,6 @@ class Pairing:
 
     def scores(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
         """The recorded scores of a metric, (n_cases, n_samples): NaN where a case is not paired, or has fewer."""
-        if not (metric in self.recorded.metrics or self.recorded.only_failed):
-            return np.full((len(case_ids), 1), np.nan)
         return self.recorded.table.of(metric, [case if self.states[case] == "paired" else None for case in case_ids])
 
     def mismatch(self, metric: str, reading: Reading) -> str:

@@ -75,19 +75,11 @@ class RecordedCollector(Collector):
     def _keep_recorded(self, case: str) -> None:
         recorded = self._pairing.recorded
         for metric, values in recorded.cases[case].scores.items():
-            judged_by = recorded.metrics[metric].judged_by
-            row = ScoreRow(
-                evaluation_id=self.evaluation.id,
-                metric=metric,
-                role="baseline",
-                fingerprint=self._pairing.recording.version.fingerprint,
-                case_id=case,
-                sample_index=0,
-                value=None,
-                judged_by=ScoringRule.parse(judged_by[0]) if len(judged_by) == 1 else None,
-            )
+            fingerprint, judged_by = self._pairing.recording.version.fingerprint, recorded.metrics[metric].judged_by
+            rule = ScoringRule.parse(judged_by[0]) if len(judged_by) == 1 else None
             for index, value in enumerate(values):
-                self._keep(replace(row, sample_index=index, value=value))
+                name = self.evaluation.id
+                self._keep(ScoreRow(name, metric, "baseline", fingerprint, case, index, value, judged_by=rule))
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, with the recorded scores as the baseline's."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.decisions import Look, Observations, decide, exit_code, single_looks, worst
+from harness.decisions import Observations, decide, exit_code, look_again, single_looks, worst
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
-from harness.gate.history.runs import find_pair, look_of, stored_report
+from harness.gate.history.runs import find_pair, stored_report
 from harness.gate.history.scores import EVERY_CASE, Pair, Scores, Side, scores_of
-from harness.records import Change, Report, Request, ScoringRule, Usage, Verdict
+from harness.records import Report, Request, ScoringRule, Usage, Verdict
 from harness.store import Store
 
 
@@ -136,7 +136,7 @@ def compare(
     every = [each for each, _ in found]
     _check_units(every, choice.margin)
     n_moved, changes = most_changed(store, found, choice.n_changes)
-    report = _report(candidate, baseline, every, changes, choice)
+    report = replace(_report(candidate, baseline, every, choice), changes=changes)
     return Comparison(report, candidate, baseline, matched, tuple(compared), n_moved, tally(every))
 
 
@@ -223,21 +223,17 @@ def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: 
     )
 
 
-def _report(
-    candidate: Side,
-    baseline: Side,
-    observed: Sequence[Observations],
-    changes: tuple[Change, ...],
-    choice: ComparisonOptions,
-) -> Report:
+def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], choice: ComparisonOptions) -> Report:
     own, run = candidate.report, candidate.weighed.run
     is_one_run = run.run_id == baseline.weighed.run.run_id
-    looks: dict[str, Look] = single_looks([each.id for each in observed])
+    looks = single_looks([each.id for each in observed])
     if is_one_run:  # what each evaluation may spend is what it had then
-        looks |= {entry.id: look_of(entry) for entry in own.evaluations if entry.id in looks}
+        looks |= {entry.id: look_again(entry.look) for entry in own.evaluations if entry.id in looks}
     level = own.confidence_level if choice.confidence_level is None else choice.confidence_level
     verdicts = tuple(_with_contents(verdict, own) for verdict in decide(observed, level, looks=looks))
     kinds = [verdict.verdict for verdict in verdicts]
+    arrays = {each.id: (each.candidate, each.baseline) for each in observed}
+    n_scores = sum(int((~np.isnan(side)).sum()) for both in arrays.values() for side in both if side is not None)
     return Report(
         run_id=own.run_id,
         created=own.created,
@@ -246,9 +242,8 @@ def _report(
         confidence_level=level,
         candidate=candidate.weighed.version,
         baseline=baseline.weighed.version,
-        usage=Usage(stored_samples=sum({each.id: _n_scores(each) for each in observed}.values())),
+        usage=Usage(stored_samples=n_scores),
         evaluations=verdicts,
-        changes=changes,
         best_of=own.best_of if is_one_run else 1,
     )
 
@@ -261,8 +256,3 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
         for case in verdict.cases
     ]
     return replace(verdict, cases=tuple(cases))
-
-
-def _n_scores(observed: Observations) -> int:
-    assert observed.baseline is not None
-    return int((~np.isnan(observed.candidate)).sum() + (~np.isnan(observed.baseline)).sum())

@@ -7,11 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
-from harness.decisions import Look, looks_again
-from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError
 from harness.models.corpus.spec import N_DOCUMENTS
-from harness.records import Report, Role, Verdict, VersionRef
+from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
@@ -169,11 +167,6 @@ def stored_report(store: Store, run_id: str) -> Report:
         return from_json(store.report(run_id) or {})
     except SettingsError as error:
         raise SettingsError(f"Run {run_id}: {error}") from None
-
-
-def look_of(verdict: Verdict) -> Look:
-    """The look by which a stored verdict was found; one that counts alone where its report tells of none."""
-    return Look(batch=CLOSED) if verdict.look is None else looks_again({verdict.id: verdict.look})[verdict.id]
 
 
 def _finished(weighed: WeighedVersion, runs: Sequence[RunInfo]) -> WeighedVersion:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions import Look, Observations, decide, exit_code, worst
+from harness.decisions import Look, Observations, decide, exit_code, look_again, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.history.runs import look_of, run_of
+from harness.gate.history.runs import run_of
 from harness.gate.people.batches import Attendant, fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
@@ -159,7 +159,7 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report
         return stored
     attendant.attend(stored.review.batch)
     batch = store.review.batch(stored.review.batch)
-    levels = SpendingLevels(report.confidence_level, look_of(stored))
+    levels = SpendingLevels(report.confidence_level, look_again(stored.look))
     metrics = [each for each in report.evaluations if each.id == stored.id]
     comparisons = sum((each.plan.threshold is not None) + (each.baseline is not None) for each in metrics)
     is_compared = any(check.against == "baseline" for check in stored.checks)
