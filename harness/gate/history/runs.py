@@ -57,8 +57,10 @@ class WeighedVersion:
     def source(self) -> AnswerSource:
         """The samples that its answers are."""
         entry = self.run.spec[self.role]
-        run_id, role = (entry["recorded"]["run_id"], "candidate") if self.is_recorded else (self.run.run_id, self.role)
-        return AnswerSource(run_id, role, int(entry.get("first_index", 0)))
+        first_index = int(entry.get("first_index", 0))
+        if self.is_recorded:
+            return AnswerSource(entry["recorded"]["run_id"], "candidate", first_index)
+        return AnswerSource(self.run.run_id, self.role, first_index)
 
 
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:
