@@ -151,13 +151,8 @@ class RecordedBaseline:
         *,
         may_be_cut: bool,
     ) -> RecordedCollector:
-        """Make the collector that gathers the scores of an evaluation.
-
-        Args:
-            candidate: fingerprint of the version under test.
-            keep: takes each score on its way to the store.
-            entry: what the ledger says of the evaluation.
-            may_be_cut: whether the run may end before its last case.
+        """Make the collector that gathers the scores of an evaluation; `may_be_cut` where the run may end before its
+        last case.
         """
         order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=entry.order(evaluation))
         pairing = Pairing(self.recording, evaluation, self.cases, self.judges)

@@ -127,8 +127,7 @@ def compare(
     compared: list[ComparisonResult] = []
     for pair in matched.pairs:
         observed = [pair.observed(metric, choice.margin) for metric in pair.metrics]
-        is_broken = choice.cases == EVERY_CASE and any(each.errors for each in observed)
-        if pair.case_ids or pair.n_skipped or is_broken:
+        if pair.case_ids or pair.n_skipped or any(each.errors for each in observed):
             found += [(each, pair) for each in observed]
             compared.append(_compared(store, pair))
     if not found:
