@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions import Look, Observations, decide, exit_code, worst
+from harness.decisions import Look, Observations, decide, exit_code, look_again, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.history.runs import look_of, run_of
+from harness.gate.history.runs import run_of
 from harness.gate.people.batches import Attendant, fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
@@ -16,7 +16,7 @@ from harness.records.review import Form
 from harness.review.batches.draws import subject_of
 from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
-from harness.store import RunInfo, Store
+from harness.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> For
     return preference_form(rubric) if evaluation.is_pairwise else rating_form(rubric)
 
 
-def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, review_url: str | None = None) -> Report:
+def resumed(store: Store, report: Report, inconclusive: str, review_url: str | None = None) -> Report:
     """A stored run decided again by its stored scores and the labels given since, without a model call.
 
     Verdicts that no label has a part in follow from scores alone, which never change: they stay as they are.
@@ -138,7 +138,7 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     attendant = Attendant(store)
-    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, run, report)) for each in report.evaluations)
+    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, report)) for each in report.evaluations)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(
@@ -154,12 +154,12 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
     )
 
 
-def _resumed(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> Verdict:
+def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report) -> Verdict:
     if stored.review is None:
         return stored
     attendant.attend(stored.review.batch)
     batch = store.review.batch(stored.review.batch)
-    levels = SpendingLevels(report.confidence_level, look_of(run, report, stored))
+    levels = SpendingLevels(report.confidence_level, look_again(stored.look))
     metrics = [each for each in report.evaluations if each.id == stored.id]
     comparisons = sum((each.plan.threshold is not None) + (each.baseline is not None) for each in metrics)
     is_compared = any(check.against == "baseline" for check in stored.checks)

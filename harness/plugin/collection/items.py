@@ -214,8 +214,8 @@ class Collection:
         left_out: list[pytest.Item] = []
         if not chosen:
             return left_out
-        from harness.gate.baselines.chosen import recording_named
-        from harness.gate.baselines.refusals import check_recorded
+        from harness.gate.baselines.files import recording_named
+        from harness.gate.baselines.pairing import check_recorded
         from harness.gate.evaluations.cases import no_case_matches
 
         with self._noting():
