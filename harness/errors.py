@@ -10,6 +10,7 @@
     │   ├── TaskError          an lm-eval task that can't be loaded or run
     │   ├── RubricError        a rubric file that is not there, or what it says
     │   ├── StoreError         a store that can't be opened, written or understood
+    │   │   ├── LockedError        another process holds its lock
     │   │   └── UnstorableError    a value that it does not take; others it still takes
     │   └── ReviewError        the review queue can't do what was asked; nothing was written
     │       ├── UnknownItemError   no such item or batch
@@ -88,6 +89,10 @@ class TaskError(UsageError):
 
 class StoreError(UsageError):
     """The store can't be opened, written or understood."""
+
+
+class LockedError(StoreError):
+    """Another process holds the store's lock."""
 
 
 class UnstorableError(StoreError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from harness.decisions import Observations
 from harness.decisions.observations import CaseSlice
 from harness.gate.planning.simulation import Shape, moved, observed, sampled, true_means
 from harness.statistics.arrays import FloatArray
+from tests.decisions.observations import replace
 
 
 def means_of(shape: Shape, drop: float | None, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:

@@ -124,7 +124,7 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
         if doomed.looks:
             click.echo(
                 f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
-                "of these versions. Weighed again, they are another look, which draws all anew and may err less often."
+                "of these versions. Weighed again, each verdict will say that samples were pruned after a look."
             )
         if not yes:
             click.confirm("Remove them for good?", abort=True)

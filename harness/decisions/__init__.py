@@ -3,7 +3,7 @@
 All of it is pure functions.
 """
 
-from harness.decisions.looks import Look, first_looks, later, look_at, looks_again, share_of, single_looks
+from harness.decisions.looks import Look, first_looks, look_at, looks_again, share_of, single_looks
 from harness.decisions.observations import Observations, PartlySkippedCases
 from harness.decisions.rule import decide, decided_after, exit_code, worst
 
@@ -15,7 +15,6 @@ __all__ = [
     "decided_after",
     "exit_code",
     "first_looks",
-    "later",
     "look_at",
     "looks_again",
     "share_of",

@@ -11,7 +11,7 @@ from harness.records import Difference
 from harness.statistics.intervals.contrasts import Contrast
 
 
-def is_bet_on(contrast: Contrast | None) -> bool:
+def is_bet_on(contrast: Contrast | None) -> TypeGuard[BettingContrast | TwoStageContrast | SameContrast]:
     """Tell whether a contrast knows when it was decided, because its bounds hold whenever one stops."""
     if isinstance(contrast, SameContrast):
         return is_bet_on(contrast.forth) and is_bet_on(contrast.back)

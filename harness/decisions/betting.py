@@ -122,6 +122,7 @@ class BettingContrast:
         demanded: the mean that `worse` is against, in the units' own numbers (theirs are those of `better`, negated).
         high: the largest mean possible.
         ends: how many rows each unit ends at.
+        last: the number of rows, where these are all that there will be; else None.
         width: what a score of 1 is in the unit of the measure that the scores were made from; figures are in that unit.
     """
 
@@ -135,6 +136,7 @@ class BettingContrast:
     standard_error: float
     method: str
     width: float = field(default=1.0, kw_only=True)
+    last: int | None = field(default=None, kw_only=True)
 
     @property
     def p_less(self) -> float:
@@ -156,9 +158,16 @@ class BettingContrast:
         return None if units is None else self.ends[units - 1]
 
     def worse_at(self, level: float) -> int | None:
-        """Give the number of rows at which it was first proven to be worse."""
+        """Give the number of rows at which it was first proven to be worse while its mean was below what is allowed.
+
+        What is worse by less may pass yet: it is red after the last row alone.
+        """
         units = self.worse.first_above(-self.demanded, level)
-        return None if units is None else self.ends[units - 1]
+        if units is None:
+            return None
+        seen = self.better.units
+        is_below = np.cumsum(seen.sums)[units - 1 :] < self.allowed * np.cumsum(seen.sizes)[units - 1 :]
+        return self.ends[units - 1 + int(is_below.argmax())] if is_below.any() else self.last
 
     def beyond_at(self, level: float) -> int | None:
         """Give the number of rows at which it was first proven to be worse by more than the margin."""
@@ -166,25 +175,15 @@ class BettingContrast:
         return None if units is None else self.ends[units - 1]
 
     def growth_needed(self, level: float, red_level: float) -> float | None:
-        """Estimate how many times the present units a decision takes, if those to come are like those seen."""
+        """Estimate how many times the present units a decision takes, if those to come are like those seen.
+
+        What is shown to be worse by less than the margin may still pass.
+        """
         units = self.better.units
-        times = [
-            _times(self.better, self.allowed, level, units),
-            _times(self.worse, -self.demanded, red_level, _negated(units)),
-        ]
+        times = [_times(self.better, self.allowed, level, units)]
+        if self.worse.first_above(-self.demanded, red_level) is None:
+            times.append(_times(self.worse, -self.demanded, red_level, _negated(units)))
         return min((each for each in times if each is not None), default=None)
-
-    def fewest_units(self, level: float, red_level: float) -> float:
-        """Give the units it takes if each lies at the mean of those seen; more samples can't make them fewer."""
-        units = self.better.units
-        return min(_fewest(units, self.allowed, level), _fewest(_negated(units), -self.demanded, red_level))
-
-
-def _fewest(units: Units, mean: float, level: float) -> float:
-    distance = float(units.above(mean).mean())
-    if distance <= 0:
-        return math.inf
-    return -math.log(level) / math.log1p(_BETS_TRIED[-1] / max(mean - units.low, 1e-3) * distance)
 
 
 def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:
@@ -225,7 +224,7 @@ def betting_contrast(
     if not len(units.sums):
         return None
     demanded = 0.0 if threshold is None else threshold
-    allowed = demanded - observed.margin
+    allowed = demanded - observed.plan.margin
     better, worse, method = _bettors(row, observed, threshold is not None, levels, hurries=hurries)
     n = float(units.sizes.sum())
     value = float(units.sums.sum()) / n
@@ -240,6 +239,7 @@ def betting_contrast(
         standard_error=width * _standard_error(units, value),
         method=f"{method}, valid whenever one stops",
         width=width,
+        last=observed.n_rows if observed.is_drawn else None,
     )
 
 
@@ -252,7 +252,7 @@ def _bettors(
     if against_threshold and tuned.threshold is not None:
         demanded = float(oriented(observed, np.array([tuned.threshold]))[0])
     allowed, gain, negated = demanded - tuned.margin, tuned.margin or _GAIN_WITHOUT_MARGIN, _negated(units)
-    if against_threshold and observed.per == "case" and allowed > 0 and demanded < 1 and tuned.margin > 0:
+    if against_threshold and observed.plan.per == "case" and allowed > 0 and demanded < 1 and tuned.margin > 0:
         return (
             ratio_wealth(units, allowed, tuned.margin),
             ratio_wealth(negated, demanded, tuned.margin),

@@ -29,7 +29,7 @@ def may_leave_unanswered(observed: Observations, level: float) -> float | None:
         level: of the chance that it is more.
     """
     baseline = observed.baseline
-    if not observed.in_blocks or baseline is None:
+    if not observed.plan.in_blocks or baseline is None:
         return None
     weighed = (observed.scored & has_score(baseline)).tolist()
     shares = [observed.unanswered.get(pair) for pair, is_in in zip(observed.case_ids, weighed, strict=True) if is_in]
@@ -42,8 +42,8 @@ def may_leave_unanswered(observed: Observations, level: float) -> float | None:
     bound = _mean_bounds(more, level / 2 if less.any() else level)[1]
     if less.any():
         bound -= _mean_bounds(less, level / 2)[0]
-    whole = 1.0 if observed.margin_is_relative else abs(float(np.nanmean(baseline)))
-    return bound if bound * whole > observed.margin else None
+    whole = 1.0 if observed.plan.margin_is_relative else abs(float(np.nanmean(baseline)))
+    return bound if bound * whole > observed.plan.margin else None
 
 
 def _mean_bounds(shares: FloatArray, level: float) -> tuple[float, float]:
@@ -73,14 +73,16 @@ def lost_claim(observed: Observations, checks: tuple[Check, ...], red_level: flo
         return None
     size = max(len(observed.case_ids), observed.suite_size or observed.n_planned)
     drawn = len(observed.case_ids) / size if size else 1.0
-    candidate, baseline = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
+    candidate, baseline = (
+        oriented(observed, observed.as_drawn(each)) for each in (observed.candidate, observed.baseline)
+    )
     ids = observed.case_ids
     found = lost_cases(candidate, baseline, LISTED_AT * drawn, observed.clusters)
     shown = tuple(ids[i] for i in found.indices)
-    if observed.max_lost is None:
+    if observed.plan.max_lost is None:
         return LostClaim(shown)
     if not observed.is_whole or observed.baseline_stopped_early:
-        return LostClaim(shown, observed.max_lost)
+        return LostClaim(shown, observed.plan.max_lost)
     # No false one among them but by the level (Bonferroni over those that could be found): any number may be allowed.
     decisive = lost_cases(candidate, baseline, red_level, observed.clusters)
     sizes = Counter(observed.clusters or ())
@@ -88,4 +90,4 @@ def lost_claim(observed: Observations, checks: tuple[Check, ...], red_level: flo
     most = red_level / max(1, decisive.n_tested)
     kept = [i for i, n in zip(decisive.indices, times, strict=True) if decisive.p_values[i] * n <= most]
     named = tuple(ids[i] for i in kept)
-    return LostClaim(shown, observed.max_lost, len(named), named)
+    return LostClaim(shown, observed.plan.max_lost, len(named), named)

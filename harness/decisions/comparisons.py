@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.aims import SameContrast
+from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.hypotheses import Hypothesis, natural
 from harness.decisions.looks import CLOSED, Look
 from harness.decisions.needed import needed
@@ -38,20 +38,22 @@ def check(
         return _shown(hypothesis, contrast, level, red_level)
     lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
     more = None
-    if lower > -observed.margin:
+    if lower > -observed.plan.margin:
         kind, reason = VerdictKind.PASSED, reasons.passed(hypothesis, upper)
-    elif upper < 0:
+    elif upper < 0 and (not is_bet_on(contrast) or contrast.worse_at(red_level) is not None):
         kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
         reason = reasons.red(hypothesis, upper)
     else:
-        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level), next_share)
+        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, (level, red_level), next_share)
         reason = reasons.inconclusive(hypothesis, lower, more, (level, red_level), next_share)
     if isinstance(contrast, SameContrast):
         difference = _of_same(contrast, (level, red_level), correction, is_red=kind.is_red)
         return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)
     method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)
     # Bounds that hold whenever one stops never move back, so that a mean that does may leave them: shown to hold it.
-    lower = lower if kind is VerdictKind.PASSED and contrast.value <= -observed.margin else min(lower, contrast.value)
+    lower = (
+        lower if kind is VerdictKind.PASSED and contrast.value <= -observed.plan.margin else min(lower, contrast.value)
+    )
     upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
     difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
     return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)
@@ -101,7 +103,9 @@ def _method(method: str, level: float, red_level: float, correction: str, *, hig
     )
 
 
-def red_levels(tested: Sequence[Hypothesis], own: Sequence[float], looks: Mapping[str, Look]) -> list[float]:
+def red_levels(
+    tested: Sequence[Hypothesis], own: Sequence[float], looks: Mapping[str, Look], parts: Mapping[str, int]
+) -> list[float]:
     """The level of each comparison's upper bound, so that any false red has at most the chance that they share.
 
     Holm's procedure with weights, in each batch by itself: what a comparison that is red had to spend goes to the
@@ -113,18 +117,17 @@ def red_levels(tested: Sequence[Hypothesis], own: Sequence[float], looks: Mappin
             nothing counts but evidence that has reached its own share: drawn to its end it might pass.
         own: what each may spend by itself.
         looks: of the evaluations, by id.
+        parts: of the evaluations, by id: how many share what one may spend. What slices and lost cases have of it they
+            keep, whatever else is red.
     """
     levels = [0.0] * len(tested)
-    counts: dict[str, int] = {}
-    for each in tested:
-        counts[each.observed.id] = counts.get(each.observed.id, 0) + 1
     batches: dict[int, list[int]] = {}
     for i, each in enumerate(tested):
         batches.setdefault(looks[each.observed.id].batch, []).append(i)
     for batch, members in batches.items():
         names = [tested[i].observed.id for i in members]
-        weights = np.array([looks[name].weight / counts[name] for name in names])
-        whole = weights.sum() if batch == CLOSED else 1.0
+        weights = np.array([looks[name].weight / parts[name] for name in names])
+        whole = sum(looks[name].weight for name in set(names)) if batch == CLOSED else 1.0
         p_values, theirs = [_p_less(tested[i], own[i]) for i in members], np.array([own[i] for i in members]) / whole
         found = weighted_holm_levels(p_values, theirs, weights / whole)
         for i, level in zip(members, found.tolist(), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.records import LookTaken
 
@@ -67,15 +67,9 @@ def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, becau
     (0.9, 0.0405)
     """
     share = share_of(number) / best_of
-    if number == 1 and batch > 1:
+    if number == 1 and batch > 1 and not because:
         because = ADDED_LATER
     return Look(number, share, share_of(batch) / batch_size * share, 1 / batch_size, batch, because)
-
-
-def later(look: Look, other: Look) -> Look:
-    """A look at the level of a later one: what was looked at before for one of its comparisons."""
-    times = share_of(other.number) / share_of(look.number)
-    return replace(look, number=other.number, passing=look.passing * times, red=look.red * times, because=other.because)
 
 
 def single_looks(names: Iterable[str], share: float = 1.0) -> dict[str, Look]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -41,28 +39,27 @@ class SamplesNeeded:
 
 
 def needed(
-    hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float], next_share: float = 1.0
+    hypothesis: Hypothesis, lower: float, levels: tuple[float, float], next_share: float = 1.0
 ) -> SamplesNeeded | None:
     """Compute what would decide an open comparison if the difference stays as it is; None where nothing tells yet.
 
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
     is another look. About cases like these new cases are bet on at the present look, where it bets.
 
-    Half-widths shrink with the root of the number of units, and with that number itself where no case differs. If the
-    spread comes mostly from the samples within a case, and drawing more of them can shrink it enough, then samples are
-    asked for, else cases. A cluster is a unit: where copies and cases that ask the same count as one, so do those to
-    come, and clusters of the user's field have as many cases as those there are.
+    Half-widths shrink with the root of the number of units, and with that number itself where no case differs. A
+    cluster is a unit: where copies and cases that ask the same count as one, so do those to come, and clusters of the
+    user's field have as many cases as those there are.
 
     Args:
         hypothesis: an inconclusive comparison.
-        lower, upper: its bounds, less than 0 being worse.
+        lower: its bound, less than 0 being worse.
         levels: at which it would pass, and at which it would be red.
         next_share: what the next look has of the present one's level.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
     if isinstance(contrast, SameContrast):  # the direction in which it lies has further to go
         one, levels = replace(hypothesis, contrast=contrast.worse), (levels[0], levels[1] / 2)
-        return needed(one, contrast.worse.lower(1 - levels[0]), contrast.worse.upper(1 - levels[1]), levels, next_share)
+        return needed(one, contrast.worse.lower(1 - levels[0]), levels, next_share)
     if isinstance(contrast, TwoStageContrast):
         return _about_suite(hypothesis, contrast, (levels[0] * next_share, levels[1] * next_share))
     is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
@@ -70,32 +67,25 @@ def needed(
         return None
     weighed = contrast.logs if isinstance(contrast, RatioContrast) else contrast
     if isinstance(weighed, SignedRankContrast):
-        return _pairs(contrast, weighed.pairs, observed.margin, (levels[0] * next_share, levels[1] * next_share))
+        return _pairs(contrast, weighed.pairs, observed.plan.margin, (levels[0] * next_share, levels[1] * next_share))
     if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
         return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
-    if not (math.isfinite(lower) and math.isfinite(upper)):
+    if not math.isfinite(lower):
         return None
-    fewest, n_samples = 0.0, int((~np.isnan(observed.candidate)).sum())
+    n_samples = int((~np.isnan(observed.candidate)).sum())
     if isinstance(contrast, BettingContrast):
-        factor, fewest = contrast.growth_needed(*levels), contrast.fewest_units(*levels)
+        factor = contrast.growth_needed(*levels)
     else:
         levels = (levels[0] * next_share, levels[1] * next_share)
         units = n_samples if observed.by_samples else len(observed.cluster_sizes)
-        factor = _growth(contrast, levels, observed.margin, units)
+        factor = _growth(contrast, levels, observed.plan.margin, units)
     if factor is None:
         return None
     if observed.by_samples:
         extra = _at_least_one((factor - 1) * n_samples)
         return SamplesNeeded(extra, None, extra)
     per_case = n_samples / max(1, int(observed.scored.sum()))
-    within = 0.0 if observed.quantile is not None else _share_within(hypothesis)
-    room = 1 / factor - (1 - within)
     n_units = len(observed.cluster_sizes)
-    # Where it bets, more samples would be another look, and more cases are not.
-    bets = isinstance(contrast, BettingContrast) and next_share < 1
-    if not bets and within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
-        extra = _at_least_one(per_case * (within / room - 1))
-        return SamplesNeeded(extra * hypothesis.n_cases, None, extra)
     counts_once = observed.clusters_known_by == "texts"
     extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
     beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
@@ -114,9 +104,13 @@ def _about_suite(
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
-    factor = _growth(contrast, levels, observed.margin, per_case * len(observed.cluster_sizes))
+    units = len(observed.cluster_sizes) * (1.0 if observed.is_repeatable else per_case)
+    factor = _growth(contrast, levels, observed.plan.margin, units)
     if factor is None:
         return None
+    if observed.is_repeatable:  # more samples of a case are no more draws
+        extra = _at_least_one((factor - 1) * hypothesis.n_cases)
+        return SamplesNeeded(_at_least_one(extra * per_case), extra, None)
     ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0
     if hypothesis.against == "baseline" and observed.baseline is not None and observed.baseline_is_recorded:
         theirs = float(np.nansum(_noise(observed.baseline)))
@@ -151,8 +145,9 @@ def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
     if observed.by_samples:
         extra = max(1, fewest - n_samples)
         return SamplesNeeded(extra, None, extra)
-    extra = max(1, fewest - hypothesis.n_cases)
-    return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None)
+    units = len(observed.cluster_sizes)
+    extra, beyond = max(1, fewest - units), observed.clusters_known_by if units < len(observed.case_ids) else None
+    return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None, beyond)
 
 
 def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, units: float) -> float | None:
@@ -186,37 +181,6 @@ def _factor(error: float, distance: float, width: float, level: float, units: fl
 
 def _at_least_one(number: float) -> int:
     return max(1, math.ceil(number - 1e-9))
-
-
-def _share_within(hypothesis: Hypothesis) -> float:
-    """The share of the variance between case values that more samples would shrink, 0 to 1: what comes from the samples
-    within cases, as far as more of them can be drawn.
-    """
-    observed = hypothesis.observed
-    scored = observed.scored
-    candidate = observed.candidate[scored]
-    values, noise = case_means(candidate), _noise(candidate)
-    if hypothesis.against == "baseline" and observed.baseline is not None:
-        baseline = observed.baseline[scored]
-        values = values - case_means(baseline)
-        noise = noise if observed.baseline_is_recorded else noise + _noise(baseline)
-    both = ~(np.isnan(values) | np.isnan(noise))
-    if observed.clusters is not None:
-        labels = list(itertools.compress(observed.clusters, scored.tolist()))
-        values, noise = _by_cluster(values[both], noise[both], list(itertools.compress(labels, both.tolist())))
-        both = np.ones(len(values), dtype=np.bool_)
-    if both.sum() < 2:
-        return 0.0
-    total = float(values[both].var(ddof=1))
-    return min(1.0, float(noise[both].mean()) / total) if total > 0 else 0.0
-
-
-def _by_cluster(values: FloatArray, noise: FloatArray, labels: Sequence[object]) -> tuple[FloatArray, FloatArray]:
-    """The mean of each cluster, and the variance of it that comes from the samples."""
-    numbers: dict[object, int] = {}
-    places = np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.intp)
-    sizes = np.bincount(places, minlength=len(numbers)).astype(np.float64)
-    return np.bincount(places, values) / sizes, np.bincount(places, noise) / sizes**2
 
 
 def _noise(scores: FloatArray) -> FloatArray:

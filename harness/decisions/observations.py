@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Interruption, Role, Stakes, is_approximate
-from harness.statistics.arrays import BoolArray, FloatArray, is_binary
+from harness.records import Aim, Interruption, Plan, Role, Stakes, weighed_by
+from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,8 @@ class Observations:
 
     Attributes:
         id: the evaluation, e.g. "foundation/test_capitals".
-        requirement: the business or non-functional requirement that it stands for.
-        threshold: the score that a requirement demands, or None.
-        margin: the largest drop that still counts as no worse.
+        plan: what is required of it; its design as it is drawn: a sequential one is decided by the first rows (of a
+            single case: samples) that suffice, which are then in the order drawn.
         case_ids: one for each row of `candidate`.
         candidate: (n_cases, n_samples), NaN for missing samples.
         baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
@@ -67,13 +65,10 @@ class Observations:
         copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
             mean. None where no case is one.
         clusters_known_by: the user's field, or what is written in the cases.
-        per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of a measure; None means scores in [0, 1].
         at_least, at_most: the declared range of a measure; None where it has none.
         statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
         higher_is_better: False turns all comparisons round (seconds, perplexity).
-        design: "fixed" decides all that is there; "sequential" the first rows (of a single case: samples) that suffice,
-            which are then in the order drawn.
         largest_cluster: the most cases that a cluster of the user's field has; adjacent ones count together. 1 where
             clusters are known otherwise: how many cases will turn out to ask the same is not known before they do.
         n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
@@ -85,39 +80,27 @@ class Observations:
         stopped_at: the limit of the run, in words, at which nothing more was drawn though it was not decided; else "".
         may_decide: False for a part of a fixed design, which is shown and decides nothing.
         traceback: the user's frames of the first error.
-        about: "suite" where the verdict is about these cases, "population" where it is about cases like these.
         suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
         n_weighable: how many cases a recorded baseline lets be weighed, where `max_samples` leaves out none of them; 0
             for all of them.
         stakes: what its bets were tuned to at the first look; None for what is required now.
-        max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
-        is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
-        in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
         unanswered: of each pair of blocks, by case, the share of requests without an answer, the candidate's less the
             baseline's; a pair that is not in it may not pass.
-        margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
-        is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
-        is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
+        is_repeatable: whether a version was asked at temperature 0, so that the samples of a case are one draw.
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
         slices: parts of its cases that are weighed by themselves, too.
-        slice_margin: the largest drop of a slice that still counts as no worse.
     """
 
     id: str
     metric: str
-    requirement: str | None
-    threshold: float | None
-    margin: float
-    margin_is_default: bool
+    plan: Plan
     case_ids: tuple[str, ...]
     candidate: FloatArray
     baseline: FloatArray | None
     clusters: tuple[Any, ...] | None = None
-    per: Literal["suite", "case"] = "suite"
     unit: str | None = None
     higher_is_better: bool = True
-    design: Literal["fixed", "sequential"] = "fixed"
     largest_cluster: int = 1
     n_planned: int = 0
     n_skipped: int = 0
@@ -130,11 +113,9 @@ class Observations:
     baseline_stopped_early: bool = False
     stopped_at: str = ""
     may_decide: bool = True
-    about: Literal["suite", "population"] = "population"
     suite_size: int = 0
     n_weighable: int = 0
     stakes: Stakes | None = None
-    max_lost: int | None = None
     undecided: str = ""
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
@@ -142,14 +123,9 @@ class Observations:
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
-    is_same: bool = False
-    margin_is_relative: bool = False
-    in_blocks: bool = False
     unanswered: Mapping[str, float] = field(default_factory=dict)
-    is_exact: bool = False
     alone_because: str = ""
     slices: tuple[CaseSlice, ...] = ()
-    slice_margin: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -160,12 +136,13 @@ class Observations:
         for labels in (self.clusters, self.copies):
             if labels is not None and len(labels) != n_cases:
                 raise ValueError(f"{self.id}: {len(labels)} clusters for {n_cases} cases.")
-        if not (math.isfinite(self.margin) and self.margin >= 0):
-            raise ValueError(f"{self.id}: margin = {self.margin!r} is not a number of 0 or more.")
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise ValueError(f"{self.id}: threshold = {self.threshold!r} is not a finite number.")
-        if self.per == "case" and n_cases > 1:
+        if self.plan.per == "case" and n_cases > 1:
             raise ValueError(f"{self.id}: per='case' decides one case at a time, and {n_cases} were given.")
+
+    @property
+    def is_same(self) -> bool:
+        """Whether neither way is better: it passes where the difference lies within the margin on both sides."""
+        return self.plan.aim == "same"
 
     @property
     def bounded(self) -> bool:
@@ -180,22 +157,33 @@ class Observations:
     @property
     def is_sequential(self) -> bool:
         """Whether it may stop once it is decided: bets are on means of numbers whose range is known."""
-        return self.design == "sequential" and self.has_range and self.statistic is None
+        return self.plan.design == "sequential" and self.has_range and self.statistic is None
 
     @property
     def has_range(self) -> bool:
         """Whether the numbers weighed lie in a known range: scores do, and measures that declare one; no ratio does."""
-        return (self.bounded or self.at_most is not None) and not self.margin_is_relative
+        return (self.bounded or self.at_most is not None) and not self.plan.margin_is_relative
+
+    @property
+    def is_by_median(self) -> bool:
+        """Whether the median is weighed, for want of a quantile and of a range, without which no mean is bounded."""
+        return weighed_by(self) == "median"
 
     @property
     def quantile(self) -> float | None:
         """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        if self.is_by_median:
+            return 0.5
         return None if self.statistic is None else int(self.statistic.removeprefix("p")) / 100
 
     @property
     def width(self) -> float:
         """The width of its range: 1 for scores, and for a measure without a range."""
         return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
+
+    def as_drawn(self, scores: FloatArray) -> FloatArray:
+        """Scores of one version with one column for each draw of a case: at temperature 0 its samples are one."""
+        return case_means(scores)[:, np.newaxis] if self.is_repeatable and not self.by_samples else scores
 
     def as_scores(self) -> Observations:
         """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
@@ -209,8 +197,11 @@ class Observations:
             self,
             candidate=(self.candidate - low) / width,
             baseline=None if self.baseline is None else (self.baseline - low) / width,
-            threshold=None if self.threshold is None else (self.threshold - low) / width,
-            margin=self.margin / width,
+            plan=replace(
+                self.plan,
+                threshold=None if self.plan.threshold is None else (self.plan.threshold - low) / width,
+                margin=self.plan.margin / width,
+            ),
             stakes=None if self.stakes is None else _scaled(self.stakes, low, width),
             unit=None,
             at_least=None,
@@ -234,47 +225,52 @@ class Observations:
         """Whether samples are the units, because there is a single case (and not the first of many to come), and they
         may differ.
         """
-        if self.is_exact:
+        if self.plan.is_exact:
             return False
-        is_single = self.design == "fixed" or self.n_planned <= 1
-        return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
+        is_single = self.plan.design == "fixed" or self.n_planned <= 1
+        return self.plan.per == "case" or (is_single and int(self.scored.sum()) == 1)
 
     @property
     def tuned_to(self) -> Stakes:
         """The stakes that its bets are tuned to."""
-        own = Stakes(self.threshold, self.margin, self.n_planned, self.design == "sequential")
+        own = Stakes(self.plan.threshold, self.plan.margin, self.n_planned, self.plan.design == "sequential")
         return own if self.stakes is None else self.stakes
 
     @property
     def has_two_claims(self) -> bool:
         """Whether a verdict may be about these cases or about cases like these.
 
-        A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
+        A measure without a range, weighed by a quantile or by its ratio to the baseline, has the second claim alone;
         a single case has one.
         """
         return self.has_range and self.statistic is None and not self.by_samples
 
     @property
-    def is_approximate(self) -> bool:
-        """Whether its error rate is approximate, because neither a range nor a quantile bounds the values."""
-        if self.in_blocks and self.threshold is None:
-            return False
-        return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
-
-    @property
-    def aim(self) -> Literal["higher", "lower", "same"]:
+    def aim(self) -> Aim:
         """The direction that is better, or "same"."""
         return "same" if self.is_same else "higher" if self.higher_is_better else "lower"
 
     @property
     def is_about_suite(self) -> bool:
         """Whether the verdict is about these cases."""
-        return self.about == "suite" and self.has_two_claims
+        return self.plan.about == "suite" and self.has_two_claims
 
     @property
     def is_whole(self) -> bool:
         """Whether all cases of the suite are there."""
         return len(self.case_ids) + self.n_skipped >= (self.suite_size or self.n_planned)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether everything is there that will be: all cases (samples, of a single one) that can be weighed."""
+        if self.by_samples:
+            return self.n_done >= self.n_planned
+        return self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
+
+    @property
+    def n_rows(self) -> int:
+        """The number of its cases (samples, for a single one) in the order drawn."""
+        return self.candidate.shape[1] if self.by_samples else len(self.case_ids)
 
     @property
     def n_done(self) -> int:
@@ -289,12 +285,12 @@ class Observations:
         may whether somebody goes on from there: its own bounds hold for the whole of it alone. So it is with what can't
         be bet on, such as a quantile, in a sequential design that `max_samples` ends.
         """
-        is_whole = self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
-        limit = self.stopped_at or ("" if self.design == "fixed" or is_whole else "max_samples")
+        limit = self.stopped_at or ("" if self.plan.design == "fixed" or self.is_drawn else "max_samples")
         if not limit or self.is_sequential:
             return self
         planned = max(self.n_planned, self.suite_size)
-        return replace(self, design="sequential", may_decide=False, stopped_at=limit, n_planned=planned)
+        plan = replace(self.plan, design="sequential")
+        return replace(self, plan=plan, may_decide=False, stopped_at=limit, n_planned=planned)
 
     def first(self, n: int) -> Observations:
         """The first `n` rows alone; of a single case its first `n` samples."""

@@ -9,10 +9,10 @@ import numpy as np
 
 from harness.decisions.aims import SameContrast
 from harness.decisions.hypotheses import Hypothesis
-from harness.decisions.looks import Look, ordinal
+from harness.decisions.looks import ADDED_LATER, Look, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observations import Observations
-from harness.records import Check, Estimate, LostClaim, VerdictKind
+from harness.records import Check, Estimate, LostClaim, VerdictKind, weighed_by
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 
 _ALIKE = {
@@ -34,14 +34,14 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     if observed.is_same:
         within = f"within ±{allowed(hypothesis)}"
         text = f"{within} of the baseline"
-        if hypothesis.against == "threshold" and observed.threshold is not None:
-            text = f"required {figure(observed.threshold, observed.unit)}, proven {within} of it"
-    elif hypothesis.against == "threshold" and observed.threshold is not None:
+        if hypothesis.against == "threshold" and observed.plan.threshold is not None:
+            text = f"required {figure(observed.plan.threshold, observed.unit)}, proven {within} of it"
+    elif hypothesis.against == "threshold" and observed.plan.threshold is not None:
         side = "above" if sign > 0 else "below"
-        bound = observed.threshold - sign * observed.margin
-        text = f"required {figure(observed.threshold, observed.unit)}, proven {side} "
-        text += figure(bound, observed.unit, apart_from=observed.threshold)
-    elif observed.margin == 0:
+        bound = observed.plan.threshold - sign * observed.plan.margin
+        text = f"required {figure(observed.plan.threshold, observed.unit)}, proven {side} "
+        text += figure(bound, observed.unit, apart_from=observed.plan.threshold)
+    elif observed.plan.margin == 0:
         text = "better"
     else:
         text = f"no worse by more than {allowed(hypothesis)}"
@@ -51,11 +51,11 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
 def red(hypothesis: Hypothesis, upper: float) -> str:
     """Say how a failed or regressed evaluation is worse."""
     observed = hypothesis.observed
-    if hypothesis.against == "threshold" and observed.threshold is not None:
+    if hypothesis.against == "threshold" and observed.plan.threshold is not None:
         side = "below" if worse(hypothesis) == "lower" else "above"
-        return f"{side} {figure(observed.threshold, observed.unit)}"
+        return f"{side} {figure(observed.plan.threshold, observed.unit)}"
     by = f"by more than {allowed(hypothesis)}"
-    if upper < -observed.margin:
+    if upper < -observed.plan.margin:
         return f"{worse(hypothesis)} {by}"
     return worse(hypothesis) if observed.is_sequential else f"{worse(hypothesis)}, perhaps {by}"
 
@@ -86,11 +86,9 @@ def inconclusive(
         return no_scores(hypothesis)
     if _weighs_pairs(hypothesis):
         return _of_pairs(hypothesis, lower, more, levels, next_share)
-    if not math.isfinite(lower) and observed.statistic is not None:
-        few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
-        return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
-        return _single_value(observed)
+        few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic or 'the median'}"
+        return few if more is None else f"{few}: {more_in_words(more)} could"
     text = _reach(hypothesis, lower)
     if more is not None and more.is_rest:
         left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
@@ -98,34 +96,25 @@ def inconclusive(
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
 
 
-def _single_value(observed: Observations) -> str:
-    """Say why there is nothing that a value could be held against."""
-    n, known_by = int(observed.scored.sum()), observed.clusters_known_by
-    if known_by is None or n < 2 or len(observed.cluster_sizes) > 1:
-        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
-    common = _ALIKE[known_by][1]
-    return f"no spread to judge by: all {n:,} cases {common}, which is a single value; add cases{_NEW[known_by]}"
-
-
 def _reach(hypothesis: Hypothesis, lower: float) -> str:
     """Say how much worse the candidate could still be."""
     observed = hypothesis.observed
     if observed.is_same:
-        text = f"could differ by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
-    elif hypothesis.against == "threshold" and observed.threshold is not None:
+        text = f"could differ by up to {_share(hypothesis, -lower, apart_from=observed.plan.margin)}"
+    elif hypothesis.against == "threshold" and observed.plan.threshold is not None:
         sign = 1 if observed.higher_is_better else -1
-        reach = figure(observed.threshold + sign * lower, observed.unit, apart_from=observed.threshold)
+        reach = figure(observed.plan.threshold + sign * lower, observed.unit, apart_from=observed.plan.threshold)
         text = f"could be as {'low' if sign > 0 else 'high'} as {reach}"
     elif lower >= 0:
         text = "not proven to be better"
     else:
-        text = f"could be {worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
+        text = f"could be {worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.plan.margin)}"
     return text
 
 
 def _weighs_pairs(hypothesis: Hypothesis) -> bool:
     """Tell whether it is decided by the signed ranks of pairs of blocks."""
-    return hypothesis.observed.in_blocks and hypothesis.against == "baseline"
+    return hypothesis.observed.plan.in_blocks and hypothesis.against == "baseline"
 
 
 def _of_pairs(
@@ -183,14 +172,14 @@ def lost(found: LostClaim) -> str:
 
 
 def of_look(look: Look, level: float, kind: VerdictKind) -> str:
-    """Say at which level a look after the first was decided, and why it is one; for the first of an evaluation that was
-    added later, where it is open, at which level it could be red; else "".
+    """Say at which level a look after the first was decided, and why it is one; of the first what is said of it, and of
+    an evaluation that was added later at which level it could be red where it is open.
     """
     if look.number > 1:
         return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
-    if look.batch > 1 and kind is VerdictKind.INCONCLUSIVE:
-        return f"; {look.because}: red at {level * look.red:.2g}"
-    return ""
+    if look.because == ADDED_LATER:
+        return f"; {look.because}: red at {level * look.red:.2g}" if kind is VerdictKind.INCONCLUSIVE else ""
+    return f"; {look.because}" if look.because else ""
 
 
 def where_stopped(observed: Observations) -> str:
@@ -212,16 +201,16 @@ def _n_samples(observed: Observations) -> int:
 def one_sided(observed: Observations, checks: Sequence[Check], candidate: Estimate | None) -> str:
     """Say why a bound is proven that lies inside the range shown; "" where none does."""
     proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
-    if not proven or candidate is None or observed.threshold is None or observed.errors:
+    if not proven or candidate is None or observed.plan.threshold is None or observed.errors:
         return ""
     if observed.is_same:
-        inside = candidate.low < observed.threshold - observed.margin or candidate.high > (
-            observed.threshold + observed.margin
+        inside = candidate.low < observed.plan.threshold - observed.plan.margin or candidate.high > (
+            observed.plan.threshold + observed.plan.margin
         )
     elif observed.higher_is_better:
-        inside = candidate.low < observed.threshold - observed.margin
+        inside = candidate.low < observed.plan.threshold - observed.plan.margin
     else:
-        inside = candidate.high > observed.threshold + observed.margin
+        inside = candidate.high > observed.plan.threshold + observed.plan.margin
     return "; its range is wider, for it allows for error at both ends" if inside else ""
 
 
@@ -257,7 +246,7 @@ def alone(observed: Observations) -> str:
     """Say why it is not compared with the baseline that the run has; "" where it is."""
     if not observed.alone_because:
         return ""
-    held = "nothing to compare it with" if observed.threshold is None else "held to the threshold alone"
+    held = "nothing to compare it with" if observed.plan.threshold is None else "held to the threshold alone"
     return f"; {observed.alone_because}: {held}"
 
 
@@ -304,21 +293,11 @@ def errors(messages: tuple[str, ...]) -> str:
     return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
 
 
-def weighed_by(observed: Observations, told: str) -> str:
-    """The quantile that it was weighed by; "" for the mean, or where what is told names it."""
-    return "" if observed.statistic is None or observed.statistic in told else f", weighed by {observed.statistic}"
-
-
-def approximate(observed: Observations) -> str:
-    """Say that no error rate is promised for what has no largest value, and what to write to get one."""
-    if not observed.is_approximate:
-        return ""
-    if observed.margin_is_relative:
-        return "; approximate: a ratio has no largest value"
-    return (
-        f"; approximate: what is measured in {observed.unit} has no largest value; declare one with at_most=, or weigh "
-        "a quantile with statistic="
-    )
+def by_quantile(observed: Observations, told: str) -> str:
+    """The quantile that it was weighed by; "" for the mean, for pairs of blocks, or where what is told names it."""
+    by = weighed_by(observed)
+    is_told = by == "mean" or by in told or (observed.plan.in_blocks and observed.plan.threshold is None)
+    return "" if is_told else f", weighed by {'the ' * observed.is_by_median}{by}"
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
@@ -344,13 +323,13 @@ def figure(value: float, unit: str | None = None, *, apart_from: float | None = 
 
 def allowed(hypothesis: Hypothesis) -> str:
     """The margin in words."""
-    return _share(hypothesis, hypothesis.observed.margin)
+    return _share(hypothesis, hypothesis.observed.plan.margin)
 
 
 def _share(hypothesis: Hypothesis, difference: float, *, apart_from: float | None = None) -> str:
     """The size of a difference in words: in the unit, or in per cent of the baseline where it is a ratio."""
     observed = hypothesis.observed
-    if not observed.margin_is_relative:
+    if not observed.plan.margin_is_relative:
         return figure(difference, observed.unit, apart_from=apart_from)
     return percent(difference, apart_from=apart_from)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.aims import SameContrast, is_bet_on
-from harness.decisions.betting import BettingContrast
+from harness.decisions.aims import is_bet_on
 from harness.decisions.claims import lost_claim, may_leave_unanswered
 from harness.decisions.comparisons import check, red_levels
 from harness.decisions.hypotheses import estimate, hypotheses
 from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.slices.results import slice_ends, slice_results, with_slices
-from harness.decisions.suite import TwoStageContrast
 from harness.records import CaseResult, Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 
@@ -69,8 +68,9 @@ def decide(
     ends = {name: decided_after(group, levels[name][0], level * known[name].red) for name, group in evaluations.items()}
     used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
     verdicts = []
-    for each, checks in zip(used, _all_checks(used, levels, known), strict=True):
-        lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.max_lost is not None else None
+    parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
+    for each, checks in zip(used, _all_checks(used, levels, known, parts), strict=True):
+        lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.plan.max_lost is not None else None
         slices = slice_results(each, levels[each.id], level)
         verdicts.append(_verdict(each, checks, level, (lost, slices), known[each.id]))
     return tuple(verdicts)
@@ -90,17 +90,21 @@ def _own_levels(observed: Sequence[Observations], level: float, look: Look) -> t
 
 
 def _all_checks(
-    used: Sequence[Observations], levels: Mapping[str, tuple[float, float]], looks: Mapping[str, Look]
+    used: Sequence[Observations],
+    levels: Mapping[str, tuple[float, float]],
+    looks: Mapping[str, Look],
+    parts: Mapping[str, int],
 ) -> list[tuple[Check, ...]]:
     """The comparisons of each metric, judged among those of all evaluations.
 
     Args:
         used: what of each is decided by.
         levels: by evaluation, as `_own_levels` gives them.
+        parts: by evaluation, as `n_comparisons` counts them.
     """
     asked = [() if each.errors else hypotheses(each, levels[each.id]) for each in used]
     tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
-    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks)
+    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks, parts)
     by_identity = dict(zip(map(id, tested), reds, strict=True))
     together = Counter(looks[each.observed.id].batch for each in tested)
     found = []
@@ -131,10 +135,9 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
 
 
 _AS_OBSERVED = (
-    *("id", "metric", "requirement", "threshold", "margin", "margin_is_default", "unit", "higher_is_better"),
+    *("id", "metric", "unit", "higher_is_better"),
     *("n_planned", "clusters_known_by", "n_skipped", "n_truncated", "errors", "is_binary", "interruption"),
-    *("traceback", "suite_size", "is_repeatable", "is_exact", "at_least", "at_most"),
-    *("statistic", "aim", "margin_is_relative", "in_blocks"),
+    *("traceback", "suite_size", "is_repeatable", "at_least", "at_most", "statistic"),
 )
 """What a verdict tells as it was observed."""
 
@@ -145,6 +148,12 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
     candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
     return Verdict(
         **{name: getattr(observed, name) for name in _AS_OBSERVED},
+        plan=replace(
+            observed.plan,
+            design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
+            about="suite" if observed.is_about_suite else "population",
+            aim=observed.aim,
+        ),
         verdict=kind,
         reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(kind, observed, look, level),
         n_cases=int(observed.scored.sum()),
@@ -155,16 +164,12 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
         cases=case_results(observed),
         checks=checks,
-        design=observed.design if observed.is_sequential and observed.may_decide else "fixed",
         largest_cluster=max(observed.largest_cluster, 1, *(() if observed.clusters_known_by == "field" else sizes)),
         n_clusters=len(sizes),
         stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
-        about="suite" if observed.is_about_suite else "population",
         lost=lost,
         look=_taken(look, level, observed),
-        approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
         slices=slices,
-        slice_margin=observed.slice_margin if observed.slices else None,
     )
 
 
@@ -227,11 +232,11 @@ def _outcome(
     if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
         return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
     summed_up = reasons.summed_up(checks, kind)
-    summed_up += reasons.weighed_by(observed, summed_up)
+    summed_up += reasons.by_quantile(observed, summed_up)
     kind, summed_up = with_slices(kind, summed_up, slices)
     if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
-    return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)
+        return kind, reasons.cut_short(observed, summed_up)
+    return kind, summed_up + reasons.where_stopped(observed)
 
 
 def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:
@@ -262,8 +267,8 @@ def n_comparisons(observed: Sequence[Observations]) -> int:
     and all slices together are one beside each comparison of all cases.
     """
     return sum(
-        (1 + bool(each.slices)) * ((each.threshold is not None) + (each.baseline is not None))
-        + (each.baseline is not None and each.max_lost is not None)
+        (1 + bool(each.slices)) * ((each.plan.threshold is not None) + (each.baseline is not None))
+        + (each.baseline is not None and each.plan.max_lost is not None)
         for each in observed
     )
 
@@ -277,9 +282,8 @@ def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
     for each in hypotheses(observed, levels):
         if not is_bet_on(each.contrast):
             return None
-        assert isinstance(each.contrast, BettingContrast | TwoStageContrast | SameContrast)
         passed = each.contrast.passed_at(level)
-        if observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
+        if observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
             passed = len(observed.case_ids) if observed.is_whole else None
         ends.append((passed, each.contrast.worse_at(red_level)))
     last = 0
@@ -335,8 +339,8 @@ def _right(observed: Observations) -> BoolArray:
     right: BoolArray = np.ones(scores.shape, dtype=np.bool_)
     if observed.bounded and is_binary(scores):
         right = scores == (1 if observed.higher_is_better else 0)
-    elif observed.threshold is not None:
-        right = scores >= observed.threshold if observed.higher_is_better else scores <= observed.threshold
+    elif observed.plan.threshold is not None:
+        right = scores >= observed.plan.threshold if observed.higher_is_better else scores <= observed.plan.threshold
     elif observed.bounded:
         right = scores >= 0.5 if observed.higher_is_better else scores <= 0.5
     return right

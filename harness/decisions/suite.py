@@ -57,13 +57,15 @@ class TwoStageContrast:
         shares: of the level, for `early`: of the lower and of the upper bound.
         value, standard_error, method: of `whole`, or of `early` before that.
         n_rows: how many cases there are.
-        width: of the range that the scores were made from: figures are in its unit.
+        margin: the largest drop that still counts as no worse.
+        width: of the range that the scores were made from: figures are in its unit, the margin too.
     """
 
     early: BettingContrast | None
     whole: Contrast | None
     shares: tuple[float, float]
     n_rows: int
+    margin: float = 0.0
     width: float = 1.0
 
     @property
@@ -121,30 +123,19 @@ class TwoStageContrast:
 
     def passed_at(self, level: float) -> int | None:
         """Give the number of rows at which it was first proven to be no worse by more than the margin."""
-        if self.early is None:
-            return None
-        early = self.early.passed_at(level * self.shares[0]) if self.shares[0] > 0 else None
-        if early is None and self.whole is not None:
-            margin = self.early.demanded - self.early.allowed
-            return self.n_rows if self.whole.lower(1 - level * (1 - self.shares[0])) > -margin else None
-        return early
+        early = self.early.passed_at(level * self.shares[0]) if self.early and self.shares[0] > 0 else None
+        return self._at_last(early, is_shown=self.lower(1 - level) > -self.margin)
 
     def worse_at(self, level: float) -> int | None:
-        """Give the number of rows at which it was first proven to be worse."""
-        if self.early is None:
-            return None
-        early = self.early.worse_at(level * self.shares[1]) if self.shares[1] > 0 else None
-        return self._below_at(0.0, level) if early is None else early
+        """Give the number of rows at which it was first proven to be worse, and is to be red."""
+        early = self.early.worse_at(level * self.shares[1]) if self.early and self.shares[1] > 0 else None
+        return self._at_last(early, is_shown=self.upper(1 - level) < 0)
 
     def beyond_at(self, level: float) -> int | None:
         """Give the number of rows at which it was first proven to be worse by more than the margin."""
-        if self.early is None:
-            return None
-        early = self.early.beyond_at(level * self.shares[1]) if self.shares[1] > 0 else None
-        return self._below_at(self.early.allowed - self.early.demanded, level) if early is None else early
+        early = self.early.beyond_at(level * self.shares[1]) if self.early and self.shares[1] > 0 else None
+        return self._at_last(early, is_shown=self.upper(1 - level) < -self.margin)
 
-    def _below_at(self, limit: float, level: float) -> int | None:
-        """All rows, where those of the whole suite prove that the difference lies below a limit."""
-        if self.whole is None or self.whole.upper(1 - level * (1 - self.shares[1])) >= limit:
-            return None
-        return self.n_rows
+    def _at_last(self, early: int | None, *, is_shown: bool) -> int | None:
+        """When bets showed it first; else all rows, where they are those of the whole suite, which shows it."""
+        return self.n_rows if early is None and self.whole is not None and is_shown else early

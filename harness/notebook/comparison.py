@@ -14,14 +14,14 @@ from harness.config import Settings, setting_checks
 from harness.config.settings import check_setting
 from harness.decisions import Observations, decide, first_looks
 from harness.errors import UsageError, choices
-from harness.gate.evaluations.evaluation import EvaluationPlan, read_plan
+from harness.gate.evaluations.evaluation import read_plan
 from harness.gate.evaluations.kinds import misfits, without_ratio
 from harness.gate.history.comparison import ComparisonOptions, sides
 from harness.gate.history.comparison import compare as weigh
 from harness.notebook.runs import LoadedRun, open_place, place_of
 from harness.notebook.scores import PairedScores, paired_scores
 from harness.notebook.weighing import Weighing
-from harness.records import Measure, Report, Usage, VersionRef
+from harness.records import Measure, Plan, Report, Usage, VersionRef
 from harness.reporting.shared.names import find_evaluations
 from harness.reporting.terminal.comparison import notes
 from harness.scoring.results import METRIC, Reading, read_result
@@ -142,7 +142,7 @@ def _kind(rule: Mapping[str, Any]) -> Reading:
     return read_result(Measure(value, higher_is_better=higher, **given))[METRIC]
 
 
-def _plan(rule: Mapping[str, Any]) -> EvaluationPlan:
+def _plan(rule: Mapping[str, Any]) -> Plan:
     """Read from the rule what is required, as it is read from a marker."""
     given = {word: rule[word] for word in _OF_THE_MARKER if word in rule}
     return read_plan({**given, "design": "fixed"}, Settings(Path()), where=_WHERE, measures="unit" in rule)
@@ -165,15 +165,12 @@ def _check_range(scores: PairedScores, kind: Reading) -> None:
             raise UsageError(f"{_WHERE}: {side} holds {value:g} in {case}, and {what}.")
 
 
-def _observed(scores: PairedScores, kind: Reading, plan: EvaluationPlan) -> Observations:
+def _observed(scores: PairedScores, kind: Reading, plan: Plan) -> Observations:
     clusters, n_cases = scores.clusters, len(scores.case_ids)
     return Observations(
         id="new against old" if scores.baseline is not None else "new",
         metric=METRIC,
-        requirement=None,
-        threshold=plan.threshold,
-        margin=plan.margin,
-        margin_is_default=plan.margin_is_default,
+        plan=plan,
         case_ids=scores.case_ids,
         candidate=scores.candidate,
         baseline=scores.baseline,
@@ -187,9 +184,6 @@ def _observed(scores: PairedScores, kind: Reading, plan: EvaluationPlan) -> Obse
         statistic=kind.statistic,
         n_planned=n_cases,
         suite_size=n_cases,
-        about=plan.about,
-        is_same=plan.aim == "same",
-        margin_is_relative=plan.margin_is_relative,
     )
 
 

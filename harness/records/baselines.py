@@ -59,10 +59,10 @@ class RecordedSide:
     stopped_early: bool = False
     asked: frozenset[str] = frozenset()
 
-    def left_out(self, cases: Sequence[tuple[str, str]]) -> str:
-        """Digests of the cases that are left out, of ids and digests in the order drawn. Those behind the last of a
+    def left_out(self, cases: Sequence[tuple[str, str]]) -> frozenset[str]:
+        """The digests of the cases that are left out, of ids and digests in the order drawn. Those behind the last of a
         recording that stopped early are not: where bets end is no choice among cases.
         """
         ends = [at for at, (name, _) in enumerate(cases, 1) if name not in self.unpaired] if self.stopped_early else ()
         within = cases[: ends[-1]] if ends else cases
-        return "".join(sorted(digest for name, digest in within if name in self.unpaired))
+        return frozenset(digest for name, digest in within if name in self.unpaired)

@@ -49,14 +49,14 @@ def kind_in_words(kind: Kind) -> str:
     return f"in {kind.unit}{span}" + (f", weighed by {kind.statistic}" if kind.statistic else "")
 
 
+def weighed_by(kind: Kind) -> str:
+    """The figure that a metric is weighed by: its quantile, the mean, or the median where no range bounds a mean."""
+    return kind.statistic or ("median" if kind.unit is not None and kind.at_most is None else "mean")
+
+
 def kind_and_direction(kind: Kind) -> str:
     """Describe a metric, and say which way is better."""
     return f"{kind_in_words(kind)}, {'higher' if kind.higher_is_better else 'lower'} being better"
-
-
-def is_approximate(kind: Kind) -> bool:
-    """True for a measure with neither range nor quantile: then no rule keeps its error rate whatever the values."""
-    return kind.unit is not None and kind.at_most is None and kind.statistic is None
 
 
 def _told(kind: Kind) -> tuple[object, ...]:

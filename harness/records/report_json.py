@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import SettingsError
+from harness.records.plan import Plan
 from harness.records.reports import Report
 from harness.records.verdicts import Verdict
 
@@ -103,7 +104,8 @@ def schema() -> dict[str, Any]:
 
 
 def _evaluation(verdict: Verdict) -> dict[str, Any]:
-    entry = _plain_record(verdict, without=("cases",))
+    entry = {"id": _text(verdict.id), "metric": _text(verdict.metric), **_plain_record(verdict.plan)}
+    entry |= _plain_record(verdict, without=("cases", "plan"))
     entry["cases"] = [
         {
             "id": _text(case.id),
@@ -165,7 +167,9 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         each = _reader(inner[0])
         return lambda value: tuple(map(each, value))
     if type(None) in inner:
-        (some,) = map(_reader, (each for each in inner if each is not type(None)))
+        some, *others = map(_reader, (each for each in inner if each is not type(None)))
+        if others:  # texts and truth values are as they are
+            return lambda value: value
         return lambda value: None if value is None else some(value)
     if kind is float:
         return lambda value: math.nan if value is None else value
@@ -182,12 +186,14 @@ def _is_needed(field: dataclasses.Field[Any]) -> bool:
 def _record_reader(kind: Any) -> Callable[[Any], Any]:
     types = typing.get_type_hints(kind)
     fields = {field.name: _reader(types[field.name]) for field in dataclasses.fields(kind)}
-    needed = [field.name for field in dataclasses.fields(kind) if _is_needed(field)]
+    whole = [name for name in fields if types[name] is Plan]  # whose keys stand among those of what carries it
+    needed = [field.name for field in dataclasses.fields(kind) if _is_needed(field) and field.name not in whole]
 
     def read(entry: Mapping[str, Any]) -> Any:
         for name in needed:
             if name not in entry:
                 raise KeyError(name)
-        return kind(**{name: make(entry[name]) for name, make in fields.items() if name in entry})
+        known = {**dict.fromkeys(whole, entry), **{name: entry[name] for name in fields if name in entry}}
+        return kind(**{name: fields[name](value) for name, value in known.items()})
 
     return read

@@ -273,7 +273,7 @@ class Measure:
     `at_most` (and `at_least`, 0 where left out) declare its range: it is then weighed as scores are, with the same
     promise, and a value beyond it is an error. Cut in the body what may take longer: `min(seconds, 30.0)`. `statistic`
     weighs a quantile in place of the mean, with a promise that needs no range: "median" or "p1" to "p99". With neither
-    its verdict is called approximate. All readings of a metric declare the same.
+    the median of the paired differences is weighed. All readings of a metric declare the same.
 
     >>> Measure(1.4, "s", higher_is_better=False, at_most=30.0).at_most
     30.0

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from harness.records.baselines import BaselineRecord
 from harness.records.estimates import Difference, Estimate
 from harness.records.judging import JudgeSummary
+from harness.records.plan import Plan
 
 
 class VerdictKind(enum.StrEnum):
@@ -227,7 +228,9 @@ class Verdict:
 
     Attributes:
         n_samples: scores of the candidate; `n_truncated` of them come from an answer cut at max_tokens.
-        design: "sequential" if it stopped as soon as it was decided; bounds then hold whenever one stops.
+        plan: what was required and how it was drawn, as it was decided: "sequential" if it stopped as soon as it was
+            decided, so that bounds hold whenever one stops; about these cases only where that was claimed; and with the
+            direction that counted.
         n_planned: how many cases the evaluation has (samples, for a single case), decided by or not; 0 where not known.
         largest_cluster: the most cases that one of its clusters has.
         n_clusters: how many cases its cases count as, those of a cluster being one; None where that is not recorded.
@@ -242,32 +245,20 @@ class Verdict:
         baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
         at_least, at_most: the declared range of a measure; None where it has none.
         statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
-        approximate: whether it rests on a measure with neither a range nor a quantile, for which no error rate is
-            promised.
-        aim: "higher" or "lower", whichever is better; "same" where neither is, so that the difference must lie within
-            the margin on both sides.
-        margin_is_relative: whether `margin` is a share of the baseline's figure (of the threshold, against that).
-            Differences from the baseline are shares of its figure, too.
-        in_blocks: whether its cases are pairs of blocks of time under load.
         stopped_at: the limit that ended its sampling before its last case, such as "max_tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
-        about: what the verdict is about: "suite", these cases, or "population", cases like these.
         lost: which cases are lost; None without a baseline, and where that can't be told.
         look: which look at the candidate it is; None where not recorded.
         suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
-        is_repeatable: whether its answers were asked for at temperature 0.
-        is_exact: whether its body comes to the same each time, so that nothing is left to chance.
+        is_repeatable: whether answers were asked for at temperature 0, so that the samples of a case are one draw.
         slices: each value of the fields that the marker names, the worst first.
-        slice_margin: the largest drop of a slice that still counts as no worse; None without slices.
     """
 
     id: str
     metric: str
-    requirement: str | None
+    plan: Plan
     verdict: VerdictKind
     reason: str
-    threshold: float | None
-    margin: float
     n_cases: int
     n_samples: int
     candidate: Estimate | None
@@ -277,7 +268,6 @@ class Verdict:
     labels_needed: int | None = None
     cases: tuple[CaseResult, ...] = ()
     checks: tuple[Check, ...] = ()
-    margin_is_default: bool = False
     unit: str | None = None
     higher_is_better: bool = True
     n_skipped: int = 0
@@ -286,7 +276,6 @@ class Verdict:
     is_binary: bool = False
     interruption: Interruption | None = None
     traceback: tuple[str, ...] = ()
-    design: Literal["fixed", "sequential"] = "fixed"
     n_planned: int = 0
     judges: tuple[JudgeSummary, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
@@ -294,28 +283,21 @@ class Verdict:
     review: ReviewSummary | None = None
     baseline_record: BaselineRecord | None = None
     stopped_at: str | None = None
-    about: Literal["suite", "population"] = "population"
     lost: LostClaim | None = None
     look: LookTaken | None = None
     suite_size: int = 0
     is_repeatable: bool = False
-    is_exact: bool = False
     n_clusters: int | None = None
     clusters_known_by: Literal["field", "texts"] | None = None
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
-    approximate: bool = False
-    aim: Literal["higher", "lower", "same"] = "higher"
-    margin_is_relative: bool = False
-    in_blocks: bool = False
     slices: tuple[SliceResult, ...] = ()
-    slice_margin: float | None = None
 
     @property
     def is_certain(self) -> bool:
         """Whether nothing is left to chance: its body gives the same each time, and all its cases are there."""
-        return self.is_exact and self.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size
+        return self.plan.is_exact and self.plan.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size
 
     @property
     def bet_on_together(self) -> int:

@@ -47,7 +47,7 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
     A text of people's or a model's is as it was, but for halves of characters, which no file can hold (U+FFFD). What is
     not there is None: the score of a body that was skipped, an answer that was pruned.
     """
-    requirements = {verdict.id: verdict.requirement for verdict in report.evaluations}
+    requirements = {verdict.id: verdict.plan.requirement for verdict in report.evaluations}
     labels, columns = _labels(store, run, report), columns_of(report)
     every = [(verdict, case) for verdict in report.evaluations for case in verdict.cases]
     clusters = {(verdict.id, verdict.metric, case.id): case.cluster for verdict, case in every}

@@ -22,7 +22,7 @@ from harness.requests.conversation import (
 )
 from harness.requests.structured import data_of
 from harness.requests.tools import Toolbox
-from harness.requests.trace import Trace
+from harness.requests.trace import Trace, Way
 
 if TYPE_CHECKING:
     from harness.models.engine import Engine
@@ -339,19 +339,18 @@ class Model:
         Args:
             later: is added to the number of times that this was asked: those of a later generation, say.
         """
-        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
-        if is_drawn and isinstance(seed := request.sampling.get("seed"), int):
+        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
+        way = way if request.kind in ("chat", "completion") else "weighed"
+        if way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
             sampling = {**request.sampling, "seed": seed + case_number(self._trace.case)}
             request = replace(request, sampling=sampling)
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
         question = KeyedQuestion(text, occurrence + later, self._trace.case)
-        self._trace.is_drawn = self._trace.is_drawn or is_drawn
-        if self._is_other:
-            self._trace.asked_others = True
-        else:
-            self._trace.asked = True
+        if way == "greedy" and "drawn" in self._trace.others:  # it may answer a turn that was drawn
+            way = "drawn"
+        (self._trace.others if self._is_other else self._trace.own).add(way)
         if self._trace.request is None and not self._is_other:
             self._trace.request = request
         try:

@@ -23,7 +23,10 @@ from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
+from harness.requests.writing import Writer
 
+_LOCKED_S = 1.0
+"""Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
 _LACKING = 10
 """Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
 
@@ -34,8 +37,10 @@ class SampleStore(Protocol):
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
 
-    def add(self, draws: Sequence[NewSample]) -> list[Sample]:
-        """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
+    def add(self, draws: Sequence[NewSample], wait_s: float = ...) -> list[Sample]:
+        """Store samples in one transaction; gives the stored ones, which are others' where others were first. A lock is
+        waited for so many seconds, if another number than the store's own.
+        """
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a version's generation that failed, unless it has no sample; gives all ever noted of it."""
@@ -90,6 +95,7 @@ class Sampler:
         self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
         self._arrived: list[NewSample] = []
+        self._writing: asyncio.Task[None] | None = None
         self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
         self._silent: set[str] = set()
         self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
@@ -98,6 +104,7 @@ class Sampler:
         """What the store said when it did not take such failures, by fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
+        self.writer = Writer(lambda: self.is_halted or self.spending.is_late)
         self.model_calls = 0
         self.n_unstored = 0
         self.stored_samples = 0
@@ -250,18 +257,21 @@ class Sampler:
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
-        if not self._arrived:
-            asyncio.get_running_loop().call_soon(self.commit)
         for index, sample in zip(asked.indices, samples, strict=True):
             self._arrived.append(asked.drawn(sample if sample.index == index else replace(sample, index=index)))
             self.model_calls += 1
         self.origins(asked.source).n_asked += len(samples)
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
 
-    def commit(self) -> None:
-        """Store what has arrived, then give it to those who wait."""
-        draws, self._arrived = self._arrived, []
-        if draws:
-            self._keep(draws)
+    async def _write(self) -> None:
+        """Store what has arrived, then give it to those who wait; what arrives meanwhile comes next."""
+        try:
+            while draws := self._arrived:
+                self._arrived = []
+                await self._keep(draws)
+        finally:
+            self._writing = None
 
     def keep_failures(self) -> None:
         """Note what failed in this run, once at its end, and keep failures of a version of which more than one
@@ -271,7 +281,6 @@ class Sampler:
         noted of a version that answered nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks
         a key or a server.
         """
-        self.commit()
         failed, self._failed = self._failed, {}
         for (fingerprint, _), draws in failed.items():
             n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
@@ -286,22 +295,22 @@ class Sampler:
             if noted.are_many or (noted.draws and len(draws) < n_asked and of_run.are_many):
                 for (key, _), draw in draws.items():
                     self._count_failure(fingerprint, key, draw.sample)
-                self._keep(noted.draws if noted.are_many else of_run.draws)
+                self._store.add(noted.draws if noted.are_many else of_run.draws)
 
     def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
         if sample.failure is not None:
             self.failures.setdefault(fingerprint, {})[key, sample.index] = sample.failure["cause"]
 
-    def _keep(self, draws: Sequence[NewSample]) -> None:
+    async def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
         try:
-            samples = self._store.add(draws)
+            samples = await self.writer.write(lambda: self._store.add(draws, _LOCKED_S))
         except UnstorableError as error:
             if len(draws) == 1:
                 self._break(draws[0].key, [draws[0].sample.index], error)
                 return
             for draw in draws:
-                self._keep([draw])
+                await self._keep([draw])
             return
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
             self.n_unstored += len(draws)
@@ -345,7 +354,9 @@ class Sampler:
     async def close(self) -> None:
         """Stop what is under way, keep what has arrived, free the engines."""
         await self.window.stop()
-        self.commit()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        self.writer.close()
         await self.window.close_engines()
 
 

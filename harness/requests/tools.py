@@ -84,13 +84,11 @@ def _definition(function: Callable[..., Any]) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=512)
 def _adapter(function: Callable[..., Any]) -> Any:
     """Make the adapter that describes and validates a function's arguments, from its signature, once."""
-    try:
-        from typing import NotRequired
+    from typing import NotRequired
 
-        from pydantic import ConfigDict, PydanticUserError, TypeAdapter
-        from typing_extensions import TypedDict
-    except ImportError as error:
-        raise UsageError(f'Functions as tools need pydantic: pip install "steelyard[tools]" ({error})') from error
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+    from typing_extensions import TypedDict
+
     try:
         hints = typing.get_type_hints(function, include_extras=True)
         fields: dict[str, Any] = {}

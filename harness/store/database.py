@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from harness.errors import StoreError, UnstorableError
+from harness.errors import LockedError, StoreError, UnstorableError
 from harness.store.location import prepare_store_folder, without_password
 from harness.store.problems import BUSY_S, ELSEWHERE, cause_of, in_words
 from harness.store.schema import review_tables, tables
@@ -93,15 +93,21 @@ class Database:
                 yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, wait_s: float = BUSY_S) -> Iterator[Connection]:
         """A connection in a transaction that is committed at the end, or undone by an exception.
 
         On SQLite it holds the write lock from its start, so that what it reads is still true when it writes.
+
+        Args:
+            wait_s: how long to wait for that lock, in seconds.
+
+        Raises:
+            LockedError: another process held it for longer.
         """
         if self.readonly:
             raise StoreError(f"The store {self.url} is open for reading only.")
         with self._translated(), self.engine.connect() as plain:
-            connection = plain.execution_options(steelyard_write=True)
+            connection = plain.execution_options(steelyard_write=wait_s)
             with connection.begin():
                 yield connection
 
@@ -133,7 +139,8 @@ class Database:
         except (DataError, IntegrityError, ProgrammingError, OverflowError) as error:
             raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
         except DBAPIError as error:
-            raise StoreError(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
+            kind = LockedError if "locked" in cause_of(error) else StoreError
+            raise kind(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
         except StatementError as error:
             raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
 
@@ -244,10 +251,11 @@ def _set_up_sqlite_readonly(connection: sqlite3.Connection, _: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin a transaction; one that writes waits for its turn here, in short naps: SQLite's own are deaf to Ctrl-C."""
-    if not connection.get_execution_options().get("steelyard_write", False):
+    wait_s = connection.get_execution_options().get("steelyard_write")
+    if wait_s is None:
         connection.exec_driver_sql("BEGIN")
         return
-    deadline = time.monotonic() + BUSY_S
+    deadline = time.monotonic() + wait_s
     sqlite: Any = connection.connection.driver_connection
     sqlite.execute(f"PRAGMA busy_timeout={_NAP_MS}")
     try:

@@ -135,7 +135,7 @@ def prune(
         answered = exists().where(samples.c.key == requests.c.key)
         n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
         n_runs, n_scores = (0, 0) if before is None or of_version else _delete_runs(connection, before)
-        n_looks = ledger.end(connection, losing)
+        n_looks = ledger.note_pruned(connection, losing)
         if dry_run:
             connection.rollback()
     pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, looks=n_looks)

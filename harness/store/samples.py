@@ -45,7 +45,7 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
     return found
 
 
-def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:
+def add(database: Database, draws: Sequence[NewSample], wait_s: float) -> list[Sample]:
     """See `Store.add`."""
     if not draws:
         return []
@@ -54,7 +54,7 @@ def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:
     # Sorted, so that two processes that write the same rows on Postgres never wait for each other in a circle.
     rows = [_sample_row(draw, now) for draw in draws]
     rows.sort(key=lambda row: (row["key"], row["sample_index"]))
-    with database.write() as connection:
+    with database.write(wait_s) as connection:
         connection.execute(database.insert(requests), [_request_row(asked[key]) for key in sorted(asked)])
         written = connection.execute(database.insert(samples, samples.c.key, samples.c.sample_index), rows)
         own = {(key, index) for key, index in written}

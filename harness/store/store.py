@@ -12,6 +12,7 @@ from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.builds import BuildStore
 from harness.store.database import Database
 from harness.store.ledger import LookStore
+from harness.store.problems import BUSY_S
 from harness.store.review.store import ReviewStore
 from harness.store.summaries import MergeSummary, PruneSummary, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
@@ -57,13 +58,13 @@ class Store:
         """All stored samples of these keys, by key and index; keys without any are left out."""
         return samples.find(self._database, keys)
 
-    def add(self, draws: Sequence[NewSample]) -> list[Sample]:
-        """Store samples in one transaction, and with each new key its request.
+    def add(self, draws: Sequence[NewSample], wait_s: float = BUSY_S) -> list[Sample]:
+        """Store samples in one transaction, and with each new key its request; waits so many seconds for a lock.
 
         Returns the samples that count, one for each draw, in order. Where another process stored a sample of the same
         key and index first, that is the stored one, so that both processes score the same.
         """
-        return samples.add(self._database, draws)
+        return samples.add(self._database, draws, wait_s)
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a generation of a version that failed; gives all that were ever noted of that generation.

@@ -108,7 +108,7 @@ class PruneSummary:
     """The rows and bytes that a prune removed, or would remove when it was only tried.
 
     Attributes:
-        looks: of the ledger, that rested on samples of these versions: what is weighed again is another look.
+        looks: of the ledger, that rested on samples of these versions.
     """
 
     samples: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -13,12 +13,13 @@ from harness.decisions import Observations, decide
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.evaluations.slices import case_slices
 from harness.gate.planning.simulation import Shape, observed, sampled
-from harness.gate.sampling.ledger import Entry, Family, LookLedger
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store.ledger import LookRow, Settle
 from tests.bench.sampling import ROOT
+from tests.decisions.observations import replace
 from tests.simulated import SlicedShape, means_of, uneven
 
 Wrong = Literal["red", "green"]
@@ -80,11 +81,10 @@ class _Looks:
     def __init__(self) -> None:
         self.rows: Sequence[LookRow] = ()
 
-    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+    def settle(self, candidate: str, settle: Settle) -> None:
         """See `harness.store.ledger.LookStore`."""
-        own = [row for row in self.rows if (row.candidate, row.against) == (candidate, against)]
-        self.rows = list({(row.evaluation_id, row.number): row for row in (*own, *settle(own))}.values())
-        return self.rows
+        rows = (*self.rows, *settle(self.rows))
+        self.rows = list({(row.evaluation_id, row.number): row for row in rows}.values())
 
 
 @dataclass
@@ -161,8 +161,7 @@ def _run(truths: Sequence[_Truth], command: Command, looks: _Looks, *, is_fresh:
         draws={"candidate": newest, "baseline": newest},
         is_fresh=is_fresh,
     )
-    samples = {str(number): each.plan.samples for number, each in evaluations.items()}
-    known = LookLedger(looks, family, "run").enter(list(evaluations.values()), samples)
+    known = enter_looks(looks, family, "run", list(evaluations.values()))
     entries = [_observed(truths[number], each, known[str(number)]) for number, each in evaluations.items()]
     return decide(entries, 0.95, looks={name: entry.look for name, entry in known.items()}, tells_lost=False)
 
@@ -187,14 +186,14 @@ def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:
 def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observations:
     order, plan = order_of(evaluation, 2, 0, drawn=entry.order(evaluation)).cases, evaluation.plan
     ours, theirs = (
-        truth.scores(role, (entry.draws(role) or (0,))[0], n_samples)[np.array(order)]
-        for role, n_samples in (("candidate", plan.samples), ("baseline", entry.baseline_samples or plan.samples))
+        truth.scores(role, (entry.draws(role) or (0,))[0], plan.samples)[np.array(order)]
+        for role in ("candidate", "baseline")
     )
     shape = replace(truth.shape, margin=plan.margin, design=plan.design, about=plan.about, cases=len(order))  # type: ignore[arg-type]
     return replace(
         observed(shape, ours, theirs, evaluation.id),
         case_ids=tuple(evaluation.cases[number].id for number in order),
-        stakes=None if entry.bets is None else entry.bets.stakes,
-        slices=case_slices(plan.slices, evaluation.cases, entry.order(evaluation) or order, entry.horizon),
+        stakes=None if entry.question is None else entry.question.stakes,
+        slices=case_slices(plan.slice_fields, evaluation.cases, entry.order(evaluation) or order, entry.horizon),
         slice_margin=truth.shape.margin,
     )

@@ -8,7 +8,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from harness.decisions import Observations, decide, first_looks
 from harness.decisions.looks import look_at
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.planning.simulation import About, ScoreSpread, Shape, observed, sampled
-from harness.gate.sampling.ledger import Family, LookLedger
+from harness.gate.sampling.ledger import Family, enter_looks
 from harness.records import Case, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store import Store
@@ -27,6 +26,7 @@ from tests.bench.adversary import ADVERSARIES, KINDS, Wrong, attacked
 from tests.bench.bench_decisions import SPREAD
 from tests.bench.practices import PRACTICES
 from tests.bench.sampling import Figure
+from tests.decisions.observations import replace
 from tests.simulated import means_of, simulated
 
 LEVEL = 0.05
@@ -60,7 +60,7 @@ def cost(folder: Path) -> Figure:
                     f"candidate {number}", "baseline", ("t",), 1 - LEVEL, draws={"candidate": (0,), "baseline": (0,)}
                 )
                 began = time.perf_counter()
-                known = LookLedger(store.looks, family, "run").enter([asked])
+                known = enter_looks(store.looks, family, "run", [asked])
                 decide([entry], 1 - LEVEL, looks={"t": known["t"].look}, tells_lost=False)
                 took.append(time.perf_counter() - began)
         slowest = max(slowest, 1000 * statistics.median(took))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from harness.records import Verdict
 from harness.statistics.arrays import FloatArray
 from tests.bench.adversary import ADVERSARIES, attacked
 from tests.bench.sampling import Figure
+from tests.decisions.observations import replace
 from tests.simulated import SlicedShape, means_of, sliced, uneven
 
 LEVEL = 0.05

@@ -15,6 +15,7 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.comparisons import red_levels
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.rule import settling_level
+from harness.records import Plan
 
 MARGIN, LEVEL = 0.05, 0.05
 _Z_TWO_SIDED = 1.959963984540054
@@ -135,14 +136,10 @@ def observed(
     return Observations(
         id=name,
         metric="score",
-        requirement=None,
-        threshold=threshold,
-        margin=MARGIN,
-        margin_is_default=False,
+        plan=Plan(threshold=threshold, margin=MARGIN, design=design),
         case_ids=tuple(map(str, range(len(candidate)))),
         candidate=candidate.astype(np.float64),
         baseline=None if baseline is None else baseline.astype(np.float64),
-        design=design,
         n_planned=len(candidate),
     )
 
@@ -158,7 +155,7 @@ def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], lis
         end = decided_after([entry], level, own)
         used.append(entry if end is None else entry.first(end))
         tested.extend(hypotheses(used[-1], (level, settling_level([entry], own))))
-    levels = red_levels(tested, [own] * len(tested), looks)
+    levels = red_levels(tested, [own] * len(tested), looks, dict.fromkeys(looks, 1))
     green = [_passes(hypothesis, level) for hypothesis in tested]
     worse = [_is_worse(hypothesis, level) for hypothesis, level in zip(tested, levels, strict=True)]
     red = [is_worse and not passes for is_worse, passes in zip(worse, green, strict=True)]
@@ -177,7 +174,7 @@ def _is_worse(hypothesis: Hypothesis, level: float) -> bool:
     contrast = hypothesis.contrast
     assert contrast is not None
     if isinstance(contrast, BettingContrast):
-        return contrast.p_less <= level
+        return contrast.worse_at(level) is not None
     return contrast.upper(1 - level) < 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from harness.gate.planning.shapes import spread_of
 from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.store import Store
 from tests.cli.conftest import Run
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored
 from tests.gate.stored import run as stored_run
 

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, TypeVar
 
 import numpy as np
 
 from harness.decisions import Observations
+from harness.records import Plan
+
+Record = TypeVar("Record")
+_OF_PLAN = {field.name for field in dataclasses.fields(Plan)}
+
+
+def of_plan(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record that carries a plan, whose own are taken out of them."""
+    own = {name: fields.pop(name) for name in _OF_PLAN.intersection(fields)}
+    return {**fields, "plan": dataclasses.replace(fields.get("plan", Plan()), **own)}
+
+
+def replace(record: Record, **changes: Any) -> Record:
+    """The same with other fields, of its plan as well."""
+    plan = getattr(record, "plan", None)
+    if plan is not None and not isinstance(record, Plan):
+        changes = of_plan({"plan": plan, **changes})
+    return dataclasses.replace(record, **changes)  # type: ignore[type-var]
 
 
 def observed(candidate: Any, baseline: Any = None, **changes: Any) -> Observations:
@@ -15,15 +34,11 @@ def observed(candidate: Any, baseline: Any = None, **changes: Any) -> Observatio
     fields: dict[str, Any] = {
         "id": "foundation/test_capitals",
         "metric": "score",
-        "requirement": None,
-        "threshold": None,
-        "margin": 0.05,
-        "margin_is_default": False,
         "case_ids": tuple(f"c{i}" for i in range(len(scores))),
         "candidate": scores,
         "baseline": None if baseline is None else np.atleast_2d(np.asarray(baseline, dtype=float)),
     }
-    return Observations(**{**fields, **changes})
+    return Observations(**of_plan({**fields, **changes}))
 
 
 def binary(rng: np.random.Generator, rates: Any, n_samples: int) -> Any:

@@ -1,12 +1,10 @@
 """Requests that are left unanswered, which the middle of the pairs does not tell."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from harness.decisions import decide
-from tests.decisions.observations import observed
+from tests.decisions.observations import observed, replace
 from tests.decisions.suites import INCONCLUSIVE, PASSED
 
 

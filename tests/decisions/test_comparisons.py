@@ -16,11 +16,11 @@ def test_a_threshold_is_met_missed_or_open():
     assert is_open.reason.startswith("could be as low as 0.81; about ")
 
 
-def test_a_figure_without_spread_says_so():
+def test_a_single_figure_has_no_bound_and_says_how_many_have():
     verdict = one([[269.0]], threshold=300.0, unit="MB", higher_is_better=False)
     assert verdict.verdict is INCONCLUSIVE
-    assert verdict.reason.startswith("no spread to judge by")
-    assert verdict.samples_needed is None
+    assert verdict.reason == "too few samples to bound the median: about 4 more samples could"
+    assert verdict.samples_needed == 4
 
 
 @pytest.mark.service

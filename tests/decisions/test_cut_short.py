@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.decisions import decide, worst
 from harness.records import VerdictKind
-from tests.decisions.observations import binary, observed
+from tests.decisions.observations import binary, observed, replace
 from tests.error_rates import is_at_most
 
 INCONCLUSIVE, PASSED = VerdictKind.INCONCLUSIVE, VerdictKind.PASSED
@@ -86,7 +85,7 @@ def test_a_part_of_a_fixed_design_decides_nothing_and_says_what_does():
     ones = np.ones((168, 2))
     entry = observed(ones * 0.1, ones, n_planned=168)
     (verdict,) = decide([cut(entry, 160)], 0.95)
-    assert (verdict.verdict, verdict.design) == (INCONCLUSIVE, "fixed")
+    assert (verdict.verdict, verdict.plan.design) == (INCONCLUSIVE, "fixed")
     assert verdict.reason == (
         f"stopped at {LIMIT} after 160 of 168 cases; a fixed design is decided by all of them: 8 more cases"
     )

@@ -19,12 +19,13 @@ def test_spread_between_cases_asks_for_cases():
     assert verdict.samples_needed % 5 == 0
 
 
-def test_spread_within_cases_asks_for_samples():
-    """Every case at a rate of 0.5: the cases do not differ, only the draws do."""
+def test_about_these_cases_samples_are_asked_for_and_cases_about_cases_like_these():
     rng = np.random.default_rng(1)
-    verdict = needs(binary(rng, np.full(40, 0.5), 5), binary(rng, np.full(40, 0.5), 5))
+    scores = [binary(rng, np.full(40, 0.5), 5) for _ in range(2)]
+    verdict = needs(*scores, about="suite")
     assert "samples a case" in verdict.reason
     assert verdict.samples_needed % 40 == 0
+    assert "more cases would decide it" in needs(*scores).reason
 
 
 def test_a_single_case_asks_for_samples():

@@ -41,7 +41,7 @@ def test_a_range_is_taken_out_of_scores_threshold_margin_and_stakes() -> None:
     assert scores.candidate.tolist() == [[0.0], [1.0]]
     assert scores.baseline is not None
     assert scores.baseline[0, 0] == 0.5
-    assert (scores.threshold, scores.margin, scores.bounded, scores.width) == (0.5, 0.25, True, 1.0)
+    assert (scores.plan.threshold, scores.plan.margin, scores.bounded, scores.width) == (0.5, 0.25, True, 1.0)
     assert scores.stakes is not None
     assert (scores.stakes.threshold, scores.stakes.margin) == (0.5, 0.25)
 
@@ -88,7 +88,7 @@ def test_a_part_of_a_fixed_design_is_shown_without_a_say() -> None:
     )
     assert weighable.as_shown().may_decide, "max_samples left out none of those that are recorded"
     part = observed([[1.0], [0.0]], stopped_at="max_requests = 4", n_planned=9).as_shown()
-    assert (part.design, part.may_decide, part.is_whole, part.n_done) == ("sequential", False, False, 2)
+    assert (part.plan.design, part.may_decide, part.is_whole, part.n_done) == ("sequential", False, False, 2)
 
 
 def test_scores_are_turned_so_that_more_is_better() -> None:

@@ -14,6 +14,7 @@ from harness.gate.history.scores import Side
 from harness.records import NewSample, Report, Request, Role, Sample, ScoreRow, ScoringRule, Usage, VersionRef
 from harness.records.report_json import from_json, to_json
 from harness.store import Store
+from tests.decisions.observations import of_plan
 from tests.store.rows import key_of
 
 Values = Mapping[str, Sequence[float | str | None]]
@@ -138,16 +139,12 @@ def _observed(evaluation: Scored) -> Observations:
     fields: dict[str, Any] = {
         "id": evaluation.id,
         "metric": evaluation.metric,
-        "requirement": None,
-        "threshold": None,
-        "margin": 0.05,
-        "margin_is_default": True,
         "case_ids": tuple(cases),
         "candidate": _array(evaluation.candidate, cases),
         "baseline": None if evaluation.baseline is None else _array(evaluation.baseline, cases),
         "n_skipped": len(evaluation.candidate) - len(cases),
     }
-    return Observations(**{**fields, **evaluation.rule})
+    return Observations(**of_plan({"margin_is_default": True, **fields, **evaluation.rule}))
 
 
 def _array(values: Values, cases: Sequence[str]) -> Any:

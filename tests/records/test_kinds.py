@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from harness.records.kinds import is_approximate, kind_and_direction, kind_in_words, same_kind
+from harness.records.kinds import kind_and_direction, kind_in_words, same_kind, weighed_by
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def test_figures_of_one_kind_agree_in_all_of_it(other: Metric) -> None:
     assert not same_kind(SECONDS, other)
 
 
-def test_a_measure_with_neither_range_nor_quantile_is_approximate() -> None:
-    assert is_approximate(SECONDS)
-    assert not is_approximate(Metric())
-    assert not is_approximate(replace(SECONDS, at_least=0, at_most=30))
-    assert not is_approximate(replace(SECONDS, statistic="p95"))
+def test_a_measure_with_neither_range_nor_quantile_is_weighed_by_the_median() -> None:
+    assert weighed_by(SECONDS) == "median"
+    assert weighed_by(Metric()) == "mean"
+    assert weighed_by(replace(SECONDS, at_least=0, at_most=30)) == "mean"
+    assert weighed_by(replace(SECONDS, statistic="p95")) == "p95"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -19,6 +18,7 @@ from harness.records import (
 )
 from harness.records.report_json import from_json, read_report, schema, to_json
 from harness.reporting.shared.files import write_report
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 
 TOP_KEYS = {

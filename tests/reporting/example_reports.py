@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harness.records import (
     CaseResult,
     Change,
@@ -17,6 +15,7 @@ from harness.records import (
     VerdictKind,
     VersionRef,
 )
+from tests.decisions.observations import of_plan, replace
 
 HOSTILE = (
     "\x1b[2J\x1b]0;owned\x07\0 \ud800 \u202eGREEN: all passed\u202c\u2066\u200f\r\n\tred 東京 \U0001f1f5\U0001f1ea"
@@ -62,15 +61,14 @@ def verdict(
     if threshold is not None:
         checks.append(Check("threshold", kind, reason, difference(candidate - threshold)))
         against = against or checks[-1].difference
-    return Verdict(
-        **{
+    fields = of_plan(
+        {
+            "threshold": threshold,
+            "aim": "higher",
             "id": identity,
             "metric": "score",
-            "requirement": None,
             "verdict": kind,
             "reason": reason,
-            "threshold": threshold,
-            "margin": 0.05,
             "n_cases": 200,
             "n_samples": 1000,
             "candidate": estimate(candidate),
@@ -84,6 +82,7 @@ def verdict(
             **more,
         }
     )
+    return Verdict(**fields)
 
 
 def report(*verdicts, candidate="smollm2-pruned", baseline="smollm2", changes=(), exit_code=None, usage=None):

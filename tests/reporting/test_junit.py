@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import replace
 
 import pytest
 from defusedxml import ElementTree
 
 from harness.reporting.junit import origin, properties_of_item, write_junit
 from harness.reporting.wording.failure import failure_text
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 
 # What Jenkins' and GitLab's readers know of a suite; of a test case beside these its properties, as pytest writes them.

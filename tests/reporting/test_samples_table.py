@@ -7,7 +7,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from harness.records import NewSample, Report, Request, Sample, ScoreRow, Scorin
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
 from harness.store import RunInfo, Store
+from tests.decisions.observations import replace
 from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.reporting import example_reports as examples

@@ -250,7 +250,7 @@ class FullStore:
 def test_samples_that_could_not_be_stored_are_counted(store: Store) -> None:
     full: Any = FullStore(store)
 
-    def refuse(draws: Sequence[NewSample]) -> list[Sample]:
+    def refuse(draws: Sequence[NewSample], wait_s: float) -> list[Sample]:
         raise StoreError("The store is full.")
 
     async def work(sampler: Sampler) -> int:

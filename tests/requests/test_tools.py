@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -115,11 +114,3 @@ def unknown(what: object | asyncio.Lock) -> None: ...
 def test_what_can_be_no_tool_is_refused(tools: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Toolbox(tools)
-
-
-def test_pydantic_that_is_not_installed_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fresh(city: str) -> None: ...
-
-    monkeypatch.setitem(sys.modules, "pydantic", None)
-    with pytest.raises(UsageError, match=r'pip install "steelyard\[tools\]"'):
-        Toolbox([fresh])

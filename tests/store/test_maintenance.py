@@ -7,7 +7,7 @@ import pytest
 from harness.errors import StoreError
 from harness.store import PruneSummary, Store
 from harness.store.database import schema_version
-from harness.store.ledger import ENDED, LookRow
+from harness.store.ledger import LookRow
 from tests.store.drawn import DAY_S, NOW
 from tests.store.rows import draw, key_of
 
@@ -107,21 +107,21 @@ def test_prune_gives_space_back(tmp_path: Path) -> None:
     assert path.stat().st_size < 200_000
 
 
-def test_a_prune_ends_the_looks_that_rest_on_what_goes(store: Store) -> None:
+def test_a_prune_is_noted_of_the_looks_that_rest_on_what_goes(store: Store) -> None:
     store.add([draw("a"), draw("a", fingerprint="f1"), draw("a", fingerprint="judge"), draw("a", fingerprint="f2")])
     rows = [
-        LookRow("f0", "", "t", 1, 0.9, 1, 1, "r", {"draws": "candidate=0", "judges": "judge=0"}),
-        LookRow("f1", "f0", "t", 1, 0.9, 1, 1, "r", {"draws": "candidate=0;baseline=0"}),
+        LookRow("f0", "", "t", 1, 0.9, 1, 1, "r", question='{"draws": {"candidate": [0], "judge": [0]}}'),
+        LookRow("f1", "f0", "t", 1, 0.9, 1, 1, "r", question='{"draws": {"candidate": [0]}}'),
         LookRow("f1", "", "t", 0, 0.9, 1, 1, "r"),
     ]
     for row in rows:
-        store.looks.settle(row.candidate, row.against, lambda _, row=row: [row])  # type: ignore[misc]
+        store.looks.settle(row.candidate, lambda _, row=row: [row])  # type: ignore[misc]
     assert store.prune(fingerprints=["f2"]).looks == 0
     assert store.prune(fingerprints=["judge"], dry_run=True).looks == 1
     assert store.looks.of_candidate("f0") == rows[:1]
     assert store.prune(fingerprints=["judge"]).looks == 1
-    assert store.prune(fingerprints=["f0"]).looks == 1, "the other had ended"
-    assert [row.bets for row in store.looks.all_rows()] == [ENDED, {}, ENDED]
+    assert store.prune(fingerprints=["f0"]).looks == 1, "the other was noted"
+    assert [row.pruned for name in ("f0", "f1") for row in store.looks.of_candidate(name)] == [True, False, True]
 
 
 def test_a_store_of_any_number_of_versions_is_pruned(store: Store) -> None:

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.decisions import reasons
-from harness.decisions.aims import SameContrast, is_bet_on
-from harness.decisions.betting import BettingContrast
+from harness.decisions.aims import is_bet_on
 from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
 from harness.decisions.observations import CaseSlice, Observations
-from harness.decisions.suite import TwoStageContrast
 from harness.records import Check, SliceResult, VerdictKind
 
 _NAMED = 3
@@ -53,7 +51,6 @@ def _ends(hypothesis: Hypothesis, levels: _Levels, rows: Sequence[int]) -> tuple
     contrast = hypothesis.contrast
     if not is_bet_on(contrast):
         return None, None
-    assert isinstance(contrast, BettingContrast | TwoStageContrast | SameContrast)
     found = contrast.passed_at(levels[0]), contrast.beyond_at(levels[1])
     by_samples = hypothesis.observed.by_samples  # then it is their number
     passed, worse = (None if each is None else rows[-1 if by_samples else each - 1] + 1 for each in found)
@@ -98,7 +95,7 @@ def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[i
     size = len(rows) if observed.is_whole else each.size
     part = replace(
         observed.rows(rows),
-        margin=observed.slice_margin,
+        plan=replace(observed.plan, margin=observed.plan.slice_margin or 0.0),
         n_planned=size,
         suite_size=size,
         n_skipped=0,
@@ -141,15 +138,18 @@ def _weighed(observed: Observations, hypothesis: Hypothesis, levels: _Levels) ->
     """The rule for one comparison of a slice: red is what is shown to be worse by more than the margin."""
     count = len(observed.slices)
     found = check(hypothesis, *levels, f", both simultaneous over {count:,} slices" if count > 1 else "")
-    contrast, margin = hypothesis.contrast, hypothesis.observed.margin
-    if contrast is None or not found.verdict.is_red:
+    contrast, margin = hypothesis.contrast, hypothesis.observed.plan.margin
+    if contrast is None or found.verdict is VerdictKind.PASSED or not hypothesis.observed.may_decide:
         return found
     upper = contrast.upper(1 - levels[1])
+    if upper >= 0:
+        return found
     if upper >= -margin:
         text = f"{reasons.worse(hypothesis)}, not shown to be by more than {reasons.allowed(hypothesis)}"
         return replace(found, verdict=VerdictKind.INCONCLUSIVE, reason=text)
     beyond = f" by more than {reasons.allowed(hypothesis)}" if hypothesis.against == "threshold" else ""
-    return replace(found, reason=reasons.red(hypothesis, upper) + beyond)
+    kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
+    return replace(found, verdict=kind, reason=reasons.red(hypothesis, upper) + beyond)
 
 
 def _standing(each: SliceResult, observed: Observations) -> float:

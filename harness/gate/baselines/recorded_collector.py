@@ -102,7 +102,8 @@ class RecordedCollector(Collector):
                 baseline_is_recorded=True,
                 baseline_stopped_early=recorded is not None and recorded.stopped_early,
                 n_weighable=0 if is_limited else len(drawn),
-                is_repeatable=False,  # how the recorded answers were asked for is not known
+                # How the recorded answers came about is not known otherwise.
+                plan=replace(each.plan, is_exact=self.evaluation.plan.is_exact),
             )
             for each in super().observed()
         ]

@@ -245,7 +245,7 @@ def _evaluation(store: Store, scores: Scores) -> RecordedEvaluation:
         if any(own.values()):
             cases[case.id] = RecordedCase(case.content, case.asked, own)
     found = RecordedEvaluation(
-        design=first.design,
+        design=first.plan.drawn,
         n_planned=first.n_planned,
         n_drawn=_drawn(first, listed),
         metrics={metric: _metric(store, scores, metric) for metric in sorted(entries)},

@@ -14,8 +14,8 @@ from harness.decisions.suite import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
-from harness.gate.evaluations.slices import SlicePlan, check_slices, read_slices
-from harness.records import Case
+from harness.gate.evaluations.slices import check_slices, read_slices
+from harness.records import Case, Plan
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
 from harness.stages.inference.blocks.marker import LOAD_WORDS
@@ -37,47 +37,6 @@ _FEWEST_RECORDED, _TIMES_RECORDED = 20, 4
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationPlan:
-    """The checked options of an evaluation's marker, with those of the settings where it is silent.
-
-    Attributes:
-        cases: the marker's `cases`, not loaded yet; None for an evaluation without.
-        threshold, margin: in [0, 1] for scores, in the measure's unit for measures.
-        cluster: the field that groups dependent cases; False where copies are cases like any other.
-        weighs: "judge" where the version under test is the judge, and its judgements are what is measured.
-        review: how items are drawn for people, whose labels then decide with the judge; None where the judge decides.
-            All cases are sampled: people label a part of them, and a judge that could be wrong must not say when
-            there are enough.
-        about: "suite" for a verdict about these cases, "population" for one about cases like these.
-        max_lost: how many cases may be shown to be lost against the baseline before it is red; None for any number.
-        aim: "higher" or "lower" for what is better, "same" where the difference must lie within the margin on both
-            sides; None for what a measure says, which is "higher" where it says nothing.
-        margin_is_relative: whether the margin is a share of the baseline's figure (of the threshold, against that).
-        blocks: of time that are measured under load, for a body that takes `load`; None for all others.
-        slices: the parts of its cases that are weighed by themselves, if any.
-    """
-
-    cases: Any
-    samples: int
-    threshold: float | None
-    margin: float
-    margin_is_default: bool
-    max_samples: int | None
-    per: Literal["suite", "case"]
-    cluster: str | Literal[False] | None
-    requirement: str | None
-    design: Literal["auto", "sequential", "fixed"] = "fixed"
-    weighs: Literal["model", "judge"] = "model"
-    review: Literal["uncertain", "failures", "all"] | None = None
-    about: Literal["suite", "population"] = "suite"
-    max_lost: int | None = None
-    aim: Literal["higher", "lower", "same"] | None = None
-    margin_is_relative: bool = False
-    blocks: BlockPlan | None = None
-    slices: SlicePlan | None = None
-
-
 def samples_for_recording(n_samples: int) -> int:
     """Return how many samples of a case a recorded baseline should have, for gates with so many: it is drawn once.
 
@@ -95,7 +54,7 @@ def read_plan(
     measures: bool = False,
     exact: bool = False,
     options: Collection[str] = (),
-) -> EvaluationPlan:
+) -> Plan:
     """The plan of a marker.
 
     Args:
@@ -118,24 +77,27 @@ def read_plan(
     design = _design(keywords, values.get("design", settings.design), options, exact=exact)
     if keywords.get("per") == "case" and design != "fixed":
         _check_single_case(values, settings, where)
-    return EvaluationPlan(
-        cases=keywords.get("cases"),
-        samples=_samples(keywords, values.get("samples", settings.samples), options, exact=exact),
+    margin = values.get("margin", settings.margin)
+    slice_fields = read_slices(keywords, where=where)
+    return Plan(
+        requirement=values.get("requirement"),
         threshold=values.get("threshold"),
-        margin=values.get("margin", settings.margin),
+        margin=margin,
         margin_is_default="margin" not in values and settings.margin_is_default,
+        margin_is_relative=is_relative(keywords.get("margin")),
+        samples=_samples(keywords, values.get("samples", settings.samples), options, exact=exact),
         max_samples=values.get("max_samples", settings.max_samples),
         per=keywords.get("per", "suite"),
-        cluster=values.get("cluster"),
-        requirement=values.get("requirement"),
         design=design,
-        weighs=keywords.get("weighs", "model"),
-        review=keywords.get("review"),
         about=values.get("about", settings.about),
-        max_lost=values.get("max_lost"),
         aim=keywords.get("aim"),
-        margin_is_relative=is_relative(keywords.get("margin")),
-        slices=read_slices(keywords, (values.get("margin", settings.margin), values.get("slice_margin")), where=where),
+        cluster=values.get("cluster"),
+        slice_fields=slice_fields,
+        slice_margin=values.get("slice_margin", margin) if slice_fields else None,
+        max_lost=values.get("max_lost"),
+        weighs=keywords.get("weighs", "model"),
+        review_mode=keywords.get("review"),
+        is_exact=exact,
     )
 
 
@@ -155,16 +117,13 @@ def _design(keywords: Mapping[str, Any], asked_for: Any, options: Collection[str
     return own if keywords.get("per") == "case" else asked_for
 
 
-def with_blocks(plan: EvaluationPlan, blocks: BlockPlan | None, *, is_relative: bool) -> EvaluationPlan:
-    """The plan of an evaluation whose body takes `load`: pairs of blocks are its cases. Of any other, the plan itself.
+def with_blocks(plan: Plan, *, is_relative: bool) -> Plan:
+    """The plan of an evaluation whose body takes `load`: pairs of blocks are its cases.
 
     Args:
-        blocks: that are measured; None where the body takes no `load`.
         is_relative: whether the margin is a share of the baseline's figure, as it is where the marker says none.
     """
-    if blocks is None:
-        return plan
-    own = replace(plan, blocks=blocks, samples=1, design="fixed", about="population", cluster=False)
+    own = replace(plan, in_blocks=True, samples=1, design="fixed", about="population", cluster=False)
     return replace(own, margin_is_relative=plan.margin_is_relative or is_relative)
 
 
@@ -283,10 +242,11 @@ class Evaluation:
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
+        blocks: of time that are measured under load, for a body that takes `load`; None for all others.
     """
 
     id: str
-    plan: EvaluationPlan
+    plan: Plan
     cases: tuple[Case, ...]
     body: Callable[..., Any]
     classify: Callable[[BaseException], Ending]
@@ -299,6 +259,7 @@ class Evaluation:
     prompting: str = ""
     metric: str = ""
     may_measure: bool = False
+    blocks: BlockPlan | None = None
 
     @property
     def is_pairwise(self) -> bool:
@@ -318,18 +279,13 @@ class Evaluation:
     @property
     def taken(self) -> frozenset[str]:
         """The fixtures of the version under test: those that the body wants, and those that weighing needs beside."""
-        beside = {"server"} if self.plan.blocks is not None else {"model"} if self.weighs_judge else frozenset()
+        beside = {"server"} if self.plan.in_blocks else {"model"} if self.weighs_judge else frozenset()
         return self.wants | beside
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The stage fixtures that the body takes, in the order of their table."""
         return tuple(name for name in STAGE_FIXTURES if name in self.taken)
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether each run of the body comes to the same: nothing is asked, and what it looks at does not change."""
-        return is_exact(self.wants)
 
     @property
     def clusters(self) -> tuple[object, ...] | None:
@@ -340,7 +296,7 @@ class Evaluation:
         name = self.plan.cluster
         if name:
             return tuple(str(case[name]) for case in self.cases)
-        counts = name is None and self.plan.review is None
+        counts = name is None and self.plan.review_mode is None
         return self.copies.labels if self.copies is not None and counts else None
 
 
@@ -354,7 +310,7 @@ def is_exact(wants: Collection[str]) -> bool:
     return bool(others) and all(name in STAGE_FIXTURES and STAGE_FIXTURES[name].is_exact for name in others)
 
 
-def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> EvaluationPlan:
+def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
     """The plan with the design that decides more often for its size, where the plan leaves it open.
 
     About these cases that is the sequential one at any size, for it ends with all of them. About cases like these a
@@ -367,9 +323,9 @@ def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> 
     return replace(plan, design="sequential" if bets or not fits else "fixed")
 
 
-def check_evaluation(plan: EvaluationPlan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
+def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
     """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
-    check_slices(plan.slices, cases, where=where, is_part=is_part)
+    check_slices(plan.slice_fields, cases, where=where, is_part=is_part)
     lacking = next((case for case in cases if plan.cluster and plan.cluster not in case), None)
     if lacking is not None:
         raise CaseError(

@@ -98,7 +98,7 @@ def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers
     theirs = None if observed.baseline is None else case_means(observed.baseline)
     moved = np.where(np.isnan(ours), np.nan, 0.0) if theirs is None else ours - theirs
     is_chosen = np.abs(moved) > 0
-    if theirs is None or observed.threshold is not None:
+    if theirs is None or observed.plan.threshold is not None:
         is_chosen |= ~np.isnan(moved) & ((ours < 1) if observed.bounded else True)
     gained = -np.abs(moved) if observed.is_same else sign * moved
     ranked = heapq.nsmallest(

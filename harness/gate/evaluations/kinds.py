@@ -59,16 +59,18 @@ def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
 
 def without_ratio(observed: Observations) -> list[str]:
     """Say why a margin in per cent can't be weighed; [] where it can."""
-    if not observed.margin_is_relative or not observed.scored.any():
+    if not observed.plan.margin_is_relative or not observed.scored.any():
         return []
     if observed.unit is None:
         return [
-            f"margin={100 * observed.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]: write "
-            f"margin={observed.margin:g}"
+            f"margin={100 * observed.plan.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]: "
+            f"write margin={observed.plan.margin:g}"
         ]
     if observed.baseline is None:
         return []
-    may_be_zero = observed.in_blocks and observed.higher_is_better  # the worst there is: signed ranks need order alone
+    may_be_zero = (
+        observed.plan.in_blocks and observed.higher_is_better
+    )  # the worst there is: signed ranks need order alone
     for role, scores in (("candidate", observed.candidate), ("baseline", observed.baseline)):
         rows, _ = np.nonzero(scores < 0 if may_be_zero and role == "candidate" else scores <= 0)
         if len(rows):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from harness.decisions.observations import CaseSlice
@@ -17,24 +16,10 @@ _NAMED = 5
 _EXAMPLE = 'slices="topic", slices=("topic", "language") or slices="topic*language"'
 
 
-@dataclass(frozen=True, slots=True)
-class SlicePlan:
-    """The words of a marker about slices, checked.
-
-    Attributes:
-        fields: of the cases; "topic*language" where the values of two are crossed.
-        margin: the largest drop of a slice that still counts as no worse.
-    """
-
-    fields: tuple[str, ...]
-    margin: float
-
-
-def read_slices(keywords: Mapping[str, Any], margins: tuple[float, float | None], *, where: str) -> SlicePlan | None:
-    """The slices that a marker asks for; None where it asks for none.
+def read_slices(keywords: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
+    """The fields of the cases that a marker asks to slice by; "topic*language" where the values of two are crossed.
 
     Args:
-        margins: the evaluation's, and that of its slices where the marker gives one.
         where: the test function, for messages.
 
     Raises:
@@ -44,14 +29,13 @@ def read_slices(keywords: Mapping[str, Any], margins: tuple[float, float | None]
     if keywords.get("slices") is None:
         if margin is not None:
             raise MarkerError(f"{where}: slice_margin= is for slices, and there are none: write {_EXAMPLE} beside it.")
-        return None
+        return ()
     for name, value, why in _CLASHES:
         if keywords.get(name) is not None and value in (None, keywords[name]):
             raise MarkerError(f"{where}: slices= does not go with {name}={keywords[name]!r}: {why}.")
     if margin is not None and isinstance(margin, str) != isinstance(keywords.get("margin"), str):
         raise MarkerError(f"{where}: margin and slice_margin are both in per cent, or both are not.")
-    own = margins[0] if margins[1] is None else margins[1]
-    return SlicePlan(_fields(keywords["slices"], where), own)
+    return _fields(keywords["slices"], where)
 
 
 _CLASHES = (
@@ -60,7 +44,7 @@ _CLASHES = (
 )
 
 
-def check_slices(plan: SlicePlan | None, cases: Sequence[Case], *, where: str, is_part: bool = False) -> None:
+def check_slices(fields: Sequence[str], cases: Sequence[Case], *, where: str, is_part: bool = False) -> None:
     """Refuse slices that the cases don't have, before anything is asked.
 
     Args:
@@ -70,7 +54,7 @@ def check_slices(plan: SlicePlan | None, cases: Sequence[Case], *, where: str, i
         CaseError: a case without such a field, or a value that can't name a slice.
         MarkerError: as many slices as cases, or a single one.
     """
-    for crossed in plan.fields if plan is not None else ():
+    for crossed in fields:
         for field in crossed.split(_CROSS):
             _check_field(field, cases, where, is_crossed=field != crossed)
         values = {_value(case, crossed) for case in cases}
@@ -90,7 +74,7 @@ def check_slices(plan: SlicePlan | None, cases: Sequence[Case], *, where: str, i
 
 
 def case_slices(
-    plan: SlicePlan | None, cases: Sequence[Case], order: Iterable[int] = (), horizon: int = 0
+    fields: Sequence[str], cases: Sequence[Case], order: Iterable[int] = (), horizon: int = 0
 ) -> tuple[CaseSlice, ...]:
     """The slices of these cases, by field and value, in the order in which the values come.
 
@@ -98,11 +82,9 @@ def case_slices(
         order: the numbers of the cases in the order in which they are drawn.
         horizon: how many of these there were to be at the first look.
     """
-    if plan is None:
-        return ()
     first = [cases[number].id for _, number in zip(range(horizon), order, strict=False)]
     found = []
-    for crossed in plan.fields:
+    for crossed in fields:
         members: dict[str, list[str]] = {}
         for case in cases:
             members.setdefault(_value(case, crossed), []).append(case.id)
@@ -116,9 +98,9 @@ def slices_again(entry: Verdict, case_ids: Sequence[str]) -> tuple[CaseSlice, ..
     """The slices that a stored verdict has, over some of its cases."""
     if not entry.slices:
         return ()
-    wanted, plan = set(case_ids), SlicePlan(tuple(dict.fromkeys(each.field for each in entry.slices)), 0.0)
+    wanted, fields = set(case_ids), tuple(dict.fromkeys(each.field for each in entry.slices))
     cases = [Case({**(each.fields or {}), "id": each.id}) for each in entry.cases if each.id in wanted]
-    found = {(each.field, each.value): each for each in case_slices(plan, cases)}
+    found = {(each.field, each.value): each for each in case_slices(fields, cases)}
     sizes = {(each.field, each.value): each.n_planned for each in entry.slices}
     if len(cases) < len(entry.cases):  # what a pattern leaves is a suite of its own
         return tuple(found.values())
@@ -127,16 +109,14 @@ def slices_again(entry: Verdict, case_ids: Sequence[str]) -> tuple[CaseSlice, ..
     )
 
 
-def slices_in_words(plan: SlicePlan | None, cases: Sequence[Case]) -> str:
+def slices_in_words(fields: Sequence[str], cases: Sequence[Case]) -> str:
     """The slices that share an error rate: their fields, and the number of values of each; "" for none.
 
     >>> cases = [Case({"id": "a", "topic": "x"}), Case({"id": "b", "topic": "y"})]
-    >>> slices_in_words(SlicePlan(("topic",), 0.05), cases)
+    >>> slices_in_words(["topic"], cases)
     'topic (2)'
     """
-    if plan is None:
-        return ""
-    return ", ".join(f"{crossed} ({len({_value(case, crossed) for case in cases}):,})" for crossed in plan.fields)
+    return ", ".join(f"{crossed} ({len({_value(case, crossed) for case in cases}):,})" for crossed in fields)
 
 
 def _fields(given: Any, where: str) -> tuple[str, ...]:

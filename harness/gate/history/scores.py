@@ -105,20 +105,23 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         )
     whole = cases.candidate_alone == 0 and pair.candidate.side.weighed.role == "candidate"
     own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
-    is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
+    is_sequential = cases.is_sequential and any(each.plan.design == "sequential" for each in own)
     is_single = len(pair.candidate.known | pair.baseline.known) == 1
+    plan = replace(
+        entry.plan,
+        per="case" if is_sequential and is_single else "suite",
+        design="sequential" if is_sequential else "fixed",
+    )
+    if margin is not None:
+        plan = replace(plan, margin=margin, margin_is_default=False, margin_is_relative=False)
     return replace(
         observed_again(entry, metric, cases.paired, (pair.candidate, pair.baseline)),
-        margin=entry.margin if margin is None else margin,
-        margin_is_default=entry.margin_is_default and margin is None,
-        margin_is_relative=entry.margin_is_relative and margin is None,
-        per="case" if is_sequential and is_single else "suite",
+        plan=plan,
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
         at_least=kind.at_least,
         at_most=kind.at_most,
         statistic=kind.statistic,
-        design="sequential" if is_sequential else "fixed",
         largest_cluster=max(each.bet_on_together for each in pair.candidate.entries.values()),
         n_planned=cases.n_planned,
         n_skipped=entry.n_skipped if is_sequential and pair.is_of_one_run else cases.n_skipped,
@@ -128,7 +131,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
         suite_size=_suite_size(entry, cases),
         stakes=entry.look.stakes if entry.look is not None and margin is None else None,
-        is_repeatable=entry.is_repeatable and pair.is_of_one_run,
+        is_repeatable=any(each.is_repeatable for each in own),
         unanswered=_unanswered(pair, entry),
     )
 
@@ -147,10 +150,7 @@ def observed_again(
     return Observations(
         id=entry.id,
         metric=metric,
-        requirement=entry.requirement,
-        threshold=entry.threshold,
-        margin=entry.margin,
-        margin_is_default=entry.margin_is_default,
+        plan=entry.plan,
         case_ids=case_ids,
         candidate=candidate.table.of(metric, case_ids),
         baseline=None if baseline is None else baseline.table.of(metric, case_ids),
@@ -162,21 +162,13 @@ def observed_again(
         at_least=entry.at_least,
         at_most=entry.at_most,
         statistic=entry.statistic,
-        design=entry.design,
         largest_cluster=entry.bet_on_together,
         n_planned=entry.n_planned,
-        about=entry.about,
         suite_size=entry.suite_size,
         baseline_stopped_early=entry.baseline_record is not None and entry.baseline_record.stopped_early,
         stakes=None if entry.look is None else entry.look.stakes,
-        max_lost=None if entry.lost is None else entry.lost.max_lost,
         is_repeatable=entry.is_repeatable,
-        is_same=entry.aim == "same",
-        margin_is_relative=entry.margin_is_relative,
-        in_blocks=entry.in_blocks,
-        is_exact=entry.is_exact,
         slices=slices_again(entry, case_ids),
-        slice_margin=entry.slice_margin or 0.0,
     )
 
 
@@ -275,7 +267,7 @@ def cases_of(pair: Pair, pattern: str) -> Cases:
 
 def stopped_early(scores: Scores) -> bool:
     """Tell whether one side's run stopped as soon as the evaluation was decided."""
-    return any(entry.design == "sequential" for entry in scores.entries.values())
+    return any(entry.plan.design == "sequential" for entry in scores.entries.values())
 
 
 def stopped_at(scores: Scores) -> str:

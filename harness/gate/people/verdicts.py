@@ -41,7 +41,7 @@ class SpendingLevels:
         """
         level = 1 - self.confidence_level
         passing, red = level * self.look.passing, level * self.look.red / n_comparisons
-        return questions_of(verdict.threshold, verdict.margin, passing, red, is_compared=is_compared)
+        return questions_of(verdict.plan.threshold, verdict.plan.margin, passing, red, is_compared=is_compared)
 
 
 def review_verdicts(
@@ -60,7 +60,7 @@ def review_verdicts(
         run_id: of the run, whose scores are stored.
         review_url: the address of the queue, where the settings have one.
     """
-    comparisons = [(each.threshold is not None) + (each.baseline is not None) for each in observed]
+    comparisons = [(each.plan.threshold is not None) + (each.baseline is not None) for each in observed]
     verdicts = []
     for each, own in zip(observed, comparisons, strict=True):
         part = max(own, 1) / max(1, sum(comparisons))
@@ -89,7 +89,7 @@ def _at(review_url: str | None, verdict: Verdict) -> Verdict:
 def _reviewed(
     store: Store, run_id: str, evaluation: Evaluation, judged: Verdict, levels: SpendingLevels, n_comparisons: int
 ) -> Verdict:
-    mode = evaluation.plan.review
+    mode = evaluation.plan.review_mode
     form = _form(store, run_id, evaluation, judged.metric)
     if mode is None or form is None:
         return judged
@@ -161,7 +161,7 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, 
     batch = store.review.batch(stored.review.batch)
     levels = SpendingLevels(report.confidence_level, look_of(run, report, stored))
     metrics = [each for each in report.evaluations if each.id == stored.id]
-    comparisons = sum((each.threshold is not None) + (each.baseline is not None) for each in metrics)
+    comparisons = sum((each.plan.threshold is not None) + (each.baseline is not None) for each in metrics)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)
     subject = attendant.subject(batch, report.run_id, stored.review.mode)

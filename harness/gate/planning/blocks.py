@@ -62,12 +62,12 @@ def pairs_of_blocks(report: Report, names: Sequence[str]) -> Iterator[BlockPairs
     for verdict, name in zip(report.evaluations, names, strict=True):
         both = [(case.candidate, case.baseline) for case in verdict.cases]
         known = np.array([pair for pair in both if None not in pair], dtype=np.float64).reshape(-1, 2)
-        is_share = verdict.margin_is_relative
-        if not verdict.in_blocks or len(known) < 2 or (is_share and bool((known <= 0).any())):
+        is_share = verdict.plan.margin_is_relative
+        if not verdict.plan.in_blocks or len(known) < 2 or (is_share and bool((known <= 0).any())):
             continue
         differences = np.diff(np.log(known) if is_share else known, axis=1)
         unit = None if is_share else verdict.unit or ""
-        yield BlockPairs(name, verdict.metric, unit, verdict.margin, len(known), float(differences.std(ddof=1)))
+        yield BlockPairs(name, verdict.metric, unit, verdict.plan.margin, len(known), float(differences.std(ddof=1)))
 
 
 def smallest_shift(spread: float, pairs: int, level: float, power: float) -> float:

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observations
-from harness.decisions.betting import BettingContrast, expected_variances
+from harness.decisions.aims import is_bet_on
+from harness.decisions.betting import expected_variances
 from harness.decisions.hypotheses import hypotheses
-from harness.decisions.suite import TwoStageContrast, early_shares
+from harness.decisions.suite import early_shares
 from harness.gate.planning.simulation import Shape, observed, sampled, true_means
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray, IntArray
@@ -61,13 +62,13 @@ def settled(entry: Observations, levels: Pair) -> tuple[VerdictKind, int]:
     contrast, n = hypothesis.contrast, len(entry.case_ids)
     passing, red_level = levels
     red = VerdictKind.REGRESSED if hypothesis.against == "baseline" else VerdictKind.FAILED
-    if isinstance(contrast, BettingContrast) or (isinstance(contrast, TwoStageContrast) and contrast.early is not None):
+    if is_bet_on(contrast):
         passed, worse = contrast.passed_at(passing), contrast.worse_at(red_level)
         if worse is not None and (passed is None or worse < passed):
             return red, worse
         return (VerdictKind.INCONCLUSIVE, n) if passed is None else (VerdictKind.PASSED, passed)
     assert contrast is not None
-    if contrast.lower(1 - passing) > -entry.margin:
+    if contrast.lower(1 - passing) > -entry.plan.margin:
         return VerdictKind.PASSED, n
     return (red if contrast.upper(1 - red_level) < 0 else VerdictKind.INCONCLUSIVE), n
 
@@ -119,11 +120,15 @@ def _together(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, 
         values, low, demanded = candidate.mean(axis=2), 0.0, shape.threshold or 0.0
         if baseline is not None:
             values, low = values - baseline.mean(axis=2), -1.0
-        for found, first in (
-            (passed, _first(values, low, demanded - shape.margin, own[0], shape)),
-            (worse, _first(-values, -1.0, -demanded, own[1], shape)),
-        ):
-            found[first > 0] = first[first > 0]
+        allowed = demanded - shape.margin
+        first = _first(values, low, allowed, own[0], shape)
+        passed[first > 0] = first[first > 0]
+        first = _first(-values, -1.0, -demanded, own[1], shape)
+        rows = np.arange(1, n + 1)
+        # Worse by less than the margin is red after the last case alone.
+        is_red = (np.cumsum(values, axis=1) < allowed * rows) | (rows == n)
+        is_red &= rows >= first[:, np.newaxis]
+        worse[first > 0] = is_red.argmax(axis=1)[first > 0] + 1
     red = worse < passed
     end = np.minimum(passed, worse)
     return Ends(

@@ -73,7 +73,7 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenS
     found: list[SeenShape] = []
     known: dict[str, Mapping[Role, Scores]] = {}
     for verdict, name in zip(side.report.evaluations, names, strict=True):
-        if verdict.unit is not None or verdict.aim != "higher" or len(verdict.cases) < 2 or verdict.is_certain:
+        if verdict.unit is not None or verdict.plan.aim != "higher" or len(verdict.cases) < 2 or verdict.is_certain:
             continue
         if verdict.id not in known:
             known[verdict.id] = _scores(store, side, [each for each in sets if each.evaluation_id == verdict.id])
@@ -96,9 +96,9 @@ def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Se
         name=name,
         cases=verdict.n_planned or len(ids),
         samples=max(1, round(float((~np.isnan(candidate)).sum(axis=1).mean()))),
-        margin=verdict.margin,
-        design=verdict.design,
-        about=verdict.about,
+        margin=verdict.plan.margin,
+        design=verdict.plan.drawn,
+        about=verdict.plan.about,
     )
     seen = SeenShape(
         shape=shape,
@@ -108,8 +108,8 @@ def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Se
     entries = []
     if "baseline" in by_role:
         entries.append(replace(shape, spread=spread_of(candidate, by_role["baseline"])))
-    if verdict.threshold is not None:
-        entries.append(replace(shape, threshold=verdict.threshold, spread=spread_of(candidate)))
+    if verdict.plan.threshold is not None:
+        entries.append(replace(shape, threshold=verdict.plan.threshold, spread=spread_of(candidate)))
     return [replace(seen, shape=entry) for entry in entries]
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observations
+from harness.records import Plan
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
@@ -155,15 +156,10 @@ def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, n
     return Observations(
         id=name or shape.name,
         metric=METRIC,
-        requirement=None,
-        threshold=shape.threshold,
-        margin=shape.margin,
-        margin_is_default=False,
+        plan=Plan(threshold=shape.threshold, margin=shape.margin, design=shape.design, about=shape.about),
         case_ids=tuple(map(str, range(len(candidate)))),
         candidate=candidate,
         baseline=baseline,
-        design=shape.design,
         n_planned=shape.cases,
-        about=shape.about,
         suite_size=shape.cases,
     )

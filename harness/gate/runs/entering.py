@@ -12,8 +12,8 @@ from harness.gate.baselines.draws import generations_of, known_draws, oldest
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.refusals import check_orders
 from harness.gate.runs.run_settings import RunOptions
-from harness.gate.sampling.bets import Draws
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
+from harness.gate.sampling.question import Draws
 from harness.requests import SampleSource
 from harness.stages.lineage import can_have
 from harness.store import Store
@@ -55,7 +55,6 @@ def enter(
         recorded={} if recording is None else {each.id: recorded_side(recording, each, begun) for each in asked},
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
-        seen=store.looks.of_candidate(candidate.version.fingerprint),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
     if recording is not None:

@@ -83,7 +83,7 @@ class Run:
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
         self._collector(evaluation)
-        if evaluation.plan.blocks is not None:
+        if evaluation.plan.in_blocks:
             self._measuring.add(evaluation.id)
         task = asyncio.get_running_loop().create_task(self._sample(evaluation))
         began = time.monotonic()
@@ -95,7 +95,7 @@ class Run:
         """Make what the bodies take of the versions' lineages, and feed them."""
         if not await self._prepare(evaluation):
             return
-        if evaluation.plan.blocks is not None and not await self._measure(evaluation):
+        if evaluation.plan.in_blocks and not await self._measure(evaluation):
             return
         collector = self.collectors[evaluation.id]
         try:

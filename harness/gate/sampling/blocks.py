@@ -117,7 +117,7 @@ class BlockRoom:
             MissingSampleError: there is no engine (`--offline`), and the store lacks a pair.
             SteelyardError: whatever else keeps a server from being measured.
         """
-        plan = evaluation.plan.blocks
+        plan = evaluation.blocks
         assert plan is not None
         wanted = {case.id for case in evaluation.cases}
         pairs = {pair: case.id for pair, case in enumerate(pairs_of(plan)) if case.id in wanted}
@@ -245,12 +245,12 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
     found: Counter[tuple[int, int]] = Counter()
     for each in evaluations:
         plan, look = each.plan, looks.get(each.id)
-        if plan.blocks is None or look is None or each.is_part:
+        if each.blocks is None or look is None or each.is_part:
             continue
         n_ways = 1 + (plan.threshold is not None)
         red = level * look.red / n_ways / (2 if plan.aim == "same" else 1)
-        if (fewest := fewest_pairs(red)) > plan.blocks.blocks:
-            found[plan.blocks.blocks, fewest] += 1
+        if (fewest := fewest_pairs(red)) > each.blocks.blocks:
+            found[each.blocks.blocks, fewest] += 1
     return [
         f"{number:,} {'evaluation' if number == 1 else 'evaluations'} of {blocks:,} pairs of blocks can't be red at "
         f"{'its' if number == 1 else 'their'} level, however slow the candidate: {fewest:,} pairs can (blocks={fewest})"

@@ -18,12 +18,12 @@ from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_assertions
 from harness.gate.evaluations.slices import case_slices
-from harness.gate.sampling.bets import unless_grown
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
+from harness.gate.sampling.question import unless_grown
 from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
@@ -69,7 +69,7 @@ class Collector:
         self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
         self.entry = entry
         drawn = entry.order(evaluation) or order.cases
-        self._slices = case_slices(evaluation.plan.slices, evaluation.cases, drawn, entry.horizon)
+        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, entry.horizon)
         self._upto: int | None = None
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
@@ -83,7 +83,7 @@ class Collector:
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self._parts = Parts()
-        self._is_repeatable = True
+        self._ways: set[str | None] = set()
         self._unasked: bool | None = None
         """True while no body that gave a score has asked what is weighed; None until one gave a score."""
         self.done = 0
@@ -122,7 +122,7 @@ class Collector:
     @property
     def asks_people(self) -> bool:
         """True where people are to label its answers: all of its cases are put to them or, cut short, none."""
-        return self.evaluation.plan.review is not None and self._cut_at is None
+        return self.evaluation.plan.review_mode is not None and self._cut_at is None
 
     def count_all(self) -> None:
         """Decide by all that is there: nothing more can come."""
@@ -167,7 +167,7 @@ class Collector:
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
-        self._is_repeatable = self._is_repeatable and trace.is_greedy
+        self._ways.add(trace.way)
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
@@ -271,14 +271,7 @@ class Collector:
         if not errors and self.complete >= end:
             errors = missing_metrics(cut)
         found = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
-        return [self._sliced(unless_grown(self.entry.bets, each)) for each in found]
-
-    def _sliced(self, observed: Observations) -> Observations:
-        """The same with the slices that the marker asks for."""
-        plan = self.evaluation.plan.slices
-        if plan is None:
-            return observed
-        return replace(observed, slices=self._slices, slice_margin=plan.margin)
+        return [unless_grown(self.entry.question, each) for each in found]
 
     def _counted(self) -> tuple[list[int], int]:
         """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
@@ -312,23 +305,22 @@ class Collector:
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
-            requirement=plan.requirement,
-            threshold=plan.threshold,
-            margin=plan.margin,
-            margin_is_default=plan.margin_is_default,
+            plan=replace(
+                plan,
+                design="sequential" if self.order.stops else "fixed",
+                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"}),
+            ),
             case_ids=tuple(self.evaluation.cases[i].id for i in kept),
             candidate=candidate,
             baseline=sides.get("baseline"),
             clusters=clusters.labels,
             copies=clusters.copies,
             clusters_known_by=clusters.known_by,
-            per=plan.per,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
             at_least=kind.at_least,
             at_most=kind.at_most,
             statistic=kind.statistic,
-            design="sequential" if self.order.stops else "fixed",
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
             n_skipped=self._skips.count(self.order.cases[: self._end()]),
@@ -337,19 +329,14 @@ class Collector:
             errors=tuple(errors),
             interruption=self._interruption,
             stopped_at=(self._cut_at or "") if self._upto is None else "",
-            about=plan.about,
             suite_size=len(self.evaluation.cases),
-            stakes=None if self.entry.bets is None else self.entry.bets.stakes,
-            max_lost=plan.max_lost,
+            stakes=None if self.entry.question is None else self.entry.question.stakes,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
-            is_repeatable=self._is_repeatable,
-            is_exact=self.evaluation.is_exact,
+            is_repeatable="greedy" in self._ways,
             alone_because=self._alone_because,
             traceback=self._tally.traceback(self._end()),
-            is_same=plan.aim == "same",
-            margin_is_relative=plan.margin_is_relative,
-            in_blocks=plan.blocks is not None,
             unanswered=excess_unanswered(self.loads),
+            slices=self._slices,
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 

@@ -253,7 +253,7 @@ class Feeder:
             own = source.version.fingerprint
             names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
             draws = next(filter(None, map(collector.entry.draws, names)), None)
-            if draws is None and collector.entry.bets is not None:  # a teacher: what was drawn first, nobody chose
+            if draws is None and collector.entry.question is not None:  # a teacher: what was drawn first, nobody chose
                 draws = tuple(sorted((source.generation, *source.older)))
             self._of_looks[place] = source.of_generations(draws)
         return self._of_looks[place]

@@ -102,7 +102,7 @@ def _mean(
         table[row, : len(of_case)] = of_case
     alone = counted.by_samples or len(by_case) == 1
     scores, clusters = (as_column(table), None) if alone else (table, counted.clusters)
-    mean = clustered_mean(scores, clusters, confidence_level, bounded=True)
+    mean = clustered_mean(scores, clusters, confidence_level)
     return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
 
 

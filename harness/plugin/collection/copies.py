@@ -35,8 +35,14 @@ def copies_lines(evaluations: Iterable[Evaluation]) -> list[str]:
         if each.copies is not None:
             first, second = each.copies.example
             n, distinct = len(each.cases), each.copies.n_distinct
-            told = f"are {distinct:,} and copies" if each.plan.review else f"count as {distinct:,}, for some are copies"
-            way_out = "leave copies out, review= weighs each" if each.plan.review else "cluster=False counts them all"
+            told = (
+                f"are {distinct:,} and copies"
+                if each.plan.review_mode
+                else f"count as {distinct:,}, for some are copies"
+            )
+            way_out = (
+                "leave copies out, review= weighs each" if each.plan.review_mode else "cluster=False counts them all"
+            )
             lines.append(
                 f"steelyard: {each.id}: {n:,} cases {told} of others, such as {second!r} of {first!r}; {way_out}"
             )

@@ -23,9 +23,10 @@ from harness.plugin.pytest_internals import argument_names, fixture_definitions
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.baselines.recording import Recording
-    from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
+    from harness.gate.evaluations.evaluation import Evaluation
     from harness.gate.runs.run_settings import RunOptions
-    from harness.records import Case
+    from harness.records import Case, Plan
+    from harness.stages.inference.blocks.plan import BlockPlan
 
 
 BEGAN = "steelyard_began"
@@ -101,7 +102,7 @@ class Collection:
                 return
             if "case" not in metafunc.fixturenames:
                 raise MarkerError(f'{item.nodeid}: per="case", but the test function takes no argument `case`.')
-            cases = self._load(self._plan(item), item)
+            cases = self._load(keywords.get("cases"), item)
         except UsageError as error:
             self._note(error)
         else:
@@ -246,6 +247,7 @@ class Collection:
             self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
+        from harness.gate.evaluations.cases import pairs_of
         from harness.plugin.collection import inspection
         from harness.plugin.collection.needs import check_needs
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
@@ -256,13 +258,17 @@ class Collection:
         inspection.check_fixtures(item, where=where)
         if "task" in keywords_of(item):
             return self._task_evaluation(item)
-        plan, wants, rubrics = self._plan(item), _wanted(item), Rubrics(self._folders(item))
+        (plan, blocks), wants, rubrics = self._plan(item), _wanted(item), Rubrics(self._folders(item))
         parameter = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-        cases = self._load(plan, item) if parameter is None else (parameter,)
-        has_cases = any(each is not None for each in (parameter, plan.cases, plan.blocks))
+        given = keywords_of(item).get("cases")
+        cases = (parameter,) if parameter is not None else self._load(given, item)
+        if blocks is not None:
+            cases = pairs_of(blocks)
+        has_cases = any(each is not None for each in (parameter, given, blocks))
         inspection.check_fields(item.function, cases, where=where, has_cases=has_cases)
         may_measure = inspection.may_measure(item.function)
-        evaluation = self._made(item, plan, cases, item.obj, wants=wants, rubrics=rubrics, may_measure=may_measure)
+        known = {"wants": wants, "rubrics": rubrics, "may_measure": may_measure, "blocks": blocks}
+        evaluation = self._made(item, plan, cases, item.obj, **known)
         check_needs(item.function, evaluation, self.settings, self._recording, where=where)
         if "judge" in wants:
             check_rubrics(item.function, rubrics, evaluation.cases, where=where)
@@ -288,9 +294,7 @@ class Collection:
             may_measure=evaluated.metrics.has_measures,
         )
 
-    def _made(
-        self, item: pytest.Function, plan: EvaluationPlan, cases: tuple[Case, ...], body: Any, **known: Any
-    ) -> Evaluation:
+    def _made(self, item: pytest.Function, plan: Plan, cases: tuple[Case, ...], body: Any, **known: Any) -> Evaluation:
         """Make an evaluation of those of its cases that `--case` selects."""
         from harness.gate.evaluations.cases import select_cases
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
@@ -316,7 +320,8 @@ class Collection:
         """List the folders in which the files that a test names are looked for."""
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
-    def _plan(self, item: pytest.Function) -> EvaluationPlan:
+    def _plan(self, item: pytest.Function) -> tuple[Plan, BlockPlan | None]:
+        """What is required of an item, and the blocks under load that are measured for it."""
         from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
         from harness.plugin.collection.inspection import may_measure
         from harness.stages.inference.blocks.marker import blocks_of
@@ -332,22 +337,21 @@ class Collection:
             exact=is_exact(wanted),
             options=self._options(),
         )
-        return with_blocks(plan, blocks, is_relative=keywords.get("margin") is None)
+        if blocks is not None:
+            plan = with_blocks(plan, is_relative=keywords.get("margin") is None)
+        return plan, blocks
 
-    def _load(self, plan: EvaluationPlan, item: pytest.Function) -> tuple[Case, ...]:
-        """The plan's cases; loaded once for all items that name the same file."""
-        from harness.gate.evaluations.cases import pairs_of
+    def _load(self, given: Any, item: pytest.Function) -> tuple[Case, ...]:
+        """The cases that a marker names; loaded once for all items that name the same file."""
         from harness.records import Case
         from harness.stages.case_files import load_cases
 
-        if plan.blocks is not None:
-            return pairs_of(plan.blocks)
-        if plan.cases is None:
+        if given is None:
             return (Case({"id": item.originalname}),)
-        key = (plan.cases, item.path.parent) if isinstance(plan.cases, str | Path) else id(plan.cases)
+        key = (given, item.path.parent) if isinstance(given, str | Path) else id(given)
         if key not in self._cases:
             try:
-                self._cases[key] = load_cases(plan.cases, self._folders(item))
+                self._cases[key] = load_cases(given, self._folders(item))
             except UsageError as error:
                 raise type(error)(f"{item.nodeid}: {error}") from None
         return self._cases[key]

@@ -37,14 +37,14 @@ def check_needs(
     from harness.plugin.collection.rubrics import check_review
 
     plan, wants, is_pairwise = evaluation.plan, evaluation.wants, evaluation.is_pairwise
-    if plan.blocks is not None:
+    if evaluation.blocks is not None:
         if others := sorted(wants & {"model", "baseline", "judge"}):
             raise MarkerError(
                 f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
                 "a test of its own."
             )
         _refuse(recording, f"{where} takes `load`, whose blocks are measured in pairs on one machine,", _LEAVE_OUT)
-        check_figures(function, plan.blocks, settings, where=where)
+        check_figures(function, evaluation.blocks, settings, where=where)
     if is_pairwise:
         _refuse(recording, f"{where} takes `baseline`, whose answers it needs,", _LEAVE_OUT)
         if baseline_name(settings) is None:
@@ -54,7 +54,7 @@ def check_needs(
             f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
             "take `judge`, and not `baseline`."
         )
-    if plan.review is not None:
+    if plan.review_mode is not None:
         check_review(evaluation.body, where=where, is_pairwise=is_pairwise)
         _refuse(
             recording,

@@ -14,7 +14,7 @@ from harness.plugin.pytest_internals import argument_names
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.evaluations.evaluation import EvaluationPlan
+    from harness.records import Plan
     from harness.scoring.lm_eval import EvaluatedTask
 
 PARAMETER = "lm_eval_task"
@@ -129,9 +129,7 @@ class Tasks:
         )
         return made
 
-    def plan(
-        self, item: pytest.Function, evaluated: EvaluatedTask, settings: Settings, options: list[str]
-    ) -> EvaluationPlan:
+    def plan(self, item: pytest.Function, evaluated: EvaluatedTask, settings: Settings, options: list[str]) -> Plan:
         """The plan of an item's marker. Where every draw gives the same, one is made.
 
         Args:

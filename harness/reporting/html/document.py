@@ -82,7 +82,7 @@ def _changes(report: Report, cases: CaseTable, details: DetailFiles) -> list[dic
     for change in report.changes:
         key = change.evaluation_id, change.metric
         entry = verdicts.get(key)
-        if entry is not None and entry.in_blocks:  # a pair of blocks has no question and no answer to show
+        if entry is not None and entry.plan.in_blocks:  # a pair of blocks has no question and no answer to show
             continue
         severity = entry.verdict.severity if entry else 0
         is_bare = change.candidate_answer is None and change.candidate_reason is None
@@ -133,7 +133,7 @@ def _better_answer(change: Change, entry: Verdict | None) -> str | None:
     Shown are the baseline's best answer and the candidate's worst. After a drop the baseline's is certainly the better
     one; after a gain the candidate's is, where each has one sample. With aim="same" neither is.
     """
-    if entry is None or entry.aim == "same" or change.baseline is None or change.baseline == change.candidate:
+    if entry is None or entry.plan.aim == "same" or change.baseline is None or change.baseline == change.candidate:
         return None
     if (change.candidate < change.baseline) == entry.higher_is_better:
         return "baseline"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
-from harness.records import Check, Estimate, Verdict, kind_in_words
+from harness.records import Check, Estimate, Verdict, kind_in_words, weighed_by
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
@@ -26,7 +26,7 @@ _MOST_OF_A_TEXT = 2000
 def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles) -> dict[str, Any]:
     """One evaluation and metric under the name that a reader knows it by."""
     shown = row(entry, name, "utf-8")
-    _, requirement = kind_and_text(entry.requirement)
+    _, requirement = kind_and_text(entry.plan.requirement)
     return {
         "id": entry.id,
         "name": name,
@@ -40,28 +40,27 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles
             "baseline": shown.baseline,
             "required": shown.required,
         },
-        "threshold": plain(entry.threshold),
-        "margin": plain(entry.margin),
-        "margin_is_default": entry.margin_is_default,
-        "margin_is_relative": entry.margin_is_relative,
-        "aim": entry.aim,
+        "threshold": plain(entry.plan.threshold),
+        "margin": plain(entry.plan.margin),
+        "margin_is_default": entry.plan.margin_is_default,
+        "margin_is_relative": entry.plan.margin_is_relative,
+        "aim": entry.plan.aim,
         "unit": entry.unit,
-        "approximate": entry.approximate,
         "higher_is_better": entry.higher_is_better,
         "is_binary": entry.is_binary,
-        "design": entry.design,
+        "design": entry.plan.design,
         "means": _means(entry),
         "measured": _measured(entry),
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
-        "about": ABOUT[entry.about],
+        "about": ABOUT[entry.plan.about],
         "slices": _slices(entry, cases),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry),
         "cases": cases.columns(entry),
-        "in_blocks": entry.in_blocks,
+        "in_blocks": entry.plan.in_blocks,
         "untrusted": _untrusted(entry, details),
     }
 
@@ -69,7 +68,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles
 def _measured(entry: Verdict) -> str:
     """The cases and samples that the figures rest on, in words."""
     parts = [plural(entry.n_cases, "case"), plural(entry.n_samples, "sample") + " of the candidate"]
-    if entry.in_blocks:
+    if entry.plan.in_blocks:
         parts = [f"{plural(entry.n_cases, 'pair')} of blocks" if entry.baseline else plural(entry.n_cases, "block")]
     if entry.n_skipped:
         parts.append(f"{plural(entry.n_skipped, 'case')} skipped")
@@ -87,21 +86,21 @@ def _means(entry: Verdict) -> str:
     places = digits(*([each.value, each.low, each.high] for each in found.values()), unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
     told = [f"{name} {figure(m.value, places)} {interval(m.low, m.high, places)}{unit}" for name, m in found.items()]
-    return f"{entry.statistic or 'mean'} of the {', of the '.join(told)}"
+    return f"{weighed_by(entry)} of the {', of the '.join(told)}"
 
 
 def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
     """The pairs of blocks that can't be trusted, each with the reason."""
-    return {case: why for (of, case), why in details.broken.items() if entry.in_blocks and of == entry.id}
+    return {case: why for (of, case), why in details.broken.items() if entry.plan.in_blocks and of == entry.id}
 
 
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
     facts = [*judge_notes([entry], "utf-8"), *_review(entry)]
-    if entry.at_most is not None or entry.statistic is not None:
+    if weighed_by(entry) == "median" and not entry.plan.in_blocks:
+        facts.append(f"measured {kind_in_words(entry)}, without a range: weighed by the median")
+    elif entry.at_most is not None or entry.statistic is not None:
         facts.append(f"measured {kind_in_words(entry)}")
-    if entry.approximate:
-        facts.append("approximate: no error rate is promised for a measure without a largest value")
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
     return facts
@@ -144,7 +143,7 @@ def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
     if not entry.slices:
         return None
     against: Against = "threshold" if entry.baseline is None else "baseline"
-    own = replace(entry, margin=entry.margin if entry.slice_margin is None else entry.slice_margin)
+    own = replace(entry, plan=replace(entry.plan, margin=entry.plan.slice_margin or entry.plan.margin))
     bar = {"against": against, "margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
     members = {(each.field, each.value): each.case_ids for each in slices_again(entry, [c.id for c in entry.cases])}
     shown = []

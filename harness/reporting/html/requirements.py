@@ -20,7 +20,7 @@ def requirements(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[Kind, str | None], list[int]] = {}
     for place, verdict in enumerate(verdicts):
-        groups.setdefault(kind_and_text(verdict.requirement), []).append(place)
+        groups.setdefault(kind_and_text(verdict.plan.requirement), []).append(place)
     ranked = sorted(groups.items(), key=lambda group: (group[0][1] is None, group[0][0] != "business"))
     return [
         {"kind": kind, "text": text, "verdict": worst(verdicts[each].verdict for each in places), "evaluations": places}

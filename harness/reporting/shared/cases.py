@@ -45,7 +45,7 @@ def look_up(report: Report, options: str = "") -> list[str]:
     """
     if report.candidate.n_documents is not None:
         return []
-    in_blocks = {verdict.id for verdict in report.evaluations if verdict.in_blocks}
+    in_blocks = {verdict.id for verdict in report.evaluations if verdict.plan.in_blocks}
     answered = [change for change in shown_changes(report) if change.evaluation_id not in in_blocks]
     ids = [change.case_id for change in answered if _is_typed(change.case_id)]
     return [f"steelyard store show {shlex.quote(case_id)}{options}   (all its answers)" for case_id in ids[:1]]
@@ -53,7 +53,7 @@ def look_up(report: Report, options: str = "") -> list[str]:
 
 def case_option(report: Report) -> str:
     """`--case` for the first case to look at of what is red; "" where there is none."""
-    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red and not verdict.in_blocks}
+    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red and not verdict.plan.in_blocks}
     ids = [change.case_id for change in shown_changes(report) if change.evaluation_id in red]
     return next((f"--case {shlex.quote(glob.escape(case_id))}" for case_id in ids if _is_typed(case_id)), "")
 
@@ -137,7 +137,7 @@ def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
     if verdict.baseline is not None:
         paired = [case for case in verdict.cases if case.candidate is not None and case.baseline is not None]
         gains = [(sign * (case.candidate - case.baseline), case) for case in paired]  # type: ignore[operator]
-        worse = [(-abs(gain), case) if verdict.aim == "same" else (gain, case) for gain, case in gains]
+        worse = [(-abs(gain), case) if verdict.plan.aim == "same" else (gain, case) for gain, case in gains]
         worse = [entry for entry in worse if entry[0] < 0]
     else:
         worse = [(sign * case.candidate, case) for case in verdict.cases if case.candidate is not None]
@@ -152,7 +152,7 @@ def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[
         return []
     kind = "were not always right"
     if verdict.baseline is not None:
-        kind = "differ" if verdict.aim == "same" else "got worse"
+        kind = "differ" if verdict.plan.aim == "same" else "got worse"
     elif not verdict.is_binary:
         kind = "scored below 1" if verdict.unit is None else "were measured, the worst"
     told = [f"{printable(case.id, 40)} {_mean_in_words(case, verdict)}" for case in worst if case.id not in shown][

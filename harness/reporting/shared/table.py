@@ -68,7 +68,7 @@ def row(verdict: Verdict, name: str, encoding: str, *, tracebacks: bool = False)
     """One evaluation's figures in words; of a traceback the exception alone, unless all of it is wanted."""
     told = str if tracebacks else without_traceback
     difference = shown_difference(verdict)
-    is_ratio = verdict.margin_is_relative and difference is not None
+    is_ratio = verdict.plan.margin_is_relative and difference is not None
     places = digits(*_telling(verdict, None if is_ratio else difference), unit=verdict.unit)
     unit = f" {printable(verdict.unit, 24, encoding=encoding)}" if verdict.unit else ""
     gap = "" if difference is None else _difference(difference, places, verdict) + unit
@@ -76,9 +76,9 @@ def row(verdict: Verdict, name: str, encoding: str, *, tracebacks: bool = False)
     reason, errors = verdict.reason, verdict.errors
     if errors and reason.startswith(errors[0]):
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
-    required = "" if verdict.threshold is None else figure(verdict.threshold, places) + unit
-    if verdict.threshold is not None:  # `required` says it
-        reason = reason.removeprefix(f"required {in_words(verdict.threshold, verdict.unit)}, ")
+    required = "" if verdict.plan.threshold is None else figure(verdict.plan.threshold, places) + unit
+    if verdict.plan.threshold is not None:  # `required` says it
+        reason = reason.removeprefix(f"required {in_words(verdict.plan.threshold, verdict.unit)}, ")
     return TableRow(
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
@@ -138,12 +138,10 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     """The number of evaluations that passed, or the name of a single one, and what is to be known of them."""
     notes = []
     for word, is_same in (("worse", False), ("different", True)):
-        if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.aim == "same") == is_same):
+        if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.plan.aim == "same") == is_same):
             notes.append(f"{count(found)} {word}, within margin")
-    if bare := sum(row.verdict.threshold is None and row.verdict.baseline is None for row in hidden):
+    if bare := sum(row.verdict.plan.threshold is None and row.verdict.baseline is None for row in hidden):
         notes.append(f"{count(bare)} with nothing required")
-    if approximate := sum(row.verdict.approximate for row in hidden):
-        notes.append(f"{count(approximate)} approximate: no largest value")
     note = f" ({', '.join(notes)})" if notes else ""
     what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
     if 1 < len(hidden) == len(report.evaluations):
@@ -185,7 +183,7 @@ def _is_unlabelled(verdict: Verdict) -> bool:
 def _within_margin(verdict: Verdict) -> bool:
     """True where it is proven to be worse (or different, where that counts), though by less than the margin."""
     differences = [check.difference for check in verdict.checks]
-    if verdict.aim == "same":
+    if verdict.plan.aim == "same":
         return any(each.high < 0 or each.low > 0 for each in differences)
     return any(each.high < 0 if verdict.higher_is_better else each.low > 0 for each in differences)
 
@@ -195,10 +193,10 @@ def _telling(verdict: Verdict, difference: Difference | None) -> list[list[float
     groups: list[list[float | None]] = []
     if verdict.candidate:
         value = verdict.candidate.value
-        groups += [[value, verdict.candidate.low], [value, verdict.candidate.high], [value, verdict.threshold]]
+        groups += [[value, verdict.candidate.low], [value, verdict.candidate.high], [value, verdict.plan.threshold]]
         groups += [[value, verdict.baseline.value]] if verdict.baseline else []
     if difference:
-        margin = [verdict.margin, 0.0]
+        margin = [verdict.plan.margin, 0.0]
         groups += [[difference.low, *margin], [difference.high, *margin], [difference.low, difference.value]]
     return groups
 

@@ -118,7 +118,7 @@ def _cases(comparison: Comparison) -> str:
     """Count the cases by what they did, and say how many of those that moved are shown."""
     tally, shown = comparison.tally, len(comparison.report.changes)
     moved = {"improved": tally.improved, "worsened": tally.worsened}
-    if {verdict.aim for verdict in comparison.report.evaluations} == {"same"}:
+    if {verdict.plan.aim for verdict in comparison.report.evaluations} == {"same"}:
         moved = {"different": tally.improved + tally.worsened}
     numbers = {"stable": tally.stable, "flaky": tally.flaky, **moved}
     text = ", ".join(f"{count(number)} {name}" for name, number in numbers.items())

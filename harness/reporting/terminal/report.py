@@ -152,7 +152,7 @@ def next_steps(report: Report) -> list[str]:
 def _more_samples(report: Report) -> list[str]:
     """The ways to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
     wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
-    alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
+    alone = [verdict for verdict in wanting if verdict.plan.design == "sequential" and len(verdict.cases) == 1]
     ways = {_way_on(each) for each in wanting if each not in alone}
     steps = [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways]
     if alone:
@@ -187,10 +187,10 @@ _WAYS_ON = {
 
 def _way_on(verdict: Verdict) -> str:
     """The key in `_WAYS_ON` of what would help an open verdict most."""
-    if verdict.in_blocks:
+    if verdict.plan.in_blocks:
         return "blocks"
-    if verdict.about == "population":
-        return "bets" if verdict.design == "sequential" else "fixed"
+    if verdict.plan.about == "population":
+        return "bets" if verdict.plan.design == "sequential" else "fixed"
     return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
 
 
@@ -280,7 +280,7 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     if not shown:
         return []
     sure = f"with {100 * confidence_level:g}% confidence"
-    stopped = any(row.verdict.design == "sequential" for row in shown)
+    stopped = any(row.verdict.plan.design == "sequential" for row in shown)
     early = ", also where sampling stopped early" if stopped else ""
     inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
@@ -325,9 +325,11 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
         both = any(verdict.baseline is not None for verdict in once if verdict.n_skipped)
         told.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
     defaults = {
-        percent(verdict.margin) if verdict.margin_is_relative else figure(verdict.margin, digits([verdict.margin, 0.0]))
+        percent(verdict.plan.margin)
+        if verdict.plan.margin_is_relative
+        else figure(verdict.plan.margin, digits([verdict.plan.margin, 0.0]))
         for verdict in once
-        if verdict.margin_is_default and verdict.difference is not None
+        if verdict.plan.margin_is_default and verdict.difference is not None
     }
     for margin in sorted(defaults):
         told.append(f"margin {margin} is the default; set it for an evaluation or the project")

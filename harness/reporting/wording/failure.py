@@ -42,7 +42,7 @@ def failure_text(
     lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
     margin, allowed = margin_in_words(verdict, "baseline"), margin_in_words(verdict, "threshold")
-    default = " (the default)" if verdict.margin_is_default else ""
+    default = " (the default)" if verdict.plan.margin_is_default else ""
     facts = [
         ("versions", printable(candidate.name, 40) + against),
         ("candidate", figures.candidate),

@@ -38,7 +38,7 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
     """The slices of an evaluation in words, the worst first."""
     values = [each.candidate for each in verdict.slices] + [each.baseline for each in verdict.slices]
     places = digits(*[[value.value, value.low, value.high] for value in values if value], unit=verdict.unit)
-    own = replace(verdict, margin=verdict.slice_margin or verdict.margin)
+    own = replace(verdict, plan=replace(verdict.plan, margin=verdict.plan.slice_margin or verdict.plan.margin))
     found = []
     for each in verdict.slices:
         ours, theirs = each.candidate, each.baseline
@@ -68,9 +68,9 @@ def slices_in_words(verdict: Verdict) -> str:
     told = ", ".join(f"{count:,} of {field}" for field, count in fields.items())
     if not any(each.difference for each in verdict.slices):
         return f"{told}; nothing required"
-    if verdict.baseline is None and verdict.threshold is not None:
-        told += f", threshold {in_words(verdict.threshold, verdict.unit)}"
-    beyond = "different by more" if verdict.aim == "same" else "worse by more"
+    if verdict.baseline is None and verdict.plan.threshold is not None:
+        told += f", threshold {in_words(verdict.plan.threshold, verdict.unit)}"
+    beyond = "different by more" if verdict.plan.aim == "same" else "worse by more"
     red = kinds[VerdictKind.REGRESSED] + kinds[VerdictKind.FAILED]
     parts = {beyond: red, "within it": kinds[VerdictKind.PASSED], "open": kinds[VerdictKind.INCONCLUSIVE]}
     shares = ", ".join(f"{number:,} {word}" for word, number in parts.items() if number)
@@ -86,8 +86,12 @@ def slice_titles(verdict: Verdict) -> dict[str, str]:
 
 def slice_margin_in_words(verdict: Verdict) -> str:
     """The margin of slices with its unit, or in per cent."""
-    margin = verdict.margin if verdict.slice_margin is None else verdict.slice_margin
-    return percent(margin) if verdict.margin_is_relative else margin_in_words(replace(verdict, margin=margin))
+    margin = verdict.plan.margin if verdict.plan.slice_margin is None else verdict.plan.slice_margin
+    return (
+        percent(margin)
+        if verdict.plan.margin_is_relative
+        else margin_in_words(replace(verdict, plan=replace(verdict.plan, margin=margin)))
+    )
 
 
 def shown_slices(verdict: Verdict, *, every: bool = False) -> list[SliceRow]:

@@ -83,33 +83,6 @@ class StudentContrast:
 
 
 @dataclass(frozen=True, slots=True)
-class ConstantContrast:
-    """The difference of figures without a range that are all equal: constants, as far as anybody can see.
-
-    No bound is valid without a range, so this is the limit of t's, and as approximate. It may not be red before that
-    many equal losses would be rare if gains were as likely: a sign test's p-value, half for each unit.
-    """
-
-    value: float
-    units: int
-    standard_error: float = 0.0
-    method: str = "constant, no spread seen"
-
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true difference of 0 or more."""
-        return 0.5**self.units if self.value < 0 else 1.0
-
-    def lower(self, confidence_level: float) -> float:  # noqa: ARG002 - a constant has one bound
-        """The one-sided lower bound."""
-        return self.value
-
-    def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        return self.value if self.value >= 0 or self.p_less < 1 - confidence_level else 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class ScaledContrast:
     """A contrast of scores in [0, 1], in the unit of the measure that they were made from."""
 
@@ -147,16 +120,12 @@ class ScaledContrast:
 
 @dataclass(frozen=True, slots=True)
 class UnknownContrast:
-    """A difference without any measure of its spread: all numbers equal on an unbounded scale, or a single one.
-
-    `equal_units` is how many they are.
-    """
+    """A difference without any measure of its spread: all numbers equal on an unbounded scale, or a single one."""
 
     value: float
     standard_error: float = math.inf
     p_less: float = 1.0
     method: str = "no spread to judge by"
-    equal_units: int = 1
 
     def lower(self, confidence_level: float) -> float:  # noqa: ARG002 - no level bounds it
         """The one-sided lower bound."""

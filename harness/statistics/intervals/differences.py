@@ -196,7 +196,7 @@ def _contrast(differences: FloatArray, groups: IntArray | None, scale: Scale) ->
         ends = (-1.0, 1.0) if scale.bounded else (-math.inf, math.inf)
         return StudentContrast(total.value, total.standard_error, total.degrees, method, *ends)
     if not scale.bounded and (reach == 0 or total.degrees < 1 or (total.variance == 0 and total.value != 0)):
-        return UnknownContrast(total.value, equal_units=total.degrees + 1)
+        return UnknownContrast(total.value)
     scaled = differences / reach
     units = scaled if groups is None else np.bincount(groups, weights=scaled)
     sizes = float(np.abs(units).sum())

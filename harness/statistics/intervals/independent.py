@@ -83,7 +83,7 @@ def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, b
         error = math.sqrt(_variance(mean) + _variance(other))
         return RecoveredContrast(mean.value, mean.units, other.value, other.units, error)
     if flat:
-        return UnknownContrast(mean.value - other.value, equal_units=min(mean.degrees, other.degrees) + 1)
+        return UnknownContrast(mean.value - other.value)
     variance = mean.variance + other.variance
     degrees = variance**2 / (mean.variance**2 / mean.degrees + other.variance**2 / other.degrees)
     ends = (-1.0, 1.0) if first.bounded and second.bounded else (-math.inf, math.inf)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,6 @@ from harness.statistics.intervals.contrasts import (
     Contrast,
     LopsidedContrast,
     StudentContrast,
-    UnknownContrast,
     guarded,
     is_lopsided,
 )
@@ -38,7 +36,7 @@ from harness.statistics.spread import MeanSpread, effective_n, is_thin, normal_t
 class MeanEstimate:
     """The mean over cases with its two-sided interval.
 
-    `n_effective` is the number of independent scores that would know the mean as well; NaN for scores beyond [0, 1].
+    `n_effective` is the number of independent scores that would know the mean as well.
     """
 
     value: float
@@ -95,17 +93,14 @@ def clustered_mean(
     scores: npt.ArrayLike,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
     confidence_level: float = 0.95,
-    *,
-    bounded: bool | None = None,
 ) -> MeanEstimate:
     """The mean over cases, each weighing the same, with an interval that counts cases and not samples.
 
     Parameters
     ----------
-    scores : (n_cases, n_samples) or (n_cases,), NaN for missing samples; cases without any are left out
+    scores : (n_cases, n_samples) or (n_cases,), in [0, 1], NaN for missing samples; cases without any are left out
     clusters : (n_cases,) labels; cases that share one are dependent
     confidence_level : in (0, 1), two-sided
-    bounded : whether scores are confined to [0, 1]; by default whether all of them are
 
     Returns
     -------
@@ -113,12 +108,12 @@ def clustered_mean(
         Scores of 0 and 1: Wilson's interval at the effective sample size, with t's quantile for cases less one. Other
         scores: t on case means. Where so few cases differ from the rest that their variance can't be trusted (none at
         all, in the extreme), scores in [0, 1] get Wilson's interval where it is wider: no score in [0, 1] varies more
-        than a binary one of the same mean. Equal scores on an unbounded scale give an infinite interval.
+        than a binary one of the same mean.
 
     Raises
     ------
     ValueError
-        Wrong shapes, an infinite score, no score, a level outside (0, 1), scores outside [0, 1] with bounded=True.
+        Wrong shapes, no score, a level outside (0, 1), scores outside [0, 1].
 
     References
     ----------
@@ -132,15 +127,9 @@ def clustered_mean(
     (0.625, 0.132, 0.948)
     """
     level = 0.5 + check_confidence(confidence_level) / 2
-    suite = summarise(scores, clusters, bounded)
+    suite = summarise(scores, clusters, bounded=True)
     mean = suite.mean
-    quantile = t_quantile(level, mean.degrees)
-    if suite.bounded:
-        return _bounded_mean(mean, effective_n(mean, suite.n_scores), quantile, binary=suite.binary)
-    if mean.degrees < 1 or mean.variance == 0:
-        return MeanEstimate(mean.value, math.inf, -math.inf, math.inf, math.nan, UnknownContrast(0.0).method)
-    low, high = (mean.value + sign * quantile * mean.standard_error for sign in (-1, 1))
-    return MeanEstimate(mean.value, mean.standard_error, low, high, math.nan, _student_name(mean))
+    return _bounded_mean(mean, effective_n(mean, suite.n_scores), t_quantile(level, mean.degrees), binary=suite.binary)
 
 
 def _bounded_mean(mean: MeanSpread, n_effective: float, quantile: float, *, binary: bool) -> MeanEstimate:
@@ -161,53 +150,46 @@ def threshold_contrast(
     scores: npt.ArrayLike,
     threshold: float,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    *,
-    bounded: bool | None = None,
 ) -> Contrast:
     """The mean over cases less a threshold, with one-sided bounds.
 
     Parameters
     ----------
-    scores, clusters, bounded : as for `clustered_mean`
+    scores, clusters : as for `clustered_mean`
     threshold : the score demanded
 
     Notes
     -----
-    The lower bound of binary scores is Korn and Graubard's: Clopper and Pearson's at the effective sample size, carried
-    through t. The upper one is Wilson's, except where the samples of every case agree (one sample a case, say): the
-    number of cases is then binomial, and the exact bound is used, because Wilson's errs by up to 7 in 100 there. Other
-    scores in [0, 1] have bounds that see what the cases can't show (see `GuardedContrast`).
+    The bounds of binary scores are Korn and Graubard's: Clopper and Pearson's at the effective sample size, carried
+    through t, or as they are where the samples of every case agree (one sample a case, say), whose number is binomial.
+    All have bounds that see what the cases can't show (see `GuardedContrast`).
 
     References
     ----------
     E. L. Korn, B. I. Graubard (1998), Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data, Survey Methodology 24:193-201; E. B. Wilson (1927), as for `wilson_interval`.
+    counts estimated from survey data, Survey Methodology 24:193-201.
 
     Examples
     --------
     >>> contrast = threshold_contrast([[1, 1], [1, 0], [1, 1], [0, 0]], 0.5)
     >>> contrast.value, round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3)
-    (0.125, -0.393, 0.419)
+    (0.125, -0.393, 0.477)
     """
     threshold = as_finite(threshold, "threshold")
-    suite = summarise(scores, clusters, bounded)
+    suite = summarise(scores, clusters, bounded=True)
     contrast = _threshold_contrast(suite, threshold)
-    if suite.bounded and not suite.binary:
-        return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
-    return contrast
+    return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
 
 
 def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
     mean = suite.mean
     flat = mean.variance == 0 or mean.degrees < 1
-    if suite.binary or (suite.bounded and flat):
+    if suite.binary or flat:
         n_effective = effective_n(mean, suite.n_scores)
         return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
-    if flat:
-        return UnknownContrast(mean.value - threshold, equal_units=mean.degrees + 1)
-    if suite.bounded and is_lopsided(mean):
-        return LopsidedContrast(mean, threshold, -threshold, 1 - threshold)
-    ends = (-threshold, 1 - threshold) if suite.bounded else (-math.inf, math.inf)
+    ends = (-threshold, 1 - threshold)
+    if is_lopsided(mean):
+        return LopsidedContrast(mean, threshold, *ends)
     return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean), *ends)
 
 
@@ -238,63 +220,52 @@ class ProportionContrast:
             return f"Clopper-Pearson, n {self.n_effective:.0f}"
         if self.student:
             return _thin_name(self.mean)
-        return f"lower bound Korn-Graubard, upper {_wilson_name(self.n_effective, self.mean)}"
+        return f"Korn-Graubard, effective n {self.n_effective:.0f}, t with {self.mean.degrees} df"
 
     @property
     def p_less(self) -> float:
         """One-sided p-value for a true difference of 0 or more."""
         if self.mean.degrees < 1 and not self.exact:
             return 1.0
+        p_value = self._p_exact()
         if self.exact:
-            return self._p_exact()
-        p_value = self._p_wilson()
+            return p_value
+        p_value = float(special.stdtr(self.mean.degrees, special.ndtri(p_value)))
         if self.student and self.mean.variance > 0:
             p_value = max(p_value, float(special.stdtr(self.mean.degrees, self.value / self.mean.standard_error)))
         return p_value
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        n = self.n_effective
-        tail = 1 - confidence_level if self.exact else normal_tail(confidence_level, self.mean.degrees)
-        bound = exact_lower(self.mean.value * n, n, tail) - self.threshold
+        bound = exact_lower(self.mean.value * self.n_effective, self.n_effective, self._tail(confidence_level))
+        bound -= self.threshold
         if self.student:
             bound = min(bound, self.value - self._student_half(confidence_level))
         return max(bound, -self.threshold)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        n = self.n_effective
-        if self.exact:
-            return 1 - exact_lower((1 - self.mean.value) * n, n, 1 - confidence_level) - self.threshold
-        quantile = t_quantile(confidence_level, self.mean.degrees)
-        bound = wilson_bound(self.mean.value, n, quantile) - self.threshold
+        missed = (1 - self.mean.value) * self.n_effective
+        bound = 1 - exact_lower(missed, self.n_effective, self._tail(confidence_level)) - self.threshold
         if self.student:
             bound = max(bound, self.value + self._student_half(confidence_level))
         return min(bound, 1 - self.threshold)
+
+    def _tail(self, confidence_level: float) -> float:
+        return 1 - confidence_level if self.exact else normal_tail(confidence_level, self.mean.degrees)
 
     def _student_half(self, confidence_level: float) -> float:
         return t_quantile(confidence_level, self.mean.degrees) * self.mean.standard_error
 
     def _p_exact(self) -> float:
-        """Chance of so few right cases, or fewer, at the threshold."""
+        """Chance of so few right ones, or fewer, at the threshold."""
         n = self.n_effective
-        if self.threshold <= 0:
-            return 1.0
-        if self.mean.value >= 1:
+        if self.threshold <= 0 or self.mean.value >= 1:
             return 1.0
         if self.threshold >= 1:
             return 0.0
         successes = self.mean.value * n
         return float(special.betaincc(successes + 1, n - successes, self.threshold))
-
-    def _p_wilson(self) -> float:
-        """The score test that Wilson's interval inverts."""
-        if self.threshold <= 0 or self.mean.value >= 1:
-            return 1.0
-        if self.threshold >= 1:
-            return 0.0
-        error = math.sqrt(self.threshold * (1 - self.threshold) / self.n_effective)
-        return float(special.stdtr(self.mean.degrees, self.value / error))
 
 
 def _wilson_name(n_effective: float, mean: MeanSpread) -> str:

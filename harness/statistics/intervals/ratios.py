@@ -1,4 +1,4 @@
-"""The ratio of two versions: of their means, and from the difference of their logarithms."""
+"""The ratio of two versions: of bounded means directly, of blocks and quantiles by the difference of logarithms."""
 
 from __future__ import annotations
 
@@ -34,10 +34,58 @@ def log_figures(figures: FloatArray, of_zero: float | None = None) -> FloatArray
 
 
 @dataclass(frozen=True, slots=True)
+class RelativeContrast:
+    """The mean of a version as a share of another one's, less 1: both bounds are of differences, in units of that mean.
+
+    The margin is a share of a mean that is not known either. So what is kept, c - (1 - margin) b, is tested directly.
+
+    Attributes
+    ----------
+    kept : the mean less the least that is allowed, turned so that less than 0 is worse by more than the margin.
+    worse : the difference of the means, turned so that less than 0 is worse.
+    margin : the share that may be lost.
+    figure : the other one's mean, above 0.
+    """
+
+    kept: Contrast
+    worse: Contrast
+    margin: float
+    figure: float
+
+    @property
+    def value(self) -> float:
+        """The share, turned so that less than 0 is worse."""
+        return self.worse.value / self.figure
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error, the other one's mean taken as it is."""
+        return self.worse.standard_error / self.figure
+
+    @property
+    def method(self) -> str:
+        """The method that the bounds come from."""
+        return f"share of the other's mean: {self.worse.method}"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true share of 0 or more."""
+        return self.worse.p_less
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound: above -margin exactly where what is kept is above what is allowed."""
+        return self.kept.lower(confidence_level) / self.figure - self.margin
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound."""
+        return self.worse.upper(confidence_level) / self.figure
+
+
+@dataclass(frozen=True, slots=True)
 class RatioContrast:
     """The ratio of a version to the other one, less 1: its share above (or below) it.
 
-    Of the means of logarithms it is the ratio of geometric means; of quantiles of logarithms, which no growing function
+    Of signed ranks of logarithms it is that of pairs of blocks; of quantiles of logarithms, which no growing function
     moves, the ratio of quantiles. Bounds are carried over one by one, so that they hold as often as those of the logs.
 
     Attributes

@@ -43,8 +43,6 @@ def suite_contrast(
     candidate: npt.ArrayLike,
     baseline: npt.ArrayLike,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    *,
-    deterministic: bool = False,
 ) -> Contrast:
     """The difference of two versions on these very cases, with bounds at any level.
 
@@ -56,7 +54,6 @@ def suite_contrast(
     candidate, baseline : (n_cases, samples) or (n_cases,), in [0, 1], the same cases in the same order; the number of
         samples may differ; NaN for missing. Cases that lack either version are left out.
     clusters : (n_cases,) labels; cases that share one may share their answers, sample by sample
-    deterministic : whether every further sample would be the same; the bounds are then the value itself
 
     Raises
     ------
@@ -85,8 +82,6 @@ def suite_contrast(
         raise ValueError("No case has a score of both versions.")
     differences = means[kept] - others[kept]
     value = float(differences.mean())
-    if deterministic:
-        return KnownContrast(0.0 if abs(value) < _ROUNDING else value)
     versions = [centred(first[kept], means[kept], 1.0), centred(second[kept], others[kept], -1.0)]
     binary = is_binary(first) and is_binary(second)
     return _contrast(value, differences, versions, _kept(groups, kept), binary=binary, ends=(-1.0, 1.0))
@@ -96,14 +91,12 @@ def suite_threshold_contrast(
     scores: npt.ArrayLike,
     threshold: float,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    *,
-    deterministic: bool = False,
 ) -> Contrast:
     """The mean over these very cases less a threshold, with bounds at any level.
 
     Parameters
     ----------
-    scores, clusters, deterministic : as for `suite_contrast`, errors too
+    scores, clusters : as for `suite_contrast`, errors too
     threshold : the score demanded
 
     References
@@ -124,8 +117,6 @@ def suite_threshold_contrast(
     if not kept.any():
         raise ValueError("scores holds no number: every sample is missing (NaN).")
     value = float(means[kept].mean()) - limit
-    if deterministic:
-        return KnownContrast(0.0 if abs(value) < _ROUNDING else value)
     versions = [centred(array[kept], means[kept], 1.0)]
     ends = (-limit, 1 - limit)
     return _contrast(value, means[kept], versions, _kept(groups, kept), binary=is_binary(array), ends=ends)
@@ -178,28 +169,6 @@ def _contrast(
         least=ends[0],
         most=ends[1],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class KnownContrast:
-    """A difference without noise: every further sample would be the same."""
-
-    value: float
-    standard_error: float = 0.0
-    method: str = "known: the answers repeat"
-
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true difference of 0 or more."""
-        return 0.0 if self.value < 0 else 1.0
-
-    def lower(self, confidence_level: float) -> float:  # noqa: ARG002 - known at any level
-        """The one-sided lower bound."""
-        return self.value
-
-    def upper(self, confidence_level: float) -> float:  # noqa: ARG002 - known at any level
-        """The one-sided upper bound."""
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)

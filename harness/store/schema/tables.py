@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Integer,
@@ -153,8 +154,11 @@ looks = Table(
     Column("batch", Integer, nullable=False),
     Column("batch_size", Integer, nullable=False),
     Column("run_id", String(64), nullable=False),
+    Column("digest", String(16), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("pruned", Boolean, nullable=False),
     Column("begun", Double, nullable=False),
-    Column("bets", Text, nullable=False),
 )
 
 # What a recipe gave. Another machine may come to other weights by the same recipe: then it has a row for each.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from harness.decisions import decided_after
+from harness.decisions import decide, decided_after, first_looks
 from harness.decisions.rule import n_comparisons
 from harness.records import Verdict, VerdictKind
 from tests.bench.bench_slices import UNEVEN, broken, shuffled, unbroken, verdict_of
+from tests.decisions.observations import replace
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED
 from tests.simulated import SlicedShape, sliced
 
@@ -95,7 +94,7 @@ def test_lower_is_better_where_the_measure_says_so():
 
 
 def test_an_aim_at_no_difference_is_red_for_a_slice_on_either_side():
-    entry = replace(scores(replace(TOPICS, samples=8), lost=[1]), is_same=True)
+    entry = replace(scores(replace(TOPICS, samples=8), lost=[1]), aim="same")
     turned = replace(entry, candidate=entry.baseline, baseline=entry.candidate)
     for one in (entry, turned):
         assert kinds(verdict_of(one))["1"] == "regressed"
@@ -206,3 +205,18 @@ def test_what_came_later_takes_nothing_back():
     end = decided_after([entry], 0.045, 0.045)
     assert [decided_after([entry.first(n)], 0.045, 0.045) for n in (end - 1, end, end + 50)] == [None, end, end]
     assert VerdictKind.REGRESSED in {each.verdict for each in verdict_of(entry.first(end + 50)).slices}
+
+
+@pytest.mark.parametrize(("strict", "n_parts"), [({}, 2), ({"max_lost": 0}, 3)])
+def test_what_slices_and_lost_cases_may_spend_stays_theirs_where_another_comparison_is_red(strict, n_parts):
+    """Two evaluations share 0.0405. The mean of the first is red and frees its own part alone: its slices, lost cases
+    and the other evaluation have no more together than there was.
+    """
+    worse = replace(scores(lost=[0, 1, 2, 3]), id="worse", **strict)
+    other = replace(scores(), id="other", slices=(), **strict)
+    first, second = decide([worse, other], 0.95, looks=first_looks(["worse", "other"]))
+    half, others = 0.0405 / 2, 1 if not strict else 2
+    assert first.verdict is REGRESSED
+    freed = half / (1 - 0.5 / n_parts) / others
+    assert second.checks[0].red_level == pytest.approx(freed)
+    assert freed * others + half * (n_parts - 1) / n_parts <= 0.0405

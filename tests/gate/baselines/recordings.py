@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from harness.gate.baselines.recording import (
 from harness.gate.evaluations.contents import content_digest
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.records import Case, Estimate, VersionRef
+from tests.decisions.observations import replace
 
 
 def cases(number: int = 6, **changed: str) -> tuple[Case, ...]:

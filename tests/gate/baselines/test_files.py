@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from harness.gate.baselines.recording import (
     RecordedCase,
 )
 from harness.gate.evaluations.contents import content_digest
+from tests.decisions.observations import replace
 from tests.gate.baselines.recordings import cases, recorded, recording, whole
 
 

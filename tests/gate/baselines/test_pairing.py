@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -16,6 +14,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.order import order_of
 from harness.records import ScoringRule
 from harness.scoring.results import Reading
+from tests.decisions.observations import replace
 from tests.gate.baselines.recordings import cases, evaluation, recorded, recording
 
 

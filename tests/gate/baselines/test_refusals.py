@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import pytest
 
 from harness.errors import SettingsError
 from harness.gate.baselines.refusals import check_orders, check_recorded
-from harness.gate.sampling.bets import case_digests
-from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger
-from harness.store.ledger import LookRow, Settle
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
+from harness.gate.sampling.question import case_digests
+from harness.store.ledger import Settle
+from tests.decisions.observations import replace
 from tests.gate.baselines.recordings import cases, early, evaluation, recorded, recording
 
 
 def entries(order: str = "") -> dict[str, Entry]:
     """What the ledger says: the order of the run's own seed, or that of these cases of six."""
-    ledger = LookLedger(KnownLooks(NoLooks()), Family("c", "b", ("test",), 0.95), "run")
-    looked = ledger.enter([evaluation(cases())])["test"]
+    looked = enter_looks(NoLooks(), Family("c", "b", ("test",), 0.95), "run", [evaluation(cases())])["test"]
     digests = case_digests(cases())
-    bets = replace(looked.bets, cases=tuple(digests[int(number)] for number in order))
-    return {"test": replace(looked, bets=bets if order else None)}
+    question = replace(looked.question, cases=tuple(digests[int(number)] for number in order))
+    return {"test": replace(looked, question=question if order else None)}
 
 
 class NoLooks:
     """A store without looks."""
 
-    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
-        return settle([])
+    def settle(self, candidate: str, settle: Settle) -> None:
+        settle([])
 
 
 def test_a_recording_that_stopped_early_can_not_be_weighed_by_a_fixed_design() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.evaluations.resemblance import Copies, find_copies
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Verdict, VerdictKind
+from tests.decisions.observations import replace
 from tests.error_rates import is_at_most
 
 RUNS = 200
@@ -52,14 +52,10 @@ def observed(asked: Evaluation, numbers: Any, ours: Any, theirs: Any, found: Any
     return Observations(
         id=asked.id,
         metric="score",
-        requirement=None,
-        threshold=None,
-        margin=asked.plan.margin,
-        margin_is_default=True,
+        plan=replace(asked.plan, about="population"),
         case_ids=tuple(asked.cases[number].id for number in numbers),
         candidate=np.repeat(np.asarray(ours, dtype=float)[:, np.newaxis], 2, axis=1),
         baseline=np.repeat(np.asarray(theirs, dtype=float)[:, np.newaxis], 2, axis=1),
-        design=asked.plan.design,
         n_planned=len(asked.cases),
         largest_cluster=bet_on_together(asked),
         clusters=found.labels,

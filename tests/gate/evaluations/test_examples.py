@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from harness.gate.evaluations.examples import Answers, changes, most_telling
 from harness.records import Change, Role, Sample, Verdict, VerdictKind
 from harness.requests import Trace
 from harness.scoring.results import Reading
+from tests.decisions.observations import of_plan, replace
 
 
 def observed(candidate: list[list[float]], baseline: list[list[float]] | None = None, **more: object) -> Observations:
@@ -20,15 +20,11 @@ def observed(candidate: list[list[float]], baseline: list[list[float]] | None = 
     fields = {
         "id": "test",
         "metric": "score",
-        "requirement": None,
-        "threshold": None,
-        "margin": 0.05,
-        "margin_is_default": True,
         "case_ids": tuple(f"c{number}" for number in range(len(candidate))),
         "candidate": np.array(candidate, dtype=float),
         "baseline": None if baseline is None else np.array(baseline, dtype=float),
     }
-    return Observations(**{**fields, **more})  # type: ignore[arg-type]
+    return Observations(**of_plan({**fields, **more}))  # type: ignore[arg-type]
 
 
 def answered(text: str) -> Trace:
@@ -69,7 +65,7 @@ def test_of_a_measure_the_worst_are_shown_whichever_direction_is_better() -> Non
 
 
 def test_where_any_move_counts_the_largest_is_shown_first_whichever_its_direction() -> None:
-    moved = observed([[3.0], [5.0], [1.0], [4.0]], [[4.0]] * 4, unit="bits", is_same=True)
+    moved = observed([[3.0], [5.0], [1.0], [4.0]], [[4.0]] * 4, unit="bits", aim="same")
     assert ids(shown(moved)) == ["c2", "c0", "c1"]
 
 

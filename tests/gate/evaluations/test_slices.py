@@ -12,7 +12,7 @@ from harness.config import Settings
 from harness.decisions import decide
 from harness.errors import CaseError, MarkerError
 from harness.gate.evaluations.evaluation import check_evaluation, read_plan
-from harness.gate.evaluations.slices import SlicePlan, case_slices, check_slices, slices_again, slices_in_words
+from harness.gate.evaluations.slices import case_slices, check_slices, slices_again, slices_in_words
 from harness.records import Case
 from tests.decisions.observations import observed
 
@@ -25,9 +25,11 @@ def cases(*topics: Any, **fields: list[Any]) -> tuple[Case, ...]:
     return tuple(Case({**row, **{name: given[i] for name, given in fields.items()}}) for i, row in enumerate(rows))
 
 
-def plan(**keywords: Any) -> SlicePlan | None:
+def read(**keywords: Any) -> tuple[tuple[str, ...], float | None]:
+    """The fields and the margin of the slices that a marker asks for."""
     measures = keywords.pop("measures", False)
-    return read_plan(keywords, SETTINGS, where="t.py::test_it", measures=measures).slices
+    plan = read_plan(keywords, SETTINGS, where="t.py::test_it", measures=measures)
+    return plan.slice_fields, plan.slice_margin
 
 
 # -------------------------------------------------------------------------------------------------------- the marker
@@ -42,16 +44,15 @@ def plan(**keywords: Any) -> SlicePlan | None:
     ],
 )
 def test_a_field_several_or_crossed_ones_are_slices(given: Any, fields: tuple[str, ...]) -> None:
-    assert plan(slices=given) == SlicePlan(fields, 0.05)
+    assert read(slices=given) == (fields, 0.05)
 
 
 def test_the_margin_of_slices_is_the_evaluations_unless_it_is_given() -> None:
-    assert plan(slices="topic", margin=0.2) == SlicePlan(("topic",), 0.2)
-    assert plan(slices="topic", margin=0.02, slice_margin=0.2) == SlicePlan(("topic",), 0.2)
-    assert plan(slices="topic", margin=3, slice_margin=5, measures=True) == SlicePlan(("topic",), 5)
-    relative = plan(slices="topic", margin="10 %", slice_margin="25 %", measures=True)
-    assert relative == SlicePlan(("topic",), 0.25)
-    assert plan() is None
+    assert read(slices="topic", margin=0.2) == (("topic",), 0.2)
+    assert read(slices="topic", margin=0.02, slice_margin=0.2) == (("topic",), 0.2)
+    assert read(slices="topic", margin=3, slice_margin=5, measures=True) == (("topic",), 5)
+    assert read(slices="topic", margin="10 %", slice_margin="25 %", measures=True) == (("topic",), 0.25)
+    assert read() == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_the_margin_of_slices_is_the_evaluations_unless_it_is_given() -> None:
 )
 def test_what_is_no_slice_is_refused(keywords: dict[str, Any], told: str) -> None:
     with pytest.raises(MarkerError) as refused:
-        plan(**keywords)
+        read(**keywords)
     assert told in str(refused.value)
 
 
@@ -90,32 +91,32 @@ def test_what_is_no_slice_is_refused(keywords: dict[str, Any], told: str) -> Non
 )
 def test_a_case_that_belongs_to_no_slice_is_named(given: tuple[Any, ...], told: str) -> None:
     with pytest.raises(CaseError) as refused:
-        check_slices(SlicePlan(("topic",), 0.05), cases(*given), where="t")
+        check_slices(("topic",), cases(*given), where="t")
     assert told in str(refused.value)
 
 
 @pytest.mark.parametrize("topics", [(1, "1", 2, 2), ("True", "a", "a", True), (2, 2, 1.5, "1.5")])
 def test_values_that_are_equal_only_as_texts_are_refused(topics: tuple[Any, ...]) -> None:
     with pytest.raises(CaseError, match=r"some cases have .* and both would be one slice of that name"):
-        check_slices(SlicePlan(("topic",), 0.05), cases(*topics), where="t")
+        check_slices(("topic",), cases(*topics), where="t")
 
 
 def test_values_of_crossed_fields_hold_no_sign_that_would_join_two_slices() -> None:
     known = cases("x*y", "x", "n", "n", language=["z", "y*z", "m", "m"])
-    check_slices(SlicePlan(("topic",), 0.05), known, where="t")
+    check_slices(("topic",), known, where="t")
     with pytest.raises(CaseError, match=r"slices='topic' is crossed .* in case 'c0' it is 'x\*y': .* without the sign"):
-        check_slices(SlicePlan(("topic*language",), 0.05), known, where="t")
+        check_slices(("topic*language",), known, where="t")
 
 
 def test_a_field_that_cases_lack_is_told_with_those_that_they_have() -> None:
     with pytest.raises(
         CaseError, match=r"slices='language', but 2 of 2 cases have no value .* Fields of 'c0': id, topic"
     ):
-        check_slices(SlicePlan(("topic*language",), 0.05), cases("a", "b"), where="t")
+        check_slices(("topic*language",), cases("a", "b"), where="t")
 
 
 def test_a_field_that_no_case_has_may_be_another_misspelt() -> None:
-    own = SlicePlan(("topics",), 0.05)
+    own = ("topics",)
     with pytest.raises(CaseError, match=r"Fields of 'c0': id, topic\. Did you mean 'topic'\?"):
         check_slices(own, cases("a", "b"), where="t")
     with pytest.raises(CaseError, match=r"Fields of 'c0': id, topic, topics\.$"):
@@ -123,14 +124,14 @@ def test_a_field_that_no_case_has_may_be_another_misspelt() -> None:
 
 
 def test_one_slice_and_a_slice_for_each_case_are_refused_unless_cases_were_chosen_by_hand() -> None:
-    own = SlicePlan(("topic",), 0.05)
+    own = ("topic",)
     with pytest.raises(MarkerError, match="all 3 cases have the value 'a': that slice is the evaluation itself"):
         check_slices(own, cases("a", "a", "a"), where="t")
     with pytest.raises(MarkerError, match="each of the 3 cases has a value of its own: a slice of one case can show"):
         check_slices(own, cases("a", "b", "c"), where="t")
     check_slices(own, cases("a", "a"), where="t", is_part=True)
     check_slices(own, cases("a", "b", "a"), where="t")
-    check_slices(None, cases("a"), where="t")
+    check_slices((), cases("a"), where="t")
 
 
 def test_evaluations_are_checked_before_anything_is_asked() -> None:
@@ -141,7 +142,7 @@ def test_evaluations_are_checked_before_anything_is_asked() -> None:
 
 def test_slices_are_the_values_of_each_field_and_those_of_crossed_ones() -> None:
     known = cases("a", "b", "a", "b", n=[1, 1, 2, 2], hard=[True, False, True, np.bool_(True)])
-    found = case_slices(SlicePlan(("topic", "topic*n", "hard"), 0.05), known, order=[3, 2, 1, 0], horizon=2)
+    found = case_slices(("topic", "topic*n", "hard"), known, order=[3, 2, 1, 0], horizon=2)
     assert [(each.field, each.value, sorted(each.case_ids), each.size, each.horizon) for each in found] == [
         ("topic", "a", ["c0", "c2"], 2, 1),
         ("topic", "b", ["c1", "c3"], 2, 1),
@@ -152,16 +153,16 @@ def test_slices_are_the_values_of_each_field_and_those_of_crossed_ones() -> None
         ("hard", "True", ["c0", "c2", "c3"], 3, 2),
         ("hard", "False", ["c1"], 1, 0),
     ]
-    assert case_slices(None, known) == ()
-    assert slices_in_words(SlicePlan(("topic", "topic*n"), 0.05), known) == "topic (2), topic*n (4)"
-    assert slices_in_words(None, known) == ""
+    assert case_slices((), known) == ()
+    assert slices_in_words(("topic", "topic*n"), known) == "topic (2), topic*n (4)"
+    assert slices_in_words((), known) == ""
 
 
 def test_a_stored_verdict_has_its_slices_again() -> None:
     from dataclasses import replace
 
     known = cases("a", "b", "a", "b")
-    of_cases = case_slices(SlicePlan(("topic",), 0.05), known)
+    of_cases = case_slices(("topic",), known)
     ones = np.ones((3, 4))
     entry = observed(ones, ones, slices=of_cases, case_ids=("c0", "c1", "c2"), n_planned=4, suite_size=4, about="suite")
     (verdict,) = decide([entry], 0.95)

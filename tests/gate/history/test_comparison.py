@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from harness.errors import CaseError, SettingsError
 from harness.gate.history.comparison import ComparisonOptions, compare
 from harness.records import ScoringRule, VerdictKind
 from harness.store import Store
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored, run, side
 
 
@@ -123,7 +122,7 @@ def test_margin_and_confidence_are_the_candidates_unless_given(store: Store) -> 
     sides = run(store, "r1", same, level=0.9), side(store, "r1", "baseline")
     assert compare(store, *sides).report.confidence_level == 0.9
     strict = compare(store, *sides, ComparisonOptions(margin=0.0, confidence_level=0.99)).report
-    assert (strict.confidence_level, strict.evaluations[0].margin) == (0.99, 0.0)
+    assert (strict.confidence_level, strict.evaluations[0].plan.margin) == (0.99, 0.0)
     assert compare(store, *sides).report.verdict is VerdictKind.PASSED
     assert strict.verdict is VerdictKind.INCONCLUSIVE
 
@@ -148,7 +147,9 @@ def test_one_margin_for_evaluations_of_several_units_is_refused(store: Store) ->
     with pytest.raises(SettingsError, match=r"The margin 0\.1 is one number, .* measured in \[0, 1\], s\."):
         compare(store, *sides, ComparisonOptions(margin=0.1))
     assert (
-        compare(store, *sides, ComparisonOptions(evaluations={"measured"}, margin=5.0)).report.evaluations[0].margin
+        compare(store, *sides, ComparisonOptions(evaluations={"measured"}, margin=5.0))
+        .report.evaluations[0]
+        .plan.margin
         == 5.0
     )
 
@@ -219,7 +220,7 @@ def test_a_run_that_stopped_when_it_was_decided_is_known(store: Store) -> None:
     comparison = compare(store, ours, side(store, "r1", "baseline"))
     assert [each.is_sequential for each in comparison.compared] == [True, False]
     first, _ = comparison.report.evaluations
-    assert first.design == "sequential"
+    assert first.plan.design == "sequential"
     assert first == ours.report.evaluations[0]
     assert first.n_cases < 30
 
@@ -227,7 +228,7 @@ def test_a_run_that_stopped_when_it_was_decided_is_known(store: Store) -> None:
 def test_the_other_way_round_a_run_that_stopped_is_weighed_in_the_order_drawn(store: Store) -> None:
     ours = run(store, "r1", Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"}))
     (verdict,) = compare(store, side(store, "r1", "baseline"), ours).report.evaluations
-    assert (verdict.design, verdict.verdict) == ("sequential", VerdictKind.PASSED)
+    assert (verdict.plan.design, verdict.verdict) == ("sequential", VerdictKind.PASSED)
     assert verdict.n_cases <= ours.report.evaluations[0].n_cases
 
 
@@ -237,7 +238,7 @@ def test_a_stopped_run_is_weighed_in_its_order_against_one_that_drew_everything(
     theirs = run(store, "r2", Scored("a", drawn(3, 0.9)), names={"candidate": "old"})
     (verdict,) = compare(store, ours, theirs).report.evaluations
     kept = [case.id for case in verdict.cases]
-    assert verdict.design == "sequential"
+    assert verdict.plan.design == "sequential"
     assert kept == [case.id for case in ours.report.evaluations[0].cases][: len(kept)]
 
 

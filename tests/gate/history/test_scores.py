@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from harness.errors import SettingsError
 from harness.gate.history.comparison import match
 from harness.gate.history.scores import Pair, cases_of, rebuild
 from harness.store import Store
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored, run, side
 
 NAN = np.nan
@@ -41,15 +40,15 @@ def test_rules_are_those_of_the_candidates_run(store: Store) -> None:
     ours = Scored(candidate={"a": [1], "b": [0]}, rule=rule)
     theirs = Scored(candidate={"b": [1], "a": [1]}, rule={"threshold": 0.2})
     observed = rebuilt(pair_of(store, ours, theirs))
-    assert (observed.threshold, observed.margin, observed.margin_is_default) == (0.8, 0.1, False)
-    assert (observed.requirement, observed.clusters, observed.design) == ("R1", ("x", "x"), "fixed")
+    assert (observed.plan.threshold, observed.plan.margin, observed.plan.margin_is_default) == (0.8, 0.1, False)
+    assert (observed.plan.requirement, observed.clusters, observed.plan.design) == ("R1", ("x", "x"), "fixed")
 
 
 def test_a_margin_given_takes_the_place_of_theirs(store: Store) -> None:
     pair = pair_of(store, Scored(candidate={"a": [1]}, baseline={"a": [1]}))
-    assert (rebuilt(pair).margin, rebuilt(pair).margin_is_default) == (0.05, True)
+    assert (rebuilt(pair).plan.margin, rebuilt(pair).plan.margin_is_default) == (0.05, True)
     observed = rebuilt(pair, margin=0.2)
-    assert (observed.margin, observed.margin_is_default) == (0.2, False)
+    assert (observed.plan.margin, observed.plan.margin_is_default) == (0.2, False)
     with pytest.raises(SettingsError, match=r"--margin 1 lets everything pass"):
         rebuilt(pair, margin=1.0)
 
@@ -91,7 +90,7 @@ def test_a_run_whose_bodies_all_failed_is_compared_on_the_metrics_of_the_other(s
     pair = pair_of(store, *((failed, graded) if is_candidate else (graded, failed)))
     assert pair.metrics == ("f1",)
     observed = rebuilt(pair, "f1")
-    assert (observed.metric, observed.threshold) == ("f1", 0.5)
+    assert (observed.metric, observed.plan.threshold) == ("f1", 0.5)
     scores = observed.candidate if is_candidate else observed.baseline
     np.testing.assert_array_equal(scores, [[0, 0]])
 
@@ -107,7 +106,7 @@ def test_a_measure_keeps_its_unit_and_direction(store: Store) -> None:
     rule = {"unit": "s", "higher_is_better": False, "margin": 2.0}
     times = Scored(metric="seconds", candidate={"a": [1.5], "b": [2.5]}, baseline={"a": [1], "b": [1]}, rule=rule)
     observed = rebuilt(pair_of(store, times), "seconds", margin=3.0)
-    assert (observed.unit, observed.higher_is_better, observed.margin) == ("s", False, 3.0)
+    assert (observed.unit, observed.higher_is_better, observed.plan.margin) == ("s", False, 3.0)
 
 
 def test_a_metric_of_another_unit_can_not_be_compared(store: Store) -> None:

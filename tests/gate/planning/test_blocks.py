@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from scipy import stats
 from harness.gate.planning.blocks import pairs_for, pairs_of_blocks, smallest_shift
 from harness.gate.planning.power import ErrorRates
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored, run
 
 RED = ErrorRates.of(0.95, 1).red

@@ -1,7 +1,6 @@
 """What a plan says is what gates do."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from harness.gate.planning.power import (
 from harness.gate.planning.settling import ends_of, fewest_cases
 from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.statistics.planning import minimum_detectable_difference, required_cases
+from tests.decisions.observations import replace
 from tests.simulated import simulated
 
 pytestmark = pytest.mark.service

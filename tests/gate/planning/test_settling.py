@@ -1,7 +1,5 @@
 """Simulated gates end as `decide` ends them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from harness.gate.planning import settling
 from harness.gate.planning.settling import Ends, ends_of, fewest_cases, settled, smallest_margin
 from harness.gate.planning.simulation import ScoreSpread, Shape, observed
 from harness.records import VerdictKind
+from tests.decisions.observations import replace
 from tests.simulated import simulated
 
 pytestmark = pytest.mark.service

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from harness.decisions import Look, look_at
 from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
-from harness.gate.sampling.bets import Bets
 from harness.gate.sampling.blocks import BlockRoom, never_red, others_done
 from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.question import Question
 from harness.models.engine_creation import create_engine
-from harness.records import Role
+from harness.records import Role, Stakes
 from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks import measuring
 from harness.stages.inference.blocks.measured import Load
@@ -30,6 +29,7 @@ from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
 from harness.store import Store
+from tests.decisions.observations import replace
 from tests.stages.inference.blocks.conftest import Serve, serve
 
 pytestmark = pytest.mark.service
@@ -43,8 +43,8 @@ PLAN = BlockPlan(
 
 def evaluation_of(plan: BlockPlan) -> Evaluation:
     marked = read_plan({}, Settings(root=Path()), where="test_it", measures=True)
-    own = with_blocks(marked, plan, is_relative=True)
-    return Evaluation("test_it", own, pairs_of(plan), lambda: None, lambda _: "error", frozenset({"load"}))
+    own = with_blocks(marked, is_relative=True)
+    return Evaluation("test_it", own, pairs_of(plan), lambda: None, lambda _: "error", frozenset({"load"}), blocks=plan)
 
 
 def test_pairs_that_can_not_be_red_are_counted_by_how_many_could() -> None:
@@ -93,8 +93,8 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         # A look goes on with the blocks that it began with, whatever was measured anew since.
         return [*found, await measured(PLAN, generation=1), await measured(PLAN, begun, generation=2)]
 
-    draws = "candidate=0;baseline=0"
-    begun = Entry(Look(), Bets("population", "suite", "", "fixed", 1, draws, "", 0.95, 1, None, 0.1, None, 0, 5, ()))
+    draws = {"candidate": (0,), "baseline": (0,)}
+    begun = Entry(Look(), Question({}, draws, (), Stakes(None, 0.1, 5)))
     assert asyncio.run(all_of_them()) == [10, 0, 10, 2, 10, 0]
     with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))

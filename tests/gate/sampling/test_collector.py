@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import pytest
 
 from harness.config import Settings
 from harness.decisions import Look, decide
@@ -90,11 +91,34 @@ def test_every_score_is_handed_on() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("own", "others", "is_repeatable", "is_exact"),
+    [
+        ({"drawn"}, set(), False, False),
+        ({"greedy"}, set(), True, False),
+        ({"greedy"}, {"drawn"}, True, False),  # a judge's chance is not the version's
+        ({"drawn", "greedy"}, {"greedy"}, False, False),
+        ({"weighed"}, set(), False, True),
+        ({"weighed"}, {"drawn"}, False, False),
+        ({"weighed"}, {"greedy"}, True, False),
+        (set(), {"greedy"}, True, False),
+        (set(), set(), False, False),
+    ],
+)
+def test_how_answers_came_about_tells_what_is_one_draw_and_what_is_computed(own, others, is_repeatable, is_exact):
+    gathered = collector()
+    for role, case, sample, outcome, trace in outcomes():
+        trace.own, trace.others = own, others
+        gathered.add(role, case, sample, outcome, trace)
+    (observed,) = gathered.observed()
+    assert (observed.is_repeatable, observed.plan.is_exact) == (is_repeatable, is_exact)
+
+
 def test_an_answer_that_never_came_is_none_of_the_store() -> None:
     gathered = collector()
     stored, failed = Trace(), Trace()
     for trace in (stored, failed):
-        trace.asked = True
+        trace.own.add("drawn")
     failed.error = EngineError("timed out")
     gathered.add("candidate", 0, 0, BodyResult(readings={"score": Reading(1.0)}), stored)
     gathered.add("candidate", 1, 0, BodyResult(error=failed.error), failed)
@@ -191,7 +215,7 @@ def test_what_was_cut_short_is_the_complete_beginning_of_its_order() -> None:
             gathered.add(role, case, sample, outcome, trace)
     (observed,) = gathered.observed()
     assert observed.case_ids == tuple(f"c{case}" for case in gathered.order.cases[:2])
-    assert (observed.stopped_at, observed.design, observed.n_planned) == ("max_tokens 5", "fixed", 6)
+    assert (observed.stopped_at, observed.plan.design, observed.n_planned) == ("max_tokens 5", "fixed", 6)
     assert gathered.total == gathered.done == 2 * N_CASES * N_SAMPLES - 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +14,16 @@ from hypothesis import strategies as st
 
 from harness.decisions import decide, share_of
 from harness.decisions.looks import ADDED_LATER
-from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
+from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.bets import Draws, unless_grown
-from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
-from harness.records import Case, RecordedSide, Role, VerdictKind
-from harness.stages.inference.blocks.plan import BlockPlan
+from harness.gate.sampling.ledger import PRUNED, Entry, Family, KnownLooks, enter_looks
+from harness.gate.sampling.question import Draws, unless_grown
+from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.decisions.observations import observed as scores
+from tests.decisions.observations import replace
 from tests.store.rows import draw
 
 GENERATIONS = itertools.count(100)
@@ -35,19 +34,7 @@ def begin() -> dict[Role, Draws]:
 
 
 FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)}, begin=begin)
-PLAN = EvaluationPlan(
-    cases=None,
-    samples=5,
-    threshold=None,
-    margin=0.05,
-    margin_is_default=False,
-    max_samples=None,
-    per="suite",
-    cluster=None,
-    requirement=None,
-    design="sequential",
-    about="population",
-)
+PLAN = Plan(samples=5, design="sequential")
 
 
 class Memory:
@@ -56,13 +43,11 @@ class Memory:
     def __init__(self) -> None:
         self.rows: list[LookRow] = []
 
-    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
-        own = [row for row in self.rows if (row.candidate, row.against) == (candidate, against)]
-        added = settle(own)
+    def settle(self, candidate: str, settle: Settle) -> None:
+        added = settle([row for row in self.rows if row.candidate == candidate])
         keys = {(row.candidate, row.against, row.evaluation_id, row.number) for row in added}
         kept = [r for r in self.rows if (r.candidate, r.against, r.evaluation_id, r.number) not in keys]
         self.rows = [*kept, *added]
-        return self.rows
 
 
 def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: object) -> Evaluation:
@@ -71,7 +56,7 @@ def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: ob
 
 
 def look(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
-    return LookLedger(store, family, "run").enter([asked])[asked.id]
+    return enter_looks(store, family, "run", [asked])[asked.id]
 
 
 def recorded(run: str = "run", draws: str = "0:0:7", **side: object) -> Family:
@@ -97,20 +82,20 @@ def test_what_changes_no_bet_is_the_same_look(changes, family):
     again = look(store, evaluation(**changes), replace(FAMILY, **family))
     assert (first.is_new, again.is_new) == (True, False)
     assert again.look == first.look
-    assert again.bets == first.bets
+    assert again.question == first.question
 
 
 @pytest.mark.parametrize(
     ("changes", "family", "because"),
     [
         ({"samples": 10}, {}, "samples 5 → 10"),
-        ({"about": "suite"}, {}, "about the population → the suite"),
-        ({"design": "fixed"}, {}, "design sequential → fixed"),
-        ({"threshold": 0.9}, {}, "a threshold, where there was none"),
+        ({"about": "suite"}, {}, "about population, sequential → suite"),
+        ({"design": "fixed"}, {}, "about population, sequential → population, fixed"),
+        ({"threshold": 0.9}, {}, "threshold none → set"),
         ({"max_lost": 0}, {}, "max_lost none → 0"),
-        ({"about": "population", "review": "all"}, {}, "review none → all"),
+        ({"about": "population", "review_mode": "all"}, {}, "review none → all"),
         ({}, {"confidence_level": 0.9}, "confidence level 0.95 → 0.9"),
-        ({}, {"best_of": 30}, "best of 1 → of 30"),
+        ({}, {"best_of": 30}, "best of 1 → 30"),
         ({}, {"is_fresh": True, "draws": {"candidate": (1,), "baseline": (1,)}}, "drawn anew"),
     ],
 )
@@ -119,7 +104,7 @@ def test_what_changes_the_bets_is_another_look_and_says_why(changes, family, bec
     look(store, evaluation())
     second = look(store, evaluation(**changes), replace(FAMILY, **family))
     assert (second.look.number, second.look.because) == (2, because)
-    assert second.look.passing * second.bets.best_of == pytest.approx(share_of(2))
+    assert second.look.passing * second.question.words["best of"] == pytest.approx(share_of(2))
     assert second.is_new
 
 
@@ -133,7 +118,7 @@ def test_another_metric_of_a_task_is_another_look():
 
 def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
     """Of a pool of machines each would else measure anew at the level of the first look."""
-    store, measured = Memory(), evaluation(5, blocks=BlockPlan(blocks=5))
+    store, measured = Memory(), evaluation(5, in_blocks=True)
 
     def on(machine: str, asked: Evaluation = measured) -> Entry:
         monkeypatch.setattr("harness.gate.sampling.ledger.kind_of_machine", lambda: machine)
@@ -141,7 +126,7 @@ def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
 
     assert on("a").look.number == 1
     second = on("b")
-    assert (second.look.number, second.look.because) == (2, "another kind of machine (a → b)")
+    assert (second.look.number, second.look.because) == (2, "kind of machine a → b")
     assert [on(machine).look.number for machine in "ab"] == [1, 2], "back on a machine, its look is gone on with"
     store.rows.clear()
     assert [on(machine, evaluation()).look.number for machine in "ab"] == [1, 1], "what measures none is of any"
@@ -155,7 +140,7 @@ def test_new_cases_go_behind_the_old_order():
     order = more.order(evaluation(60))
     assert order[:40] == first.order(evaluation(40))
     assert sorted(order) == list(range(60))
-    assert more.bets.stakes.horizon == 40
+    assert more.question.stakes.horizon == 40
 
 
 def test_the_order_of_new_cases_is_settled_when_they_come():
@@ -176,18 +161,18 @@ def test_new_cases_and_samples_of_what_can_not_be_bet_on_are_another_question():
     store, single = Memory(), replace(evaluation(1, per="case", max_samples=60), may_measure=True)
     look(store, single)
     more = replace(single, plan=replace(single.plan, max_samples=80))
-    assert look(store, more).look.because == "at most 60 → 80 samples"
+    assert look(store, more).look.because == "most samples 60 → 80"
 
 
 def test_what_turns_out_not_to_be_bet_on_is_undecided_once_it_has_grown():
     store = Memory()
-    first, grown = (look(store, evaluation(n)).bets for n in (40, 60))
+    first, grown = (look(store, evaluation(n)).question for n in (40, 60))
     asked = {"design": "sequential", "n_planned": 60}
     seconds = scores(np.ones((60, 1)), unit="s", statistic="p50", **asked)
     assert unless_grown(first, seconds).undecided == ""
     assert "more cases than when it was first looked at" in unless_grown(grown, seconds).undecided
     assert unless_grown(grown, scores(np.ones((60, 1)), **asked)).undecided == ""
-    single = look(Memory(), evaluation(1, per="case", max_samples=40)).bets
+    single = look(Memory(), evaluation(1, per="case", max_samples=40)).question
     drawn = scores(np.ones((1, 60)), unit="s", per="case", **asked)
     assert "more samples" in unless_grown(single, drawn).undecided
     assert look(store, replace(evaluation(60), may_measure=True)).look.because == "20 new cases"
@@ -196,7 +181,10 @@ def test_what_turns_out_not_to_be_bet_on_is_undecided_once_it_has_grown():
 def test_other_prompts_of_a_task_are_another_look():
     store = Memory()
     look(store, replace(evaluation(), prompting="num_fewshot 0"))
-    assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.because == "num_fewshot 0 → num_fewshot 5"
+    assert (
+        look(store, replace(evaluation(), prompting="num_fewshot 5")).look.because
+        == "prompts num_fewshot 0 → num_fewshot 5"
+    )
 
 
 def test_new_cases_of_a_suite_are_another_question():
@@ -269,10 +257,13 @@ def test_looks_older_than_max_age_count_no_more():
 def test_a_look_by_another_rule_is_a_look():
     store = Memory()
     look(store, evaluation())
-    store.rows = [replace(row, bets={**row.bets, "rule": 0}) if row.number else row for row in store.rows]
-    assert look(store, evaluation()).look.because == "the gate's rule 0 → 1"
-    store.rows = [replace(row, bets={"rule": 9}) if row.number else row for row in store.rows]
-    assert look(store, evaluation()).look.because == "bets of another rule, so drawn anew"
+    store.rows = [replace(row, question=row.question.replace('gate":2', 'gate":1')) for row in store.rows]
+    assert look(store, evaluation()).look.because == "rule of the gate 1 → 2"
+    for damaged in ("{garbage", "[]", '{"cases": 5}'):
+        store.rows = [replace(row, question=damaged) if row.number == 2 else row for row in store.rows[:3]]
+        store.rows = [replace(row, question=damaged) if row.number else row for row in store.rows]
+        entry = look(store, evaluation())
+        assert (entry.look.number, entry.look.because) == (3, "another rule of the gate")
 
 
 COMMANDS = st.fixed_dictionaries(
@@ -312,10 +303,10 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
             draws={"candidate": draws, "baseline": draws},
         )
         asked = [evaluation(n_cases, name, **changes) for name in names]
-        entries = LookLedger(store, family, "run").enter(asked)
+        entries = enter_looks(store, family, "run", asked)
         for name, entry in entries.items():
             assert entry.spent <= 1 + 1e-12
-            assert known.setdefault((name, entry.bets.draws, entry.look.number), entry.look) == entry.look
+            assert known.setdefault((name, str(entry.question.draws), entry.look.number), entry.look) == entry.look
     looks: dict[str, list[LookRow]] = {}
     for row in store.rows:
         looks.setdefault(row.evaluation_id, []).append(row)
@@ -329,29 +320,18 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
     assert sum(share_of(batch) for batch, _ in batches) <= 1 + 1e-12
 
 
-def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
-    with Store.open(str(tmp_path / "store.db")) as store:
-        LookLedger(store.looks, FAMILY, "run").enter([evaluation()])
-        for text in ("{garbage", "[]", '{"cases": 5}', '{"draws": "x=abc"}'):
-            with store._database.write() as connection:
-                connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
-            assert store.looks.of_family("c", "b")[1].share == share_of(1)
-        entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()])["t"]
-    assert (entry.look.number, entry.look.because) == (2, "bets of another rule, so drawn anew")
-
-
 def test_the_seed_of_the_first_look_orders_later_ones():
     store = Memory()
     first = look(store, evaluation())
     second = look(store, evaluation(samples=10), replace(FAMILY, seed=99))
-    assert second.bets.cases == first.bets.cases
+    assert second.question.cases == first.question.cases
 
 
 def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
     def enter(samples: int) -> Entry:
         with Store.open(str(tmp_path / "store.db")) as store:
             asked = evaluation(samples=samples)
-            return LookLedger(store.looks, FAMILY, f"run{samples}").enter([asked])["t"]
+            return enter_looks(store.looks, FAMILY, f"run{samples}", [asked])["t"]
 
     Store.open(str(tmp_path / "store.db")).close()
     with ThreadPoolExecutor(8) as pool:
@@ -362,11 +342,11 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
 
 def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()])
-        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)])
+        enter_looks(ours.looks, FAMILY, "ours", [evaluation()])
+        enter_looks(theirs.looks, FAMILY, "theirs", [evaluation(samples=10)])
         assert ours.merge(theirs).overdrawn == 1
         assert ours.merge(theirs).overdrawn == 0
-        entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)])["t"]
+        entry = enter_looks(ours.looks, FAMILY, "next", [evaluation(samples=20)])["t"]
     assert entry.look.number == 3
     assert entry.spent > 1
     assert "two stores" in looks_in_words({"t": entry}, 0.05)[-1]
@@ -377,32 +357,30 @@ def test_what_an_evaluation_has_that_was_added_later_is_told():
     look(store, evaluation())
     family = replace(FAMILY, evaluations=("t", "u", "v"))
     asked = [evaluation(name=name) for name in ("t", "u", "v")]
-    entries = LookLedger(store, family, "later").enter(asked)
+    entries = enter_looks(store, family, "later", asked)
     assert (entries["u"].look.because, entries["t"].look.because) == (ADDED_LATER, "")
     assert looks_in_words(entries, 0.05) == [
         "2 evaluations were added after others were weighed for this candidate: red may be wrong 0.11 times in 100 for "
         "each"
     ]
-    again = LookLedger(store, family, "again").enter(asked)
+    again = enter_looks(store, family, "again", asked)
     assert again["u"].look.because == ADDED_LATER
     assert looks_in_words(again, 0.05) == []
 
 
 def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()])
+        enter_looks(ours.looks, FAMILY, "ours", [evaluation()])
         theirs.merge(ours)
-        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)])
+        enter_looks(theirs.looks, FAMILY, "theirs", [evaluation(samples=10)])
         assert ours.merge(theirs).overdrawn == 0
-        assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
+        assert [row.number for row in ours.looks.of_candidate("c")] == [0, 1, 2]
 
 
-def test_after_a_prune_the_next_look_draws_all_anew(stored: Store):
+def test_a_look_of_which_samples_were_pruned_says_so(stored: Store):
     assert stored.prune(fingerprints=["j"]).looks == 1
-    entry = look(stored.looks, judged(), replace(JUDGED, begin=begin_all))
-    assert (entry.look.number, entry.look.because) == (2, "its samples were removed from the store, so drawn anew")
-    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
-    assert look(stored.looks, judged(), JUDGED).bets == entry.bets
+    entry = look(stored.looks, judged(), JUDGED)
+    assert (entry.look.number, entry.is_new, entry.look.because) == (1, False, PRUNED)
 
 
 # ------------------------------------------------------------------------------------- what was seen, and cases chosen
@@ -417,7 +395,7 @@ def test_who_leaves_out_or_edits_cases_weighs_nothing_that_was_seen():
     assert part.draws("candidate") != (0,)
     assert part.draws("baseline") != (0,)
     again = look(store, evaluation(100, first=20))
-    assert (again.is_new, again.bets) == (False, part.bets)
+    assert (again.is_new, again.question) == (False, part.question)
 
 
 def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
@@ -425,15 +403,15 @@ def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
     look(store, evaluation(100))
     part = look(store, evaluation(100, first=20))
     more = look(store, evaluation(100, first=20, samples=10))
-    assert (more.look.because, more.bets.draws) == ("samples 5 → 10", part.bets.draws)
+    assert (more.look.because, more.question.draws) == ("samples 5 → 10", part.question.draws)
     less = look(store, evaluation(100, first=30, samples=10))
-    assert less.bets.draws not in (part.bets.draws, FAMILY.draws)
+    assert less.question.draws not in (part.question.draws, FAMILY.draws)
 
 
 def test_another_baseline_lends_no_look_at_chosen_cases():
     store = Memory()
     look(store, evaluation(100))
-    other = replace(FAMILY, against="b2", seen=tuple(store.rows))
+    other = replace(FAMILY, against="b2")
     entry = look(store, evaluation(100, first=20), other)
     assert (entry.look.number, entry.look.because) == (1, "seen before with other cases, so drawn anew")
     assert look(store, evaluation(100), replace(other, against="b3")).draws("candidate") == (0,)
@@ -480,16 +458,6 @@ def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():
     entry = look(memory, evaluation(100), recorded("another", "0:1:9", unpaired=lost))
     assert (entry.undecided, entry.look.number) == ("", 2)
     assert entry.draws("candidate") != (0,)
-
-
-@pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])
-def test_after_a_look_of_which_nothing_is_known_the_next_is_drawn_anew(bets):
-    """What is left in the store may be what somebody drew until it came out well."""
-    store = Memory()
-    look(store, evaluation())
-    store.rows = [replace(row, bets=bets) if row.number else row for row in store.rows]
-    entry = look(store, evaluation(), replace(FAMILY, draws={"candidate": (0, 1), "baseline": (0,)}))
-    assert not {0, 1} & {*entry.draws("candidate"), *entry.draws("baseline")}
 
 
 def test_looks_that_are_too_old_to_count_lend_no_draws():
@@ -546,54 +514,39 @@ def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
 DEMANDING = {"threshold": 0.8}
 
 
-def gate(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
-    known = replace(family, seen=tuple(store.rows))
-    return enter_looks(store, known, "run", [asked])[asked.id]
-
-
 ALONE = replace(FAMILY, against="", draws={"candidate": (0,)})
 
 
 def test_a_threshold_keeps_order_and_stakes_whatever_else_the_candidate_is_weighed_against():
     """Else each throwaway baseline would shuffle the samples that were seen anew."""
     store = Memory()
-    gate(store, evaluation(40, **DEMANDING), ALONE)
-    first = gate(store, evaluation(60, **DEMANDING), ALONE)
-    other = gate(store, evaluation(60, threshold=0.8, margin=0.2), replace(FAMILY, against="b2", seed=7))
-    assert (other.look.number, other.bets.cases, other.bets.stakes) == (1, first.bets.cases, first.bets.stakes)
-    assert other.bets.stakes.horizon == 40
-    third = gate(store, evaluation(60, **DEMANDING), replace(FAMILY, against="b3", seed=9))
-    assert (third.look.number, third.bets.cases) == (1, first.bets.cases)
+    look(store, evaluation(40, **DEMANDING), ALONE)
+    first = look(store, evaluation(60, **DEMANDING), ALONE)
+    other = look(store, evaluation(60, threshold=0.8, margin=0.2), replace(FAMILY, against="b2", seed=7))
+    assert (other.look.number, other.question.cases, other.question.stakes) == (
+        1,
+        first.question.cases,
+        first.question.stakes,
+    )
+    assert other.question.stakes.horizon == 40
+    third = look(store, evaluation(60, **DEMANDING), replace(FAMILY, against="b3", seed=9))
+    assert (third.look.number, third.question.cases) == (1, first.question.cases)
 
 
-def test_another_order_of_a_threshold_is_another_look_at_it():
-    """As stores have it in which each baseline had its own."""
+def test_a_threshold_is_one_question_whatever_the_candidate_is_weighed_against():
+    """Else each throwaway baseline would give it a first look."""
     store = Memory()
-    gate(store, evaluation(40, **DEMANDING), replace(ALONE, seed=1))
-    LookLedger(store, replace(FAMILY, seed=2), "run").enter([evaluation(40, **DEMANDING)])
-    entry = gate(store, evaluation(40, **DEMANDING))
-    assert (entry.look.number, entry.is_new) == (2, True)
-    assert entry.look.because == "another order of its cases"
-    again = gate(store, evaluation(40, **DEMANDING))
-    assert (again.look, again.is_new) == (entry.look, False)
-    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter([evaluation(40, threshold=0.8, margin=0.2)])
-    tuned = gate(store, evaluation(40, **DEMANDING), replace(FAMILY, against="b2"))
-    assert (tuned.look.number, tuned.look.because) == (3, "bets tuned to other figures")
-
-
-def test_threshold_and_baseline_rest_on_the_same_draws_where_cases_go():
-    store = Memory()
-    gate(store, evaluation(40, **DEMANDING))
-    entry = gate(store, evaluation(40, first=10, **DEMANDING))
-    rows = [row for row in store.rows if row.number == 2]
-    assert len(rows) == 2
-    assert {row.bets["draws"].split(";")[0] for row in rows} == {entry.bets.draws.split(";")[0]}
-    assert entry.look.number == 2
+    look(store, evaluation(40, **DEMANDING))
+    other = look(store, evaluation(40, samples=10, **DEMANDING), replace(FAMILY, against="b2"))
+    assert (other.look.number, other.look.because) == (2, "its threshold was looked at before")
+    alone = look(store, evaluation(40, **DEMANDING), ALONE)
+    assert alone.look.number == 1
+    assert look(store, evaluation(40), replace(FAMILY, against="b3")).look.number == 1, "it has none"
 
 
 def test_looking_up_enters_nothing():
     store = Memory()
-    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()])
+    enter_looks(KnownLooks(store), ALONE, "run", [evaluation()])
     assert store.rows == []
 
 

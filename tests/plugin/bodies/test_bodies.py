@@ -382,17 +382,12 @@ def test_a_measure_with_a_range_is_drawn_until_it_is_decided(project: Project) -
     project.body(body, cases=200, threshold=3.0, margin=1.0)
     assert project.run().ret == 0
     entry = project.evaluation()
-    assert (entry["verdict"], entry["design"], entry["approximate"]) == ("passed", "sequential", False)
+    assert (entry["verdict"], entry["design"]) == ("passed", "sequential")
     assert entry["n_cases"] < 200
 
 
-def test_a_measure_without_a_range_is_called_approximate_in_every_output(project: Project) -> None:
+def test_a_measure_without_a_range_is_weighed_by_the_median_and_says_so(project: Project) -> None:
     body = "return harness.Measure(1.0 + int(case.id[1:]) / 1000, 's', higher_is_better=False)"
     project.body(body, cases=20, threshold=3.0, margin=1.0)
-    result = project.run()
-    assert result.ret == 0
-    told = " ".join(result.stdout.str().split())
-    assert "approximate: what is measured in s has no largest value; declare one with at_most=" in told
-    entry = project.evaluation()
-    assert entry["approximate"] is True
-    assert "approximate: what is measured in s has no largest value; declare one with at_most=" in entry["reason"]
+    assert project.run().ret == 0
+    assert project.evaluation()["reason"] == "required 3.00 s, proven below 4.00 s, weighed by the median"

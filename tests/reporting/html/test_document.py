@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from harness.records import BaselineRecord, Change, NewSample, Request, Sample, ScoreRow, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
+from tests.decisions.observations import replace
 from tests.gate import stored
 from tests.reporting.html import pages
 from tests.store.rows import key_of

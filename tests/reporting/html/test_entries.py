@@ -55,15 +55,13 @@ def test_a_measure_within_a_range_tells_what_it_is(store: Store, tmp_path: Path)
     timed = Scored(candidate=cases, rule={**rule, "design": "sequential", "n_planned": 200})
     (entry,) = pages.data(pages.page(store, tmp_path, timed))["evaluations"]
     assert "measured in s from 0 to 10" in entry["facts"]
-    assert entry["approximate"] is False
 
 
-def test_a_measure_without_a_range_is_called_approximate(store: Store, tmp_path: Path) -> None:
+def test_a_measure_without_a_range_is_weighed_by_the_median_and_says_so(store: Store, tmp_path: Path) -> None:
     cases = {f"case-{number}": [1.0 + number / 100] for number in range(20)}
     rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0}
     (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
-    assert entry["approximate"] is True
-    assert any(fact.startswith("approximate: no error rate is promised") for fact in entry["facts"])
+    assert "measured in s, without a range: weighed by the median" in entry["facts"]
 
 
 def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from harness.records import Change, NewSample, Request, Sample
 from harness.records.tool_calls import turns_in_words
 from harness.store import Store
 from tests.chromium import MARKS
+from tests.decisions.observations import replace
 from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.reporting.html import pages

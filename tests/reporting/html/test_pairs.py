@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from harness.store import Store
 from tests.chromium import MARKS
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored
 from tests.reporting.html import pages
 from tests.reporting.html.test_browser import browser, open_page  # noqa: F401 - fixtures
@@ -82,8 +82,8 @@ def test_where_neither_side_is_better_pairs_differ_and_the_page_says_nothing_of_
     tmp_path: Path,
     open_page: Callable[..., Page],  # noqa: F811
 ) -> None:
-    rivers = replace(pages.rivers(), rule={"margin": 0.4, "is_same": True})
-    page = open_page(pages.page(store, tmp_path / "report", blocks(is_same=True), rivers))
+    rivers = replace(pages.rivers(), rule={"margin": 0.4, "aim": "same"})
+    page = open_page(pages.page(store, tmp_path / "report", blocks(aim="same"), rivers))
     expect(page.locator("#legend")).to_contain_text(": in the middle both are equal, the grey band is the margin")
     expect(page.get_by_text("The candidate differs in 4 of 4 pairs.")).to_contain_text(
         "; in the middle both are equal;"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from harness.records import VerdictKind
 from harness.reporting.html.requirements import kind_and_text, requirements
+from tests.decisions.observations import replace
 from tests.reporting.example_reports import inconclusive, passed, regressed
 
 

@@ -170,8 +170,3 @@ def test_rows_that_are_left_out_are_counted():
     page = Page(markdown(examples.sixty()))
     assert len(page.tables[0]) == 1 + 20
     assert "and 10 more that did not pass" in page.texts("//p")
-
-
-def test_how_many_of_what_passed_are_approximate_is_said():
-    rough = replace(examples.verdict(), unit="s", approximate=True)
-    assert "1 approximate: no largest value" in markdown(examples.report(rough))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 import pytest
 
 from harness.records import Difference, Estimate, VerdictKind
 from harness.reporting.terminal.report import Layout, render
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 

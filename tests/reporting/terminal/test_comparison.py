@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -17,6 +16,7 @@ from harness.reporting.shared.text import cells
 from harness.reporting.terminal.comparison import comparison_json, notes, render_comparison
 from harness.reporting.terminal.report import Layout
 from harness.store import Store
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored, run, side
 from tests.reporting.example_reports import HOSTILE
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from harness.records import Difference, ReviewSummary, Usage, VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
 from harness.reporting.wording.failure import KEPT
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 
@@ -356,9 +356,3 @@ def test_before_the_first_label_there_is_no_difference_to_show():
     assert "no label yet" in text
     assert "n/a" not in text
     assert "no spread" not in text
-
-
-def test_how_many_of_what_passed_are_approximate_is_said():
-    rough = replace(examples.verdict(), unit="s", approximate=True)
-    shown = text(examples.report(*examples.passed(12), rough))
-    assert "1 approximate: no largest value" in shown

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from harness.decisions import decide
 from harness.records import Usage, Verdict
 from harness.reporting.markdown.report import markdown
-from tests.decisions.observations import observed
+from tests.decisions.observations import observed, replace
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from harness.records import VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.wording.failure import KEPT, failure_text
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 
 REGRESSED = """\

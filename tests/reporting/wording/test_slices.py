@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harness.records import Difference, Estimate, SliceResult, VerdictKind
 from harness.reporting.markdown.report import markdown
 from harness.reporting.shared.text import cells
 from harness.reporting.wording.slices import shown_slices, slice_lines, slice_rows, sliced, slices_in_words
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 

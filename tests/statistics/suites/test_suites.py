@@ -102,14 +102,6 @@ def test_missing_samples_and_cases_are_left_out():
     assert contrast.value == pytest.approx((-0.5 + 1) / 2)
 
 
-def test_deterministic_versions_are_known():
-    contrast = suite_contrast([1, 0, 1], [1, 1, 1], deterministic=True)
-    assert contrast.lower(0.999) == contrast.upper(0.999) == contrast.value == pytest.approx(-1 / 3)
-    assert (contrast.p_less, contrast.standard_error) == (0, 0)
-    same = suite_threshold_contrast([0.1, 0.2], 0.15, deterministic=True)
-    assert (same.value, same.p_less) == (0, 1)
-
-
 @pytest.mark.service
 @given(st.integers(0, 10_000), st.sampled_from([1, 2, 5]), st.sampled_from([0.2, 0.04, 0.003]))
 def test_the_p_value_says_what_the_upper_bound_says(seed, n_samples, level):

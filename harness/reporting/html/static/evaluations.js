@@ -19,7 +19,6 @@ function evaluationRow(entry, number) {
       "span",
       { class: "what" },
       element("strong", { class: "name", dir: "auto" }, visible(entry.name)),
-      entry.approximate ? element("span", { class: "soft" }, "approximate") : "",
       element("span", { class: "reason", dir: "auto" }, visible(entry.reason)),
     ),
   );
