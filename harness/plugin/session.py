@@ -161,10 +161,10 @@ class GateSession:
         alone = bool(window.obstacle(first))
         if alone and self._windows:  # with -x others may be under way
             self._driver.decide([], [self.collection.evaluations[item].id for item in self._windows])
-        found: dict[pytest.Item, Any] = {first: {name: first.funcargs[name] for name in argument_names(first)}}
-        for item in [] if alone else window.companions(first, first.session.items):
-            if item not in self._windows and (arguments := window.arguments_of(item, first)) is not None:
-                found[item] = arguments
+        found = {first: {name: first.funcargs[name] for name in argument_names(first)}}
+        for other in [] if alone else window.companions(first, first.session.items):
+            if other not in self._windows and (given := window.arguments_of(other, first)) is not None:
+                found[other] = given
         starting: list[Evaluation] = []
         names: list[str] = []
         for item, given in found.items():

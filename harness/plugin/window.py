@@ -16,7 +16,7 @@ from harness.plugin.collection.items import is_evaluation
 from harness.plugin.pytest_internals import argument_names, fixture_definitions, fixture_value, is_skipped
 
 _OF_PYTEST = ("_pytest", "pytest", "harness")
-_SKIP_NOTHING = frozenset({"pytest_randomly", "pytest_socket"})
+_SKIP_NOTHING = frozenset({"pytest_benchmark", "pytest_randomly", "pytest_socket"})
 """Packages with a hook of a test's setup that leaves no test out."""
 _WIDE = ("session", "module")
 """Scopes of fixtures whose values evaluations share, those of a module within it."""
@@ -28,8 +28,8 @@ def obstacle(item: pytest.Function) -> str:
     It is a plugin or conftest.py with a plain hook of a test's setup, which may skip it, a mark, a fixture that lives
     for one test or class or has parameters, or `request`, by which a body may ask for one.
     """
-    if is_skipped(item) or any(mark.kwargs.get("run") is False for mark in item.iter_markers("xfail")):
-        return "a mark that skips"
+    if is_skipped(item):
+        return "marks that skip"
     for hook in item.ihook.pytest_runtest_setup.get_hookimpls():
         package = hook.function.__module__.partition(".")[0]
         if not (hook.wrapper or hook.hookwrapper or package in _OF_PYTEST or package in _SKIP_NOTHING):
@@ -60,7 +60,7 @@ def companions(first: pytest.Function, items: list[pytest.Item]) -> list[pytest.
     return found
 
 
-def arguments_of(item: pytest.Function, first: pytest.Function) -> Mapping[str, Any] | None:
+def arguments_of(item: pytest.Function, first: pytest.Function) -> dict[str, Any] | None:
     """Return what the body of a companion takes, its fixtures set up for the first; None where one fails or skips,
     which its own setup tells, or is another one there.
     """
