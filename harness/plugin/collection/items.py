@@ -102,7 +102,7 @@ class Collection:
                 return
             if "case" not in metafunc.fixturenames:
                 raise MarkerError(f'{item.nodeid}: per="case", but the test function takes no argument `case`.')
-            cases = self._load(self._plan(item), item)
+            cases = self._load(keywords.get("cases"), item)
         except UsageError as error:
             self._note(error)
         else:
