@@ -85,7 +85,7 @@ def in_place_line(evaluations: Iterable[pytest.Function]) -> list[str]:
     if len(found) < 2:
         return []
     many = plural(len(found), "evaluation")
-    causes = ", ".join(dict.fromkeys(found))
+    causes = ", ".join(sorted(set(found)))
     return [f"steelyard: {many} are sampled one after the other, each as its test is set up: {causes}"]
 
 
