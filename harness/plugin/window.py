@@ -6,18 +6,16 @@ be sampled before: when the first of them is called, all begin, and each reports
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from harness.plugin import fixtures
 from harness.plugin.collection.items import is_evaluation
 from harness.plugin.pytest_internals import argument_names, fixture_definitions, fixture_value, is_skipped
 
-_OF_PYTEST = ("_pytest", "pytest", "harness")
-_SKIP_NOTHING = frozenset({"pytest_benchmark", "pytest_randomly", "pytest_socket"})
-"""Packages with a hook of a test's setup that leaves no test out."""
+_HARMLESS = frozenset({"harness", "pytest_benchmark", "pytest_randomly", "pytest_socket"})
+"""Packages whose hooks of a test's setup skip none, and whose fixtures of a test are nothing to an evaluation."""
 _WIDE = ("session", "module")
 """Scopes of fixtures whose values evaluations share, those of a module within it."""
 
@@ -31,8 +29,8 @@ def obstacle(item: pytest.Function) -> str:
     if is_skipped(item):
         return "marks that skip"
     for hook in item.ihook.pytest_runtest_setup.get_hookimpls():
-        package = hook.function.__module__.partition(".")[0]
-        if not (hook.wrapper or hook.hookwrapper or package in _OF_PYTEST or package in _SKIP_NOTHING):
+        package = _package(hook.function)
+        if not (hook.wrapper or hook.hookwrapper or package == "_pytest" or package in _HARMLESS):
             path = str(getattr(hook.plugin, "__file__", ""))
             return path.removeprefix(f"{item.config.rootpath}/") if path.endswith("conftest.py") else package
     if "request" in argument_names(item):
@@ -40,9 +38,11 @@ def obstacle(item: pytest.Function) -> str:
     parameters = _parameters(item)
     for name, definitions in fixture_definitions(item).items():
         if name in parameters:
-            if any(not _is_of_pytest(each) for each in definitions):
+            if any(_package(each.func) != "_pytest" for each in definitions):  # it makes one of each parameter
                 return name
-        elif any(each.params or each.scope not in _WIDE for each in definitions if not _is_offered(each)):
+        elif any(
+            each.params or each.scope not in _WIDE for each in definitions if _package(each.func) not in _HARMLESS
+        ):
             return name
     return ""
 
@@ -68,7 +68,7 @@ def arguments_of(item: pytest.Function, first: pytest.Function) -> dict[str, Any
     try:
         for name in item.fixturenames:
             definitions = fixture_definitions(item).get(name)
-            if definitions and name not in parameters and not _is_offered(definitions[-1]):
+            if definitions and name not in parameters and definitions[-1].scope in _WIDE:
                 if name in _parameters(first):
                     return None
                 values[name] = fixture_value(first, name, definitions)
@@ -95,15 +95,9 @@ def _parameters(item: pytest.Function) -> Mapping[str, Any]:
 
 
 def _needs_module(item: pytest.Function) -> bool:
-    found = (each for definitions in fixture_definitions(item).values() for each in definitions)
-    return any(each.scope == "module" for each in found if not _is_of_pytest(each))
+    found = fixture_definitions(item).items()
+    return any(each.scope == "module" for name, some in found if name not in _parameters(item) for each in some)
 
 
-def _is_offered(definition: pytest.FixtureDef[Any]) -> bool:
-    """True for a fixture of a body, which is a placeholder that needs no setup."""
-    return definition.func.__module__ == fixtures.__name__
-
-
-def _is_of_pytest(definition: pytest.FixtureDef[Any]) -> bool:
-    """True for what pytest makes of a parameter, and for its own fixtures."""
-    return definition.func.__module__.partition(".")[0] == "_pytest"
+def _package(function: Callable[..., Any]) -> str:
+    return function.__module__.partition(".")[0]
