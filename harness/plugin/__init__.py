@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
     from harness.plugin import fixtures
     from harness.plugin.collection.suite import COLLECTION
-    from harness.plugin.neighbours import TimeoutHooks
+    from harness.plugin.neighbours import Neighbours
     from harness.plugin.session import GateSession
     from harness.plugin.tracking import TrackingHooks
     from harness.plugin.xdist import XdistHooks
@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         COLLECTION: session.collection,
         "steelyard-fixtures": fixtures,
         "steelyard-tracking": TrackingHooks(session),
-        "steelyard-timeout": TimeoutHooks(),
+        "steelyard-neighbours": Neighbours(),
     }
     if any(map(config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):  # the latter with `-p xdist.plugin`
         parts["steelyard-xdist"] = XdistHooks(session)

@@ -6,9 +6,8 @@ this module say what is relied on, so that a pytest that changes it fails there 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TextIO
 
@@ -16,15 +15,9 @@ import pytest
 from _pytest._code.code import ReprFileLocation
 from _pytest._io import TerminalWriter
 from _pytest.assertion import util as assertion_util
-from _pytest.fixtures import get_scope_package
-from _pytest.nodes import Node
-from _pytest.outcomes import TEST_OUTCOME
-from _pytest.runner import SetupState, call_and_report
+from _pytest.skipping import evaluate_skip_marks
 
-__all__ = ["TEST_OUTCOME", "Node", "SetupState", "call_and_report"]
-
-
-# -- fixtures ----------------------------------------------------------------------------------------------------------
+# -- items -------------------------------------------------------------------------------------------------------------
 
 
 def argument_names(item: pytest.Function) -> tuple[str, ...]:
@@ -37,67 +30,28 @@ def fixture_definitions(item: pytest.Function) -> Mapping[str, Sequence[pytest.F
     return item._fixtureinfo.name2fixturedefs
 
 
-def definitions_in_use(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:
-    """The definitions that an item has asked a value of since it was set up."""
-    return set(getattr(getattr(item, "_request", None), "_fixture_defs", {}).values())
+def fixture_value(live: pytest.Function, name: str, definitions: Sequence[pytest.FixtureDef[Any]]) -> Any:
+    """Return the value of a fixture, asked for by an item that is set up.
+
+    Raises:
+        LookupError: it has other definitions for that item.
+    """
+    if list(live.session._fixturemanager.getfixturedefs(name, live) or ()) != list(definitions):
+        raise LookupError(name)
+    return live._request.getfixturevalue(name)
 
 
-def finalizers(definition: pytest.FixtureDef[Any]) -> list[Callable[[], object]]:
-    """The list, to be read and changed, of what a definition calls when its value is torn down."""
-    return definition._finalizers
-
-
-def scope_node(item: pytest.Item, definition: pytest.FixtureDef[Any]) -> Node:
-    """The node that a fixture's value lives for; the item where the fixture asks for a class and there is none."""
-    if definition.scope == "session":
-        return item.session
-    if definition.scope == "package":
-        return get_scope_package(item, definition) or item.session
-    if definition.scope == "class":
-        return item.getparent(pytest.Class) or item
-    if definition.scope == "module":
-        return item.getparent(pytest.Module) or item
-    return item
-
-
-def shared_parameters(item: pytest.Item) -> dict[str, int]:
-    """The index of each parameter of an item that outlives it, by name."""
-    given = getattr(item, "callspec", None)
-    if given is None:
-        return {}
-    return {name: index for name, index in given.indices.items() if given._arg2scope[name].value != "function"}
+def is_skipped(item: pytest.Item) -> bool:
+    """Tell whether a mark skips an item; also where its condition can't be read, which the item's setup tells."""
+    try:
+        return evaluate_skip_marks(item) is not None
+    except pytest.fail.Exception:
+        return True
 
 
 def skip_item(reason: str) -> NoReturn:
     """Skip the item at hand; the line that pytest shows is the test's, as with its mark `skip`."""
     raise pytest.skip.Exception(reason, _use_item_location=True)
-
-
-def drop_fixtures(item: pytest.Function) -> None:
-    """Let go of an item's request and of the values that it was given, as pytest's own protocol does at its end."""
-    item._request = False  # type: ignore[assignment]
-    item.funcargs = None  # type: ignore[assignment]
-
-
-# -- set-up nodes ------------------------------------------------------------------------------------------------------
-
-
-def missing_for_live_items(session: pytest.Session) -> str | None:
-    """Name the internals that several live items need and this pytest lacks; None where it has all."""
-    state = getattr(session, "_setupstate", None)
-    names = pytest.FixtureDef.__init__.__code__.co_names
-    wanted = [
-        (type(state) is SetupState and isinstance(getattr(state, "stack", None), dict), "SetupState.stack"),
-        (hasattr(pytest.FixtureDef, "finish"), "FixtureDef.finish"),
-        ("_finalizers" in names, "FixtureDef._finalizers"),
-        ("cached_result" in names, "FixtureDef.cached_result"),
-    ]
-    return ", ".join(name for is_there, name in wanted if not is_there) or None
-
-
-def replace_setup_state(session: pytest.Session, state: SetupState) -> None:
-    """Have a session keep its set-up nodes in this state, before its first item is set up."""
-    session._setupstate = state
 
 
 # -- the terminal ------------------------------------------------------------------------------------------------------
@@ -142,15 +96,7 @@ def replace_place_of_interruption(reporter: object, line: str) -> None:
         shown.reprcrash.line = line
 
 
-# -- capture and assertions --------------------------------------------------------------------------------------------
-
-
-def capture_logs(plugins: pytest.PytestPluginManager, item: pytest.Item) -> AbstractContextManager[None] | None:
-    """Keeps what is logged for an item's call, as pytest does; None where pytest keeps no logs."""
-    logs: Any = getattr(plugins.get_plugin("logging-plugin"), "_runtest_for", None)
-    if inspect.isgeneratorfunction(logs):  # before pytest 9.2
-        logs = contextmanager(logs)
-    return None if logs is None else logs(item, "call")
+# -- assertions --------------------------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -98,7 +98,7 @@ _SUITE = """import pytest
 CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(30)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def right():
     yield "yes"
 
@@ -127,7 +127,7 @@ _LIMIT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a gate ended: the exit code, the verdict of each evaluation, and whether they ran one after the other."""
+    """How a gate ended: the exit code, the verdict of each evaluation, and whether they were sampled one by one."""
 
     code: int
     verdicts: tuple[tuple[str, str], ...]
@@ -165,7 +165,7 @@ def plugins(folder: Path) -> list[Figure]:
     return [
         Figure("plugins of pytest with another verdict or exit code", len(wrong), "", "0", not wrong, ", ".join(wrong)),
         Figure("plugins of pytest tried, green and red", n_tried, "", "≥ 40", n_tried >= 40, told),
-        Figure("of them, beside which evaluations run one by one", len(slow), "", "", True, ", ".join(slow)),
+        Figure("of them, beside which evaluations are sampled one by one", len(slow), "", "", True, ", ".join(slow)),
     ]
 
 
@@ -201,7 +201,7 @@ def _gate(python: Path, folder: Path, colour: str, options: tuple[str, ...]) -> 
     report = folder / "reports" / "latest" / "report.json"
     entries = json.loads(report.read_text())["evaluations"] if report.exists() else []
     verdicts = tuple(sorted((entry["id"], entry["verdict"]) for entry in entries))
-    return Ended(code, verdicts, "evaluations run one after the other" in output, output)
+    return Ended(code, verdicts, "are sampled one after the other" in output, output)
 
 
 def _run(python: Path, folder: Path, files: dict[str, str], options: tuple[str, ...]) -> tuple[int, str]:

@@ -103,21 +103,91 @@ def test_values_of_function_scope_are_each_evaluations_own(project: Project) -> 
     assert (project.score("test_one"), project.score("test_two")) == (1.0, 1.0)
 
 
-def test_all_evaluations_are_alive_together(project: Project) -> None:
+def test_evaluations_share_a_window_with_fixtures_of_the_session_and_the_module(project: Project) -> None:
     project.module("""
         import asyncio
 
         MET = []
 
+        @pytest.fixture(scope="session")
+        def of_session():
+            return 0.5
+
+        @pytest.fixture(scope="module", autouse=True)
+        def of_module(of_session):
+            return of_session / 2
+
         @pytest.mark.parametrize("n", range(4))
         @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
-        async def test_it(model, case, n):
+        async def test_it(model, case, n, of_session, of_module):
             await model.ask("q")
             MET.append(n)
-            while len(MET) < 4:
+            for _ in range(10_000):
+                if len(MET) == 4:
+                    return of_session + of_module
                 await asyncio.sleep(0)
     """)
     assert project.run().ret == 0
+    assert [project.score(f"test_it[{n}]") for n in range(4)] == [0.75] * 4
+
+
+def test_session_fixture_of_another_folder_is_that_folders_own(project: Project) -> None:
+    for name in ("one", "two"):
+        value = f"@pytest.fixture(scope='session')\ndef place(): return {name!r}\n"
+        project.write(f"{name}/conftest.py", value)
+        project.write(
+            f"{name}/test_{name}.py",
+            f"""
+            @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+            def test_{name}(model, case, place):
+                assert model.ask("q")
+                return place == {name!r}
+            """,
+        )
+    assert project.run().ret == 0
+    assert (project.score("test_one"), project.score("test_two")) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("mark", ["skip", "skipif(True, reason='later')"])
+def test_what_a_mark_skips_is_not_sampled_with_the_others(project: Project, mark: str) -> None:
+    project.module(f"""
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_it(model, case):
+            assert model.ask("q")
+
+        @pytest.mark.{mark}
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_later(model, case):
+            assert model.ask("r")
+    """)
+    project.run().assert_outcomes(passed=1, skipped=1)
+    assert project.verdicts() == {"test_it": "passed"}
+    assert project.report()["usage"]["model_calls"] == 2
+
+
+def test_what_is_sampled_in_its_place_is_told_with_the_cause(project: Project) -> None:
+    project.module("""
+        @pytest.fixture
+        def own(): ...
+
+        @pytest.fixture(scope="module", params=[1])
+        def chosen(request): ...
+
+        MARK = pytest.mark.evaluation(cases=[{"id": "a"}])
+
+        @MARK
+        def test_own(model, case, own): assert model.ask("q")
+
+        @MARK
+        def test_chosen(model, case, chosen): assert model.ask("q")
+
+        @MARK
+        def test_free(model, case): assert model.ask("q")
+    """)
+    line = "steelyard: 2 evaluations are sampled one after the other, each as its test is set up: chosen, own"
+    result = project.run()
+    assert result.ret == 0
+    assert line in result.outlines
 
 
 def test_class_fixture_ends_with_its_class(project: Project) -> None:
@@ -178,11 +248,16 @@ def test_values_of_a_conftest_fixture_are_each_modules_own(project: Project) -> 
                 assert model.ask("q")
                 return (index, view) == (__name__, __name__.upper())
 
+            @pytest.mark.evaluation(cases=[{"id": "a"}])
+            def test_wide(model, case, index):
+                assert model.ask("q")
+                return index == __name__
+
             def test_after(index, view):
                 assert (index, view) == (__name__, __name__.upper())
             """,
         )
-    project.run().assert_outcomes(passed=12)
+    project.run().assert_outcomes(passed=15)
     assert {entry["candidate"]["value"] for entry in project.report()["evaluations"]} == {1.0}
     lines = logged(project)
     for name in ("test_a", "test_b", "test_c"):
@@ -313,18 +388,19 @@ def test_autouse_fixture_holds_while_bodies_run(project: Project) -> None:
     assert (project.score("test_one"), project.score("test_two")) == (1.0, 1.0)
 
 
-def test_setup_that_fails_is_an_error_verdict_and_leaves_the_others_alone(project: Project) -> None:
-    project.module("""
-        @pytest.fixture
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_setup_that_fails_is_an_error_verdict_and_leaves_the_others_alone(project: Project, scope: str) -> None:
+    project.module(f"""
+        @pytest.fixture(scope={scope!r})
         def broken():
             raise RuntimeError("no index")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_broken(model, case, broken):
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_sound(model, case):
             assert model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_sound(model, case):
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_broken(model, case, broken):
             assert model.ask("q")
     """)
     result = project.run()

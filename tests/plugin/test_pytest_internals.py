@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,17 +64,6 @@ def own(of_the_module: str, of_the_session: str) -> str:
     return "own"
 
 
-def test_this_pytest_has_all_that_live_items_need(request: pytest.FixtureRequest) -> None:
-    assert internals.missing_for_live_items(request.session) is None
-
-
-def test_without_a_stack_of_nodes_it_is_said_to_be_missing(request: pytest.FixtureRequest) -> None:
-    class Session:
-        _setupstate = None
-
-    assert internals.missing_for_live_items(Session()) == "SetupState.stack"  # type: ignore[arg-type]
-
-
 def test_an_item_tells_its_arguments_and_the_definitions_of_all_fixtures(
     own: str, request: pytest.FixtureRequest
 ) -> None:
@@ -85,35 +73,22 @@ def test_an_item_tells_its_arguments_and_the_definitions_of_all_fixtures(
     assert [definition.argnames for definition in definitions["own"]] == [("of_the_module", "of_the_session")]
 
 
-def test_a_definition_in_use_has_its_value_its_finalizers_and_a_node_that_it_lives_for(
-    own: str, request: pytest.FixtureRequest
-) -> None:
-    found = {each.argname: each for each in internals.definitions_in_use(request.node)}
-    used = [found[name] for name in ("own", "of_the_module", "of_the_session")]
-    assert [each.cached_result[0] for each in used if each.cached_result] == ["own", "module", "session"]
-    assert all(isinstance(internals.finalizers(each), list) and internals.finalizers(each) for each in used)
-    nodes = [internals.scope_node(request.node, each) for each in used]
-    assert nodes == [request.node, request.node.getparent(pytest.Module), request.session]
+def test_a_live_item_gets_the_value_of_a_wider_fixture_that_it_does_not_take(request: pytest.FixtureRequest) -> None:
+    definitions = request.session._fixturemanager.getfixturedefs("of_the_session", request.node)
+    assert definitions is not None
+    assert internals.fixture_value(request.node, "of_the_session", definitions) == "session"
+    with pytest.raises(LookupError):
+        internals.fixture_value(request.node, "of_the_session", definitions[1:])
 
 
-def test_a_session_sets_its_items_up_in_the_state_that_it_is_given(pytester: pytest.Pytester) -> None:
-    asked: list[str] = []
-
-    class Listening(internals.SetupState):
-        def setup(self, item: pytest.Item) -> None:
-            asked.append(item.name)
-            super().setup(item)
-
-        def teardown_exact(self, nextitem: pytest.Item | None) -> None:
-            asked.extend(node.name for node in self.stack if isinstance(node, pytest.Item))
-            super().teardown_exact(nextitem)
-
-    item = pytester.getitem("def test_it(): pass", "test_it")
-    internals.replace_setup_state(item.session, Listening())
-    for phase in ("setup", "call"):
-        assert internals.call_and_report(item, phase, log=False).passed  # type: ignore[arg-type]
-    assert internals.call_and_report(item, "teardown", log=False, nextitem=None).passed
-    assert asked == ["test_it", "test_it"]
+@pytest.mark.parametrize(
+    ("mark", "skips"),
+    [("skip", True), ("skipif(True, reason='x')", True), ("skipif(False, reason='x')", False), ("skipif(True)", True),
+     ("skipif('nonsense here')", True), ("xfail", False)],
+)  # fmt: skip
+def test_an_item_is_skipped_by_its_marks(pytester: pytest.Pytester, mark: str, skips: bool) -> None:
+    item = pytester.getitem(f"import pytest\n@pytest.mark.{mark}\ndef test_it(): pass", "test_it")
+    assert internals.is_skipped(item) is skips
 
 
 def test_a_reporter_tells_its_file_its_width_and_its_colours(pytester: pytest.Pytester) -> None:
@@ -145,20 +120,6 @@ def test_a_line_stands_for_the_place_of_an_interruption(pytester: pytest.Pyteste
     assert "all is kept" in result.outlines
     assert str(result.stdout).count("KeyboardInterrupt !!") == str(result.stdout).count("all is kept") == 1
     result.stdout.no_fnmatch_line("*test_a_line_stands*.py:1: KeyboardInterrupt")
-
-
-def test_logs_are_kept_for_the_call_of_an_item(pytester: pytest.Pytester) -> None:
-    """Between setup and teardown, as evaluations that are set up side by side have it."""
-    item = pytester.getitem("def test_it(): pass", "test_it")
-    assert internals.call_and_report(item, "setup", log=False).passed
-    kept = internals.capture_logs(item.config.pluginmanager, item)
-    assert kept is not None
-    with kept:
-        logging.getLogger("of_a_body").warning("said while it ran")
-    assert internals.call_and_report(item, "teardown", log=False, nextitem=None).passed
-    ((when, kind, text),) = [section for section in item._report_sections if section[0] == "call"]
-    assert (when, kind) == ("call", "log")
-    assert "said while it ran" in text
 
 
 def test_comparisons_are_explained_but_not_inside() -> None:

@@ -118,7 +118,6 @@ class Run:
     async def _measure(self, evaluation: Evaluation) -> bool:
         """Measure the blocks of an evaluation when all that asks models has ended, and tell whether that worked."""
         collector = self.collectors[evaluation.id]
-        await self._feeder.turns.wait_for_begin()
         await others_done(lambda: [task for name, task in self._tasks.items() if name not in self._measuring])
         servers: Any = {role: made["server"] for role, made in collector.of_stages.items()}
         try:
@@ -216,7 +215,6 @@ class Run:
         open_ids = [name for name in ids if name not in self._verdicts]
         if not open_ids:
             return
-        self._feeder.turns.begin()
         tasks = {name: self._tasks[name] for name in open_ids}
         await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
         if self.sampler.is_halted:  # what is undecided is told as interrupted, by whoever ends the run

@@ -17,15 +17,6 @@ class Turns:
         self._are_kept = are_kept
         self._taken: dict[object, int] = {}
         self._moved = asyncio.Event()
-        self._begun = asyncio.Event()
-
-    def begin(self) -> None:
-        """All that are to take turns from the start have joined."""
-        self._begun.set()
-
-    async def wait_for_begin(self) -> None:
-        """Wait until all have joined that are to take turns from the start."""
-        await self._begun.wait()
 
     def join(self, who: object) -> None:
         """Take part."""
@@ -40,7 +31,8 @@ class Turns:
         """Wait for the next turn, or until it is not wanted any more."""
         if not self._are_kept:
             return
-        await self._begun.wait()
+        if not self._taken[who]:  # all that were started with it join first
+            await asyncio.sleep(0)
         while self._taken[who] > min(self._taken.values()) and not is_over():
             self._moved.clear()
             await self._moved.wait()

@@ -6,16 +6,17 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from harness.errors import ScoreError
 from harness.plugin.loop.threads import LooseThreads
-from harness.plugin.pytest_internals import capture_logs, no_assertion_diffs, terminal_of
+from harness.plugin.pytest_internals import no_assertion_diffs, terminal_of
 
 if TYPE_CHECKING:
+    from harness.gate.evaluations.evaluation import Evaluation
     from harness.gate.runs.opening import OpenRun
     from harness.plugin.hooks.announcing import Announcer
     from harness.plugin.loop.interrupts import Interrupts
@@ -60,17 +61,8 @@ class Driver:
         """Seconds since the run began."""
         return time.monotonic() - self._began_s
 
-    def call_soon(self, function: Any, *arguments: Any) -> None:
-        """Call a function inside the loop, now."""
-
-        async def call() -> None:
-            function(*arguments)
-
-        with no_assertion_diffs():  # bodies that were started before go on meanwhile
-            self._interrupts.run(self._runner, call())
-
-    def decide(self, ids: Sequence[str]) -> None:
-        """Sample evaluations to their verdicts, with everything else that is under way, and show progress.
+    def decide(self, starting: Sequence[Evaluation], ids: Sequence[str]) -> None:
+        """Begin to sample evaluations, wait until those of these ids are decided, and show progress.
 
         Raises:
             BaseException: what a body raised to end the session.
@@ -78,9 +70,14 @@ class Driver:
         """
         from harness.gate.sampling.bodies import SessionAbort
 
+        async def work() -> None:
+            for evaluation in starting:
+                self.run.start(evaluation)
+            await self.run.decide(ids)
+
         with no_assertion_diffs():
             try:
-                self._interrupts.run(self._runner, self._watch(self.run.decide(ids)))
+                self._interrupts.run(self._runner, self._watch(work()))
             except SessionAbort as aborted:
                 raise aborted.reason from None
             except asyncio.CancelledError:
@@ -197,16 +194,3 @@ def shown_builds(config: pytest.Config, clock: Callable[[], float] = time.monoto
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     for text in line.done():
         reporter.write_line(f"steelyard: {text}")
-
-
-@contextmanager
-def captured(item: pytest.Item) -> Iterator[None]:
-    """With what bodies print and log kept for the item, as pytest does in its call."""
-    find = item.config.pluginmanager.get_plugin
-    capture, logs = find("capturemanager"), capture_logs(item.config.pluginmanager, item)
-    with ExitStack() as stack:
-        if capture is not None:
-            stack.enter_context(capture.item_capture("call", item))
-        if logs is not None:
-            stack.enter_context(logs)
-        yield

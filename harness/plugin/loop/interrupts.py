@@ -242,7 +242,7 @@ def _is_of_body(frame: FrameType | None) -> bool:
     if is_in_body():
         return True
     package = ""
-    while frame is not None and frame.f_code is not Interrupts.run.__code__:
+    while frame is not None and frame.f_code is not _completed.__code__:
         if frame.f_code is call_body.__code__:
             return True
         own = str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -29,8 +29,6 @@ async def stepping(turns: Turns, who: str, n: int, seen: list[str], n_pauses: in
 async def together(turns: Turns, **steps: tuple[int, int]) -> list[str]:
     seen: list[str] = []
     works = [asyncio.ensure_future(stepping(turns, who, n, seen, pause)) for who, (n, pause) in steps.items()]
-    await asyncio.sleep(0)
-    turns.begin()
     await asyncio.gather(*works)
     return seen
 
@@ -47,18 +45,13 @@ def test_who_leaves_holds_nobody_up() -> None:
     assert seen.count("b") == 7
 
 
-def test_nobody_starts_before_all_have_joined() -> None:
-    async def early() -> list[str]:
+def test_nobody_starts_before_those_that_were_started_with_it_have_joined() -> None:
+    async def begun() -> list[str]:
         turns, seen = Turns(are_kept=True), list[str]()
-        first = asyncio.ensure_future(stepping(turns, "a", 3, seen))
-        await pause()
-        assert seen == []
-        second = asyncio.ensure_future(stepping(turns, "b", 3, seen))
-        turns.begin()
-        await asyncio.gather(first, second)
+        await asyncio.gather(*(stepping(turns, who, 3, seen, n_pauses=0) for who in "ab"))
         return seen
 
-    assert asyncio.run(early()).count("b") == 3
+    assert asyncio.run(begun())[:2] == ["a", "b"]
 
 
 def test_who_is_decided_while_it_waits_waits_no_longer() -> None:
@@ -66,7 +59,6 @@ def test_who_is_decided_while_it_waits_waits_no_longer() -> None:
         turns = Turns(are_kept=True)
         turns.join("slow")
         turns.join("fast")
-        turns.begin()
         await turns.take("fast", never)
         over = False
         waiting = asyncio.ensure_future(turns.take("fast", lambda: over))

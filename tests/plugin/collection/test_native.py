@@ -165,7 +165,7 @@ def test_methods_of_a_class_with_xunit_setup(project: Project) -> None:
                 return self.value
 
         def test_log():
-            assert LOG == ["class", "method", "method", "end", "end"]
+            assert LOG == ["class", "method", "end", "method", "end"]
     """)
     assert project.run().ret == 0
     assert (project.score("test_one"), project.score("test_two")) == (0.5, 0.5)

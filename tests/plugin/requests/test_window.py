@@ -32,7 +32,7 @@ def prompts(server) -> Counter[str]:
 def test_one_window_spans_all_evaluations(project: Project, served) -> None:
     server = served(together=8, latency_s=0.05)
     project.module("""
-        @pytest.fixture
+        @pytest.fixture(scope="session")
         def own():
             yield 1
 
