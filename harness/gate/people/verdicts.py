@@ -9,7 +9,7 @@ from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import look_of, run_of
-from harness.gate.people.batches import Attendant, fill_batch, outlook, questions_of, settle_batch
+from harness.gate.people.batches import Attendant, fill_batch, outlook, settle_batch
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Form
@@ -39,9 +39,10 @@ class SpendingLevels:
         Args:
             n_comparisons: of all metrics of its evaluation, which share what it may spend on a false red.
         """
-        level = 1 - self.confidence_level
-        passing, red = level * self.look.passing, level * self.look.red / n_comparisons
-        return questions_of(verdict.plan.threshold, verdict.plan.margin, passing, red, is_compared=is_compared)
+        level, plan = 1 - self.confidence_level, verdict.plan
+        spent = plan.margin, level * self.look.passing, level * self.look.red / n_comparisons
+        rate = () if plan.threshold is None else (LabelQuestion("rate", plan.threshold, *spent),)
+        return (*rate, LabelQuestion("difference", 0.0, *spent)) if is_compared else rate
 
 
 def review_verdicts(

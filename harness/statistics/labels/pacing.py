@@ -9,8 +9,9 @@ from statistics import NormalDist
 import numpy as np
 
 from harness.statistics.arrays import FloatArray
+from harness.statistics.betting.sequential import Wealth
 from harness.statistics.labels.draws import LabelQuestion
-from harness.statistics.labels.labelled import Evidence
+from harness.statistics.labels.evidence import Evidence
 from harness.statistics.searching import halved
 
 #: The part of the wealth that the label which one least wishes for can cost.
@@ -103,16 +104,16 @@ def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -
     n = len(found.values)
     between = float(seen.predicted.var())
     least = between + float((seen.spread**2).mean())
-    lacking = _lacking(question, found)
+    wanting = lacking(question, found.better(), found.worse())
     weight = _EXPECTED_DEMANDED / question.margin**2
     mean = (float(found.values.sum()) + question.demanded * weight) / (n + weight)
     bearable = least
-    for sign, against, logs in zip((1, -1), (question.allowed, question.demanded), lacking, strict=True):
+    for sign, against, logs in zip((1, -1), (question.allowed, question.demanded), wanting, strict=True):
         gain = sign * (mean - against)
         if gain > 0:
             bearable = max(bearable, left * gain**2 / (2 * (logs + _RESERVE * math.sqrt(logs))))
     better, worse = (
-        _stake(question, found, sign, bearable, logs, left) for sign, logs in zip((1, -1), lacking, strict=True)
+        _stake(question, found, sign, bearable, logs, left) for sign, logs in zip((1, -1), wanting, strict=True)
     )
     # A case that is drawn for certain may lie a whole width below the lowest mean, where its other samples differ.
     width = 1 - question.lowest
@@ -135,16 +136,15 @@ def _budget(pace: DrawRule, seen: Forecast, bearable: float) -> float:
     return halved(suffices, 0.0, _MOST_BUDGET, _HALVINGS)[1]
 
 
-def _lacking(question: LabelQuestion, found: Evidence) -> tuple[float, float]:
+def lacking(question: LabelQuestion, better: Wealth, worse: Wealth) -> tuple[float, float]:
     """Give the distance of the log wealth on better, and on worse, from its goal; a little where it is reached."""
     have = (0.0, 0.0)
-    if len(found.values):
-        have = float(found.better().log(question.allowed)[-1]), float(found.worse().log(-question.demanded)[-1])
-    goals = -math.log(question.level), -math.log(question.red_level)
-    return max(goals[0] - have[0], 0.05), max(goals[1] - have[1], 0.05)
+    if len(better.stakes):
+        have = float(better.log(question.allowed)[-1]), float(worse.log(-question.demanded)[-1])
+    return max(-math.log(question.level) - have[0], 0.05), max(-math.log(question.red_level) - have[1], 0.05)
 
 
-def _stake(question: LabelQuestion, found: Evidence, sign: int, variance: float, lacking: float, left: int) -> float:
+def _stake(question: LabelQuestion, found: Evidence, sign: int, variance: float, logs: float, left: int) -> float:
     against = question.allowed if sign > 0 else question.demanded
     n = len(found.values) + _EXPECTED_CASES
     ahead = sign * (found.values - against)
@@ -152,6 +152,6 @@ def _stake(question: LabelQuestion, found: Evidence, sign: int, variance: float,
     squares = float(((ahead - mean) ** 2).sum()) + _EXPECTED_CASES * _EXPECTED_VARIANCE
     aim = max(question.margin, mean - math.sqrt(squares) / n)
     stake = _CAUTION * aim / (variance + aim**2)
-    share = math.exp(-lacking)
+    share = math.exp(-logs)
     z = _NORMAL.inv_cdf(max(share, 1e-300))
     return max(stake, _NORMAL.pdf(z) / (max(share, 1e-300) * math.sqrt(variance * max(1, left))))
