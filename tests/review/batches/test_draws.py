@@ -56,8 +56,7 @@ def test_what_is_drawn_is_read_back_as_it_was(store: Store, run: RunInfo) -> Non
     assert [item.case_id for item in items] == [subject.cases[draw.case] for draw in ledger.draws]
     assert [item.probability for item in items] == [draw.probability for draw in ledger.draws]
     assert np.isnan(ledger.labels).all()
-    assert not ledger.is_complete
-    assert ledger.n_waiting == AHEAD
+    assert ledger.n_counting == 0
     assert further_items(subject, ledger, [RATE], "b1") == []
 
 
@@ -115,6 +114,7 @@ def test_pairs_of_equal_answers_are_drawn_as_ties_and_shown_to_nobody(store: Sto
     assert all(item.answers[0].text != item.answers[1].text for item in items)
     known = [subject.is_known(draw) for draw in ledger.draws]
     assert any(known)
+    assert ledger.known.tolist() == known
     assert [not missing for missing in np.isnan(ledger.labels[:, 0])] == known
     assert set(ledger.labels[known, 0]) == {0.5}
 
