@@ -49,7 +49,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     with open_existing(settings) as opened:
         run = find_version(opened.runs(), run_name).run
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
-        report = resumed(opened, run, stored_report(opened, run.run_id), counts_as, settings.review_url)
+        report = resumed(opened, stored_report(opened, run.run_id), counts_as, settings.review_url)
         paths = write_reports(opened, run, report, folder)
     if as_json:
         click.echo(json.dumps(to_json(report), allow_nan=False))

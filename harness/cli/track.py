@@ -87,6 +87,6 @@ def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report
     run = find_version(store.runs(), name).run
     report = stored_report(store, run.run_id)
     if any(verdict.review is not None for verdict in report.evaluations):
-        decided = resumed(store, run, report, run.spec.get("inconclusive", settings.inconclusive))
+        decided = resumed(store, report, run.spec.get("inconclusive", settings.inconclusive))
         report = replace(decided, usage=report.usage)
     return run, report

@@ -199,7 +199,7 @@ def _needed(
     more = max(1, math.ceil(max(min(takes, left) * share, until_trusted)))
     if takes > (left if are_all_drawn else 3 * left) or more > can_be_given:
         return None
-    return more - int(np.isfinite(said.labels[said.n_counting :]).all(axis=1)[:more].sum())
+    return more - int(np.isfinite(said.labels[said.n_counting :][:more]).all(axis=1).sum())
 
 
 def _n_excluded(said: DrawnLabels, n_labels: int) -> int:
@@ -231,7 +231,7 @@ def _open(
     behind = slice(said.n_counting, None)
     if more is not None:
         return f"{text}; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
-    if int((np.isfinite(said.labels[behind]).all(axis=1) & ~said.known[behind]).sum()):
+    if bool((np.isfinite(said.labels[behind]).all(axis=1) & ~said.known[behind]).any()):
         return text
     if len(found.values) >= n_cases:
         return f"{text}; every judged case had its turn: more cases would decide it"

@@ -228,7 +228,9 @@ def _walk(
     """Give cases their turns until one is drawn, by rules that are settled before the next cases are looked at."""
     passed: list[tuple[float, ...]] = []
     told: list[int] = []
-    rules = {pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces}
+    rules: dict[Of, tuple[float, float, float, float]] = {
+        pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces
+    }
     for start in range(0, len(order), _AT_ONCE):
         cases = order[start : start + _AT_ONCE]
         means, averages = items.predicted(curve, cases)
