@@ -129,9 +129,8 @@ def resumed(store: Store, report: Report, inconclusive: str, review_url: str | N
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     attendant = Attendant(store)
-    verdicts = tuple(
-        with_address(_resumed(store, attendant, each, report.run_id), review_url) for each in report.evaluations
-    )
+    decided = [_resumed(store, attendant, each, report.run_id) for each in report.evaluations]
+    verdicts = tuple(with_address(each, review_url) for each in decided)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(
@@ -153,9 +152,8 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -
         return stored
     attendant.attend(stored.review.batch)
     batch = store.review.batch(stored.review.batch)
-    questions = [
-        _question(stored.plan, each.against, each.level or 0.0, each.red_level or 0.0) for each in stored.checks
-    ]
+    levels = [(each.against, each.level or 0.0, each.red_level or 0.0) for each in stored.checks]
+    questions = [_question(stored.plan, *each) for each in levels]
     subject = attendant.subject(batch, run_id, stored.review.mode)
     assert subject is not None, "a run that has a report is stored"
     return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)

@@ -12,12 +12,10 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records import MOST_DISAGREEMENT
 from harness.records.review import SETTLED, Batch, Item
 from harness.review.batches.material import JudgeMaterial
 from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import Population, pairs, singles
-from harness.statistics.arrays import FloatArray
 from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw, shown
 from harness.statistics.labels.draws import Draw, DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence
@@ -30,9 +28,7 @@ AHEAD = 20
 
 _MOST_BEYOND = 5 * AHEAD
 _TIE = 0.5
-_LEAST_DOUBT, _MOST_DOUBT = 0.2, 1.8
-_USUAL = MOST_DISAGREEMENT / 2
-_AGREED = 0.5
+_MOST_DOUBT = 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +62,8 @@ class JudgedCases:
 def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> JudgedCases:
     """The judged cases of one evaluation of a run, and how likely each is to be drawn.
 
-    "uncertain" draws where people may say this or that given the judge's score, and more often where the opinions that
-    it is the mean of differ; "failures" more often, of two such cases, the one with the lower score, up to nine times;
-    "all" draws every case.
+    "uncertain" draws where people may say this or that given the judge's score; "failures" more often, of two such
+    cases, the one with the lower score, up to nine times; "all" draws every case.
 
     Raises:
         SettingsError: nothing of it can be reviewed.
@@ -85,21 +80,17 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     if mode == "all":
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
     tables = [each.table(cases) for each in found]
-    places = [[(case, int(at)) for case, at in zip(cases, shown(table, lots), strict=True)] for table in tables]
-    both = list(zip(found, places, strict=True))
     same = None
     if len(found) == 2:
-        texts = [[each.items[place].answers[0].text for place in shown_ones] for each, shown_ones in both]
+        texts = [
+            [each.items[case, int(at)].answers[0].text for case, at in zip(cases, shown(table, lots), strict=True)]
+            for each, table in zip(found, tables, strict=True)
+        ]
         same = np.array([one == other for one, other in zip(*texts, strict=True)], dtype=np.bool_)
-    # From what a judge that is of one mind leaves open to three times as much; in the middle where nothing is known.
-    doubt: FloatArray | None = None
-    if any(each.disagreements for each in found):
-        differing = [[each.disagreements.get(place, _USUAL) for place in shown_ones] for each, shown_ones in both]
-        doubt = _AGREED + (1 - _AGREED) * np.mean(differing, axis=0) / _USUAL
+    doubt = None
     if mode == "failures":
         lowest = np.min([np.nanmean(scores, axis=1) for scores in tables], axis=0)
-        more = _MOST_DOUBT - (_MOST_DOUBT - _LEAST_DOUBT) * lowest
-        doubt = np.maximum(more if doubt is None else doubt * more, LEAST_DOUBT)
+        doubt = _MOST_DOUBT - (_MOST_DOUBT - LEAST_DOUBT) * lowest
     items = Items(tables, lots, same, doubt)
     return JudgedCases(plan, found, cases, items, mode == "all", _key(plan, found), left_out)
 

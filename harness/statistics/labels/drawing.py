@@ -10,14 +10,14 @@ import numpy as np
 from scipy import special
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
-from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of
+from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of, Rule
 from harness.statistics.labels.evidence import Evidence, evidence, labels_alone
 from harness.statistics.labels.pacing import DrawRule, Forecast, is_shown, paced
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
 FLOOR = 0.1
 #: The least doubt that a judge may be said to be in, so that no look at the cases to come is needed to know it.
-LEAST_DOUBT = 0.1
+LEAST_DOUBT = 0.2
 #: The cases seen last that probabilities are tuned to, and those that are imagined before the first.
 _RECENT = 500
 _IMAGINED = np.linspace(0.35, 0.95, 8)
@@ -71,8 +71,8 @@ class Items:
     same : (n_cases,) whether what both versions are shown to have said (`shown`) is the same text, so that there is
         nothing to ask about their difference
     doubt : (n_cases,) `LEAST_DOUBT` or more: how far people scatter around what the judge's score lets expect, beside
-        other cases, e.g. by how far judges or repeats differ; 1 where None. It shares the scatter out among the cases,
-        and makes it neither more nor less over those seen
+        other cases; 1 where None. It shares the scatter out among the cases, and makes it neither more nor less over
+        those seen
     """
 
     def __init__(
@@ -228,9 +228,7 @@ def _walk(
     """Give cases their turns until one is drawn, by rules that are settled before the next cases are looked at."""
     passed: list[tuple[float, ...]] = []
     told: list[int] = []
-    rules: dict[Of, tuple[float, float, float, float]] = {
-        pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces
-    }
+    rules: dict[Of, Rule] = {pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces}
     for start in range(0, len(order), _AT_ONCE):
         cases = order[start : start + _AT_ONCE]
         means, averages = items.predicted(curve, cases)

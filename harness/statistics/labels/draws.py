@@ -14,6 +14,9 @@ Of = Literal["rate", "difference", "baseline"]
 #: The means that labels tell of, by the weight of each version's score.
 WEIGHTS: Mapping[Of, tuple[float, float]] = {"rate": (1.0, 0.0), "difference": (1.0, -1.0), "baseline": (0.0, 1.0)}
 
+#: The lowest and the highest that a case can count whatever its scores; the stakes on its being better and worse.
+Rule = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class LabelQuestion:
@@ -23,7 +26,7 @@ class LabelQuestion:
     ----------
     of : the candidate's mean ("rate"), or its difference to the baseline's
     demanded : the threshold in (0, 1); 0 for a difference
-    margin : the largest drop that still counts as no worse
+    margin : above 0: the largest drop that still counts as no worse
     level : the chance of a false pass, in (0, 1)
     red_level : the chance of a false red, in (0, 1)
     """
@@ -33,15 +36,6 @@ class LabelQuestion:
     margin: float
     level: float = 0.05
     red_level: float = 0.05
-
-    def __post_init__(self) -> None:
-        """Refuse what no bet can be made on."""
-        if not self.margin > 0:
-            raise ValueError(
-                f"margin = {self.margin!r} is not above 0: labels are drawn to exclude a drop of that size."
-            )
-        if not self.lowest < self.allowed < self.demanded < 1:
-            raise ValueError(f"demanded = {self.demanded!r} less margin = {self.margin!r} leaves no room for scores.")
 
     @property
     def allowed(self) -> float:
@@ -76,8 +70,7 @@ class Draw:
     passed : `expected` of each case passed since the draw before
     told : which of these are known without a label, because both versions said the same
     floor : no case could have had a smaller probability
-    rules : by what was asked: the lowest and the highest that a case could have counted whatever its scores, and the
-        stakes on its being better and on its being worse
+    rules : by what was asked
     """
 
     case: int | None
@@ -89,14 +82,14 @@ class Draw:
     passed: tuple[tuple[float, ...], ...]
     told: tuple[int, ...]
     floor: float
-    rules: Mapping[Of, tuple[float, float, float, float]]
+    rules: Mapping[Of, Rule]
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Draw:
         """The draw from `dataclasses.asdict` of it, also where JSON made lists of the tuples."""
         return cls(**{name: _tuples(value) for name, value in stored.items()})
 
-    def rule(self, of: Of) -> tuple[float, float, float, float]:
+    def rule(self, of: Of) -> Rule:
         """Give its part of `rules`; of what was not asked the widest range possible, and no stakes."""
         bottom = lowest(of)
         return self.rules.get(of) or (bottom - (1 - bottom) / self.floor, 1 + (1 - bottom) / self.floor, 0.0, 0.0)

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pytest
 
 from harness.statistics.labels.draws import Draw, DrawnLabels, LabelQuestion
 from tests.statistics.labels.made import drawn
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"margin": 0.0}, "margin = 0.0 is not above 0"),
-        ({"margin": float("nan")}, "is not above 0"),
-        ({"demanded": 1.0}, "leaves no room for scores"),
-        ({"demanded": 0.05}, "leaves no room for scores"),
-    ],
-)
-def test_a_question_that_no_bet_can_be_made_on_is_refused(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        LabelQuestion(**{"of": "rate", "demanded": 0.8, "margin": 0.05, **fields})
 
 
 def test_what_is_allowed_lies_the_margin_below_what_is_demanded() -> None:
