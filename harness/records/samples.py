@@ -294,7 +294,6 @@ class ScoreRow:
         reason: why, in the body's words; for an error its type and message.
         sample_key: key of the last sample that the body drew from the version under test, or None.
         judged_by: by whom and by what rule, where a judge had a part in it.
-        disagreement: as of a `Score`.
     """
 
     evaluation_id: str
@@ -308,4 +307,3 @@ class ScoreRow:
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: ScoringRule | None = None
-    disagreement: float | None = None

@@ -23,7 +23,7 @@ _OUTCOME_CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _STREAM = 2000
 SCORE_COLUMNS = tuple(
     scores.c[name]
-    for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "disagreement")
+    for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
 )
 """Columns that `score_row` reads of the scores of a set."""
 
@@ -97,7 +97,6 @@ def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> int
                     "reason": row.reason,
                     "sample_key": row.sample_key,
                     "judged_by": None if row.judged_by is None else str(row.judged_by),
-                    "disagreement": row.disagreement,
                 }
             )
         counted = {"preserve_rowcount": True}
@@ -130,6 +129,6 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
 
 def score_row(of_set: tuple[str, str, Role, str], row: Any) -> ScoreRow:
     """The score of a row (`SCORE_COLUMNS`) of a set."""
-    case_id, index, value, outcome, reason, key, judged_by, disagreement = row
+    case_id, index, value, outcome, reason, key, judged_by = row
     judge = None if judged_by is None else ScoringRule.parse(judged_by)
-    return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge, disagreement)
+    return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge)
