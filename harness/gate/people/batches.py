@@ -63,8 +63,6 @@ def fill_batch(
         "mode": mode,
         "questions": [asdict(each) for each in questions],
         "roles": list(plan.roles),
-        "cases": len(subject.cases),
-        "left_out": dict(subject.left_out),
     }
     about = plan.evaluation_id, plan.form, plan.metric, run.run_id
     known = store.review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
