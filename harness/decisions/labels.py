@@ -209,10 +209,9 @@ def _n_excluded(said: DrawnLabels, n_labels: int) -> int:
 
 def _basis(n_labels: int | None, said: DrawnLabels) -> str:
     """Name the basis of a decision: labels of people among the first so many, or answers that are the same."""
-    n_known = int(said.known[said.is_asked][:n_labels].sum())
-    by_people = (n_labels or 0) - _n_excluded(said, n_labels or 0) - n_known
-    same = n_known or any(draw.told for draw in said.draws)
-    return "answers that are the same" if same and not by_people else in_labels(by_people)
+    by_people = (n_labels or 0) - _n_excluded(said, n_labels or 0)
+    is_known = not by_people and any(draw.told for draw in said.draws)
+    return "answers that are the same" if is_known else in_labels(by_people)
 
 
 def in_labels(count: int) -> str:
@@ -228,10 +227,9 @@ def _open(
         text = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
     else:
         text = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
-    behind = slice(said.n_counting, None)
     if more is not None:
         return f"{text}; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
-    if bool((np.isfinite(said.labels[behind]).all(axis=1) & ~said.known[behind]).any()):
+    if np.isfinite(said.labels[said.n_counting :]).all(axis=1).any():
         return text
     if len(found.values) >= n_cases:
         return f"{text}; every judged case had its turn: more cases would decide it"

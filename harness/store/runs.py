@@ -22,8 +22,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _OUTCOME_CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _STREAM = 2000
 SCORE_COLUMNS = tuple(
-    scores.c[name]
-    for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
+    scores.c[name] for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
 )
 """Columns that `score_row` reads of the scores of a set."""
 

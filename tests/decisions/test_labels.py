@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.decisions.labels import decide_labelled, labelled_mean
 from harness.records import VerdictKind
 from harness.statistics.betting.sequential import Units, anytime_interval
+from harness.statistics.labels.drawing import Items, cast_lots, next_draw
 from harness.statistics.labels.draws import DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence, prediction_powered
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.service
 RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 
 
-def decided(gate, n=None, labels=None, **more):
+def decided(gate, n=None, labels=None):
     """By the first `n` draws, or by other labels in place of those of the gate."""
-    said = DrawnLabels.of(gate.said.draws[:n], (gate.said.labels if labels is None else labels)[:n], **more)
+    said = DrawnLabels.of(gate.said.draws[:n], (gate.said.labels if labels is None else labels)[:n])
     return decide_labelled(gate.question, said, gate.items.judged_means(gate.question.of))
 
 
@@ -127,27 +128,6 @@ def test_what_the_labels_before_a_gap_foretell_reckons_with_those_that_wait_behi
                 assert found.labels_needed == before - behind >= 1
             said.add(before is None)
     assert said == {True, False}
-
-
-def test_answers_that_are_the_same_behind_a_gap_are_no_labels_that_wait():
-    """Nobody gave them, so that what the labels foretell is told as ever."""
-    gate = Gate(People(0.8, 0.05, 0.05, paired=True), GOOD, DIFFERENCE, [2, 1])
-    gate.label()
-    gate.label()
-    gate.label()
-    labels = gate.said.labels.copy()
-    labels[1] = math.nan
-    told = decided(gate, labels=labels, known=[False, False, True]).check.reason
-    assert told.endswith("; 1 label can't tell how many it takes: further ones are needed")
-    waits = decided(gate, labels=labels).check.reason
-    assert told.startswith(f"{waits}; ")
-
-
-def test_labels_that_are_known_without_asking_are_not_said_to_be_labels():
-    gate, outcome = finished(People(0.9), GOOD, RATE, 1)
-    for n_known, said in ((3, f"{outcome.labels - 3} labels"), (len(gate.said.draws), "answers that are the same")):
-        found = decided(gate, known=np.arange(len(gate.said.draws)) < n_known)
-        assert found.check.reason == f"required 0.80, proven above 0.75, by {said}"
 
 
 @pytest.mark.nightly
@@ -305,3 +285,17 @@ def test_worse_by_less_than_the_margin_is_red_by_the_last_case_alone():
         check = decide_labelled(question, said, np.full(n_cases, 0.775)).check
         assert check.verdict is kind
         assert -question.margin < check.difference.value < check.difference.high < 0
+
+
+def test_cases_with_the_same_answers_decide_without_a_label():
+    """Pairs, each a tie (0.5): nobody is asked, and that alone shows it, if the cases suffice."""
+    question = LabelQuestion("rate", 0.5, 0.1)
+    for n, kind in ((40, VerdictKind.INCONCLUSIVE), (120, VerdictKind.PASSED)):
+        lots = cast_lots([str(i) for i in range(n)], 1)
+        items = Items([np.full((n, 1), 0.9)], lots, np.ones(n, dtype=bool))
+        nothing = DrawnLabels.of([], [])
+        end = next_draw(items, nothing, [question])
+        assert end.case is None
+        check = decide_labelled(question, nothing.also(end, [math.nan]), items.judged_means("rate")).check
+        assert check.verdict is kind
+        assert (kind is VerdictKind.PASSED) == check.reason.endswith("by answers that are the same")

@@ -27,7 +27,6 @@ AHEAD = 20
 """Items that wait for a label at any time, beside those that reviewers have before the eyes or fetched ahead."""
 
 _MOST_BEYOND = 5 * AHEAD
-_TIE = 0.5
 _MOST_DOUBT = 1.8
 
 
@@ -50,13 +49,6 @@ class JudgedCases:
     is_whole: bool
     key: str
     left_out: Mapping[str, int]
-
-    def is_known(self, draw: Draw) -> bool:
-        """Tell whether nobody needs to be asked: both answers of a pair are the same."""
-        if draw.case is None or not self.plan.form.is_pair:
-            return False
-        first, second = self.found[0].items[self.cases[draw.case], draw.samples[0]].answers
-        return first.text == second.text
 
 
 def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> JudgedCases:
@@ -81,7 +73,11 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
     tables = [each.table(cases) for each in found]
     same = None
-    if len(found) == 2:
+    if plan.form.is_pair:
+        pairs_shown = zip(cases, shown(tables[0], lots), strict=True)
+        answers = [found[0].items[case, int(at)].answers for case, at in pairs_shown]
+        same = np.array([first.text == second.text for first, second in answers], dtype=np.bool_)
+    elif len(found) == 2:
         texts = [
             [each.items[case, int(at)].answers[0].text for case, at in zip(cases, shown(table, lots), strict=True)]
             for each, table in zip(found, tables, strict=True)
@@ -128,20 +124,14 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
     draws: list[Draw] = []
     labels: list[list[float]] = []
     excluded: list[list[bool]] = []
-    known: list[bool] = []
     for together in _draws_of(items, n_versions):
-        stored = {name: value for name, value in (together[0].draw or {}).items() if name != "version"}
-        before = stored.pop("before", ())
+        draws.append(Draw.restored(together[0].draw or {}))
         standing = [standings[item.id] for item in together]
-        draws += [Draw.restored(each) for each in (*before, stored)]
-        labels += [[_TIE] * n_versions] * len(before)
         labels.append([np.nan if each.score is None else each.score for each in standing])
-        excluded += [[False] * n_versions] * len(before)
         excluded.append([each.state == "excluded" for each in standing])
-        known += [True] * len(before) + [False]
     first = next((item.id for item in items if standings[item.id].state not in SETTLED), None)
     return replace(
-        DrawLedger.of(draws, labels, excluded or False, known or False, n_versions),
+        DrawLedger.of(draws, labels, excluded or False, n_versions),
         n_items=len(items),
         n_open=sum(standing.state == "open" for standing in standings.values()),
         n_held=sum(store.review.holders(batch.id, time.time()).values()),
@@ -164,11 +154,8 @@ def to_the_end(subject: JudgedCases, ledger: DrawLedger, questions: Sequence[Lab
     """The ledger with the cases that nobody is asked about any more, where all others had their turn and labels."""
     if ledger.n_counting < len(ledger.draws):
         return ledger
-    ended = ledger
-    for ended in _drawn_on(subject, ledger, questions):
-        if not ended.known[-1]:
-            return ledger
-    return ended
+    draw = next_draw(subject.items, ledger, questions)
+    return ledger if draw is None or draw.case is not None else ledger.also(draw, [np.nan] * len(subject.found))
 
 
 def further_items(
@@ -181,29 +168,17 @@ def further_items(
     """
     n_waiting = (len(ledger.draws) - ledger.n_counting) * len(subject.found)
     room = ledger.n_held + min(AHEAD - ledger.n_open, (AHEAD if ledger.is_skipped else _MOST_BEYOND) - n_waiting)
-    further, items, before = _drawn_on(subject, ledger, questions), list[Item](), list[Draw]()
-    while len(items) < room and (drawn := next(further, None)) is not None:
-        draw = drawn.draws[-1]
-        if drawn.known[-1]:
-            before.append(draw)
-            continue
-        stored = {"before": [asdict(each) for each in before]} if before else {}
-        for item in _items_of(subject, draw):
-            position = ledger.n_items + len(items)
-            items.append(replace(item, batch_id=batch_id, position=position, draw={**(item.draw or {}), **stored}))
-        before = []
-    return items
-
-
-def _drawn_on(subject: JudgedCases, ledger: DrawLedger, questions: Sequence[LabelQuestion]) -> Iterator[DrawLedger]:
-    """The ledger with one more draw, and another one, to the end of the cases; what nobody is asked about is known."""
-    found = [evidence(ledger, question.of) for question in questions]
-    while (draw := next_draw(subject.items, ledger, questions, found)) is not None:
-        if subject.is_whole and draw.case is not None:
+    known = [evidence(ledger, question.of) for question in questions]
+    items = list[Item]()
+    while len(items) < room:
+        draw = next_draw(subject.items, ledger, questions, known)
+        if draw is None or draw.case is None:
+            break
+        if subject.is_whole:
             draw = replace(draw, probability=1.0)
-        known = draw.case is None or subject.is_known(draw)
-        ledger = ledger.also(draw, [_TIE if known else np.nan] * len(subject.items.scores), known=known)
-        yield ledger
+        ledger = ledger.also(draw, [np.nan] * len(subject.found))
+        items += _items_of(subject, draw)
+    return [replace(item, batch_id=batch_id, position=ledger.n_items + at) for at, item in enumerate(items)]
 
 
 def _items_of(subject: JudgedCases, draw: Draw) -> list[Item]:

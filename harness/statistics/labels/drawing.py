@@ -22,6 +22,8 @@ LEAST_DOUBT = 0.2
 _RECENT = 500
 _IMAGINED = np.linspace(0.35, 0.95, 8)
 _AT_ONCE = 256
+#: The score of a pair whose answers are as good as each other.
+_TIE = 0.5
 #: A judge's 0 and 1 are read as these: no judge is always right.
 _NEVER, _ALWAYS = 0.02, 0.98
 #: The curve before the first label: intercept, slope on the score, slope on the other version's; each with a precision
@@ -69,7 +71,7 @@ class Items:
         for missing samples, at least one for each case
     lots : of these cases
     same : (n_cases,) whether what both versions are shown to have said (`shown`) is the same text, so that there is
-        nothing to ask about their difference
+        nothing to ask about their difference; or, of pairs with one score each, both answers of it, so that it is a tie
     doubt : (n_cases,) `LEAST_DOUBT` or more: how far people scatter around what the judge's score lets expect, beside
         other cases; 1 where None. It shares the scatter out among the cases, and makes it neither more nor less over
         those seen
@@ -219,7 +221,8 @@ def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, sa
     """Cases as one kind of question sees them; `means` and `averages` are (n, n_versions)."""
     weights = np.array(WEIGHTS[of][: means.shape[1]])
     spread = np.sqrt((means * (1 - means)) @ weights**2) * doubt
-    return Forecast(means @ weights, averages @ weights, np.where(same, 0.0, spread) if of == "difference" else spread)
+    is_known = same & (len(weights) == 1 or of == "difference")
+    return Forecast(means @ weights, averages @ weights, np.where(is_known, 0.0, spread))
 
 
 def _walk(
@@ -236,9 +239,12 @@ def _walk(
         for pace in paces:
             look = _look(pace.question.of, means, averages, items.doubt[cases] / usual, items.same[cases])
             chances = np.maximum(chances, pace.chances(look))
-        # The same text twice: the difference is known to be 0, as if it were labelled.
-        known = items.same[cases] & all(pace.question.of == "difference" for pace in paces)
-        if known.any():
+        # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
+        is_pair = len(items.scores) == 1
+        known = items.same[cases] & (is_pair or all(pace.question.of == "difference" for pace in paces))
+        if is_pair:
+            averages[known] = _TIE
+        else:
             averages[known, 1] += means[known, 0] - means[known, 1]
         drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~known)
         end = int(drawn[0]) if len(drawn) else len(cases)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -68,7 +68,7 @@ class Draw:
     predicted : what a person is expected to say of it, for each version
     expected : the same, averaged over all samples of the case
     passed : `expected` of each case passed since the draw before
-    told : which of these are known without a label, because both versions said the same
+    told : which of these are known without a label, because both answers are the same
     floor : no case could have had a smaller probability
     rules : by what was asked
     """
@@ -86,8 +86,8 @@ class Draw:
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Draw:
-        """The draw from `dataclasses.asdict` of it, also where JSON made lists of the tuples."""
-        return cls(**{name: _tuples(value) for name, value in stored.items()})
+        """The draw from `dataclasses.asdict` of it, also where JSON made lists of tuples, and more stands beside."""
+        return cls(**{each.name: _tuples(stored[each.name]) for each in fields(cls)})
 
     def rule(self, of: Of) -> Rule:
         """Give its part of `rules`; of what was not asked the widest range possible, and no stakes."""
@@ -110,34 +110,29 @@ class DrawnLabels:
     labels : (n_draws, n_versions) in [0, 1], more being better; NaN where they are not in. In place of the label of an
         excluded item stands what was expected of it, as if nobody had been asked
     excluded : (n_draws, n_versions) items that people can say nothing of: their labels may have been any
-    known : (n_draws,) draws whose label is no person's, because both answers of a pair are the same
     """
 
     draws: tuple[Draw, ...]
     labels: FloatArray
     excluded: BoolArray
-    known: BoolArray
 
     @classmethod
-    def of(
-        cls, draws: Sequence[Draw], labels: Any, excluded: Any = False, known: Any = False, n_versions: int = 1
-    ) -> Self:
+    def of(cls, draws: Sequence[Draw], labels: Any, excluded: Any = False, n_versions: int = 1) -> Self:
         """The same of lists; whatever stands for the label of an excluded item is not looked at."""
         shape = len(draws), len(draws[0].samples) or np.shape(labels)[-1] if draws else n_versions
         table = np.array(labels, dtype=np.float64).reshape(shape)
         out = np.array(np.broadcast_to(excluded, shape), dtype=np.bool_).reshape(shape)
         for number in np.flatnonzero(out.any(axis=1)):
             table[number] = np.where(out[number], draws[number].predicted, table[number])
-        return cls(tuple(draws), table, out, np.array(np.broadcast_to(known, len(draws)), dtype=np.bool_))
+        return cls(tuple(draws), table, out)
 
-    def also(self, draw: Draw, labels: Sequence[float], *, known: bool = False) -> Self:
+    def also(self, draw: Draw, labels: Sequence[float]) -> Self:
         """The same with one more draw."""
         return replace(
             self,
             draws=(*self.draws, draw),
             labels=np.vstack([self.labels, labels]),
             excluded=np.vstack([self.excluded, np.zeros(len(labels), dtype=np.bool_)]),
-            known=np.append(self.known, known),
         )
 
     @property
