@@ -68,14 +68,16 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         contradicted by labels, the labels alone must show it, too. Where all answers are known to be the same, that
         takes no label.
     """
-    estimate = labelled_mean(said, question.of, judged, 1 - question.level)
+    levels, estimate = (
+        (question.level, question.red_level),
+        labelled_mean(said, question.of, judged, 1 - question.level),
+    )
     against: Literal["threshold", "baseline"] = "threshold" if question.of == "rate" else "baseline"
     worst, best = _extremes(said, question.of)
     if not len(worst.values):
         nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
         reason = "nobody has labelled an item yet, so that the figures are the judge's alone"
-        return LabelledCheck(Check(against, VerdictKind.INCONCLUSIVE, reason, nothing), estimate)
-    levels = question.level, question.red_level
+        return LabelledCheck(Check(against, VerdictKind.INCONCLUSIVE, reason, nothing, None, *levels[::-1]), estimate)
     contrast = _contrast(question, said, (worst, best), estimate, len(judged))
     outcome = ruled(contrast, against, question.margin, levels)
     kind, lower, _ = outcome

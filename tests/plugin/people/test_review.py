@@ -77,6 +77,7 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     run("report", "--format", "html", "--output", "later")
     assert f"gate --resume {run_id}" in (project.path / "later/index.html").read_text(encoding="utf-8")
     resumed = run("gate", "--resume", "latest")
+    assert resumed.exit_code == 8
     assert "came or went" not in resumed.output
     assert f"gate --resume {run_id}" not in (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
     assert project.evaluation()["review"]["n_events"] == 3
