@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-
-if TYPE_CHECKING:
-    from harness.gate.baselines.recording import RecordedEvaluation
 
 
 @click.group()
@@ -34,10 +29,9 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     """Write the scores of a RUN's candidate to reports/baselines/NAME.json.
 
     RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for
-    the newest run that has it as its candidate. A run with errors, or one that was interrupted, is refused; what was
-    red in it is said. Draw for a baseline with pytest --for-baseline: everything, for a run that stopped as soon as
-    it was decided has scores of a part of its cases, and more samples than a gate draws, for they are drawn once and
-    used many times. What gates against it can tell is said.
+    the newest run that has it as its candidate. A run with errors is refused, and so is one that was interrupted or
+    stopped as soon as it was decided, for its scores lean one way; what was red in it is said. Draw for a baseline with
+    pytest --for-baseline: everything, and more samples than a gate draws, for they are drawn once and used many times.
 
     \b
     Examples:
@@ -45,8 +39,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
       steelyard baseline record --name released
       steelyard baseline record 20261125-1615 --name released --force
     """
-    from harness.gate.baselines.chosen import recorded_path
-    from harness.gate.baselines.files import write_recording
+    from harness.gate.baselines.files import recorded_path, write_recording
     from harness.gate.baselines.recording import left_out, recording_of, too_few_samples
     from harness.gate.history.runs import find_candidate, stored_report
     from harness.reporting.shared.figures import plural
@@ -68,13 +61,8 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     for identity, each in evaluations.items():
         if few := too_few_samples(each, settings.samples):
             told.append(("warning", printable(f"{identity}: {few}")))
-    notes = [f"{identity}: {_stopped(each)}" for identity, each in evaluations.items() if each.stopped_early]
-    notes += [
-        f"{each}: its bodies compare with a baseline themselves: left out" for each in left_out(report, recording)
-    ]
-    if any(case.content is None for each in evaluations.values() for case in each.cases.values()):
-        notes.append("what some of the cases hold is not known: nobody can tell later whether they changed")
-    notes += report.notes
+    missing = left_out(report, recording)
+    notes = [*(f"{each}: its bodies compare with a baseline themselves: left out" for each in missing), *report.notes]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
     red = [each for each in report.evaluations if each.verdict.is_red]
@@ -92,11 +80,3 @@ _FLATTERED = (
     "its samples are those that it was weighed by, and one that passed by luck looks better than it is: record a run "
     "of pytest --for-baseline, which draws others"
 )
-
-
-def _stopped(evaluation: RecordedEvaluation) -> str:
-    what = "samples" if len(evaluation.cases) == 1 else "cases"
-    return (
-        f"{evaluation.n_drawn:,} of {evaluation.n_planned:,} {what} were drawn when it was decided, and no others can "
-        "be paired: record a run with --for-baseline for all"
-    )

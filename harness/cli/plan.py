@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
+    from harness.gate.history.runs import WeighedVersion
     from harness.gate.planning.shapes import PlannedGate
     from harness.gate.planning.simulation import Shape
+    from harness.records import Report
+    from harness.store import RunInfo
 
 _NO_RUN = "none"
 _MOST = {"cases": 100_000, "samples": 10_000, "evaluations": 1_000}
@@ -153,10 +156,49 @@ def _assumed(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:
     return PlannedGate((seen,) * count, count, settings.confidence_level, source, guessed=guessed)
 
 
-def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
-    """A gate like the stored run that is asked for; else like the newest that tells something, or None.
+def _tried(runs: Sequence[RunInfo], asked: Mapping[str, Any], under_test: str | None) -> list[WeighedVersion]:
+    """The runs that a plan may be like: the one asked for, or the newest, those of the version under test first."""
+    from harness.gate.history.runs import WeighedVersion, find_version
 
-    The newest of the version under test, where the settings name it and there is one.
+    if "run" in asked:
+        return [find_version(runs, asked["run"])]
+    tried = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
+    return sorted(tried, key=lambda each: under_test is not None and each.version.name != under_test)
+
+
+def _under_test(settings: Settings) -> dict[str, str | None]:
+    """The names of candidate and baseline, as a gate would choose them."""
+    alone = settings.models or settings.versions
+    only = next(iter(alone)) if len(alone) == 1 else None
+    return {"candidate": settings.candidate or only, "baseline": settings.baseline}
+
+
+def _differ(report: Report, under_test: Mapping[str, str | None]) -> str:
+    """Say which versions of a run are others than those of the settings."""
+    return " and ".join(
+        f"{version.name!r} is not {under_test[role]!r}, the {role} of the settings"
+        for role, version in (("candidate", report.candidate), ("baseline", report.baseline))
+        if version is not None and under_test[role] not in (None, version.name)
+    )
+
+
+def _as_seen(report: Report, asked: Mapping[str, Any]) -> str:
+    """Say which run a plan is like, and in what it is not."""
+    from harness.reporting.shared.figures import plural
+
+    certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
+    given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
+    others = f" against {report.baseline.name}" if report.baseline else ""
+    return (
+        f"as seen in run {report.run_id} ({report.candidate.name}{others})"
+        + (f", but {given} as given" if given else "")
+        + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else "")
+    )
+
+
+def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
+    """A gate like the stored run that is asked for; else like the newest that tells something (of the version under
+    test, where the settings name it and there is one), or None.
 
     Raises:
         SettingsError: there is no such run as is asked for, or it has no evaluation that can be planned.
@@ -164,11 +206,10 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
     """
     from pathlib import Path
 
-    from harness.gate.history.runs import WeighedVersion, find_version, stored_report
+    from harness.gate.history.runs import stored_report
     from harness.gate.history.scores import Side
     from harness.gate.planning.blocks import pairs_of_blocks
     from harness.gate.planning.shapes import PlannedGate, shapes_of_run
-    from harness.reporting.shared.figures import plural
     from harness.reporting.shared.names import find_evaluations, row_names
     from harness.store import store_url
 
@@ -179,18 +220,9 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
         if "run" not in asked and "://" not in url and not Path(url).exists():
             return None
         raise
-    alone = settings.models or settings.versions
-    only = next(iter(alone)) if len(alone) == 1 else None
-    under_test = {"candidate": settings.candidate or only, "baseline": settings.baseline}
+    under_test = _under_test(settings)
     with store:
-        runs = store.runs()
-        if "run" in asked:
-            tried = [find_version(runs, asked["run"])]
-        else:
-            tried = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
-            own = under_test["candidate"]
-            tried.sort(key=lambda each: own is not None and each.version.name != own)
-        for weighed in tried:
+        for weighed in _tried(store.runs(), asked, under_test["candidate"]):
             report = stored_report(store, weighed.run.run_id)
             names = row_names(report.evaluations)
             seen = shapes_of_run(store, Side(weighed, report), names)
@@ -211,23 +243,12 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
         blocks = tuple(each for each in blocks if each.name in chosen)
     if "threshold" in asked:  # each evaluation once, against that
         seen = tuple({each.shape.name: each for each in seen}.values())
-    ids = {verdict.id for verdict in report.evaluations}
-    certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
-    given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
-    weighed_versions = {"candidate": report.candidate, "baseline": report.baseline}
-    differ = " and ".join(
-        f"{version.name!r} is not {under_test[role]!r}, the {role} of the settings"
-        for role, version in weighed_versions.items()
-        if version is not None and under_test[role] not in (None, version.name)
-    )
-    others = f" against {report.baseline.name}" if report.baseline else ""
+    differ = _differ(report, under_test)
     return PlannedGate(
         seen=tuple(replace(each, shape=_as_asked(each.shape, asked)) for each in seen),
-        evaluations=asked.get("evaluations", len(ids)),
+        evaluations=asked.get("evaluations", len({verdict.id for verdict in report.evaluations})),
         confidence_level=report.confidence_level,
-        source=f"as seen in run {report.run_id} ({report.candidate.name}{others})"
-        + (f", but {given} as given" if given else "")
-        + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else ""),
+        source=_as_seen(report, asked),
         unlike=f"The spread is that of another version: {differ}." if differ else "",
         blocks=blocks,
     )

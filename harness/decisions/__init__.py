@@ -3,7 +3,7 @@
 All of it is pure functions.
 """
 
-from harness.decisions.looks import Look, first_looks, look_at, looks_again, share_of, single_looks
+from harness.decisions.looks import Look, first_looks, look_again, look_at, share_of, single_looks
 from harness.decisions.observations import Observations, PartlySkippedCases
 from harness.decisions.rule import decide, decided_after, exit_code, worst
 
@@ -15,8 +15,8 @@ __all__ = [
     "decided_after",
     "exit_code",
     "first_looks",
+    "look_again",
     "look_at",
-    "looks_again",
     "share_of",
     "single_looks",
     "worst",

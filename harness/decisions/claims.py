@@ -81,7 +81,7 @@ def lost_claim(observed: Observations, checks: tuple[Check, ...], red_level: flo
     shown = tuple(ids[i] for i in found.indices)
     if observed.plan.max_lost is None:
         return LostClaim(shown)
-    if not observed.is_whole or observed.baseline_stopped_early:
+    if not observed.is_whole:
         return LostClaim(shown, observed.plan.max_lost)
     # No false one among them but by the level (Bonferroni over those that could be found): any number may be allowed.
     decisive = lost_cases(candidate, baseline, red_level, observed.clusters)

@@ -226,14 +226,12 @@ def _about_suite(
         inner: the scores that it is decided by.
     """
     early = None
-    # A recording that stopped when it was decided leans one way, and so would all of its cases together: bets are all.
-    leans = threshold is None and observed.baseline_stopped_early and observed.is_sequential
-    shares = (1.0, 1.0) if leans else early_shares(inner, levels[0])
+    shares = early_shares(inner, levels[0])
     if observed.is_sequential:
         row = threshold_row(inner) if threshold is not None else baseline_row(inner)
         own = (levels[0] * (shares[0] or 1.0), levels[1] * (shares[1] or 1.0))
         early = betting_contrast(row, inner, threshold, own, hurries=False)
-    found = whole() if observed.is_whole and not leans else None
+    found = whole() if observed.is_whole else None
     if early is None and found is None:
         return None
     return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.plan.margin, observed.width)

@@ -97,12 +97,11 @@ def next_share(look: Look) -> float:
     return 1.0 if look.batch == CLOSED else share_of(look.number + 1) / share_of(look.number)
 
 
-def looks_again(taken: Mapping[str, LookTaken]) -> dict[str, Look]:
-    """The looks that stored verdicts were decided by."""
-    return {
-        name: Look(each.number, each.share, each.red_share, each.weight, each.batch, each.because)
-        for name, each in taken.items()
-    }
+def look_again(taken: LookTaken | None) -> Look:
+    """The look that a stored verdict was decided by; one that counts alone where nothing tells."""
+    if taken is None:
+        return Look(batch=CLOSED)
+    return Look(taken.number, taken.share, taken.red_share, taken.weight, taken.batch, taken.because)
 
 
 def ordinal(number: int) -> str:

@@ -99,8 +99,6 @@ def _about_suite(
     observed = hypothesis.observed
     n_samples = int((~np.isnan(observed.candidate)).sum())
     per_case = n_samples / max(1, int(observed.scored.sum()))
-    if contrast.whole is None and hypothesis.against == "baseline" and observed.baseline_stopped_early:
-        return None  # what is left was never recorded
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)

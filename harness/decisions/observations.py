@@ -59,7 +59,6 @@ class Observations:
         candidate: (n_cases, n_samples), NaN for missing samples.
         baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
         baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
-        baseline_stopped_early: whether these ended where they were decided: bets in their order allow for that alone.
         clusters: the cluster of each case, or None for independent cases. Of two cases of a cluster that are not
             adjacent, the later one adds no evidence to a sequential design.
         copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
@@ -81,8 +80,6 @@ class Observations:
         may_decide: False for a part of a fixed design, which is shown and decides nothing.
         traceback: the user's frames of the first error.
         suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
-        n_weighable: how many cases a recorded baseline lets be weighed, where `max_samples` leaves out none of them; 0
-            for all of them.
         stakes: what its bets were tuned to at the first look; None for what is required now.
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
         unanswered: of each pair of blocks, by case, the share of requests without an answer, the candidate's less the
@@ -110,11 +107,9 @@ class Observations:
     interruption: Interruption | None = None
     traceback: tuple[str, ...] = ()
     baseline_is_recorded: bool = False
-    baseline_stopped_early: bool = False
     stopped_at: str = ""
     may_decide: bool = True
     suite_size: int = 0
-    n_weighable: int = 0
     stakes: Stakes | None = None
     undecided: str = ""
     is_repeatable: bool = False
@@ -263,9 +258,7 @@ class Observations:
     @property
     def is_drawn(self) -> bool:
         """Whether everything is there that will be: all cases (samples, of a single one) that can be weighed."""
-        if self.by_samples:
-            return self.n_done >= self.n_planned
-        return self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
+        return self.n_done >= self.n_planned if self.by_samples else self.is_whole
 
     @property
     def n_rows(self) -> int:

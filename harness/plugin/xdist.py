@@ -120,7 +120,7 @@ class XdistHooks:
         session.config.pluginmanager.register(_Interruption(self))
 
     def _check_run(self, *, is_judged: bool) -> None:
-        from harness.gate.baselines.chosen import recording_named
+        from harness.gate.baselines.files import recording_named
         from harness.gate.runs.opening import check_run
         from harness.gate.runs.run_settings import RunOptions
         from harness.plugin.hooks.announcing import HookManager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,14 +15,11 @@ class BaselineRecord:
         n_paired: cases that are weighed against their recorded scores.
         n_changed: cases of which the fields are others than when they were recorded.
         n_new: cases that the recorded run did not have.
-        n_undrawn: cases that it had not come to when it was decided, or did not have.
         n_skipped: cases that its bodies skipped.
         n_gone: recorded cases that the evaluation no longer has.
-        n_unverified: paired cases of which nobody knows whether their fields changed.
         asked_otherwise: paired cases of which the first sample was asked something else than when it was recorded.
         scored_otherwise: whether the code of the test is another than when it was recorded, so that the same answer
             may have another score.
-        stopped_early: whether its run ended where it was decided: bets in its order are weighed alone.
     """
 
     name: str
@@ -34,11 +30,8 @@ class BaselineRecord:
     n_new: int
     n_gone: int
     asked_otherwise: int
-    n_undrawn: int = 0
     n_skipped: int = 0
-    n_unverified: int = 0
     scored_otherwise: bool = False
-    stopped_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +42,10 @@ class RecordedSide:
         run_id: of the run.
         draws: which draws it has, each by first index, generation and when that began; the run where not known.
         unpaired: ids of the cases that it lacks, or has otherwise.
-        stopped_early: whether it ended where it was decided, so that it lacks the last cases of its order.
         asked: first index and generation of those of `draws` that this store has, with which looks may have been asked.
     """
 
     run_id: str = ""
     draws: str = ""
     unpaired: frozenset[str] = frozenset()
-    stopped_early: bool = False
     asked: frozenset[str] = frozenset()
-
-    def left_out(self, cases: Sequence[tuple[str, str]]) -> frozenset[str]:
-        """The digests of the cases that are left out, of ids and digests in the order drawn. Those behind the last of a
-        recording that stopped early are not: where bets end is no choice among cases.
-        """
-        ends = [at for at, (name, _) in enumerate(cases, 1) if name not in self.unpaired] if self.stopped_early else ()
-        within = cases[: ends[-1]] if ends else cases
-        return frozenset(digest for name, digest in within if name in self.unpaired)

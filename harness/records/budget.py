@@ -60,7 +60,7 @@ class BudgetLimits:
     def in_words(self, name: LimitName) -> str:
         """One of the limits as the command line says it, or the settings where they alone do.
 
-        >>> limits = Limits(max_requests=None, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
+        >>> limits = BudgetLimits(max_requests=None, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
         >>> [limits.in_words(name) for name in ("max_tokens", "max_cost", "deadline")]
         ['max_tokens 10,000', '--max-cost 0.50', '--deadline 20m']
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from harness.records.samples import Request
 
@@ -13,12 +14,14 @@ _STEM_BYTES = 12
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
+def fields_set(request: Request) -> dict[str, Any]:
+    """The fields of a request that differ from the default."""
+    return {name: value for name in Request.__slots__ if (value := getattr(request, name)) != getattr(_DEFAULTS, name)}
+
+
 def request_text(fingerprint: str, request: Request) -> bytes:
-    """A version and a rendered request as canonical JSON (ASCII, sorted keys, only what differs from the default)."""
-    content = {
-        name: value for name in Request.__slots__ if (value := getattr(request, name)) != getattr(_DEFAULTS, name)
-    }
-    return _encode([fingerprint, content]).encode("ascii")
+    """A version and a rendered request as canonical JSON (ASCII, sorted keys, what is set)."""
+    return _encode([fingerprint, fields_set(request)]).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,26 +106,14 @@ def schema() -> dict[str, Any]:
 def _evaluation(verdict: Verdict) -> dict[str, Any]:
     entry = {"id": _text(verdict.id), "metric": _text(verdict.metric), **_plain_record(verdict.plan)}
     entry |= _plain_record(verdict, without=("cases", "plan"))
-    entry["cases"] = [
-        {
-            "id": _text(case.id),
-            "n": int(case.n),
-            "candidate": _number(case.candidate),
-            "baseline": _number(case.baseline),
-            "state": case.state,
-            **{name: plain(told) for name in _OF_CASES if (told := getattr(case, name)) is not None},
-        }
-        for case in verdict.cases
-    ]
+    entry["cases"] = [_plain_record(case, leaving_out_none=_OF_CASES) for case in verdict.cases]
     return entry
 
 
-def _plain_record(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {
-        field.name: plain(getattr(record, field.name))
-        for field in dataclasses.fields(record)
-        if field.name not in without
-    }
+def _plain_record(record: Any, without: tuple[str, ...] = (), leaving_out_none: tuple[str, ...] = ()) -> dict[str, Any]:
+    names = (field.name for field in dataclasses.fields(record) if field.name not in without)
+    values = ((name, getattr(record, name)) for name in names)
+    return {name: plain(value) for name, value in values if value is not None or name not in leaving_out_none}
 
 
 def plain(value: Any) -> Any:
@@ -178,22 +166,15 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     return kind if isinstance(kind, type) and issubclass(kind, enum.Enum) else lambda value: value
 
 
-def _is_needed(field: dataclasses.Field[Any]) -> bool:
-    """Tell whether a record can't be made without a field; a report from before the field was there lacks it."""
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
 def _record_reader(kind: Any) -> Callable[[Any], Any]:
-    types = typing.get_type_hints(kind)
-    fields = {field.name: _reader(types[field.name]) for field in dataclasses.fields(kind)}
-    whole = [name for name in fields if types[name] is Plan]  # whose keys stand among those of what carries it
-    needed = [field.name for field in dataclasses.fields(kind) if _is_needed(field) and field.name not in whole]
+    types, fields = typing.get_type_hints(kind), dataclasses.fields(kind)
+    whole = [each.name for each in fields if types[each.name] is Plan]  # its keys stand among those of what carries it
+    readers = {each.name: _reader(types[each.name]) for each in fields}
+    defaults = {each.name for each in fields if {each.default, each.default_factory} != {dataclasses.MISSING}}
 
     def read(entry: Mapping[str, Any]) -> Any:
-        for name in needed:
-            if name not in entry:
-                raise KeyError(name)
-        known = {**dict.fromkeys(whole, entry), **{name: entry[name] for name in fields if name in entry}}
-        return kind(**{name: fields[name](value) for name, value in known.items()})
+        known = {**entry, **dict.fromkeys(whole, entry)}
+        taken = [name for name in readers if name in known or name not in defaults]
+        return kind(**{name: readers[name](known[name]) for name in taken})
 
     return read

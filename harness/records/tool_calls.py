@@ -61,7 +61,7 @@ def _part(part: Any) -> str:
 
 
 def turns_in_words(messages: Iterable[Mapping[str, Any]]) -> str:
-    """A conversation as one text: of each turn who speaks, and what is said.
+    r"""A conversation as one text: of each turn who speaks, and what is said.
 
     >>> turns_in_words([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}])
     'user: Hi\n\nassistant: Hello.'

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -23,12 +24,26 @@ from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
-from harness.requests.writing import Writer
+from harness.requests.writing import LOCKED_S, Writer
 
-_LOCKED_S = 1.0
-"""Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
+_RENEWED_S = 2.0
+_LOOKED_AGAIN_S = 0.2
+"""Seconds after which it is seen whether another run has drawn what is waited for."""
 _LACKING = 10
 """Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
+
+
+class DrawLeases(Protocol):
+    """A sampler's leases on draws, so that two runs on one store make each of them once."""
+
+    def take(self, draws: Collection[tuple[bytes, int]], returned: Any, wait_s: float) -> set[tuple[bytes, int]]:
+        """Lease draws, by key and index, and return others; gives those that nobody else holds or has stored."""
+
+    def renew(self, wait_s: float) -> bool:
+        """Let those run anew whose samples are not stored, and tell whether there are any."""
+
+    def end(self, wait_s: float) -> None:
+        """Give all back."""
 
 
 class SampleStore(Protocol):
@@ -44,6 +59,9 @@ class SampleStore(Protocol):
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a version's generation that failed, unless it has no sample; gives all ever noted of it."""
+
+    def draw_leases(self) -> DrawLeases:
+        """Leases of a new holder."""
 
 
 Kept = tuple[bytes, Sample]
@@ -66,7 +84,7 @@ class Sampler:
 
     Everything that is asked in one tick of the loop is looked up in the store at once; samples of the same request
     become one request with `n` choices; samples that arrive in one tick are committed in one transaction, and a sample
-    is given to its body only after that.
+    is given to its body only after that. A draw is leased before it is made: what another run draws is waited for.
 
     Each sample comes from the first generation of the source that has it; what none has is drawn in the first one.
 
@@ -96,6 +114,12 @@ class Sampler:
         self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
         self._arrived: list[NewSample] = []
         self._writing: asyncio.Task[None] | None = None
+        self._leases = store.draw_leases()
+        self._missing: list[tuple[_DrawsOfTick, PendingDraws]] = []
+        self._returned: list[tuple[bytes, int]] = []
+        self._elsewhere: list[tuple[_DrawsOfTick, PendingDraws]] = []
+        self._looking_again: asyncio.TimerHandle | None = None
+        self._renewing: asyncio.Task[None] | None = None
         self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
         self._silent: set[str] = set()
         self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
@@ -203,6 +227,8 @@ class Sampler:
     def _look_up(self) -> None:
         """Answer what the store holds, send for the rest."""
         wanted, self._wanted = self._wanted, {}
+        if not wanted:  # looked up with what was waited for
+            return
         try:
             found = self._find(wanted)
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
@@ -225,8 +251,11 @@ class Sampler:
             if missing and item.source.engine is None:
                 self._break(key, missing, item.source.missing())
             elif missing:
-                self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.number))
-        self.window.pump()
+                self._missing.append(
+                    (item, PendingDraws(item.source, item.request, key, missing, item.question.number))
+                )
+        if self._missing:
+            self._begin_writing()
 
     def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
         """Those that have not failed in this run; the others are given their failures again."""
@@ -261,17 +290,78 @@ class Sampler:
             self._arrived.append(asked.drawn(sample if sample.index == index else replace(sample, index=index)))
             self.model_calls += 1
         self.origins(asked.source).n_asked += len(samples)
+        self._begin_writing()
+
+    def _begin_writing(self) -> None:
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
-        """Store what has arrived, then give it to those who wait; what arrives meanwhile comes next."""
+        """Store what has arrived, then give it to those who wait; what comes meanwhile is next."""
         try:
-            while draws := self._arrived:
-                self._arrived = []
-                await self._keep(draws)
+            while self._arrived or self._missing or self._returned:
+                draws, self._arrived = self._arrived, []
+                if draws:
+                    await self._keep(draws)
+                if self._missing or self._returned:
+                    await self._lease()
         finally:
             self._writing = None
+
+    async def _lease(self) -> None:
+        """Send for what nobody else draws; the rest is looked up again."""
+        missing, self._missing = self._missing, []
+        returned, self._returned = self._returned, []
+        draws = [(asked.key, index) for _, asked in missing for index in asked.indices]
+        try:
+            own = await self.writer.write(lambda: self._leases.take(draws, returned, LOCKED_S))
+        except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
+            for _, asked in missing:
+                self._break(asked.key, asked.indices, error)
+            return
+        for item, asked in missing:
+            if mine := tuple(index for index in asked.indices if (asked.key, index) in own):
+                self.window.add(replace(asked, indices=mine))
+            if others := tuple(index for index in asked.indices if (asked.key, index) not in own):
+                self._elsewhere.append((item, replace(asked, indices=others)))
+        self.window.pump()
+        loop = asyncio.get_running_loop()
+        if self._elsewhere and self._looking_again is None:
+            self._looking_again = loop.call_later(_LOOKED_AGAIN_S, self._look_again)
+        if own and self._renewing is None:
+            self._renewing = loop.create_task(self._renew())
+
+    def _look_again(self) -> None:
+        """Look up what another run was to draw, unless nobody waits for it any more."""
+        self._looking_again = None
+        elsewhere, self._elsewhere = self._elsewhere, []
+        for item, asked in elsewhere:
+            if self.spending.is_late:
+                self._break(asked.key, asked.indices, self.spending.refuse())
+            for index in asked.indices:
+                if all(future.done() for future in self._futures.get((asked.key, index), ())):
+                    self._futures.pop((asked.key, index), None)
+                    continue
+                wanted = self._wanted.setdefault(asked.key, replace(item, indices=[]))
+                wanted.indices.append(index)
+                wanted.asked_again |= item.asked_again & {index}
+        self._look_up()
+
+    async def _renew(self) -> None:
+        """Renew leases until there are none. What runs out, in a store that is locked or full, may be drawn twice."""
+        is_leasing = True
+        while is_leasing:
+            await asyncio.sleep(_RENEWED_S)
+            with suppress(StoreError):
+                is_leasing = await self.writer.write(lambda: self._leases.renew(LOCKED_S))
+        self._renewing = None
+
+    @property
+    def trouble(self) -> str:
+        """Say what the store keeps this run waiting for; "" where it does not."""
+        n_elsewhere = sum(len(asked.indices) for _, asked in self._elsewhere)
+        waiting = f"waiting for {n_elsewhere:,} samples that another run draws" if n_elsewhere else ""
+        return self.writer.trouble or waiting
 
     def keep_failures(self) -> None:
         """Note what failed in this run, once at its end, and keep failures of a version of which more than one
@@ -304,7 +394,7 @@ class Sampler:
     async def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
         try:
-            samples = await self.writer.write(lambda: self._store.add(draws, _LOCKED_S))
+            samples = await self.writer.write(lambda: self._store.add(draws, LOCKED_S))
         except UnstorableError as error:
             if len(draws) == 1:
                 self._break(draws[0].key, [draws[0].sample.index], error)
@@ -330,6 +420,8 @@ class Sampler:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
             failed = self._failed.setdefault((fingerprint, asked.source.generation), {})
             failed |= {(asked.key, each): asked.drawn(Sample("", each, failure=failure)) for each in asked.indices}
+        self._returned += [(asked.key, each) for each in asked.indices]
+        self._begin_writing()
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
@@ -354,8 +446,16 @@ class Sampler:
     async def close(self) -> None:
         """Stop what is under way, keep what has arrived, free the engines."""
         await self.window.stop()
+        for waiting in (self._looking_again, self._renewing):
+            if waiting is not None:
+                waiting.cancel()
         if self._writing is not None:
             await asyncio.wait([self._writing])
+        if self._renewing is not None:
+            self.halt()
+            with suppress(StoreError):  # no lock is waited for: they run out by themselves
+                await self.writer.write(lambda: self._leases.end(LOCKED_S))
+            self._renewing = None
         self.writer.close()
         await self.window.close_engines()
 

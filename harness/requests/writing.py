@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from harness.errors import LockedError
 
 Given = TypeVar("Given")
+LOCKED_S = 1.0
+"""Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
 _TOLD_AFTER_S = 3.0
 
 
@@ -38,7 +40,11 @@ class Writer:
         Raises:
             StoreError: what the store said; that it is locked only once nobody waits any more.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._patiently, call)
+        return await asyncio.wrap_future(self.submit(call))
+
+    def submit(self, call: Callable[[], Given]) -> Future[Given]:
+        """The same, for who goes on meanwhile."""
+        return self._thread.submit(self._patiently, call)
 
     def _patiently(self, call: Callable[[], Given]) -> Given:
         self._since = time.monotonic()

@@ -25,9 +25,19 @@ from sqlalchemy.exc import (
 
 from harness.errors import LockedError, StoreError, UnstorableError
 from harness.store.location import prepare_store_folder, without_password
-from harness.store.problems import BUSY_S, ELSEWHERE, cause_of, in_words
 from harness.store.schema import review_tables, tables
 
+BUSY_S = 60.0
+"""Seconds to wait for a lock."""
+_REPAIR = (
+    "Put a copy of it in its place; or remove it, and the next gate makes a new one. What can still be read of it "
+    "comes into a new one by: sqlite3 OLD .recover | sqlite3 NEW"
+)
+_ROOM = (
+    "Free some space on its disk, or move the store, with the files beside it that begin with its name, to another and "
+    "name that with --store (`steelyard store prune` needs room, too); then run again."
+)
+_ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelyard]."
 _NAP_MS = 100
 _PREPARE_LOCK = 0x5734E1
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
@@ -168,7 +178,7 @@ class Database:
         if foreign:
             raise StoreError(
                 f"The database {self.url} belongs to something else: it holds the tables {', '.join(foreign[:5])} "
-                f"and none of Steelyard's. {ELSEWHERE}"
+                f"and none of Steelyard's. {_ELSEWHERE}"
             )
 
     def _check_version(self, connection: Connection) -> None:
@@ -187,7 +197,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError(f"The store {without_password(url)!r} is neither a path nor a URL. {ELSEWHERE}") from None
+        raise StoreError(f"The store {without_password(url)!r} is neither a path nor a URL. {_ELSEWHERE}") from None
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         return parsed
     if parsed.drivername in _POSTGRES:
@@ -202,10 +212,10 @@ def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
     arguments: dict[str, Any] = {"timeout": BUSY_S, "isolation_level": None}
     path = Path(url.database or ":memory:")
     if path.name == ":memory:" or url.query.get("mode") == "memory":
-        raise StoreError(f"The store {shown} would lie in memory and end with its process. {ELSEWHERE}")
+        raise StoreError(f"The store {shown} would lie in memory and end with its process. {_ELSEWHERE}")
     try:
         if path.is_dir():
-            raise StoreError(f"The store {shown} is a folder, not a file. {ELSEWHERE}")
+            raise StoreError(f"The store {shown} is a folder, not a file. {_ELSEWHERE}")
         if not readonly:
             prepare_store_folder(path)
         elif path.is_file():
@@ -215,7 +225,7 @@ def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(
-            f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {ELSEWHERE}"
+            f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {_ELSEWHERE}"
         ) from None
     engine = create_engine(url, connect_args=arguments)
     event.listen(engine, "connect", _set_up_sqlite_readonly if readonly else _set_up_sqlite)
@@ -280,3 +290,31 @@ def _postgres_engine(url: URL) -> Engine:
             f"A store on Postgres needs psycopg, which can't be imported ({error}). "
             f"Install it with: pip install 'steelyard[postgres]'"
         ) from None
+
+
+def in_words(error: DBAPIError, *, readonly: bool) -> str:
+    """Say what went wrong and what to do, after "The store URL"; `readonly` where it was only to be read."""
+    cause = cause_of(error)
+    if "full" in cause or "No space left" in cause:
+        return f"can't be written: {cause}. {_ROOM}"
+    if "readonly" in cause or "read-only" in cause or (readonly and "unable to open" in cause):
+        why = "SQLite needs to write beside a store to read it" if readonly else "A run keeps its scores, --offline too"
+        verb = "read" if readonly else "written"
+        copy = "Copy the store to a place that can be written, and name that with --store."
+        return f"can't be {verb}: {cause}. {why}. {copy}"
+    if "locked" in cause:
+        return f"is locked by another process for more than {BUSY_S:.0f} s ({cause}). End that process and run again."
+    if "not a database" in cause:
+        # The name may be that of any file, which nobody is told to remove.
+        other = f"if it is something else, leave it there. {_ELSEWHERE}"
+        return f"can't be understood: {cause}. If it was a store, it is damaged: {_REPAIR}; {other}"
+    if "malformed" in cause or "Could not decode" in cause:
+        return f"is damaged: {cause}. {_REPAIR}"
+    if error.connection_invalidated or "connection" in cause:
+        return f"can't be reached: {cause.rstrip('.?')}. Run again once it can: what is stored is kept."
+    return f"can't be used: {cause}. {_ELSEWHERE}"
+
+
+def cause_of(error: Exception) -> str:
+    """Give the driver's message, on one line."""
+    return " ".join(str(getattr(error, "orig", error)).split())

@@ -12,15 +12,13 @@ from sqlalchemy import Connection, bindparam, exists, func, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, NotedFailures, Request, Sample
-from harness.store.database import Database
+from harness.store.database import BUSY_S, Database
 from harness.store.schema import codec
 from harness.store.schema.tables import failures, generations, requests, samples
 
 _CHUNK = 500
 Item = TypeVar("Item")
-_QUERY = select(samples.c.key, samples.c.digest, samples.c.created, *codec.COLUMNS).where(
-    samples.c.key.in_(bindparam("keys", expanding=True))
-)
+_QUERY = select(samples.c.key, *codec.COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -30,159 +28,164 @@ def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
         yield chunk
 
 
-def find(database: Database, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
-    """See `Store.find`."""
-    with database.read() as connection:
-        return _found(database, connection, dict.fromkeys(keys))
+class SampleTables:
+    """What was drawn, and in which generation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
+        """All stored samples of these keys, by key and index; keys without any are left out."""
+        with self._database.read() as connection:
+            return _found(connection, dict.fromkeys(keys))
+
+    def add(self, draws: Sequence[NewSample], wait_s: float = BUSY_S) -> list[Sample]:
+        """Store samples in one transaction, and with each new key its request; waits so many seconds for a lock.
+
+        Returns the samples that count, one for each draw, in order. Where another process stored a sample of the same
+        key and index first, that is the stored one, so that both processes score the same.
+        """
+        if not draws:
+            return []
+        now = time.time()
+        asked = {draw.key: draw for draw in reversed(draws)}
+        # Sorted, so that two processes that write the same rows on Postgres never wait for each other in a circle.
+        rows = sorted((_sample_row(draw, now) for draw in draws), key=_place)
+        with self._database.write(wait_s) as connection:
+            connection.execute(self._database.insert(requests), [_request_row(asked[key]) for key in sorted(asked)])
+            written = connection.execute(self._database.insert(samples, samples.c.key, samples.c.sample_index), rows)
+            own = {(key, index) for key, index in written}
+            if len(own) == len(draws):
+                return [draw.sample for draw in draws]
+            first = _found(connection, asked)
+        kept = []
+        for draw in draws:
+            place = (draw.key, draw.sample.index)
+            kept.append(draw.sample if place in own else first[draw.key][draw.sample.index])
+            own.discard(place)
+        return kept
+
+    def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
+        """Note draws of a generation of a version that failed; gives all that were ever noted of that generation.
+
+        Of a generation that has no sample nothing is noted.
+        """
+        fingerprint, generation, now = draws[0].fingerprint, draws[0].generation, time.time()
+        rows = [
+            {
+                **_request_row(draw),
+                "sample_index": draw.sample.index,
+                "created": now,
+                "failure": codec.dumps(draw.sample.failure),
+            }
+            for draw in draws
+        ]
+        of_both = requests.c.fingerprint == fingerprint, requests.c.generation == generation
+        stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key).where(*of_both)
+        is_stored = samples.c.key == failures.c.key, samples.c.sample_index == failures.c.sample_index
+        query = select(failures, exists().where(*is_stored).label("is_stored"))
+        query = query.where(failures.c.fingerprint == fingerprint, failures.c.generation == generation)
+        with self._database.write() as connection:
+            n_stored = connection.scalar(stored)
+            if not n_stored:
+                return NotedFailures()
+            connection.execute(self._database.insert(failures), sorted(rows, key=_place))
+            noted = connection.execute(query).all()
+        return NotedFailures([_noted(row) for row in noted], n_stored + sum(not row.is_stored for row in noted))
+
+    def request(self, key: bytes) -> Request | None:
+        """The request that the samples of a key answer, or None where the key is unknown."""
+        return self.requests([key]).get(key)
+
+    def requests(self, keys: Iterable[bytes]) -> dict[bytes, Request]:
+        """The request that the samples of each key answer; keys that are unknown are left out."""
+        query = select(requests.c.key, requests.c.request)
+        with self._database.read() as connection:
+            rows = [row for chunk in chunks(keys) for row in connection.execute(query.where(requests.c.key.in_(chunk)))]
+        return {key: codec.stored_request(text) for key, text in rows}
+
+    def generations(
+        self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None
+    ) -> tuple[int, ...]:
+        """The generations of draws whose samples a version may be answered with, the newest first; 0 is the first.
+
+        New draws belong to the newest. Of the older ones a sample counts where no newer one has the same, so that a
+        fresh draw of a few requests leaves all others what they have.
+
+        Args:
+            fresh: begin a new one, for this caller alone, and none beside it.
+            max_age_s: none that was begun longer ago, and begin a new one where that leaves none; of two processes
+                that find all too old at the same time, one begins it and both are in it.
+            now: epoch seconds, for the clock's.
+
+        Returns their numbers. A store open for reading begins none: where it would, the number is that of the next, of
+        which nothing is stored.
+        """
+        now = time.time() if now is None else now
+        begun = self.begun(fingerprint)
+        if not fresh and (usable := _young(begun, now, max_age_s)):
+            # One that holds none is left out but where none does: a fresh start that came to nothing.
+            drawn = self._drawn(fingerprint) if len(usable) > 1 else usable
+            return tuple(number for number in usable if number in drawn) or (usable[0],)
+        if self._database.readonly:
+            if fresh:
+                raise StoreError(
+                    f"The store {self._database.url} is open for reading only: no new generation can begin."
+                )
+            return (max(begun, default=-1) + 1,)
+        with self._database.write() as connection:
+            self._database.lock(connection, generations)
+            # Another process may have begun one since; its generation is young enough for an age, never for `fresh`.
+            begun = _begun(connection, fingerprint)
+            if not fresh and (usable := _young(begun, now, max_age_s)):
+                return tuple(usable)
+            number = max(begun, default=-1) + 1
+            connection.execute(generations.insert(), {"fingerprint": fingerprint, "generation": number, "begun": now})
+        return (number,)
+
+    def begun(self, fingerprint: str) -> dict[int, float]:
+        """When each generation of a version's draws began, in epoch seconds, the newest first."""
+        with self._database.read() as connection:
+            return _begun(connection, fingerprint)
+
+    def first_draws(self, fingerprint: str, known: Collection[int], first_index: int = 0) -> tuple[int, ...]:
+        """Those of some generations of a version that a gate may be answered with, the oldest first; those without a
+        sample from this index on come last.
+        """
+        found = sorted(known)
+        if first_index and len(found) > 1:
+            drawn = self._drawn(fingerprint, first_index)
+            found.sort(key=lambda each: each not in drawn)
+        return tuple(found)
+
+    def has_draws(self, fingerprint: str, known: Collection[int], first_index: int = 0) -> bool:
+        """Tell whether any sample of these generations of a version is stored, from this index on."""
+        drawn = _of_drawn(fingerprint, first_index).where(requests.c.generation.in_(known))
+        with self._database.read() as connection:
+            return bool(connection.scalar(select(drawn.exists())))
+
+    def _drawn(self, fingerprint: str, first_index: int = 0) -> set[int]:
+        """The generations that hold samples, from this index on."""
+        with self._database.read() as connection:
+            return set(connection.scalars(_of_drawn(fingerprint, first_index).distinct()))
 
 
-def _found(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
+def _found(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
     found: dict[bytes, dict[int, Sample]] = {}
     for chunk in chunks(keys):
-        for key, digest, created, *row in connection.execute(_QUERY, {"keys": chunk}):
-            codec.check_sample(database.url, key, digest, row)
-            found.setdefault(key, {})[row[0]] = codec.stored_sample(row, created)
+        for key, *row in connection.execute(_QUERY, {"keys": chunk}):
+            found.setdefault(key, {})[row[0]] = codec.stored_sample(row)
     return found
 
 
-def add(database: Database, draws: Sequence[NewSample], wait_s: float) -> list[Sample]:
-    """See `Store.add`."""
-    if not draws:
-        return []
-    now = time.time()
-    asked = {draw.key: draw for draw in reversed(draws)}
-    # Sorted, so that two processes that write the same rows on Postgres never wait for each other in a circle.
-    rows = [_sample_row(draw, now) for draw in draws]
-    rows.sort(key=lambda row: (row["key"], row["sample_index"]))
-    with database.write(wait_s) as connection:
-        connection.execute(database.insert(requests), [_request_row(asked[key]) for key in sorted(asked)])
-        written = connection.execute(database.insert(samples, samples.c.key, samples.c.sample_index), rows)
-        own = {(key, index) for key, index in written}
-        if len(own) == len(draws):
-            return [draw.sample for draw in draws]
-        first = _found(database, connection, asked)
-    kept = []
-    for draw in draws:
-        place = (draw.key, draw.sample.index)
-        kept.append(draw.sample if place in own else first[draw.key][draw.sample.index])
-        own.discard(place)
-    return kept
-
-
-def _sample_row(draw: NewSample, now: float) -> dict[str, Any]:
-    try:
-        return codec.sample_row(draw.key, draw.sample, now)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UnstorableError(f"A sample holds what can't be written as JSON: {error}") from error
-
-
-def note_failures(database: Database, draws: Sequence[NewSample]) -> NotedFailures:
-    """See `Store.note_failures`."""
-    fingerprint, generation, now = draws[0].fingerprint, draws[0].generation, time.time()
-    rows = [{**_request_row(draw), "sample_index": draw.sample.index, "created": now} for draw in draws]
-    for row, draw in zip(rows, draws, strict=True):
-        row["failure"] = codec.dumps(draw.sample.failure)
-    rows.sort(key=lambda row: (row["key"], row["sample_index"]))
-    of_both = requests.c.fingerprint == fingerprint, requests.c.generation == generation
-    stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key).where(*of_both)
-    is_stored = samples.c.key == failures.c.key, samples.c.sample_index == failures.c.sample_index
-    query = select(failures, exists().where(*is_stored).label("is_stored"))
-    query = query.where(failures.c.fingerprint == fingerprint, failures.c.generation == generation)
-    with database.write() as connection:
-        n_stored = connection.scalar(stored)
-        if not n_stored:
-            return NotedFailures()
-        connection.execute(database.insert(failures), rows)
-        noted = connection.execute(query).all()
-    return NotedFailures([_noted(row) for row in noted], n_stored + sum(not row.is_stored for row in noted))
-
-
-def _noted(row: Any) -> NewSample:
-    sample = Sample("", row.sample_index, failure=json.loads(row.failure))
-    return NewSample(row.key, row.fingerprint, row.generation, codec.stored_request(row.request), sample)
-
-
-def _request_row(draw: NewSample) -> dict[str, Any]:
-    return {
-        "key": draw.key,
-        "fingerprint": draw.fingerprint,
-        "generation": draw.generation,
-        "request": codec.request_text(draw.request),
-    }
-
-
-def asked(database: Database, keys: Iterable[bytes]) -> dict[bytes, Request]:
-    """See `Store.requests`."""
-    query = select(requests.c.key, requests.c.request)
-    with database.read() as connection:
-        rows = [row for chunk in chunks(keys) for row in connection.execute(query.where(requests.c.key.in_(chunk)))]
-    return {key: codec.stored_request(text) for key, text in rows}
-
-
-def generations_in_use(
-    database: Database, fingerprint: str, *, fresh: bool, max_age_s: float | None, now: float | None
-) -> tuple[int, ...]:
-    """See `Store.generations`."""
-    now = time.time() if now is None else now
-    with database.read() as connection:
-        begun = _begun(connection, fingerprint)
-        usable = [] if fresh else _young(begun, now, max_age_s)
-        if usable:
-            return _with_samples(connection, fingerprint, usable)
-    if database.readonly:
-        if fresh:
-            raise StoreError(f"The store {database.url} is open for reading only: no new generation can begin.")
-        return (_next(begun),)
-    with database.write() as connection:
-        database.lock(connection, generations)
-        # Another process may have begun one since; its generation is young enough for an age, never for `fresh`.
-        begun = _begun(connection, fingerprint)
-        usable = [] if fresh else _young(begun, now, max_age_s)
-        if usable:
-            return tuple(usable)
-        return (_begin(connection, fingerprint, _next(begun), now),)
-
-
-def begun(database: Database, fingerprint: str) -> dict[int, float]:
-    """See `Store.begun`."""
-    with database.read() as connection:
-        return _begun(connection, fingerprint)
-
-
-def first_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int = 0) -> tuple[int, ...]:
-    """See `Store.first_draws`."""
-    found = sorted(known)
-    if first_index and len(found) > 1:
-        is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
-        of_version = requests.c.fingerprint == fingerprint, select(samples.c.key).where(*is_there).exists()
-        with database.read() as connection:
-            drawn = set(connection.scalars(select(requests.c.generation).where(*of_version).distinct()))
-        found.sort(key=lambda each: each not in drawn)
-    return tuple(found)
-
-
-def has_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int) -> bool:
-    """See `Store.has_draws`."""
-    of_version = requests.c.fingerprint == fingerprint, requests.c.generation.in_(known)
+def _of_drawn(fingerprint: str, first_index: int) -> Any:
     is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
-    with database.read() as connection:
-        return bool(connection.scalar(select(exists().where(*of_version, *is_there))))
-
-
-def _begin(connection: Connection, fingerprint: str, number: int, now: float) -> int:
-    connection.execute(generations.insert(), {"fingerprint": fingerprint, "generation": number, "begun": now})
-    return number
+    return select(requests.c.generation).where(requests.c.fingerprint == fingerprint, exists().where(*is_there))
 
 
 def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:
-    """Give the time at which each generation of a version was begun, the newest first."""
-    of_version = generations.c.fingerprint == fingerprint
-    query = select(generations.c.generation, generations.c.begun).where(of_version)
+    query = select(generations.c.generation, generations.c.begun).where(generations.c.fingerprint == fingerprint)
     return {row.generation: row.begun for row in connection.execute(query.order_by(generations.c.generation.desc()))}
-
-
-def _next(begun: Mapping[int, float]) -> int:
-    return max(begun, default=-1) + 1
 
 
 def _young(begun: Mapping[int, float], now: float, max_age_s: float | None) -> list[int]:
@@ -192,10 +195,22 @@ def _young(begun: Mapping[int, float], now: float, max_age_s: float | None) -> l
     return [number for number, at in begun.items() if max_age_s is None or abs(now - at) <= max_age_s]
 
 
-def _with_samples(connection: Connection, fingerprint: str, usable: Sequence[int]) -> tuple[int, ...]:
-    """Those that hold samples; the newest where none does. A fresh start that came to nothing is not gone on with."""
-    if len(usable) == 1:
-        return tuple(usable)
-    query = select(requests.c.generation).where(requests.c.fingerprint == fingerprint).distinct()
-    drawn = set(connection.execute(query).scalars())
-    return tuple(number for number in usable if number in drawn) or (usable[0],)
+def _place(row: Mapping[str, Any]) -> tuple[bytes, int]:
+    return row["key"], row["sample_index"]
+
+
+def _sample_row(draw: NewSample, now: float) -> dict[str, Any]:
+    try:
+        return codec.sample_row(draw.key, draw.sample, now)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnstorableError(f"A sample holds what can't be written as JSON: {error}") from error
+
+
+def _request_row(draw: NewSample) -> dict[str, Any]:
+    text = codec.request_text(draw.request)
+    return {"key": draw.key, "fingerprint": draw.fingerprint, "generation": draw.generation, "request": text}
+
+
+def _noted(row: Any) -> NewSample:
+    sample = Sample("", row.sample_index, failure=json.loads(row.failure))
+    return NewSample(row.key, row.fingerprint, row.generation, codec.stored_request(row.request), sample)

@@ -83,8 +83,8 @@ class VersionInfo:
     generations: int
     requests: int
     samples: int
-    oldest: float | None
-    newest: float | None
+    oldest: float
+    newest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,11 @@ class MergeSummary:
     rate was spent in both stores.
     """
 
-    samples: int
-    left: int
-    requests: int
-    runs: int
-    scores: int
+    samples: int = 0
+    left: int = 0
+    requests: int = 0
+    runs: int = 0
+    scores: int = 0
     labels: int = 0
     labels_left: int = 0
     overdrawn: int = 0

@@ -36,9 +36,9 @@ def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: 
     assert result.exit_code == 0
     assert result.output.startswith("wrote   reports/baselines/small.json   1 evaluation, 2 cases of run 20261124-1")
     assert max(map(len, result.output.splitlines())) <= 80
-    assert "note    what some of the cases hold is not known" in result.output
+    assert "note    its samples are those that it was weighed by" not in result.output
     assert "--baseline small.json   ('small' alone is the version)" in result.output
-    assert '"peru": [null, null, "10"]' in recorded(folder, "small")
+    assert '"peru": [null, null, {"score": "10"}]' in recorded(folder, "small")
 
 
 @pytest.mark.service
@@ -70,16 +70,6 @@ def test_what_was_red_in_the_run_is_said_and_recorded(run: Run, folder: Path, st
     assert "test_bad failed (" in said
 
 
-def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: Store) -> None:
-    rule = {"threshold": 0.5, "margin": 0.2, "design": "sequential", "n_planned": 168}
-    early = Scored("test_early", {f"c{i:03}": [1.0] for i in range(40)}, rule=rule)
-    side = stored_run(store, "20261124-1", early, names=ALONE)
-    n = len(side.report.evaluations[0].cases)
-    output = run("baseline", "record").output
-    assert f"note    test_early: {n} of 168 cases were drawn when it was decided" in output
-    assert "record a run with --for-baseline for all" in output
-
-
 @pytest.mark.service
 @pytest.mark.parametrize(
     ("arguments", "reason"),
@@ -100,10 +90,22 @@ def test_what_can_not_be_recorded_is_refused(run: Run, store: Store, arguments: 
     assert reason in " ".join(result.output.split())
 
 
-def test_a_run_with_an_error_is_refused_and_nothing_is_written(run: Run, folder: Path, store: Store) -> None:
-    broken = Scored("test_broken", {"a": [1.0]}, rule={"errors": ("it broke",)})
-    stored_run(store, "20261124-1", ONE, broken, names=ALONE)
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ({"errors": ("it broke",)}, "ended in errors, and a baseline must be whole: test_it (it broke)"),
+        (
+            {"threshold": 0.5, "margin": 0.2, "design": "sequential", "n_planned": 168},
+            "stopped in test_it as soon as it was decided, so that its scores lean one way. Record a run of pytest --",
+        ),
+    ],
+)
+def test_a_run_that_is_not_whole_is_refused_and_nothing_is_written(
+    run: Run, folder: Path, store: Store, rule: dict[str, object], reason: str
+) -> None:
+    scores = {f"c{i:03}": [1.0] for i in range(40)}
+    stored_run(store, "20261124-1", ONE, Scored("test_it", scores, rule=rule), names=ALONE)
     result = run("baseline", "record")
     assert result.exit_code == 4
-    assert "ended in errors, and a baseline must be whole: test_broken (it broke)" in " ".join(result.output.split())
+    assert reason in " ".join(result.output.split())
     assert not (folder / "reports").exists()

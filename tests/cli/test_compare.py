@@ -88,8 +88,7 @@ def test_two_versions_get_what_their_gate_gave_them_to_the_last_bit(gated: Proje
     gate, again = gated.report(), compared("forgetful", "steady")
     assert [entry["metric"] for entry in gate["evaluations"]] == ["score", "f1", "length", "score"]
     assert {entry["verdict"] for entry in gate["evaluations"]} > {"regressed"}
-    for expected, entry in zip(gate["evaluations"], again["evaluations"], strict=True):
-        assert {**expected, "n_planned": 0} == {**entry, "n_planned": 0}
+    assert again["evaluations"] == gate["evaluations"]
     for key in ("exit_code", "verdict", "confidence_level", "candidate", "baseline", "run_id", "created"):
         assert gate[key] == again[key]
     assert call("forgetful", "steady").exit_code == gate["exit_code"] == 1
@@ -104,9 +103,7 @@ def test_a_gate_that_stopped_early_is_decided_again_where_it_stopped_to_the_last
     assert len(gate["evaluations"]) == 9
     early = [entry for entry in gate["evaluations"] if "decided after" in entry["reason"]]
     assert len(early) >= 4
-    for expected, entry in zip(gate["evaluations"], again["evaluations"], strict=True):
-        assert expected == {**entry, "n_planned": expected["n_planned"]}
-        assert entry["design"] == "fixed" or entry["n_planned"] == expected["n_planned"]
+    assert again["evaluations"] == gate["evaluations"]
     assert (gate["verdict"], gate["exit_code"]) == (again["verdict"], again["exit_code"])
     text = " ".join(call("forgetful", "steady").stdout.split())
     assert early[0]["reason"] in text
@@ -136,7 +133,7 @@ def test_two_gates_in_one_order_are_weighed_in_it_and_in_others_on_a_fixed_desig
     assert (entry["design"], document["comparison"]["evaluations"][0]["why_fixed"]) == ("sequential", "")
     assert entry["n_cases"] < 30
     assert "betting on case means" in entry["difference"]["method"]
-    assert compared(other, steady)["evaluations"][0]["design"] == "fixed"
+    assert compared(other, steady)["verdict"] == "inconclusive"
     assert "they drew their cases in different orders" in " ".join(call(other, steady).stdout.split())
 
 

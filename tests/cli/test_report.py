@@ -48,8 +48,8 @@ def test_an_older_runs_verdict_is_not_reported_for_a_newer_gate_that_was_killed(
         stored.run(store, "r3", CAPITALS, finished=False)
     result = report(*arguments)
     assert (result.exit_code, result.stdout) == (4, "")
-    assert "Run r3 of " in result.stderr
-    assert "Or name the older one, r2 of " in result.stderr
+    assert "Run r3 did not come to its end" in result.stderr
+    assert "r2 (medium, passed)" in result.stderr
     assert report("r2").exit_code == 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.decisions import Look, decide, first_looks, look_at, looks_again, share_of, single_looks
+from harness.decisions import Look, decide, first_looks, look_again, look_at, share_of, single_looks
 from harness.decisions.looks import next_share, ordinal
 from harness.records import VerdictKind
 from harness.statistics.multiplicity import weighted_holm_levels
@@ -36,7 +36,7 @@ def test_a_verdict_says_which_look_it_is_and_is_found_again_from_that():
     (verdict,) = decide([entry], 0.95, looks=looks)
     assert (verdict.look.number, verdict.look.level) == (2, pytest.approx(0.0025))
     assert verdict.reason.endswith("; second look (samples 5 → 10): decided at 0.0025")
-    (again,) = decide([entry], 0.95, looks=looks_again({entry.id: verdict.look}))
+    (again,) = decide([entry], 0.95, looks={entry.id: look_again(verdict.look)})
     assert again == verdict
 
 

@@ -83,10 +83,6 @@ def test_a_part_of_a_fixed_design_is_shown_without_a_say() -> None:
         [[1.0], [0.0]], design="sequential", unit="s", statistic="p95", n_planned=2, suite_size=9
     ).as_shown()
     assert (ended.stopped_at, ended.n_planned, ended.may_decide) == ("max_samples", 9, False)
-    weighable = observed(
-        [[1.0], [0.0]], design="sequential", unit="s", statistic="p95", n_planned=2, suite_size=9, n_weighable=2
-    )
-    assert weighable.as_shown().may_decide, "max_samples left out none of those that are recorded"
     part = observed([[1.0], [0.0]], stopped_at="max_requests = 4", n_planned=9).as_shown()
     assert (part.plan.design, part.may_decide, part.is_whole, part.n_done) == ("sequential", False, False, 2)
 

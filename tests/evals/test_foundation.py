@@ -91,7 +91,6 @@ def test_the_recorded_baseline_is_of_these_cases():
     assert len(recording.evaluations) == len(NAMES)
     for name in NAMES:
         recorded = recording.evaluations[f"suites/foundation/test_{name}.py::test_{name}"]
-        assert recorded.n_planned == recorded.n_drawn
         assert {case: each.content for case, each in recorded.cases.items()} == {
             case.id: content_digest(case) for case in load_cases(f"evals/foundation/{name}/few.jsonl", [ROOT])
         }

@@ -56,12 +56,12 @@ def test_store_that_fails_at_the_end_costs_the_exit_code_and_not_the_report(proj
 
         def test_last():
             with sqlite3.connect(".steelyard/store.db") as connection:
-                connection.execute("DROP TABLE steelyard_reports")
+                connection.execute("DROP TABLE steelyard_scores")
             connection.close()
     """)
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines(["ERROR: steelyard: The store * can't be used: no such table: steelyard_reports.*"])
+    result.stdout.fnmatch_lines(["ERROR: steelyard: The store * can't be used: no such table: steelyard_scores.*"])
     assert project.report()["exit_code"] == 4
     assert project.verdicts() == {"test_it": "passed"}
 

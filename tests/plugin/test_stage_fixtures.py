@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.store.schema import codec
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
@@ -345,14 +344,10 @@ def test_repeats_that_were_asked_anew_one_by_one_decide_nothing(gate: Project) -
     gate.run(*alone, "--fresh", "--case", "c1*")
     assert gate.report()["usage"]["model_calls"] == 3 * 3
     with sqlite3.connect(gate.store) as connection:
-        names = [column.name for column in codec.COLUMNS]
-        query = f"select key, {', '.join(names)} from steelyard_samples where key in "
         newer = "(select key from steelyard_requests where generation > 0)"
-        rows = connection.execute(query + newer).fetchall()
-        for number, (key, *row) in enumerate(rows):
-            row[names.index("text")] = f"other {number}"
-            changed = (row[names.index("text")], codec.sample_digest(row, key), key)
-            connection.execute("update steelyard_samples set text = ?, digest = ? where key = ?", changed)
+        rows = connection.execute(f"select key from steelyard_samples where key in {newer}").fetchall()
+        for number, (key,) in enumerate(rows):
+            connection.execute("update steelyard_samples set text = ? where key = ?", (f"other {number}", key))
         assert len(rows) == 3 * 3
     assert gate.run(*alone).ret == 0
     assert (gate.score(), gate.evaluation()["look"]["number"]) == (1.0, 1)

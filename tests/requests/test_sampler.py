@@ -241,7 +241,7 @@ class FullStore:
     """A store in which there is no room for notes."""
 
     def __init__(self, store: Store) -> None:
-        self.find, self.add = store.find, store.add
+        self.find, self.add, self.draw_leases = store.find, store.add, store.draw_leases
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         raise StoreError("The store is full.")

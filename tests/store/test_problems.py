@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from harness.store.problems import cause_of, in_words
+from harness.store.database import cause_of, in_words
 
 
 def said(message: str, *, readonly: bool = False, is_lost: bool = False) -> str:

@@ -38,6 +38,7 @@ def test_a_run_begins_once(store: Store) -> None:
 
 
 def test_a_report_stays_as_it_was_first_written(store: Store) -> None:
+    store.begin_run("r1", CREATED, {})
     store.finish_run("r1", {"verdict": "passed"})
     store.finish_run("r1", {"verdict": "failed"})
     assert store.report("r1") == {"verdict": "passed"}
@@ -72,6 +73,7 @@ def test_scores_of_runs_are_kept_apart(store: Store) -> None:
 
 
 def test_scores_are_added_in_parts_and_stay_as_they_were_first_written(store: Store) -> None:
+    store.begin_run("r1", CREATED, {})
     store.add_scores("r1", [score(index=0, value=0.5)])
     store.add_scores("r1", [score(index=0, value=0.9), score(index=1, value=1.0)])
     assert [row.value for row in store.scores("r1")] == [0.5, 1.0]

@@ -4,123 +4,120 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
-import numpy as np
-
-from harness.gate.baselines.recording import (
-    RecordedCase,
-    RecordedEvaluation,
-    RecordedMetric,
-    Recording,
-    too_few_samples,
-)
+from harness.errors import SettingsError, some
+from harness.gate.baselines.recording import RecordedEvaluation, Recording, too_few_samples
 from harness.gate.evaluations.contents import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
-from harness.gate.sampling.order import Order
 from harness.records import BaselineRecord, Case, RecordedSide, ScoringRule, kind_and_direction, same_kind
 from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray
 
-State = Literal["paired", "changed", "new", "undrawn", "skipped"]
+State = Literal["paired", "changed", "new", "skipped"]
 _WORDS: Mapping[str, str] = {
     "changed": "changed",
     "new": "new",
-    "undrawn": "not drawn when it was recorded",
     "skipped": "skipped when it was recorded",
     "gone": "gone",
 }
+_NOTHING = RecordedEvaluation({}, {})
 
 
-@dataclass(frozen=True, slots=True)
 class Pairing:
     """An evaluation beside its recording.
 
+    Args:
+        pattern: of the ids of the cases that the run was restricted to.
+        judges: the fingerprints of those that the run asks.
+
     Attributes:
-        recorded: the evaluation as it was recorded; None where the recording does not have it.
+        recorded: the evaluation as it was recorded; nothing where the recording does not have it.
         states: of each case by its id, as far as it is recorded: "paired" ones are weighed.
         n_gone: recorded cases that the evaluation no longer has.
-        n_unverified: paired ones of which nobody knows whether their fields changed.
         scored_otherwise: whether other code scored it when it was recorded.
-        trouble: why nothing can be weighed; None where something can.
+        trouble: why nothing can be weighed; "" where something can.
     """
 
-    recording: Recording
-    evaluation: Evaluation
-    recorded: RecordedEvaluation | None
-    states: Mapping[str, State]
-    n_gone: int = 0
-    n_unverified: int = 0
-    scored_otherwise: bool = False
-    trouble: str | None = None
+    def __init__(
+        self, recording: Recording, evaluation: Evaluation, pattern: str = "*", judges: tuple[str, ...] = ()
+    ) -> None:
+        self.recording, self.evaluation = recording, evaluation
+        self.recorded = recording.evaluations.get(evaluation.id, _NOTHING)
+        self.states = {case.id: _state(case, self.recorded) for case in evaluation.cases}
+        gone = {*self.recorded.cases, *self.recorded.skipped}.difference(self.states)
+        self.n_gone = sum(fnmatch.fnmatchcase(case, pattern) for case in gone)
+        then, now = self.recorded.code, scoring_digest(evaluation.body)
+        self.scored_otherwise = None not in (then, now) and then != now
+        self.trouble = self._trouble(judges)
+
+    def _trouble(self, judges: tuple[str, ...]) -> str:
+        source, again = self.recording.in_words, "record a run again"
+        if self.recorded is _NOTHING:
+            return f"{source} has no scores of this evaluation; record a run that has it"
+        if "paired" not in self.states.values():
+            others = ", ".join(self._others())
+            return f"none of its {len(self.states):,} cases can be paired with {source} ({others}); {again}"
+        if "judge" in self.evaluation.wants and not self.evaluation.weighs_judge:
+            for name in self.recorded.metrics:
+                if (known := self._rules(name)) and judges not in {each.judges for each in known}:
+                    return (
+                        f"the scores of {name!r} are other judges' in {source}: they can't be compared; name those "
+                        f"with --judge, or {again}"
+                    )
+        return ""
+
+    def _others(self) -> list[str]:
+        counts = Counter[str](self.states.values())
+        counts["gone"] = self.n_gone
+        return [f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state]]
+
+    def _rules(self, metric: str) -> list[ScoringRule]:
+        """By whom, and by what rubrics, the recorded scores of a metric were given."""
+        recorded = self.recorded.metrics.get(metric)
+        return [] if recorded is None else [ScoringRule.parse(text) for text in recorded.judged_by]
 
     def scores(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
         """The recorded scores of a metric, (n_cases, n_samples): NaN where a case is not paired, or has fewer."""
-        if self.recorded is None or not (metric in self.recorded.metrics or self.recorded.only_failed):
-            return np.full((len(case_ids), 1), np.nan)
         return self.recorded.table.of(metric, [case if self.states[case] == "paired" else None for case in case_ids])
 
-    def mismatch(self, metric: str, reading: Reading) -> str | None:
-        """Say why a body's reading and the recorded scores are not of one kind; None where they are."""
-        if self.recorded is None:
-            return None
-        recorded = self.recorded.metrics.get(metric)
+    def mismatch(self, metric: str, reading: Reading) -> str:
+        """Say why a body's reading and the recorded scores are not of one kind; "" where they are."""
+        recorded, source = self.recorded.metrics.get(metric), self.recording.in_words
         if recorded is None and self.recorded.only_failed:
-            return None if reading.unit is None else f"{metric!r} is a measure, and {self._source} has none of it"
+            return "" if reading.unit is None else f"{metric!r} is a measure, and {source} has none of it"
         if recorded is None:
             known = ", ".join(map(repr, self.recorded.metrics))
-            return f"metric {metric!r} is not in {self._source}, which has {known}; record a run again"
+            return f"metric {metric!r} is not in {source}, which has {known}; record a run again"
         if not same_kind(recorded, reading):
             return (
-                f"{metric!r} is {kind_and_direction(reading)} now, {kind_and_direction(recorded)} in {self._source}: "
+                f"{metric!r} is {kind_and_direction(reading)} now, {kind_and_direction(recorded)} in {source}: "
                 "they can't be compared; record a run again"
             )
-        return self._judged_otherwise(metric, reading.judged_by, recorded)
+        return "" if reading.judged_by is None else self._judged_otherwise(metric, reading.judged_by)
 
-    def _judged_otherwise(self, metric: str, by: ScoringRule | None, recorded: RecordedMetric) -> str | None:
-        if by is None:
-            return None
-        known = [ScoringRule.parse(text) for text in recorded.judged_by]
-        rubrics_known = any(each.rubric == by.rubric for each in known)
-        if by in known or (self.evaluation.weighs_judge and rubrics_known):
-            return None
-        if not known:
-            what = "a judge's now, and nobody's"
-        else:
-            what = "other judges' now than" if rubrics_known else "by another rubric now than"
-        return f"the scores of {metric!r} are {what} in {self._source}: they can't be compared; record a run again"
+    def _judged_otherwise(self, metric: str, by: ScoringRule) -> str:
+        known = self._rules(metric)
+        has_rubric = any(each.rubric == by.rubric for each in known)
+        if by in known or (self.evaluation.weighs_judge and has_rubric):
+            return ""
+        what = "other judges' now than" if has_rubric else "by another rubric now than"
+        what = what if known else "a judge's now, and nobody's"
+        source = self.recording.in_words
+        return f"the scores of {metric!r} are {what} in {source}: they can't be compared; record a run again"
 
-    def other_judges(self, judges: tuple[str, ...]) -> str | None:
-        """Say why scores that these judges will give can't be weighed, as far as is known before they are asked."""
-        if self.recorded is None or "judge" not in self.evaluation.wants or self.evaluation.weighs_judge:
-            return None
-        for name, metric in self.recorded.metrics.items():
-            known = [ScoringRule.parse(text).judges for text in metric.judged_by]
-            if known and judges not in known:
-                return (
-                    f"the scores of {name!r} are other judges' in {self._source}: they can't be compared; name those "
-                    "with --judge, or record a run again"
-                )
-        return None
+    def unjudged(self, metric: str, judged: Collection[str]) -> str:
+        """Say what is wrong with scores that no judge gave now, where the recorded ones are a judge's; "" for nothing.
 
-    def unjudged(self, metric: str) -> str:
-        """Say what is wrong with scores that no judge gave, where the recorded ones are a judge's."""
-        return f"the scores of {metric!r} are a judge's in {self._source}, and nobody's now: they can't be compared"
-
-    def is_judged(self, metric: str) -> bool:
-        """Tell whether judges gave the recorded scores of a metric."""
-        return (
-            self.recorded is not None
-            and metric in self.recorded.metrics
-            and bool(self.recorded.metrics[metric].judged_by)
-        )
-
-    @property
-    def _source(self) -> str:
-        return self.recording.in_words
+        Args:
+            judged: the metrics that a judge gave scores of now.
+        """
+        if metric in judged or not self._rules(metric):
+            return ""
+        source = self.recording.in_words
+        return f"the scores of {metric!r} are a judge's in {source}, and nobody's now: they can't be compared"
 
     def record(self, asked: Mapping[str, str | None]) -> BaselineRecord:
         """Give what a report tells of the baseline.
@@ -137,87 +134,40 @@ class Pairing:
             n_changed=counts["changed"],
             n_new=counts["new"],
             n_gone=self.n_gone,
-            asked_otherwise=len(self.asked_otherwise(asked)),
-            n_undrawn=counts["undrawn"],
+            asked_otherwise=len(self._asked_otherwise(asked)),
             n_skipped=counts["skipped"],
-            n_unverified=self.n_unverified,
             scored_otherwise=self.scored_otherwise,
-            stopped_early=self.recorded is not None and self.recorded.stopped_early,
         )
 
-    def asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:
+    def _asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:
         """The paired cases that were asked something else when they were recorded, as far as both are known; sorted."""
-        recorded = self.recorded
-        if recorded is None:
-            return []
-        both = [(case, now, recorded.cases[case].asked) for case, now in asked.items() if self.states[case] == "paired"]
+        paired = [case for case in asked if self.states[case] == "paired"]
+        both = [(case, asked[case], self.recorded.cases[case].asked) for case in paired]
         return sorted(case for case, now, then in both if None not in (now, then) and now != then)
 
     def notes(self, asked: Mapping[str, str | None], metrics: Iterable[str]) -> list[str]:
         """Note what a reader must know of the pairs, for the reason of the verdict."""
-        counts = Counter[str](self.states.values())
-        counts["gone"] = self.n_gone
-        others = [f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state]]
-        notes = []
-        if others:
-            total = len(self.states)
-            notes.append(f"{counts['paired']:,} of {total:,} cases paired with {self._source} ({', '.join(others)})")
-        if self.n_unverified:
-            notes.append(f"whether {self.n_unverified:,} of its cases changed is not known")
-        otherwise = self.asked_otherwise(asked)
-        if otherwise:
+        notes, source = [], self.recording.in_words
+        if others := self._others():
+            n_paired = list(self.states.values()).count("paired")
+            notes.append(f"{n_paired:,} of {len(self.states):,} cases paired with {source} ({', '.join(others)})")
+        if otherwise := self._asked_otherwise(asked):
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
         if self.scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
-        recorded = self.recorded
-        if recorded is not None and (told := too_few_samples(recorded, self.evaluation.plan.samples - 1)):
-            notes.append(told)
-        missing = sorted({*recorded.metrics} - {*metrics}) if recorded is not None and not recorded.only_failed else []
+        if few := too_few_samples(self.recorded, self.evaluation.plan.samples - 1):
+            notes.append(few)
+        missing = set() if self.recorded.only_failed else {*self.recorded.metrics} - {*metrics}
         if missing:
-            notes.append(f"recorded, and no longer returned: {', '.join(missing)}")
+            notes.append(f"recorded, and no longer returned: {', '.join(sorted(missing))}")
         return notes
 
 
-def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: str) -> Pairing:
-    """Find the recorded scores of an evaluation's cases.
-
-    Args:
-        order: in which its cases are drawn.
-        pattern: of the ids of the cases that the run was restricted to.
-    """
-    recorded = recording.evaluations.get(evaluation.id)
-    if recorded is None:
-        trouble = f"{recording.in_words} has no scores of this evaluation; record a run that has it"
-        return Pairing(recording, evaluation, None, {case.id: "new" for case in evaluation.cases}, trouble=trouble)
-    undrawn = _after_the_last(recorded, evaluation, order)
-    states: dict[str, State] = {}
-    n_unverified = 0
-    for case in evaluation.cases:
-        known = recorded.cases.get(case.id)
-        if known is None:
-            skipped = case.id in recorded.skipped
-            states[case.id] = "skipped" if skipped else "undrawn" if case.id in undrawn else "new"
-            continue
-        states[case.id], verified = _state(case, known)
-        n_unverified += not verified
-    gone = {*recorded.cases, *recorded.skipped}.difference(states)
-    pairing = Pairing(
-        recording=recording,
-        evaluation=evaluation,
-        recorded=recorded,
-        states=states,
-        n_gone=sum(fnmatch.fnmatchcase(case, pattern) for case in gone),
-        n_unverified=n_unverified,
-        scored_otherwise=recorded.code is not None and scoring_digest(evaluation.body) not in (None, recorded.code),
-    )
-    return replace(pairing, trouble=_nothing_paired(pairing))
-
-
-def _state(case: Case, known: RecordedCase) -> tuple[Literal["paired", "changed"], bool]:
-    """Tell of a recorded case whether it is the same, and whether that is known."""
-    digest = content_digest(case)
-    verified = None not in (digest, known.content)
-    return ("changed" if verified and digest != known.content else "paired"), verified
+def _state(case: Case, recorded: RecordedEvaluation) -> State:
+    known = recorded.cases.get(case.id)
+    if known is None:
+        return "skipped" if case.id in recorded.skipped else "new"
+    return "paired" if known.content == content_digest(case) else "changed"
 
 
 def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:
@@ -226,44 +176,24 @@ def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[i
     Args:
         begun: when each generation of its version began in this store.
     """
-    recorded = recording.evaluations.get(evaluation.id)
-    if recorded is None:
-        return RecordedSide(recording.run_id, recording.run_id, frozenset(case.id for case in evaluation.cases))
-    known = [(case, recorded.cases.get(case.id)) for case in evaluation.cases if case.id not in recorded.skipped]
-    unpaired = frozenset(case.id for case, its in known if its is None or _state(case, its)[0] == "changed")
+    recorded = recording.evaluations.get(evaluation.id, _NOTHING)
+    states = {case.id: _state(case, recorded) for case in evaluation.cases}
+    unpaired = frozenset(case for case, state in states.items() if state in ("new", "changed"))
     here = {f"{number}:{at:.0f}" for number, at in begun.items()}
     asked = frozenset(each.rpartition(":")[0] for each in recorded.draws if each.partition(":")[2] in here)
-    draws = " ".join(recorded.draws) or recording.run_id
-    return RecordedSide(recording.run_id, draws, unpaired, recorded.stopped_early, asked)
+    return RecordedSide(recording.run_id, " ".join(recorded.draws) or recording.run_id, unpaired, asked)
 
 
-def _after_the_last(recorded: RecordedEvaluation, evaluation: Evaluation, order: Order) -> set[str]:
-    """The cases that come after all recorded ones in the order drawn: a run that stopped early never came to them."""
-    if not recorded.stopped_early:
-        return set()
-    ids = [evaluation.cases[number].id for number in order.cases]
-    last = max((position for position, case in enumerate(ids) if case in recorded.cases), default=-1)
-    return {case.id for case in evaluation.cases}.difference(ids[: last + 1])
+def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> None:
+    """Refuse, before the first request, a recording that has none of these evaluations.
 
-
-def _nothing_paired(pairing: Pairing) -> str | None:
-    counts = Counter[str](pairing.states.values())
-    if counts["paired"]:
-        return None
-    others = ", ".join(f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state])
-    gone = f", {pairing.n_gone:,} gone" if pairing.n_gone else ""
-    return (
-        f"none of its {len(pairing.states):,} cases can be paired with {pairing.recording.in_words} ({others}{gone}); "
-        "record a run again"
-    )
-
-
-def order_against(pairing: Pairing, order: Order) -> Order:
-    """The order without its end, where no case is paired: with nothing but a baseline to weigh against, cases without
-    recorded scores decide nothing.
+    Raises:
+        SettingsError: naming what both have.
     """
-    plan, cases = pairing.evaluation.plan, pairing.evaluation.cases
-    if not order.stops or plan.threshold is not None or pairing.trouble is not None:
-        return order
-    ends = [at for at, number in enumerate(order.cases, 1) if pairing.states[cases[number].id] == "paired"]
-    return replace(order, cases=order.cases[: max(ends, default=0)])
+    ours = [evaluation.id for evaluation in evaluations]
+    if not any(identity in recording.evaluations for identity in ours):
+        known = some(map(repr, recording.evaluations))
+        raise SettingsError(
+            f"--baseline: {recording.in_words} is of other evaluations: it has {known}, and this run has {some(ours)}."
+            " Record a run of these with `steelyard baseline record`."
+        )

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.decisions import Observations
-from harness.gate.baselines.pairing import Pairing, order_against, pair
+from harness.gate.baselines.pairing import Pairing
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.history.flips import recorded_examples
+from harness.gate.history.flips import examples
+from harness.gate.history.runs import AnswerSource
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
@@ -54,7 +55,7 @@ class RecordedCollector(Collector):
     @property
     def is_hopeless(self) -> bool:
         """True where more cases can't help; nor do they where nothing can be weighed."""
-        return super().is_hopeless or self._pairing.trouble is not None or bool(self._mismatches)
+        return super().is_hopeless or self._pairing.trouble != "" or bool(self._mismatches)
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
@@ -63,8 +64,7 @@ class RecordedCollector(Collector):
         if self._pairing.states[identity] != "paired":
             return
         for metric, reading in (outcome.readings or {}).items():
-            mismatch = self._pairing.mismatch(metric, reading)
-            if mismatch is not None:
+            if mismatch := self._pairing.mismatch(metric, reading):
                 self._mismatches[mismatch] = None
             elif reading.judged_by is not None:
                 self._judged.add(metric)
@@ -74,62 +74,41 @@ class RecordedCollector(Collector):
 
     def _keep_recorded(self, case: str) -> None:
         recorded = self._pairing.recorded
-        assert recorded is not None
         for metric, values in recorded.cases[case].scores.items():
-            judged_by = recorded.metrics[metric].judged_by
-            row = ScoreRow(
-                evaluation_id=self.evaluation.id,
-                metric=metric,
-                role="baseline",
-                fingerprint=self._pairing.recording.version.fingerprint,
-                case_id=case,
-                sample_index=0,
-                value=None,
-                judged_by=ScoringRule.parse(judged_by[0]) if len(judged_by) == 1 else None,
-            )
+            fingerprint, judged_by = self._pairing.recording.version.fingerprint, recorded.metrics[metric].judged_by
+            rule = ScoringRule.parse(judged_by[0]) if len(judged_by) == 1 else None
             for index, value in enumerate(values):
-                self._keep(replace(row, sample_index=index, value=value))
+                name = self.evaluation.id
+                self._keep(ScoreRow(name, metric, "baseline", fingerprint, case, index, value, judged_by=rule))
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, with the recorded scores as the baseline's."""
-        recorded = self._pairing.recorded
-        drawn = {self.evaluation.cases[number].id for number in self.order.cases}
-        is_limited = any(state == "paired" and case not in drawn for case, state in self._pairing.states.items())
         found = [
             replace(
                 each,
                 baseline=self._pairing.scores(each.metric, each.case_ids),
                 baseline_is_recorded=True,
-                baseline_stopped_early=recorded is not None and recorded.stopped_early,
-                n_weighable=0 if is_limited else len(drawn),
                 # How the recorded answers came about is not known otherwise.
                 plan=replace(each.plan, is_exact=self.evaluation.plan.is_exact),
             )
             for each in super().observed()
         ]
-        unjudged = [
-            self._pairing.unjudged(each.metric)
-            for each in found
-            if self._pairing.is_judged(each.metric) and self.metrics and each.metric not in self._judged
-        ]
-        troubles = [*([self._pairing.trouble] if self._pairing.trouble else []), *self._mismatches, *unjudged]
-        return [replace(each, errors=(*troubles, *each.errors)) for each in found] if troubles else found
+        unjudged = [self._pairing.unjudged(metric, self._judged) for metric in self.metrics]
+        troubles = tuple(filter(None, [self._pairing.trouble, *self._mismatches, *unjudged]))
+        return [replace(each, errors=(*troubles, *each.errors)) for each in found]
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """The metrics that are decided; the recorded ones where each body failed an assertion, a 0 on each of them."""
-        recorded = self._pairing.recorded
-        if self.metrics or recorded is None or METRIC in recorded.metrics:
-            return super().kinds
-        return recorded.metrics
+        recorded = self._pairing.recorded.metrics
+        return super().kinds if self.metrics or not recorded or METRIC in recorded else recorded
 
     def described(self, verdict: Verdict) -> Verdict:
         """The verdict with what is known of its cases, and of their recorded scores."""
         told = super().described(verdict)
         asked = {case.id: case.asked for case in told.cases}
-        recorded = self._pairing.recorded
-        notes = self._pairing.notes(asked, self.metrics or (recorded.metrics if recorded else ()))
-        is_told = self._pairing.trouble is None and not verdict.errors
+        notes = self._pairing.notes(asked, self.metrics or self._pairing.recorded.metrics)
+        is_told = not (self._pairing.trouble or verdict.errors)
         reason = "; ".join([told.reason, *notes]) if is_told else told.reason
         return replace(told, reason=reason, baseline_record=self._pairing.record(asked))
 
@@ -137,7 +116,8 @@ class RecordedCollector(Collector):
         """The cases to look at, with the recorded run's answers where the store still has them."""
         found = super().changes(observed)
         recording, best_first = self._pairing.recording, {each.case_id: True for each in found}
-        answers = recorded_examples(self._store, recording.run_id, recording.first_index, observed, best_first)
+        source = AnswerSource(recording.run_id, "candidate", recording.first_index)
+        answers = examples(self._store, source, observed, best_first)
         shown = []
         for each in found:
             answer, reason = answers.get(each.case_id, (None, None))
@@ -171,15 +151,9 @@ class RecordedBaseline:
         *,
         may_be_cut: bool,
     ) -> RecordedCollector:
-        """Make the collector that gathers the scores of an evaluation.
-
-        Args:
-            candidate: fingerprint of the version under test.
-            keep: takes each score on its way to the store.
-            entry: what the ledger says of the evaluation.
-            may_be_cut: whether the run may end before its last case.
+        """Make the collector that gathers the scores of an evaluation; `may_be_cut` where the run may end before its
+        last case.
         """
         order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=entry.order(evaluation))
-        pairing = pair(self.recording, evaluation, order, self.cases)
-        pairing = replace(pairing, trouble=pairing.trouble or pairing.other_judges(self.judges))
-        return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, entry, self.store)
+        pairing = Pairing(self.recording, evaluation, self.cases, self.judges)
+        return RecordedCollector(pairing, order, candidate, keep, entry, self.store)

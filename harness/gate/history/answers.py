@@ -67,24 +67,12 @@ def _answers(store: Store, run: RunInfo, sets: Iterable[ScoreSet], cases: Sequen
     samples, requests = store.find(keys), store.requests(keys)
     places: dict[tuple[str, str, Role, int], dict[str, ScoreRow]] = {}
     for row in rows:
-        place = (row.evaluation_id, row.case_id, row.role, row.sample_index)
-        places.setdefault(place, {})[row.metric] = row
+        places.setdefault((row.evaluation_id, row.case_id, row.role, row.sample_index), {})[row.metric] = row
     found = []
     for (evaluation_id, case_id, role, index), by_metric in places.items():
         version: Mapping[str, Any] = run.spec.get(role) or {}
         row = next(iter(by_metric.values()))
-        key = row.sample_key or b""
-        stored_index = int(version.get("first_index", 0)) + index
-        found.append(
-            StoredAnswer(
-                evaluation_id=evaluation_id,
-                case_id=case_id,
-                role=role,
-                version=version.get("name", row.fingerprint[:12]),
-                sample_index=index,
-                rows=by_metric,
-                sample=samples.get(key, {}).get(stored_index),
-                request=requests.get(key),
-            )
-        )
+        key, name = row.sample_key or b"", version.get("name", row.fingerprint[:12])
+        sample = samples.get(key, {}).get(int(version.get("first_index", 0)) + index)
+        found.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, requests.get(key)))
     return sorted(found, key=lambda each: (each.case_id, each.role != "candidate", each.sample_index))

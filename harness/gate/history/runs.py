@@ -5,20 +5,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
-from harness.decisions import Look, looks_again
-from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError
 from harness.models.corpus.spec import N_DOCUMENTS
-from harness.records import Report, Role, Verdict, VersionRef
+from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
-"""The key of a run's note that says since when nothing had changed, where for that reason there was nothing to run."""
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class AnswerSource(NamedTuple):
+    """The run and role that have a version's answers; its sample 0 is the stored sample of this first index."""
+
+    run_id: str
+    role: Role
+    first_index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +49,18 @@ class WeighedVersion:
         return f"{self.version.name}, {self.role} of run {self.run.run_id}"
 
     @property
-    def recorded_run(self) -> str | None:
-        """The run whose candidate's scores it has, where the run did not ask it but took what was recorded."""
-        recorded = self.run.spec[self.role].get("recorded")
-        return None if recorded is None else str(recorded["run_id"])
+    def is_recorded(self) -> bool:
+        """Whether the run did not ask it but took what was recorded."""
+        return "recorded" in self.run.spec[self.role]
 
     @property
-    def first_index(self) -> int:
-        """The index of the stored sample that its sample 0 is."""
-        return int(self.run.spec[self.role].get("first_index", 0))
+    def source(self) -> AnswerSource:
+        """The samples that its answers are."""
+        entry = self.run.spec[self.role]
+        first_index = int(entry.get("first_index", 0))
+        if self.is_recorded:
+            return AnswerSource(entry["recorded"]["run_id"], "candidate", first_index)
+        return AnswerSource(self.run.run_id, self.role, first_index)
 
 
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:
@@ -70,16 +78,19 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
         SettingsError: there is no such run or version, it was not finished, it had no baseline, or both are the same
             scores.
     """
-    if together := _weighed_together(runs, candidate, baseline):
-        return together
+    if not {candidate, baseline} & {LATEST, *(run.run_id for run in runs)}:
+        for one, other in (_ROLES, _ROLES[::-1]):
+            for run in reversed(runs):
+                if run.finished and (_name(run, one), _name(run, other)) == (candidate, baseline):
+                    return WeighedVersion(run, one), WeighedVersion(run, other)
     ours, theirs = find_version(runs, candidate), find_version(runs, baseline)
     if ours != theirs:
         return ours, theirs
-    other = _baseline_of(ours.run)
-    is_named = any(_name(run, role) == baseline for run in runs for role in _ROLES) and baseline != LATEST
-    if ours.role == "candidate" and other is not None and (not is_named or other.version.name == baseline):
-        return ours, other
-    if candidate == baseline and ours.role == "candidate" and other is None:
+    own = _name(ours.run, "baseline")
+    is_named = baseline != LATEST and any(_name(run, role) == baseline for run in runs for role in _ROLES)
+    if ours.role == "candidate" and own is not None and (not is_named or own == baseline):
+        return ours, WeighedVersion(ours.run, "baseline")
+    if own is None:
         raise SettingsError(
             f"Run {ours.run.run_id} of {ours.version.name} had no baseline to compare with. Name another run or "
             f"version, or run the gate with --baseline. {_newest(runs)}"
@@ -89,48 +100,48 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     )
 
 
-def _weighed_together(
-    runs: Sequence[RunInfo], candidate: str, baseline: str
-) -> tuple[WeighedVersion, WeighedVersion] | None:
-    """The two versions in the newest run that has both, the first as its candidate wherever one has it so."""
-    if {candidate, baseline} & {LATEST, *(run.run_id for run in runs)}:
-        return None
-    for roles in (_ROLES, _ROLES[::-1]):
-        for run in reversed(runs):
-            if run.finished and (candidate, baseline) == tuple(_name(run, role) for role in roles):
-                ours, theirs = (WeighedVersion(run, role) for role in roles)
-                return ours, theirs
-    return None
-
-
-def find_version(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
-    """The run or version of this name. `latest` is the newest run of all, which has to have verdicts: those of an older
+def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _ROLES) -> WeighedVersion:
+    """The version of this name in the newest finished run that weighed it, or the candidate of the run of this id, or
+    of the only one whose id begins so. `latest` is the newest run of all, which has to have verdicts: those of an older
     one would be taken for its own.
+
+    Args:
+        roles: those in which a version is looked for.
 
     Raises:
         SettingsError: there is none, or more than one, or it has no verdicts; the message lists the nearest and the
             newest.
     """
     runs = [run for run in runs if _name(run, "candidate") is not None]
-    finished = [run for run in reversed(runs) if run.finished]
     if text == LATEST and runs:
-        return _latest(runs)
-    exact = [run for run in runs if run.run_id == text]
-    if exact:
-        return _finished(exact[0], runs)
-    for run in finished:
-        for role in _ROLES:
-            if _name(run, role) == text:
-                return WeighedVersion(run, role)
-    named = [run for run in reversed(runs) if text in (_name(run, role) for role in _ROLES)]
+        return _finished(WeighedVersion(runs[-1], "candidate"), runs)
+    named = [WeighedVersion(run, role) for run in reversed(runs) for role in roles if _name(run, role) == text]
     if named:
-        return _finished(named[0], runs)
-    begun = _begun(runs, text)
-    if begun is not None:
-        return _finished(begun, runs)
-    if not runs:
-        raise SettingsError(_newest(runs))
-    raise SettingsError(f"No stored run or version is called {text!r}. {_nearest(text, runs)}{_newest(runs)}")
+        return next((each for each in named if each.run.finished), None) or _finished(named[0], runs)
+    begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
+    if len(begun) > 1:
+        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
+    if begun:
+        return _finished(WeighedVersion(begun[0], "candidate"), runs)
+    nearest = f"No stored run or version is called {text!r}. {_nearest(text, runs)}" if runs else ""
+    raise SettingsError(f"{nearest}{_newest(runs)}")
+
+
+def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
+    """The candidate of the run of this name; a version stands for the newest finished run that has it as its candidate.
+
+    Raises:
+        SettingsError: as `find_version` has it, or the version was a baseline alone.
+    """
+    if any(_name(run, "candidate") == text for run in runs):
+        return find_version(runs, text, ("candidate",))
+    found = find_version(runs, text)
+    if found.role == "candidate":
+        return found
+    raise SettingsError(
+        f"{text!r} is stored as the baseline of run {found.run.run_id} alone, and a run's candidate is what is "
+        f"recorded: run pytest with --candidate {text}. {_newest(runs)}"
+    )
 
 
 def run_of(store: Store, run_id: str) -> RunInfo:
@@ -160,82 +171,13 @@ def stored_report(store: Store, run_id: str) -> Report:
         raise SettingsError(f"Run {run_id}: {error}") from None
 
 
-def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:
-    """The look by which a stored verdict was found; an equal share of all where the report tells of none."""
-    if verdict.look is not None:
-        return looks_again({verdict.id: verdict.look})[verdict.id]
-    share = 1 / int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
-    best_of = int((run.spec.get("settings") or {}).get("best_of", 1))
-    return Look(passing=1 / best_of, red=share / best_of, weight=share, batch=CLOSED)
-
-
-def find_run(runs: Sequence[RunInfo], text: str) -> WeighedVersion | None:
-    """The candidate of the run of this id or its beginning, or of the newest finished one for `latest`, so that a run
-    against it that was stopped can go on; None where there is no such run.
-
-    Raises:
-        SettingsError: it begins the ids of several, or the run was not finished.
-    """
-    runs = [run for run in runs if _name(run, "candidate") is not None]
-    finished = [run for run in runs if run.finished]
-    if text == LATEST:
-        return WeighedVersion(finished[-1], "candidate") if finished else None
-    begun = _begun(runs, text)
-    return None if begun is None else _finished(begun, runs)
-
-
-def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
-    """The candidate of the run of this name; a version's name stands for the newest finished run that has it as its
-    candidate. `latest` is as in `find_version`.
-
-    Raises:
-        SettingsError: there is none; the message lists the nearest and the newest.
-    """
-    found = find_version(runs, text) if text == LATEST else find_run(runs, text)
-    if found is not None:
-        return found
-    own = [run for run in runs if run.finished and _name(run, "candidate") == text]
-    if own:
-        return WeighedVersion(own[-1], "candidate")
-    other = find_version(runs, text)
-    raise SettingsError(
-        f"{text!r} is stored as the baseline of run {other.run.run_id} alone, and a run's candidate is what is "
-        f"recorded: run pytest with --candidate {text}. {_newest(runs)}"
-    )
-
-
-def _latest(runs: Sequence[RunInfo]) -> WeighedVersion:
-    newest, finished = runs[-1], [run for run in runs if run.finished]
-    if newest.finished or not finished:
-        return _finished(newest, runs)
-    raise SettingsError(
-        f"Run {newest.run_id} of {newest.created} is newer than the newest that has verdicts, and "
-        f"{_UNFINISHED} Or name the older one, {finished[-1].run_id} of {finished[-1].created}."
-    )
-
-
-_UNFINISHED = (
-    "did not come to its end, so that it has no verdicts. Where it does not go on any more, run its gate again: "
-    "what it drew is stored and not drawn again."
-)
-
-
-def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
-    """The run of this id, or the one whose id begins so."""
-    begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
-    if len(begun) > 1:
-        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
-    return begun[0] if begun else None
-
-
-def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> WeighedVersion:
-    if not run.finished:
-        raise SettingsError(f"Run {run.run_id} {_UNFINISHED} {_newest(runs)}")
-    return WeighedVersion(run, "candidate")
-
-
-def _baseline_of(run: RunInfo) -> WeighedVersion | None:
-    return WeighedVersion(run, "baseline") if _name(run, "baseline") is not None else None
+def _finished(weighed: WeighedVersion, runs: Sequence[RunInfo]) -> WeighedVersion:
+    if not weighed.run.finished:
+        raise SettingsError(
+            f"Run {weighed.run.run_id} did not come to its end, so that it has no verdicts. Where it does not go on "
+            f"any more, run its gate again: what it drew is stored and not drawn again. {_newest(runs)}"
+        )
+    return weighed
 
 
 def _name(run: RunInfo, role: Role) -> str | None:
@@ -246,17 +188,15 @@ def _name(run: RunInfo, role: Role) -> str | None:
 def _nearest(text: str, runs: Iterable[RunInfo]) -> str:
     names = {name for run in runs for role in _ROLES if (name := _name(run, role)) is not None}
     nearest = difflib.get_close_matches(text, [*sorted(names), LATEST, *(run.run_id for run in runs)], n=1)
-    versions = f"Versions: {', '.join(sorted(names))}. " if names else ""
-    return versions + (f"Did you mean {nearest[0]!r}? " if nearest else "")
+    return f"Versions: {', '.join(sorted(names))}. " + (f"Did you mean {nearest[0]!r}? " if nearest else "")
 
 
 def _newest(runs: Sequence[RunInfo]) -> str:
     if not runs:
         return "The store holds no run; a gate (pytest) makes one."
-    return f"Newest runs: {', '.join(map(_described, list(reversed(runs))[:_NEWEST_SHOWN]))}."
-
-
-def _described(run: RunInfo) -> str:
-    other = _name(run, "baseline")
-    versions = f"{_name(run, 'candidate')} against {other}" if other else f"{_name(run, 'candidate')}"
-    return f"{run.run_id} ({versions}, {run.verdict if run.finished else 'unfinished'})"
+    shown = []
+    for run in list(reversed(runs))[:_NEWEST_SHOWN]:
+        against = f" against {other}" if (other := _name(run, "baseline")) else ""
+        state = run.verdict if run.finished else "unfinished"
+        shown.append(f"{run.run_id} ({_name(run, 'candidate')}{against}, {state})")
+    return f"Newest runs: {', '.join(shown)}."

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from harness.config import Settings
 from harness.errors import SettingsError
 from harness.gate.baselines.draws import generations_of, known_draws, oldest
 from harness.gate.baselines.pairing import recorded_side
-from harness.gate.baselines.refusals import check_orders
 from harness.gate.runs.run_settings import RunOptions
-from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
 from harness.gate.sampling.question import Draws
 from harness.requests import SampleSource
 from harness.stages.lineage import can_have
@@ -57,9 +55,6 @@ def enter(
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
-    if recording is not None:
-        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked)
-        check_orders(recording, asked, foreseen, settings.seed)
     return enter_looks(store.looks, family, run_id, asked)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
+from harness.requests.writing import LOCKED_S
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
@@ -72,6 +74,7 @@ class Run:
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._changes: list[tuple[Verdict, list[Change]]] = []
         self._rows: list[ScoreRow] = []
+        self._storing: tuple[Future[int], list[ScoreRow]] | None = None
         self._spans: dict[str, tuple[float, float]] = {}
         self._abandoned: set[str] = set()
         self._skipped: dict[str, str] = {}
@@ -98,8 +101,10 @@ class Run:
         if evaluation.plan.in_blocks and not await self._measure(evaluation):
             return
         collector = self.collectors[evaluation.id]
+        await self._feeder.feed(collector)
         try:
-            await self._feeder.feed(collector)
+            if self._storing is not None:
+                await asyncio.wrap_future(self._storing[0])
         except StoreError as error:  # its scores can't be stored
             collector.note(str(error))
         if collector.lack:
@@ -185,11 +190,21 @@ class Run:
 
     def _keep_row(self, row: ScoreRow) -> None:
         self._rows.append(row)
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self.flush()
+        if len(self._rows) >= _ROWS_AT_ONCE and (self._storing is None or self._storing[0].done()):
+            self._await_storing()
+            rows, self._rows, run_id = self._rows, [], self.settings.run_id
+            storing = self.sampler.writer.submit(lambda: self._store.add_scores(run_id, rows, LOCKED_S))
+            self._storing = storing, rows
+
+    def _await_storing(self) -> None:
+        """Wait for the scores that are being stored; those that could not be come once more."""
+        if self._storing is not None and self._storing[0].exception() is not None:
+            self._rows = self._storing[1] + self._rows
+        self._storing = None
 
     def flush(self) -> None:
         """Store the scores that have come in."""
+        self._await_storing()
         if self._rows:
             self._store.add_scores(self.settings.run_id, self._rows)
             self._rows = []

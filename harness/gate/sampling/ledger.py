@@ -116,17 +116,6 @@ class Looks(Protocol):
         """Add the rows that `settle` makes of those of a candidate, while nobody else does."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLooks:
-    """The looks that there are, to see what a run would enter without entering it."""
-
-    looks: Looks
-
-    def settle(self, candidate: str, settle: Settle) -> None:
-        """See `Looks`; nothing is added."""
-        self.looks.settle(candidate, lambda rows: (settle(rows), ())[1])
-
-
 def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence[Evaluation]) -> dict[str, Entry]:
     """Enter a look at each of these evaluations, before its first sample is drawn; one that asks a question again is
     the look that asked it first.
@@ -367,7 +356,6 @@ class _Entering:
             "most samples": size if plan.per == "case" and evaluation.may_measure else None,
             "recording": side.run_id,
         }
-        left_out = side.left_out([(evaluation.cases[number].id, self._digests[number]) for number in order])
         return Question(
             words=words,
             draws={**family.draws, **(family.judges if judged else {})},
@@ -377,7 +365,7 @@ class _Entering:
             largest_cluster=bet_on_together(evaluation),
             n_cases=len(order),
             may_grow=not evaluation.may_measure and may_stop and plan.about == "population",
-            unpaired=left_out,
+            unpaired=frozenset(self._digests[n] for n in order if evaluation.cases[n].id in side.unpaired),
             recorded=tuple(side.draws.split()),
         )
 

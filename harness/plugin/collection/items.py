@@ -102,7 +102,7 @@ class Collection:
                 return
             if "case" not in metafunc.fixturenames:
                 raise MarkerError(f'{item.nodeid}: per="case", but the test function takes no argument `case`.')
-            cases = self._load(self._plan(item), item)
+            cases = self._load(keywords.get("cases"), item)
         except UsageError as error:
             self._note(error)
         else:
@@ -214,8 +214,8 @@ class Collection:
         left_out: list[pytest.Item] = []
         if not chosen:
             return left_out
-        from harness.gate.baselines.chosen import recording_named
-        from harness.gate.baselines.refusals import check_recorded
+        from harness.gate.baselines.files import recording_named
+        from harness.gate.baselines.pairing import check_recorded
         from harness.gate.evaluations.cases import no_case_matches
 
         with self._noting():

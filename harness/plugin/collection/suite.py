@@ -44,7 +44,7 @@ class FileContents:
 
 
 @dataclass(frozen=True, slots=True)
-class Suite:
+class CollectedSuite:
     """The evaluations of a suite.
 
     Attributes:
@@ -58,7 +58,7 @@ class Suite:
 
 def find_suite(
     config: pytest.Config, project: Path, collected: Mapping[Path, FileContents], chosen: Collection[Path]
-) -> Suite:
+) -> CollectedSuite:
     """Find the suite of the evaluations of a session; nothing is run.
 
     Args:
@@ -88,7 +88,7 @@ def find_suite(
         for file, path in files.items()
         for name, taken in known[file].evaluations.items()
     }
-    return Suite(evaluations, tuple(named[each] for each in lacking if each not in found))
+    return CollectedSuite(evaluations, tuple(named[each] for each in lacking if each not in found))
 
 
 def _tops(config: pytest.Config, project: Path, chosen: Iterable[Path]) -> set[Path]:

@@ -118,7 +118,7 @@ class Driver:
             evaluations_total=run.settings.n_evaluations,
             elapsed_s=self.wall_s,
             phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else run.measuring,
-            trouble="; ".join(filter(None, (*window.troubles, run.sampler.writer.trouble))),
+            trouble="; ".join(filter(None, (*window.troubles, run.sampler.trouble))),
             budget=left(run.sampler.budget),
         )
         with _uncaptured(self._config):

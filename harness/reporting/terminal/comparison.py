@@ -87,8 +87,8 @@ def notes(comparison: Comparison) -> list[str]:
     for each in compared:
         if each.why_fixed:
             told = (
-                f"sampled until it was decided, but {each.why_fixed}; all that was drawn is compared on a fixed "
-                "design, whose error rate does not allow for stopping early"
+                f"sampled until it was decided, but {each.why_fixed}; all that was drawn is shown and decides nothing: "
+                "no error rate allows for stopping early then"
             )
             weighed.setdefault(told, []).append(each.evaluation_id)
     return found + [f"{some(ids)}: {text}" for text, ids in weighed.items() if ids]

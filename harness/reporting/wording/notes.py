@@ -14,7 +14,6 @@ _MOST = 3
 _WORDS = {
     "n_changed": "changed",
     "n_new": "new",
-    "n_undrawn": "not drawn when recorded",
     "n_skipped": "skipped when recorded",
     "n_gone": "gone",
 }

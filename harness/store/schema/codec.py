@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Mapping
 from typing import Any
 
-from harness.errors import StoreError
 from harness.records import Request, Sample, TokenLogprob
+from harness.records.keys import fields_set
 from harness.store.schema.tables import samples
-
-_REAL, _WHOLE = struct.Struct("<d"), struct.Struct("<q")
 
 
 def dumps(value: Any) -> str:
@@ -28,52 +24,15 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+_NAMES = "sample_index", "text", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "created", "extra"
+COLUMNS = tuple(samples.c[name] for name in _NAMES)
+"""Columns that `stored_sample` reads, in this order."""
+
+
 def sample_row(key: bytes, sample: Sample, created: float) -> dict[str, Any]:
     """A sample as a row of the table `samples`."""
-    extra = _extra(sample)
-    tokens = sample.prompt_tokens, sample.completion_tokens
-    content = (sample.index, sample.text, sample.finish_reason, *tokens, sample.latency_s, extra)
-    return {
-        "key": key,
-        "sample_index": sample.index,
-        "text": sample.text,
-        "finish_reason": sample.finish_reason,
-        "prompt_tokens": tokens[0],
-        "completion_tokens": tokens[1],
-        "latency_s": sample.latency_s,
-        "created": created,
-        "extra": extra,
-        "digest": sample_digest(content, key),
-    }
-
-
-def sample_digest(row: Sequence[Any], key: bytes) -> int:
-    """A digest of a sample as it is stored (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s,
-    extra) and of the key that it lies under, by which a change is found that a damaged disk or a hand made. It keeps
-    nobody out who means harm.
-    """
-    index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
-    whole = f"{index} {prompt_tokens} {completion_tokens} {len(text)} {text}{finish_reason} {extra}"
-    latency = _REAL.pack(-1.0 if latency_s is None else latency_s)
-    digest = blake2b(whole.encode("utf-8", "surrogatepass") + latency + key, digest_size=8).digest()
-    number: int = _WHOLE.unpack(digest)[0]
-    return number
-
-
-COLUMNS = tuple(
-    samples.c[name]
-    for name in ("sample_index", "text", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "extra")
-)
-"""Columns that a sample's digest is made of beside its key, in this order."""
-
-
-def check_sample(url: str, key: bytes, digest: int | None, row: Sequence[Any]) -> None:
-    """Raise a StoreError where a sample that was read is not the one that was stored."""
-    if digest != sample_digest(row, key):
-        raise StoreError(
-            f"The store {url} is damaged: the sample {row[0]} of {key.hex()} is not what was stored; somebody changed "
-            "it or moved it, or the disk did. Put a copy of the store in its place, or draw anew with --fresh."
-        )
+    usual = sample.text, sample.finish_reason, sample.prompt_tokens, sample.completion_tokens, sample.latency_s
+    return {"key": key, **dict(zip(_NAMES, (sample.index, *usual, created, _extra(sample)), strict=True))}
 
 
 _LISTS = ("tool_calls", "context", "messages")
@@ -90,33 +49,19 @@ def _extra(sample: Sample) -> str | None:
     return dumps(extra) if extra else None
 
 
-def stored_sample(row: Any, created: float | None = None) -> Sample:
-    """The sample of a row (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra).
-
-    Args:
-        created: when it was stored, in seconds since 1970.
-    """
-    index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
+def stored_sample(row: Any) -> Sample:
+    """The sample of a row of `COLUMNS`."""
+    index, text, finish_reason, n_prompt, n_completion, latency_s, created, extra = row
+    usual = text, index, finish_reason, n_prompt, n_completion, latency_s
     if extra is None:
-        usual = text, index, finish_reason, prompt_tokens, completion_tokens, latency_s
         return Sample(*usual, stored=True, drawn_at=created)
     fields = json.loads(extra)
-    rare: dict[str, Any] = {
-        name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields
-    }
-    return Sample(
-        text=text,
-        index=index,
-        finish_reason=finish_reason,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        latency_s=latency_s,
-        logprobs=tuple(map(_logprob, fields["logprobs"])) if "logprobs" in fields else None,
-        cut_tokens=fields.get("cut_tokens", 0),
-        stored=True,
-        drawn_at=created,
-        **rare,
-    )
+    for name in _LISTS:
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    if "logprobs" in fields:
+        fields["logprobs"] = tuple(map(_logprob, fields["logprobs"]))
+    return Sample(*usual, stored=True, drawn_at=created, **fields)
 
 
 def _logprob(entry: list[Any]) -> TokenLogprob:
@@ -126,16 +71,7 @@ def _logprob(entry: list[Any]) -> TokenLogprob:
 
 def request_text(request: Request) -> str:
     """A request as JSON, without what it does not set."""
-    fields: dict[str, Any] = {"kind": request.kind}
-    for name in ("messages", "sampling"):
-        if getattr(request, name):
-            fields[name] = getattr(request, name)
-    for name in ("schema", "tools", "logprobs", "prompt", "continuation"):
-        if getattr(request, name) is not None:
-            fields[name] = getattr(request, name)
-    if request.truncate:
-        fields["truncate"] = True
-    return dumps(fields)
+    return dumps(fields_set(request))
 
 
 def stored_request(text: str) -> Request:

@@ -37,7 +37,7 @@ class Utf8(TypeDecorator[str]):
 
     def process_result_value(self, value: bytes | str | None, dialect: Any) -> str | None:  # noqa: ARG002
         """Bytes to text."""
-        if value is None or isinstance(value, str):  # a text that somebody wrote by hand: its digest tells
+        if value is None or isinstance(value, str):  # a text that somebody wrote by hand
             return value
         return value.decode("utf-8", "surrogatepass")
 
@@ -80,7 +80,6 @@ samples = Table(
     Column("latency_s", Double),
     Column("created", Double, nullable=False),
     Column("extra", Text),
-    Column("digest", BigInteger, nullable=False),
 )
 
 # A draw that failed, whether it was answered later or not.
@@ -96,6 +95,17 @@ failures = Table(
     Column("created", Double, nullable=False),
 )
 
+# A draw that a gate is making, or is about to.
+draw_leases = Table(
+    "steelyard_draw_leases",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("holder", String(100), nullable=False),
+    Column("until", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 runs = Table(
     "steelyard_runs",
     metadata,
@@ -103,15 +113,9 @@ runs = Table(
     Column("created", String(64), nullable=False),
     Column("begun", Double, nullable=False),
     Column("spec", Text, nullable=False),
-)
-
-reports = Table(
-    "steelyard_reports",
-    metadata,
-    Column("run_id", String(64), primary_key=True),
     Column("verdict", String(20)),
     Column("exit_code", Integer),
-    Column("report", Text, nullable=False),
+    Column("report", Text),
 )
 
 score_sets = Table(

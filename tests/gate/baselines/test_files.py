@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from harness.config import Settings
+from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
-from harness.gate.baselines.files import read_recording, to_text, write_recording
-from harness.gate.baselines.recording import (
-    RecordedCase,
-)
+from harness.gate.baselines.files import read_recording, recorded_path, recording_named, to_text, write_recording
+from harness.gate.baselines.recording import RecordedCase
 from harness.gate.evaluations.contents import content_digest
 from tests.decisions.observations import replace
 from tests.gate.baselines.recordings import cases, recorded, recording, whole
+from tests.repositories import commit_all
 
 
 def test_a_recording_reads_back_equal_to_the_last_bit(tmp_path: Path) -> None:
     path = tmp_path / "released.json"
     assert write_recording(whole(), path) is True
-    assert to_text(read_recording(path)) == to_text(whole()) == path.read_text()
-    expected = {name: each for name, each in whole().evaluations.items() if name == "test"}
-    assert read_recording(path).evaluations["test"] == expected["test"]
+    assert read_recording(path) == whole()
+    assert to_text(read_recording(path)) == path.read_text(encoding="ascii")
 
 
 def test_a_case_is_one_line_and_right_and_wrong_are_digits() -> None:
-    lines = to_text(whole()).splitlines()
-    (line,) = (each for each in lines if '"c1"' in each)
-    assert line.strip() == f'"c1": ["{content_digest(cases()[1])}", null, "11"],'
-    assert [each.strip() for each in lines if '"a":' in each] == ['"a": ["00", "11", "10", "01", "00"],']
+    lines = [each.strip() for each in to_text(whole()).splitlines()]
+    assert f'"c1": ["{content_digest(cases()[1])}", null, {{"score": "11"}}]' in {each.rstrip(",") for each in lines}
+    assert '"a": ["00", "11", {"f1": "10", "s": "01", "t": ""}],' in lines
 
 
 def test_one_case_that_moved_is_one_line_of_a_diff() -> None:
@@ -53,48 +50,33 @@ def test_another_recording_is_overwritten_by_force_alone(tmp_path: Path) -> None
     assert [each.name for each in path.parent.iterdir()] == ["released.json"]
 
 
-def _broken(document: dict[str, Any], name: str) -> None:
-    evaluation = document["evaluations"]["test"]
-    changes: Mapping[str, Any] = {
-        "no number": lambda: evaluation["cases"].update(c1=["00", None, [0.5, "1"]]),
-        "beyond 1": lambda: evaluation["cases"].update(c1=["00", None, [0.5, 2]]),
-        "no digit": lambda: evaluation["cases"].update(c1=["00", None, "12"]),
-        "too few": lambda: evaluation["cases"].update(c1=["00", None]),
-        "design": lambda: evaluation.update(design="both"),
-        "metrics": lambda: evaluation.update(metrics=[]),
-        "version": lambda: document.update(version="small"),
-        "seed": lambda: document.update(seed="0"),
-        "flag": lambda: evaluation["metrics"]["score"].update(higher_is_better=1),
-        "count": lambda: evaluation.update(n_planned=True),
-        "missing": lambda: evaluation.pop("n_drawn"),
-        "date": lambda: document.update(created="\x1b[2J"),
-    }
-    changes[name]()
-
-
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("place", "value", "reason"),
     [
-        ("no number", "'1' is no score"),
-        ("beyond 1", r"test, case 'c1': score is a score in \[0, 1\], and one of \[0.5, 2\] is not"),
-        ("no digit", "'2' is neither 0 nor 1"),
-        ("too few", "needs two digests, and scores for each of score"),
-        ("design", "neither fixed nor sequential"),
-        ("metrics", r"\[\] is no dict"),
-        ("version", "string indices"),
-        ("seed", "'0' is no int"),
-        ("flag", "1 is no bool"),
-        ("count", "True is no int"),
-        ("missing", "lacks the key 'n_drawn'"),
-        ("date", r"created is '\\x1b\[2J', and no date"),
+        ("test cases c1", ["00", None, {"score": [0.5, "1"]}], "c1, 2, score, 1: Input should be a valid number"),
+        ("test cases c1", ["00", None, {"score": [0.5, 2]}], r"case 'c1': score is in \[0, 1\], not \[0.5, 2\]"),
+        ("test cases c1", ["00", None, {"score": "12"}], "score: Input should be a valid array"),
+        ("test cases c1", ["00", None, {"other": "11"}], "case 'c1': no metric is called 'other'"),
+        ("test cases c1", ["00", None], "c1, 2: Field required"),
+        ("test design", "sequential", "test, design: Unexpected"),
+        ("test metrics score higher_is_better", 1, "higher_is_better: Input should be a valid boolean"),
+        (".. version", "small", "version: Input should be an object"),
+        (".. baseline_version", 2, "baseline_version: Input should be 1"),
+        (".. created", "\x1b[2J", "created: String should match"),
     ],
 )
-def test_what_can_not_be_understood_is_refused_with_its_place(tmp_path: Path, name: str, reason: str) -> None:
+def test_what_can_not_be_understood_is_refused_with_its_place(
+    tmp_path: Path, place: str, value: object, reason: str
+) -> None:
     path = tmp_path / "released.json"
     document = json.loads(to_text(whole()))
-    _broken(document, name)
+    *folders, name = place.split()
+    table = document if folders == [".."] else document["evaluations"]
+    for folder in () if folders == [".."] else folders:
+        table = table[folder]
+    table[name] = value
     path.write_text(json.dumps(document))
-    with pytest.raises(SettingsError, match=f"released.json .*{reason}.* Record the run again"):
+    with pytest.raises(SettingsError, match=f"released.json is no recorded .*{reason}.* Record the run again"):
         read_recording(path)
 
 
@@ -113,3 +95,36 @@ def test_a_case_that_a_merge_left_twice_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join([*lines[:number], lines[number], *lines[number:]]))
     with pytest.raises(SettingsError, match="the key 'c1' is there twice in one object"):
         read_recording(path)
+
+
+def test_a_name_stands_for_a_version_then_a_file(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, baseline="r1")
+    write_recording(replace(whole(), run_id="of the file"), recorded_path(settings, "r1"))
+    found = recording_named(settings)
+    assert found is not None
+    assert (found.name, found.run_id) == ("r1", "of the file")
+    versions = {"r1": VersionSettings(name="r1", engine="scripted")}
+    assert recording_named(replace(settings, versions=versions)) is None
+    assert recording_named(replace(settings, baseline="none")) is None
+    assert recording_named(replace(settings, baseline=None)) is None
+
+
+def test_what_git_alone_knows_is_told_how_to_write(tmp_path: Path) -> None:
+    commit_all(tmp_path)
+    for name, meant in (("main", True), ("maim", False)):
+        with pytest.raises(SettingsError, match=f"No baseline named '{name}'") as refused:
+            recording_named(Settings(root=tmp_path, store=str(tmp_path / "store.db"), baseline=name))
+        assert (f"Did you mean git:{name}, the candidate as it was" in str(refused.value)) == meant
+
+
+def test_a_baseline_that_is_not_recorded_yet_is_told_with_its_file_and_the_command(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        recording_named(Settings(root=tmp_path, store=str(tmp_path / "store.db"), baseline="released"))
+    assert "a recorded baseline is reports/baselines/released.json" in str(refused.value)
+    assert "`steelyard baseline record --name released` writes" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\n", "none", "none.json"])
+def test_names_that_can_not_be_a_files_or_mean_something_else_are_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="recorded baseline"):
+        recorded_path(Settings(root=Path()), name)

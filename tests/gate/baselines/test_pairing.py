@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.gate.baselines.pairing import Pairing, order_against, pair
-from harness.gate.baselines.recording import (
-    RecordedCase,
-    RecordedEvaluation,
-)
+from harness.errors import SettingsError
+from harness.gate.baselines.pairing import Pairing, check_recorded, recorded_side
+from harness.gate.baselines.recording import RecordedEvaluation
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.sampling.order import order_of
 from harness.records import ScoringRule
 from harness.scoring.results import Reading
 from tests.decisions.observations import replace
@@ -19,14 +16,14 @@ from tests.gate.baselines.recordings import cases, evaluation, recorded, recordi
 
 
 def paired(known: RecordedEvaluation, now: Evaluation, pattern: str = "*") -> Pairing:
-    return pair(recording(test=known), now, order_of(now, 2, 0), pattern)
+    return Pairing(recording(test=known), now, pattern)
 
 
 def test_cases_that_are_new_changed_or_gone_are_not_paired() -> None:
     known = recorded(cases(5), skipped=("c5",))
     found = paired(known, evaluation((*cases(3, c1="another"), *cases(8)[5:7])))
     assert found.states == {"c0": "paired", "c1": "changed", "c2": "paired", "c5": "skipped", "c6": "new"}
-    assert (found.n_gone, found.n_unverified, found.trouble) == (2, 0, None)
+    assert (found.n_gone, found.trouble) == (2, "")
     np.testing.assert_array_equal(found.scores("score", ["c2", "c1", "c0"]), [[0, 1], [np.nan] * 2, [0, 1]])
 
 
@@ -41,31 +38,23 @@ def test_nothing_in_common_and_an_unknown_evaluation_are_troubles() -> None:
         found.trouble
     )
     now = evaluation(cases(3))
-    assert "has no scores of this evaluation" in str(pair(recording(), now, order_of(now, 2, 0), "*").trouble)
+    assert "has no scores of this evaluation" in Pairing(recording(), now).trouble
+    with pytest.raises(SettingsError, match="is of other evaluations: it has 'other', and this run has test"):
+        check_recorded(recording(other=recorded(cases())), [now])
 
 
-def test_a_run_that_stopped_early_never_came_to_the_cases_behind_its_last() -> None:
-    now = evaluation(cases(8))
-    drawn = [now.cases[number] for number in order_of(now, 2, 0).cases]
-    early = recorded(tuple(drawn[:2] + drawn[3:5]), design="sequential", n_planned=8, n_drawn=4)
-    states = paired(early, now).states
-    assert [states[case.id] for case in drawn] == ["paired"] * 2 + ["new"] + ["paired"] * 2 + ["undrawn"] * 3
-
-
-def test_without_a_threshold_no_case_is_drawn_behind_the_last_pair() -> None:
-    for marker, expected in (({}, 5), ({"threshold": 0.5}, 8), ({"design": "fixed"}, 8)):
-        now = evaluation(cases(8), **marker)
-        order = order_of(now, 2, 0)
-        early = recorded(tuple(now.cases[number] for number in order_of(evaluation(cases(8)), 2, 0).cases[:5]))
-        assert len(order_against(paired(early, now), order).cases) == expected
+def test_the_ledger_hears_which_cases_have_no_pair_and_which_draws_are_in_the_store() -> None:
+    known = recorded(cases(3), skipped=("c3",), draws=("0:1:50", "0:2:60"))
+    side = recorded_side(recording(test=known), evaluation(cases(5, c1="another")), {1: 50.0, 2: 70.0})
+    assert (side.run_id, side.unpaired, side.draws, side.asked) == ("r1", {"c1", "c4"}, "0:1:50 0:2:60", {"0:1"})
+    assert recorded_side(recording(), evaluation(cases(1)), {}).unpaired == {"c0"}
 
 
 def test_other_numbers_of_samples_leave_gaps() -> None:
     known = recorded(cases(2))
-    known = replace(known, cases={**known.cases, "c1": RecordedCase(None, None, {"score": (1.0, 0.0, 1.0)})})
+    known = replace(known, cases={**known.cases, "c1": known.cases["c1"]._replace(scores={"score": (1.0, 0.0, 1.0)})})
     found = paired(known, evaluation(cases(2)))
     np.testing.assert_array_equal(found.scores("score", ["c0", "c1"]), [[0, 1, np.nan], [1, 0, 1]])
-    assert found.n_unverified == 1
 
 
 def judged(*by: str) -> RecordedEvaluation:
@@ -87,11 +76,13 @@ def test_scores_of_other_judges_or_rubrics_are_not_of_one_kind(
     known: RecordedEvaluation, by: ScoringRule | None, reason: str | None
 ) -> None:
     said = paired(known, evaluation(cases(2))).mismatch("score", Reading(1.0, judged_by=by))
-    assert said is None if reason is None else reason in str(said)
+    assert said == "" if reason is None else reason in said
 
 
 def test_a_judge_under_test_is_another_one_by_design() -> None:
     now = evaluation(cases(2), frozenset({"case", "judge"}), weighs="judge")
     found = paired(judged("j1/r1"), now)
-    assert found.mismatch("score", Reading(1.0, judged_by=ScoringRule(("j2",), "r1"))) is None
-    assert found.other_judges(("j2",)) is None
+    assert found.mismatch("score", Reading(1.0, judged_by=ScoringRule(("j2",), "r1"))) == ""
+    assert Pairing(recording(test=judged("j1/r1")), now, judges=("j2",)).trouble == ""
+    asked = evaluation(cases(2), frozenset({"case", "judge"}))
+    assert "are other judges' in" in Pairing(recording(test=judged("j1/r1")), asked, judges=("j2",)).trouble

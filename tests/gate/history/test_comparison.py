@@ -41,17 +41,9 @@ def test_both_sides_of_a_run_get_the_verdicts_of_its_gate_to_the_last_bit(store:
     comparison = compare(store, ours, side(store, "r1", "baseline"))
     kinds = {verdict.verdict for verdict in ours.report.evaluations}
     assert kinds >= {VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE, VerdictKind.PASSED}
-    for expected, verdict in zip(ours.report.evaluations, comparison.report.evaluations, strict=True):
-        assert replace(expected, n_planned=0) == replace(verdict, n_planned=0)
+    assert comparison.report.evaluations == ours.report.evaluations
     assert comparison.report.verdict is ours.report.verdict
     assert comparison.report.exit_code == 1
-
-
-def test_the_other_way_round_the_difference_turns_its_sign(store: Store) -> None:
-    ours = run(store, "r1", SEVERAL[0])
-    (verdict,) = compare(store, side(store, "r1", "baseline"), ours).report.evaluations
-    assert verdict.difference.value == -ours.report.evaluations[0].difference.value
-    assert verdict.verdict is VerdictKind.PASSED
 
 
 BURSTS = {f"pair-{i}": 0.5 if i < 2 else 0.0 for i in range(24)}
@@ -134,14 +126,6 @@ def test_the_exit_code_is_a_gates(store: Store, inconclusive: str, exit_code: in
     assert (report.verdict, report.exit_code) == (VerdictKind.INCONCLUSIVE, exit_code)
 
 
-def test_only_chosen_evaluations_and_cases_are_compared(store: Store) -> None:
-    sides = run(store, "r1", *SEVERAL), side(store, "r1", "baseline")
-    comparison = compare(store, *sides, ComparisonOptions(evaluations={"same", "single"}, cases="case 1*"))
-    (verdict,) = comparison.report.evaluations
-    assert (verdict.id, sorted(case.id for case in verdict.cases)[:2]) == ("same", ["case 1", "case 10"])
-    assert verdict.n_cases == 11
-
-
 def test_one_margin_for_evaluations_of_several_units_is_refused(store: Store) -> None:
     sides = run(store, "r1", *SEVERAL), side(store, "r1", "baseline")
     with pytest.raises(SettingsError, match=r"The margin 0\.1 is one number, .* measured in \[0, 1\], s\."):
@@ -214,32 +198,11 @@ def test_scores_of_other_judges_or_rubrics_are_told_apart(store: Store) -> None:
     assert told == {"same": False, "changed": True, "none": True}
 
 
-@pytest.mark.service
-def test_a_run_that_stopped_when_it_was_decided_is_known(store: Store) -> None:
-    ours = run(store, "r1", Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"}), SEVERAL[2])
-    comparison = compare(store, ours, side(store, "r1", "baseline"))
-    assert [each.is_sequential for each in comparison.compared] == [True, False]
-    first, _ = comparison.report.evaluations
-    assert first.plan.design == "sequential"
-    assert first == ours.report.evaluations[0]
-    assert first.n_cases < 30
-
-
 def test_the_other_way_round_a_run_that_stopped_is_weighed_in_the_order_drawn(store: Store) -> None:
     ours = run(store, "r1", Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"}))
     (verdict,) = compare(store, side(store, "r1", "baseline"), ours).report.evaluations
     assert (verdict.plan.design, verdict.verdict) == ("sequential", VerdictKind.PASSED)
     assert verdict.n_cases <= ours.report.evaluations[0].n_cases
-
-
-def test_a_stopped_run_is_weighed_in_its_order_against_one_that_drew_everything(store: Store) -> None:
-    stopped = Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"})
-    ours = run(store, "r1", stopped)
-    theirs = run(store, "r2", Scored("a", drawn(3, 0.9)), names={"candidate": "old"})
-    (verdict,) = compare(store, ours, theirs).report.evaluations
-    kept = [case.id for case in verdict.cases]
-    assert verdict.plan.design == "sequential"
-    assert kept == [case.id for case in ours.report.evaluations[0].cases][: len(kept)]
 
 
 def test_cases_that_moved_are_counted_over_all_evaluations(store: Store) -> None:

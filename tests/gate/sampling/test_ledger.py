@@ -17,7 +17,7 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.ledger import PRUNED, Entry, Family, KnownLooks, enter_looks
+from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks
 from harness.gate.sampling.question import Draws, unless_grown
 from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
@@ -542,12 +542,6 @@ def test_a_threshold_is_one_question_whatever_the_candidate_is_weighed_against()
     alone = look(store, evaluation(40, **DEMANDING), ALONE)
     assert alone.look.number == 1
     assert look(store, evaluation(40), replace(FAMILY, against="b3")).look.number == 1, "it has none"
-
-
-def test_looking_up_enters_nothing():
-    store = Memory()
-    enter_looks(KnownLooks(store), ALONE, "run", [evaluation()])
-    assert store.rows == []
 
 
 def test_the_largest_cluster_is_settled_with_the_first_look():

@@ -1,4 +1,4 @@
-"""A gate on a store that is damaged, or pruned beneath it, says so, and what to do."""
+"""A gate on a store that is full, or pruned beneath it, says so, and what to do."""
 
 from __future__ import annotations
 
@@ -9,24 +9,11 @@ import pytest
 
 from harness.records.report_json import read_report
 from harness.reporting.markdown.report import markdown
+from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import RATE, judged_project
 
 pytestmark = pytest.mark.service
-
-
-def test_a_gate_says_that_a_stored_answer_was_changed(project: Project) -> None:
-    project.body("return model.ask(case.prompt) == 'yes'", cases=4, samples=1)
-    assert project.run().ret == 0
-    with closing(sqlite3.connect(project.store)) as connection:
-        connection.execute("UPDATE steelyard_samples SET text = CAST('no' AS BLOB)")
-        connection.commit()
-    result = project.run()
-    assert result.ret == 1
-    entry = project.evaluation()
-    assert entry["verdict"] == "error"
-    assert "is not what was stored; somebody changed it" in entry["reason"]
-    assert project.run("--fresh").ret == 0
 
 
 _PRUNE = """
@@ -52,6 +39,32 @@ def test_answers_whose_run_is_pruned_meanwhile_can_not_be_reviewed(project: Proj
     entry = project.evaluation()
     assert entry["verdict"] == "error"
     assert "it can't be reviewed: Run " in entry["reason"]
+
+
+_LOCKS = """
+import sqlite3
+answer = model.ask(case.prompt)
+if not called:
+    locked.append(sqlite3.connect({store!r}, isolation_level=None))
+    locked[0].execute("BEGIN IMMEDIATE")
+called.append(case.id)
+if len(called) == 40:
+    locked[0].close()
+return answer == "yes"
+"""
+
+
+def test_scores_that_wait_for_a_lock_stop_no_body(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the last body ends the lock that the first one began."""
+    monkeypatch.setattr("harness.gate.runs.run._ROWS_AT_ONCE", 3)
+    project.body("return model.ask(case.prompt) == 'yes'", cases=40, samples=1, design="fixed")
+    assert project.run().ret == 0
+    project.body(_LOCKS.format(store=str(project.store)), cases=40, samples=1, design="fixed")
+    module = project.path / "test_it.py"
+    module.write_text(module.read_text() + "\n\ncalled, locked = [], []\n")
+    assert project.run().ret == 0
+    with Store.open(str(project.store), readonly=True) as store:
+        assert [len(list(store.scores(run.run_id))) for run in store.runs()] == [40, 40]
 
 
 def full(project: Project, table: str) -> None:

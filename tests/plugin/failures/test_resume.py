@@ -29,8 +29,14 @@ def sampled(project: Project, server: Loopback, **marker: Any) -> None:
     """Settings and an evaluation with 120 samples of a server, four requests at a time."""
     project.versions["only"] = {"engine": "openai", **server.settings()}
     project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
-    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES, **marker)
+    begin = "pathlib.Path(f'{os.getpid()}.began').touch()"
+    project.body(f"import os, pathlib; {begin}; return model.ask(case.prompt) == 'yes'", cases=N_CASES, **marker)
     project.configure()
+
+
+def began(project: Project) -> set[int]:
+    """The processes that have begun to run bodies."""
+    return {int(path.stem) for path in project.path.glob("*.began")}
 
 
 def start(project: Project, log: str = "out.txt") -> warm.Process:
@@ -103,13 +109,9 @@ def test_interrupted_run_says_what_held_it_up(project: Project, loopback: Any) -
     assert "held up by: HTTP 429" in " ".join((project.path / "out.txt").read_text().split())
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("marker", [{}, {"threshold": 0.5, "margin": 0.2}], ids=["all drawn", "stopped when decided"])
-def test_two_processes_that_draw_the_same_samples_at_once_agree(
-    project: Project, loopback: Any, marker: dict[str, float]
-) -> None:
-    """Whoever stores a sample second takes the stored one: nothing is lost, and nothing counts twice."""
-    server = loopback(twins=2, answers={f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)})
+def test_two_gates_at_once_draw_no_more_than_one(project: Project, loopback: Any, marker: dict[str, float]) -> None:
+    server = loopback(latency_s=0.25, answers={f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)})
     sampled(project, server, **marker)
     processes = [start(project, f"{name}.txt") for name in "ab"]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
@@ -119,8 +121,23 @@ def test_two_processes_that_draw_the_same_samples_at_once_agree(
     assert second is not None
     assert first["evaluations"] == second["evaluations"]
     drawn = [report["usage"]["model_calls"] for report in (first, second)]
-    assert sum(drawn) == server.stats["choices"]
-    assert max(drawn) <= project.stored() <= sum(drawn)
+    assert sum(drawn) == server.stats["choices"] == project.stored() <= N_DRAWS
+
+
+def test_gate_that_waits_for_another_goes_on_where_that_is_killed(stuck) -> None:
+    project, server, process = stuck
+    other = start(project, "b.txt")
+    try:
+        wait_until(lambda: other.pid in began(project))
+        assert server.stats["choices"] == N_KEPT, "what the first has not drawn yet is waited for"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert other.wait(timeout=120) == 0
+    finally:
+        other.kill()
+    assert server.stats["choices"] == project.stored() == N_DRAWS
+    usage = project.report()["usage"]
+    assert (usage["stored_samples"], usage["model_calls"]) == (N_KEPT, N_DRAWS - N_KEPT)
 
 
 STUBBORN = """

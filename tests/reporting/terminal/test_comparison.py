@@ -130,7 +130,7 @@ def test_a_run_that_stopped_early_is_said_to_be_weighed_as_it_was_or_why_not(sto
     turned = dict(reversed(ours.items()))
     other = run(store, "r2", Scored(CAPITALS, turned, dict.fromkeys(turned, RIGHT), rule=rule))
     (note,) = notes(compare(store, candidate, other))
-    assert note.startswith("foundation/test_capitals: sampled until it was decided, but no case that one was decided")
+    assert note.startswith("foundation/test_capitals: sampled until it was decided, but they drew their cases in")
 
 
 def test_metrics_count_their_cases_each(store: Store) -> None:
