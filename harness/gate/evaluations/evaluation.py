@@ -18,12 +18,14 @@ from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
+from harness.stages.inference.blocks.marker import LOAD_WORDS
 from harness.stages.inference.blocks.plan import BlockPlan
 
 KEYWORDS = (
     *("cases", "samples", "max_samples", "threshold", "margin", "aim", "about", "design", "per", "cluster"),
     *("slices", "slice_margin", "max_lost", "requirement", "review", "weighs", "task", "load"),
 )
+TASK_WORDS = ("metric", "num_fewshot", "apply_chat_template")
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 AIMS = ("higher", "lower", "same")
@@ -128,6 +130,9 @@ def with_blocks(plan: Plan, *, is_relative: bool) -> Plan:
 def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
     """Refuse a keyword that there is not, or a value that is none of its own."""
     for keyword in keywords:
+        for table, members in (("load", LOAD_WORDS), ("task", TASK_WORDS)):
+            if keyword in members:
+                raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
         if keyword not in KEYWORDS:
             raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
     words = (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("aim", (*AIMS, None)))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 PARAMETER = "lm_eval_task"
 """The parameter of an evaluation of several tasks; its body has no such argument."""
 _WITHOUT_FILE = "lm-eval"
-_WORDS = ("name", "metric", "num_fewshot", "apply_chat_template")
 _TASK = pytest.StashKey[Any]()
 
 
@@ -183,10 +182,12 @@ def read_task(given: Any, where: str) -> Mapping[str, Any]:
     Raises:
         MarkerError: an unknown word, or no name.
     """
-    said = given if isinstance(given, Mapping) else {"name": given}
+    from harness.gate.evaluations.evaluation import TASK_WORDS
+
+    said, known = given if isinstance(given, Mapping) else {"name": given}, ("name", *TASK_WORDS)
     for word in said:
-        if word not in _WORDS:
-            raise MarkerError(f"{where}: task: {choices('setting', str(word), _WORDS)}")
+        if word not in known:
+            raise MarkerError(f"{where}: task: {choices('setting', str(word), known)}")
     if "name" not in said:
         raise MarkerError(f'{where}: task = {given!r} names none; write task={{"name": "evals/…/task.yaml", …}}.')
     return said

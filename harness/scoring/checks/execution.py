@@ -51,6 +51,9 @@ def runs(
     lines = [tests] if isinstance(tests, str) else list(tests) if isinstance(tests, Iterable) else [tests]
     if not all(isinstance(line, str) for line in lines):
         raise CheckError(f"runs: tests = {shown(tests)}; give Python as a text, or a list of texts.")
+    joined = "\n".join(lines)
+    if tests != "" and not joined.strip():
+        raise CheckError(f"runs: tests = {shown(tests)} test nothing; leave them out where the code only has to run.")
     if not _is_number(timeout_s) or not 0 < timeout_s <= 3600:
         raise CheckError(f"runs: timeout_s = {timeout_s!r}; give seconds, more than 0 and at most 3600.")
     if not isinstance(memory_bytes, int) or memory_bytes < _LEAST_MEMORY:
@@ -61,7 +64,7 @@ def runs(
     if walls not in SANDBOXES:
         raise CheckError(f"runs: sandbox = {shown(walls)}; write one of {', '.join(map(repr, SANDBOXES))}.")
     limits = ProgramLimits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
-    return wait_for("runs", _run(ConfinedRun(program, "\n".join(lines), limits, walls)))
+    return wait_for("runs", _run(ConfinedRun(program, joined, limits, walls)))
 
 
 async def _run(confined: ConfinedRun) -> Score:

@@ -77,6 +77,8 @@ def main() -> None:
     is_bounded = wall_in(order, parent)
     os.write(sent, b"bounded\n" if is_bounded else b"watched\n")
     random.seed(0)
+    # Names of Python's own that the interpreter lacks without `site`: no function of a program stands for them.
+    builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
     if "tests" in order:
         run_tests(order, received, sent)
     else:

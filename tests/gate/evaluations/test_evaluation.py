@@ -50,6 +50,12 @@ def test_misspelt_keyword_names_the_right_one(keyword: str) -> None:
         read_plan({f"{keyword}x": 1}, SETTINGS, where="test")
 
 
+@pytest.mark.parametrize(("keyword", "table"), [("rate", "load"), ("num_fewshot", "task")])
+def test_a_word_of_a_table_is_no_keyword(keyword: str, table: str) -> None:
+    with pytest.raises(MarkerError, match=f'word of {table}={{"{keyword}"'):
+        read_plan({keyword: 1}, SETTINGS, where="test")
+
+
 def test_max_samples_counts_the_samples_of_one_version() -> None:
     cases = tuple(Case({"id": str(i)}) for i in range(10))
 

@@ -66,6 +66,8 @@ def test_the_limits_are_those_that_were_given() -> None:
     [
         ({"code": None}, "runs: the answer is no text but NoneType"),
         ({"tests": 7}, "tests = 7; give Python as a text"),
+        ({"tests": []}, "tests = [] test nothing; leave them out"),
+        ({"tests": "  "}, "test nothing"),
         ({"tests": ["a", 7]}, "give Python as a text, or a list of texts"),
         ({"timeout_s": 0}, "timeout_s = 0; give seconds"),
         ({"timeout_s": True}, "timeout_s = True"),

@@ -106,6 +106,8 @@ def test_no_program_makes_its_tests_pass(code: str, reason: str) -> None:
         ("def f(): import os; os._exit(0)", "try: f()\nexcept BaseException: pass"),
         ("class isclose: pass\nimport cmath as math\ndef f(): return 1", "import math\nassert math.isclose(f(), 2)"),
         ("def f(): return float('nan')", "assert f() == 1"),
+        ("def exit(code): pass\nquit = exit\ndef f(): return 1", "if f() != 2: exit(1)"),
+        ("def quit(): pass\ndef f(): return 1", "if f() != 2: quit()"),
         ("stdout = 'no'\nprint('yes')", "assert stdout == 'no'"),
     ],
 )

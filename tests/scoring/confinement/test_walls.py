@@ -47,6 +47,11 @@ def test_what_stopped_a_program_is_said(code, tests, reason) -> None:
     assert str(ending(code, tests)).startswith(reason)
 
 
+def test_exit_and_quit_are_there_as_under_any_python() -> None:
+    assert ending("print('done')\nexit()") is None
+    assert ending("quit(1)") == "sys.exit(1) before the end"
+
+
 def test_a_surrogate_on_its_own_is_no_program() -> None:
     assert "surrogates not allowed" in str(ending("\ud800"))
 

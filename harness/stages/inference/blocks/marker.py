@@ -107,3 +107,4 @@ _READERS: Mapping[str, Callable[..., Any]] = {
     "accept": _accepted,
 }
 """The words of `load`, with what checks each."""
+LOAD_WORDS = tuple(_READERS)
