@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -36,27 +37,59 @@ def check(
         return Check(hypothesis.against, VerdictKind.INCONCLUSIVE, reason, nothing)
     if not observed.may_decide:
         return _shown(hypothesis, contrast, level, red_level)
-    lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
+    levels, margin = (level, red_level), observed.plan.margin
+    kind, lower, upper = ruled(contrast, hypothesis.against, margin, levels)
     more = None
-    if lower > -observed.plan.margin:
-        kind, reason = VerdictKind.PASSED, reasons.passed(hypothesis, upper)
-    elif upper < 0 and (not is_bet_on(contrast) or contrast.worse_at(red_level) is not None):
-        kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
+    if kind is VerdictKind.PASSED:
+        reason = reasons.passed(hypothesis, upper)
+    elif kind.is_red:
         reason = reasons.red(hypothesis, upper)
     else:
-        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, (level, red_level), next_share)
-        reason = reasons.inconclusive(hypothesis, lower, more, (level, red_level), next_share)
+        more = needed(hypothesis, lower, levels, next_share)
+        reason = reasons.inconclusive(hypothesis, lower, more, levels, next_share)
     if isinstance(contrast, SameContrast):
-        difference = _of_same(contrast, (level, red_level), correction, is_red=kind.is_red)
-        return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)
-    method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)
-    # Bounds that hold whenever one stops never move back, so that a mean that does may leave them: shown to hold it.
-    lower = (
-        lower if kind is VerdictKind.PASSED and contrast.value <= -observed.plan.margin else min(lower, contrast.value)
-    )
-    upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
-    difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
+        difference = _of_same(contrast, levels, correction, is_red=kind.is_red)
+    else:
+        higher = observed.higher_is_better
+        difference = bounded(contrast, (kind, lower, upper), margin, levels, correction, higher_is_better=higher)
     return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)
+
+
+def ruled(
+    contrast: Contrast, against: Literal["threshold", "baseline"], margin: float, levels: tuple[float, float]
+) -> tuple[VerdictKind, float, float]:
+    """The rule of every gate, with the lower and the upper bound that it goes by.
+
+    Args:
+        levels: at which it passes, and at which it is red.
+    """
+    lower, upper = contrast.lower(1 - levels[0]), contrast.upper(1 - levels[1])
+    kind = VerdictKind.INCONCLUSIVE
+    if lower > -margin:
+        kind = VerdictKind.PASSED
+    elif upper < 0 and (not is_bet_on(contrast) or contrast.worse_at(levels[1]) is not None):
+        kind = VerdictKind.FAILED if against == "threshold" else VerdictKind.REGRESSED
+    return kind, lower, upper
+
+
+def bounded(
+    contrast: Contrast,
+    outcome: tuple[VerdictKind, float, float],
+    margin: float,
+    levels: tuple[float, float],
+    correction: str = "",
+    *,
+    higher_is_better: bool = True,
+) -> Difference:
+    """The difference with the bounds of its verdict (`ruled`), shown to hold the mean.
+
+    Bounds that hold whenever one stops never move back, so that a mean that does may leave them.
+    """
+    kind, lower, upper = outcome
+    lower = lower if kind is VerdictKind.PASSED and contrast.value <= -margin else min(lower, contrast.value)
+    upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
+    method = _method(contrast.method, *levels, correction, higher_is_better=higher_is_better)
+    return natural(contrast, lower, upper, method, higher_is_better=higher_is_better)
 
 
 def _shown(hypothesis: Hypothesis, contrast: Contrast, level: float, red_level: float) -> Check:

@@ -19,7 +19,6 @@ from harness.records.reports import (
     VersionRef,
 )
 from harness.records.samples import (
-    MOST_DISAGREEMENT,
     WITHHELD,
     Case,
     Measure,
@@ -49,7 +48,6 @@ from harness.records.verdicts import (
 )
 
 __all__ = [
-    "MOST_DISAGREEMENT",
     "WITHHELD",
     "Aggregate",
     "Aim",

@@ -14,9 +14,6 @@ Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
 Kind = Literal["chat", "completion", "loglikelihood", "rolling"]
 
-MOST_DISAGREEMENT = 0.5
-"""The standard deviation of scores in [0, 1] of which one half is 0 and the other 1."""
-
 
 WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
 """Finish reasons of endpoints that keep an answer back, or a part of it, for what it holds."""
@@ -251,14 +248,12 @@ class Score:
     The value is checked where the body's result is read, so that the message can name the case. A score is returned,
     not asserted: it is neither true nor false, and says so, since `assert score` would pass at 0.
 
-    `judged_by` says by whom and by what rule, where a judge gave it. `disagreement` is how far the opinions differ that
-    it is the mean of: their standard deviation, from 0 to 0.5; None where it is a single one.
+    `judged_by` says by whom and by what rule, where a judge gave it.
     """
 
     value: float
     reason: str | None = None
     judged_by: ScoringRule | None = None
-    disagreement: float | None = None
 
     def __bool__(self) -> NoReturn:
         raise ScoreError(
@@ -299,7 +294,6 @@ class ScoreRow:
         reason: why, in the body's words; for an error its type and message.
         sample_key: key of the last sample that the body drew from the version under test, or None.
         judged_by: by whom and by what rule, where a judge had a part in it.
-        disagreement: as of a `Score`.
     """
 
     evaluation_id: str
@@ -313,4 +307,3 @@ class ScoreRow:
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: ScoringRule | None = None
-    disagreement: float | None = None

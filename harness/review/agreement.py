@@ -182,7 +182,7 @@ def _nearest(scores: Sequence[float], score: float) -> int:
 def _alpha(table: FloatArray, confidence_level: float) -> Coefficient:
     """Of (n_raters, n_items); where there is too little to go by, what `harness.statistics` says of it."""
     try:
-        return Coefficient(krippendorff_alpha(table, "ordinal", confidence_level))
+        return Coefficient(krippendorff_alpha(table, confidence_level))
     except ValueError as error:
         return Coefficient(None, str(error))
 

@@ -117,7 +117,7 @@ class Queue:
     def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> RecordedLabel:
         """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
 
-        It counts for neither side: see `harness.decisions.labels.labelled`. An undo brings it back.
+        It counts for neither side: see `harness.decisions.labels`. An undo brings it back.
 
         Raises:
             LabelError: there is no reason; and else as `label`.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ScoreError, shortened
-from harness.records import MOST_DISAGREEMENT, Measure, Score, ScoringRule
+from harness.records import Measure, Score, ScoringRule
 
 METRIC = "score"
 """The name of the metric of a body that returns a single score."""
@@ -25,9 +25,8 @@ class Reading:
     """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]), with its range and
     the quantile that it is weighed by, where it has any.
 
-    `judged_by` says by whom and by what rule, where a judge had a part in it, and `disagreement` how far the opinions
-    differ that a score is the mean of; `part` is what figures over all cases at once are made of, for an evaluation
-    that has some.
+    `judged_by` says by whom and by what rule, where a judge had a part in it; `part` is what figures over all cases at
+    once are made of, for an evaluation that has some.
     """
 
     value: float
@@ -36,7 +35,6 @@ class Reading:
     higher_is_better: bool = True
     part: Any = None
     judged_by: ScoringRule | None = None
-    disagreement: float | None = None
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
@@ -86,14 +84,7 @@ def _reading(value: Any, metric: str) -> Reading:
         return _measured(value, metric)
     if not isinstance(value, Score):
         return Reading(_in_range(value, metric))
-    differ = value.disagreement
-    if differ is not None and not (_is_number(differ) and 0 <= differ <= MOST_DISAGREEMENT):
-        raise ScoreError(
-            f"{metric}: disagreement={shortened(differ)} is no standard deviation of scores in [0, 1], which is from 0 "
-            f"to {MOST_DISAGREEMENT}; leave it out where a score is a single opinion."
-        )
-    differ = None if differ is None else float(differ)
-    return Reading(_in_range(value.value, metric), reason, judged_by=value.judged_by, disagreement=differ)
+    return Reading(_in_range(value.value, metric), reason, judged_by=value.judged_by)
 
 
 def _measured(measure: Measure, metric: str) -> Reading:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import krippendorff
 import numpy as np
@@ -25,15 +24,12 @@ class Agreement:
     method: str
 
 
-def krippendorff_alpha(
-    ratings: npt.ArrayLike, level: Literal["nominal", "ordinal"] = "nominal", confidence_level: float = 0.95
-) -> Agreement:
-    """Krippendorff's alpha of any number of raters, with missing ratings.
+def krippendorff_alpha(ratings: npt.ArrayLike, confidence_level: float = 0.95) -> Agreement:
+    """Krippendorff's alpha of any number of raters' ranks (ordinal), with missing ratings.
 
     Parameters
     ----------
     ratings : (n_raters, n_units) numbers, NaN for missing; units with fewer than 2 ratings say nothing and are left out
-    level : of measurement: "nominal" (categories) or "ordinal" (ranks)
     confidence_level : in (0, 1), two-sided
 
     Returns
@@ -56,7 +52,7 @@ def krippendorff_alpha(
 
     Examples
     --------
-    >>> round(krippendorff_alpha([[1, 2, 3, 3, 2], [1, 2, 3, 3, 1]], "ordinal").value, 3)
+    >>> round(krippendorff_alpha([[1, 2, 3, 3, 2], [1, 2, 3, 3, 1]]).value, 3)
     0.882
     """
     tail = (1 - check_confidence(confidence_level)) / 2
@@ -68,9 +64,9 @@ def krippendorff_alpha(
     if len(values) < 2:
         raise ValueError("All ratings are the same: without any variation agreement beyond chance can't be told.")
     counts = (table.T[:, :, np.newaxis] == values).sum(axis=1)
-    value = _alpha(counts, level)
-    left_out = np.array([_alpha(np.delete(counts, unit, axis=0), level) for unit in range(units)])
-    name = f"Krippendorff's alpha ({level})"
+    value = _alpha(counts)
+    left_out = np.array([_alpha(np.delete(counts, unit, axis=0)) for unit in range(units)])
+    name = "Krippendorff's alpha (ordinal)"
     error = float(np.sqrt((units - 1) / units * ((left_out - left_out.mean()) ** 2).sum()))
     if error < 1e-12:
         unseen = 1 - tail ** (1 / units)
@@ -80,9 +76,9 @@ def krippendorff_alpha(
     return Agreement(value, error, max(-1.0, value - half), min(1.0, value + half), units, f"{name}, jackknife")
 
 
-def _alpha(counts: FloatArray, level: Literal["nominal", "ordinal"]) -> float:
+def _alpha(counts: FloatArray) -> float:
     """Alpha of how often each unit was given each value; 1 where one value alone is left."""
     used = counts.sum(axis=0) > 0
     if used.sum() < 2:
         return 1.0
-    return float(krippendorff.alpha(value_counts=counts[:, used], level_of_measurement=level))
+    return float(krippendorff.alpha(value_counts=counts[:, used], level_of_measurement="ordinal"))

@@ -23,8 +23,7 @@ _OUTCOMES: tuple[Literal["scored", "skipped", "error"], ...] = ("scored", "skipp
 _OUTCOME_CODES: dict[str, int] = {name: code for code, name in enumerate(_OUTCOMES)}
 _STREAM = 2000
 _COLUMNS = tuple(
-    scores.c[name]
-    for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "disagreement")
+    scores.c[name] for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
 )
 _OF_SET = ("evaluation_id", "metric", "role", "fingerprint")
 SetKey = tuple[str, str, Role, str]
@@ -110,7 +109,6 @@ class RunTables:
                         "reason": row.reason,
                         "sample_key": row.sample_key,
                         "judged_by": None if row.judged_by is None else str(row.judged_by),
-                        "disagreement": row.disagreement,
                     }
                 )
             counted = {"preserve_rowcount": True}
@@ -218,7 +216,7 @@ def _sets(connection: Connection, run_id: str) -> list[ScoreSet]:
 
 
 def _score_row(of_set: ScoreSet, row: Any) -> ScoreRow:
-    case_id, index, value, outcome, reason, key, judged_by, disagreement = row
+    case_id, index, value, outcome, reason, key, judged_by = row
     judge = None if judged_by is None else ScoringRule.parse(judged_by)
     own = of_set.evaluation_id, of_set.metric, of_set.role, of_set.fingerprint
-    return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, judge, disagreement)
+    return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, judge)

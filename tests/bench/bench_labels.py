@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.decisions.labels import labelled_mean
 from harness.statistics.labels.draws import LabelQuestion
-from harness.statistics.labels.labelled import labelled_mean
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, Outcome, People, uniform_alone
 from tests.bench.sampling import Figure
 
@@ -134,7 +134,7 @@ def _after(judge: Judge, count: int, seed: list[int]) -> tuple[float, float, flo
     gate = Gate(People(), judge, RATE, seed)
     while len(gate.found.values) < count and gate.label():
         pass
-    found = labelled_mean(gate.draws, gate.labels, "rate", gate.items.judged_means("rate"))
+    found = labelled_mean(gate.said, "rate", gate.items.judged_means("rate"))
     uncertain = np.argsort(np.abs(gate.items.scores[0][:, 0] - 0.5))[: len(gate.found.ends)]
     return found.value, found.low, found.high, float(gate.truth[uncertain, 0].mean())
 

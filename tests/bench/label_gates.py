@@ -8,14 +8,12 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from harness.decisions.labels.exclusions import DrawLabels
-from harness.decisions.labels.labelled import labelled_contrast
+from harness.decisions.labels import decide_labelled
+from harness.records import VerdictKind
 from harness.statistics.betting.sequential import Horizon, Units, tuned_wealth
 from harness.statistics.labels.drawing import Items, cast_lots, next_draw
-from harness.statistics.labels.draws import Draw, LabelQuestion
-from harness.statistics.labels.labelled import LabelledEstimate, evidence
-
-_NO_ESTIMATE = LabelledEstimate(0.0, 0.0, 0.0, 0.0, 0.0, "")
+from harness.statistics.labels.draws import DrawnLabels, LabelQuestion
+from harness.statistics.labels.evidence import evidence
 
 
 @dataclass(frozen=True)
@@ -92,38 +90,31 @@ class Gate:
         if people.paired:
             scores[1] = np.where(same, scores[0], scores[1])
         lots = cast_lots([str(i) for i in range(n_cases)], "-".join(map(str, seed)))
-        self.items = Items(scores[0], lots, scores[1] if people.paired else None, same)
-        self.draws: list[Draw] = []
-        self.labels = np.empty((0, self.truth.shape[1]))
-        self.found = evidence([], self.labels, question.of)
+        self.items = Items([each[:, np.newaxis] for each in scores], lots, same)
+        self.said = DrawnLabels.of([], [], n_versions=self.truth.shape[1])
+        self.found = evidence(self.said, question.of)
 
     def label(self) -> bool:
         """Draw and label one more item; False where no case was left."""
-        draw = next_draw(self.items, self.draws, self.labels, [self.question], [self.found])
+        draw = next_draw(self.items, self.said, [self.question], [self.found])
         if draw is None:
             return False
         said = np.full(self.truth.shape[1], np.nan) if draw.case is None else self.truth[draw.case]
-        self.draws.append(draw)
-        self.labels = np.vstack([self.labels, said])
-        self.found = evidence(self.draws, self.labels, self.question.of, self.found)
+        self.said = self.said.also(draw, said)
+        self.found = evidence(self.said, self.question.of)
         return draw.case is not None
 
     def run(self) -> Outcome:
         """Label until it is decided, or every case had its turn."""
-        question = self.question
+        question, judged = self.question, self.items.judged_means(self.question.of)
         while self.label():
             passed = self.found.better().first_above(question.allowed, question.level)
             worse = self.found.worse().first_above(-question.demanded, question.red_level)
             if passed is None and worse is None:
                 continue
-            contrast = labelled_contrast(question, DrawLabels.of(self.draws, self.labels), _NO_ESTIMATE)
-            assert contrast is not None
-            green, red = contrast.passed_at(question.level), contrast.worse_at(question.red_level)
-            if green is not None or red is not None:
-                kind: Literal["green", "red"] = (
-                    "green" if red is None or (green is not None and green <= red) else "red"
-                )
-                return Outcome(kind, len(self.found.ends), self.interval())
+            kind = decide_labelled(question, self.said, judged).check.verdict
+            if kind is not VerdictKind.INCONCLUSIVE:
+                return Outcome("red" if kind.is_red else "green", len(self.found.ends), self.interval())
         return Outcome("open", len(self.found.ends), self.interval())
 
     def interval(self) -> tuple[float, float]:

@@ -51,21 +51,6 @@ def judged_project(project: Project, rates: dict[str, float], n_cases: int, *, a
     return project
 
 
-def panel(project: Project) -> None:
-    """Two judges in place of one: of ten answers both call three half right, and each says the contrary of the other on
-    three: these six get the same score."""
-    rng, tables = random.Random(11), ({}, {})
-    for question, said in json.loads((project.path / "judge.json").read_text(encoding="utf-8")).items():
-        contrary = rated(1 if json.loads(said).get("score") == 5 else 5)
-        pair = rng.choices([(rated(3), rated(3)), (said, contrary), (said, said)], [3, 3, 4])[0]
-        for table, answer in zip(tables, pair, strict=True):
-            table[question] = answer
-    for name, table in zip(("small", "other"), tables, strict=True):
-        project.write(f"{name}.json", json.dumps(table))
-        project.versions[name] = {"engine": "scripted", "answers": f"{name}.json"}
-    project.settings["judge"] = ["small", "other"]
-
-
 def truth(answer: str) -> float:
     """What people say of an answer."""
     return float(answer.startswith("right"))

@@ -45,13 +45,11 @@ def add_run(
     n_cases: int = 30,
     rubric: str = "d1",
     compares: bool = False,
-    is_panel: bool = False,
     in_turns: bool = False,
 ) -> RunInfo:
     """Case i has one sample of each version. The candidate's scores go 0, 0.5, 1 from case to case, the baseline's are
-    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone. A
-    panel's opinions differ as far as they can on every second case, and agree on the others. Where they are given
-    `in_turns`, each version has answered a greeting before."""
+    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone. Where
+    they are given `in_turns`, each version has answered a greeting before."""
     spec = {
         "candidate": {"name": "small", "fingerprint": "f0"},
         "baseline": {"name": "large", "fingerprint": "f1", "first_index": FIRST_INDEX},
@@ -70,8 +68,8 @@ def add_run(
             draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)
-            judged_by, disagreement = ScoringRule(("j0",), rubric), number % 2 / 2 if is_panel else None
-            rows.append(ScoreRow(*of_set, f"case-{number}", 0, value, "scored", "why", key, judged_by, disagreement))
+            judged_by = ScoringRule(("j0",), rubric)
+            rows.append(ScoreRow(*of_set, f"case-{number}", 0, value, "scored", "why", key, judged_by))
         store.add(draws)
         if role == "candidate" or not compares:
             store.add_scores(run_id, rows)

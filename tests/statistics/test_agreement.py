@@ -16,17 +16,16 @@ KRIPPENDORFF = [
 ]
 
 
-@pytest.mark.parametrize(("level", "published"), [("nominal", 0.743), ("ordinal", 0.815)])
-def test_alpha_is_krippendorffs_example(level, published):
-    result = krippendorff_alpha(KRIPPENDORFF, level)
-    assert round(result.value, 3) == published
+def test_alpha_is_krippendorffs_example():
+    result = krippendorff_alpha(KRIPPENDORFF)
+    assert round(result.value, 3) == 0.815
     assert result.n_units == 11
     assert result.low < result.value < result.high
 
 
 def test_alpha_does_not_depend_on_the_order_of_raters_or_units_or_on_what_ranks_are_called():
     table = np.array(KRIPPENDORFF)
-    one, other = krippendorff_alpha(table, "ordinal"), krippendorff_alpha(3 * table[::-1, ::-1] ** 2, "ordinal")
+    one, other = krippendorff_alpha(table), krippendorff_alpha(3 * table[::-1, ::-1] ** 2)
     assert (one.value, one.low) == (pytest.approx(other.value), pytest.approx(other.low))
 
 

@@ -56,7 +56,7 @@ def test_scores_come_back_whole_by_evaluation_case_and_sample(store: Store) -> N
         score("peru", 0, None, outcome="error", reason="TypeError: …"),
         score("peru", 0, role="baseline", fingerprint="f1"),
         score("peru", 0, metric="seconds"),
-        score("peru", 0, evaluation_id="other", disagreement=0.125),
+        score("peru", 0, evaluation_id="other"),
     ]
     store.begin_run("r1", CREATED, {})
     store.add_scores("r1", rows)

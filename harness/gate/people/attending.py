@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
-from harness.gate.people.batches import Attendant
+from harness.gate.people.batches import Attendant, LabelEvidence, outlook
 from harness.gate.people.results import held_back
 from harness.store import Store
 
@@ -58,74 +58,66 @@ class Prospects:
         held_back: labels that are in and do not count yet, with what they wait for, of one that is not closed.
     """
 
-    needed: Mapping[str, int]
-    problems: Mapping[str, str]
-    held_back: Mapping[str, str]
+    needed: dict[str, int]
+    problems: dict[str, str]
+    held_back: dict[str, str]
 
 
 def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     """Tell what lies ahead of each of these batches; nothing of those that no gate decides."""
-    attendant = Attendant(store)
-    needed: dict[str, int] = {}
-    problems: dict[str, str] = {}
-    behind: dict[str, str] = {}
+    attendant, ahead = Attendant(store), Prospects({}, {}, {})
     for batch_id in batch_ids:
         try:
-            outlook = attendant.outlook(batch_id)
-            if outlook is not None and outlook.labels_needed is not None:
-                needed[batch_id] = outlook.labels_needed
+            _note(ahead.needed, batch_id, attendant.attend(batch_id, outlook))
         except UsageError as error:
-            problems[batch_id] = str(error)
+            ahead.problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)
-        is_open = "key" in batch.source and batch.closed is None
-        if is_open and (told := held_back(store, batch)) is not None:
-            behind[batch_id] = told
-    return Prospects(needed, problems, behind)
+        if "key" in batch.source and batch.closed is None and (waiting := held_back(store, batch)) is not None:
+            ahead.held_back[batch_id] = waiting
+    return ahead
+
+
+def _note(needed: dict[str, int], batch_id: str, found: LabelEvidence | None) -> None:
+    needed.pop(batch_id, None)
+    if found is not None and found.labels_needed is not None:
+        needed[batch_id] = found.labels_needed
 
 
 def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[str, int]) -> None:
     """Look for labels until stopped, whatever happens meanwhile: each trouble is logged once."""
-    attendant, told = Attendant(store), set[str]()
+    attendant, logged = Attendant(store), set[str]()
     seen, waiting = -1, set[str]()
     while True:
         try:
-            if seen < 0:
-                waiting.update(batch.id for batch in store.review.batches())
             newest = store.review.last_event()
-            if newest > seen:
-                waiting.update(store.review.touched(max(seen, 0)))
-                seen = newest
+            all_of_them = [batch.id for batch in store.review.batches()] if seen < 0 else []
+            waiting.update(all_of_them or (store.review.touched(seen) if newest > seen else []))
+            seen = newest
         except StoreError:  # busy, or away for a while: the next look finds the same
             pass
         except Exception as error:  # noqa: BLE001 - without this thread labels would decide nothing any more
-            _log_once(told, f"Labels can't be looked for: {type(error).__name__}: {error}")
-        waiting = {
-            each for each in sorted(waiting) if not stopped.is_set() and not _attend(attendant, each, told, needed)
-        }
+            _log_once(logged, f"Labels can't be looked for: {type(error).__name__}: {error}")
+        for batch_id in sorted(waiting):
+            if stopped.is_set():
+                break
+            try:
+                _note(needed, batch_id, attendant.attend(batch_id))
+            except StoreError:  # too busy for it: it waits
+                continue
+            except ReviewError as error:
+                _log_once(logged, f"A batch can't be decided, and is served all the same: {error}")
+            except SteelyardError:  # its answers are no longer stored: its labels stay, and no label waits for this
+                pass
+            except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on others
+                _log_once(
+                    logged, f"Batch {batch_id} can't be decided, its labels stay: {type(error).__name__}: {error}"
+                )
+            waiting.discard(batch_id)
         if stopped.wait(every_s):
             return
 
 
-def _attend(attendant: Attendant, batch_id: str, told: set[str], needed: dict[str, int]) -> bool:
-    """Attend to a batch; False where the store was too busy for it."""
-    try:
-        outlook = attendant.attend(batch_id)
-        if outlook is None or outlook.labels_needed is None:
-            needed.pop(batch_id, None)
-        else:
-            needed[batch_id] = outlook.labels_needed
-    except StoreError:
-        return False
-    except ReviewError as error:
-        _log_once(told, f"A batch can't be decided, and is served all the same: {error}")
-    except SteelyardError:  # its answers are no longer stored: its labels stay, and no label waits for this
-        pass
-    except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on all others
-        _log_once(told, f"Batch {batch_id} can't be decided, its labels stay: {type(error).__name__}: {error}")
-    return True
-
-
-def _log_once(told: set[str], message: str) -> None:
-    if message not in told:
-        told.add(message)
+def _log_once(logged: set[str], message: str) -> None:
+    if message not in logged:
+        logged.add(message)
         _log.error(message)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from harness.decisions import worst
-from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
+from harness.decisions.labels import LabelledCheck, decide_labelled
 from harness.records import VerdictKind
 from harness.records.review import DECIDED, SUPERSEDED, Batch
 from harness.review.batches.draws import (
@@ -31,12 +31,7 @@ from harness.store import RunInfo, Store
 
 @dataclass(frozen=True, slots=True)
 class LabelEvidence:
-    """The evidence that labels and judge have come to.
-
-    Attributes:
-        checks: one for each question.
-        ledger: the draws and labels that they rest on.
-    """
+    """The evidence that labels and judge have come to: a check of each question, and the labels that they rest on."""
 
     checks: tuple[LabelledCheck, ...]
     ledger: DrawLedger
@@ -51,20 +46,7 @@ class LabelEvidence:
         """About how many more labels would decide it; None where it is decided or nothing tells."""
         wanted = [each.labels_needed for each in self.checks if each.check.verdict is VerdictKind.INCONCLUSIVE]
         known = [count for count in wanted if count is not None]
-        is_open = self.verdict is VerdictKind.INCONCLUSIVE
-        return max(known) if is_open and len(known) == len(wanted) else None
-
-
-def questions_of(
-    threshold: float | None, margin: float, level: float, red_level: float, *, is_compared: bool
-) -> tuple[LabelQuestion, ...]:
-    """List the questions for labels: whether the candidate's mean is as required, and no worse than the baseline's."""
-    asked = []
-    if threshold is not None:
-        asked.append(LabelQuestion("rate", threshold, margin, level, red_level))
-    if is_compared:
-        asked.append(LabelQuestion("difference", 0.0, margin, level, red_level))
-    return tuple(asked)
+        return max(known) if known == wanted and not self.verdict.is_red and known else None
 
 
 def fill_batch(
@@ -81,8 +63,6 @@ def fill_batch(
         "mode": mode,
         "questions": [asdict(each) for each in questions],
         "roles": list(plan.roles),
-        "cases": len(subject.cases),
-        "left_out": dict(subject.left_out),
     }
     about = plan.evaluation_id, plan.form, plan.metric, run.run_id
     known = store.review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
@@ -99,11 +79,7 @@ def fill_batch(
 def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
     """Weigh the labels that are in, with the judge."""
     ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
-    means = {question.of: subject.items.judged_means(question.of) for question in questions}
-    known = list(map(subject.is_known, ledger.draws))
-    checks = [
-        decide_labelled(each, ledger.draws, ledger.labels, means[each.of], known, ledger.excluded) for each in questions
-    ]
+    checks = [decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in questions]
     return LabelEvidence(tuple(checks), ledger)
 
 
@@ -117,16 +93,10 @@ def settle_batch(store: Store, batch: Batch, subject: JudgedCases, questions: Se
     if found.verdict is not VerdictKind.INCONCLUSIVE:
         if batch.closed is None:
             store.review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
-        return found
-    if batch.closed is not None and is_ours:
-        store.review.set_closed(batch.id, None)
-    if batch.closed is None or is_ours:
-        items = further_items(subject, found.ledger, questions, batch.id)
-        if store.review.extend(batch.id, items):
-            ledger = replace(
-                found.ledger, n_items=found.ledger.n_items + len(items), n_open=found.ledger.n_open + len(items)
-            )
-            return replace(found, ledger=ledger)
+    elif batch.closed is None or is_ours:
+        if batch.closed is not None:
+            store.review.set_closed(batch.id, None)
+        store.review.extend(batch.id, further_items(subject, found.ledger, questions, batch.id))
     return found
 
 
@@ -140,17 +110,21 @@ class Attendant:
         self._store = store
         self._subjects: dict[tuple[str, str, Mode], JudgedCases] = {}
 
-    def attend(self, batch_id: str) -> LabelEvidence | None:
+    def attend(self, batch_id: str, how: Callable[..., LabelEvidence] = settle_batch) -> LabelEvidence | None:
         """Decide a batch again, and close it or draw more; None for one that no gate decides.
+
+        Args:
+            how: `outlook` for the same without a change.
 
         Raises:
             SettingsError, ReviewError: it is gone, or its answers are no longer stored.
         """
-        return self._weighed(batch_id, settle_batch)
-
-    def outlook(self, batch_id: str) -> LabelEvidence | None:
-        """The same without a change."""
-        return self._weighed(batch_id, outlook)
+        batch = self._store.review.batch(batch_id)
+        if "key" not in batch.source or batch.run_id is None:
+            return None
+        subject = self.subject(batch, batch.run_id, batch.source["mode"])
+        questions = tuple(LabelQuestion(**each) for each in batch.source["questions"])
+        return None if subject is None else how(self._store, batch, subject, questions)
 
     def subject(self, batch: Batch, run_id: str, mode: Mode) -> JudgedCases | None:
         """The judged cases of a run that a batch is of; None where the run is gone."""
@@ -162,12 +136,3 @@ class Attendant:
             plan = ReviewPlan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
             self._subjects[place] = subject_of(self._store, run, plan, mode)
         return self._subjects[place]
-
-    def _weighed(self, batch_id: str, how: Callable[..., LabelEvidence]) -> LabelEvidence | None:
-        """By the judged cases of the run that the batch is decided by."""
-        batch = self._store.review.batch(batch_id)
-        if "key" not in batch.source or batch.run_id is None:
-            return None
-        subject = self.subject(batch, batch.run_id, batch.source["mode"])
-        questions = tuple(LabelQuestion(**each) for each in batch.source["questions"])
-        return None if subject is None else how(self._store, batch, subject, questions)

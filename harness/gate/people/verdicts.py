@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from harness.decisions import Look, Observations, decide, exit_code, look_again, worst
+from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import run_of
-from harness.gate.people.batches import Attendant, fill_batch, outlook, questions_of, settle_batch
+from harness.gate.people.batches import Attendant, fill_batch, outlook, settle_batch
 from harness.gate.people.results import with_labels
-from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
+from harness.records import Plan, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Form
 from harness.review.batches.draws import subject_of
 from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
@@ -19,82 +19,68 @@ from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class SpendingLevels:
-    """The part of its gate's error rate that an evaluation may spend."""
-
-    confidence_level: float
-    look: Look
-
-    def taken(self, verdict: Verdict) -> LookTaken | None:
-        """The look of a whole evaluation, one metric of which a verdict was found for by itself."""
-        if verdict.look is None:
-            return None
-        red, level = self.look.red, 1 - self.confidence_level
-        return replace(verdict.look, red_share=red, red_level=level * red, weight=self.look.weight)
-
-    def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[LabelQuestion, ...]:
-        """List the questions of one metric that labels are to decide.
-
-        Args:
-            n_comparisons: of all metrics of its evaluation, which share what it may spend on a false red.
-        """
-        level = 1 - self.confidence_level
-        passing, red = level * self.look.passing, level * self.look.red / n_comparisons
-        return questions_of(verdict.plan.threshold, verdict.plan.margin, passing, red, is_compared=is_compared)
-
-
 def review_verdicts(
     store: Store,
     run_id: str,
     evaluation: Evaluation,
     observed: Sequence[Observations],
-    levels: SpendingLevels,
-    review_url: str | None = None,
+    confidence_level: float,
+    look: Look,
 ) -> list[Verdict]:
     """One verdict for each metric; those of judged metrics come from labels and judge, and their queue is filled.
 
-    A metric that no judge had a part in is decided as it always is, by its share of what the evaluation may spend.
+    A metric that no judge had a part in is decided as it always is, by its share of what the evaluation may spend: all
+    comparisons of its metrics have an equal part of that.
 
     Args:
         run_id: of the run, whose scores are stored.
-        review_url: the address of the queue, where the settings have one.
+        look: the part of the gate's error rate that the evaluation may spend.
     """
     comparisons = [(each.plan.threshold is not None) + (each.baseline is not None) for each in observed]
+    n_comparisons, level = max(1, sum(comparisons)), 1 - confidence_level
+
+    def judged(each: Observations, part: float) -> Verdict:
+        """By the scores alone, with the look of the whole evaluation."""
+        own = replace(look, red=look.red * part, weight=look.weight * part)
+        (verdict,) = decide([each], confidence_level, looks={each.id: own})
+        whole = verdict.look and replace(
+            verdict.look, red_share=look.red, red_level=level * look.red, weight=look.weight
+        )
+        return replace(verdict, look=whole)
+
     verdicts = []
     for each, own in zip(observed, comparisons, strict=True):
-        part = max(own, 1) / max(1, sum(comparisons))
-        look = replace(levels.look, red=levels.look.red * part, weight=levels.look.weight * part)
-        verdict = _judged(each, levels, look)
+        part = max(own, 1) / n_comparisons
+        verdict = judged(each, part)
         if verdict.verdict is not VerdictKind.ERROR and own and each.unit is None and each.scored.any():
             try:
-                verdict = _reviewed(store, run_id, evaluation, verdict, levels, sum(comparisons))
+                spent = level * look.passing, level * look.red / n_comparisons
+                verdict = _reviewed(store, run_id, evaluation, verdict, spent)
             except (SteelyardError, ValueError) as error:
-                verdict = _judged(replace(each, errors=(f"it can't be reviewed: {error}",)), levels, look)
-        verdicts.append(_at(review_url, verdict))
+                verdict = judged(replace(each, errors=(f"it can't be reviewed: {error}",)), part)
+        verdicts.append(verdict)
     return verdicts
 
 
-def _judged(observed: Observations, levels: SpendingLevels, look: Look) -> Verdict:
-    """The verdict that follows from the scores alone."""
-    (verdict,) = decide([observed], levels.confidence_level, looks={observed.id: look})
-    return replace(verdict, look=levels.taken(verdict))
-
-
-def _at(review_url: str | None, verdict: Verdict) -> Verdict:
-    """The verdict with the address of its queue."""
+def with_address(verdict: Verdict, review_url: str | None) -> Verdict:
+    """The verdict with the address of its queue, where the settings have one."""
     return verdict if verdict.review is None else replace(verdict, review=replace(verdict.review, url=review_url))
 
 
 def _reviewed(
-    store: Store, run_id: str, evaluation: Evaluation, judged: Verdict, levels: SpendingLevels, n_comparisons: int
+    store: Store, run_id: str, evaluation: Evaluation, judged: Verdict, levels: tuple[float, float]
 ) -> Verdict:
+    """The verdict of labels and judge on one metric.
+
+    Args:
+        levels: at which a question passes, and at which it is red.
+    """
     mode = evaluation.plan.review_mode
     form = _form(store, run_id, evaluation, judged.metric)
     if mode is None or form is None:
         return judged
-    is_compared = judged.baseline is not None
-    roles: tuple[Role, ...] = ("candidate", "baseline") if is_compared else ("candidate",)
+    roles: tuple[Role, ...] = ("candidate",) if judged.baseline is None else ("candidate", "baseline")
+    asked = [each.against for each in judged.checks]
     run = run_of(store, run_id)
     subject = subject_of(store, run, ReviewPlan(judged.id, judged.metric, form, roles), mode)
     missing = judged.n_cases - len(subject.cases)
@@ -104,10 +90,15 @@ def _reviewed(
             f"{missing:,} of {judged.n_cases:,} cases can't be shown to people: {why}. Return a score for each case, "
             "for an answer of the model, or leave review= out."
         )
-    questions = levels.questions(judged, n_comparisons, is_compared=is_compared)
+    questions = [_question(judged.plan, against, *levels) for against in asked]
     batch = fill_batch(store, run, subject, questions, mode)
-    found = settle_batch(store, batch, subject, questions)
-    return with_labels(store, batch, subject, found, judged)
+    return with_labels(store, batch, subject, settle_batch(store, batch, subject, questions), judged)
+
+
+def _question(plan: Plan, against: str, level: float, red_level: float) -> LabelQuestion:
+    if against == "baseline":
+        return LabelQuestion("difference", 0.0, plan.margin, level, red_level)
+    return LabelQuestion("rate", plan.threshold or 0.0, plan.margin, level, red_level)
 
 
 def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> Form | None:
@@ -138,7 +129,8 @@ def resumed(store: Store, report: Report, inconclusive: str, review_url: str | N
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     attendant = Attendant(store)
-    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, report)) for each in report.evaluations)
+    decided = [_resumed(store, attendant, each, report.run_id) for each in report.evaluations]
+    verdicts = tuple(with_address(each, review_url) for each in decided)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(
@@ -154,16 +146,14 @@ def resumed(store: Store, report: Report, inconclusive: str, review_url: str | N
     )
 
 
-def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report) -> Verdict:
+def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -> Verdict:
+    """By the questions that the run asked: another one may have asked others of the same batch since."""
     if stored.review is None:
         return stored
     attendant.attend(stored.review.batch)
     batch = store.review.batch(stored.review.batch)
-    levels = SpendingLevels(report.confidence_level, look_again(stored.look))
-    metrics = [each for each in report.evaluations if each.id == stored.id]
-    comparisons = sum((each.plan.threshold is not None) + (each.baseline is not None) for each in metrics)
-    is_compared = any(check.against == "baseline" for check in stored.checks)
-    questions = levels.questions(stored, comparisons, is_compared=is_compared)
-    subject = attendant.subject(batch, report.run_id, stored.review.mode)
+    levels = [(each.against, each.level or 0.0, each.red_level or 0.0) for each in stored.checks]
+    questions = [_question(stored.plan, *each) for each in levels]
+    subject = attendant.subject(batch, run_id, stored.review.mode)
     assert subject is not None, "a run that has a report is stored"
     return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)

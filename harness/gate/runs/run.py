@@ -17,7 +17,7 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
-from harness.gate.people.verdicts import SpendingLevels, review_verdicts
+from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.answering import check_answers
 from harness.gate.runs.costs import flops_spent
 from harness.gate.runs.run_settings import RunSettings
@@ -259,8 +259,8 @@ class Run:
             with suppress(StoreError):  # is told at the end, unless it can be done then
                 self.flush()
             evaluation, run_id = self.collectors[name].evaluation, self.settings.run_id
-            levels, url = SpendingLevels(level, looks[name]), self.settings.review_url
-            verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
+            found = review_verdicts(self._store, run_id, evaluation, observed[name], level, looks[name])
+            verdicts += [with_address(each, self.settings.review_url) for each in found]
         return verdicts
 
     def _note_changes(self, collector: Collector, observed: Iterable[Observations]) -> None:

@@ -214,7 +214,6 @@ class Collector:
                 reason=reading.reason,
                 sample_key=trace.key,
                 judged_by=reading.judged_by,
-                disagreement=reading.disagreement,
             )
         )
 

@@ -8,7 +8,6 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,13 +33,11 @@ class Population:
 
     Attributes:
         left_out: how many could not, by the reason.
-        disagreements: how far the judge's opinions on an item differ, where it has several (`Score.disagreement`).
         material: what the judge was shown beside the answers.
     """
 
     items: dict[tuple[str, int], Item]
     left_out: Counter[str]
-    disagreements: dict[tuple[str, int], float]
     material: JudgeMaterial | None = None
 
     def add(self, row: ScoreRow, answers: tuple[Answer, ...] | None, messages: Messages, lacking: str) -> None:
@@ -50,8 +47,6 @@ class Population:
             return
         place = row.case_id, row.sample_index
         self.items[place] = Item(secrets.token_hex(8), "", row.case_id, messages, answers, judge_score=row.value)
-        if row.disagreement is not None:
-            self.disagreements[place] = row.disagreement
 
     @property
     def cases(self) -> tuple[str, ...]:
@@ -85,7 +80,7 @@ def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Populat
     """
     rows = _rows(store, run, plan, role)
     answers = _Answers(store, run, rows)
-    found = Population({}, Counter(), {})
+    found = Population({}, Counter())
     for row in rows:
         answer = answers.of(row)
         if row.value is not None and not 0 <= row.value <= 1:
@@ -117,7 +112,7 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         store, run, ours, plan.evaluation_id
     )
     answers = _Answers(store, run, [*ours, *partners.values()])
-    found = Population({}, Counter(), {})
+    found = Population({}, Counter())
     for row in ours:
         other = partners.get((row.case_id, row.sample_index))
         first, second = answers.of(row), None if other is None else answers.of(other)
@@ -126,11 +121,9 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         if first is not None and second is not None and other is not None:
             sides = (first, answers.question(row)), (second, answers.question(other))
             asked, both = _side_by_side(*sides)
-        known = [each.disagreement for each in (row, other) if each is not None and each.disagreement is not None]
         preferred = row.value if not theirs else _preferred(row, other)
         lacking = _NO_PARTNER if other is None else _NO_SCORE if preferred is None else _NO_ANSWER
-        judged = replace(row, value=None if other is None else preferred, disagreement=fmean(known) if known else None)
-        found.add(judged, both, asked, lacking)
+        found.add(replace(row, value=None if other is None else preferred), both, asked, lacking)
     return found
 
 

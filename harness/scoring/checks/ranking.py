@@ -30,7 +30,7 @@ def recall_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
             the other, a `k` below 1.
 
     >>> recall_at(["a", "b", "c"], {"a", "c", "d", "e"}, 3)
-    Score(value=0.5, reason="2 of 4 relevant among the first 3; not 'd' and 'e'", judged_by=None, disagreement=None)
+    Score(value=0.5, reason="2 of 4 relevant among the first 3; not 'd' and 'e'", judged_by=None)
     """
     grades = _grades(relevant)
     found = len(_hits(ranking, grades, k))

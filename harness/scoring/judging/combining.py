@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, pstdev, stdev
+from statistics import fmean, stdev
 
 from harness.records import Judgement, Score, ScoringRule
 from harness.scoring.judging.drawing import JudgeAnswer, Opinion
@@ -31,19 +31,13 @@ def rating(rubric: Rubric, said: Sequence[JudgeAnswer], by: ScoringRule) -> Scor
     """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
     values = [[rubric.value(score) for score, _ in each.opinions] for each in said]
     means = list(map(fmean, values))
-    differ = _disagreement([value for of_judge in values for value in of_judge])
     on_scale = f"on {rubric.scores[0]} to {rubric.scores[-1]}"
     if len(said) == 1:
         reason = f"{_scores(said[0])} {on_scale}{_noise(rubric, said[0])}: {_typical(said[0])}"
-        return Score(means[0], reason, by, differ)
+        return Score(means[0], reason, by)
     scores = ", ".join(f"{each.judge} {_scores(each)}{_noise(rubric, each)}" for each in said)
     reasons = " | ".join(f"{each.judge}: {_typical(each)}" for each in said)
-    return Score(fmean(means), f"{scores} {on_scale}, spread {stdev(means):.2f}: {reasons}", by, differ)
-
-
-def _disagreement(values: Sequence[float]) -> float | None:
-    """Measure how far all opinions on one answer differ, whichever judge has them; None for a single one."""
-    return pstdev(values) if len(values) > 1 else None
+    return Score(fmean(means), f"{scores} {on_scale}, spread {stdev(means):.2f}: {reasons}", by)
 
 
 def _scores(said: JudgeAnswer) -> str:
@@ -66,13 +60,12 @@ def preference(said: Sequence[JudgeAnswer], by: ScoringRule) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
     values = [[value for pair in pairs(each.opinions) for value in pair] for each in said]
     means = list(map(fmean, values))
-    differ = _disagreement([value for of_judge in values for value in of_judge])
     position = [_position(each.opinions) for each in said]
     flip, first_wins = fmean(flip for flip, _ in position), fmean(first for _, first in position)
     if len(said) == 1:
-        return Preference(means[0], _why(said[0]), by, differ, flip, first_wins)
+        return Preference(means[0], _why(said[0]), by, flip, first_wins)
     reasons = " | ".join(f"{each.judge}: {_why(each)}" for each in said)
-    return Preference(fmean(means), f"spread {stdev(means):.2f}; {reasons}", by, differ, flip, first_wins)
+    return Preference(fmean(means), f"spread {stdev(means):.2f}; {reasons}", by, flip, first_wins)
 
 
 def _position(opinions: Sequence[Opinion]) -> tuple[float, float]:
@@ -112,7 +105,7 @@ def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
     scores = ", ".join(f"{each.judgement.judge} {value:.2f}" for each, value in zip(panel, values, strict=True))
     reasons = " | ".join(f"{each.judgement.judge}: {each.reason}" for each in panel if each.reason is not None)
     reason = f"{scores}, spread {stdev(values):.2f}{': ' if reasons else ''}{reasons}"
-    return Score(fmean(values), reason, by, _disagreement(values))
+    return Score(fmean(values), reason, by)
 
 
 def judgement(answered: JudgeAnswer, rubric: Rubric | None) -> Judgement:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from scipy import special
 
-from harness.statistics.arrays import BoolArray, FloatArray, IntArray, as_scores, is_bounded
-from harness.statistics.labels.draws import KINDS, NO_STAKES, Draw, LabelQuestion, Of, widest
-from harness.statistics.labels.labelled import Evidence, evidence, labels_alone
+from harness.statistics.arrays import BoolArray, FloatArray, IntArray
+from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of, Rule
+from harness.statistics.labels.evidence import Evidence, evidence, labels_alone
 from harness.statistics.labels.pacing import DrawRule, Forecast, is_shown, paced
-from harness.statistics.labels.predictions import Curve, fitted_curve, log_odds
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
 FLOOR = 0.1
 #: The least doubt that a judge may be said to be in, so that no look at the cases to come is needed to know it.
-LEAST_DOUBT = 0.1
+LEAST_DOUBT = 0.2
 #: The cases seen last that probabilities are tuned to, and those that are imagined before the first.
 _RECENT = 500
 _IMAGINED = np.linspace(0.35, 0.95, 8)
 _AT_ONCE = 256
+#: The score of a pair whose answers are as good as each other.
+_TIE = 0.5
+#: A judge's 0 and 1 are read as these: no judge is always right.
+_NEVER, _ALWAYS = 0.02, 0.98
+#: The curve before the first label: intercept, slope on the score, slope on the other version's; each with a precision
+#: of 1.
+_PRIOR = np.array([0.5, 0.5, 0.0])
+_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Lots:
 
 
 def cast_lots(case_ids: Sequence[str], seed: int | str) -> Lots:
-    """Lots made from a seed and the cases' own names, the same wherever and whenever they are cast.
+    """Lots made from a seed and the cases' own names, each given once, the same wherever and whenever they are cast.
 
     Examples
     --------
@@ -50,8 +57,6 @@ def cast_lots(case_ids: Sequence[str], seed: int | str) -> Lots:
     [1, 2, 0]
     """
     digests = [hashlib.sha256(f"{seed}\0{case}".encode("utf-8", "surrogatepass")).digest() for case in case_ids]
-    if len(set(digests)) < len(digests):
-        raise ValueError("case_ids holds a name twice; each case needs one of its own.")
     words = np.array([np.frombuffer(each, dtype=">u8")[:3] for each in digests], dtype=np.uint64).reshape(-1, 3)
     numbers = (words >> np.uint64(11)).astype(np.float64) / 2.0**53
     return Lots(np.argsort(numbers[:, 0], kind="stable"), numbers[:, 1], numbers[:, 2])
@@ -62,70 +67,56 @@ class Items:
 
     Parameters
     ----------
-    candidate : (n_cases,) or (n_cases, n_samples) judge's scores in [0, 1], more being better; NaN for missing samples,
-        at least one for each case
+    scores : of each version, the candidate first: (n_cases, n_samples) judge's scores in [0, 1], more being better; NaN
+        for missing samples, at least one for each case
     lots : of these cases
-    baseline : the same of the baseline, or None
     same : (n_cases,) whether what both versions are shown to have said (`shown`) is the same text, so that there is
-        nothing to ask about their difference
+        nothing to ask about their difference; or, of pairs with one score each, both answers of it, so that it is a tie
     doubt : (n_cases,) `LEAST_DOUBT` or more: how far people scatter around what the judge's score lets expect, beside
-        other cases, e.g. by how far judges or repeats differ; 1 where None. It shares the scatter out among the cases,
-        and makes it neither more nor less over those seen
+        other cases; 1 where None. It shares the scatter out among the cases, and makes it neither more nor less over
+        those seen
     """
 
     def __init__(
-        self,
-        candidate: FloatArray,
-        lots: Lots,
-        baseline: FloatArray | None = None,
-        same: BoolArray | None = None,
-        doubt: FloatArray | None = None,
+        self, scores: Sequence[FloatArray], lots: Lots, same: BoolArray | None = None, doubt: FloatArray | None = None
     ) -> None:
-        self.scores = [_judged(candidate, "candidate"), *([] if baseline is None else [_judged(baseline, "baseline")])]
         n = len(lots.order)
-        if any(len(scores) != n for scores in self.scores):
-            raise ValueError(f"There are lots for {n} cases, and judge scores of shape {self.scores[0].shape}.")
-        self.lots = lots
-        self.shown = [shown(scores, lots) for scores in self.scores]
-        self.same = np.zeros(n, dtype=np.bool_) if same is None else np.asarray(same, dtype=np.bool_)
-        self.doubt = np.ones(n) if doubt is None else np.asarray(doubt, dtype=np.float64)
+        self.scores, self.lots = tuple(scores), lots
+        self.shown = [shown(each, lots) for each in scores]
+        self.same = np.zeros(n, dtype=np.bool_) if same is None else same
+        self.doubt = np.ones(n) if doubt is None else doubt
         self.least_doubt = 1.0 if doubt is None else LEAST_DOUBT
-        if not bool(np.all(np.isfinite(self.doubt) & (self.doubt >= self.least_doubt))):
-            raise ValueError(f"doubt holds a number below {LEAST_DOUBT} or none at all.")
-        self._odds = [log_odds(scores) for scores in self.scores]
+        self._odds = [log_odds(each) for each in scores]
+        means = [np.nanmean(each, axis=1) for each in self._odds]
+        self._others = means[::-1] if len(means) == 2 else [np.zeros(n)]
 
     def judged(self, cases: IntArray) -> FloatArray:
         """Judge scores of what is shown, (n, n_versions)."""
         return np.stack([scores[cases, at[cases]] for scores, at in zip(self.scores, self.shown, strict=True)], axis=1)
 
-    def predicted(self, curve: Curve, cases: IntArray) -> tuple[FloatArray, FloatArray]:
+    def predicted(self, curve: FloatArray, cases: IntArray) -> tuple[FloatArray, FloatArray]:
         """Predict what people say of what is shown, and of all samples on average, (n, n_versions) each."""
-        odds = [each[cases] for each in self._odds]
-        means = [np.nanmean(each, axis=1, keepdims=True) for each in odds]
         rows = np.arange(len(cases))
         items, averages = [], []
-        for version, own in enumerate(odds):
-            other = means[1 - version] if len(means) == 2 else np.zeros((len(cases), 1))
-            everything = curve.predict(own, other)
-            items.append(everything[rows, self.shown[version][cases]])
+        for odds, others, at in zip(self._odds, self._others, self.shown, strict=True):
+            everything = predicted(curve, odds[cases], others[cases, np.newaxis])
+            items.append(everything[rows, at[cases]])
             averages.append(np.nanmean(everything, axis=1))
         return np.stack(items, axis=1), np.stack(averages, axis=1)
 
     def judged_means(self, of: Of) -> FloatArray:
         """The judge's score of each case over all its samples, (n_cases,), in the order of turns."""
-        means = [np.nanmean(scores, axis=1) for scores in self.scores]
-        figures: FloatArray = (means[0] if of == "rate" else means[0] - means[1])[self.lots.order]
+        means = np.stack([np.nanmean(scores, axis=1) for scores in self.scores], axis=1)
+        figures: FloatArray = (means @ WEIGHTS[of][: len(self.scores)])[self.lots.order]
         return figures
 
-    def learnt(self, draws: Sequence[Draw], labels: FloatArray) -> Curve:
+    def learnt(self, said: DrawnLabels) -> FloatArray:
         """The curve that fits all labels that are there."""
-        there = ~np.isnan(labels).any(axis=1) if len(draws) else np.empty(0, dtype=np.bool_)
-        cases = np.array([draws[i].case for i in np.flatnonzero(there)], dtype=np.int64)
-        own = [log_odds(scores[cases, at[cases]]) for scores, at in zip(self.scores, self.shown, strict=True)]
-        means = [np.nanmean(each[cases], axis=1) for each in self._odds]
-        others = [means[1], means[0]] if len(means) == 2 else [np.zeros(len(cases))]
-        said = [labels[there, version] for version in range(len(own))]
-        return fitted_curve(np.concatenate(own), np.concatenate(others), np.concatenate(said))
+        there = np.flatnonzero(said.is_asked & ~np.isnan(said.labels).any(axis=1))
+        cases = np.array([said.draws[number].case for number in there], dtype=np.int64)
+        own = log_odds(self.judged(cases)).T
+        others = np.stack([each[cases] for each in self._others])
+        return fitted_curve(own.ravel(), others.ravel(), said.labels[there].T.ravel())
 
 
 def shown(scores: FloatArray, lots: Lots) -> IntArray:
@@ -135,12 +126,49 @@ def shown(scores: FloatArray, lots: Lots) -> IntArray:
     return np.asarray((np.cumsum(there, axis=1) == wanted[:, np.newaxis]).argmax(axis=1), dtype=np.int64)
 
 
+def log_odds(scores: FloatArray) -> FloatArray:
+    """Log odds of judge scores in [0, 1]; NaN stays NaN."""
+    return np.asarray(special.logit(np.clip(scores, _NEVER, _ALWAYS)), dtype=np.float64)
+
+
+def predicted(curve: FloatArray, odds: FloatArray, others: FloatArray) -> FloatArray:
+    """Predict what people say on average, in (0, 1), by a `fitted_curve`."""
+    return np.asarray(special.expit(curve[0] + curve[1] * odds + curve[2] * others), dtype=np.float64)
+
+
+def fitted_curve(odds: FloatArray, others: FloatArray, labels: FloatArray) -> FloatArray:
+    """The logistic curve from judge scores to what people say, held near what is expected before the first label.
+
+    Parameters
+    ----------
+    odds, others : (n,) log odds of the judge's score and of the other version's of the same case (0: none)
+    labels : (n,) in [0, 1]
+
+    Returns
+    -------
+    FloatArray
+        (3,) the coefficients of 1, `odds` and `others`
+
+    References
+    ----------
+    J. Platt (1999), Probabilistic outputs for support vector machines, in Advances in Large Margin Classifiers; by
+    Newton's method with a normal prior.
+    """
+    design = np.stack([np.ones(len(odds)), odds, others], axis=1)
+    found = _PRIOR
+    for _ in range(_STEPS):
+        expected = special.expit(design @ found)
+        slope = design.T @ (labels - expected) - (found - _PRIOR)
+        curvature = (design * (expected * (1 - expected))[:, np.newaxis]).T @ design + np.eye(3)
+        step = np.linalg.solve(curvature, slope)
+        found = found + np.clip(step, -2, 2)
+        if float(np.abs(step).max()) < 1e-6:
+            break
+    return found
+
+
 def next_draw(
-    items: Items,
-    draws: Sequence[Draw],
-    labels: FloatArray,
-    questions: Sequence[LabelQuestion],
-    found: Sequence[Evidence] | None = None,
+    items: Items, said: DrawnLabels, questions: Sequence[LabelQuestion], known: Sequence[Evidence] | None = None
 ) -> Draw | None:
     """The next item for people; None where every case has had its turn.
 
@@ -153,10 +181,9 @@ def next_draw(
     Parameters
     ----------
     items : the judged cases
-    draws : all so far
-    labels : (n_draws, n_versions) as for `evidence`; those still missing only make the draw less apt
-    questions : what is to be decided; one or two
-    found : the `evidence` of these draws for each question, where it is known already
+    said : all draws so far; labels that are still missing only make the draw less apt
+    questions : what is to be decided; one, or one of each kind
+    known : the `evidence` for each question, where it is known already
 
     References
     ----------
@@ -164,79 +191,61 @@ def next_draw(
     mixed with a uniform floor; S. Shekhar, Z. Xu, Z. C. Lipton, P. J. Liang, A. Ramdas (2023), Risk-limiting financial
     audits via weighted sampling without replacement, UAI (PMLR 216), for bets on labels so drawn.
     """
-    if not questions or len({question.of for question in questions}) < len(questions):
-        raise ValueError(f"{len(questions)} questions: give one, or one of each kind.")
-    if len(items.scores) == 1 and any(question.of == "difference" for question in questions):
-        raise ValueError("A difference is asked for, and the items hold no scores of a baseline.")
-    known = [evidence(draws, labels, question.of) for question in questions] if found is None else found
-    open_draws = draws[known[0].n_draws :]
-    turn = len(known[0].values) + sum(len(draw.passed) + (draw.case is not None) for draw in open_draws)
+    turn = sum(len(draw.passed) + (draw.case is not None) for draw in said.draws)
     order = items.lots.order
     if turn >= len(order):
         return None
-    curve = items.learnt(draws, labels)
-    seen, imagined = (
-        order[max(0, turn - _RECENT) : turn],
-        np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1),
+    curve, seen = items.learnt(said), order[max(0, turn - _RECENT) : turn]
+    n_imagined = len(_IMAGINED)
+    means = np.concatenate(
+        [np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1), items.predicted(curve, seen)[0]]
     )
-    predicted = np.concatenate([imagined, items.predicted(curve, seen)[0]])
-    doubt = np.concatenate([np.ones(len(_IMAGINED)), items.doubt[seen]])
-    same = np.concatenate([np.zeros(len(_IMAGINED), dtype=np.bool_), items.same[seen]])
-    usual = _usual(predicted, doubt)
-    paces, chances = [], np.zeros(len(predicted))
-    for question, each in zip(questions, known, strict=True):
-        look = _look(question.of, predicted, predicted, doubt / usual, same)
-        if each.trusted_from is None and is_shown(question, each):
-            each = labels_alone(draws, labels, question.of, question)
-        paces.append(paced(question, each, look, len(order) - len(each.values)))
+    doubt = np.concatenate([np.ones(n_imagined), items.doubt[seen]])
+    same = np.concatenate([np.zeros(n_imagined, dtype=np.bool_), items.same[seen]])
+    # The doubt that counts as 1: at which the cases seen scatter as much as their scores tell.
+    variances = (means * (1 - means)).sum(axis=1)
+    usual = float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
+    paces, chances = [], np.zeros(len(means))
+    for number, question in enumerate(questions):
+        found = evidence(said, question.of) if known is None else known[number]
+        if found.trusted_from is None and is_shown(question, found):
+            found = labels_alone(said, question.of, question)
+        look = _look(question.of, means, means, doubt / usual, same)
+        paces.append(paced(question, found, look, len(order) - len(found.values)))
         chances = np.maximum(chances, paces[-1].chances(look))
     least = max(pace.least(items.least_doubt / usual) for pace in paces)
-    rules = _Rules(paces, usual, max(FLOOR * float(chances.mean()), least))
-    return _walk(items, curve, order[turn:], rules)
+    return _walk(items, curve, order[turn:], paces, usual, max(FLOOR * float(chances.mean()), least))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """The rules that are settled before the next cases are looked at; `usual` is the doubt that counts as 1."""
-
-    paces: Sequence[DrawRule]
-    usual: float
-    floor: float
-
-
-def _usual(predicted: FloatArray, doubt: FloatArray) -> float:
-    """The doubt at which the cases seen scatter as much as their scores tell, (n, n_versions) and (n,)."""
-    variances = (predicted * (1 - predicted)).sum(axis=1)
-    return float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
+def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Forecast:
+    """Cases as one kind of question sees them; `means` and `averages` are (n, n_versions)."""
+    weights = np.array(WEIGHTS[of][: means.shape[1]])
+    spread = np.sqrt((means * (1 - means)) @ weights**2) * doubt
+    is_known = same & (len(weights) == 1 or of == "difference")
+    return Forecast(means @ weights, averages @ weights, np.where(is_known, 0.0, spread))
 
 
-def _look(of: Of, predicted: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Forecast:
-    """Cases as one kind of question sees them; `predicted` and `averages` are (n, n_versions)."""
-    variances = predicted * (1 - predicted)
-    if of == "rate":
-        return Forecast(predicted[:, 0], averages[:, 0], np.sqrt(variances[:, 0]) * doubt)
-    spread = np.where(same, 0.0, np.sqrt(variances.sum(axis=1))) * doubt
-    return Forecast(predicted[:, 0] - predicted[:, 1], averages[:, 0] - averages[:, 1], spread)
-
-
-def _walk(items: Items, curve: Curve, order: IntArray, rules: _Rules) -> Draw:
-    """Give cases their turns until one is drawn."""
-    paces = rules.paces
+def _walk(
+    items: Items, curve: FloatArray, order: IntArray, paces: Sequence[DrawRule], usual: float, floor: float
+) -> Draw:
+    """Give cases their turns until one is drawn, by rules that are settled before the next cases are looked at."""
     passed: list[tuple[float, ...]] = []
     told: list[int] = []
-    settled = _settled(paces, rules.floor)
+    rules: dict[Of, Rule] = {pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces}
     for start in range(0, len(order), _AT_ONCE):
         cases = order[start : start + _AT_ONCE]
-        predicted, averages = items.predicted(curve, cases)
-        chances = np.full(len(cases), rules.floor)
+        means, averages = items.predicted(curve, cases)
+        chances = np.full(len(cases), floor)
         for pace in paces:
-            doubt = items.doubt[cases] / rules.usual
-            look = _look(pace.question.of, predicted, averages, doubt, items.same[cases])
+            look = _look(pace.question.of, means, averages, items.doubt[cases] / usual, items.same[cases])
             chances = np.maximum(chances, pace.chances(look))
-        # The same text twice: the difference is known to be 0, as if it were labelled.
-        known = items.same[cases] & all(pace.question.of == "difference" for pace in paces)
-        if known.any():
-            averages[known, 1] += predicted[known, 0] - predicted[known, 1]
+        # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
+        is_pair = len(items.scores) == 1
+        known = items.same[cases] & (is_pair or all(pace.question.of == "difference" for pace in paces))
+        if is_pair:
+            averages[known] = _TIE
+        else:
+            averages[known, 1] += means[known, 0] - means[known, 1]
         drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~known)
         end = int(drawn[0]) if len(drawn) else len(cases)
         told += (len(passed) + np.flatnonzero(known[:end])).tolist()
@@ -248,31 +257,11 @@ def _walk(items: Items, curve: Curve, order: IntArray, rules: _Rules) -> Draw:
                 samples=tuple(int(at[case]) for at in items.shown),
                 probability=float(min(chances[end], 1.0)),
                 judged=tuple(items.judged(cases[[end]])[0].tolist()),
-                predicted=tuple(predicted[end].tolist()),
+                predicted=tuple(means[end].tolist()),
                 expected=tuple(averages[end].tolist()),
                 passed=tuple(passed),
                 told=tuple(told),
-                **settled,
+                floor=floor,
+                rules=rules,
             )
-    return Draw(None, (), 1.0, (), (), (), tuple(passed), tuple(told), **settled)
-
-
-def _settled(paces: Sequence[DrawRule], floor: float) -> dict[str, Any]:
-    """Give the part of the rules that a draw keeps: a kind that was not asked has the widest range, and no stakes."""
-    ranges, stakes = dict(zip(KINDS, widest(floor), strict=True)), dict(zip(KINDS, NO_STAKES, strict=True))
-    for pace in paces:
-        ranges[pace.question.of], stakes[pace.question.of] = (pace.low, pace.high), pace.stakes
-    return {
-        "floor": floor,
-        "ranges": tuple(ranges[of] for of in KINDS),
-        "stakes": tuple(stakes[of] for of in KINDS),
-    }
-
-
-def _judged(scores: FloatArray, name: str) -> FloatArray:
-    array = as_scores(scores, name)
-    if not is_bounded(array):
-        raise ValueError(f"{name} holds a judge score outside [0, 1].")
-    if np.isnan(array).all(axis=1).any():
-        raise ValueError(f"{name} holds a case without a judge score; leave it out.")
-    return array
+    return Draw(None, (), 1.0, (), (), (), tuple(passed), tuple(told), floor, rules)

@@ -1,15 +1,21 @@
-"""The questions that labels decide, and the draws of items for people, with all that must be stored of them."""
+"""The questions that labels decide, and draws of items for people with the labels that they were given."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self
 
-Of = Literal["rate", "difference"]
-#: The kinds of question, in the order in which a draw keeps what belongs to each.
-KINDS: tuple[Of, ...] = ("rate", "difference")
+import numpy as np
+
+from harness.statistics.arrays import BoolArray, FloatArray
+
+Of = Literal["rate", "difference", "baseline"]
+#: The means that labels tell of, by the weight of each version's score.
+WEIGHTS: Mapping[Of, tuple[float, float]] = {"rate": (1.0, 0.0), "difference": (1.0, -1.0), "baseline": (0.0, 1.0)}
+
+#: The lowest and the highest that a case can count whatever its scores; the stakes on its being better and worse.
+Rule = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,34 +24,18 @@ class LabelQuestion:
 
     Attributes
     ----------
-    of : the candidate's mean, or its difference to the baseline's
+    of : the candidate's mean ("rate"), or its difference to the baseline's
     demanded : the threshold in (0, 1); 0 for a difference
-    margin : the largest drop that still counts as no worse
+    margin : above 0: the largest drop that still counts as no worse
     level : the chance of a false pass, in (0, 1)
     red_level : the chance of a false red, in (0, 1)
     """
 
-    of: Of
+    of: Literal["rate", "difference"]
     demanded: float
     margin: float
     level: float = 0.05
     red_level: float = 0.05
-
-    def __post_init__(self) -> None:
-        """Refuse what no bet can be made on."""
-        if self.of not in KINDS:
-            raise ValueError(f"of = {self.of!r} is neither 'rate' nor 'difference'.")
-        if not (math.isfinite(self.margin) and self.margin > 0):
-            raise ValueError(
-                f"margin = {self.margin!r} is not above 0: labels are drawn to exclude a drop of that size."
-            )
-        if self.of == "difference" and self.demanded != 0:
-            raise ValueError(f"demanded = {self.demanded!r}: of a difference it is 0.")
-        if not self.lowest < self.demanded - self.margin < self.demanded < 1:
-            raise ValueError(f"demanded = {self.demanded!r} less margin = {self.margin!r} leaves no room for scores.")
-        for name in ("level", "red_level"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)!r} is not between 0 and 1.")
 
     @property
     def allowed(self) -> float:
@@ -60,7 +50,7 @@ class LabelQuestion:
 
 def lowest(of: Of) -> float:
     """The lowest number possible: 0 for a score, -1 for a difference of two."""
-    return 0.0 if of == "rate" else -1.0
+    return min(0.0, *WEIGHTS[of])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +68,9 @@ class Draw:
     predicted : what a person is expected to say of it, for each version
     expected : the same, averaged over all samples of the case
     passed : `expected` of each case passed since the draw before
-    told : which of these are known without a label, because both versions said the same
+    told : which of these are known without a label, because both answers are the same
     floor : no case could have had a smaller probability
-    ranges : between which a case's value would have been whatever its scores, for each of `KINDS`
-    stakes : on its being better and on its being worse, for each of `KINDS`; 0 for what was not asked
+    rules : by what was asked
     """
 
     case: int | None
@@ -93,24 +82,71 @@ class Draw:
     passed: tuple[tuple[float, ...], ...]
     told: tuple[int, ...]
     floor: float
-    ranges: tuple[tuple[float, float], ...]
-    stakes: tuple[tuple[float, float], ...]
+    rules: Mapping[Of, Rule]
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Draw:
-        """The draw from `dataclasses.asdict` of it, also where JSON made lists of the tuples."""
-        return cls(**{name: _tuples(value) for name, value in stored.items()})
+        """The draw from `dataclasses.asdict` of it, also where JSON made lists of tuples, and more stands beside."""
+        return cls(**{each.name: _tuples(stored[each.name]) for each in fields(cls)})
 
-
-def widest(floor: float) -> tuple[tuple[float, float], ...]:
-    """The ranges of `Draw` that hold whatever was drawn for, where no case's probability is below `floor`."""
-    widths = [(lowest(of), 1 - lowest(of)) for of in KINDS]
-    return tuple((bottom - width / floor, 1 + width / floor) for bottom, width in widths)
-
-
-#: The stakes of `Draw` where nothing was asked.
-NO_STAKES = ((0.0, 0.0),) * len(KINDS)
+    def rule(self, of: Of) -> Rule:
+        """Give its part of `rules`; of what was not asked the widest range possible, and no stakes."""
+        bottom = lowest(of)
+        return self.rules.get(of) or (bottom - (1 - bottom) / self.floor, 1 + (1 - bottom) / self.floor, 0.0, 0.0)
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value
+    if isinstance(value, Mapping):
+        return {name: _tuples(each) for name, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnLabels:
+    """Draws in their order, with what people said of them.
+
+    Attributes
+    ----------
+    labels : (n_draws, n_versions) in [0, 1], more being better; NaN where they are not in. In place of the label of an
+        excluded item stands what was expected of it, as if nobody had been asked
+    excluded : (n_draws, n_versions) items that people can say nothing of: their labels may have been any
+    """
+
+    draws: tuple[Draw, ...]
+    labels: FloatArray
+    excluded: BoolArray
+
+    @classmethod
+    def of(cls, draws: Sequence[Draw], labels: Any, excluded: Any = False, n_versions: int = 1) -> Self:
+        """The same of lists; whatever stands for the label of an excluded item is not looked at."""
+        shape = len(draws), len(draws[0].samples) or np.shape(labels)[-1] if draws else n_versions
+        table = np.array(labels, dtype=np.float64).reshape(shape)
+        out = np.array(np.broadcast_to(excluded, shape), dtype=np.bool_).reshape(shape)
+        for number in np.flatnonzero(out.any(axis=1)):
+            table[number] = np.where(out[number], draws[number].predicted, table[number])
+        return cls(tuple(draws), table, out)
+
+    def also(self, draw: Draw, labels: Sequence[float]) -> Self:
+        """The same with one more draw."""
+        return replace(
+            self,
+            draws=(*self.draws, draw),
+            labels=np.vstack([self.labels, labels]),
+            excluded=np.vstack([self.excluded, np.zeros(len(labels), dtype=np.bool_)]),
+        )
+
+    @property
+    def is_asked(self) -> BoolArray:
+        """(n_draws,) whether there is an item to label: all but the end of the cases."""
+        return np.array([draw.case is not None for draw in self.draws], dtype=np.bool_)
+
+    @property
+    def n_counting(self) -> int:
+        """Count the draws before the first item without a label: else quick items would count more."""
+        missing = np.flatnonzero(np.isnan(self.labels).any(axis=1) & self.is_asked)
+        return int(missing[0]) if len(missing) else len(self.draws)
+
+    def with_excluded(self, of: Of, score: float) -> FloatArray:
+        """The labels where excluded items were the worst (0) or the best (1) that people could say of such a mean."""
+        signs = np.array(WEIGHTS[of][: self.labels.shape[1]])
+        return np.where(self.excluded, np.where(signs < 0, 1 - score, score), self.labels)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
 from harness.statistics.arrays import FloatArray
+from harness.statistics.betting.sequential import Wealth
 from harness.statistics.labels.draws import LabelQuestion
-from harness.statistics.labels.labelled import Evidence
+from harness.statistics.labels.evidence import Evidence
 from harness.statistics.searching import halved
 
 #: The part of the wealth that the label which one least wishes for can cost.
@@ -86,13 +87,21 @@ def is_shown(question: LabelQuestion, found: Evidence) -> bool:
     )
 
 
+def lacking(question: LabelQuestion, better: Wealth, worse: Wealth) -> tuple[float, float]:
+    """Give the distance of the log wealth on better, and on worse, from its goal; a little where it is reached."""
+    have = (0.0, 0.0)
+    if len(better.stakes):
+        have = float(better.log(question.allowed)[-1]), float(worse.log(-question.demanded)[-1])
+    return max(-math.log(question.level) - have[0], 0.05), max(-math.log(question.red_level) - have[1], 0.05)
+
+
 def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -> DrawRule:
     """The rule for the next draw.
 
     The variance that a case's value may have for the `left` cases to reach the level tells how often to ask. In the
     approximation by a normal distribution the wealth's logarithm grows by gain² / (2 variance) a case with twice that
-    variance; a reserve is planned for. The stake is gain / (variance + gain²), or what the best test of `left` cases
-    would stake if that is more (as `tuned_wealth` does).
+    variance; a reserve is planned for. The budget is the smallest at which what is left to chance by asking some alone
+    adds no more.
 
     Parameters
     ----------
@@ -100,58 +109,39 @@ def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -
     seen : cases that had their turn, or were imagined, with what is expected of them now
     left : how many cases are still to come
     """
-    n = len(found.values)
     between = float(seen.predicted.var())
-    least = between + float((seen.spread**2).mean())
-    lacking = _lacking(question, found)
+    bearable = between + float((seen.spread**2).mean())
     weight = _EXPECTED_DEMANDED / question.margin**2
-    mean = (float(found.values.sum()) + question.demanded * weight) / (n + weight)
-    bearable = least
-    for sign, against, logs in zip((1, -1), (question.allowed, question.demanded), lacking, strict=True):
-        gain = sign * (mean - against)
+    mean = (float(found.values.sum()) + question.demanded * weight) / (len(found.values) + weight)
+    goals = lacking(question, found.better(), found.worse())
+    for gain, logs in zip((mean - question.allowed, question.demanded - mean), goals, strict=True):
         if gain > 0:
             bearable = max(bearable, left * gain**2 / (2 * (logs + _RESERVE * math.sqrt(logs))))
-    better, worse = (
-        _stake(question, found, sign, bearable, logs, left) for sign, logs in zip((1, -1), lacking, strict=True)
-    )
+    better = _stake(found.values - question.allowed, question.margin, bearable, goals[0], left)
+    worse = _stake(question.demanded - found.values, question.margin, bearable, goals[1], left)
     # A case that is drawn for certain may lie a whole width below the lowest mean, where its other samples differ.
     width = 1 - question.lowest
     low = min(question.allowed - _MOST_LOST / better, question.lowest - width)
     high = max(question.demanded + _MOST_LOST / worse, 1 + width)
     stakes = (min(better, _MOST_LOST / (question.allowed - low)), min(worse, _MOST_LOST / (high - question.demanded)))
-    return DrawRule(
-        question, low, high, stakes, _budget(DrawRule(question, low, high, stakes, 0.0), seen, bearable - between)
-    )
-
-
-def _budget(pace: DrawRule, seen: Forecast, bearable: float) -> float:
-    """The smallest budget at which what is left to chance by asking some alone adds no more variance than bearable."""
-    ruin = pace.ruin(seen)
+    rule = DrawRule(question, low, high, stakes, 0.0)
+    ruin = rule.ruin(seen)
 
     def suffices(budget: float) -> bool:
         chances = np.minimum(ruin + budget * seen.spread, 1.0)
-        return float((seen.spread**2 / np.maximum(chances, 1e-9)).mean()) <= bearable
+        return float((seen.spread**2 / np.maximum(chances, 1e-9)).mean()) <= bearable - between
 
-    return halved(suffices, 0.0, _MOST_BUDGET, _HALVINGS)[1]
-
-
-def _lacking(question: LabelQuestion, found: Evidence) -> tuple[float, float]:
-    """Give the distance of the log wealth on better, and on worse, from its goal; a little where it is reached."""
-    have = (0.0, 0.0)
-    if len(found.values):
-        have = float(found.better().log(question.allowed)[-1]), float(found.worse().log(-question.demanded)[-1])
-    goals = -math.log(question.level), -math.log(question.red_level)
-    return max(goals[0] - have[0], 0.05), max(goals[1] - have[1], 0.05)
+    return replace(rule, budget=halved(suffices, 0.0, _MOST_BUDGET, _HALVINGS)[1])
 
 
-def _stake(question: LabelQuestion, found: Evidence, sign: int, variance: float, lacking: float, left: int) -> float:
-    against = question.allowed if sign > 0 else question.demanded
-    n = len(found.values) + _EXPECTED_CASES
-    ahead = sign * (found.values - against)
-    mean = (float(ahead.sum()) + _EXPECTED_CASES * question.margin) / n
+def _stake(ahead: FloatArray, margin: float, variance: float, logs: float, left: int) -> float:
+    """A share of gain / (variance + gain²), or what the best test of `left` cases would stake if that is more (as
+    `tuned_wealth` does). `ahead` is (n,) how far each case lies on the side that is bet on.
+    """
+    n = len(ahead) + _EXPECTED_CASES
+    mean = (float(ahead.sum()) + _EXPECTED_CASES * margin) / n
     squares = float(((ahead - mean) ** 2).sum()) + _EXPECTED_CASES * _EXPECTED_VARIANCE
-    aim = max(question.margin, mean - math.sqrt(squares) / n)
-    stake = _CAUTION * aim / (variance + aim**2)
-    share = math.exp(-lacking)
-    z = _NORMAL.inv_cdf(max(share, 1e-300))
-    return max(stake, _NORMAL.pdf(z) / (max(share, 1e-300) * math.sqrt(variance * max(1, left))))
+    aim = max(margin, mean - math.sqrt(squares) / n)
+    share = max(math.exp(-logs), 1e-300)
+    tested = _NORMAL.pdf(_NORMAL.inv_cdf(share)) / (share * math.sqrt(variance * max(1, left)))
+    return max(_CAUTION * aim / (variance + aim**2), tested)

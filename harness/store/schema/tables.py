@@ -141,7 +141,6 @@ scores = Table(
     Column("reason", Utf8),
     Column("sample_key", LargeBinary(16)),
     Column("judged_by", Utf8),
-    Column("disagreement", Double),
     sqlite_with_rowid=False,
 )
 

@@ -15,7 +15,7 @@ from harness.review import Queue, View
 from harness.review.batches.draws import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
 from tests.plugin.projects import Project
-from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
+from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import rubric, with_sections
 from tests.waiting import wait_until
@@ -77,6 +77,7 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     run("report", "--format", "html", "--output", "later")
     assert f"gate --resume {run_id}" in (project.path / "later/index.html").read_text(encoding="utf-8")
     resumed = run("gate", "--resume", "latest")
+    assert resumed.exit_code == 8
     assert "came or went" not in resumed.output
     assert f"gate --resume {run_id}" not in (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
     assert project.evaluation()["review"]["n_events"] == 3
@@ -274,33 +275,6 @@ def test_with_all_every_item_is_certain_until_it_is_decided(project: Project) ->
         assert not any(item.draw["passed"] for item in items)
         assert n_labels < 300
         assert batch.closed_reason == "decided: passed"
-
-
-@pytest.mark.nightly
-def test_where_a_panel_differs_people_are_asked_more_often_and_a_resume_says_the_same(
-    project: Project, run: Run
-) -> None:
-    """Six answers in ten get the score 0.5: from judges that agree, and as many from judges that do not."""
-    rating(project, 0.85, n_cases=600, threshold=0.8, margin=0.08)
-    panel(project)
-    assert project.run().ret == 8
-    n_labels = label(project)
-    with opened(project) as store:
-        (stored,), (batch,) = store.runs(), store.review.batches()
-        halves = {row.case_id: row.disagreement for row in store.scores(stored.run_id) if row.value == 0.5}
-        drawn = [halves[item.case_id] for item in store.review.items(batch.id) if item.judge_score == 0.5]
-    assert set(halves.values()) == {0.0, 0.5}
-    shares = {each: drawn.count(each) / list(halves.values()).count(each) for each in (0.0, 0.5)}
-    assert shares[0.5] > 1.3 * shares[0.0]
-    assert batch.closed_reason == "decided: passed"
-    assert run("gate", "--resume", "latest").exit_code == 0
-    first = (project.path / "reports/latest/report.json").read_bytes()
-    assert run("gate", "--resume", "latest").exit_code == 0
-    assert (project.path / "reports/latest/report.json").read_bytes() == first
-    entry = project.evaluation()
-    assert entry["review"]["n_labels"] == n_labels
-    assert project.run("--offline").ret == 0
-    assert project.evaluation()["reason"] == entry["reason"]
 
 
 def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run) -> None:

@@ -34,24 +34,6 @@ def test_a_panel_gives_the_mean_of_its_judges_and_their_spread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("opinions", "disagreement"),
-    [([[5]], None), ([[5, 5]], 0.0), ([[1, 5]], 0.5), ([[5], [1]], 0.5), ([[5, 3], [3, 1]], 0.125**0.5)],
-)
-def test_how_far_opinions_differ_is_told_whichever_judge_has_them(opinions, disagreement) -> None:
-    score = rating(rubric(), [said(str(place), *each) for place, each in enumerate(opinions)], BY)
-    assert score.disagreement == disagreement
-
-
-@pytest.mark.parametrize(
-    ("opinions", "disagreement"),
-    [([[1, 0]], 0.0), ([[1, 1]], 0.5), ([[0.5, 0.5]], 0.0), ([[1, 0], [0, 1]], 0.5)],
-)
-def test_both_orders_are_two_opinions_that_differ_or_not(opinions, disagreement) -> None:
-    score = preference([said(str(place), *each) for place, each in enumerate(opinions)], BY)
-    assert score.disagreement == disagreement
-
-
-@pytest.mark.parametrize(
     ("shown_first", "shown_second", "value", "reason"),
     [
         (1.0, 0.0, 1.0, "better in both orders: because 1"),

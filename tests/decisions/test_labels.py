@@ -4,12 +4,18 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.decisions.labels.labelled import decide_labelled, labels_needed
+from harness.decisions.labels import decide_labelled, labelled_mean
 from harness.records import VerdictKind
-from harness.statistics.labels.draws import LabelQuestion
+from harness.statistics.betting.sequential import Units, anytime_interval
+from harness.statistics.labels.drawing import Items, cast_lots, next_draw
+from harness.statistics.labels.draws import DrawnLabels, LabelQuestion
+from harness.statistics.labels.evidence import evidence, prediction_powered
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
 from tests.error_rates import is_at_most
+from tests.statistics.labels.made import drawn
 
 pytestmark = pytest.mark.service
 
@@ -17,9 +23,10 @@ pytestmark = pytest.mark.service
 RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 
 
-def decided(gate, n=None):
-    judged = gate.items.judged_means(gate.question.of)
-    return decide_labelled(gate.question, gate.draws[:n], gate.labels[:n], judged)
+def decided(gate, n=None, labels=None):
+    """By the first `n` draws, or by other labels in place of those of the gate."""
+    said = DrawnLabels.of(gate.said.draws[:n], (gate.said.labels if labels is None else labels)[:n])
+    return decide_labelled(gate.question, said, gate.items.judged_means(gate.question.of))
 
 
 def finished(people, judge, question, seed, n_cases=1000):
@@ -51,7 +58,7 @@ def test_verdicts(people, question, kind, reason):
 def test_a_verdict_stays_and_was_open_before():
     gate, outcome = finished(People(0.85), GOOD, RATE, 3)
     assert outcome.verdict == "green"
-    kinds = [decided(gate, n).check.verdict for n in range(len(gate.draws) + 1)]
+    kinds = [decided(gate, n).check.verdict for n in range(len(gate.said.draws) + 1)]
     assert kinds == [VerdictKind.INCONCLUSIVE] * (len(kinds) - 1) + [VerdictKind.PASSED]
     reason = decided(gate).check.reason
     for _ in range(20):
@@ -87,11 +94,11 @@ def test_no_more_labels_are_asked_for_than_the_items_that_wait_where_all_are_dra
         gate = Gate(People(0.8), GOOD, RATE, [5, seed], 60)
         while gate.label():
             pass
-        n_items = sum(draw.case is not None for draw in gate.draws)
+        n_items = sum(draw.case is not None for draw in gate.said.draws)
         for known in range(2, n_items):
-            labels = gate.labels.copy()
+            labels = gate.said.labels.copy()
             labels[known:] = math.nan
-            found = decide_labelled(RATE, gate.draws, labels, gate.items.judged_means("rate"))
+            found = decided(gate, labels=labels)
             if found.check.verdict is VerdictKind.INCONCLUSIVE:
                 assert found.labels_needed is None or found.labels_needed <= n_items - known
                 assert (found.labels_needed is None) == found.check.reason.endswith("more cases are needed")
@@ -105,14 +112,13 @@ def test_what_the_labels_before_a_gap_foretell_reckons_with_those_that_wait_behi
     for seed in range(4):
         gate = Gate(People(0.6), GOOD, RATE, [6, seed], 120)
         outcome = gate.run()
-        judged = gate.items.judged_means("rate")
         for gap in range(2, outcome.labels - 1):
-            held = gate.labels.copy()
+            held = gate.said.labels.copy()
             held[gap] = math.nan
-            found = decide_labelled(RATE, gate.draws, held, judged)
+            found = decided(gate, labels=held)
             if found.check.verdict is not VerdictKind.INCONCLUSIVE:
                 continue
-            before = labels_needed(RATE, gate.draws, np.where(np.arange(len(held)) < gap, held.T, math.nan).T, judged)
+            before = decided(gate, labels=np.where(np.arange(len(held)) < gap, held.T, math.nan).T).labels_needed
             if before is None:
                 assert "could be as low as" in found.check.reason
                 assert "needed" not in found.check.reason
@@ -124,30 +130,6 @@ def test_what_the_labels_before_a_gap_foretell_reckons_with_those_that_wait_behi
     assert said == {True, False}
 
 
-def test_answers_that_are_the_same_behind_a_gap_are_no_labels_that_wait():
-    """Nobody gave them, so that what the labels foretell is told as ever."""
-    gate = Gate(People(0.8, 0.05, 0.05, paired=True), GOOD, DIFFERENCE, [2, 1])
-    gate.label()
-    gate.label()
-    gate.label()
-    labels = gate.labels.copy()
-    labels[1] = math.nan
-    judged = gate.items.judged_means("difference")
-    told = decide_labelled(DIFFERENCE, gate.draws, labels, judged, [False, False, True]).check.reason
-    assert told.endswith("; 1 label can't tell how many it takes: further ones are needed")
-    waits = decide_labelled(DIFFERENCE, gate.draws, labels, judged, [False] * 3).check.reason
-    assert told.startswith(f"{waits}; ")
-
-
-def test_labels_that_are_known_without_asking_are_not_said_to_be_labels():
-    gate, outcome = finished(People(0.9), GOOD, RATE, 1)
-    judged = gate.items.judged_means("rate")
-    for n_known, said in ((3, f"{outcome.labels - 3} labels"), (len(gate.draws), "answers that are the same")):
-        known = [number < n_known for number in range(len(gate.draws))]
-        found = decide_labelled(RATE, gate.draws, gate.labels, judged, known)
-        assert found.check.reason == f"required 0.80, proven above 0.75, by {said}"
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize("rate", [0.65, 0.8, 0.9])
 def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
@@ -156,8 +138,7 @@ def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
     for seed in range(16):
         gate, outcome = finished(People(rate), GOOD if seed % 2 else POOR, RATE, 100 + seed)
         if outcome.labels > 35:
-            judged = gate.items.judged_means("rate")
-            needed = labels_needed(RATE, gate.draws[:30], gate.labels[:30], judged)
+            needed = decided(gate, 30).labels_needed
             forecasts.append(math.inf if needed is None else needed)
             took.append(math.inf if outcome.verdict == "open" else outcome.labels - 30)
     assert 1 / 3 < np.median(forecasts) / np.median(took) < 3
@@ -217,3 +198,104 @@ def test_a_difference_is_possible_and_within_its_bounds_after_each_label(people,
             difference = found.check.difference
             least, most = question.lowest - question.demanded, 1 - question.demanded
             assert least <= difference.low <= difference.value <= difference.high <= most
+
+
+def mean_of(draws, labels, judged, of="rate"):
+    return labelled_mean(DrawnLabels.of(draws, labels), of, judged)
+
+
+def test_where_every_case_is_asked_it_is_the_prediction_powered_mean():
+    """The uniform, fixed-n case: probability 1, so that predictions cancel and the rest of the cases is the judge's."""
+    rng = np.random.default_rng(2)
+    labels, judge = (rng.random(60) < 0.7).astype(float), rng.random(200)
+    draws = [drawn(i, 1.0, (float(rng.random()),), judged=(float(1 - labels[i]),)) for i in range(60)]
+    ours = mean_of(draws, labels, judge)
+    assert (ours.value, ours.standard_error) == pytest.approx(
+        prediction_powered(labels, judge[:60], judge[60:])[:2], abs=1e-9
+    )
+
+
+def test_the_interval_is_that_of_the_stakes_settled_with_the_draws():
+    labels = np.random.default_rng(4).random(80) < 0.7
+    draws = [drawn(i, 0.5, rules={"rate": (-3.0, 4.0, 0.1, 0.1)}) for i in range(80)]
+    ours, found = mean_of(draws, labels, np.full(200, 0.6)), evidence(DrawnLabels.of(draws, labels), "rate")
+    bounds = found.better().bound(0.025, 1.0), -found.worse().bound(0.025, 0.0)
+    assert (ours.low, ours.high) == pytest.approx(bounds)
+    assert 0 < ours.low < ours.value < ours.high
+
+
+def test_the_interval_of_what_was_not_asked_is_about_that_of_sequential_designs():
+    labels = (np.random.default_rng(5).random(150) < 0.7).astype(float)
+    draws = [drawn(i, 1.0, rules={"rate": (0.0, 1.0, 0.0, 0.0)}) for i in range(150)]
+    ours = mean_of(draws, labels, np.full(200, 0.6))
+    oracle = anytime_interval(Units(labels, np.ones(150), 0.0))
+    assert (ours.low, ours.high) == pytest.approx(oracle, abs=0.02)
+
+
+def test_with_fewer_than_5_judge_errors_the_labels_alone_count():
+    labels = np.tile([1.0, 1.0, 0.0, 1.0], 8)
+    for wrong, method in ((4, "labels alone"), (5, "labels and judge")):
+        judged = labels.copy()
+        judged[:wrong] = 1 - judged[:wrong]
+        draws = [drawn(i, 1.0, (float(score),)) for i, score in enumerate(judged)]
+        found = mean_of(draws, labels, np.concatenate([judged, np.zeros(100)]))
+        assert found.method.startswith(method)
+        assert (found.value == pytest.approx(labels.mean())) == (wrong == 4)
+
+
+def test_fewer_than_two_labels_give_no_bounds():
+    found = mean_of([drawn()], [[1]], np.full(9, 0.5))
+    assert (found.low, found.high, found.standard_error) == (0.0, 1.0, math.inf)
+
+
+@st.composite
+def gates(draw):
+    """Draws with their labels, whatever people and judge say; a difference has two versions."""
+    of = draw(st.sampled_from(["rate", "difference"]))
+    scores = st.tuples(*[st.floats(0, 1)] * (1 if of == "rate" else 2))
+    kinds = st.tuples(st.floats(0.05, 1), scores, st.lists(scores, max_size=3), scores)
+    rows = draw(st.lists(kinds, min_size=1, max_size=25))
+    draws = [drawn(i, p, predicted, tuple(passed)) for i, (p, predicted, passed, _) in enumerate(rows)]
+    said = np.array([row[3] for row in rows])
+    return of, draws, np.round(said) if draw(st.booleans()) else said
+
+
+@given(gates(), st.floats(0, 1))
+def test_an_estimate_is_possible_and_within_its_interval(gate, judged):
+    of, draws, labels = gate
+    cases = sum(1 + len(draw.passed) for draw in draws)
+    found = mean_of(draws, labels, np.full(cases + 40, judged), of)
+    assert (0 if of == "rate" else -1) <= found.low <= found.value <= found.high <= 1
+    assert found.low < found.high
+
+
+def test_ten_labels_that_all_say_right_leave_room_for_doubt():
+    """Each weighs the inverse of its probability, so that their mean alone is 1.06, and hardly varies."""
+    found = mean_of([drawn(i, 0.9) for i in range(10)], np.ones(10), np.full(60, 0.9))
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low < 0.8
+
+
+def test_worse_by_less_than_the_margin_is_red_by_the_last_case_alone():
+    """Everywhere: as long as it may pass yet, labels go on (`BettingContrast.worse_at`)."""
+    question = LabelQuestion("rate", 0.8, 0.03)
+    labels = (np.arange(4000) % 40 < 31).astype(float)
+    said = DrawnLabels.of([drawn(i, 1.0, rules={"rate": (0.0, 1.0, 0.1, 0.1)}) for i in range(4000)], labels)
+    for n_cases, kind in ((4001, VerdictKind.INCONCLUSIVE), (4000, VerdictKind.FAILED)):
+        check = decide_labelled(question, said, np.full(n_cases, 0.775)).check
+        assert check.verdict is kind
+        assert -question.margin < check.difference.value < check.difference.high < 0
+
+
+def test_cases_with_the_same_answers_decide_without_a_label():
+    """Pairs, each a tie (0.5): nobody is asked, and that alone shows it, if the cases suffice."""
+    question = LabelQuestion("rate", 0.5, 0.1)
+    for n, kind in ((40, VerdictKind.INCONCLUSIVE), (120, VerdictKind.PASSED)):
+        lots = cast_lots([str(i) for i in range(n)], 1)
+        items = Items([np.full((n, 1), 0.9)], lots, np.ones(n, dtype=bool))
+        nothing = DrawnLabels.of([], [])
+        end = next_draw(items, nothing, [question])
+        assert end.case is None
+        check = decide_labelled(question, nothing.also(end, [math.nan]), items.judged_means("rate")).check
+        assert check.verdict is kind
+        assert (kind is VerdictKind.PASSED) == check.reason.endswith("by answers that are the same")

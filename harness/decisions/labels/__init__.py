@@ -1,1 +1,0 @@
-"""Decisions that rest on what people said."""
