@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness.decisions import Observations
 from harness.decisions.observations import CaseSlice
-from harness.gate.planning.simulation import Shape, moved, observed, sampled, true_means
+from harness.gate.planning.simulation import Shape, moved, observed, simulated
+from harness.gate.planning.simulation import true_means as means_of
 from harness.statistics.arrays import FloatArray
 from tests.decisions.observations import replace
 
-
-def means_of(shape: Shape, drop: float | None, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
-    """The true mean of each case of candidate and baseline, (cases,) each; see `true_means`."""
-    candidate, baseline = true_means(shape, drop, 1, rng)
-    ours = candidate[0]
-    return ours, None if baseline is None else ours if baseline is candidate else baseline[0]
-
-
-def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observations:
-    """Every score of one evaluation, in the order in which cases would be drawn, ready to be decided."""
-    candidate, baseline = means_of(shape, drop, rng)
-    noise, samples = shape.spread.noise, shape.samples
-    ours = sampled(candidate, samples, noise, rng)
-    return observed(shape, ours, None if baseline is None else sampled(baseline, samples, noise, rng), name)
+__all__ = ["SlicedShape", "means_of", "simulated", "sliced", "uneven"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +37,7 @@ def uneven(shape: SlicedShape, means: FloatArray) -> FloatArray:
     for number in range(shape.slices):
         own, sign = means[number :: shape.slices], -1 if number % 2 == 0 else 1
         if shape.about == "suite":
-            found[number :: shape.slices] = moved(own, np.array(own.mean() + sign * shape.margin))
+            found[number :: shape.slices] = moved(own, own.mean() + sign * shape.margin)
         elif sign < 0:
             found[number :: shape.slices] = own * (1 - shape.margin / shape.spread.mean)
         else:

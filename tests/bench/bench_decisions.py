@@ -16,7 +16,6 @@ from scipy import stats
 
 from harness.decisions import decide, first_looks, worst
 from harness.decisions.hypotheses import hypotheses
-from harness.gate.planning.settling import settled
 from harness.gate.planning.simulation import ScoreSpread, Shape, observed
 from harness.gate.sampling.order import most_samples
 from harness.records import VerdictKind
@@ -115,8 +114,9 @@ def _suites(size: int, drop: float, part: int) -> FloatArray:
     """Cases used, and how many are red and green."""
     shape, sums = Shape(cases=size, spread=SPREAD), np.zeros(3)
     for gate in range(_AT_ONCE):
-        kind, cases = settled(simulated(shape, drop, np.random.default_rng([6, part, gate])), (LEVEL, LEVEL))
-        sums += cases, kind.is_red, kind is VerdictKind.PASSED
+        entry = simulated(shape, drop, np.random.default_rng([6, part, gate]))
+        (verdict,) = decide([entry], 1 - LEVEL, tells_lost=False)
+        sums += verdict.n_cases, verdict.verdict.is_red, verdict.verdict is VerdictKind.PASSED
     return sums
 
 
@@ -162,8 +162,8 @@ def _beside_t(n_cases: int, margin: float, drop: float, part: int) -> FloatArray
     for gate in range(_AT_ONCE):
         entry = simulated(shape, drop, np.random.default_rng([9, n_cases, part, gate]))
         assert entry.baseline is not None
-        kind, _ = settled(entry, (LEVEL, LEVEL))
-        counts[0] += kind.is_red, kind is VerdictKind.PASSED
+        (verdict,) = decide([entry], 1 - LEVEL, tells_lost=False)
+        counts[0] += verdict.verdict.is_red, verdict.verdict is VerdictKind.PASSED
         differences = entry.candidate.mean(axis=1) - entry.baseline.mean(axis=1)
         half = quantile * differences.std(ddof=1) / n_cases**0.5
         passed = differences.mean() - half > -margin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,18 +16,17 @@ from harness.gate.planning.power import (
     can_be_found,
     cases_by_normal,
     drop_by_normal,
+    fewest_cases,
+    smallest_margin,
 )
-from harness.gate.planning.settling import fewest_cases, smallest_margin
 from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
-from harness.statistics.planning import Allocation, optimal_samples
 
 _SAMPLES_TRIED = (1, 2, 3, 5, 10, 20)
-_FEWEST_GATES, _MOST_GATES = 50, 300
-#: Samples of all simulated gates of a figure, over all rows: a plan takes some seconds then.
-_SAMPLES_TOGETHER = 2_000_000
-#: A gate of a fixed design about the population is decided by itself, and takes as long as so many samples of others.
-_LIKE_SAMPLES = 5_000
+_FEWEST_GATES, _MOST_GATES = 40, 300
+#: Samples of all simulated gates of a figure, over all rows: a plan takes some seconds then. What is weighed of a gate
+#: whatever its size takes as long as so many samples.
+_SAMPLES_TOGETHER, _LIKE_SAMPLES = 2_500_000, 7_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,15 @@ class Remedy:
     what: Literal["evaluations", "margin", "samples", "about", "drop"]
     value: float | None
     cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Samples for each case, the cases that a budget then pays for, and the standard error that results."""
+
+    samples: int
+    cases: int
+    standard_error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,32 +127,24 @@ def plan_rows(gate: PlannedGate, shapes: tuple[Shape, ...], wanted: PlanTarget) 
     """
     at_hand: dict[Shape, tuple[int, int] | None] = {}
     for shape in shapes:
-        own = len({each.threshold for each in gate.shapes if each.name == shape.name})
-        levels = ErrorRates.of(gate.confidence_level, gate.evaluations, own, wanted.power)
-        simulation = Simulation(levels, wanted.gates or _gates(shape, len(shapes)))
+        comparisons = len({each.threshold for each in gate.shapes if each.name == shape.name})
+        levels = ErrorRates.of(gate.confidence_level, gate.evaluations, comparisons, wanted.power)
+        size = shape.cases * shape.samples + _LIKE_SAMPLES
+        gates = min(max(_SAMPLES_TOGETHER // (len(shapes) * size), _FEWEST_GATES), _MOST_GATES)
+        simulation = Simulation(levels, wanted.gates or gates)
         if wanted.drop is None:
-            row = _found(shape, simulation, wanted.costs)
-        else:
-            row = _needed(shape, wanted.drop, simulation, wanted.costs)
-            one = replace(shape, samples=1)
-            if row.suffices and shape.about == "suite" and one not in at_hand:
-                samples = simulation.samples_needed(shape, wanted.drop)
-                at_hand[one] = None if samples is None else (shape.cases, samples)
-            row = replace(row, at_hand=at_hand.get(one))
-        yield row
-
-
-def _gates(shape: Shape, n_rows: int) -> int:
-    """Fewer gates where there are many rows, cases or samples."""
-    size = shape.cases * shape.samples
-    if shape.design == "fixed" and shape.about == "population":
-        size = max(size, _LIKE_SAMPLES)
-    return min(max(_SAMPLES_TOGETHER // (n_rows * size), _FEWEST_GATES), _MOST_GATES)
+            yield _found(shape, simulation, wanted.costs)
+            continue
+        row, one = _needed(shape, wanted.drop, simulation, wanted.costs), replace(shape, samples=1)
+        if row.suffices and shape.about == "suite" and one not in at_hand:
+            samples = simulation.samples_needed(shape, wanted.drop)
+            at_hand[one] = None if samples is None else (shape.cases, samples)
+        yield replace(row, at_hand=at_hand.get(one))
 
 
 def _found(shape: Shape, simulation: Simulation, costs: tuple[float, float] | None) -> PlanRow:
     levels = simulation.levels
-    drop, fewest = simulation.smallest_drop(shape), fewest_cases(shape, levels.pair, MOST_CASES)
+    drop, fewest = simulation.smallest_drop(shape), fewest_cases(shape, levels)
     unchanged = simulation.outlook(shape, None)
     dropped = None if drop is None else simulation.outlook(shape, drop)
     return PlanRow(
@@ -152,9 +153,9 @@ def _found(shape: Shape, simulation: Simulation, costs: tuple[float, float] | No
         unchanged=unchanged,
         dropped=dropped,
         fewest=fewest,
-        margin=smallest_margin(shape, levels.pair) if fewest is None or fewest > shape.cases else None,
+        margin=smallest_margin(shape, levels) if fewest is None or fewest > shape.cases else None,
         cost=_cost(shape, unchanged, costs),
-        split=_split(shape, costs),
+        split=None if costs is None or shape.about == "suite" else best_split(shape, *costs),
         error=0.0 if dropped is None else levels.sway(levels.red, dropped.red.gates),
     )
 
@@ -167,9 +168,11 @@ def _needed(shape: Shape, drop: float, simulation: Simulation, costs: tuple[floa
         )
     if not can_be_found(drop, shape.margin, levels):
         why: Why = "within the margin" if drop < shape.margin else "at the margin"
-        return PlanRow(shape, why, drop, remedies=tuple(_narrower(shape, levels, drop)))
-    cases = simulation.cases_needed(shape, drop)
-    fewest = fewest_cases(shape, levels.pair, MOST_CASES)
+        # A margin of the drop itself is the widest with which it is no drop that may pass.
+        cases = cases_by_normal(replace(shape, margin=drop), drop, levels)
+        narrower = (Remedy("margin", drop, cases),) if drop < shape.margin and cases is not None else ()
+        return PlanRow(shape, why, drop, remedies=narrower)
+    cases, fewest = simulation.cases_needed(shape, drop), fewest_cases(shape, levels)
     if cases is None:
         return PlanRow(shape, "too many", drop, fewest=fewest, remedies=tuple(_remedies(shape, levels, drop)))
     sized = replace(shape, cases=cases)
@@ -185,30 +188,26 @@ def _needed(shape: Shape, drop: float, simulation: Simulation, costs: tuple[floa
     )
 
 
-def _narrower(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
-    """A margin of the drop itself: the widest with which it is no drop that may pass."""
-    cases = cases_by_normal(replace(shape, margin=drop), drop, levels)
-    if drop < shape.margin and cases is not None:
-        yield Remedy("margin", drop, cases)
-
-
 def _remedies(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
-    """Yield the changes that make it possible with 20,000 cases or fewer."""
-    alone = replace(levels, red=levels.passing)
-    changes: list[tuple[Remedy, Shape, ErrorRates]] = [(Remedy("evaluations", 1, 0), shape, alone)]
-    if drop > shape.margin:
-        changes.append((Remedy("margin", drop, 0), replace(shape, margin=drop), levels))
-    more = (samples for samples in _SAMPLES_TRIED if samples > shape.samples)
-    changes += [(Remedy("samples", samples, 0), replace(shape, samples=samples), levels) for samples in more]
-    if shape.about == "population":
-        changes.append((Remedy("about", None, 0), replace(shape, about="suite"), levels))
+    """Yield the changes that make it possible with 20,000 cases or fewer, the least of each kind."""
+    changes: list[tuple[Remedy, Shape, ErrorRates]] = [
+        (Remedy("evaluations", 1, 0), shape, replace(levels, red=levels.passing)),
+        (Remedy("margin", drop, 0), replace(shape, margin=drop), levels),
+        *(
+            (Remedy("samples", samples, 0), replace(shape, samples=samples), levels)
+            for samples in _SAMPLES_TRIED
+            if samples > shape.samples
+        ),
+        (Remedy("about", None, 0), replace(shape, about="suite"), levels),
+    ]
     done = set()
     for remedy, changed, at in changes:
         cases = cases_by_normal(changed, drop, at)
-        if cases is not None and cases <= MOST_CASES and remedy.what not in done:
+        is_change = (changed, at) != (shape, levels) and remedy.what not in done
+        if is_change and cases is not None and cases <= MOST_CASES:
             done.add(remedy.what)
             yield replace(remedy, cases=cases)
-    found = drop_by_normal(replace(shape, cases=MOST_CASES), levels)
+    found = max(drop_by_normal(replace(shape, cases=MOST_CASES), levels), shape.margin)
     if drop < found <= shape.deepest:
         yield Remedy("drop", found, MOST_CASES)
 
@@ -220,8 +219,25 @@ def _cost(shape: Shape, unchanged: VerdictShares, costs: tuple[float, float] | N
     return costs[0] * shape.cases + costs[1] * shape.samples * drawn
 
 
-def _split(shape: Shape, costs: tuple[float, float] | None) -> Allocation | None:
-    if costs is None or shape.about == "suite" or shape.between_sd == shape.within_sd == 0:
+def best_split(shape: Shape, case_cost: float, sample_cost: float) -> Allocation | None:
+    """Split what a shape costs between cases and samples for the smallest standard error; None without any error.
+
+    Without a cost of the cases themselves one sample each is best; the dearer a case, the more samples of it.
+
+    Source: W. G. Cochran (1977), Sampling Techniques, 3rd ed., chapter 10: the best size is
+    within / between * sqrt(case_cost / sample_cost), here the better of its two whole neighbours.
+
+    >>> best_split(Shape(cases=100, samples=5), 5, 1).samples
+    4
+    """
+    between, within = shape.between_sd, shape.within_sd
+    if between == within == 0:
         return None
-    budget = shape.cases * (costs[0] + shape.samples * costs[1])
-    return optimal_samples(shape.between_sd, shape.within_sd, budget, case_cost=costs[0], sample_cost=costs[1])
+    budget = shape.cases * (case_cost + shape.samples * sample_cost)
+    most = int((budget - case_cost) / sample_cost)
+    best = min(max(within / between * math.sqrt(case_cost / sample_cost) if between else most, 1), most)
+    splits = []
+    for samples in {math.floor(best), min(math.ceil(best), most)}:
+        cases = int(budget / (case_cost + samples * sample_cost))
+        splits.append(Allocation(samples, cases, math.sqrt((between**2 + within**2 / samples) / cases)))
+    return min(splits, key=lambda split: (split.standard_error, split.samples))

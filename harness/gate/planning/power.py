@@ -1,29 +1,33 @@
-"""Finds by simulation with the gate's own rule what a gate of a given size finds, and the size for a given drop."""
+"""Finds what a gate of a given size finds, and the size for a given drop.
+
+The normal approximation says where to look; gates that are simulated, and decided as every gate is, say what is there.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import special
 
-from harness.decisions import look_at
-from harness.decisions.suite import EARLY_SHARE, SMALL_SHARE, may_pass_early
-from harness.gate.planning.settling import Colour, Ends, ends_of, fewest_cases
-from harness.gate.planning.simulation import Shape
-from harness.statistics.planning import minimum_detectable_difference, required_cases
+from harness.decisions import decide, look_at
+from harness.decisions.suite import EARLY_SHARE
+from harness.gate.planning.simulation import Shape, observed, simulated
+from harness.records import VerdictKind
+from harness.statistics.searching import first_that, halved
 
+Colour = Literal["red", "green"]
 MOST_CASES = 20_000
 """Larger suites are not looked for."""
 SIMULATED_CASES = 1_000
 """Figures of larger suites are computed: each gate would take too long."""
 _MOST_SAMPLES = 1_000
 _FINEST_DROP = 0.001
-_CLOSE_ENOUGH = 0.03
 _LARGEST_STEP = 1.5
-#: How many times the cases of a t test bets take, as simulations of some 1,000 cases find.
+#: How many times the cases of a paired test bets take, as simulations find.
 _BETS = 1.2
 
 
@@ -45,10 +49,9 @@ class ErrorRates:
         level, look = 1 - confidence_level, look_at(1, 1, max(1, evaluations))
         return cls(level * look.passing, level * look.red / max(1, comparisons), power)
 
-    @property
-    def pair(self) -> tuple[float, float]:
-        """At which it passes, and at which it is red."""
-        return self.passing, self.red
+    def of_colour(self, colour: Colour) -> float:
+        """The level of red or of green."""
+        return self.red if colour == "red" else self.passing
 
     def sway(self, level: float, gates: int) -> float:
         """Standard error of a drop that is found with the wanted power in so many simulated gates, as a share of it.
@@ -83,126 +86,165 @@ class VerdictShares:
     """The shares of red and green verdicts of an evaluation where one thing is true.
 
     Attributes:
-        drop: how much lower the candidate truly is.
         cases: that the verdict rests on, on average; None where that is not known.
     """
 
-    drop: float | None
     red: Share
     green: Share
     cases: float | None
 
 
+def ends_of(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, seed: int = 0) -> VerdictShares:
+    """Simulate how so many gates end whose candidate is lower by so much, as for `true_means`.
+
+    Those of one seed have the same draws for every drop.
+    """
+    verdicts = [
+        verdict
+        for gate in range(n_gates)
+        for verdict in decide(
+            [simulated(shape, drop, np.random.default_rng([seed, gate]))],
+            1 - levels.passing,
+            levels.red / levels.passing,
+            tells_lost=False,
+        )
+    ]
+    red = sum(each.verdict.is_red for each in verdicts) / n_gates
+    green = sum(each.verdict is VerdictKind.PASSED for each in verdicts) / n_gates
+    cases = sum(each.n_cases for each in verdicts) / n_gates
+    return VerdictShares(Share(red, n_gates), Share(green, n_gates), cases)
+
+
 class Simulation:
-    """Gates of one evaluation, the same draws again for each question; so many of them for each answer."""
+    """Gates of one evaluation, so many of them for each answer."""
 
     def __init__(self, levels: ErrorRates, n_gates: int, seed: int = 0) -> None:
         self.levels = levels
-        self._n_gates = n_gates
-        self._seed = seed
-        self._known: dict[tuple[Shape, float | None], Ends] = {}
+        self._n_gates, self._seed = n_gates, seed
+        self._known: dict[tuple[Shape, float], VerdictShares] = {}
 
     def outlook(self, shape: Shape, drop: float | None) -> VerdictShares:
         """Tell what becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
+        asked = replace(shape, name=""), unchanged(shape) if drop is None else drop
         if shape.cases > SIMULATED_CASES:
-            return _computed(shape, drop, self.levels)
-        ends = self._ends(shape, unchanged(shape) if drop is None else drop)
-        red, green = (Share(ends.share(colour), ends.gates) for colour in ("red", "green"))
-        return VerdictShares(drop, red, green, ends.cases)
+            return _computed(*asked, self.levels)
+        if asked not in self._known:
+            self._known[asked] = ends_of(*asked, self.levels, self._n_gates, self._seed)
+        return self._known[asked]
 
     def smallest_drop(self, shape: Shape) -> float | None:
-        """The smallest drop that is red with the wanted power, within 3 %; None where the largest possible is not.
+        """The smallest drop that is red with the wanted power; None where the largest possible is not.
 
         One within the margin may pass: the margin itself is the smallest that is looked for.
         """
-        guess = max(drop_by_normal(shape, self.levels), shape.margin, _FINEST_DROP)
+        least = max(shape.margin, _FINEST_DROP)
+        guess = max(drop_by_normal(shape, self.levels), least)
         if shape.cases > SIMULATED_CASES:
             return guess if guess <= shape.deepest else None
-        if guess == shape.margin and self._lacking(shape, guess, "red") <= 1:
-            return guess
-        found = _smallest(lambda drop: self._lacking(shape, drop, "red"), guess, shape.deepest, _FINEST_DROP)
-        return None if found is None else min(max(found, shape.margin), shape.deepest)
+        return self._smallest(
+            lambda drop: self._lacking(shape, drop, "red"), guess, (least, shape.deepest), _FINEST_DROP
+        )
 
     def cases_needed(self, shape: Shape, drop: float) -> int | None:
-        """The fewest cases with which the drop is red and no change green, each with the wanted power, within 3 %.
+        """The fewest cases with which the drop is red and no change green, each with the wanted power.
 
         By the normal approximation where it would be more cases than are simulated. None where it takes more than
         20,000 of them.
         """
-        guess = cases_by_normal(shape, drop, self.levels) if 0 < drop <= shape.deepest else None
-        if guess is None:
-            return None
-        found = None
-        if guess <= SIMULATED_CASES:
-            found = _smallest(lambda n: self._lacking_both(replace(shape, cases=int(n)), drop), guess, SIMULATED_CASES)
-        if found is None:
-            fewest = fewest_cases(shape, self.levels.pair, MOST_CASES)
+        guess, found = cases_by_normal(shape, drop, self.levels), None
+        if guess is not None and guess <= SIMULATED_CASES:
+            found = self._fewest(lambda n: replace(shape, cases=n), drop, guess, (2, SIMULATED_CASES))
+        if guess is not None and found is None:
+            fewest = fewest_cases(shape, self.levels)
             found = None if fewest is None else max(guess, fewest, SIMULATED_CASES + 1)
-        return None if found is None or found > MOST_CASES else int(found)
+        return None if found is None or found > MOST_CASES else found
 
     def samples_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest samples of each of the cases that there are, as for `cases_needed`; None for more than 1,000."""
         cases = cases_by_normal(replace(shape, samples=2), drop, self.levels)
         if cases is None or shape.cases > SIMULATED_CASES:
             return None
-        guess = max(1, math.ceil(2 * cases / shape.cases))
-        found = _smallest(lambda n: self._lacking_both(replace(shape, samples=int(n)), drop), guess, _MOST_SAMPLES)
+        guess = math.ceil(2 * cases / shape.cases)
+        return self._fewest(lambda n: replace(shape, samples=n), drop, guess, (1, _MOST_SAMPLES))
+
+    def _fewest(self, sized: Callable[[int], Shape], drop: float, guess: int, ends: tuple[int, int]) -> int | None:
+        """The fewest cases or samples with which the drop is red and no change green."""
+        same = unchanged(sized(guess))
+        first: tuple[float, Colour] = (drop, "red")
+        second: tuple[float, Colour] = (same, "green")
+        if sized(guess).margin - same < drop:  # what takes more comes first, and mostly decides
+            first, second = second, first
+
+        def lacking(number: float) -> float:
+            factor = self._lacking(sized(int(number)), *first)
+            return (factor if factor > 1 else max(factor, self._lacking(sized(int(number)), *second))) ** 2
+
+        found = self._smallest(lacking, guess, ends, 1)
         return None if found is None else int(found)
 
-    def _lacking_both(self, shape: Shape, drop: float) -> float:
-        """As `_lacking`, of the drop that should be red and of no change that should be green: in cases or samples."""
-        factor = self._lacking(shape, drop, "red")
-        if factor <= 1:
-            factor = max(factor, self._lacking(shape, unchanged(shape), "green"))
-        return factor**2
-
-    def _lacking(self, shape: Shape, drop: float | None, colour: Colour) -> float:
+    def _lacking(self, shape: Shape, drop: float, colour: Colour) -> float:
         """Give the factor by which the truth must lie farther off to have the wanted power; 1 or less where it has it.
 
         The share of this colour is taken for that of a normal test.
         """
-        power, level = self.levels.power, self.levels.red if colour == "red" else self.levels.passing
-        share = self._ends(shape, drop).share(colour)
+        power, level, ends = self.levels.power, self.levels.of_colour(colour), self.outlook(shape, drop)
+        share = (ends.red if colour == "red" else ends.green).value
         factor = (_z(1 - power) + _z(level)) / max(0.1, _z(1 - min(max(share, 0.01), 0.99)) + _z(level))
         return min(factor, 1.0) if share >= power else min(max(factor, 1.001), _LARGEST_STEP)
 
-    def _ends(self, shape: Shape, drop: float | None) -> Ends:
-        asked = replace(shape, name=""), drop
-        if asked not in self._known:
-            self._known[asked] = ends_of(*asked, self.levels.pair, self._n_gates, np.random.default_rng(self._seed))
-        return self._known[asked]
+    def _smallest(
+        self, lacking: Callable[[float], float], start: float, ends: tuple[float, float], finest: float
+    ) -> float | None:
+        """The smallest number that lacks nothing, as near as chance in the simulation lets it be told, in few trials.
+
+        Args:
+            lacking: by which factor a number must grow, or may shrink.
+            ends: the smallest and the largest there are; None where the largest lacks something.
+            finest: 1 for whole numbers.
+        """
+        least, most = ends
+        rounded, error = math.ceil if finest == 1 else float, self.levels.sway(self.levels.red, self._n_gates)
+        close = error if finest == 1 else error / 2  # half of the standard error
+        low, high, number = 0.0, math.inf, min(max(start, least), most)
+        while True:
+            factor = lacking(number)
+            if factor <= 1:
+                high = number
+            elif number >= most:
+                return None
+            else:
+                low = number
+            if 1 - close <= factor <= 1 or high <= max(least, low + finest, low / (1 - close)):
+                return high
+            number = rounded(max(number * factor * (1 + close / 2), least))
+            if not low < number < high:
+                number = rounded(_LARGEST_STEP * low if high == math.inf else (low + high) / 2)
+            number = min(number, most)
 
 
-def _smallest(lacking: Callable[[float], float], start: float, most: float, finest: float = 1) -> float | None:
-    """The smallest number that lacks nothing, within 3 % or `finest`, in few trials; None where the largest one does.
+def fewest_cases(shape: Shape, levels: ErrorRates) -> int | None:
+    """With how many cases a perfect candidate passes, at least: one like the baseline in every sample, or always right.
 
-    Args:
-        lacking: by which factor a number must grow, or may shrink.
-        finest: 1 for whole numbers.
-
-    >>> round(_smallest(lambda x: 0.2 / x, 0.5, 1.0, 0.001), 2)
-    0.2
+    None where it takes more than 20,000 of them.
     """
-    low, high, number = 1.0 if finest == 1 else 0.0, math.inf, min(start, most)
-    while True:
-        factor = lacking(number)
-        if factor <= 1:
-            high = number
-        elif number >= most:
-            return None
-        else:
-            low = number
-        if high < math.inf and high - low <= max(finest, _CLOSE_ENOUGH * high):
-            return high
-        aim = number * factor * (1 + math.copysign(_CLOSE_ENOUGH / 2, factor - 1))
-        aim = math.ceil(aim) if finest == 1 else aim
-        if not low < aim < high:
-            aim = _LARGEST_STEP * number if high == math.inf else (low + high) / 2
-            aim = math.floor(aim) if finest == 1 else aim
-        number = min(aim, most)
+    if shape.margin == 0 and shape.threshold in (None, 1.0):
+        return None
+    return first_that(lambda cases: _perfect_passes(replace(shape, cases=cases), levels), 2, MOST_CASES)
 
 
-def unchanged(shape: Shape) -> float | None:
+def smallest_margin(shape: Shape, levels: ErrorRates) -> float | None:
+    """The smallest margin, in steps of 0.01, with which a perfect candidate passes in a suite of this size, if any."""
+    found = first_that(lambda hundredths: _perfect_passes(replace(shape, margin=hundredths / 100), levels), 1, 99)
+    return None if found is None else found / 100
+
+
+def _perfect_passes(shape: Shape, levels: ErrorRates) -> bool:
+    ones = np.ones((shape.cases, shape.samples))
+    entry = observed(shape, ones, ones if shape.threshold is None else None)
+    return decide([entry], 1 - levels.passing, tells_lost=False)[0].verdict is VerdictKind.PASSED
+
+
+def unchanged(shape: Shape) -> float:
     """The drop that stands for no change: other answers and the same mean, or, against a threshold, the mean as it is.
 
     As `true_means` takes it.
@@ -210,65 +252,58 @@ def unchanged(shape: Shape) -> float | None:
     return 0.0 if shape.threshold is None else shape.threshold - shape.spread.mean
 
 
-def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None:
-    """With how many cases the drop is red and no change green, by a t test; None where no number of cases does that."""
-    room = shape.margin - (unchanged(shape) or 0.0)
-    if min(drop, room) <= 0 or not can_be_found(drop, shape.margin, levels):
-        return None
-    if shape.case_sd == 0:
-        return 2
-    at = _at_the_end(shape, levels)
-    found = [
-        required_cases(by, shape.case_sd, level, levels.power) for by, level in ((drop, at.red), (room, at.passing))
-    ]
-    return None if None in found else math.ceil(max(each or 0 for each in found) * _more(shape))
-
-
-def drop_by_normal(shape: Shape, levels: ErrorRates) -> float:
-    """The smallest drop that is red with the wanted power, by a t test.
-
-    What is drawn whole is red where the mean is seen so low that it is worse, and that it does not pass.
-    """
-    if shape.case_sd == 0:
-        return 0.0
-    levels = _at_the_end(shape, levels)
-    found = minimum_detectable_difference(shape.cases, shape.case_sd, levels.red, levels.power)
-    if _more(shape) > 1:
-        return found * math.sqrt(_more(shape))
-    return max(found, shape.margin - (_z(levels.passing) - _z(1 - levels.power)) * _error(shape))
-
-
 def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
     """Tell whether a suite can be large enough to find the drop: one within the margin passes in any large suite."""
     return drop > margin or (drop == margin and levels.power <= 1 - levels.passing)
 
 
-def _at_the_end(shape: Shape, levels: ErrorRates) -> ErrorRates:
-    """Those that are left when the last case decides: about the suite a part is kept for stopping early."""
-    if shape.about == "population" or shape.design == "fixed":
-        return levels
-    early = EARLY_SHARE if may_pass_early(shape.cases, shape.margin, levels.passing) else SMALL_SHARE
-    return replace(levels, passing=levels.passing * (1 - early), red=levels.red * (1 - EARLY_SHARE))
+def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None:
+    """With how many cases the drop is red and no change green, by the normal approximation; None where with none."""
+    room = shape.margin - unchanged(shape)
+    if min(drop, room) <= 0 or not can_be_found(drop, shape.margin, levels):
+        return None
+    return max(2, math.ceil(max(_cases(shape, drop, levels, "red"), _cases(shape, room, levels, "green"))))
 
 
-def _more(shape: Shape) -> float:
-    """How many times the cases of a t test it takes: bets about the population take more."""
-    return _BETS if shape.design == "sequential" and shape.about == "population" else 1.0
+def drop_by_normal(shape: Shape, levels: ErrorRates) -> float:
+    """The smallest drop that is seen to be worse with the wanted power, by the normal approximation."""
+    return halved(lambda drop: _cases(shape, drop, levels, "red") <= shape.cases, 0.0, 64.0, 60)[1]
 
 
-def _error(shape: Shape) -> float:
-    """Standard error of the mean, as far as it decides."""
-    return max(shape.case_sd * math.sqrt(_more(shape) / shape.cases), 1e-12)
+def _cases(shape: Shape, by: float, levels: ErrorRates, colour: Colour) -> float:
+    """How many cases show, with the wanted power, that the mean lies away by so much.
+
+    Sources: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5, for paired means. Bounds of
+    lopsided scores take some more: of the order of the second term of Bernstein's inequality.
+    """
+    sd, level, lopsided = _test(shape, levels, colour)
+    return ((_z(level) + _z(1 - levels.power)) * sd / by) ** 2 + lopsided / by
 
 
-def _computed(shape: Shape, drop: float | None, levels: ErrorRates) -> VerdictShares:
+def _computed(shape: Shape, drop: float, levels: ErrorRates) -> VerdictShares:
     """By the normal approximation, of a suite that is too large to be simulated."""
-    lower = (unchanged(shape) or 0.0) if drop is None else drop
-    error, levels = _error(shape), _at_the_end(shape, levels)
-    passing, red = _z(levels.passing) * error, _z(levels.red) * error
-    chances = ((lower - max(red, shape.margin - passing)) / error, (shape.margin - lower - passing) / error)
-    red_share, green = (Share(float(special.ndtr(chance))) for chance in chances)
-    return VerdictShares(drop, red_share, green, float(shape.cases) if shape.design == "fixed" else None)
+
+    def shown(by: float, colour: Colour) -> float:
+        sd, level, lopsided = _test(shape, levels, colour)
+        cases = shape.cases if by <= 0 else max(1.0, shape.cases - lopsided / by)
+        return float(special.ndtr(by * math.sqrt(cases) / sd - _z(level)))
+
+    green = shown(shape.margin - drop, "green")
+    red = min(shown(drop, "red"), 1 - green)
+    return VerdictShares(Share(red), Share(green), float(shape.cases) if shape.design == "fixed" else None)
+
+
+def _test(shape: Shape, levels: ErrorRates, colour: Colour) -> tuple[float, float, float]:
+    """The standard deviation of what a case shows, the level, and the cases for lopsided scores, times the difference.
+
+    Bets about the population take more cases. About the suite a part of the level is kept for stopping early, and
+    each sample is a draw; the factors are those of simulations.
+    """
+    level, sd = levels.of_colour(colour), max(shape.case_sd, 1e-12)
+    if shape.about == "population":
+        return sd * (math.sqrt(_BETS) if shape.design == "sequential" else 1.0), level, -math.log(level)
+    level *= 1 - EARLY_SHARE if shape.design == "sequential" else 1.0
+    return sd, level, -math.log(level) / shape.samples * (2.0 if colour == "red" else 0.5)
 
 
 def _z(level: float) -> float:

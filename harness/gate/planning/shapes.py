@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,52 +69,38 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenS
         side: any version of the run.
         names: what each of the report's evaluations is called.
     """
-    sets = store.score_sets(side.weighed.run.run_id)
+    sets: dict[tuple[str, Role], list[ScoreSet]] = {}
+    for each in store.score_sets(side.weighed.run.run_id):
+        sets.setdefault((each.evaluation_id, each.role), []).append(each)
+    tables = {key: Scores(store, side, own).table for key, own in sets.items()}
     found: list[SeenShape] = []
-    known: dict[str, Mapping[Role, Scores]] = {}
     for verdict, name in zip(side.report.evaluations, names, strict=True):
         if verdict.unit is not None or verdict.plan.aim != "higher" or len(verdict.cases) < 2 or verdict.is_certain:
             continue
-        if verdict.id not in known:
-            known[verdict.id] = _scores(store, side, [each for each in sets if each.evaluation_id == verdict.id])
-        found += _seen(verdict, name, known[verdict.id])
+        ids = [case.id for case in verdict.cases]
+        ours, theirs = (
+            None if (table := tables.get((verdict.id, role))) is None else table.of(verdict.metric, ids)
+            for role in ("candidate", "baseline")
+        )
+        if ours is not None:
+            found += _seen(verdict, name, ours, theirs)
     return tuple(found)
 
 
-def _scores(store: Store, side: Side, sets: Sequence[ScoreSet]) -> Mapping[Role, Scores]:
-    roles = dict.fromkeys(each.role for each in sets)
-    return {role: Scores(store, side, [each for each in sets if each.role == role]) for role in roles}
-
-
-def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[SeenShape]:
-    ids = [case.id for case in verdict.cases]
-    by_role = {role: each.table.of(verdict.metric, ids) for role, each in scores.items()}
-    if "candidate" not in by_role:
-        return []
-    candidate = by_role["candidate"]
-    shape = Shape(
-        name=name,
-        cases=verdict.n_planned or len(ids),
-        samples=max(1, round(float((~np.isnan(candidate)).sum(axis=1).mean()))),
-        margin=verdict.plan.margin,
-        design=verdict.plan.drawn,
-        about=verdict.plan.about,
-    )
-    seen = SeenShape(
-        shape=shape,
-        has_samples=bool(((~np.isnan(candidate)).sum(axis=1) > 1).any()),
-        is_clustered=any(case.cluster is not None for case in verdict.cases),
-    )
-    entries = []
-    if "baseline" in by_role:
-        entries.append(replace(shape, spread=spread_of(candidate, by_role["baseline"])))
-    if verdict.plan.threshold is not None:
-        entries.append(replace(shape, threshold=verdict.plan.threshold, spread=spread_of(candidate)))
-    return [replace(seen, shape=entry) for entry in entries]
+def _seen(verdict: Verdict, name: str, ours: FloatArray, theirs: FloatArray | None) -> Iterator[SeenShape]:
+    plan, counts = verdict.plan, (~np.isnan(ours)).sum(axis=1)
+    samples = max(1, round(float(counts.mean())))
+    shape = Shape(name, verdict.n_planned or len(ours), samples, plan.margin, design=plan.drawn, about=plan.about)
+    is_clustered = any(case.cluster is not None for case in verdict.cases)
+    if theirs is not None:
+        yield SeenShape(replace(shape, spread=spread_of(ours, theirs)), bool((counts > 1).any()), is_clustered)
+    if plan.threshold is not None:
+        against = replace(shape, threshold=plan.threshold, spread=spread_of(ours))
+        yield SeenShape(against, bool((counts > 1).any()), is_clustered)
 
 
 def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> ScoreSpread:
-    """Estimate how scores vary between cases, within them and from version to version.
+    """Estimate how scores vary between cases, within them and from version to version, by analysis of variance.
 
     The variance within a case is that of its samples; that between cases is what the variance of their means has
     beyond it. The mean counts one more case, of score 0.5, so that it is never 0 or 1; scores that are all the same
@@ -126,39 +112,30 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Scor
     """
     known = [candidate] if baseline is None else [candidate, baseline]
     means = [case_means(scores) for scores in known]
-    there = [values[~np.isnan(values)] for values in means]
-    n = len(there[0])
-    mean = (float(np.mean([values.mean() for values in there])) * n + 0.5) / (n + 1)
-    room = mean * (1 - mean)
-    total = float(np.mean([values.var(ddof=1) for values in there]))
-    within = [_within(scores) for scores in known]
-    if None in within:
-        between = total / 2
-        noise = [between for _ in known]
-    else:
-        noise = [float(each or 0.0) / _samples(scores) for each, scores in zip(within, known, strict=True)]
-        between = max(0.0, total - float(np.mean(noise)))
-    correlation = min(between / room, _HIGHEST_CORRELATION) if total > 0 else ScoreSpread().correlation
-    inner = float(np.mean([each * _samples(scores) for each, scores in zip(noise, known, strict=True)]))
-    level = inner / (room * (1 - correlation)) if total > 0 and not all(map(is_binary, known)) else 1.0
-    differing = 0.0
+    n = (~np.isnan(means[0])).sum()
+    mean = (float(np.mean([np.nanmean(each) for each in means])) * n + 0.5) / (n + 1)
+    total = float(np.mean([np.nanvar(each, ddof=1) for each in means]))
+    if total == 0:
+        return ScoreSpread(mean, differing=0.0)
+    parts = [_within(scores, own) for scores, own in zip(known, means, strict=True)]
+    inner, noise = (float(np.mean(each)) for each in zip(*parts, strict=True))
+    between = max(0.0, total - noise)
+    if np.isnan(noise):  # one sample of each case: half of the variance is taken to lie between cases
+        inner = noise = between = total / 2
+    room, differing = mean * (1 - mean), 0.0
+    correlation = min(between / room, _HIGHEST_CORRELATION)
+    level = 1.0 if all(map(is_binary, known)) else inner / (room * (1 - correlation))
     if baseline is not None and between > 0:
-        differences = means[0] - means[1]
-        variance = float(differences[~np.isnan(differences)].var(ddof=1))
-        differing = min(1.0, max(0.0, variance - sum(noise)) / (2 * between))
+        variance = float(np.nanvar(means[0] - means[1], ddof=1))
+        differing = min(1.0, max(0.0, variance - 2 * noise) / (2 * between))
     return ScoreSpread(mean, correlation, differing, min(1.0, max(_LEAST_NOISE, level)))
 
 
-def _within(scores: FloatArray) -> float | None:
-    """Variance of the samples around the mean of their case; None where no case has two."""
+def _within(scores: FloatArray, means: FloatArray) -> tuple[float, float]:
+    """Variance of a sample around the mean of its case, and of that mean; NaN where no case has two samples."""
     counts = (~np.isnan(scores)).sum(axis=1)
-    if not (counts > 1).any():
-        return None
-    residuals = np.nan_to_num(scores - case_means(scores)[:, np.newaxis])
-    return float((residuals**2).sum() / (counts[counts > 0] - 1).sum())
-
-
-def _samples(scores: FloatArray) -> float:
-    """Samples of a case, as the harmonic mean that the variance of a case's mean goes by."""
-    counts = (~np.isnan(scores)).sum(axis=1)
-    return float(1 / (1 / counts[counts > 0]).mean())
+    there = counts[counts > 0]
+    if not (there > 1).any():
+        return np.nan, np.nan
+    of_a_sample = float(np.nansum((scores - means[:, np.newaxis]) ** 2) / (there - 1).sum())
+    return of_a_sample, of_a_sample * float((1 / there).mean())

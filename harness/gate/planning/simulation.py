@@ -41,16 +41,6 @@ class ScoreSpread:
     differing: float = 0.3
     noise: float = 1.0
 
-    @property
-    def between(self) -> float:
-        """Variance of the cases' true means."""
-        return self.correlation * self.mean * (1 - self.mean)
-
-    @property
-    def within(self) -> float:
-        """Variance of one sample around the true mean of its case, on average."""
-        return self.noise * (1 - self.correlation) * self.mean * (1 - self.mean)
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -73,20 +63,22 @@ class Shape:
     @property
     def between_sd(self) -> float:
         """Standard deviation over cases of what a case truly adds to the comparison."""
-        times = 1.0 if self.threshold is not None else 2 * self.spread.differing
-        return math.sqrt(times * self.spread.between)
+        spread, times = self.spread, 1.0 if self.threshold is not None else 2 * self.spread.differing
+        return math.sqrt(times * spread.correlation * spread.mean * (1 - spread.mean))
 
     @property
     def within_sd(self) -> float:
         """Standard deviation within a case of one sample (against a baseline: of one of each version)."""
-        return math.sqrt((1.0 if self.threshold is not None else 2.0) * self.spread.within)
+        spread, times = self.spread, 1.0 if self.threshold is not None else 2.0
+        return math.sqrt(times * spread.noise * (1 - spread.correlation) * spread.mean * (1 - spread.mean))
 
     @property
     def case_sd(self) -> float:
         """Standard deviation of what one case shows, as far as it is noise: about the suite that within the case alone,
-        unless a single sample does not tell it."""
-        within = self.within_sd**2 / self.samples
-        return math.sqrt(within if self.about == "suite" and self.samples > 1 else within + self.between_sd**2)
+        unless a single sample does not tell it.
+        """
+        is_within = self.about == "suite" and self.samples > 1
+        return math.hypot(self.within_sd / math.sqrt(self.samples), 0.0 if is_within else self.between_sd)
 
     @property
     def deepest(self) -> float:
@@ -94,11 +86,16 @@ class Shape:
         return self.spread.mean if self.threshold is None else self.threshold
 
 
-def true_means(
-    shape: Shape, drop: float | None, count: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray | None]:
-    """The true mean of each case of candidate and baseline in so many suites, (count, cases) each; no baseline against
-    a threshold.
+def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observations:
+    """Every score of one evaluation, in the order in which cases would be drawn, ready to be decided."""
+    candidate, baseline = true_means(shape, drop, rng)
+    noise, samples = shape.spread.noise, shape.samples
+    ours = sampled(candidate, samples, noise, rng)
+    return observed(shape, ours, None if baseline is None else sampled(baseline, samples, noise, rng), name)
+
+
+def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    """The true mean of each case of candidate and baseline, (cases,) each; no baseline against a threshold.
 
     Args:
         drop: how much lower the candidate truly is than the baseline, or than the threshold: over all the cases there
@@ -106,36 +103,35 @@ def true_means(
             own, and all lose the same share of them. None: nothing is wrong with the candidate. It is then the
             baseline itself; against a threshold it has the mean of the spread, or the threshold where that is higher.
     """
-    spread, size = shape.spread, (count, shape.cases)
+    spread, is_about_suite = shape.spread, shape.about == "suite"
     if shape.threshold is not None:
         mean = max(spread.mean, shape.threshold) if drop is None else shape.threshold - drop
-        alone = _case_means(mean, spread.correlation, size, rng)
-        return (moved(alone, np.full(count, mean)) if shape.about == "suite" else alone), None
-    baseline = _case_means(spread.mean, spread.correlation, size, rng)
+        alone = _case_means(mean, spread.correlation, shape.cases, rng)
+        return (moved(alone, mean) if is_about_suite else alone), None
+    baseline = _case_means(spread.mean, spread.correlation, shape.cases, rng)
     share = spread.differing if not drop else max(spread.differing, min(1.0, drop / (_MOST_LOST * spread.mean)))
     if drop is None or share == 0:
         return baseline, baseline
-    differs = rng.random(size) < share
-    others = _case_means(spread.mean, spread.correlation, size, rng) * (1 - drop / (share * spread.mean))
+    differs = rng.random(shape.cases) < share
+    others = _case_means(spread.mean, spread.correlation, shape.cases, rng) * (1 - drop / (share * spread.mean))
     candidate = np.where(differs, others, baseline)
-    return (moved(candidate, baseline.mean(axis=1) - drop) if shape.about == "suite" else candidate), baseline
+    return (moved(candidate, baseline.mean() - drop) if is_about_suite else candidate), baseline
 
 
-def moved(means: FloatArray, mean: float | FloatArray) -> FloatArray:
-    """The true means of a suite's cases, (..., cases), moved so that their own mean is this one; they stay in [0, 1].
+def moved(means: FloatArray, mean: float) -> FloatArray:
+    """The true means of a suite's cases, moved so that their own mean is this one; they stay in [0, 1].
 
     >>> moved(np.array([0.5, 1.0]), 0.6).round(3).tolist()
     [0.4, 0.8]
     """
-    wanted, own = np.clip(mean, 0.0, 1.0)[..., np.newaxis], means.mean(axis=-1, keepdims=True)
-    falls = wanted <= own
-    lower = means * np.where(falls & (own > 0), wanted / np.where(own > 0, own, 1.0), 1.0)
-    higher = 1 - (1 - means) * np.where(falls, 1.0, (1 - wanted) / np.where(falls, 1.0, 1 - own))
-    return np.where(falls, lower, higher)
+    wanted, own = min(1.0, max(0.0, mean)), float(means.mean())
+    if wanted <= own:
+        return means * (wanted / own if own > 0 else 1.0)
+    return 1 - (1 - means) * (1 - wanted) / (1 - own)
 
 
-def _case_means(mean: float, correlation: float, n: tuple[int, int], rng: np.random.Generator) -> FloatArray:
-    """Beta-distributed means, of shape `n`."""
+def _case_means(mean: float, correlation: float, n: int, rng: np.random.Generator) -> FloatArray:
+    """Beta-distributed means."""
     if correlation <= 0 or not 0 < mean < 1:
         return np.full(n, min(1.0, max(0.0, mean)))
     size = 1 / correlation - 1

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy import special
 
-from harness.statistics.arrays import BoolArray, FloatArray, IntArray, check_confidence
+from harness.statistics.arrays import FloatArray, check_confidence
 
 #: The share of the wealth that a bet can lose at most, so that one bad number never ends the game.
 _MOST_LOST = 0.95
@@ -191,53 +190,9 @@ def _crossing(falling: Callable[[float], float], low: float, high: float) -> flo
         step = min(max(step, 0.5 * near / width), 1 - 0.5 * near / width)
 
 
-def first_above_of_many(
-    values: FloatArray, low: float, mean: float, gain: float, horizon: Horizon, expected: float | FloatArray = 0.06
-) -> IntArray:
-    """`tuned_wealth(...).first_above(mean, horizon.level)` of many suites at once, for simulations; 0 where never.
-
-    Parameters
-    ----------
-    values : (n_suites, n) the units of each, single values in the order drawn, n at most those of a horizon
-    low : the smallest value possible
-    mean, gain, horizon, expected : as for `tuned_wealth`; a horizon of 0 units is that of a bettor who does not hurry
-
-    Examples
-    --------
-    >>> first_above_of_many(np.zeros((2, 100)), -1.0, -0.05, 0.05, Horizon(100, 0.05)).tolist()
-    [63, 63]
-    """
-    seen = values - mean
-    most = _MOST_LOST / max(mean - low, _LEAST_ROOM)
-    if not horizon.units:
-        stakes, _ = _calm(seen, gain, expected, most)
-        return _first_of_each(np.cumsum(np.log1p(stakes * seen), axis=1) >= -math.log(horizon.level))
-    calm, spreads = (np.ascontiguousarray(each.T) for each in _calm(seen, gain, expected, most))
-    steps = np.ascontiguousarray(seen.T)
-    left = np.maximum(1, horizon.units - np.arange(len(steps)))
-    shares = np.zeros((len(steps), len(values)))
-    share = np.full(len(values), horizon.level)
-    for number in range(len(steps)):
-        inside = np.minimum(np.maximum(share, 1e-300), 1 - 1e-12)
-        z = special.ndtri(inside)
-        tested = np.exp(-0.5 * z * z) / (inside * spreads[number] * math.sqrt(2 * math.pi * left[number]))
-        just = (inside ** (-1 / left[number]) - 1) / gain
-        stakes = np.minimum(np.maximum(np.maximum(calm[number], tested), just), most)
-        share = share * (1 + stakes * steps[number])
-        shares[number] = share
-        if number % 64 == 63 and bool((shares[: number + 1].max(axis=0) >= 1).all()):
-            break
-    return _first_of_each(shares.T >= 1)
-
-
-def _first_of_each(reached: BoolArray) -> IntArray:
-    """The number of the first that is reached in each row, counted from 1; 0 where none is."""
-    return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, 0)
-
-
 def _calm(seen: FloatArray, gain: float, expected: float | FloatArray, most: float) -> tuple[FloatArray, FloatArray]:
-    """The stakes on each unit without a hurry, and the spread of the units before it; suites along the last axis."""
-    n = np.arange(seen.shape[-1])
+    """The stakes on each unit without a hurry, and the spread of the units before it."""
+    n = np.arange(len(seen))
     doubted = (_DOUBT + _before((seen - gain) ** 2)) / (_DOUBT + n * expected)
     weights = _EXPECTED_UNITS * np.minimum(doubted, 1 / doubted)
     means = (_before(seen) + weights * gain) / (n + weights)
@@ -343,7 +298,7 @@ def anytime_interval(units: Units, confidence_level: float = 0.95) -> tuple[floa
 
 
 def _before(values: FloatArray) -> FloatArray:
-    """The sum of all values before each, along the last axis."""
+    """The sum of all values before each."""
     sums = np.zeros_like(values)
-    np.cumsum(values[..., :-1], axis=-1, out=sums[..., 1:])
+    np.cumsum(values[:-1], out=sums[1:])
     return sums

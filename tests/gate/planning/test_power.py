@@ -4,71 +4,89 @@ import math
 
 import numpy as np
 import pytest
+from statsmodels.stats.power import TTestPower
 
-from harness.decisions import decide
-from harness.decisions.suite import SMALL_SHARE
+from harness.decisions import decide, look_at
+from harness.gate.planning.plans import best_split
 from harness.gate.planning.power import (
     MOST_CASES,
     ErrorRates,
     Share,
     Simulation,
-    _computed,
     cases_by_normal,
     drop_by_normal,
+    ends_of,
+    fewest_cases,
+    smallest_margin,
     unchanged,
 )
-from harness.gate.planning.settling import ends_of, fewest_cases
-from harness.gate.planning.simulation import ScoreSpread, Shape
-from harness.statistics.planning import minimum_detectable_difference, required_cases
+from harness.gate.planning.simulation import ScoreSpread, Shape, observed, simulated
+from harness.records import VerdictKind
 from tests.decisions.observations import replace
-from tests.simulated import simulated
 
 pytestmark = pytest.mark.service
 
 
 LEVELS = ErrorRates(0.05, 0.05)
+FIRST = ErrorRates.of(0.95, 1)
+BROAD = ScoreSpread(mean=0.6, correlation=0.3, differing=1.0)
 
 
-def test_the_smallest_drop_of_a_fixed_design_is_that_of_the_t_test():
-    shape = Shape(cases=200, design="fixed", spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    found = Simulation(LEVELS, 400).smallest_drop(shape)
-    assert found == pytest.approx(minimum_detectable_difference(200, shape.case_sd, 0.05, 0.8), rel=0.15)
+@pytest.mark.parametrize("about", ["suite", "population"])
+def test_gates_end_as_the_first_look_at_one_of_three_evaluations_does(about):
+    shape, look = Shape(cases=60, samples=3, margin=0.1, about=about), look_at(1, 1, 3)
+    found = ends_of(shape, 0.1, ErrorRates.of(0.95, 3), 40)
+    entries = [simulated(shape, 0.1, np.random.default_rng([0, gate])) for gate in range(40)]
+    verdicts = [decide([entry], 0.95, looks={entry.id: look})[0] for entry in entries]
+    assert found.red == Share(np.mean([each.verdict.is_red for each in verdicts]), 40)
+    assert found.green == Share(np.mean([each.verdict is VerdictKind.PASSED for each in verdicts]), 40)
+    assert found.cases == np.mean([each.n_cases for each in verdicts])
+    assert 0 < found.red.value < 1
 
 
-def test_the_cases_needed_by_a_fixed_design_are_those_of_the_t_test():
-    shape = Shape(design="fixed", margin=0.1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    found = Simulation(LEVELS, 400).cases_needed(shape, 0.1)
-    assert found == pytest.approx(required_cases(0.1, shape.case_sd, 0.05, 0.8), rel=0.15)
+def test_the_smallest_drop_and_the_cases_needed_of_a_fixed_design_are_those_of_the_t_test():
+    shape, simulation = Shape(cases=200, design="fixed", margin=0.1, spread=BROAD), Simulation(LEVELS, 150)
+    test = {"alpha": 0.05, "power": 0.8, "alternative": "larger"}
+    effect = TTestPower().solve_power(nobs=200, **test)
+    found = simulation.smallest_drop(replace(shape, margin=0.05))
+    assert found == pytest.approx(effect * shape.case_sd, rel=0.15)
+    cases = TTestPower().solve_power(0.1 / shape.case_sd, **test)
+    assert simulation.cases_needed(shape, 0.1) == pytest.approx(cases, rel=0.2)
+
+
+def test_the_normal_approximation_is_that_of_a_published_example():
+    """E. Miller (2024), Adding error bars to evals, section 5: n = (z_a + z_b)^2 omega^2 / delta^2; with omega^2 = 1/9
+    and no variance within cases, 0.03 needs 969 of them; bounds of lopsided scores some more."""
+    assert math.ceil((1.959964 + 0.841621) ** 2 / 9 / 0.03**2) == 969
+    spread = ScoreSpread(mean=0.5, correlation=0.5, differing=4 / 9, noise=1e-9)
+    shape, levels = Shape(samples=1, margin=0.03, design="fixed", spread=spread), ErrorRates(0.025, 0.025)
+    assert shape.case_sd**2 == pytest.approx(1 / 9)
+    assert cases_by_normal(shape, 0.03, levels) == pytest.approx(969 - math.log(0.025) / 0.03, abs=1)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.85])
-def test_so_many_cases_find_the_drop_and_a_tenth_fewer_do_not(threshold):
+def test_so_many_cases_find_the_drop_and_half_of_them_do_not(threshold):
     shape = Shape(threshold=threshold, spread=ScoreSpread(mean=0.9))
-    cases = Simulation(LEVELS, 1200).cases_needed(shape, 0.1)
-    power = {}
-    for size in (cases, int(0.9 * cases)):
-        simulation, sized = Simulation(LEVELS, 1000, 1), replace(shape, cases=size)
-        power[size] = min(simulation.outlook(sized, 0.1).red.value, simulation.outlook(sized, None).green.value)
-    assert power[cases] > 0.75
-    assert power[int(0.9 * cases)] < 0.82
+    cases = Simulation(LEVELS, 60).cases_needed(shape, 0.1)
+    assert power_of(replace(shape, cases=cases), 0.1, LEVELS) > 0.7
+    assert power_of(replace(shape, cases=cases // 2), 0.1, LEVELS) < 0.7
+
+
+def power_of(shape, drop, levels, gates=100):
+    """By other gates than those that the size was found with."""
+    simulation = Simulation(levels, gates, seed=1)
+    return min(simulation.outlook(shape, drop).red.value, simulation.outlook(shape, None).green.value)
 
 
 def test_larger_suites_find_smaller_drops():
-    simulation = Simulation(LEVELS, 100)
-    drops = [simulation.smallest_drop(Shape(cases=cases)) for cases in (80, 300)]
-    assert drops[0] > drops[1]
+    simulation = Simulation(LEVELS, 60)
+    assert simulation.smallest_drop(Shape(cases=80)) > simulation.smallest_drop(Shape(cases=300))
 
 
 def test_the_outlook_counts_the_cases_used():
-    outlook = Simulation(LEVELS, 2000).outlook(Shape(cases=300), None)
+    outlook = Simulation(LEVELS, 200).outlook(Shape(cases=300), None)
     assert 62 <= outlook.cases < 200
     assert outlook.green.value > 0.9
-
-
-def test_what_never_passes_needs_too_many_cases():
-    simulation = Simulation(LEVELS, 50)
-    assert simulation.cases_needed(Shape(threshold=0.9, spread=ScoreSpread(mean=0.6)), 0.05) is None
-    assert simulation.cases_needed(Shape(margin=0.0001), 0.05) is None
 
 
 def test_a_drop_that_is_never_red_is_none():
@@ -77,40 +95,51 @@ def test_a_drop_that_is_never_red_is_none():
 
 def test_the_first_look_has_nine_tenths_of_the_error_rate_and_red_shares_them():
     levels = ErrorRates.of(0.95, evaluations=4, comparisons=2)
-    assert levels.pair == pytest.approx((0.9 * 0.05, 0.9 * 0.9 * 0.05 / 8))
+    assert (levels.passing, levels.red) == pytest.approx((0.9 * 0.05, 0.9 * 0.9 * 0.05 / 8))
 
 
 def test_what_is_hopeless_is_said_without_a_simulation(monkeypatch):
     monkeypatch.setattr("harness.gate.planning.power.ends_of", None)
     simulation = Simulation(LEVELS, 300)
-    shapes = (Shape(margin=0.0), Shape(margin=0.001), Shape(threshold=0.9, spread=ScoreSpread(mean=0.8)))
-    assert [simulation.cases_needed(shape, 0.05) for shape in shapes] == [None, None, None]
+    hopeless = (
+        Shape(margin=0.0),
+        Shape(margin=0.0001),
+        Shape(threshold=0.9, spread=ScoreSpread(mean=0.8)),
+        Shape(threshold=0.9, spread=ScoreSpread(mean=0.6)),
+    )
+    assert [simulation.cases_needed(shape, 0.05) for shape in hopeless] == [None] * 4
     assert simulation.cases_needed(Shape(margin=0.05), 0.03) is None
     assert Simulation(replace(LEVELS, power=0.96), 300).cases_needed(Shape(margin=0.05), 0.05) is None
 
 
 def test_what_is_too_large_to_be_simulated_is_computed(monkeypatch):
     monkeypatch.setattr("harness.gate.planning.power.ends_of", None)
-    simulation = Simulation(LEVELS, 300)
-    shape = Shape(margin=0.01)
+    simulation, shape = Simulation(LEVELS, 300), Shape(margin=0.01)
     cases = simulation.cases_needed(shape, 0.01)
     assert cases == cases_by_normal(shape, 0.01, LEVELS)
     outlook = simulation.outlook(replace(shape, cases=cases), None)
-    assert outlook.green.value == pytest.approx(0.8, abs=0.01)
+    assert outlook.green.value == pytest.approx(0.8, abs=0.05)
     assert (outlook.green.gates, outlook.cases) == (0, None)
+    drop = drop_by_normal(replace(shape, cases=MOST_CASES), LEVELS)
+    assert cases_by_normal(replace(shape, margin=drop), drop, LEVELS) == pytest.approx(MOST_CASES, rel=0.02)
+
+
+@pytest.mark.parametrize(("design", "samples"), [("sequential", 1), ("sequential", 5), ("fixed", 2)])
+def test_what_is_computed_about_a_large_suite_is_near_what_is_simulated(design, samples, monkeypatch):
+    shape = Shape(cases=900, samples=samples, design=design, margin=0.03, about="suite")
+    drop, simulated_gates = max(drop_by_normal(shape, FIRST), 0.03), Simulation(FIRST, 120)
+    found = [simulated_gates.outlook(shape, drop).red.value, simulated_gates.outlook(shape, None).green.value]
+    monkeypatch.setattr("harness.gate.planning.power.SIMULATED_CASES", 800)
+    computed = Simulation(FIRST, 0)
+    said = [computed.outlook(shape, drop).red.value, computed.outlook(shape, None).green.value]
+    assert said == pytest.approx(found, abs=0.13)
 
 
 def test_a_lopsided_spread_takes_more_cases_than_a_t_test_says():
     spread = ScoreSpread(mean=0.97, correlation=0.5, differing=0.05)
     shape = Shape(design="fixed", samples=1, margin=0.1, spread=spread)
-    assert Simulation(LEVELS, 100).cases_needed(shape, 0.1) > cases_by_normal(shape, 0.1, LEVELS)
-
-
-def test_the_computed_number_for_a_sequential_design_is_near_the_simulated_one():
-    shape = Shape(cases=800, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    assert Simulation(LEVELS, 200).cases_needed(shape, 0.05) == pytest.approx(
-        cases_by_normal(shape, 0.05, LEVELS), rel=0.15
-    )
+    t_test = TTestPower().solve_power(0.1 / shape.case_sd, alpha=0.05, power=0.8, alternative="larger")
+    assert Simulation(LEVELS, 100).cases_needed(shape, 0.1) > t_test
 
 
 def test_chance_in_the_simulation_is_the_binomials():
@@ -120,15 +149,15 @@ def test_chance_in_the_simulation_is_the_binomials():
 
 
 def test_chance_moves_the_smallest_drop_by_as_much_as_is_said():
-    shape = Shape(cases=100, samples=1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    found = [Simulation(LEVELS, 100, seed).smallest_drop(shape) for seed in range(25)]
-    assert np.std(found) / np.mean(found) == pytest.approx(LEVELS.sway(LEVELS.red, 100), rel=0.5)
+    shape = Shape(cases=100, samples=1, spread=BROAD)
+    found = [Simulation(LEVELS, 25, seed).smallest_drop(shape) for seed in range(12)]
+    assert np.std(found) / np.mean(found) == pytest.approx(LEVELS.sway(LEVELS.red, 25), rel=0.6)
 
 
 GRID = [
     (mean, correlation, margin, samples, threshold)
     for mean, correlation in ((0.7, 0.1), (0.9, 0.5), (0.99, 0.9))
-    for margin, samples in ((0.05, 10), (0.1, 1), (0.1, 5), (0.2, 2), (0.2, 10))
+    for margin, samples in ((0.05, 10), (0.1, 1), (0.1, 5), (0.2, 2))
     for threshold in (None, mean - 0.02)
 ]
 
@@ -138,78 +167,76 @@ GRID = [
 def test_about_the_suite_a_gate_of_the_size_needed_decides_as_often_as_is_said(
     mean, correlation, margin, samples, threshold
 ):
-    """A drop of twice the margin is red and no change green; a quarter fewer cases do not do, where there are some."""
-    levels = ErrorRates.of(0.95, 1)
+    """A drop of twice the margin is red and no change green; a third fewer cases do not do, where there are some."""
     spread = ScoreSpread(mean=mean, correlation=correlation)
     shape = Shape(samples=samples, margin=margin, threshold=threshold, spread=spread, about="suite")
-    cases = Simulation(levels, 200).cases_needed(shape, 2 * margin)
-    power = {}
-    for size in (cases, int(0.75 * cases)):
-        sized = replace(shape, cases=max(2, size))
-        red, green = (
-            ends_of(sized, drop, levels.pair, 600, np.random.default_rng([5, size])).share(colour)
-            for drop, colour in ((2 * margin, "red"), (unchanged(sized), "green"))
-        )
-        power[size] = min(red, green)
-    assert power[cases] > 0.75 - 1.65 * math.sqrt(0.75 * 0.25 / 600)
-    assert power[int(0.75 * cases)] < 0.83 or cases < 5
-
-
-def test_about_the_suite_the_forecast_is_what_decide_finds():
-    shape = Shape(cases=20, samples=3, margin=0.1, about="suite")
-    levels = ErrorRates.of(0.95, 1)
-    found = [
-        decide([simulated(shape, 0.2, np.random.default_rng([3, gate]))], 0.955, share=0.9)[0].verdict.is_red
-        for gate in range(150)
-    ]
-    said = Simulation(levels, 1000).outlook(shape, 0.2).red
-    assert np.mean(found) == pytest.approx(said.value, abs=0.1)
+    cases = Simulation(FIRST, 150).cases_needed(shape, 2 * margin)
+    assert power_of(replace(shape, cases=cases), 2 * margin, FIRST, 300) > 0.74 - 1.65 * math.sqrt(0.74 * 0.26 / 300)
+    fewer = power_of(replace(shape, cases=max(2, cases * 2 // 3)), 2 * margin, FIRST, 300)
+    assert fewer < 0.83 or cases < 5
 
 
 @pytest.mark.parametrize("samples", [1, 5])
 def test_about_the_suite_no_size_is_advised_with_which_equal_answers_do_not_pass(samples):
-    """With n samples of either version a loss of 1 - level^(1/2n) by each goes unseen."""
-    levels = ErrorRates.of(0.95, 1)
     shape = Shape(samples=samples, spread=ScoreSpread(mean=0.999, correlation=0.9), about="suite")
-    cases = Simulation(levels, 100).cases_needed(shape, 0.3)
-    level = levels.passing * (1 - SMALL_SHARE)
-    assert cases * samples >= math.log(level) / math.log(1 - shape.margin / 2) / 2
-    assert cases >= fewest_cases(shape, levels.pair, MOST_CASES)
-
-
-@pytest.mark.parametrize("design", ["sequential", "fixed"])
-@pytest.mark.parametrize("samples", [1, 2, 5])
-def test_what_is_computed_about_a_large_suite_is_near_what_is_simulated(design, samples):
-    shape = Shape(cases=900, samples=samples, design=design, margin=0.03, about="suite")
-    levels = ErrorRates.of(0.95, 1)
-    drop = drop_by_normal(shape, levels)
-    assert Simulation(levels, 400).outlook(shape, drop).red.value == pytest.approx(0.8, abs=0.1)
-    green = _computed(shape, None, levels).green
-    assert Simulation(levels, 400).outlook(shape, None).green.value == pytest.approx(green.value, abs=0.06)
+    assert Simulation(FIRST, 50).cases_needed(shape, 0.3) >= fewest_cases(shape, FIRST) > 5
 
 
 def test_about_the_suite_the_cases_at_hand_find_the_drop_with_so_many_samples():
-    levels = ErrorRates.of(0.95, 1)
-    shape = Shape(cases=30, margin=0.1, about="suite")
-    simulation = Simulation(levels, 400)
+    shape, simulation = Shape(cases=30, margin=0.1, about="suite"), Simulation(FIRST, 60)
     samples = simulation.samples_needed(shape, 0.2)
-    sized = [replace(shape, samples=each) for each in (samples, samples - 1)]
-    power = [min(simulation.outlook(each, 0.2).red.value, simulation.outlook(each, None).green.value) for each in sized]
-    assert power[0] >= 0.8 > power[1]
+    assert power_of(replace(shape, samples=samples), 0.2, FIRST) > 0.7
+    assert power_of(replace(shape, samples=samples // 2), 0.2, FIRST) < 0.7
 
 
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_no_drop_within_the_margin_is_looked_for(about):
     shape = Shape(cases=400, samples=20, about=about, spread=ScoreSpread(differing=0.05))
-    simulation = Simulation(LEVELS, 100)
-    found = simulation.smallest_drop(shape)
-    assert found == shape.margin
-    assert simulation.outlook(shape, found).red.value >= 0.8
+    simulation = Simulation(LEVELS, 40)
+    assert simulation.smallest_drop(shape) == shape.margin
+    assert simulation.outlook(shape, shape.margin).red.value >= 0.8
 
 
-def test_the_smallest_drop_with_the_most_cases_takes_them():
-    shape = Shape(cases=MOST_CASES, margin=0.005)
-    drop = drop_by_normal(shape, LEVELS)
-    assert drop > 0.005 * 0.5
-    smaller = replace(shape, margin=drop)
-    assert cases_by_normal(smaller, drop, LEVELS) == pytest.approx(MOST_CASES, rel=0.02)
+@pytest.mark.parametrize("design", ["sequential", "fixed"])
+@pytest.mark.parametrize("threshold", [None, 0.9])
+def test_a_perfect_candidate_passes_with_so_many_cases_and_not_with_one_fewer(design, threshold):
+    shape = Shape(threshold=threshold, design=design)
+    fewest = fewest_cases(shape, LEVELS)
+    ones = {n: np.ones((n, 5)) for n in (fewest, fewest - 1)}
+    kinds = [
+        decide([observed(replace(shape, cases=n), ones[n], ones[n] if threshold is None else None)], 0.95)[0].verdict
+        for n in ones
+    ]
+    assert kinds == [VerdictKind.PASSED, VerdictKind.INCONCLUSIVE]
+
+
+def test_at_margin_0_05_no_suite_of_fewer_than_62_cases_shows_that_nothing_changed():
+    assert fewest_cases(Shape(), LEVELS) == 62
+    assert smallest_margin(Shape(cases=62), LEVELS) == 0.05
+    assert smallest_margin(Shape(cases=40), LEVELS) > 0.05
+    assert fewest_cases(Shape(margin=0.0), LEVELS) is None
+    assert unchanged(Shape(threshold=0.8)) == pytest.approx(-0.1)
+
+
+def test_samples_follow_the_square_root_of_the_costs():
+    """W. G. Cochran (1977): within / between * sqrt(case_cost / sample_cost), 2 * sqrt(9) = 6, which 100 cases pay."""
+    spread = ScoreSpread(mean=0.5, correlation=0.2, differing=1.0, noise=1.0)
+    shape = Shape(cases=100, samples=6, spread=spread)
+    assert shape.within_sd / shape.between_sd == pytest.approx(2)
+    split = best_split(shape, 9, 1)
+    assert (split.samples, split.cases) == (6, 100)
+    assert split.standard_error == pytest.approx(shape.between_sd * math.sqrt((1 + 4 / 6) / 100))
+    assert best_split(shape, 0, 1).samples == 1
+    assert best_split(replace(shape, spread=replace(spread, differing=0.0)), 1, 1).samples == 699
+    assert best_split(replace(shape, spread=replace(spread, correlation=1.0)), 5, 1).samples == 1
+
+
+def test_no_other_number_of_samples_is_much_better():
+    """Whole numbers of cases leave a rest of the budget: up to one case in so many."""
+    for correlation, cost in ((0.1, 0.5), (0.5, 30), (0.9, 3)):
+        shape = Shape(cases=60, samples=5, spread=ScoreSpread(correlation=correlation))
+        split = best_split(shape, cost, 1)
+        for other in range(1, 40):
+            cases = int(60 * (cost + 5) / (cost + other))
+            error = math.sqrt((shape.between_sd**2 + shape.within_sd**2 / other) / cases)
+            assert split.standard_error <= error * math.sqrt((split.cases + 1) / split.cases) + 1e-12

@@ -11,7 +11,6 @@ from harness.statistics.betting.sequential import (
     Horizon,
     Units,
     anytime_interval,
-    first_above_of_many,
     ratio_wealth,
     tuned_wealth,
 )
@@ -173,19 +172,6 @@ def test_the_horizon_changes_no_stake_by_what_comes_later():
     whole = tuned_wealth(units(values), -0.05, 0.05, Horizon(80, 0.05))
     part = tuned_wealth(units(values[:30]), -0.05, 0.05, Horizon(80, 0.05))
     assert whole.stakes[:30].tolist() == part.stakes.tolist()
-
-
-@pytest.mark.parametrize(("mean", "low"), [(-0.05, -1.0), (0.0, -1.0), (0.4, 0.0), (0.02, 0.0)])
-def test_many_suites_at_once_are_decided_where_each_is_alone(mean, low):
-    rng = np.random.default_rng(5)
-    values = np.where(rng.random((60, 150)) < 0.8, mean + 0.03, np.clip(rng.normal(mean, 0.4, (60, 150)), low, 0.5))
-    values[30:] = np.where(rng.random((30, 150)) < 0.5, mean - 0.02, mean + 0.01)
-    horizon = Horizon(150, 0.05)
-    alone = [
-        tuned_wealth(Units(row, np.ones(150), low), mean, 0.05, horizon).first_above(mean, 0.05) or 0 for row in values
-    ]
-    assert first_above_of_many(values, low, mean, 0.05, horizon).tolist() == alone
-    assert 0 < sum(each > 0 for each in alone) < 60
 
 
 def test_units_beyond_the_horizon_are_bet_on_without_hurry_and_change_no_stake_before_it():
