@@ -215,8 +215,12 @@ def _known_traps(root: Path) -> Iterator[Finding]:
 
 def _walls(chosen: str) -> Iterator[Finding]:
     """Each kind of walls. One that is chosen in the settings and can't stand is a problem."""
-    from harness.scoring.confinement import sandboxes
-
+    section = "walls around code (checks.runs)"
+    try:
+        from harness.scoring.confinement import sandboxes
+    except ImportError as error:
+        yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
+        return
     for name in SANDBOXES:
         lacks, mend = sandboxes.lacks(name), None
         state: State = "ok" if lacks is None else "absent"
@@ -224,7 +228,7 @@ def _walls(chosen: str) -> Iterator[Finding]:
             state = "warning" if name == "built-in" else "problem"
             lacks += ": evaluations that use checks.runs end in an error"
             mend = 'set sandbox = "…" in [tool.steelyard] to one that works'
-        yield Finding("walls around code (checks.runs)", name, state, lacks or "works", mend)
+        yield Finding(section, name, state, lacks or "works", mend)
 
 
 def _gpus() -> list[str]:

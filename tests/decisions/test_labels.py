@@ -255,7 +255,8 @@ def gates(draw):
     scores = st.tuples(*[st.floats(0, 1)] * (1 if of == "rate" else 2))
     kinds = st.tuples(st.floats(0.05, 1), scores, st.lists(scores, max_size=3), scores)
     rows = draw(st.lists(kinds, min_size=1, max_size=25))
-    draws = [drawn(i, p, predicted, tuple(passed)) for i, (p, predicted, passed, _) in enumerate(rows)]
+    rules = {"rate": (-19.0, 20.0, 0.1, 0.1), "difference": (-39.0, 39.0, 0.1, 0.1)}
+    draws = [drawn(i, p, predicted, tuple(passed), rules=rules) for i, (p, predicted, passed, _) in enumerate(rows)]
     said = np.array([row[3] for row in rows])
     return of, draws, np.round(said) if draw(st.booleans()) else said
 

@@ -47,7 +47,7 @@ def test_the_engine_keeps_the_contract(installed: Path) -> None:
     tests = EXAMPLES / "parrot-engine" / "test_parrot.py"
     done = run(*GATE, "--rootdir", str(tests.parent), str(tests), folder=installed, installed=installed)
     assert done.returncode == 0, done.stdout
-    assert "13 passed" in done.stdout
+    assert "11 passed" in done.stdout
 
 
 @pytest.mark.nightly

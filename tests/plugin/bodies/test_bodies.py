@@ -102,7 +102,9 @@ def test_measure_has_threshold_and_margin_in_its_unit(project: Project) -> None:
     assert project.run().ret == 0
     entry = project.evaluation()
     assert (entry["verdict"], entry["unit"], entry["higher_is_better"]) == ("passed", "s", False)
-    assert entry["candidate"]["value"] == pytest.approx(2.035)
+    assert entry["candidate"]["value"] == pytest.approx(
+        2.03
+    )  # the median: a measure without a range has no mean that is bounded
 
 
 def test_threshold_above_1_of_a_body_that_returns_scores_is_an_error(project: Project) -> None:

@@ -250,7 +250,7 @@ def test_against_a_recorded_baseline_the_candidate_alone_is_asked_and_cut_short(
 
 def test_a_run_that_was_cut_short_is_no_baseline(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     said = " ".join(recorded(gate, monkeypatch, "max_requests=30").split())
-    assert "stopped at max_requests 30 before test_it.py::test_a was decided, and a baseline must be whole" in said
+    assert "stopped at max_requests 30 in test_it.py::test_a, and a baseline must be whole" in said
 
 
 def test_a_body_that_catches_everything_is_cut_all_the_same(gate: Project) -> None:
