@@ -47,12 +47,13 @@ class Writer:
         return self._thread.submit(self._patiently, call)
 
     def _patiently(self, call: Callable[[], Given]) -> Given:
-        self._since = time.monotonic()
+        began = time.monotonic()
         try:
             while True:
                 try:
                     return call()
                 except LockedError:
+                    self._since = began
                     if self._gives_up():
                         raise
         finally:

@@ -204,8 +204,7 @@ class _Entering:
             exact = [place for place in going if len(_question(own[place]).cases) == len(wanted.cases)]
             place = exact[-1] if exact else going[0]
             row, before = own[place][0], _question(own[place])
-            old = set(before.cases)
-            cases = (*before.cases, *(case for case in wanted.cases if case not in old))
+            cases = before.with_cases(wanted.cases)
             found = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
             look = self._look(place + 1, found, PRUNED if row.pruned else row.because)
             # The order of new cases is settled as well, before they are drawn.
@@ -316,10 +315,9 @@ class _Entering:
         for _, before in self._counted:
             if before is None or changes(_of_threshold(before), _of_threshold(self._as_before(before, wanted))):
                 continue
-            old = set(before.cases)
             return replace(
                 wanted,
-                cases=(*before.cases, *(case for case in wanted.cases if case not in old)),
+                cases=before.with_cases(wanted.cases),
                 draws={**wanted.draws, **_of_threshold(before).draws},
                 stakes=before.stakes,
                 largest_cluster=before.largest_cluster,

@@ -72,6 +72,11 @@ class Question:
         """As JSON."""
         return _JSON.dump_json(self).decode()
 
+    def with_cases(self, cases: Iterable[str]) -> tuple[str, ...]:
+        """Its cases in their order, and behind them those of these digests that it has not."""
+        known = set(self.cases)
+        return (*self.cases, *(case for case in cases if case not in known))
+
     def drawn(self, *, of_candidate: bool = False) -> set[tuple[str, int]]:
         """Whose draws of which generation it rests on.
 
