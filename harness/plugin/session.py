@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import window
-from harness.plugin.collection.copies import copies_lines, near_lines
+from harness.plugin.collection.copies import alike_lines, copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
@@ -63,13 +63,13 @@ class GateSession:
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or check
-        nothing themselves, and which are not sampled together.
+        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or
+        cases that resemble each other, or check nothing themselves, and which are not sampled together.
         """
         evaluations = self.collection.evaluations.values()
         lines = [*copies_lines(evaluations), *(f"steelyard: {note}" for note in self.collection.notes)]
         if self.is_asked:
-            lines += near_lines(evaluations)
+            lines += alike_lines(evaluations)
             lines += window.in_place_line(filter(is_evaluation, self.collection.evaluations))
         return lines
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.records import Request, Role, Sample, ScoreRow
+from harness.gate.evaluations.examples import SHOWN
+from harness.gate.evaluations.score_table import names_of
+from harness.records import Change, Request, Role, Sample, ScoreRow
+from harness.records.tool_calls import turns_in_words
 from harness.store import RunInfo, ScoreSet, Store
 
 _CASES_AT_ONCE = 500
@@ -45,12 +49,11 @@ def answers_of_run(
     """
     by_evaluation: dict[str, list[ScoreSet]] = {}
     for each in store.score_sets(run.run_id):
-        by_evaluation.setdefault(each.evaluation_id, []).append(each)
+        if only is None or each.evaluation_id in only:
+            by_evaluation.setdefault(each.evaluation_id, []).append(each)
     for evaluation_id, sets in by_evaluation.items():
-        if only is None:
-            cases = sorted({case for each in sets for case in store.cases_of(each)})
-        else:
-            cases = sorted(only.get(evaluation_id, ()))
+        every = {case for each in sets for case in store.cases_of(each)} if only is None else only[evaluation_id]
+        cases = sorted(every)
         for start in range(0, len(cases), _CASES_AT_ONCE):
             yield from _answers(store, run, sets, cases[start : start + _CASES_AT_ONCE])
 
@@ -76,3 +79,55 @@ def _answers(store: Store, run: RunInfo, sets: Iterable[ScoreSet], cases: Sequen
         sample = samples.get(key, {}).get(int(version.get("first_index", 0)) + index)
         found.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, requests.get(key)))
     return sorted(found, key=lambda each: (each.case_id, each.role != "candidate", each.sample_index))
+
+
+def with_answers(
+    store: Store,
+    changes: Sequence[Change],
+    sources: Mapping[Role, tuple[str, Role]],
+    lower: Collection[tuple[str, str]] = (),
+) -> list[Change]:
+    """Changes with an answer of each version: of a drop the candidate's worst and the baseline's best, of a gain the
+    other way round; of equal ones the first.
+
+    Args:
+        sources: the run that has a version's answers, and as what it has them.
+        lower: the evaluations and metrics of which less is better.
+    """
+    runs = {run.run_id: run for run in store.runs()} if changes else {}
+    only: dict[str, set[str]] = defaultdict(set)
+    for each in changes:
+        only[each.evaluation_id].add(each.case_id)
+    answers: dict[tuple[Role, str, str], list[StoredAnswer]] = defaultdict(list)
+    for run_id in {run_id for run_id, _ in sources.values()} & runs.keys():
+        for answer in answers_of_run(store, runs[run_id], only):
+            for role in (role for role, source in sources.items() if source == (run_id, answer.role)):
+                answers[role, answer.evaluation_id, answer.case_id].append(answer)
+    found = []
+    for each in changes:
+        is_lower = (each.evaluation_id, each.metric) in lower
+        is_gain = each.baseline not in (None, each.candidate) and (each.candidate > each.baseline) != is_lower
+        for role in sources:
+            takes_largest = (is_gain == (role == "candidate")) != is_lower
+            scored = [
+                (-value if takes_largest else value, answer.sample_index, _shown(answer.sample), row.reason)
+                for answer in answers[role, each.evaluation_id, each.case_id]
+                for name in names_of(each.metric)
+                if (row := answer.rows.get(name)) is not None and (value := row.value) is not None
+            ]
+            if scored:
+                *_, text, reason = min(scored, key=lambda one: one[:2])
+                shown = {f"{role}_answer": text, f"{role}_reason": None if reason is None else reason[:SHOWN]}
+                each = replace(each, **shown)  # type: ignore[arg-type]
+        found.append(each)
+    return found
+
+
+def _shown(sample: Sample | None) -> str | None:
+    """As much of an answer as is shown; of a conversation its last turns, which scores are mostly about."""
+    if sample is None or sample.loglikelihood is not None:
+        return None
+    if not sample.messages:
+        return sample.said[:SHOWN]
+    turns = turns_in_words(sample.messages)
+    return turns if len(turns) <= SHOWN else f"…{turns[1 - SHOWN :]}"

@@ -45,9 +45,9 @@ class ComparisonResult:
         n_cases: those that both sides have and no body skipped.
         candidate_alone, baseline_alone: cases that one side alone has, which are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
+        judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
         is_sequential: whether it is weighed as a run that stops when it is decided, by the cases drawn in one order.
         why_fixed: why it is not, though a run stopped so; "" where none did, or it is.
-        judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
     """
 
     evaluation_id: str
@@ -63,12 +63,8 @@ class ComparisonResult:
 
 @dataclass(frozen=True, slots=True)
 class MatchedEvaluations:
-    """The evaluations of two sides.
-
-    Attributes:
-        pairs: those that both have scores of, in the order of the candidate's run.
-        candidate_alone, baseline_alone: those that one side alone has scores of.
-        against_others: those whose bodies compare with their own run's baseline, which is not the same in both runs.
+    """The evaluations of two sides: those that both have scores of, in the order of the candidate's run; those of one
+    side alone; and those whose bodies compare with their own run's baseline, which is another one.
     """
 
     pairs: tuple[Pair, ...]
@@ -104,10 +100,10 @@ def sides(store: Store, candidate: str, baseline: str) -> tuple[Side, Side]:
     Raises:
         SettingsError: as `find_pair` has it.
     """
-    pair = find_pair(store.runs(), candidate, baseline)
-    reports = {run_id: stored_report(store, run_id) for run_id in {each.run.run_id for each in pair}}
-    ours, theirs = (Side(each, reports[each.run.run_id]) for each in pair)
-    return ours, theirs
+    ours, theirs = find_pair(store.runs(), candidate, baseline)
+    report = stored_report(store, ours.run.run_id)
+    is_one_run = ours.run.run_id == theirs.run.run_id
+    return Side(ours, report), Side(theirs, report if is_one_run else stored_report(store, theirs.run.run_id))
 
 
 def compare(
@@ -123,28 +119,28 @@ def compare(
         SettingsError, CaseError: nothing is left that both sides have, or the margin can't be.
     """
     matched = match(store, candidate, baseline, choice.evaluations, choice.cases)
-    found: list[tuple[Observations, Pair]] = []
+    every: list[Observations] = []
     compared: list[ComparisonResult] = []
     for pair in matched.pairs:
         observed = [pair.observed(metric, choice.margin) for metric in pair.metrics]
         if pair.case_ids or pair.n_skipped or any(each.errors for each in observed):
-            found += [(each, pair) for each in observed]
+            every += observed
             compared.append(_compared(store, pair))
-    if not found:
+    if not every:
         raise _nothing(matched, choice, candidate, baseline)
-    every = [each for each, _ in found]
-    _check_units(every, choice.margin)
-    n_moved, changes = most_changed(store, found, choice.n_changes)
+    units = sorted({each.unit or "[0, 1]" for each in every})
+    if choice.margin is not None and len(units) > 1 and len(compared) > 1:
+        raise SettingsError(
+            f"The margin {choice.margin:g} is one number, and what is compared is measured in {', '.join(units)}. "
+            "Choose the evaluation that it is for."
+        )
+    n_moved, changes = most_changed(store, every, (candidate, baseline), choice.n_changes)
     report = replace(_report(candidate, baseline, every, choice), changes=changes)
     return Comparison(report, candidate, baseline, matched, tuple(compared), n_moved, tally(every))
 
 
 def match(
-    store: Store,
-    candidate: Side,
-    baseline: Side,
-    evaluations: Collection[str] | None = None,
-    cases: str = EVERY_CASE,
+    store: Store, candidate: Side, baseline: Side, evaluations: Collection[str] | None = None, cases: str = EVERY_CASE
 ) -> MatchedEvaluations:
     """Find the scores of all evaluations that both sides have.
 
@@ -165,13 +161,10 @@ def match(
 
 def _compared(store: Store, pair: Pair) -> ComparisonResult:
     asked: list[str] = []
-    is_judged_otherwise = False
     if not pair.is_of_one_run:
         ours, theirs = ([*each.sets.values()] for each in (pair.candidate, pair.baseline))
-        paired = set(pair.case_ids)
-        differing = store.differing_requests(ours, theirs)
+        paired, differing = set(pair.case_ids), store.differing_requests(ours, theirs)
         asked = [case for case, one, other in differing if case in paired and _question(one) != _question(other)]
-        is_judged_otherwise = _judges(store, pair.candidate) != _judges(store, pair.baseline)
     return ComparisonResult(
         evaluation_id=pair.candidate.id,
         n_cases=len(pair.case_ids),
@@ -179,7 +172,7 @@ def _compared(store: Store, pair: Pair) -> ComparisonResult:
         baseline_alone=pair.baseline_alone,
         asked_otherwise=len(asked),
         example=min(asked, default=None),
-        judged_otherwise=is_judged_otherwise,
+        judged_otherwise=not pair.is_of_one_run and _judges(store, pair.candidate) != _judges(store, pair.baseline),
         is_sequential=pair.is_in_order,
         why_fixed=pair.other_orders,
     )
@@ -196,21 +189,12 @@ def _question(request: Request) -> object:
     return request.user_turns[:1], request.prompt, request.continuation
 
 
-def _check_units(observed: Sequence[Observations], margin: float | None) -> None:
-    """Refuse one margin for evaluations of several units; metrics of one evaluation share theirs in a gate, too."""
-    units = sorted({each.unit or "[0, 1]" for each in observed})
-    if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
-        raise SettingsError(
-            f"The margin {margin:g} is one number, and what is compared is measured in {', '.join(units)}. Choose the "
-            "evaluation that it is for."
-        )
-
-
 def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: Side, baseline: Side) -> UsageError:
     """The error for two sides that have nothing to compare."""
     if matched.pairs and choice.cases != EVERY_CASE:
-        known = {case for pair in matched.pairs for case in pair.candidate.known & pair.baseline.known}
-        return no_case_matches(choice.cases, known)
+        return no_case_matches(
+            choice.cases, {case for pair in matched.pairs for case in pair.candidate.known & pair.baseline.known}
+        )
     why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
     if matched.against_others:
         others = some(matched.against_others)
@@ -223,8 +207,8 @@ def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: 
 
 
 def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], choice: ComparisonOptions) -> Report:
-    own, run = candidate.report, candidate.weighed.run
-    is_one_run = run.run_id == baseline.weighed.run.run_id
+    own = candidate.report
+    is_one_run = candidate.weighed.run.run_id == baseline.weighed.run.run_id
     looks = single_looks([each.id for each in observed])
     if is_one_run:  # what each evaluation may spend is what it had then
         looks |= {entry.id: look_again(entry.look) for entry in own.evaluations if entry.id in looks}
@@ -250,8 +234,6 @@ def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], c
 def _with_contents(verdict: Verdict, report: Report) -> Verdict:
     """The verdict with the digests of its cases that the candidate's run knew."""
     known = {case.id: case for entry in report.evaluations if entry.id == verdict.id for case in entry.cases}
-    cases = [
-        replace(case, content=own.content, asked=own.asked, fields=own.fields) if (own := known.get(case.id)) else case
-        for case in verdict.cases
-    ]
+    of_run = [(case, known.get(case.id, case)) for case in verdict.cases]
+    cases = [replace(case, content=own.content, asked=own.asked, fields=own.fields) for case, own in of_run]
     return replace(verdict, cases=tuple(cases))

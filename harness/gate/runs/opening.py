@@ -213,7 +213,7 @@ def _assemble(
     against: SampleSource | RecordedBaseline | None = baseline
     if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
-        against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
+        against = RecordedBaseline(recording, settings.seed, options.cases, fingerprints)
     ledger = enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}

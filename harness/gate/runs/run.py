@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -17,6 +17,7 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
+from harness.gate.history.answers import with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.answering import check_answers
 from harness.gate.runs.costs import flops_spent
@@ -247,7 +248,7 @@ class Run:
         for name in ids:
             described = [self.collectors[name].described(verdict) for verdict in by_id[name]]
             self._verdicts[name] = self.collectors[name].with_aggregates(described)
-            self._note_changes(self.collectors[name], observed[name])
+        self._note_changes(ids, observed)
 
     def _decided(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
@@ -263,9 +264,24 @@ class Run:
             verdicts += [with_address(each, self.settings.review_url) for each in found]
         return verdicts
 
-    def _note_changes(self, collector: Collector, observed: Iterable[Observations]) -> None:
-        changes = {entry.metric: collector.changes(entry) for entry in observed}
-        self._changes += [(each, changes[each.metric]) for each in self._verdicts[collector.evaluation.id]]
+    def _note_changes(self, ids: Sequence[str], observed: Mapping[str, Sequence[Observations]]) -> None:
+        """Note the cases to look at, those that may be shown with answers, as the store has them by now."""
+        found = [(self.collectors[name].changes(each), each) for name in ids for each in observed[name]]
+        by_metric = {(each.id, each.metric): changes for changes, each in found}
+        noted = [(verdict, by_metric[name, verdict.metric]) for name in ids for verdict in self._verdicts[name]]
+        run_id, recorded = self.settings.run_id, self._recorded
+        sources: dict[Role, tuple[str, Role]] = {"candidate": (run_id, "candidate"), "baseline": (run_id, "baseline")}
+        if recorded is not None:
+            sources["baseline"] = recorded.recording.run_id, "candidate"
+        lower = {(each.id, each.metric) for _, each in found if not each.higher_is_better}
+        shown: dict[tuple[str, str, str], Change] = {}
+        with suppress(StoreError):  # is told at the end, unless it can be done then
+            self.flush()
+            for change in with_answers(self._store, most_telling(noted), sources, lower):
+                shown[change.evaluation_id, change.metric, change.case_id] = change
+        for verdict, changes in noted:
+            own = [shown.get((each.evaluation_id, each.metric, each.case_id), each) for each in changes]
+            self._changes.append((verdict, own))
 
     def verdicts(self, evaluation_id: str) -> tuple[Verdict, ...]:
         """The verdicts of an evaluation, one for each metric; empty until it is decided."""

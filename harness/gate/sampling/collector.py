@@ -9,14 +9,12 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observations
-from harness.gate.evaluations.aggregates import Parts
-from harness.gate.evaluations.clusters import bet_on_together, clusters_of
-from harness.gate.evaluations.contents import question_digest, with_contents
-from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
+from harness.gate.evaluations.cases import question_digest, with_contents
+from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
+from harness.gate.evaluations.examples import SHOWN, Parts, Place, changes, expected_of
 from harness.gate.evaluations.exceptions import describe
-from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
-from harness.gate.evaluations.score_table import ScoreTable, failed_assertions
+from harness.gate.evaluations.kinds import against_aim, aimed, failed_assertions, misfits, two_kinds, without_ratio
+from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
@@ -78,7 +76,6 @@ class Collector:
         self._cut_at: str | None = None
         self._tally = BodyErrors()
         self._asked: dict[int, str | None] = {}
-        self._answers = Answers()
         self._truncated = np.zeros((len(evaluation.cases), order.n_samples), dtype=bool)
         self._interruption: Interruption | None = None
         self._judges = Judges()
@@ -172,23 +169,20 @@ class Collector:
         self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
-            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
+            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:SHOWN]), "error", trace)
         elif outcome.skipped:
             self._skips.add(case, role)
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
             self._note_asked(role, trace)
             self._tables[role].failed[case, sample] = True
-            reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
-            self._answers.keep(METRIC, place, reading, trace)
-            self._emit(METRIC, place, reading, "scored", trace)
+            self._emit(METRIC, place, Reading(0.0, outcome.reason, judged_by=trace.judged_by), "scored", trace)
         else:
             self._note_asked(role, trace)
             readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
             self._parts.keep(place, readings)
             for metric, reading in readings.items():
                 self._put(metric, reading, place)
-                self._answers.keep(metric, place, reading, trace)
                 self._emit(metric, place, reading, "scored", trace)
 
     def _note_asked(self, role: Role, trace: Trace) -> None:
@@ -359,7 +353,6 @@ class Collector:
         return (replace(verdicts[0], aggregates=told), *verdicts[1:])
 
     def changes(self, observed: Observations) -> list[Change]:
-        """The cases of a metric to look at, the worst first, each with an answer of each version."""
+        """The cases of a metric to look at, the worst first."""
         cases = self.evaluation.cases
-        found = changes(observed, self._numbers, self._answers)
-        return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in found]
+        return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in changes(observed)]

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.decisions import Look, look_at, share_of
-from harness.gate.evaluations.clusters import bet_on_together
-from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.gate.sampling.question import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pydantic
 
 from harness.decisions import Observations
-from harness.gate.evaluations.contents import settled_digest
+from harness.gate.evaluations.cases import settled_digest
 from harness.records import Case, Stakes
 
 RULE = 2

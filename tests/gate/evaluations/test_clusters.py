@@ -10,8 +10,7 @@ import pytest
 
 from harness.config import Settings
 from harness.decisions import Observations, decide
-from harness.gate.evaluations.clusters import bet_on_together, clusters_of
-from harness.gate.evaluations.evaluation import Evaluation, read_plan
+from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of, read_plan
 from harness.gate.evaluations.resemblance import Copies, find_copies
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Verdict, VerdictKind
