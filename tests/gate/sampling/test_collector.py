@@ -157,7 +157,7 @@ def test_clusters_are_those_of_the_marker() -> None:
     assert gathered.observed()[0].clusters == ("0", "0", "1", "1", "2", "2")
 
 
-def test_changes_are_ranked_worst_first_with_an_answer_of_each_version() -> None:
+def test_changes_are_ranked_worst_first() -> None:
     gathered = collector()
     for entry in outcomes():
         gathered.add(*entry)
@@ -166,9 +166,6 @@ def test_changes_are_ranked_worst_first_with_an_answer_of_each_version() -> None
     drops = [change.candidate - change.baseline for change in changes]
     assert drops == sorted(drops)
     assert all(drop != 0 for drop in drops)
-    for change in changes:
-        assert (change.candidate_answer or "").startswith(f"candidate {change.case_id[1:]}")
-        assert (change.baseline_answer or "").startswith(f"baseline {change.case_id[1:]}")
 
 
 def test_metric_of_two_units_is_an_error() -> None:
