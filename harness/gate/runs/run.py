@@ -29,7 +29,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
-from harness.requests.writing import LOCKED_S
+from harness.requests.sampler import LOCKED_S
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000

@@ -162,7 +162,7 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += (trace.asked or trace.asked_others) and not (trace.drew or trace.error)
+        self.n_stored += bool(trace.own or trace.others) and not (trace.drew or trace.error)
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
@@ -194,8 +194,8 @@ class Collector:
     def _note_asked(self, role: Role, trace: Trace) -> None:
         """Note whether a body that gave a score asked what is weighed."""
         if role == "candidate" and self._unasked is not False:
-            others = trace.asked_others and not self.evaluation.needs_version
-            self._unasked = not (trace.asked or others or self.evaluation.stages)
+            others = bool(trace.others) and not self.evaluation.needs_version
+            self._unasked = not (trace.own or others or self.evaluation.stages)
 
     def _emit(
         self, metric: str, place: Place, reading: Reading, how: Literal["scored", "skipped", "error"], trace: Trace
