@@ -37,10 +37,6 @@ class _KeptAnswer:
     answer: str | None = None
     reason: str | None = None
 
-    def makes_needless(self, other: _KeptAnswer) -> bool:
-        """Tell whether the other one can't be the one to show, however many of the first samples count."""
-        return self.sample <= other.sample and self.value <= other.value
-
 
 class Answers:
     """One answer of each case, metric and version: the candidate's worst and the baseline's best, to be shown side by
@@ -54,12 +50,15 @@ class Answers:
         """Keep what a body was answered, with the score and the reason that it gave, where it is the one to show."""
         role, case, sample = place
         value = reading.value if reading.higher_is_better == (role == "candidate") else -reading.value
+        kept = self._kept.setdefault((metric, case, role), [])
+        for each in kept:  # one that is to be shown before it, however many of the first samples count
+            if each.sample <= sample and each.value <= value:
+                return
         is_answer = trace.sample is not None and trace.sample.loglikelihood is None
         answer = _shown(trace.sample) if trace.sample is not None and is_answer else None
         reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
-        new, kept = _KeptAnswer(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
-        if not any(each.makes_needless(new) for each in kept):
-            kept[:] = [*(each for each in kept if not new.makes_needless(each)), new]
+        kept[:] = [each for each in kept if not (sample <= each.sample and value <= each.value)]
+        kept.append(_KeptAnswer(value, sample, answer, reason))
 
     def of(self, metric: str, case: int, role: Role, n: int) -> Shown:
         """Answer and reason among the first `n` samples."""

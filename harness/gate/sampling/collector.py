@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observations
+from harness.decisions import Observations, PartlySkippedCases
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
 from harness.gate.evaluations.contents import question_digest, with_contents
@@ -24,12 +25,13 @@ from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
 from harness.gate.sampling.question import unless_grown
-from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.stages.inference.blocks.measured import excess_unanswered
 from harness.statistics.arrays import FloatArray
+
+Outcome = Literal["scored", "skipped", "error"]
 
 
 class Collector:
@@ -66,7 +68,7 @@ class Collector:
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
-        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
+        self._left = [len(self.roles) * len(order.bodies(step)) for step in range(order.n_steps)]
         self.entry = entry
         drawn = entry.order(evaluation) or order.cases
         self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, entry.horizon)
@@ -74,7 +76,8 @@ class Collector:
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
-        self._skips = Skips(self.roles)
+        self._skips: dict[int, Counter[Role]] = {}
+        """How often bodies skipped a case, by version."""
         self._cut_at: str | None = None
         self._tally = BodyErrors()
         self._asked: dict[int, str | None] = {}
@@ -153,69 +156,60 @@ class Collector:
 
     def _kept(self, end: int) -> list[int]:
         """The cases of the first steps in the order drawn, without those that were skipped."""
-        return self._skips.kept(self.order.cases[:end])
+        return [case for case in self.order.cases[:end] if case not in self._skips]
+
+    def _partly_skipped(self, end: int, n_bodies: int) -> PartlySkippedCases | None:
+        """Those of the cases left out of which some bodies, or those of one version, did not skip."""
+        skips = [self._skips[case] for case in self.order.cases[:end] if case in self._skips]
+        partly = [each for each in skips if any(each[role] < n_bodies for role in self.roles)]
+        by_role = {role: sum(each[role] for each in partly) for role in self.roles}
+        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role) if partly else None
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
         self.done += 1
-        step = self._step(case, sample)
+        step, place = self._step(case, sample), (role, case, sample)
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += bool(trace.own or trace.others) and not (trace.drew or trace.error)
+        asked = bool(trace.own or trace.others)
+        self.n_stored += asked and not (trace.drew or trace.error)
         if role == "candidate":
-            self._truncated[case, sample] = trace.truncated
-        if role == "candidate" and sample == 0:
-            self._asked[case] = question_digest(trace.request)
+            if trace.truncated:
+                self._truncated[case, sample] = True
+            if sample == 0:
+                self._asked[case] = question_digest(trace.request)
         self._ways.add(trace.way)
-        place = (role, case, sample)
-        self._judges.keep(place, trace.judgements)
+        if trace.judgements:
+            self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
-            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
-        elif outcome.skipped:
-            self._skips.add(case, role)
-            self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
-        elif outcome.failed:
-            self._note_asked(role, trace)
-            self._tables[role].failed[case, sample] = True
-            reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
-            self._answers.keep(METRIC, place, reading, trace)
-            self._emit(METRIC, place, reading, "scored", trace)
-        else:
-            self._note_asked(role, trace)
-            readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
-            self._parts.keep(place, readings)
-            for metric, reading in readings.items():
-                self._put(metric, reading, place)
-                self._answers.keep(metric, place, reading, trace)
-                self._emit(metric, place, reading, "scored", trace)
-
-    def _note_asked(self, role: Role, trace: Trace) -> None:
-        """Note whether a body that gave a score asked what is weighed."""
+            reading = Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT])
+            return self._emit(METRIC, place, reading, "error", trace)
+        if outcome.skipped:
+            self._skips.setdefault(case, Counter())[role] += 1
+            return self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         if role == "candidate" and self._unasked is not False:
             others = bool(trace.others) and not self.evaluation.needs_version
             self._unasked = not (trace.own or others or self.evaluation.stages)
+        if outcome.failed:
+            self._tables[role].failed[case, sample] = True
+            readings: Mapping[str, Reading] = {METRIC: Reading(0.0, outcome.reason, judged_by=trace.judged_by)}
+        else:
+            readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
+            self._parts.keep(place, readings)
+        for metric, reading in readings.items():
+            if not outcome.failed:
+                self._put(metric, reading, place)
+            self._answers.keep(metric, place, reading, trace)
+            self._emit(metric, place, reading, "scored", trace)
+        return None
 
-    def _emit(
-        self, metric: str, place: Place, reading: Reading, how: Literal["scored", "skipped", "error"], trace: Trace
-    ) -> None:
+    def _emit(self, metric: str, place: Place, reading: Reading, how: Outcome, trace: Trace) -> None:
         role, case, sample = place
-        self._keep(
-            ScoreRow(
-                evaluation_id=self.evaluation.id,
-                metric=metric,
-                role=role,
-                fingerprint=self._fingerprints[role],
-                case_id=self.evaluation.cases[case].id,
-                sample_index=sample,
-                value=reading.value if how == "scored" else None,
-                outcome=how,
-                reason=reading.reason,
-                sample_key=trace.key,
-                judged_by=reading.judged_by,
-            )
-        )
+        value = reading.value if how == "scored" else None
+        row = self.evaluation.id, metric, role, self._fingerprints[role], self.evaluation.cases[case].id, sample, value
+        self._keep(ScoreRow(*row, how, reading.reason, trace.key, reading.judged_by))
 
     def _put(self, metric: str, reading: Reading, place: Place) -> None:
         role, case, sample = place
@@ -253,7 +247,7 @@ class Collector:
         return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
 
     def _case_of(self, step: int) -> str:
-        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
+        return self.evaluation.cases[self.order.bodies(step)[0][0]].id
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
@@ -322,8 +316,8 @@ class Collector:
             statistic=kind.statistic,
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
-            n_skipped=self._skips.count(self.order.cases[: self._end()]),
-            partly_skipped=self._skips.partly(self.order.cases[: self._end()], self._counted()[1]),
+            n_skipped=sum(case in self._skips for case in self.order.cases[: self._end()]),
+            partly_skipped=self._partly_skipped(self._end(), self._counted()[1]),
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,

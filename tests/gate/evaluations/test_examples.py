@@ -29,7 +29,7 @@ def observed(candidate: list[list[float]], baseline: list[list[float]] | None = 
 
 def answered(text: str) -> Trace:
     trace = Trace()
-    trace.add(b"k" * 16, Sample(text))
+    trace.key, trace.sample = b"k" * 16, Sample(text)
     return trace
 
 
