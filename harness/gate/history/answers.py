@@ -9,7 +9,7 @@ from typing import Any
 from harness.records import Request, Role, Sample, ScoreRow
 from harness.store import RunInfo, ScoreSet, Store
 
-_CASES_AT_ONCE = 500
+_CASES_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def answers_of_run(
     store: Store, run: RunInfo, only: Mapping[str, Collection[str]] | None = None
 ) -> Iterator[StoredAnswer]:
     """All answers of a run: evaluations as they were first scored, in them by case, version (the candidate first) and
-    sample. Some hundred cases are read at a time, so that memory does not grow with the run.
+    sample. A hundred cases are read at a time, so that memory does not grow with the run.
 
     Args:
         only: the cases wanted of each evaluation; none of an evaluation that it does not have.
