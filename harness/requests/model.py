@@ -1,13 +1,16 @@
-"""The version under test as one test body sees it."""
+"""The version under test as one test body sees it, and what the body asked of it."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import json
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Messages, Request, Sample, answer_turns
+from harness.records import Judgement, Messages, Request, Sample, ScoringRule, answer_turns
 from harness.records.keys import KeyedQuestion, case_number, request_text
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
@@ -17,22 +20,107 @@ from harness.requests.conversation import (
     Play,
     Script,
     SimulatedUser,
+    Toolbox,
     check_count,
     check_script,
 )
-from harness.requests.structured import data_of
-from harness.requests.tools import Toolbox
-from harness.requests.trace import Trace, Way
 
 if TYPE_CHECKING:
     from harness.models.engine import Engine
+    from harness.models.version import Version
     from harness.requests.pending import SampleSource
     from harness.requests.sampler import Sampler
 
 SETS_APART = 10_000_000
 """Distance between the indices of a model's sets of draws: more than there are samples of a case."""
 
+_CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 Result = TypeVar("Result")
+Way = Literal["drawn", "greedy", "weighed"]
+"""An answer that is left to chance, one at temperature 0, or the weights of a text."""
+
+
+class Trace:
+    """What one body asked, of all versions.
+
+    Attributes:
+        case: the id of the case that it runs for, to which its draws belong.
+        own, others: in what ways the version under test was asked, and those that it is compared with or judged by.
+        request: what the version under test was asked first.
+        key, sample: of the last sample of the version under test, which stands for the body.
+        lack: why a text that the body was given is not what the version has to say, in words; None where it is.
+        truncated: whether any sample of that version was cut at max_tokens.
+        drew: whether any sample had to be drawn, by this body or another one; the store had the others.
+        error: the first error of an engine, a judge or the store, which counts even if the body catches it.
+        generation: of the candidate's draws, to which the turns of simulated users belong.
+        made: the methods that were called, with what is to be awaited of each.
+        judgements: what each judge did that the body asked.
+        judged_by: by whom and by what rule the body had something judged, the last time that it had.
+    """
+
+    def __init__(self, case: str = "", generation: int = 0) -> None:
+        self.case, self.generation = case, generation
+        self.own: set[Way] = set()
+        self.others: set[Way] = set()
+        self.request: Request | None = None
+        self.key: bytes | None = None
+        self.sample: Sample | None = None
+        self.lack: str | None = None
+        self.truncated = self.drew = False
+        self.error: BaseException | None = None
+        self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
+        self.judgements: list[Judgement] = []
+        self.judged_by: ScoringRule | None = None
+
+    @property
+    def way(self) -> Way | None:
+        """How what it is scored by came about: as the answers of the version under test did, where it gave any."""
+        answers: tuple[Way, ...] = ("drawn", "greedy")
+        known = (way for ways in (self.own, self.others) for way in answers if way in ways)
+        return next(known, "weighed" if self.own or self.others else None)
+
+    def unawaited(self) -> list[str]:
+        """The names of the methods whose answers were never awaited."""
+        return [name for name, work in self.made if _is_unawaited(work)]
+
+    def drop_unawaited(self) -> None:
+        """End what was never awaited, which Python would warn of; what a task is to run is that task's."""
+        tasks = {task.get_coro() for task in asyncio.all_tasks()}
+        for _, work in self.made:
+            if _is_unawaited(work) and work not in tasks:
+                work.close()
+
+
+def _is_unawaited(work: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
+
+
+class Question:
+    """What a case asks of a version, rendered once for its samples, which ask it in one tick.
+
+    Attributes:
+        prompt: the text that it is the question of; None where it is of more.
+        request: as it is sent: the seed is the case's own.
+        way: how its answers come about.
+        text: tells it from other questions.
+    """
+
+    __slots__ = ("_keyed", "case", "prompt", "request", "text", "version", "way")
+
+    def __init__(self, version: Version, case: str, request: Request, prompt: str | None = None) -> None:
+        self.version, self.case, self.prompt = version, case, prompt
+        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
+        self.way: Way = way if request.kind in ("chat", "completion") else "weighed"
+        if self.way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
+            request = replace(request, sampling={**request.sampling, "seed": seed + case_number(case)})
+        self.request, self.text = request, request_text(version.fingerprint, request)
+        self._keyed: dict[int, KeyedQuestion] = {}
+
+    def keyed(self, occurrence: int) -> KeyedQuestion:
+        """The question with its number among those that a body asks alike."""
+        if occurrence not in self._keyed:
+            self._keyed[occurrence] = KeyedQuestion(self.text, occurrence, self.case)
+        return self._keyed[occurrence]
 
 
 class Model:
@@ -108,7 +196,14 @@ class Model:
         Returns:
             str
         """
-        return self._settle("ask", self._text(self._source.version.chat(prompt, sampling=sampling)))
+        version, case, last = self._source.version, self._trace.case, self._sampler.last_question
+        if sampling or type(prompt) is not str:
+            question = Question(version, case, version.chat(prompt, sampling=sampling))
+        elif last is not None and last.version is version and last.case == case and last.prompt == prompt:
+            question = last
+        else:
+            question = self._sampler.last_question = Question(version, case, version.chat(prompt), prompt)
+        return self._settle("ask", self._text(question))
 
     def chat(
         self,
@@ -334,40 +429,42 @@ class Model:
         return settled
 
     async def _draw(self, request: Request, later: int = 0, talks: Engine | None = None) -> Sample:
-        """The sample of a request, one of the case's own; `talks` goes on after it.
+        """The sample of a request, one of the case's own; `later` and `talks` are as for `_answer`."""
+        return await self._answer(Question(self._source.version, self._trace.case, request), later, talks)
+
+    async def _answer(self, question: Question, later: int = 0, talks: Engine | None = None) -> Sample:
+        """The sample of a question.
 
         Args:
             later: is added to the number of times that this was asked: those of a later generation, say.
+            talks: goes on after it.
         """
-        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
-        way = way if request.kind in ("chat", "completion") else "weighed"
-        if way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
-            sampling = {**request.sampling, "seed": seed + case_number(self._trace.case)}
-            request = replace(request, sampling=sampling)
-        text = request_text(self._source.version.fingerprint, request)
-        occurrence = self._occurrences.get(text, 0)
-        self._occurrences[text] = occurrence + 1
-        question = KeyedQuestion(text, occurrence + later, self._trace.case)
-        if way == "greedy" and "drawn" in self._trace.others:  # it may answer a turn that was drawn
+        trace, sampler, source = self._trace, self._sampler, self._source
+        occurrence = self._occurrences.get(question.text, 0)
+        self._occurrences[question.text] = occurrence + 1
+        keyed, request, way = question.keyed(occurrence + later), question.request, question.way
+        if way == "greedy" and "drawn" in trace.others:  # it may answer a turn that was drawn
             way = "drawn"
-        (self._trace.others if self._is_other else self._trace.own).add(way)
-        if self._trace.request is None and not self._is_other:
-            self._trace.request = request
+        (trace.others if self._is_other else trace.own).add(way)
+        if trace.request is None and not self._is_other:
+            trace.request = request
         try:
-            self._sampler.check_time()
-            await self._sampler.check_turns(talks, self._source, request, question, self._index)
-            key, sample = await self._sampler.draw(self._source, request, question, self._index)
-            self._sampler.check_time()
+            sampler.check_time()
+            if talks is not None:
+                await sampler.check_turns(talks, source, request, keyed, self._index)
+            key, sample = await sampler.draw(source, request, keyed, self._index)
+            sampler.check_time()
         except SteelyardError as error:
-            self._trace.error = self._trace.error or error
+            trace.error = trace.error or error
             raise
-        self._trace.drew = self._trace.drew or not sample.stored
+        trace.drew = trace.drew or not sample.stored
         if not self._is_other:
-            self._trace.add(key, sample)
+            trace.key, trace.sample = key, sample
+            trace.truncated = trace.truncated or sample.truncated
         return sample
 
-    async def _text(self, request: Request) -> str:
-        sample = await self._draw(request)
+    async def _text(self, question: Question) -> str:
+        sample = await self._answer(question)
         if not self._is_other:
             self._trace.lack = self._trace.lack or sample.lack
         return sample.text
@@ -380,3 +477,24 @@ class Model:
         if value is None:
             raise EngineError(f"{self.name} gave no log likelihood.")
         return value
+
+
+def data_of(sample: Sample, name: str) -> Any:
+    """What the JSON of an answer holds: dict, list, str, …
+
+    Args:
+        name: of the version that answered, for the error.
+
+    Raises:
+        EngineError: it is no JSON, or a number that was cut at max_tokens, which may have had more digits.
+    """
+    begins = repr(sample.text[:200])
+    cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""
+    try:
+        data = json.loads(sample.text)
+    except ValueError as error:
+        raise EngineError(f"{name} answered no JSON for a schema ({error}): {begins}.{cut}") from None
+    # Whatever else JSON holds shows its own end.
+    if sample.truncated and isinstance(data, int | float) and not isinstance(data, bool):
+        raise EngineError(f"{name} answered a number that may have more digits: {begins}.{cut}")
+    return data

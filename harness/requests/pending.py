@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import MissingSampleError, SettingsError, SteelyardError
@@ -56,13 +57,11 @@ class SampleOrigins:
     newest: float | None = None
     n_older: int = 0
 
-    def add(self, sample: Sample, *, is_older: bool = False) -> None:
-        """Count one from the store."""
-        at = sample.drawn_at
-        self.n_older += is_older
-        if at is not None:
-            self.oldest = at if self.oldest is None else min(self.oldest, at)
-            self.newest = at if self.newest is None else max(self.newest, at)
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Count some from the store."""
+        if known := [sample.drawn_at for sample in samples if sample.drawn_at is not None]:
+            self.oldest = min(known) if self.oldest is None else min(self.oldest, *known)
+            self.newest = max(known) if self.newest is None else max(self.newest, *known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,10 @@ class PendingDraws:
         """The engine that is to answer."""
         assert self.source.engine is not None
         return self.source.engine
+
+    def of(self, indices: tuple[int, ...]) -> PendingDraws:
+        """Some of them."""
+        return self if indices == self.indices else replace(self, indices=indices)
 
     def drawn(self, sample: Sample) -> NewSample:
         """One of them, to be stored."""

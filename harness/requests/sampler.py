@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.errors import (
     TIMED_OUT,
     CapabilityError,
     EngineError,
     FailedDrawError,
+    LockedError,
     StoreError,
     UnreachableError,
     UnstorableError,
@@ -24,13 +27,19 @@ from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
-from harness.requests.writing import LOCKED_S, Writer
 
+if TYPE_CHECKING:
+    from harness.requests.model import Question
+
+LOCKED_S = 1.0
+"""Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
+_TOLD_AFTER_S = 3.0
 _RENEWED_S = 2.0
 _LOOKED_AGAIN_S = 0.2
 """Seconds after which it is seen whether another run has drawn what is waited for."""
 _LACKING = 10
 """Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
+Given = TypeVar("Given")
 
 
 class DrawLeases(Protocol):
@@ -68,6 +77,55 @@ Kept = tuple[bytes, Sample]
 """A sample with the key that the store keeps it under."""
 
 
+class Writer:
+    """One thread that writes in turn, so that a lock which another process holds stops no request. It waits for locks
+    until it is told to give up.
+
+    Args:
+        gives_up: whether nobody waits for what is written any more.
+    """
+
+    def __init__(self, gives_up: Callable[[], bool]) -> None:
+        self._gives_up = gives_up
+        self._thread = ThreadPoolExecutor(1, "steelyard-store")
+        self._since: float | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Say how long the store has been locked; "" where it is not."""
+        waited_s = 0.0 if self._since is None else time.monotonic() - self._since
+        return f"the store is locked by another process, for {waited_s:.0f} s now" if waited_s > _TOLD_AFTER_S else ""
+
+    async def write(self, call: Callable[[], Given]) -> Given:
+        """Call in the thread, after all that was given before.
+
+        Raises:
+            StoreError: what the store said; that it is locked only once nobody waits any more.
+        """
+        return await asyncio.wrap_future(self.submit(call))
+
+    def submit(self, call: Callable[[], Given]) -> Future[Given]:
+        """The same, for who goes on meanwhile."""
+        return self._thread.submit(self._patiently, call)
+
+    def _patiently(self, call: Callable[[], Given]) -> Given:
+        began = time.monotonic()
+        try:
+            while True:
+                try:
+                    return call()
+                except LockedError:
+                    self._since = began
+                    if self._gives_up():
+                        raise
+        finally:
+            self._since = None
+
+    def close(self) -> None:
+        """End the thread once all is written."""
+        self._thread.shutdown()
+
+
 @dataclass(slots=True)
 class _DrawsOfTick:
     """Draws of one request that were asked for in this tick of the loop."""
@@ -76,7 +134,10 @@ class _DrawsOfTick:
     request: Request
     question: KeyedQuestion
     indices: list[int] = field(default_factory=list)
-    asked_again: set[int] = field(default_factory=set)
+
+    def pending(self, key: bytes, indices: tuple[int, ...]) -> PendingDraws:
+        """Those that are to be drawn."""
+        return PendingDraws(self.source, self.request, key, indices, self.question.number)
 
 
 class Sampler:
@@ -135,9 +196,12 @@ class Sampler:
         self.shared_samples = 0
         self.measured_blocks = 0
         self.stored_blocks = 0
-        self._asked: dict[int, dict[bytes, int]] = {}
+        self._known: dict[tuple[int, bytes], int] = {}
+        """The samples that the run was given, one bit for each: who asks for them again shares them."""
         self._origins: dict[tuple[str, int], SampleOrigins] = {}
         self.is_halted = False
+        self.last_question: Question | None = None
+        self._last_key: tuple[KeyedQuestion | None, int, bytes] = (None, 0, b"")
 
     def halt(self) -> None:
         """Give no more answers: the run is interrupted."""
@@ -195,34 +259,28 @@ class Sampler:
             EngineError: the engine could not answer.
             BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
         """
-        key = question.key(source.generation)
-        asked_again = self._was_asked(source, key, index)
+        last, generation, key = self._last_key
+        if last is not question or generation != source.generation:
+            key = question.key(source.generation)
+            self._last_key = question, source.generation, key
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Kept] = loop.create_future()  # of its own, for a body may give up that others wait with
-        if (key, index) in self._futures:
-            self._futures[key, index].append(future)
+        waiting = self._futures.get((key, index))
+        if waiting is not None:
+            waiting.append(future)
             kept = await future
             self.shared_samples += 1
             return kept
-        if source.engine is not None:
-            check_capabilities(source.engine, request)
-        self._futures[key, index] = [future]
-        if not self._wanted:
-            loop.call_soon(self._look_up)
         wanted = self._wanted.get(key)
         if wanted is None:
+            if source.engine is not None:
+                check_capabilities(source.engine, request)
+            if not self._wanted:
+                loop.call_soon(self._look_up)
             wanted = self._wanted[key] = _DrawsOfTick(source, request, question)
+        self._futures[key, index] = [future]
         wanted.indices.append(index)
-        if asked_again:
-            wanted.asked_again.add(index)
         return await future
-
-    def _was_asked(self, source: SampleSource, key: bytes, index: int) -> bool:
-        """Note that a sample is asked for, and tell whether it was before in this run; one bit for each."""
-        asked = self._asked.setdefault(source.first_index, {})
-        before, bit = asked.get(key, 0), 1 << (index - source.first_index)
-        asked[key] = before | bit
-        return bool(before & bit)
 
     def _look_up(self) -> None:
         """Answer what the store holds, send for the rest."""
@@ -236,34 +294,48 @@ class Sampler:
                 self._break(key, item.indices, error)
             return
         for key, item in wanted.items():
-            stored = found.get(key, {})
+            of_key, missing, fresh = found.get(key, {}), list[int](), list[Sample]()
+            origins, known = self.origins(item.source), self._known.get((item.source.first_index, key), 0)
+            newest = item.source.generation > min(item.source.older, default=item.source.generation)
             for index in item.indices:
-                if index in stored:
-                    self._count_failure(item.source.version.fingerprint, *stored[index])
-                    if index in item.asked_again:
-                        self.shared_samples += 1
-                    else:
-                        self.stored_samples += 1
-                        is_older = stored[index][0] != key and item.source.generation > min(item.source.older)
-                        self.origins(item.source).add(stored[index][1], is_older=is_older)
-                    self._give(key, index, *stored[index])
-            missing = self._unfailed(item.source, key, sorted(index for index in item.indices if index not in stored))
-            if missing and item.source.engine is None:
-                self._break(key, missing, item.source.missing())
-            elif missing:
-                self._missing.append(
-                    (item, PendingDraws(item.source, item.request, key, missing, item.question.number))
-                )
+                kept = of_key.get(index)
+                if kept is None:
+                    missing.append(index)
+                    continue
+                if kept[1].failure is not None:
+                    self._count_failure(item.source.version.fingerprint, *kept)
+                if known >> (index - item.source.first_index) & 1:
+                    self.shared_samples += 1
+                else:
+                    fresh.append(kept[1])
+                    origins.n_older += newest and kept[0] != key
+                self._give(key, index, *kept)
+            self._note_known(item.source, key, fresh)
+            self.stored_samples += len(fresh)
+            origins.add(fresh)
+            if missing:
+                self._send_for(item, key, sorted(missing))
         if self._missing:
             self._begin_writing()
 
-    def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
-        """Those that have not failed in this run; the others are given their failures again."""
+    def _note_known(self, source: SampleSource, key: bytes, samples: Sequence[Sample]) -> None:
+        known = self._known.get((source.first_index, key), 0)
+        for sample in samples:
+            known |= 1 << (sample.index - source.first_index)
+        self._known[source.first_index, key] = known
+
+    def _send_for(self, item: _DrawsOfTick, key: bytes, indices: Sequence[int]) -> None:
+        """Draw what is missing; what has failed in this run is given its failure again."""
+        source = item.source
         failed = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
         for index in indices:
             if (key, index) in failed:
                 self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
-        return tuple(index for index in indices if (key, index) not in failed)
+        missing = tuple(index for index in indices if (key, index) not in failed)
+        if missing and source.engine is None:
+            self._break(key, missing, source.missing())
+        elif missing:
+            self._missing.append((item, item.pending(key, missing)))
 
     def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the first generation of its source that has it."""
@@ -278,17 +350,16 @@ class Sampler:
         kept: dict[bytes, dict[int, Kept]] = {}
         for key, item in wanted.items():
             of_key = kept[key] = {}
-            for index in item.indices:
-                for place in chains.get(key, (key,)):
-                    if index in found.get(place, {}):
-                        of_key[index] = place, found[place][index]
-                        break
+            for place in reversed(chains.get(key, (key,))):
+                known = found.get(place, {})
+                of_key |= {index: (place, known[index]) for index in item.indices if index in known}
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
         for index, sample in zip(asked.indices, samples, strict=True):
             self._arrived.append(asked.drawn(sample if sample.index == index else replace(sample, index=index)))
-            self.model_calls += 1
+        self._note_known(asked.source, asked.key, [each.sample for each in self._arrived[-len(samples) :]])
+        self.model_calls += len(samples)
         self.origins(asked.source).n_asked += len(samples)
         self._begin_writing()
 
@@ -321,9 +392,9 @@ class Sampler:
             return
         for item, asked in missing:
             if mine := tuple(index for index in asked.indices if (asked.key, index) in own):
-                self.window.add(replace(asked, indices=mine))
+                self.window.add(asked.of(mine))
             if others := tuple(index for index in asked.indices if (asked.key, index) not in own):
-                self._elsewhere.append((item, replace(asked, indices=others)))
+                self._elsewhere.append((item, asked.of(others)))
         self.window.pump()
         loop = asyncio.get_running_loop()
         if self._elsewhere and self._looking_again is None:
@@ -344,7 +415,6 @@ class Sampler:
                     continue
                 wanted = self._wanted.setdefault(asked.key, replace(item, indices=[]))
                 wanted.indices.append(index)
-                wanted.asked_again |= item.asked_again & {index}
         self._look_up()
 
     async def _renew(self) -> None:

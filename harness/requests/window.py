@@ -184,7 +184,7 @@ class Window:
         whole = lane.queue.popleft()
         asked = _next(whole)
         if len(asked.indices) < len(whole.indices):
-            lane.queue.appendleft(replace(whole, indices=whole.indices[len(asked.indices) :]))
+            lane.queue.appendleft(whole.of(whole.indices[len(asked.indices) :]))
         lane.in_flight += 1
         lane.n_sent += 1
         self.in_flight += 1
@@ -197,23 +197,23 @@ class Window:
         samples: list[Sample] = []
         try:
             samples = _apart(asked.request, await lane.engine.sample(_numbered(asked), asked.indices))
-            self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
+            self._arrived(asked.of(asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
             is_given_up = self.spending.is_late and not self._stopped
             self._failed(asked, self.spending.refuse() if is_given_up else error)
             raise
         except PartlyAnsweredError as partly:
             samples = _apart(asked.request, partly.samples.values())
-            self._arrived(replace(asked, indices=tuple(partly.samples)), samples)
+            self._arrived(asked.of(tuple(partly.samples)), samples)
             self.n_failed += len(partly.errors)
             for index, cause in partly.errors.items():
-                self._failed(replace(asked, indices=(index,)), cause)
+                self._failed(asked.of((index,)), cause)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self.n_failed += len(asked.indices)
             self._failed(asked, error)
         else:
             if len(samples) < len(asked.indices):
-                lane.queue.appendleft(replace(asked, indices=asked.indices[len(samples) :]))
+                lane.queue.appendleft(asked.of(asked.indices[len(samples) :]))
         finally:
             lane.in_flight -= 1
             self.in_flight -= 1
@@ -253,20 +253,10 @@ def _numbered(asked: PendingDraws) -> Request:
 
 def _next(asked: PendingDraws) -> PendingDraws:
     """The first draws of what was asked, as many as fit in one request."""
-    take = _sendable(asked)
-    return asked if take == len(asked.indices) else replace(asked, indices=asked.indices[:take])
-
-
-def _sendable(asked: PendingDraws) -> int:
-    """Count the first indices that fit in one request; a seeded request draws consecutive ones."""
-    most = min(len(asked.indices), max(1, asked.engine.choices_per_request(asked.request)))
-    if "seed" not in asked.request.sampling:
-        return most
-    first = asked.indices[0]
-    run = 1
-    while run < most and asked.indices[run] == first + run:
-        run += 1
-    return run
+    most, first = max(1, asked.engine.choices_per_request(asked.request)), asked.indices[0]
+    if "seed" in asked.request.sampling:  # which draws consecutive ones
+        most = next((n for n, index in enumerate(asked.indices[:most]) if index != first + n), most)
+    return asked.of(asked.indices[:most])
 
 
 def check_capabilities(engine: Engine, request: Request) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.errors import SettingsError, some
@@ -12,8 +13,18 @@ from harness.gate.baselines.recording import RecordedEvaluation, Recording, too_
 from harness.gate.evaluations.cases import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
-from harness.records import BaselineRecord, Case, RecordedSide, ScoringRule, kind_and_direction, same_kind
-from harness.scoring.results import Reading
+from harness.records import (
+    BaselineRecord,
+    Case,
+    Kind,
+    RecordedSide,
+    ScoreRow,
+    ScoringRule,
+    Verdict,
+    kind_and_direction,
+    same_kind,
+)
+from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
 
 State = Literal["paired", "changed", "new", "skipped", "gone"]
@@ -39,6 +50,8 @@ class Pairing:
         states: of each case by its id, as far as it is recorded: "paired" ones are weighed.
         counts: of cases by state, with the recorded ones that the evaluation no longer has as "gone".
         trouble: why nothing can be weighed; "" where something can.
+        kinds: the recorded metrics, for bodies of which each failed an assertion, which is a 0 on each of them; none
+            where those that were recorded did so, too.
     """
 
     def __init__(
@@ -51,6 +64,11 @@ class Pairing:
         self.counts = Counter[State](self.states.values())
         self.counts["gone"] = sum(fnmatch.fnmatchcase(case, pattern) for case in gone)
         self.trouble = self._trouble(judges)
+        metrics = self.recorded.metrics
+        self.kinds: Mapping[str, Kind] = {} if METRIC in metrics else metrics
+        self._mismatches: dict[str, None] = {}
+        self._judged: set[str] = set()
+        self._added: set[str] = set()
 
     def _trouble(self, judges: tuple[str, ...]) -> str:
         source, is_judged = self.recording.in_words, "judge" in self.evaluation.wants
@@ -100,16 +118,71 @@ class Pairing:
         what = what if rules else "a judge's now, and nobody's"
         return f"the scores of {metric!r} are {what} in {source}: {_AGAIN}"
 
-    def unjudged(self, metric: str, judged: Collection[str]) -> str:
-        """Say what is wrong with scores that no judge gave now, where the recorded ones are a judge's; "" for nothing.
+    def add(self, case: str, readings: Mapping[str, Reading]) -> Iterator[ScoreRow]:
+        """Take in the readings of a body of a case; with the first of them come the scores recorded of it, so that
+        whoever reads the run finds both.
+        """
+        if self.states[case] != "paired":
+            return
+        for metric, reading in readings.items():
+            if mismatch := self.mismatch(metric, reading):
+                self._mismatches[mismatch] = None
+            elif reading.judged_by is not None:
+                self._judged.add(metric)
+        if case in self._added:
+            return
+        self._added.add(case)
+        own = self.evaluation.id, self.recording.version.fingerprint
+        for metric, values in self.recorded.cases[case].scores.items():
+            rule = rules[0] if len(rules := self._rules(metric)) == 1 else None
+            for index, value in enumerate(values):
+                yield ScoreRow(own[0], metric, "baseline", own[1], case, index, value, judged_by=rule)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether more cases can't help, since nothing can be weighed."""
+        return self.trouble != "" or bool(self._mismatches)
+
+    def errors(self, metrics: Iterable[str]) -> list[str]:
+        """List why scores can't be weighed: what is wrong with the recording, and metrics that a judge gave scores of
+        then and nobody now.
 
         Args:
-            judged: the metrics that a judge gave scores of now.
+            metrics: that bodies returned now.
         """
-        if metric in judged or not self._rules(metric):
-            return ""
         source = self.recording.in_words
-        return f"the scores of {metric!r} are a judge's in {source}, and nobody's now: they can't be compared"
+        unjudged = [metric for metric in metrics if metric not in self._judged and self._rules(metric)]
+        return [
+            *filter(None, [self.trouble]),
+            *self._mismatches,
+            *(
+                f"the scores of {metric!r} are a judge's in {source}, and nobody's now: they can't be compared"
+                for metric in unjudged
+            ),
+        ]
+
+    def described(self, verdict: Verdict, metrics: Collection[str]) -> Verdict:
+        """A verdict with what is known of the recorded scores, by the digests of what was asked now.
+
+        Args:
+            metrics: that bodies returned now.
+        """
+        asked = {case.id: case.asked for case in verdict.cases}
+        otherwise = self._asked_otherwise(asked)
+        record = BaselineRecord(
+            name=self.recording.name,
+            run_id=self.recording.run_id,
+            created=self.recording.created,
+            n_paired=self.counts["paired"],
+            n_changed=self.counts["changed"],
+            n_new=self.counts["new"],
+            n_gone=self.counts["gone"],
+            n_skipped=self.counts["skipped"],
+            asked_otherwise=len(otherwise),
+            scored_otherwise=self._scored_otherwise,
+        )
+        notes = [] if self.trouble or verdict.errors else self._notes(otherwise, metrics or self.recorded.metrics)
+        return replace(verdict, reason="; ".join([verdict.reason, *notes]), baseline_record=record)
 
     @property
     def _scored_otherwise(self) -> bool:
@@ -122,27 +195,12 @@ class Pairing:
         both = ((case, asked[case], self.recorded.cases[case].asked) for case in paired)
         return sorted(case for case, now, then in both if None not in (now, then) and now != then)
 
-    def record(self, asked: Mapping[str, str | None]) -> BaselineRecord:
-        """The pairs, as a report has them, by the digests of what was asked now."""
-        return BaselineRecord(
-            name=self.recording.name,
-            run_id=self.recording.run_id,
-            created=self.recording.created,
-            n_paired=self.counts["paired"],
-            n_changed=self.counts["changed"],
-            n_new=self.counts["new"],
-            n_gone=self.counts["gone"],
-            n_skipped=self.counts["skipped"],
-            asked_otherwise=len(self._asked_otherwise(asked)),
-            scored_otherwise=self._scored_otherwise,
-        )
-
-    def notes(self, asked: Mapping[str, str | None], metrics: Iterable[str]) -> list[str]:
+    def _notes(self, otherwise: Sequence[str], metrics: Iterable[str]) -> list[str]:
         """Note what a reader must know of the pairs, for the reason of the verdict."""
         notes, source = [], self.recording.in_words
         if others := self._others():
             notes.append(f"{self.counts['paired']:,} of {len(self.states):,} cases paired with {source} ({others})")
-        if otherwise := self._asked_otherwise(asked):
+        if otherwise:
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
         if self._scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
@@ -152,6 +210,21 @@ class Pairing:
         if missing:
             notes.append(f"recorded, and no longer returned: {', '.join(sorted(missing))}")
         return notes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBaseline:
+    """A recording that a run's candidate is weighed against, the pattern of the cases that the run has, and the judges
+    that it asks, by fingerprint.
+    """
+
+    recording: Recording
+    cases: str = "*"
+    judges: tuple[str, ...] = ()
+
+    def beside(self, evaluation: Evaluation) -> Pairing:
+        """Pair an evaluation with what is recorded of it."""
+        return Pairing(self.recording, evaluation, self.cases, self.judges)
 
 
 def _state(case: Case, recorded: RecordedEvaluation) -> State:

@@ -13,7 +13,7 @@ from harness.records import Change, Request, Role, Sample, ScoreRow
 from harness.records.tool_calls import turns_in_words
 from harness.store import RunInfo, ScoreSet, Store
 
-_CASES_AT_ONCE = 500
+_CASES_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def answers_of_run(
     store: Store, run: RunInfo, only: Mapping[str, Collection[str]] | None = None
 ) -> Iterator[StoredAnswer]:
     """All answers of a run: evaluations as they were first scored, in them by case, version (the candidate first) and
-    sample. Some hundred cases are read at a time, so that memory does not grow with the run.
+    sample. A hundred cases are read at a time, so that memory does not grow with the run.
 
     Args:
         only: the cases wanted of each evaluation; none of an evaluation that it does not have.

@@ -14,7 +14,7 @@ from harness.gate.baselines.draws import (
     BASELINE_FIRST_INDEX,
     candidate_first_index,
 )
-from harness.gate.baselines.recorded_collector import RecordedBaseline
+from harness.gate.baselines.pairing import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.costs import spending_of
@@ -213,7 +213,7 @@ def _assemble(
     against: SampleSource | RecordedBaseline | None = baseline
     if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
-        against = RecordedBaseline(recording, settings.seed, options.cases, fingerprints)
+        against = RecordedBaseline(recording, options.cases, fingerprints)
     ledger = enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}

@@ -13,7 +13,7 @@ from typing import Any
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
 from harness.errors import BudgetSpentError, NotInLineageError, StoreError
-from harness.gate.baselines.recorded_collector import RecordedBaseline
+from harness.gate.baselines.pairing import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
@@ -30,7 +30,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
-from harness.requests.writing import LOCKED_S
+from harness.requests.sampler import LOCKED_S
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
@@ -74,6 +74,8 @@ class Run:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._changes: list[tuple[Verdict, list[Change]]] = []
+        self.changes: tuple[Change, ...] = ()
+        """Cases to look at, the worst of each evaluation first."""
         self._rows: list[ScoreRow] = []
         self._storing: tuple[Future[int], list[ScoreRow]] | None = None
         self._spans: dict[str, tuple[float, float]] = {}
@@ -174,17 +176,13 @@ class Run:
         return self.settings.ledger.get(evaluation.id) or Entry(alone)
 
     def _collector(self, evaluation: Evaluation, alone_because: str = "") -> Collector:
-        may_be_cut = self.sampler.spending.limits.bounded
-        entry = self._entry(evaluation)
-        if self._recorded is not None:
-            own = self.candidate.version.fingerprint
-            collector: Collector = self._recorded.collector(
-                evaluation, own, self._keep_row, entry, may_be_cut=may_be_cut
-            )
-        else:
-            fingerprints, drawn = self._fingerprints(evaluation, is_alone=bool(alone_because)), entry.order(evaluation)
-            order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
-            collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, alone_because)
+        may_be_cut, entry = self.sampler.spending.limits.bounded, self._entry(evaluation)
+        recorded = None if self._recorded is None else self._recorded.beside(evaluation)
+        fingerprints, drawn = self._fingerprints(evaluation, is_alone=bool(alone_because)), entry.order(evaluation)
+        n_versions = len(fingerprints) if recorded is None else 2
+        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+        collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, recorded)
+        collector.alone_because = alone_because
         self.collectors[evaluation.id] = collector
         return collector
 
@@ -248,7 +246,19 @@ class Run:
         for name in ids:
             described = [self.collectors[name].described(verdict) for verdict in by_id[name]]
             self._verdicts[name] = self.collectors[name].with_aggregates(described)
-        self._note_changes(ids, observed)
+            changes = {each.metric: self.collectors[name].changes(each) for each in observed[name]}
+            self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
+        self.changes = self._with_answers(most_telling(self._changes))
+
+    def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Cases to look at with what was answered, as far as the store has it."""
+        own = self.settings.run_id
+        theirs = (own, "baseline") if self._recorded is None else (self._recorded.recording.run_id, "candidate")
+        lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
+        with suppress(StoreError):  # is told at the end, unless it can be done then
+            self.flush()
+            changes = with_answers(self._store, changes, {"candidate": (own, "candidate"), "baseline": theirs}, lower)
+        return tuple(changes)
 
     def _decided(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
@@ -263,25 +273,6 @@ class Run:
             found = review_verdicts(self._store, run_id, evaluation, observed[name], level, looks[name])
             verdicts += [with_address(each, self.settings.review_url) for each in found]
         return verdicts
-
-    def _note_changes(self, ids: Sequence[str], observed: Mapping[str, Sequence[Observations]]) -> None:
-        """Note the cases to look at, those that may be shown with answers, as the store has them by now."""
-        found = [(self.collectors[name].changes(each), each) for name in ids for each in observed[name]]
-        by_metric = {(each.id, each.metric): changes for changes, each in found}
-        noted = [(verdict, by_metric[name, verdict.metric]) for name in ids for verdict in self._verdicts[name]]
-        run_id, recorded = self.settings.run_id, self._recorded
-        sources: dict[Role, tuple[str, Role]] = {"candidate": (run_id, "candidate"), "baseline": (run_id, "baseline")}
-        if recorded is not None:
-            sources["baseline"] = recorded.recording.run_id, "candidate"
-        lower = {(each.id, each.metric) for _, each in found if not each.higher_is_better}
-        shown: dict[tuple[str, str, str], Change] = {}
-        with suppress(StoreError):  # is told at the end, unless it can be done then
-            self.flush()
-            for change in with_answers(self._store, most_telling(noted), sources, lower):
-                shown[change.evaluation_id, change.metric, change.case_id] = change
-        for verdict, changes in noted:
-            own = [shown.get((each.evaluation_id, each.metric, each.case_id), each) for each in changes]
-            self._changes.append((verdict, own))
 
     def verdicts(self, evaluation_id: str) -> tuple[Verdict, ...]:
         """The verdicts of an evaluation, one for each metric; empty until it is decided."""
@@ -334,11 +325,6 @@ class Run:
     def all_verdicts(self) -> tuple[Verdict, ...]:
         """All verdicts so far, in the order in which their evaluations were started."""
         return tuple(verdict for name in self.collectors for verdict in self._verdicts.get(name, ()))
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """Cases to look at, the worst of each evaluation first."""
-        return most_telling(self._changes)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

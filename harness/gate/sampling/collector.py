@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observations
+from harness.decisions import Observations, PartlySkippedCases
+from harness.gate.baselines.pairing import Pairing
 from harness.gate.evaluations.cases import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
 from harness.gate.evaluations.examples import SHOWN, Parts, Place, changes, expected_of
@@ -22,12 +24,13 @@ from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
 from harness.gate.sampling.question import unless_grown
-from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.stages.inference.blocks.measured import excess_unanswered
 from harness.statistics.arrays import FloatArray
+
+Outcome = Literal["scored", "skipped", "error"]
 
 
 class Collector:
@@ -39,9 +42,10 @@ class Collector:
         fingerprints: of the versions that its body runs for, by role.
         keep: takes each score on its way to the store.
         entry: what the ledger says of the evaluation.
-        alone_because: why its body runs for the candidate alone though there is a baseline; "" where it does not.
+        recorded: the recorded scores that stand for a baseline's; None where there are none.
 
     Attributes:
+        alone_because: why its body runs for the candidate alone though there is a baseline; "" where it does not.
         of_stages: what its bodies get of each version's lineage, by role and name.
         loads: the blocks that were measured for them, by role and case, or the error that a case has in their place.
     """
@@ -53,18 +57,19 @@ class Collector:
         fingerprints: Mapping[Role, str],
         keep: Callable[[ScoreRow], None],
         entry: Entry,
-        alone_because: str = "",
+        recorded: Pairing | None = None,
     ) -> None:
         self.evaluation = evaluation
         self.order = order
         self.roles: tuple[Role, ...] = tuple(fingerprints)
         self._fingerprints = fingerprints
         self._keep = keep
-        self._alone_because = alone_because
+        self._recorded = recorded
+        self.alone_because = ""
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
-        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
+        self._left = [len(self.roles) * len(order.bodies(step)) for step in range(order.n_steps)]
         self.entry = entry
         drawn = entry.order(evaluation) or order.cases
         self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, entry.horizon)
@@ -72,7 +77,8 @@ class Collector:
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
-        self._skips = Skips(self.roles)
+        self._skips: dict[int, Counter[Role]] = {}
+        """How often bodies skipped a case, by version."""
         self._cut_at: str | None = None
         self._tally = BodyErrors()
         self._asked: dict[int, str | None] = {}
@@ -150,66 +156,67 @@ class Collector:
 
     def _kept(self, end: int) -> list[int]:
         """The cases of the first steps in the order drawn, without those that were skipped."""
-        return self._skips.kept(self.order.cases[:end])
+        return [case for case in self.order.cases[:end] if case not in self._skips]
+
+    def _partly_skipped(self, end: int, n_bodies: int) -> PartlySkippedCases | None:
+        """Those of the cases left out of which some bodies, or those of one version, did not skip."""
+        skips = [self._skips[case] for case in self.order.cases[:end] if case in self._skips]
+        partly = [each for each in skips if any(each[role] < n_bodies for role in self.roles)]
+        by_role = {role: sum(each[role] for each in partly) for role in self.roles}
+        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role) if partly else None
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
         self.done += 1
-        step = self._step(case, sample)
+        step, place = self._step(case, sample), (role, case, sample)
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += (trace.asked or trace.asked_others) and not (trace.drew or trace.error)
+        asked = bool(trace.own or trace.others)
+        self.n_stored += asked and not (trace.drew or trace.error)
         if role == "candidate":
-            self._truncated[case, sample] = trace.truncated
-        if role == "candidate" and sample == 0:
-            self._asked[case] = question_digest(trace.request)
+            if trace.truncated:
+                self._truncated[case, sample] = True
+            if sample == 0:
+                self._asked[case] = question_digest(trace.request)
         self._ways.add(trace.way)
-        place = (role, case, sample)
-        self._judges.keep(place, trace.judgements)
+        if trace.judgements:
+            self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
-            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:SHOWN]), "error", trace)
-        elif outcome.skipped:
-            self._skips.add(case, role)
-            self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
-        elif outcome.failed:
-            self._note_asked(role, trace)
+            reading = Reading(float("nan"), describe(outcome.error)[:SHOWN])
+            return self._emit(METRIC, place, reading, "error", trace)
+        if outcome.skipped:
+            self._skips.setdefault(case, Counter())[role] += 1
+            return self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
+        self._score(place, outcome, trace)
+        return None
+
+    def _score(self, place: Place, outcome: BodyResult, trace: Trace) -> None:
+        """Take in what a body scored."""
+        role, case, sample = place
+        if role == "candidate" and self._unasked is not False:
+            others = bool(trace.others) and not self.evaluation.needs_version
+            self._unasked = not (trace.own or others or self.evaluation.stages)
+        if outcome.failed:
             self._tables[role].failed[case, sample] = True
-            self._emit(METRIC, place, Reading(0.0, outcome.reason, judged_by=trace.judged_by), "scored", trace)
+            readings: Mapping[str, Reading] = {METRIC: Reading(0.0, outcome.reason, judged_by=trace.judged_by)}
         else:
-            self._note_asked(role, trace)
             readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
             self._parts.keep(place, readings)
-            for metric, reading in readings.items():
+        for metric, reading in readings.items():
+            if not outcome.failed:
                 self._put(metric, reading, place)
-                self._emit(metric, place, reading, "scored", trace)
+            self._emit(metric, place, reading, "scored", trace)
+        if self._recorded is not None:
+            for row in self._recorded.add(self.evaluation.cases[case].id, {} if outcome.failed else readings):
+                self._keep(row)
 
-    def _note_asked(self, role: Role, trace: Trace) -> None:
-        """Note whether a body that gave a score asked what is weighed."""
-        if role == "candidate" and self._unasked is not False:
-            others = trace.asked_others and not self.evaluation.needs_version
-            self._unasked = not (trace.asked or others or self.evaluation.stages)
-
-    def _emit(
-        self, metric: str, place: Place, reading: Reading, how: Literal["scored", "skipped", "error"], trace: Trace
-    ) -> None:
+    def _emit(self, metric: str, place: Place, reading: Reading, how: Outcome, trace: Trace) -> None:
         role, case, sample = place
-        self._keep(
-            ScoreRow(
-                evaluation_id=self.evaluation.id,
-                metric=metric,
-                role=role,
-                fingerprint=self._fingerprints[role],
-                case_id=self.evaluation.cases[case].id,
-                sample_index=sample,
-                value=reading.value if how == "scored" else None,
-                outcome=how,
-                reason=reading.reason,
-                sample_key=trace.key,
-                judged_by=reading.judged_by,
-            )
-        )
+        value = reading.value if how == "scored" else None
+        row = self.evaluation.id, metric, role, self._fingerprints[role], self.evaluation.cases[case].id, sample, value
+        self._keep(ScoreRow(*row, how, reading.reason, trace.key, reading.judged_by))
 
     def _put(self, metric: str, reading: Reading, place: Place) -> None:
         role, case, sample = place
@@ -227,8 +234,10 @@ class Collector:
 
     @property
     def is_hopeless(self) -> bool:
-        """True where more cases can't help: the body itself is broken, or the endpoint was given up."""
-        return self._tally.is_hopeless
+        """True where more cases can't help: the body itself is broken, the endpoint was given up, or what is recorded
+        can't be weighed.
+        """
+        return self._tally.is_hopeless or (self._recorded is not None and self._recorded.is_hopeless)
 
     def note(self, error: str) -> None:
         """Note an error of the evaluation as a whole."""
@@ -247,7 +256,7 @@ class Collector:
         return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
 
     def _case_of(self, step: int) -> str:
-        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
+        return self.evaluation.cases[self.order.bodies(step)[0][0]].id
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
@@ -276,14 +285,12 @@ class Collector:
         return sorted(kept) if whole else kept, self.order.n_samples
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that the bodies returned; none where each of them failed an assertion."""
-        return tuple(self._kinds)
-
-    @property
     def kinds(self) -> Mapping[str, Kind]:
-        """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
-        return self._kinds or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
+        """The metrics that are decided, and what they are; where each body failed an assertion the recorded ones, or
+        one alone.
+        """
+        recorded = {} if self._recorded is None else self._recorded.kinds
+        return self._kinds or recorded or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
 
     def _failed_assertions(self) -> list[str]:
         """The errors of metrics of which a body failed an assertion, where that is no score."""
@@ -292,7 +299,9 @@ class Collector:
 
     def _observed(self, metric: str, sides: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observations:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
-        errors = [*errors, *against_aim(metric, kind, plan.aim)]
+        recorded, case_ids = self._recorded, tuple(self.evaluation.cases[i].id for i in kept)
+        errors = [*(recorded.errors([*self._kinds]) if recorded is not None else ()), *errors]
+        errors += against_aim(metric, kind, plan.aim)
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         clusters = clusters_of(self.evaluation, kept)
         observed = Observations(
@@ -301,11 +310,13 @@ class Collector:
             plan=replace(
                 plan,
                 design="sequential" if self.order.stops else "fixed",
-                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"}),
+                # How recorded answers came about is not known.
+                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"} and recorded is None),
             ),
-            case_ids=tuple(self.evaluation.cases[i].id for i in kept),
+            case_ids=case_ids,
             candidate=candidate,
-            baseline=sides.get("baseline"),
+            baseline=sides.get("baseline") if recorded is None else recorded.scores(metric, case_ids),
+            baseline_is_recorded=recorded is not None,
             clusters=clusters.labels,
             copies=clusters.copies,
             clusters_known_by=clusters.known_by,
@@ -316,8 +327,8 @@ class Collector:
             statistic=kind.statistic,
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
-            n_skipped=self._skips.count(self.order.cases[: self._end()]),
-            partly_skipped=self._skips.partly(self.order.cases[: self._end()], self._counted()[1]),
+            n_skipped=sum(case in self._skips for case in self.order.cases[: self._end()]),
+            partly_skipped=self._partly_skipped(self._end(), self._counted()[1]),
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
@@ -326,7 +337,7 @@ class Collector:
             stakes=None if self.entry.question is None else self.entry.question.stakes,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
             is_repeatable="greedy" in self._ways,
-            alone_because=self._alone_because,
+            alone_because=self.alone_because,
             traceback=self._tally.traceback(self._end()),
             unanswered=excess_unanswered(self.loads),
             slices=self._slices,
@@ -341,8 +352,9 @@ class Collector:
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:
-        """The verdict with digests of its cases, by which a later run knows them again."""
-        return with_contents(verdict, self.evaluation.cases, self._asked)
+        """The verdict with digests of its cases, by which a later run knows them again, and of what is recorded."""
+        known = with_contents(verdict, self.evaluation.cases, self._asked)
+        return known if self._recorded is None else self._recorded.described(known, [*self._kinds])
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""

@@ -33,9 +33,13 @@ class Order:
     stops: bool
 
     @property
+    def _n_batches(self) -> int:
+        return -(-self.n_samples // self.batch)
+
+    @property
     def n_steps(self) -> int:
         """The number of steps for each version."""
-        return len(self.cases) * math.ceil(self.n_samples / self.batch)
+        return len(self.cases) * self._n_batches
 
     @property
     def n_bodies(self) -> int:
@@ -44,13 +48,13 @@ class Order:
 
     def step_of(self, position: int, sample: int) -> int:
         """The step of a sample of the case at this position of the order."""
-        return position * math.ceil(self.n_samples / self.batch) + sample // self.batch
+        return position * self._n_batches + sample // self.batch
 
-    def bodies(self, step: int) -> Iterator[tuple[int, int]]:
+    def bodies(self, step: int) -> list[tuple[int, int]]:
         """Number of the case and number of the sample of each body of a version's step."""
-        batches = math.ceil(self.n_samples / self.batch)
-        case, begin = self.cases[step // batches], step % batches * self.batch
-        return ((case, sample) for sample in range(begin, min(begin + self.batch, self.n_samples)))
+        position, batch = divmod(step, self._n_batches)
+        case, begin = self.cases[position], batch * self.batch
+        return [(case, sample) for sample in range(begin, min(begin + self.batch, self.n_samples))]
 
     def work(self, roles: tuple[Role, ...]) -> Iterator[tuple[Role, int]]:
         """Version and step, in the order in which they are started."""

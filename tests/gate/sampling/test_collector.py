@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.config import Settings
-from harness.decisions import Look, decide
+from harness.decisions import Look, PartlySkippedCases, decide
 from harness.errors import EngineError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.sampling.bodies import BodyResult
@@ -44,7 +44,7 @@ def outcomes() -> list[tuple]:
         for case in range(N_CASES):
             for sample in range(N_SAMPLES):
                 trace = Trace()
-                trace.add(bytes([case] * 16), Sample(f"{role} {case} {sample}", sample))
+                trace.key, trace.sample = bytes([case] * 16), Sample(f"{role} {case} {sample}", sample)
                 value = (case * 7 + sample * 3 + len(role)) % 5 / 4
                 outcome = BodyResult(failed=True) if value == 0 else BodyResult(readings={"score": Reading(value)})
                 found.append((role, case, sample, outcome, trace))
@@ -134,6 +134,20 @@ def test_case_skipped_once_is_left_out_for_both_versions() -> None:
     assert observed.case_ids == ("c0", "c1", "c3", "c4", "c5")
     assert observed.candidate.shape == observed.baseline.shape == (5, N_SAMPLES)
     assert observed.n_skipped == 1
+
+
+def test_a_case_that_not_every_body_skipped_is_told_with_how_many_did() -> None:
+    gathered = collector()
+    for role, case, sample, outcome, trace in outcomes():
+        skipped = case == 1 or (role, case) == ("candidate", 3)
+        gathered.add(role, case, sample, BodyResult(skipped=True) if skipped else outcome, trace)
+    (observed,) = gathered.observed()
+    assert (observed.case_ids, observed.n_skipped) == (("c0", "c2", "c4", "c5"), 2)
+    assert observed.partly_skipped == PartlySkippedCases(1, N_SAMPLES, {"candidate": N_SAMPLES, "baseline": 0})
+    whole = collector()
+    for role, case, sample, outcome, trace in outcomes():
+        whole.add(role, case, sample, BodyResult(skipped=True) if case == 1 else outcome, trace)
+    assert whole.observed()[0].partly_skipped is None
 
 
 def test_skipped_cases_after_the_last_that_decides_count_as_drawn() -> None:
