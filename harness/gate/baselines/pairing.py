@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,12 +28,7 @@ from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
 
 State = Literal["paired", "changed", "new", "skipped", "gone"]
-_WORDS: Mapping[State, str] = {
-    "changed": "changed",
-    "new": "new",
-    "skipped": "skipped when it was recorded",
-    "gone": "gone",
-}
+_WORDS: Mapping[State, str] = {"changed": "changed", "new": "new", "skipped": "skipped when recorded", "gone": "gone"}
 _NOTHING = RecordedEvaluation({}, {})
 _AGAIN = "they can't be compared; record a run again"
 
@@ -64,10 +59,8 @@ class Pairing:
         self.counts = Counter[State](self.states.values())
         self.counts["gone"] = sum(fnmatch.fnmatchcase(case, pattern) for case in gone)
         self.trouble = self._trouble(judges)
-        metrics = self.recorded.metrics
-        self.kinds: Mapping[str, Kind] = {} if METRIC in metrics else metrics
-        self._mismatches: dict[str, None] = {}
-        self._judged: set[str] = set()
+        self.kinds: Mapping[str, Kind] = {} if METRIC in self.recorded.metrics else self.recorded.metrics
+        self._seen: dict[tuple[str, ScoringRule | None], str] = {}  # metrics, by whom, and what is wrong with them
         self._added: set[str] = set()
 
     def _trouble(self, judges: tuple[str, ...]) -> str:
@@ -125,10 +118,8 @@ class Pairing:
         if self.states[case] != "paired":
             return
         for metric, reading in readings.items():
-            if mismatch := self.mismatch(metric, reading):
-                self._mismatches[mismatch] = None
-            elif reading.judged_by is not None:
-                self._judged.add(metric)
+            if (metric, reading.judged_by) not in self._seen:
+                self._seen[metric, reading.judged_by] = self.mismatch(metric, reading)
         if case in self._added:
             return
         self._added.add(case)
@@ -141,34 +132,23 @@ class Pairing:
     @property
     def is_hopeless(self) -> bool:
         """Whether more cases can't help, since nothing can be weighed."""
-        return self.trouble != "" or bool(self._mismatches)
+        return self.trouble != "" or any(self._seen.values())
 
-    def errors(self, metrics: Iterable[str]) -> list[str]:
-        """List why scores can't be weighed: what is wrong with the recording, and metrics that a judge gave scores of
-        then and nobody now.
+    @property
+    def errors(self) -> list[str]:
+        """Why scores can't be weighed: what is wrong with the recording, and a judge's scores that nobody gave now."""
+        judged, source = {metric for metric, by in self._seen if by is not None}, self.recording.in_words
+        unjudged = [metric for metric, _ in self._seen if metric not in judged and self._rules(metric)]
+        told = "the scores of {!r} are a judge's in {}, and nobody's now: they can't be compared"
+        found = [self.trouble, *self._seen.values(), *(told.format(metric, source) for metric in unjudged)]
+        return list(dict.fromkeys(filter(None, found)))
 
-        Args:
-            metrics: that bodies returned now.
-        """
-        source = self.recording.in_words
-        unjudged = [metric for metric in metrics if metric not in self._judged and self._rules(metric)]
-        return [
-            *filter(None, [self.trouble]),
-            *self._mismatches,
-            *(
-                f"the scores of {metric!r} are a judge's in {source}, and nobody's now: they can't be compared"
-                for metric in unjudged
-            ),
-        ]
-
-    def described(self, verdict: Verdict, metrics: Collection[str]) -> Verdict:
-        """A verdict with what is known of the recorded scores, by the digests of what was asked now.
-
-        Args:
-            metrics: that bodies returned now.
-        """
-        asked = {case.id: case.asked for case in verdict.cases}
-        otherwise = self._asked_otherwise(asked)
+    def described(self, verdict: Verdict) -> Verdict:
+        """A verdict with what is known of the recorded scores, by the digests of what was asked now."""
+        asked = {case.id: case.asked for case in verdict.cases if self.states[case.id] == "paired"}
+        both = ((case, now, self.recorded.cases[case].asked) for case, now in asked.items())
+        otherwise = sorted(case for case, now, then in both if None not in (now, then) and now != then)
+        then, now = self.recorded.code, scoring_digest(self.evaluation.body)
         record = BaselineRecord(
             name=self.recording.name,
             run_id=self.recording.run_id,
@@ -179,35 +159,24 @@ class Pairing:
             n_gone=self.counts["gone"],
             n_skipped=self.counts["skipped"],
             asked_otherwise=len(otherwise),
-            scored_otherwise=self._scored_otherwise,
+            scored_otherwise=None not in (then, now) and then != now,
         )
-        notes = [] if self.trouble or verdict.errors else self._notes(otherwise, metrics or self.recorded.metrics)
+        notes = [] if self.trouble or verdict.errors else self._notes(record, otherwise)
         return replace(verdict, reason="; ".join([verdict.reason, *notes]), baseline_record=record)
 
-    @property
-    def _scored_otherwise(self) -> bool:
-        then, now = self.recorded.code, scoring_digest(self.evaluation.body)
-        return None not in (then, now) and then != now
-
-    def _asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:
-        """The paired cases of which the first sample was asked something else than when it was recorded."""
-        paired = (case for case in asked if self.states[case] == "paired")
-        both = ((case, asked[case], self.recorded.cases[case].asked) for case in paired)
-        return sorted(case for case, now, then in both if None not in (now, then) and now != then)
-
-    def _notes(self, otherwise: Sequence[str], metrics: Iterable[str]) -> list[str]:
+    def _notes(self, record: BaselineRecord, otherwise: Sequence[str]) -> list[str]:
         """Note what a reader must know of the pairs, for the reason of the verdict."""
         notes, source = [], self.recording.in_words
         if others := self._others():
-            notes.append(f"{self.counts['paired']:,} of {len(self.states):,} cases paired with {source} ({others})")
+            notes.append(f"{record.n_paired:,} of {len(self.states):,} cases paired with {source} ({others})")
         if otherwise:
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
-        if self._scored_otherwise:
+        if record.scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
         if few := too_few_samples(self.recorded, self.evaluation.plan.samples - 1):
             notes.append(few)
-        missing = set() if self.recorded.only_failed else {*self.recorded.metrics} - {*metrics}
-        if missing:
+        returned = {metric for metric, _ in self._seen}
+        if returned and not self.recorded.only_failed and (missing := self.recorded.metrics.keys() - returned):
             notes.append(f"recorded, and no longer returned: {', '.join(sorted(missing))}")
         return notes
 
@@ -240,14 +209,13 @@ def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[i
     Args:
         begun: when each generation of its version began in this store.
     """
-    recorded = recording.evaluations.get(evaluation.id, _NOTHING)
-    states = {case.id: _state(case, recorded) for case in evaluation.cases}
-    here = {f"{number}:{at:.0f}" for number, at in begun.items()}
+    pairing = Pairing(recording, evaluation)
+    here, draws = {f"{number}:{at:.0f}" for number, at in begun.items()}, pairing.recorded.draws
     return RecordedSide(
         recording.run_id,
-        draws=" ".join(recorded.draws) or recording.run_id,
-        unpaired=frozenset(case for case, state in states.items() if state in ("new", "changed")),
-        asked=frozenset(each.rpartition(":")[0] for each in recorded.draws if each.partition(":")[2] in here),
+        draws=" ".join(draws) or recording.run_id,
+        unpaired=frozenset(case for case, state in pairing.states.items() if state in ("new", "changed")),
+        asked=frozenset(each.rpartition(":")[0] for each in draws if each.partition(":")[2] in here),
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSerializer
 
 from harness.errors import SettingsError, some, without_traceback
 from harness.gate.evaluations.evaluation import samples_for_recording
+from harness.gate.evaluations.kinds import span_of
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side, scores_of
@@ -53,12 +54,6 @@ class RecordedMetric:
     statistic: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = _WHOLE
 
-    @property
-    def span(self) -> tuple[float, float]:
-        """Its range; all numbers for a measure without one."""
-        ends = (0.0, 1.0) if self.unit is None else (self.at_least, self.at_most)
-        return -math.inf if ends[0] is None else ends[0], math.inf if ends[1] is None else ends[1]
-
 
 class RecordedCase(NamedTuple):
     """One case: digests of its fields and of what was asked, None where there is none, and its scores by metric."""
@@ -70,12 +65,10 @@ class RecordedCase(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordedEvaluation:
-    """One evaluation.
+    """One evaluation: its metrics by name, and its cases by id.
 
     Attributes:
-        metrics: by name.
-        cases: by id; none that was skipped.
-        skipped: ids of the cases that its body skipped.
+        skipped: ids of the cases that its body skipped, which are not among the others.
         code: a digest of the code that scored it; None where that was not at hand.
         draws: first index, generation and when that began, of each that its samples are of.
     """
@@ -93,7 +86,7 @@ class RecordedEvaluation:
             for metric, values in case.scores.items():
                 if metric not in self.metrics:
                     raise ValueError(f"case {identity!r}: no metric is called {metric!r}")
-                least, most = self.metrics[metric].span
+                least, most = span_of(self.metrics[metric])
                 if not all(least <= value <= most for value in values):
                     raise ValueError(f"case {identity!r}: {metric} is in [{least:g}, {most:g}], not {_written(values)}")
 
@@ -114,15 +107,11 @@ class RecordedEvaluation:
 
 @dataclass(frozen=True)
 class Recording:
-    """The candidate of a run, as a file keeps it.
+    """The candidate of a run, as a file keeps it; called as the file is.
 
     Attributes:
-        name: of the file.
-        version: that was weighed.
-        run_id, created: of the run.
         first_index: the index of the stored sample that its sample 0 is.
         environment: engine and packages that answered, for those who read the file.
-        evaluations: by id.
     """
 
     version: Annotated[VersionRef, PlainSerializer(lambda its: {"name": its.name, "fingerprint": its.fingerprint})]
@@ -231,11 +220,11 @@ def _why_not_whole(report: Report) -> str:
 
 
 def _cases(scores: Scores) -> dict[str, RecordedCase]:
-    listed = max((entry.cases for entry in scores.entries.values()), key=len)
-    tables = {metric: scores.table.of(metric, [case.id for case in listed]) for metric in sorted(scores.entries)}
+    """The cases that a run was decided by, with the scores that they have."""
+    tables = {metric: scores.table.of(metric, scores.listed) for metric in sorted(scores.entries)}
     found = {}
-    for row, case in enumerate(listed):
-        own = {metric: tuple(x for x in table[row].tolist() if not math.isnan(x)) for metric, table in tables.items()}
+    for row, case in enumerate(max((entry.cases for entry in scores.entries.values()), key=len)):
+        own = {metric: tuple(table[row][~np.isnan(table[row])].tolist()) for metric, table in tables.items()}
         if any(own.values()):
             found[case.id] = RecordedCase(case.content, case.asked, own)
     return found

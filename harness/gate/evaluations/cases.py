@@ -39,6 +39,11 @@ def pairs_of(plan: BlockPlan) -> tuple[Case, ...]:
     return tuple(Case({"id": f"pair-{number}", "load": digest}) for number in range(plan.blocks))
 
 
+def scalar(value: Any) -> Any:
+    """A value without numpy around it, where it is a single one."""
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
 def plain(value: Any) -> Any:
     """Turn what data sets hold beside JSON into JSON: arrays and numbers of numpy, dates, bytes."""
     for method in ("tolist", "isoformat", "hex"):
@@ -119,8 +124,7 @@ def short_fields(case: Case) -> Mapping[str, Any] | None:
     """
     found = {}
     for name in case:
-        value = case[name]
-        value = value.item() if getattr(value, "shape", None) == () else value
+        value = scalar(case[name])
         is_short = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MOST_CHARACTERS)
         if is_short and name != "id":
             found[name] = value

@@ -65,7 +65,7 @@ def read_plan(
     """The plan of a marker.
 
     Args:
-        keywords, settings: what the marker was given, and the project's settings with the options laid over.
+        settings: those of the project, with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
@@ -77,7 +77,16 @@ def read_plan(
     _check_keywords(keywords, where)
     given = (name for name in (*_CHECKED, *_MARGINS) if keywords.get(name) is not None and name not in options)
     values = {name: _checked(name, keywords[name], where, measures) for name in given}
-    design = _design(keywords, values.get("design", settings.design), options, exact=exact)
+    is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
+    if exact:
+        samples = keywords.get("samples") or 1
+    elif is_recorded and "samples" not in options:
+        samples = samples_for_recording(samples)
+    design = values.get("design", settings.design)
+    if keywords.get("review") is not None or is_recorded:  # people and recordings need all that is drawn
+        design = "fixed"
+    elif keywords.get("per") == "case":
+        design = "fixed" if exact or design == "fixed" else "sequential"
     slice_fields = read_slices(keywords, where=where)
     plan = Plan(
         requirement=values.get("requirement"),
@@ -85,7 +94,7 @@ def read_plan(
         margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(keywords.get("margin")),
-        samples=_samples(keywords, values.get("samples", settings.samples), options, exact=exact),
+        samples=samples,
         max_samples=values.get("max_samples", settings.max_samples),
         per=keywords.get("per", "suite"),
         design=design,
@@ -153,21 +162,6 @@ def _share(margin: str, where: str, measures: bool) -> float:
     if not 0 <= percent < 100:
         raise MarkerError(f"{where}: margin = {margin!r} is no share from 0 up to 100 %, such as margin='10 %'.")
     return percent / 100
-
-
-def _samples(keywords: Mapping[str, Any], asked_for: int, options: Collection[str], *, exact: bool) -> int:
-    if exact:
-        return keywords.get("samples") or 1
-    is_recorded = "for_baseline" in options and "samples" not in options
-    return samples_for_recording(asked_for) if is_recorded else asked_for
-
-
-def _design(keywords: Mapping[str, Any], asked_for: Any, options: Collection[str], *, exact: bool) -> Any:
-    """The design: people and recordings need all that is drawn, and a single case may stop when it is decided."""
-    if keywords.get("review") is not None or "for_baseline" in options:
-        return "fixed"
-    own = "fixed" if exact or asked_for == "fixed" else "sequential"
-    return own if keywords.get("per") == "case" else asked_for
 
 
 def _check_plan(plan: Plan, where: str, measures: bool) -> None:

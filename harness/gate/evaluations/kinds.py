@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,11 +22,15 @@ def two_kinds(metric: str, one: Kind, other: Kind) -> str:
     return f"metric {metric!r} is sometimes {described(one)}, sometimes {described(other)}"
 
 
-def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
-    """List what lies outside the range of a metric, which is [0, 1] for a score; the margin is in its unit."""
+def span_of(kind: Kind) -> tuple[float, float]:
+    """The range of a metric: [0, 1] for a score, all numbers for a measure without one."""
     least, most = (0.0, 1.0) if kind.unit is None else (kind.at_least, kind.at_most)
-    if least is None or most is None:
-        return []
+    return -math.inf if least is None else least, math.inf if most is None else most
+
+
+def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
+    """List what lies outside the range of a metric; the margin is in its unit."""
+    least, most = span_of(kind)
     what, found = f"{metric!r} is {kind_in_words(kind)}", []
     if threshold is not None and not least <= threshold <= most:
         found.append(f"threshold {threshold:g} is outside [{least:g}, {most:g}], and {what}")
@@ -66,14 +71,11 @@ def without_ratio(observed: Observations) -> list[str]:
     if not plan.margin_is_relative or not observed.scored.any():
         return []
     if unit is None:
-        return [
-            f"margin={100 * plan.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]: "
-            f"write margin={plan.margin:g}"
-        ]
+        what = f"margin={100 * plan.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]"
+        return [f"{what}: write margin={plan.margin:g}"]
     may_be_zero = plan.in_blocks and observed.higher_is_better  # the worst there is: signed ranks need order alone
-    for role, scores in (("candidate", observed.candidate), ("baseline", observed.baseline)):
-        if observed.baseline is None or scores is None:
-            continue
+    sides = {} if observed.baseline is None else {"candidate": observed.candidate, "baseline": observed.baseline}
+    for role, scores in sides.items():
         rows, _ = np.nonzero(scores < 0 if may_be_zero and role == "candidate" else scores <= 0)
         if len(rows):
             return [

@@ -6,8 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.gate.evaluations.cases import plain
 from harness.records import Case
@@ -23,14 +22,8 @@ _MOST = 5_000
 """More cases are not looked through: it would take seconds before each run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """The cases of an evaluation that are copies.
-
-    Attributes:
-        labels: of each case the id of the first that it is a copy of, its own where it is none.
-        example: the ids of two that are copies of each other.
-    """
+class Copies(NamedTuple):
+    """Of each case of an evaluation the id of the first that it is a copy of, or its own; and the ids of two copies."""
 
     labels: tuple[str, ...]
     example: tuple[str, str]
@@ -54,19 +47,12 @@ def find_copies(cases: Sequence[Case]) -> Copies | None:
     return None if example is None else Copies(labels, example)
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """The cases of an evaluation that resemble others.
-
-    Attributes:
-        n: how many, without the first of its kind.
-        example: the ids of two.
-        field: the one whose values group them; "" where none does.
-    """
+class Alike(NamedTuple):
+    """How many cases resemble one before them, the ids of two, and the field whose values group them; "" for none."""
 
     n: int
     example: tuple[str, str]
-    field: str = ""
+    field: str
 
 
 def find_alike(cases: Sequence[Case]) -> Alike | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.decisions.observations import CaseSlice
 from harness.errors import CaseError, MarkerError, nearest, shortened, some
-from harness.gate.evaluations.cases import MOST_CHARACTERS
+from harness.gate.evaluations.cases import MOST_CHARACTERS, scalar
 from harness.records import Case, Verdict
 
 _CROSS = "*"
@@ -75,7 +75,7 @@ def _check_field(field: str, cases: Sequence[Case], told: str, *, is_crossed: bo
         )
     named: dict[str, Any] = {}
     for case in cases:
-        value = _plain(case[field])
+        value = scalar(case[field])
         if not isinstance(value, str | int | float) or len(str(value)) > MOST_CHARACTERS:
             raise CaseError(
                 f"{told}, but in case {case.id!r} it is {shortened(value, MOST_CHARACTERS)}: a slice is named by a "
@@ -136,14 +136,10 @@ def slices_in_words(fields: Sequence[str], cases: Sequence[Case]) -> str:
 
 def _is_missing(value: Any) -> bool:
     """Tell whether a value is none: tables read from files have NaN or "" where a cell is empty."""
-    value = _plain(value)
+    value = scalar(value)
     return value is None or value == "" or (isinstance(value, float) and not math.isfinite(value))
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def _value(case: Case, crossed: str) -> str:
     """The value of a case, or its values joined where fields are crossed."""
-    return _CROSS.join(str(_plain(case[field])) for field in crossed.split(_CROSS))
+    return _CROSS.join(str(scalar(case[field])) for field in crossed.split(_CROSS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
 from harness.gate.history.runs import find_pair, stored_report
 from harness.gate.history.scores import EVERY_CASE, Pair, Scores, Side, scores_of
-from harness.records import Report, Request, ScoringRule, Usage, Verdict
+from harness.records import Report, Request, ScoringRule, Usage
 from harness.store import Store
 
 
@@ -42,8 +43,7 @@ class ComparisonResult:
     """The cases that one evaluation was compared on, and how.
 
     Attributes:
-        n_cases: those that both sides have and no body skipped.
-        candidate_alone, baseline_alone: cases that one side alone has, which are left out.
+        n_cases: those that both sides have and no body skipped; those of one side alone are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
         judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
         is_sequential: whether it is weighed as a run that stops when it is decided, by the cases drawn in one order.
@@ -56,13 +56,12 @@ class ComparisonResult:
     baseline_alone: int
     asked_otherwise: int
     example: str | None
-    judged_otherwise: bool = False
-    is_sequential: bool = False
-    why_fixed: str = ""
+    judged_otherwise: bool
+    is_sequential: bool
+    why_fixed: str
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedEvaluations:
+class MatchedEvaluations(NamedTuple):
     """The evaluations of two sides: those that both have scores of, in the order of the candidate's run; those of one
     side alone; and those whose bodies compare with their own run's baseline, which is another one.
     """
@@ -75,14 +74,8 @@ class MatchedEvaluations:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of comparing two sides.
-
-    Attributes:
-        report: as a gate's; `changes` has the cases that moved most, the drops first.
-        matched: which evaluations were compared, and which not.
-        compared: on what, each of them.
-        n_moved: how many cases moved at all, over all metrics.
-        tally: of the cases of all metrics.
+    """The result of comparing two sides: a report as a gate's, whose `changes` are the cases that moved most; on what
+    each evaluation was compared; how many cases moved at all, and their tally, over all metrics.
     """
 
     report: Report
@@ -142,12 +135,7 @@ def compare(
 def match(
     store: Store, candidate: Side, baseline: Side, evaluations: Collection[str] | None = None, cases: str = EVERY_CASE
 ) -> MatchedEvaluations:
-    """Find the scores of all evaluations that both sides have.
-
-    Args:
-        evaluations: ids of those to look at; None for all.
-        cases: a shell pattern of the ids of their cases.
-    """
+    """Find the scores of all evaluations that both sides have, of these ids, and the cases of this shell pattern."""
     ours, theirs = ({each.id: each for each in scores_of(store, side, evaluations)} for side in (candidate, baseline))
     both = [name for name in ours if name in theirs]
     against_others = [name for name in both if ours[name].compared_with != theirs[name].compared_with]
@@ -191,19 +179,17 @@ def _question(request: Request) -> object:
 
 def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: Side, baseline: Side) -> UsageError:
     """The error for two sides that have nothing to compare."""
-    if matched.pairs and choice.cases != EVERY_CASE:
-        return no_case_matches(
-            choice.cases, {case for pair in matched.pairs for case in pair.candidate.known & pair.baseline.known}
-        )
-    why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
-    if matched.against_others:
+    pairs, why = matched.pairs, "no case of their evaluations is in both"
+    if pairs and choice.cases != EVERY_CASE:
+        known = (case for pair in pairs for case in pair.candidate.known & pair.baseline.known)
+        return no_case_matches(choice.cases, known)
+    if matched.against_others and not pairs:
         others = some(matched.against_others)
         why = f"the bodies of {others} compare with their own run's baseline, which is another one"
-    if matched.pairs:
-        why = "no case of their evaluations is in both"
-    return SettingsError(
-        f"{candidate.weighed}, and {baseline.weighed}, have nothing in common: {why}. Name runs of the same suite."
-    )
+    elif not pairs:
+        why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
+    sides = f"{candidate.weighed}, and {baseline.weighed}"
+    return SettingsError(f"{sides}, have nothing in common: {why}. Name runs of the same suite.")
 
 
 def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], choice: ComparisonOptions) -> Report:
@@ -213,7 +199,12 @@ def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], c
     if is_one_run:  # what each evaluation may spend is what it had then
         looks |= {entry.id: look_again(entry.look) for entry in own.evaluations if entry.id in looks}
     level = own.confidence_level if choice.confidence_level is None else choice.confidence_level
-    verdicts = tuple(_with_contents(verdict, own) for verdict in decide(observed, level, looks=looks))
+    known = {(entry.id, case.id): case for entry in own.evaluations for case in entry.cases}
+    verdicts = []
+    for verdict in decide(observed, level, looks=looks):
+        of_run = [(case, known.get((verdict.id, case.id), case)) for case in verdict.cases]
+        cases = [replace(case, content=then.content, asked=then.asked, fields=then.fields) for case, then in of_run]
+        verdicts.append(replace(verdict, cases=tuple(cases)))
     kinds = [verdict.verdict for verdict in verdicts]
     arrays = {each.id: (each.candidate, each.baseline) for each in observed}
     n_scores = sum(int((~np.isnan(side)).sum()) for both in arrays.values() for side in both if side is not None)
@@ -226,14 +217,6 @@ def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], c
         candidate=candidate.weighed.version,
         baseline=baseline.weighed.version,
         usage=Usage(stored_samples=n_scores),
-        evaluations=verdicts,
+        evaluations=tuple(verdicts),
         best_of=own.best_of if is_one_run else 1,
     )
-
-
-def _with_contents(verdict: Verdict, report: Report) -> Verdict:
-    """The verdict with the digests of its cases that the candidate's run knew."""
-    known = {case.id: case for entry in report.evaluations if entry.id == verdict.id for case in entry.cases}
-    of_run = [(case, known.get(case.id, case)) for case in verdict.cases]
-    cases = [replace(case, content=own.content, asked=own.asked, fields=own.fields) for case, own in of_run]
-    return replace(verdict, cases=tuple(cases))

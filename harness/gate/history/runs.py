@@ -111,7 +111,7 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
     elif not runs:
         raise SettingsError(_newest(runs))
     else:
-        names = {name for run in runs for role in _ROLES if (name := _name(run, role)) is not None}
+        names = {name for run in runs for role in roles if (name := _name(run, role)) is not None}
         nearest = difflib.get_close_matches(text, [*sorted(names), LATEST, *(run.run_id for run in runs)], n=1)
         meant = f"Did you mean {nearest[0]!r}? " if nearest else ""
         raise SettingsError(
@@ -123,22 +123,6 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
             f"any more, run its gate again: what it drew is stored and not drawn again. {_newest(runs)}"
         )
     return found
-
-
-def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
-    """The candidate of the run of this name; a version stands for the newest finished run that has it as its candidate.
-
-    Raises:
-        SettingsError: as `find_version` has it, or the version was a baseline alone.
-    """
-    is_candidate = any(_name(run, "candidate") == text for run in runs)
-    found = find_version(runs, text, ("candidate",) if is_candidate else _ROLES)
-    if found.role == "candidate":
-        return found
-    raise SettingsError(
-        f"{text!r} is stored as the baseline of run {found.run.run_id} alone, and a run's candidate is what is "
-        f"recorded: run pytest with --candidate {text}. {_newest(runs)}"
-    )
 
 
 def run_of(store: Store, run_id: str) -> RunInfo:

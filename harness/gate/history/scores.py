@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from harness.decisions import Observations
 from harness.errors import SettingsError
@@ -15,7 +14,7 @@ from harness.gate.evaluations.slices import slices_again
 from harness.gate.history.runs import WeighedVersion
 from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
-from harness.store import ScoreArray, ScoreSet, Store
+from harness.store import ScoreSet, Store
 
 EVERY_CASE = "*"
 
@@ -34,58 +33,33 @@ class Scores:
     Attributes:
         id: of the evaluation.
         entries: the run's verdicts on the evaluation, by metric.
-        sets: by metric, as the store has them.
+        sets: by metric, as the store has them; `table` is what they hold.
+        skipped: the cases that were skipped; `known` are these and those that have a score.
         compared_with: the fingerprint of the baseline that its bodies compare with themselves, if they do.
+        metrics: of the run; none where each body of this side failed an assertion.
+        listed: the cases that the run was decided by, in the order in which it took them.
+        stopped_at: the limit that ended the run before its last case; "" where none did.
+        is_in_order: whether the run took the cases in a random order, and stopped when it was decided or at a limit.
     """
 
     def __init__(self, store: Store, side: Side, sets: Iterable[ScoreSet], compared_with: str | None = None) -> None:
-        self._store, self.side, self.compared_with = store, side, compared_with
+        self.side, self.compared_with = side, compared_with
         self.sets = {each.metric: each for each in sets}
         self.id = next(iter(self.sets.values())).evaluation_id
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == self.id}
-
-    @cached_property
-    def _arrays(self) -> Mapping[str, ScoreArray]:
-        return {metric: self._store.score_array(each) for metric, each in self.sets.items()}
-
-    @cached_property
-    def table(self) -> ScoreTable:
-        """The scores."""
-        return ScoreTable.of_rows(
+        arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
+        self.table = ScoreTable.of_rows(
             (metric, case, values)
-            for metric, array in self._arrays.items()
+            for metric, array in arrays.items()
             for case, values in zip(array.case_ids, array.values, strict=True)
         )
-
-    @cached_property
-    def skipped(self) -> frozenset[str]:
-        """The cases that were skipped."""
-        return frozenset(case for array in self._arrays.values() for case in array.skipped)
-
-    @cached_property
-    def known(self) -> frozenset[str]:
-        """The cases that have a score or were skipped."""
-        return self.skipped.union(self.table.case_ids)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics of the run; none where each body of this side failed an assertion."""
-        return tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
-
-    @property
-    def listed(self) -> list[str]:
-        """The cases that the run was decided by, in the order in which it took them."""
-        return max(([case.id for case in entry.cases] for entry in self.entries.values()), key=len, default=[])
-
-    @property
-    def stopped_at(self) -> str:
-        """The limit that ended the run before its last case; "" where none did."""
-        return next((entry.stopped_at for entry in self.entries.values() if entry.stopped_at is not None), "")
-
-    @property
-    def is_in_order(self) -> bool:
-        """Whether the run took the cases in a random order, and stopped as soon as it was decided or at a limit."""
-        return self.stopped_at != "" or any(entry.plan.design == "sequential" for entry in self.entries.values())
+        self.skipped = frozenset(case for array in arrays.values() for case in array.skipped)
+        self.known = self.skipped.union(self.table.case_ids)
+        self.metrics = tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
+        entries = self.entries.values()
+        self.listed = max(([case.id for case in entry.cases] for entry in entries), key=len, default=[])
+        self.stopped_at = next((entry.stopped_at for entry in entries if entry.stopped_at is not None), "")
+        self.is_in_order = self.stopped_at != "" or any(entry.plan.design == "sequential" for entry in entries)
 
 
 def scores_of(store: Store, side: Side, evaluations: Collection[str] | None = None) -> list[Scores]:

@@ -300,7 +300,7 @@ class Collector:
     def _observed(self, metric: str, sides: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observations:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
         recorded, case_ids = self._recorded, tuple(self.evaluation.cases[i].id for i in kept)
-        errors = [*(recorded.errors([*self._kinds]) if recorded is not None else ()), *errors]
+        errors = [*(recorded.errors if recorded is not None else ()), *errors]
         errors += against_aim(metric, kind, plan.aim)
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         clusters = clusters_of(self.evaluation, kept)
@@ -354,7 +354,7 @@ class Collector:
     def described(self, verdict: Verdict) -> Verdict:
         """The verdict with digests of its cases, by which a later run knows them again, and of what is recorded."""
         known = with_contents(verdict, self.evaluation.cases, self._asked)
-        return known if self._recorded is None else self._recorded.described(known, [*self._kinds])
+        return known if self._recorded is None else self._recorded.described(known)
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""
