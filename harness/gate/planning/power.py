@@ -5,6 +5,7 @@ The normal approximation says where to look; gates that are simulated, and decid
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -53,32 +54,14 @@ class ErrorRates:
         """The level of red or of green."""
         return self.red if colour == "red" else self.passing
 
-    def sway(self, level: float, gates: int) -> float:
+    def sway(self, gates: int) -> float:
         """Standard error of a drop that is found with the wanted power in so many simulated gates, as a share of it.
 
         The power's own, divided by its slope under the normal approximation. Of a number of cases it is twice that.
         """
-        if not gates:
-            return 0.0
         z = _z(1 - self.power)
-        slope = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) * (z + _z(level))
-        return math.sqrt(self.power * (1 - self.power) / gates) / slope
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of gates; of none where it is computed and not simulated."""
-
-    value: float
-    gates: int = 0
-
-    @property
-    def standard_error(self) -> float:
-        """The error that chance in the simulation leaves: Agresti and Coull's, so that none of few gates is not 0."""
-        if not self.gates:
-            return 0.0
-        steadied = (self.value * self.gates + 2) / (self.gates + 4)
-        return math.sqrt(steadied * (1 - steadied) / (self.gates + 4))
+        slope = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) * (z + _z(self.red))
+        return math.sqrt(self.power * (1 - self.power) / gates) / slope if gates else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +70,25 @@ class VerdictShares:
 
     Attributes:
         cases: that the verdict rests on, on average; None where that is not known.
+        gates: that were simulated; 0 where it is computed.
     """
 
-    red: Share
-    green: Share
+    red: float
+    green: float
     cases: float | None
+    gates: int = 0
+
+    @property
+    def standard_error(self) -> float:
+        """The larger one of the shares: Agresti and Coull's, so that none of few gates is not 0."""
+        if not self.gates:
+            return 0.0
+        steadied = ((share * self.gates + 2) / (self.gates + 4) for share in (self.red, self.green))
+        return max(math.sqrt(each * (1 - each) / (self.gates + 4)) for each in steadied)
 
 
-def ends_of(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, seed: int = 0) -> VerdictShares:
+@functools.lru_cache(maxsize=1024)
+def simulate_gates(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, seed: int = 0) -> VerdictShares:
     """Simulate how so many gates end whose candidate is lower by so much, as for `true_means`.
 
     Those of one seed have the same draws for every drop.
@@ -111,26 +105,23 @@ def ends_of(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, 
     ]
     red = sum(each.verdict.is_red for each in verdicts) / n_gates
     green = sum(each.verdict is VerdictKind.PASSED for each in verdicts) / n_gates
-    cases = sum(each.n_cases for each in verdicts) / n_gates
-    return VerdictShares(Share(red, n_gates), Share(green, n_gates), cases)
+    return VerdictShares(red, green, sum(each.n_cases for each in verdicts) / n_gates, n_gates)
 
 
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """Gates of one evaluation, so many of them for each answer."""
 
-    def __init__(self, levels: ErrorRates, n_gates: int, seed: int = 0) -> None:
-        self.levels = levels
-        self._n_gates, self._seed = n_gates, seed
-        self._known: dict[tuple[Shape, float], VerdictShares] = {}
+    levels: ErrorRates
+    n_gates: int
+    seed: int = 0
 
     def outlook(self, shape: Shape, drop: float | None) -> VerdictShares:
         """Tell what becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
-        asked = replace(shape, name=""), unchanged(shape) if drop is None else drop
+        drop = unchanged(shape) if drop is None else drop
         if shape.cases > SIMULATED_CASES:
-            return _computed(*asked, self.levels)
-        if asked not in self._known:
-            self._known[asked] = ends_of(*asked, self.levels, self._n_gates, self._seed)
-        return self._known[asked]
+            return _computed(shape, drop, self.levels)
+        return simulate_gates(replace(shape, name="", doubts=()), drop, self.levels, self.n_gates, self.seed)
 
     def smallest_drop(self, shape: Shape) -> float | None:
         """The smallest drop that is red with the wanted power; None where the largest possible is not.
@@ -141,84 +132,70 @@ class Simulation:
         guess = max(drop_by_normal(shape, self.levels), least)
         if shape.cases > SIMULATED_CASES:
             return guess if guess <= shape.deepest else None
-        return self._smallest(
-            lambda drop: self._lacking(shape, drop, "red"), guess, (least, shape.deepest), _FINEST_DROP
-        )
+        return self._smallest(lambda drop: self._lacking(shape, drop, "red"), guess, least, shape.deepest)
 
     def cases_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest cases with which the drop is red and no change green, each with the wanted power.
 
-        By the normal approximation where it would be more cases than are simulated. None where it takes more than
-        20,000 of them.
+        By the normal approximation where it would be more cases than are simulated. None for more than 20,000.
         """
-        guess, found = cases_by_normal(shape, drop, self.levels), None
-        if guess is not None and guess <= SIMULATED_CASES:
-            found = self._fewest(lambda n: replace(shape, cases=n), drop, guess, (2, SIMULATED_CASES))
-        if guess is not None and found is None:
-            fewest = fewest_cases(shape, self.levels)
-            found = None if fewest is None else max(guess, fewest, SIMULATED_CASES + 1)
+        guess = cases_by_normal(shape, drop, self.levels)
+        if guess is None:
+            return None
+        found = None
+        if guess <= SIMULATED_CASES:
+            found = self._fewest(lambda n: replace(shape, cases=n), drop, guess, 2, SIMULATED_CASES)
+        if found is None and (fewest := fewest_cases(shape, self.levels)) is not None:
+            found = max(guess, fewest, SIMULATED_CASES + 1)
         return None if found is None or found > MOST_CASES else found
 
     def samples_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest samples of each of the cases that there are, as for `cases_needed`; None for more than 1,000."""
         cases = cases_by_normal(replace(shape, samples=2), drop, self.levels)
-        if cases is None or shape.cases > SIMULATED_CASES:
+        if cases is None or shape.cases > SIMULATED_CASES or shape.is_repeatable:
             return None
         guess = math.ceil(2 * cases / shape.cases)
-        return self._fewest(lambda n: replace(shape, samples=n), drop, guess, (1, _MOST_SAMPLES))
+        return self._fewest(lambda n: replace(shape, samples=n), drop, guess, 1, _MOST_SAMPLES)
 
-    def _fewest(self, sized: Callable[[int], Shape], drop: float, guess: int, ends: tuple[int, int]) -> int | None:
+    def _fewest(self, sized: Callable[[int], Shape], drop: float, guess: int, least: int, most: int) -> int | None:
         """The fewest cases or samples with which the drop is red and no change green."""
-        same = unchanged(sized(guess))
-        first: tuple[float, Colour] = (drop, "red")
-        second: tuple[float, Colour] = (same, "green")
-        if sized(guess).margin - same < drop:  # what takes more comes first, and mostly decides
-            first, second = second, first
 
         def lacking(number: float) -> float:
-            factor = self._lacking(sized(int(number)), *first)
-            return (factor if factor > 1 else max(factor, self._lacking(sized(int(number)), *second))) ** 2
+            shape = sized(math.ceil(number))
+            factor = self._lacking(shape, None, "green")
+            return (factor if factor > 1 else max(factor, self._lacking(shape, drop, "red"))) ** 2
 
-        found = self._smallest(lacking, guess, ends, 1)
-        return None if found is None else int(found)
+        found = self._smallest(lacking, guess, least, most)
+        return None if found is None else math.ceil(found)
 
-    def _lacking(self, shape: Shape, drop: float, colour: Colour) -> float:
+    def _lacking(self, shape: Shape, drop: float | None, colour: Colour) -> float:
         """Give the factor by which the truth must lie farther off to have the wanted power; 1 or less where it has it.
 
         The share of this colour is taken for that of a normal test.
         """
-        power, level, ends = self.levels.power, self.levels.of_colour(colour), self.outlook(shape, drop)
-        share = (ends.red if colour == "red" else ends.green).value
-        factor = (_z(1 - power) + _z(level)) / max(0.1, _z(1 - min(max(share, 0.01), 0.99)) + _z(level))
+        power, z = self.levels.power, _z(self.levels.of_colour(colour))
+        share: float = getattr(self.outlook(shape, drop), colour)
+        factor = (z - _z(power)) / max(0.1, z - _z(min(max(share, 0.01), 0.99)))
         return min(factor, 1.0) if share >= power else min(max(factor, 1.001), _LARGEST_STEP)
 
-    def _smallest(
-        self, lacking: Callable[[float], float], start: float, ends: tuple[float, float], finest: float
-    ) -> float | None:
+    def _smallest(self, lacking: Callable[[float], float], start: float, least: float, most: float) -> float | None:
         """The smallest number that lacks nothing, as near as chance in the simulation lets it be told, in few trials.
 
         Args:
-            lacking: by which factor a number must grow, or may shrink.
-            ends: the smallest and the largest there are; None where the largest lacks something.
-            finest: 1 for whole numbers.
+            lacking: by which factor a number must grow, or may shrink; where `most` must grow, the result is None.
         """
-        least, most = ends
-        rounded, error = math.ceil if finest == 1 else float, self.levels.sway(self.levels.red, self._n_gates)
-        close = error if finest == 1 else error / 2  # half of the standard error
+        close = self.levels.sway(self.n_gates)
         low, high, number = 0.0, math.inf, min(max(start, least), most)
         while True:
             factor = lacking(number)
-            if factor <= 1:
-                high = number
-            elif number >= most:
+            if factor > 1 and number >= most:
                 return None
-            else:
-                low = number
-            if 1 - close <= factor <= 1 or high <= max(least, low + finest, low / (1 - close)):
+            low, high = (low, number) if factor <= 1 else (number, high)
+            if 1 - close <= factor <= 1 or high <= max(least, low / (1 - close)):
                 return high
-            number = rounded(max(number * factor * (1 + close / 2), least))
+            number = max(number * factor * (1 + close / 2), least)
             if not low < number < high:
-                number = rounded(_LARGEST_STEP * low if high == math.inf else (low + high) / 2)
+                number = _LARGEST_STEP * low if high == math.inf else (low + high) / 2
             number = min(number, most)
 
 
@@ -276,34 +253,34 @@ def _cases(shape: Shape, by: float, levels: ErrorRates, colour: Colour) -> float
     Sources: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5, for paired means. Bounds of
     lopsided scores take some more: of the order of the second term of Bernstein's inequality.
     """
-    sd, level, lopsided = _test(shape, levels, colour)
-    return ((_z(level) + _z(1 - levels.power)) * sd / by) ** 2 + lopsided / by
+    sd, z, lopsided = _test(shape, levels, colour)
+    return ((z - _z(levels.power)) * sd / by) ** 2 + lopsided / by
 
 
 def _computed(shape: Shape, drop: float, levels: ErrorRates) -> VerdictShares:
     """By the normal approximation, of a suite that is too large to be simulated."""
 
     def shown(by: float, colour: Colour) -> float:
-        sd, level, lopsided = _test(shape, levels, colour)
+        sd, z, lopsided = _test(shape, levels, colour)
         cases = shape.cases if by <= 0 else max(1.0, shape.cases - lopsided / by)
-        return float(special.ndtr(by * math.sqrt(cases) / sd - _z(level)))
+        return float(special.ndtr(by * math.sqrt(cases) / sd - z))
 
     green = shown(shape.margin - drop, "green")
-    red = min(shown(drop, "red"), 1 - green)
-    return VerdictShares(Share(red), Share(green), float(shape.cases) if shape.design == "fixed" else None)
+    cases = float(shape.cases) if shape.design == "fixed" else None
+    return VerdictShares(min(shown(drop, "red"), 1 - green), green, cases)
 
 
 def _test(shape: Shape, levels: ErrorRates, colour: Colour) -> tuple[float, float, float]:
-    """The standard deviation of what a case shows, the level, and the cases for lopsided scores, times the difference.
+    """The standard deviation of what a case shows, z of the level, and the cases for lopsided scores times the drop.
 
-    Bets about the population take more cases. About the suite a part of the level is kept for stopping early, and
-    each sample is a draw; the factors are those of simulations.
+    Bets about the population take more cases. About the suite a part of the level is kept for stopping early, and each
+    draw counts; the factors are those of simulations.
     """
     level, sd = levels.of_colour(colour), max(shape.case_sd, 1e-12)
     if shape.about == "population":
-        return sd * (math.sqrt(_BETS) if shape.design == "sequential" else 1.0), level, -math.log(level)
+        return sd * (math.sqrt(_BETS) if shape.design == "sequential" else 1.0), _z(level), -math.log(level)
     level *= 1 - EARLY_SHARE if shape.design == "sequential" else 1.0
-    return sd, level, -math.log(level) / shape.samples * (2.0 if colour == "red" else 0.5)
+    return sd, _z(level), -math.log(level) / shape.draws * (2.0 if colour == "red" else 0.5)
 
 
 def _z(level: float) -> float:
