@@ -149,7 +149,7 @@ def _assumed(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:
         spread=ScoreSpread() if threshold is None else ScoreSpread(mean=(1 + threshold) / 2),
         design="fixed" if settings.design == "fixed" else "sequential",
         about=settings.about,
-        is_repeatable=name in settings.versions and settings.version(name).sampling.get("temperature") == 0,
+        is_repeatable=bool(name in settings.versions and settings.version(str(name)).sampling.get("temperature") == 0),
     )
     count = asked.get("evaluations", 1)
     needless = () if threshold is None else ("differing",)
@@ -240,7 +240,7 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
                 "threshold or a baseline, and none in pairs of blocks; nothing of it can be planned."
             )
     if "pattern" in asked:
-        names = [each.name for each in (*shapes, *blocks)]
+        names = [*(each.name for each in shapes), *(each.name for each in blocks)]
         chosen = find_evaluations(asked["pattern"], names, where="--evaluation")
         shapes = tuple(each for each in shapes if each.name in chosen)
         blocks = tuple(each for each in blocks if each.name in chosen)

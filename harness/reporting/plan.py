@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.gate.planning.plans import PlanRow, PlanTarget
-from harness.gate.planning.power import MOST_CASES, ErrorRates, VerdictShares
+from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import plural
@@ -88,15 +88,12 @@ def _needed_cells(row: PlanRow) -> tuple[str, ...]:
     if row.unchanged is None:
         return (samples, "too many", "", "", "")
     used, price = _used(row)
-    drawn = "-" if row.unchanged.cases is None else f"{row.unchanged.cases * row.shape.samples:,.0f}"
-    return (samples, f"{row.shape.cases:,}", used, drawn, price)
+    return (samples, f"{row.shape.cases:,}", used, f"{row.unchanged.cases * row.shape.samples:,.0f}", price)
 
 
 def _used(row: PlanRow) -> tuple[str, str]:
     """The cases that are used while nothing is wrong and where there is a drop; and the cost."""
-    used = [
-        "-" if each is None or each.cases is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)
-    ]
+    used = ["-" if each is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)]
     price = "" if row.cost is None else f"{row.cost:,.4g}" if row.cost < 1000 else f"{row.cost:,.0f}"
     return " / ".join(used), price
 
@@ -160,21 +157,17 @@ def _notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], shown
 
 
 def _certainty(rows: Sequence[PlanRow], what: str) -> str:
-    """Say how exact the figures are: by simulation, by the normal approximation, or some by each."""
+    """Say how exact the figures are that were simulated."""
     outlooks = [each for row in rows for each in (row.unchanged, row.dropped) if each is not None]
-    parts = []
-    if gates := max((each.gates for each in outlooks), default=0):
-        error, share = (max(row.error for row in rows), max(each.standard_error for each in outlooks))
-        likely = f", {what} within {100 * _TWO_SIDED * error:.0f} %" if error else ""
-        parts.append(
-            f"Of {gates:,} simulated gates: a share is within {_TWO_SIDED * share:.2f}{likely}. --gates simulates more "
-            "of them."
-        )
-    computed = [row.shape.cases for row in rows if row.unchanged is not None and not row.unchanged.gates]
-    if computed:
-        which = f"{min(computed):,} cases or more: computed" if gates else "Computed"
-        parts.append(f"{which} by the normal approximation, not simulated.")
-    return " ".join(parts)
+    gates, share = outlooks[0].gates, max(each.standard_error for each in outlooks)
+    error = max(row.error for row in rows)
+    likely = f", {what} within {100 * _TWO_SIDED * error:.0f} %" if error else ""
+    many = any(row.shape.cases > SIMULATED_CASES for row in rows if row.unchanged is not None)
+    large = f" More than {SIMULATED_CASES:,} cases are told by as many." if many else ""
+    return (
+        f"Of {gates:,} simulated gates: a share is within {_TWO_SIDED * share:.2f}{likely}. --gates simulates more of "
+        f"them.{large}"
+    )
 
 
 def _impossible(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:

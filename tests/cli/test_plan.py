@@ -157,12 +157,22 @@ def test_too_many_is_explained_without_a_simulation(run: Run, monkeypatch: pytes
 
 
 def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -> None:
-    result = run("plan", "--drop", "0.01", "--margin", "0.01", "--json")
-    rows = json.loads(result.stdout)["rows"]
-    assert [row["unchanged"]["gates"] for row in rows] == [0] * 6
-    assert [row["unchanged"]["cases_used"] for row in rows] == [None] * 6
-    text = " ".join(run("plan", "--drop", "0.01", "--margin", "0.01").output.split())
-    assert "Computed by the normal approximation, not simulated" in text
+    result = run("plan", "--cases", "5000", "--samples", "10", "--json")
+    (row,) = json.loads(result.stdout)["rows"]
+    assert row["unchanged"]["gates"] == 2_500_000 // 57_000
+    assert 0 < row["unchanged"]["cases_used"] < 5_000
+    assert "More than 1,000 cases are told by as many." in words(run, "--cases", "5000")
+
+
+def test_at_temperature_0_the_samples_of_a_case_are_one_draw(run: Run, folder: Path) -> None:
+    (folder / "steelyard.toml").write_text(
+        'samples = 5\ncandidate = "it"\n[models.it]\nengine = "scripted"\nsampling = { temperature = 0 }\n', "utf-8"
+    )
+    (row,) = planned(run, "--drop", "0.2", "--margin", "0.1")["rows"]
+    assert (row["is_repeatable"], row["samples"]) == (True, 5)
+    once = planned(run, "--drop", "0.2", "--margin", "0.1", "--samples", "1")["rows"]
+    assert [each["cases"] for each in once] == [row["cases"]]
+    assert "at temperature 0 the samples of a case are one draw" in words(run)
 
 
 def test_about_the_suite_figures_are_simulated_with_as_many_gates_as_are_asked_for(run: Run) -> None:

@@ -43,8 +43,9 @@ class PlanTarget:
 
     def cost(self, shape: Shape, unchanged: VerdictShares) -> float | None:
         """The cost of the cases, and of the samples drawn while nothing is wrong."""
-        drawn = shape.cases if unchanged.cases is None else unchanged.cases
-        return None if self.costs is None else self.costs[0] * shape.cases + self.costs[1] * shape.samples * drawn
+        if self.costs is None:
+            return None
+        return self.costs[0] * shape.cases + self.costs[1] * shape.samples * unchanged.cases
 
 
 @dataclass(frozen=True, slots=True)

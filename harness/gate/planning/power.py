@@ -1,6 +1,8 @@
 """Finds what a gate of a given size finds, and the size for a given drop.
 
 The normal approximation says where to look; gates that are simulated, and decided as every gate is, say what is there.
+A suite of more than 1,000 cases is told by 1,000, in which differences are larger by the root of their number: its
+standard errors are smaller by that, and scores only less lopsided.
 """
 
 from __future__ import annotations
@@ -15,21 +17,20 @@ import numpy as np
 from scipy import special
 
 from harness.decisions import decide, look_at
-from harness.decisions.suite import EARLY_SHARE
 from harness.gate.planning.simulation import Shape, observed, simulated
 from harness.records import VerdictKind
-from harness.statistics.searching import first_that, halved
+from harness.statistics.searching import first_that
 
 Colour = Literal["red", "green"]
 MOST_CASES = 20_000
 """Larger suites are not looked for."""
 SIMULATED_CASES = 1_000
-"""Figures of larger suites are computed: each gate would take too long."""
 _MOST_SAMPLES = 1_000
+_WIDEST = 0.95
 _FINEST_DROP = 0.001
 _LARGEST_STEP = 1.5
-#: How many times the cases of a paired test bets take, as simulations find.
-_BETS = 1.2
+#: How many times the cases of a paired test a sequential design takes, about.
+_SEQUENTIAL = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class ErrorRates:
         """
         z = _z(1 - self.power)
         slope = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) * (z + _z(self.red))
-        return math.sqrt(self.power * (1 - self.power) / gates) / slope if gates else 0.0
+        return math.sqrt(self.power * (1 - self.power) / gates) / slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +70,18 @@ class VerdictShares:
     """The shares of red and green verdicts of an evaluation where one thing is true.
 
     Attributes:
-        cases: that the verdict rests on, on average; None where that is not known.
-        gates: that were simulated; 0 where it is computed.
+        cases: that the verdict rests on, on average.
+        gates: that were simulated.
     """
 
     red: float
     green: float
-    cases: float | None
-    gates: int = 0
+    cases: float
+    gates: int
 
     @property
     def standard_error(self) -> float:
         """The larger one of the shares: Agresti and Coull's, so that none of few gates is not 0."""
-        if not self.gates:
-            return 0.0
         steadied = ((share * self.gates + 2) / (self.gates + 4) for share in (self.red, self.green))
         return max(math.sqrt(each * (1 - each) / (self.gates + 4)) for each in steadied)
 
@@ -118,10 +117,12 @@ class Simulation:
 
     def outlook(self, shape: Shape, drop: float | None) -> VerdictShares:
         """Tell what becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
-        drop = unchanged(shape) if drop is None else drop
-        if shape.cases > SIMULATED_CASES:
-            return _computed(shape, drop, self.levels)
-        return simulate_gates(replace(shape, name="", doubts=()), drop, self.levels, self.n_gates, self.seed)
+        drop, times = unchanged(shape) if drop is None else drop, max(1.0, shape.cases / SIMULATED_CASES)
+        wider, cases = math.sqrt(times), min(shape.cases, SIMULATED_CASES)
+        margin = min(shape.margin * wider, max(shape.margin, _WIDEST))
+        asked = replace(shape, name="", doubts=(), cases=cases, margin=margin)
+        found = simulate_gates(asked, min(drop * wider, shape.deepest), self.levels, self.n_gates, self.seed)
+        return replace(found, cases=found.cases * times)
 
     def smallest_drop(self, shape: Shape) -> float | None:
         """The smallest drop that is red with the wanted power; None where the largest possible is not.
@@ -129,30 +130,23 @@ class Simulation:
         One within the margin may pass: the margin itself is the smallest that is looked for.
         """
         least = max(shape.margin, _FINEST_DROP)
-        guess = max(drop_by_normal(shape, self.levels), least)
-        if shape.cases > SIMULATED_CASES:
-            return guess if guess <= shape.deepest else None
+        guess = _z_sum(self.levels, "red") * _sd(shape) / math.sqrt(shape.cases)
         return self._smallest(lambda drop: self._lacking(shape, drop, "red"), guess, least, shape.deepest)
 
     def cases_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest cases with which the drop is red and no change green, each with the wanted power.
 
-        By the normal approximation where it would be more cases than are simulated. None for more than 20,000.
+        None where it takes more than 20,000.
         """
-        guess = cases_by_normal(shape, drop, self.levels)
-        if guess is None:
+        guess, fewest = cases_by_normal(shape, drop, self.levels), fewest_cases(shape, self.levels)
+        if guess is None or fewest is None or guess > MOST_CASES:
             return None
-        found = None
-        if guess <= SIMULATED_CASES:
-            found = self._fewest(lambda n: replace(shape, cases=n), drop, guess, 2, SIMULATED_CASES)
-        if found is None and (fewest := fewest_cases(shape, self.levels)) is not None:
-            found = max(guess, fewest, SIMULATED_CASES + 1)
-        return None if found is None or found > MOST_CASES else found
+        return self._fewest(lambda n: replace(shape, cases=n), drop, guess, max(2, fewest), MOST_CASES)
 
     def samples_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest samples of each of the cases that there are, as for `cases_needed`; None for more than 1,000."""
         cases = cases_by_normal(replace(shape, samples=2), drop, self.levels)
-        if cases is None or shape.cases > SIMULATED_CASES or shape.is_repeatable:
+        if cases is None or shape.is_repeatable:
             return None
         guess = math.ceil(2 * cases / shape.cases)
         return self._fewest(lambda n: replace(shape, samples=n), drop, guess, 1, _MOST_SAMPLES)
@@ -235,52 +229,25 @@ def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
 
 
 def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None:
-    """With how many cases the drop is red and no change green, by the normal approximation; None where with none."""
+    """With how many cases the drop is red and no change green, by the normal approximation; None where with none.
+
+    Source: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5.
+    """
     room = shape.margin - unchanged(shape)
     if min(drop, room) <= 0 or not can_be_found(drop, shape.margin, levels):
         return None
-    return max(2, math.ceil(max(_cases(shape, drop, levels, "red"), _cases(shape, room, levels, "green"))))
+    steps = max(_z_sum(levels, "red") / drop, _z_sum(levels, "green") / room)
+    return max(2, math.ceil((steps * _sd(shape)) ** 2))
 
 
-def drop_by_normal(shape: Shape, levels: ErrorRates) -> float:
-    """The smallest drop that is seen to be worse with the wanted power, by the normal approximation."""
-    return halved(lambda drop: _cases(shape, drop, levels, "red") <= shape.cases, 0.0, 64.0, 60)[1]
+def _z_sum(levels: ErrorRates, colour: Colour) -> float:
+    """The standard errors off, at which the truth is seen with the wanted power."""
+    return _z(levels.of_colour(colour)) - _z(levels.power)
 
 
-def _cases(shape: Shape, by: float, levels: ErrorRates, colour: Colour) -> float:
-    """How many cases show, with the wanted power, that the mean lies away by so much.
-
-    Sources: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5, for paired means. Bounds of
-    lopsided scores take some more: of the order of the second term of Bernstein's inequality.
-    """
-    sd, z, lopsided = _test(shape, levels, colour)
-    return ((z - _z(levels.power)) * sd / by) ** 2 + lopsided / by
-
-
-def _computed(shape: Shape, drop: float, levels: ErrorRates) -> VerdictShares:
-    """By the normal approximation, of a suite that is too large to be simulated."""
-
-    def shown(by: float, colour: Colour) -> float:
-        sd, z, lopsided = _test(shape, levels, colour)
-        cases = shape.cases if by <= 0 else max(1.0, shape.cases - lopsided / by)
-        return float(special.ndtr(by * math.sqrt(cases) / sd - z))
-
-    green = shown(shape.margin - drop, "green")
-    cases = float(shape.cases) if shape.design == "fixed" else None
-    return VerdictShares(min(shown(drop, "red"), 1 - green), green, cases)
-
-
-def _test(shape: Shape, levels: ErrorRates, colour: Colour) -> tuple[float, float, float]:
-    """The standard deviation of what a case shows, z of the level, and the cases for lopsided scores times the drop.
-
-    Bets about the population take more cases. About the suite a part of the level is kept for stopping early, and each
-    draw counts; the factors are those of simulations.
-    """
-    level, sd = levels.of_colour(colour), max(shape.case_sd, 1e-12)
-    if shape.about == "population":
-        return sd * (math.sqrt(_BETS) if shape.design == "sequential" else 1.0), _z(level), -math.log(level)
-    level *= 1 - EARLY_SHARE if shape.design == "sequential" else 1.0
-    return sd, _z(level), -math.log(level) / shape.draws * (2.0 if colour == "red" else 0.5)
+def _sd(shape: Shape) -> float:
+    """Standard deviation of what a case shows, in a test that takes as many cases."""
+    return max(shape.case_sd, 1e-12) * (math.sqrt(_SEQUENTIAL) if shape.design == "sequential" else 1.0)
 
 
 def _z(level: float) -> float:
