@@ -110,7 +110,6 @@ class GateSession:
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
             opened = open_run(settings, self.collection.run_options, progress)
-        self.collection.evaluations = dict(zip(self.collection.evaluations, opened.evaluations, strict=True))
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
         announcer = Announcer(self.config, opened, ids, manager)
         self._driver = Driver(self.config, opened, self.interrupts, announcer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from harness.errors import SettingsError, some
@@ -179,21 +179,6 @@ class Pairing:
         if returned and not self.recorded.only_failed and (missing := self.recorded.metrics.keys() - returned):
             notes.append(f"recorded, and no longer returned: {', '.join(sorted(missing))}")
         return notes
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedBaseline:
-    """A recording that a run's candidate is weighed against, the pattern of the cases that the run has, and the judges
-    that it asks, by fingerprint.
-    """
-
-    recording: Recording
-    cases: str = "*"
-    judges: tuple[str, ...] = ()
-
-    def beside(self, evaluation: Evaluation) -> Pairing:
-        """Pair an evaluation with what is recorded of it."""
-        return Pairing(self.recording, evaluation, self.cases, self.judges)
 
 
 def _state(case: Case, recorded: RecordedEvaluation) -> State:

@@ -57,29 +57,25 @@ def fill_batch(
     Those of other answers to the same evaluation, or of another rubric, are closed, so that nobody labels what no gate
     decides any more. What was closed so is open again when its answers come back.
     """
-    plan = subject.plan
-    source = {
-        "key": subject.key,
-        "mode": mode,
-        "questions": [asdict(each) for each in questions],
-        "roles": list(plan.roles),
-    }
+    plan, review = subject.plan, store.review
+    asked = [asdict(each) for each in questions]
+    source = {"key": subject.key, "mode": mode, "questions": asked, "roles": list(plan.roles)}
     about = plan.evaluation_id, plan.form, plan.metric, run.run_id
-    known = store.review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
-    for other in store.review.batches():
+    known = review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
+    for other in review.batches():
         is_same = (other.evaluation_id, other.metric) == (plan.evaluation_id, plan.metric)
         if is_same and other.closed is None and other.source.get("key", subject.key) != subject.key:
-            store.review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
-    store.review.set_source(known.id, run.run_id, source)
+            review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
+    review.set_source(known.id, run.run_id, source)
     if (known.closed_reason or "").startswith(SUPERSEDED):
-        store.review.set_closed(known.id, None)
-    return store.review.batch(known.id)
+        review.set_closed(known.id, None)
+    return review.batch(known.id)
 
 
 def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
     """Weigh the labels that are in, with the judge."""
     ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
-    checks = [decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in questions]
+    checks = (decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in questions)
     return LabelEvidence(tuple(checks), ledger)
 
 
@@ -88,23 +84,19 @@ def settle_batch(store: Store, batch: Batch, subject: JudgedCases, questions: Se
 
     A batch that somebody closed stays closed.
     """
-    found = outlook(store, batch, subject, questions)
-    is_ours = (batch.closed_reason or "").startswith(DECIDED)
+    found, review = outlook(store, batch, subject, questions), store.review
     if found.verdict is not VerdictKind.INCONCLUSIVE:
         if batch.closed is None:
-            store.review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
-    elif batch.closed is None or is_ours:
+            review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
+    elif batch.closed is None or (batch.closed_reason or "").startswith(DECIDED):
         if batch.closed is not None:
-            store.review.set_closed(batch.id, None)
-        store.review.extend(batch.id, further_items(subject, found.ledger, questions, batch.id))
+            review.set_closed(batch.id, None)
+        review.extend(batch.id, further_items(subject, found.ledger, questions, batch.id))
     return found
 
 
 class Attendant:
-    """Looks after batches of the gate while labels come in; remembers what a run's answers are.
-
-    Calls are not thread-safe.
-    """
+    """Looks after batches of the gate while labels come in; remembers what a run's answers are. Not thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -81,7 +81,7 @@ class Announcer:
         self._run = run = opened.run
         candidate, baseline = run.references()
         self._gate = GateStart(
-            run_id=run.settings.run_id,
+            run_id=run.run_id,
             created=opened.created,
             confidence_level=run.settings.confidence_level,
             candidate=candidate,
