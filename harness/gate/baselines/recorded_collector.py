@@ -154,6 +154,6 @@ class RecordedBaseline:
         """Make the collector that gathers the scores of an evaluation; `may_be_cut` where the run may end before its
         last case.
         """
-        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=entry.order(evaluation))
+        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=entry.order)
         pairing = Pairing(self.recording, evaluation, self.cases, self.judges)
         return RecordedCollector(pairing, order, candidate, keep, entry, self.store)

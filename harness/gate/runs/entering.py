@@ -10,8 +10,7 @@ from harness.errors import SettingsError
 from harness.gate.baselines.draws import generations_of, known_draws, oldest
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.runs.run_settings import RunOptions
-from harness.gate.sampling.ledger import Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws
+from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
 from harness.requests import SampleSource
 from harness.stages.lineage import can_have
 from harness.store import Store

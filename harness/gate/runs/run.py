@@ -181,7 +181,7 @@ class Run:
                 evaluation, own, self._keep_row, entry, may_be_cut=may_be_cut
             )
         else:
-            fingerprints, drawn = self._fingerprints(evaluation, is_alone=bool(alone_because)), entry.order(evaluation)
+            fingerprints, drawn = self._fingerprints(evaluation, is_alone=bool(alone_because)), entry.order
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
             collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, alone_because)
         self.collectors[evaluation.id] = collector

@@ -16,8 +16,7 @@ from harness.config import Settings
 from harness.config.environment import version_of
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import settings_note, version_note
-from harness.gate.sampling.ledger import Entry
-from harness.gate.sampling.question import Draws
+from harness.gate.sampling.ledger import Draws, Entry
 from harness.models.corpus.spec import N_DOCUMENTS
 from harness.models.spec import engine_spec
 from harness.models.version import answers

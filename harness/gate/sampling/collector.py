@@ -22,9 +22,8 @@ from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
-from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.ledger import Entry, unless_grown
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.question import unless_grown
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -70,8 +69,10 @@ class Collector:
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [len(self.roles) * len(order.bodies(step)) for step in range(order.n_steps)]
         self.entry = entry
-        drawn = entry.order(evaluation) or order.cases
-        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, entry.horizon)
+        settled = entry.question
+        horizon = 0 if settled is None else settled.stakes.horizon
+        drawn = entry.order or order.cases
+        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, horizon)
         self._upto: int | None = None
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
@@ -92,7 +93,7 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = entry.largest_cluster or bet_on_together(evaluation)
+        self._largest_cluster = bet_on_together(evaluation) if settled is None else settled.largest_cluster
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
 
