@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.errors import MissingSampleError, SettingsError, SteelyardError
 from harness.models.engine import Engine
 from harness.models.version import Version
-from harness.records import NewSample, Request, Sample
+from harness.records import Request, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,3 @@ class PendingDraws:
     def of(self, indices: tuple[int, ...]) -> PendingDraws:
         """Some of them."""
         return self if indices == self.indices else replace(self, indices=indices)
-
-    def drawn(self, sample: Sample) -> NewSample:
-        """One of them, to be stored."""
-        source = self.source
-        return NewSample(self.key, source.version.fingerprint, source.generation, self.request, sample)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -356,9 +356,10 @@ class Sampler:
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
-        for index, sample in zip(asked.indices, samples, strict=True):
-            self._arrived.append(asked.drawn(sample if sample.index == index else replace(sample, index=index)))
-        self._note_known(asked.source, asked.key, [each.sample for each in self._arrived[-len(samples) :]])
+        given = zip(asked.indices, samples, strict=True)
+        drawn = [sample if sample.index == index else replace(sample, index=index) for index, sample in given]
+        self._arrived += _drawn(asked, drawn)
+        self._note_known(asked.source, asked.key, drawn)
         self.model_calls += len(samples)
         self.origins(asked.source).n_asked += len(samples)
         self._begin_writing()
@@ -489,7 +490,8 @@ class Sampler:
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
             failed = self._failed.setdefault((fingerprint, asked.source.generation), {})
-            failed |= {(asked.key, each): asked.drawn(Sample("", each, failure=failure)) for each in asked.indices}
+            draws = _drawn(asked, [Sample("", each, failure=failure) for each in asked.indices])
+            failed |= {(asked.key, each.sample.index): each for each in draws}
         self._returned += [(asked.key, each) for each in asked.indices]
         self._begin_writing()
         self._break(asked.key, asked.indices, error)
@@ -528,6 +530,13 @@ class Sampler:
             self._renewing = None
         self.writer.close()
         await self.window.close_engines()
+
+
+def _drawn(asked: PendingDraws, samples: Iterable[Sample]) -> list[NewSample]:
+    """Samples as they are stored."""
+    source = asked.source
+    place = asked.key, source.version.fingerprint, source.generation, asked.request
+    return [NewSample(*place, sample) for sample in samples]
 
 
 def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:

@@ -39,10 +39,8 @@ def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.
     return found
 
 
-def aimed(readings: Mapping[str, Reading], aim: str | None) -> dict[str, Reading]:
-    """Readings with the direction that the marker says is better, where it says that lower is."""
-    if aim != "lower":
-        return dict(readings)
+def aimed(readings: Mapping[str, Reading]) -> dict[str, Reading]:
+    """Readings of an evaluation whose marker says that lower is better."""
     return {metric: replace(reading, higher_is_better=False) for metric, reading in readings.items()}
 
 

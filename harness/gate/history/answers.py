@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from harness.records import Change, Request, Role, Sample, ScoreRow
 from harness.records.tool_calls import turns_in_words
 from harness.store import RunInfo, ScoreSet, Store
 
-_CASES_AT_ONCE = 100
+_CASES_AT_ONCE, _ROWS_AT_ONCE = 100, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def answers_of_run(
     store: Store, run: RunInfo, only: Mapping[str, Collection[str]] | None = None
 ) -> Iterator[StoredAnswer]:
     """All answers of a run: evaluations as they were first scored, in them by case, version (the candidate first) and
-    sample. A hundred cases are read at a time, so that memory does not grow with the run.
+    sample. Some thousand scores are read at a time, so that memory does not grow with the run.
 
     Args:
         only: the cases wanted of each evaluation; none of an evaluation that it does not have.
@@ -51,23 +51,28 @@ def answers_of_run(
     for each in store.score_sets(run.run_id):
         if only is None or each.evaluation_id in only:
             by_evaluation.setdefault(each.evaluation_id, []).append(each)
+    rows: list[ScoreRow] = []
     for evaluation_id, sets in by_evaluation.items():
         every = {case for each in sets for case in store.cases_of(each)} if only is None else only[evaluation_id]
         cases = sorted(every)
         for start in range(0, len(cases), _CASES_AT_ONCE):
-            yield from _answers(store, run, sets, cases[start : start + _CASES_AT_ONCE])
+            rows += [row for each in sets for row in store.scores_of(each, cases[start : start + _CASES_AT_ONCE])]
+            if len(rows) >= _ROWS_AT_ONCE:
+                yield from _answers(store, run, rows)
+                rows = []
+    yield from _answers(store, run, rows)
 
 
 def answers_of_case(store: Store, run: RunInfo, case_id: str) -> list[StoredAnswer]:
     """The answers to one case, by evaluation, version (the candidate first) and sample."""
-    found = _answers(store, run, store.score_sets(run.run_id), [case_id])
-    return sorted(found, key=lambda each: each.evaluation_id)
+    rows = (row for each in store.score_sets(run.run_id) for row in store.scores_of(each, [case_id]))
+    return _answers(store, run, sorted(rows, key=lambda each: each.evaluation_id))
 
 
-def _answers(store: Store, run: RunInfo, sets: Iterable[ScoreSet], cases: Sequence[str]) -> list[StoredAnswer]:
-    rows = [row for each in sets for row in store.scores_of(each, cases)]
+def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[StoredAnswer]:
     keys = {row.sample_key for row in rows if row.sample_key is not None}
-    samples, requests = store.find(keys), store.requests(keys)
+    samples, requests = (store.find(keys), store.requests(keys)) if keys else ({}, {})
+    evaluations = {name: place for place, name in enumerate(dict.fromkeys(row.evaluation_id for row in rows))}
     places: dict[tuple[str, str, Role, int], dict[str, ScoreRow]] = {}
     for row in rows:
         places.setdefault((row.evaluation_id, row.case_id, row.role, row.sample_index), {})[row.metric] = row
@@ -78,7 +83,10 @@ def _answers(store: Store, run: RunInfo, sets: Iterable[ScoreSet], cases: Sequen
         key, name = row.sample_key or b"", version.get("name", row.fingerprint[:12])
         sample = samples.get(key, {}).get(int(version.get("first_index", 0)) + index)
         found.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, requests.get(key)))
-    return sorted(found, key=lambda each: (each.case_id, each.role != "candidate", each.sample_index))
+    found.sort(
+        key=lambda each: (evaluations[each.evaluation_id], each.case_id, each.role != "candidate", each.sample_index)
+    )
+    return found
 
 
 def with_answers(

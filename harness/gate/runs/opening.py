@@ -32,8 +32,7 @@ from harness.gate.runs.versions import (
     why_unasked,
 )
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws
+from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version

@@ -180,7 +180,7 @@ class Run:
         roles: tuple[Role, ...] = ("candidate",) if is_alone else tuple(self._sources)
         prints = {role: self._sources[role].version.fingerprint for role in roles}
         may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) if recorded is None else 2
-        drawn = entry.order(evaluation)
+        drawn = entry.order
         order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
         collector = Collector(evaluation, order, prints, self._keep_row, entry, recorded)
         collector.alone_because = alone_because

@@ -21,9 +21,8 @@ from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
-from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.ledger import Entry, unless_grown
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.question import unless_grown
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -59,27 +58,28 @@ class Collector:
         entry: Entry,
         recorded: Pairing | None = None,
     ) -> None:
-        self.evaluation = evaluation
-        self.order = order
+        self.evaluation, self.order, self.entry = evaluation, order, entry
         self.roles: tuple[Role, ...] = tuple(fingerprints)
-        self._fingerprints = fingerprints
-        self._keep = keep
-        self._recorded = recorded
+        self._fingerprints, self._keep, self._recorded = fingerprints, keep, recorded
         self.alone_because = ""
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
-        self._positions = {case: position for position, case in enumerate(order.cases)}
+        self._n_batches = order.n_steps // max(1, len(order.cases))
+        self._first_steps = {case: position * self._n_batches for position, case in enumerate(order.cases)}
         self._left = [len(self.roles) * len(order.bodies(step)) for step in range(order.n_steps)]
-        self.entry = entry
-        drawn = entry.order(evaluation) or order.cases
-        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, entry.horizon)
-        self._upto: int | None = None
+        settled = entry.question
+        horizon = 0 if settled is None else settled.stakes.horizon
+        drawn = entry.order or order.cases
+        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, horizon)
+        self.upto: int | None = None
+        """The steps that count, once it is decided."""
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
         self._skips: dict[int, Counter[Role]] = {}
         """How often bodies skipped a case, by version."""
-        self._cut_at: str | None = None
+        self.cut_at: str | None = None
+        """The limit of the run that was reached before its last step."""
         self._tally = BodyErrors()
         self._asked: dict[int, str | None] = {}
         self._truncated = np.zeros((len(evaluation.cases), order.n_samples), dtype=bool)
@@ -92,24 +92,19 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = entry.largest_cluster or bet_on_together(evaluation)
+        self._largest_cluster = bet_on_together(evaluation) if settled is None else settled.largest_cluster
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
 
     @property
     def total(self) -> int:
         """Bodies to run in all, at most."""
-        ended = self._upto is not None or self._cut_at is not None
+        ended = self.upto is not None or self.cut_at is not None
         return self.done if ended else len(self.roles) * self.order.n_bodies
 
     def cut(self, limit: str) -> None:
         """Draw nothing more, because a limit of the run is reached: steps that are not complete never will be."""
-        self._cut_at = limit
-
-    @property
-    def is_cut(self) -> bool:
-        """True once a limit of the run was reached before its last step."""
-        return self._cut_at is not None
+        self.cut_at = limit
 
     def stop_after(self, n: int) -> None:
         """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped.
@@ -117,37 +112,28 @@ class Collector:
         The skipped cases right after them count as drawn: without them a suite of which all is drawn would lack some.
         """
         if self.evaluation.plan.per == "case":
-            self._upto = self._step(0, n - 1) + 1
+            self.upto = self._step(0, n - 1) + 1
             return
         kept = self._kept(self.complete)
-        self._upto = self._step(kept[n], 0) if n < len(kept) else self.complete
+        self.upto = self._step(kept[n], 0) if n < len(kept) else self.complete
 
     @property
     def asks_people(self) -> bool:
         """True where people are to label its answers: all of its cases are put to them or, cut short, none."""
-        return self.evaluation.plan.review_mode is not None and self._cut_at is None
-
-    def count_all(self) -> None:
-        """Decide by all that is there: nothing more can come."""
-        self._upto = self.order.n_steps
+        return self.evaluation.plan.review_mode is not None and self.cut_at is None
 
     def _step(self, case: int, sample: int) -> int:
-        return self.order.step_of(self._positions[case], sample)
-
-    @property
-    def is_stopped(self) -> bool:
-        """True once it is decided, so that no further step counts."""
-        return self._upto is not None
+        return self._first_steps[case] + sample // self.order.batch
 
     @property
     def is_over(self) -> bool:
         """True once no further step is to start: it is decided, or can't be, or nothing more is drawn."""
-        return self.is_hopeless or self.is_stopped or self._cut_at is not None
+        return self.is_hopeless or self.upto is not None or self.cut_at is not None
 
     def _end(self) -> int:
         """The steps that count: of a sequential design the complete ones, without a cluster that goes on after them."""
-        if self._upto is not None or not self.order.interleaved:
-            return self.order.n_steps if self._upto is None else self._upto
+        if self.upto is not None or not self.order.interleaved:
+            return self.order.n_steps if self.upto is None else self.upto
         end, clusters = self.complete, self.evaluation.clusters
         if clusters is not None and end < self.order.n_steps:
             while end > 0 and clusters[self.order.cases[end - 1]] == clusters[self.order.cases[end]]:
@@ -172,11 +158,9 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        asked = bool(trace.own or trace.others)
-        self.n_stored += asked and not (trace.drew or trace.error)
+        self.n_stored += bool(trace.own or trace.others) and not (trace.drew or trace.error)
         if role == "candidate":
-            if trace.truncated:
-                self._truncated[case, sample] = True
+            self._truncated[case, sample] = trace.truncated
             if sample == 0:
                 self._asked[case] = question_digest(trace.request)
         self._ways.add(trace.way)
@@ -185,28 +169,33 @@ class Collector:
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
             reading = Reading(float("nan"), describe(outcome.error)[:SHOWN])
-            return self._emit(METRIC, place, reading, "error", trace)
-        if outcome.skipped:
+            self._emit(METRIC, place, reading, "error", trace)
+        elif outcome.skipped:
             self._skips.setdefault(case, Counter())[role] += 1
-            return self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
-        self._score(place, outcome, trace)
-        return None
+            self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
+        else:
+            self._score(place, outcome, trace)
 
     def _score(self, place: Place, outcome: BodyResult, trace: Trace) -> None:
-        """Take in what a body scored."""
         role, case, sample = place
         if role == "candidate" and self._unasked is not False:
             others = bool(trace.others) and not self.evaluation.needs_version
             self._unasked = not (trace.own or others or self.evaluation.stages)
+        readings = outcome.readings or {}
         if outcome.failed:
             self._tables[role].failed[case, sample] = True
-            readings: Mapping[str, Reading] = {METRIC: Reading(0.0, outcome.reason, judged_by=trace.judged_by)}
-        else:
-            readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
+            readings = {METRIC: Reading(0.0, outcome.reason, judged_by=trace.judged_by)}
+        elif self.evaluation.plan.aim == "lower":
+            readings = aimed(readings)
+        if self.evaluation.aggregation is not None:
             self._parts.keep(place, readings)
         for metric, reading in readings.items():
             if not outcome.failed:
-                self._put(metric, reading, place)
+                known = self._kinds.setdefault(metric, reading)
+                if known is reading or same_kind(known, reading):
+                    self._tables[role].put(metric, case, sample, reading.value)
+                else:
+                    self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
             self._emit(metric, place, reading, "scored", trace)
         if self._recorded is not None:
             for row in self._recorded.add(self.evaluation.cases[case].id, {} if outcome.failed else readings):
@@ -217,14 +206,6 @@ class Collector:
         value = reading.value if how == "scored" else None
         row = self.evaluation.id, metric, role, self._fingerprints[role], self.evaluation.cases[case].id, sample, value
         self._keep(ScoreRow(*row, how, reading.reason, trace.key, reading.judged_by))
-
-    def _put(self, metric: str, reading: Reading, place: Place) -> None:
-        role, case, sample = place
-        known = self._kinds.setdefault(metric, reading)
-        if not same_kind(known, reading):
-            self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
-            return
-        self._tables[role].put(metric, case, sample, reading.value)
 
     @property
     def lack(self) -> str:
@@ -252,7 +233,7 @@ class Collector:
     @property
     def late_errors(self) -> str:
         """The errors of cases that the decision did not need; "" where there are none."""
-        told = "" if self._upto is None else self._tally.late(self._upto, self._case_of)
+        told = "" if self.upto is None else self._tally.late(self.upto, self._case_of)
         return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
 
     def _case_of(self, step: int) -> str:
@@ -290,7 +271,7 @@ class Collector:
         one alone.
         """
         recorded = {} if self._recorded is None else self._recorded.kinds
-        return self._kinds or recorded or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
+        return self._kinds or recorded or {METRIC: Reading(0.0, higher_is_better=self.evaluation.plan.aim != "lower")}
 
     def _failed_assertions(self) -> list[str]:
         """The errors of metrics of which a body failed an assertion, where that is no score."""
@@ -300,8 +281,7 @@ class Collector:
     def _observed(self, metric: str, sides: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observations:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
         recorded, case_ids = self._recorded, tuple(self.evaluation.cases[i].id for i in kept)
-        errors = [*(recorded.errors if recorded is not None else ()), *errors]
-        errors += against_aim(metric, kind, plan.aim)
+        errors = [*([] if recorded is None else recorded.errors), *errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         clusters = clusters_of(self.evaluation, kept)
         observed = Observations(
@@ -332,7 +312,7 @@ class Collector:
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
-            stopped_at=(self._cut_at or "") if self._upto is None else "",
+            stopped_at=(self.cut_at or "") if self.upto is None else "",
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.question is None else self.entry.question.stakes,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,

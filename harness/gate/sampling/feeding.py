@@ -132,8 +132,8 @@ class Feeder:
         if feeding.error is not None:
             raise feeding.error
         self._look(collector)
-        if collector.is_hopeless and not collector.is_stopped:
-            collector.count_all()
+        if collector.is_hopeless and collector.upto is None:  # nothing more can come
+            collector.upto = collector.order.n_steps
 
     def _may_begin(self, feeding: _Feeding, role: Role, step: int) -> bool:
         """Tell whether a step may begin: 8 to 32 beyond those that are complete, as there is room, or a quarter of them
@@ -162,7 +162,7 @@ class Feeder:
 
     def _look(self, collector: Collector) -> None:
         """Stop an evaluation that is decided."""
-        if collector.is_stopped or not collector.order.stops:
+        if collector.upto is not None or not collector.order.stops:
             return
         look = collector.entry.look
         end = decided_after(collector.observed(), self._level * look.passing, self._level * look.red)
@@ -254,7 +254,7 @@ class Feeder:
         """
         if self._sampler.is_halted:
             raise asyncio.CancelledError
-        if not feeding.collector.is_cut:
+        if feeding.collector.cut_at is None:
             feeding.collector.cut(self._sampler.spending.refuse().limit)
 
     def _settled(self, collector: Collector) -> _Sources:

@@ -46,10 +46,6 @@ class Order:
         """Count the bodies that run for a version."""
         return len(self.cases) * self.n_samples
 
-    def step_of(self, position: int, sample: int) -> int:
-        """The step of a sample of the case at this position of the order."""
-        return position * self._n_batches + sample // self.batch
-
     def bodies(self, step: int) -> list[tuple[int, int]]:
         """Number of the case and number of the sample of each body of a version's step."""
         position, batch = divmod(step, self._n_batches)
