@@ -159,7 +159,7 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
     if why := _why_not_whole(report):
         raise SettingsError(f"Run {report.run_id} {why}")
     begun, noted, code = store.begun(version.fingerprint), spec[weighed.role], spec.get("code") or {}
-    first_index = int(noted.get("first_index", 0))
+    first_index = weighed.source.first_index
     found = {}
     for scores in scores_of(store, Side(weighed, report)):
         if scores.compared_with is None:
@@ -223,7 +223,7 @@ def _cases(scores: Scores) -> dict[str, RecordedCase]:
     """The cases that a run was decided by, with the scores that they have."""
     tables = {metric: scores.table.of(metric, scores.listed) for metric in sorted(scores.entries)}
     found = {}
-    for row, case in enumerate(max((entry.cases for entry in scores.entries.values()), key=len)):
+    for row, case in enumerate(max((list(entry.cases) for entry in scores.entries.values()), key=len)):
         own = {metric: tuple(table[row][~np.isnan(table[row])].tolist()) for metric, table in tables.items()}
         if any(own.values()):
             found[case.id] = RecordedCase(case.content, case.asked, own)

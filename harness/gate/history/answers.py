@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.gate.evaluations.examples import SHOWN
 from harness.gate.evaluations.score_table import names_of
@@ -36,6 +36,14 @@ class StoredAnswer:
     rows: Mapping[str, ScoreRow] = field(default_factory=dict)
     sample: Sample | None = None
     request: Request | None = None
+
+
+class AnswerSource(NamedTuple):
+    """The run and role that have a version's answers; its sample 0 is the stored sample of this first index."""
+
+    run_id: str
+    role: Role
+    first_index: int
 
 
 def answers_of_run(
@@ -92,42 +100,39 @@ def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[Store
 def with_answers(
     store: Store,
     changes: Sequence[Change],
-    sources: Mapping[Role, tuple[str, Role]],
+    sources: Mapping[Role, AnswerSource],
     lower: Collection[tuple[str, str]] = (),
 ) -> list[Change]:
     """Changes with an answer of each version: of a drop the candidate's worst and the baseline's best, of a gain the
     other way round; of equal ones the first.
 
     Args:
-        sources: the run that has a version's answers, and as what it has them.
         lower: the evaluations and metrics of which less is better.
     """
-    runs = {run.run_id: run for run in store.runs()} if changes else {}
-    only: dict[str, set[str]] = defaultdict(set)
+    cases: dict[str, set[str]] = defaultdict(set)
     for each in changes:
-        only[each.evaluation_id].add(each.case_id)
-    answers: dict[tuple[Role, str, str], list[StoredAnswer]] = defaultdict(list)
-    for run_id in {run_id for run_id, _ in sources.values()} & runs.keys():
-        for answer in answers_of_run(store, runs[run_id], only):
-            for role in (role for role, source in sources.items() if source == (run_id, answer.role)):
-                answers[role, answer.evaluation_id, answer.case_id].append(answer)
-    found = []
-    for each in changes:
-        is_lower = (each.evaluation_id, each.metric) in lower
-        is_gain = each.baseline not in (None, each.candidate) and (each.candidate > each.baseline) != is_lower
-        for role in sources:
-            takes_largest = (is_gain == (role == "candidate")) != is_lower
-            scored = [
-                (-value if takes_largest else value, answer.sample_index, _shown(answer.sample), row.reason)
-                for answer in answers[role, each.evaluation_id, each.case_id]
-                for name in names_of(each.metric)
-                if (row := answer.rows.get(name)) is not None and (value := row.value) is not None
-            ]
+        cases[each.evaluation_id].add(each.case_id)
+    chosen: dict[tuple[int, Role], ScoreRow] = {}
+    for role, source in sources.items() if changes else ():
+        rows: dict[tuple[str, str, str], list[ScoreRow]] = defaultdict(list)
+        for own in store.score_sets(source.run_id):
+            if own.role == source.role and own.evaluation_id in cases:
+                for row in store.scores_of(own, cases[own.evaluation_id]):
+                    rows[row.evaluation_id, row.case_id, row.metric].append(row)
+        for number, each in enumerate(changes):
+            is_lower = (each.evaluation_id, each.metric) in lower
+            is_gain = each.baseline not in (None, each.candidate) and (each.candidate > each.baseline) != is_lower
+            sign = -1 if (is_gain == (role == "candidate")) != is_lower else 1
+            known = [row for name in names_of(each.metric) for row in rows[each.evaluation_id, each.case_id, name]]
+            scored = [(sign * row.value, row.sample_index, row) for row in known if row.value is not None]
             if scored:
-                *_, text, reason = min(scored, key=lambda one: one[:2])
-                shown = {f"{role}_answer": text, f"{role}_reason": None if reason is None else reason[:SHOWN]}
-                each = replace(each, **shown)  # type: ignore[arg-type]
-        found.append(each)
+                chosen[number, role] = min(scored, key=lambda one: one[:2])[2]
+    samples = store.find({row.sample_key for row in chosen.values() if row.sample_key is not None})
+    found = list(changes)
+    for (number, role), row in chosen.items():
+        drawn = samples.get(row.sample_key or b"", {}).get(sources[role].first_index + row.sample_index)
+        shown = {f"{role}_answer": _shown(drawn), f"{role}_reason": row.reason and row.reason[:SHOWN]}
+        found[number] = replace(found[number], **shown)  # type: ignore[arg-type]
     return found
 
 

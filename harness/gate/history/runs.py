@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.errors import SettingsError
+from harness.gate.history.answers import AnswerSource
 from harness.models.corpus.spec import N_DOCUMENTS
 from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
@@ -42,10 +43,13 @@ class WeighedVersion:
         return "recorded" in self.run.spec[self.role]
 
     @property
-    def source(self) -> tuple[str, Role]:
-        """The run that has its answers, and the role in which it has them."""
-        recorded = self.run.spec[self.role].get("recorded")
-        return (self.run.run_id, self.role) if recorded is None else (recorded["run_id"], "candidate")
+    def source(self) -> AnswerSource:
+        """The samples that its answers are."""
+        entry = self.run.spec[self.role]
+        first_index, recorded = int(entry.get("first_index", 0)), entry.get("recorded")
+        if recorded is not None:
+            return AnswerSource(recorded["run_id"], "candidate", first_index)
+        return AnswerSource(self.run.run_id, self.role, first_index)
 
 
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:

@@ -18,7 +18,7 @@ from harness.gate.baselines.pairing import Pairing
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
-from harness.gate.history.answers import with_answers
+from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.costs import flops_spent
 from harness.gate.runs.notes import version_reference
@@ -253,12 +253,14 @@ class Run:
 
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Cases to look at with what was answered, as far as the store has it."""
-        sources: dict[Role, tuple[str, Role]] = {role: (self.run_id, role) for role in self._sources}
-        if self._recording is not None:
-            sources["baseline"] = self._recording.run_id, "candidate"
+        drawn, recording = self._sources.items(), self._recording
+        sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
+        if recording is not None:
+            sources["baseline"] = AnswerSource(recording.run_id, "candidate", recording.first_index)
         lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
         with suppress(StoreError):  # is told at the end, unless it can be done then
-            self.flush()
+            if changes:
+                self.flush()
             changes = with_answers(self._store, changes, sources, lower)
         return tuple(changes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.gate.history.answers import answers_of_case, answers_of_run, with_answers
+from harness.gate.history.answers import AnswerSource, answers_of_case, answers_of_run, with_answers
 from harness.records import Change, Role
 from harness.store import Store
 from tests.gate import stored
@@ -56,7 +56,10 @@ def test_an_answer_that_was_pruned_leaves_its_scores(store: Store) -> None:
     assert (found.sample, found.request, found.rows["score"].value) == (None, None, 1.0)
 
 
-SOURCES: dict[Role, tuple[str, Role]] = {"candidate": ("r1", "candidate"), "baseline": ("r1", "baseline")}
+SOURCES: dict[Role, AnswerSource] = {
+    "candidate": AnswerSource("r1", "candidate", 0),
+    "baseline": AnswerSource("r1", "baseline", 0),
+}
 
 
 def with_one(store: Store, answer: str, reason: str = "why", **sample: object) -> Change:
