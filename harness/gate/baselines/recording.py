@@ -155,11 +155,10 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
         SettingsError: an evaluation ended in an error, was interrupted, cut short or not reached, or stopped as soon as
             it was decided; or nothing is left.
     """
-    spec, version = weighed.run.spec, weighed.version
+    run, version, first_index = weighed.run, weighed.version, weighed.source.first_index
     if why := _why_not_whole(report):
         raise SettingsError(f"Run {report.run_id} {why}")
-    begun, noted, code = store.begun(version.fingerprint), spec[weighed.role], spec.get("code") or {}
-    first_index = weighed.source.first_index
+    begun, noted, code = store.begun(version.fingerprint), run.spec[weighed.role], run.spec.get("code") or {}
     found = {}
     for scores in scores_of(store, Side(weighed, report)):
         if scores.compared_with is None:
@@ -173,19 +172,12 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
             )
     if not found:
         raise SettingsError(
-            f"Run {weighed.run.run_id} has no scores of {version.name} alone to record: its bodies compare with their "
-            "own baseline, or nothing was scored."
+            f"Run {run.run_id} has no scores of {version.name} alone to record: its bodies compare with their own "
+            "baseline, or nothing was scored."
         )
-    packages = (spec.get("environment") or {}).get("packages", {})
-    return Recording(
-        name=name,
-        version=version,
-        run_id=weighed.run.run_id,
-        created=weighed.run.created,
-        first_index=first_index,
-        environment={"engine": noted["engine"], "packages": dict(packages)} if "engine" in noted else {},
-        evaluations=found,
-    )
+    packages = (run.spec.get("environment") or {}).get("packages", {})
+    environment = {"engine": noted["engine"], "packages": dict(packages)} if "engine" in noted else {}
+    return Recording(version, run.run_id, run.created, found, first_index, environment, name=name)
 
 
 def left_out(report: Report, recording: Recording) -> tuple[str, ...]:

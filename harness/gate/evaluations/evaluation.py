@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
@@ -321,22 +321,14 @@ class Evaluation:
         return self.copies.labels if self.copies is not None and counts else None
 
 
-class Clusters(NamedTuple):
-    """The clusters of some cases, those that are of copies, and how they are known; None where each stands alone."""
-
-    labels: tuple[object, ...] | None = None
-    copies: tuple[object, ...] | None = None
-    known_by: Literal["field", "texts"] | None = None
-
-
-def clusters_of(evaluation: Evaluation, kept: Sequence[int]) -> Clusters:
-    """The clusters of these cases, in their order: the user's, else what is a copy of what."""
-    if evaluation.clusters is None:
-        return Clusters()
-    labels = tuple(evaluation.clusters[i] for i in kept)
-    if evaluation.plan.cluster:
-        return Clusters(labels, None, "field")
-    return Clusters(labels, labels, "texts") if len(set(labels)) < len(labels) else Clusters()
+def clusters_of(evaluation: Evaluation, kept: Sequence[int]) -> dict[str, Any]:
+    """The clusters of these cases as observations have them: the user's, else what is a copy of what."""
+    labels = None if evaluation.clusters is None else tuple(evaluation.clusters[i] for i in kept)
+    if labels is not None and evaluation.plan.cluster:
+        return {"clusters": labels, "clusters_known_by": "field"}
+    if labels is not None and len(set(labels)) < len(labels):
+        return {"clusters": labels, "copies": labels, "clusters_known_by": "texts"}
+    return {}
 
 
 def bet_on_together(evaluation: Evaluation) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from harness.gate.evaluations.examples import SHOWN
 from harness.gate.evaluations.score_table import names_of
-from harness.records import Change, Request, Role, Sample, ScoreRow
+from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns
 from harness.records.tool_calls import turns_in_words
 from harness.store import RunInfo, ScoreSet, Store
 
@@ -127,20 +127,34 @@ def with_answers(
             scored = [(sign * row.value, row.sample_index, row) for row in known if row.value is not None]
             if scored:
                 chosen[number, role] = min(scored, key=lambda one: one[:2])[2]
-    samples = store.find({row.sample_key for row in chosen.values() if row.sample_key is not None})
+    keys = {row.sample_key for row in chosen.values() if row.sample_key is not None}
+    samples, requests = store.find(keys), store.requests(keys)
     found = list(changes)
     for (number, role), row in chosen.items():
-        drawn = samples.get(row.sample_key or b"", {}).get(sources[role].first_index + row.sample_index)
-        shown = {f"{role}_answer": _shown(drawn), f"{role}_reason": row.reason and row.reason[:SHOWN]}
+        key = row.sample_key or b""
+        drawn = samples.get(key, {}).get(sources[role].first_index + row.sample_index)
+        shown = {
+            f"{role}_answer": _shown(requests.get(key), drawn),
+            f"{role}_reason": row.reason and row.reason[:SHOWN],
+        }
         found[number] = replace(found[number], **shown)  # type: ignore[arg-type]
     return found
 
 
-def _shown(sample: Sample | None) -> str | None:
+def _shown(request: Request | None, sample: Sample | None) -> str | None:
     """As much of an answer as is shown; of a conversation its last turns, which scores are mostly about."""
     if sample is None or sample.loglikelihood is not None:
         return None
-    if not sample.messages:
+    if not (turns := turns_of(request, sample)):
         return sample.said[:SHOWN]
-    turns = turns_in_words(sample.messages)
-    return turns if len(turns) <= SHOWN else f"…{turns[1 - SHOWN :]}"
+    text = turns_in_words([each for each in turns if each.get("role") not in ("system", "developer")])
+    return text if len(text) <= SHOWN else f"…{text[1 - SHOWN :]}"
+
+
+def turns_of(request: Request | None, sample: Sample | None) -> list[Mapping[str, Any]]:
+    """The turns of a conversation, its answer the last; none of what was asked once."""
+    if sample is None or request is None:
+        return []
+    turns = [*request.messages, *answer_turns(request.messages, sample)]
+    is_asked_once = not sample.messages and all(each.get("role") != "assistant" for each in turns[:-1])
+    return [] if is_asked_once else turns

@@ -151,15 +151,16 @@ def _compared(store: Store, pair: Pair) -> ComparisonResult:
     asked: list[str] = []
     if not pair.is_of_one_run:
         ours, theirs = ([*each.sets.values()] for each in (pair.candidate, pair.baseline))
-        paired, differing = set(pair.case_ids), store.differing_requests(ours, theirs)
-        asked = [case for case, one, other in differing if case in paired and _question(one) != _question(other)]
+        differing = store.differing_requests(ours, theirs)
+        asked = [case for case, one, other in differing if _question(one) != _question(other)]
+    asked = sorted({*asked} & {*pair.case_ids})
     return ComparisonResult(
         evaluation_id=pair.candidate.id,
         n_cases=len(pair.case_ids),
         candidate_alone=pair.candidate_alone,
         baseline_alone=pair.baseline_alone,
         asked_otherwise=len(asked),
-        example=min(asked, default=None),
+        example=next(iter(asked), None),
         judged_otherwise=not pair.is_of_one_run and _judges(store, pair.candidate) != _judges(store, pair.baseline),
         is_sequential=pair.is_in_order,
         why_fixed=pair.other_orders,

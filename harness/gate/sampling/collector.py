@@ -283,7 +283,6 @@ class Collector:
         recorded, case_ids = self._recorded, tuple(self.evaluation.cases[i].id for i in kept)
         errors = [*([] if recorded is None else recorded.errors), *errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
-        clusters = clusters_of(self.evaluation, kept)
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
@@ -297,9 +296,6 @@ class Collector:
             candidate=candidate,
             baseline=sides.get("baseline") if recorded is None else recorded.scores(metric, case_ids),
             baseline_is_recorded=recorded is not None,
-            clusters=clusters.labels,
-            copies=clusters.copies,
-            clusters_known_by=clusters.known_by,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
             at_least=kind.at_least,
@@ -321,13 +317,14 @@ class Collector:
             traceback=self._tally.traceback(self._end()),
             unanswered=excess_unanswered(self.loads),
             slices=self._slices,
+            **clusters_of(self.evaluation, kept),
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """The work of each judge in the bodies that count."""
         kept, n_samples = self._counted()
-        clusters = clusters_of(self.evaluation, kept).labels
+        clusters = clusters_of(self.evaluation, kept).get("clusters")
         counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 

@@ -80,7 +80,8 @@ def test_long_answers_and_reasons_are_shown_by_their_start(store: Store) -> None
 
 
 def test_of_a_conversation_the_last_turns_are_shown(store: Store) -> None:
-    turns = ({"role": "user", "content": "a" * 500}, {"role": "assistant", "content": "Hello."})
+    said = ("user", "peru"), ("assistant", "a" * 500), ("user", "And now?"), ("assistant", "Hello.")
+    turns = tuple({"role": role, "content": text} for role, text in said)
     answer = with_one(store, "Hello.", messages=turns).candidate_answer
     assert answer is not None
     assert (len(answer), answer[0], answer[-8:]) == (400, "…", ": Hello.")
