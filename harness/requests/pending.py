@@ -9,6 +9,7 @@ from harness.errors import MissingSampleError, SettingsError, SteelyardError
 from harness.models.engine import Engine
 from harness.models.version import Version
 from harness.records import Request, Sample
+from harness.records.keys import KeyedQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,13 @@ class SampleOrigins:
 
 @dataclass(frozen=True, slots=True)
 class PendingDraws:
-    """Draws of one request that are still to be made, and the number of its question."""
+    """Draws of one request that are still to be made, with its question and the key of its new draws."""
 
     source: SampleSource
     request: Request
     key: bytes
     indices: tuple[int, ...]
-    number: int = 0
+    question: KeyedQuestion | None = None
 
     @property
     def engine(self) -> Engine:
