@@ -138,11 +138,8 @@ class Model:
     def __init__(
         self, sampler: Sampler, source: SampleSource, index: int, trace: Trace, *, is_other: bool = False
     ) -> None:
-        self._is_other = is_other
-        self._sampler = sampler
-        self._source = source
+        self._sampler, self._source, self._trace, self._is_other = sampler, source, trace, is_other
         self._index = source.first_index + index
-        self._trace = trace
         self._occurrences: dict[bytes, int] = {}
         self._players: dict[str, Model] = {}
 
@@ -197,13 +194,16 @@ class Model:
             str
         """
         version, case, last = self._source.version, self._trace.case, self._sampler.last_question
-        if sampling or type(prompt) is not str:
-            question = Question(version, case, version.chat(prompt, sampling=sampling))
-        elif last is not None and last.version is version and last.case == case and last.prompt == prompt:
-            question = last
-        else:
-            question = self._sampler.last_question = Question(version, case, version.chat(prompt), prompt)
-        return self._settle("ask", self._text(question))
+        is_plain = not sampling and type(prompt) is str
+        if (
+            last is None
+            or not is_plain
+            or (last.version is not version, last.case, last.prompt) != (False, case, prompt)
+        ):
+            request = version.chat(prompt, sampling=sampling)
+            last = Question(version, case, request, prompt if is_plain else None)
+            self._sampler.last_question = last
+        return self._settle("ask", self._text(last))
 
     def chat(
         self,
@@ -243,7 +243,7 @@ class Model:
                 a number that was cut there.
         """
         request = self._source.version.chat(messages, sampling=sampling, schema=schema)
-        return self._settle("structured", self._structured(request))
+        return self._settle("structured", self._read(request, data_of))
 
     def complete(
         self,
@@ -283,7 +283,7 @@ class Model:
             CapabilityError: the engine gives no log probabilities of given text.
         """
         request = self._source.version.loglikelihood(prompt, continuation)
-        return self._settle("loglikelihood", self._loglikelihood(request))
+        return self._settle("loglikelihood", self._read(request, _loglikelihood))
 
     def weigh(
         self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
@@ -305,7 +305,7 @@ class Model:
 
         What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
         """
-        return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
+        return self._settle("rolling", self._read(self._source.version.rolling(text), _loglikelihood))
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Coroutine[Any, Any, Sample]:
         """Compute what the version foresees at the place of each token of a text, from its first one.
@@ -469,14 +469,14 @@ class Model:
             self._trace.lack = self._trace.lack or sample.lack
         return sample.text
 
-    async def _structured(self, request: Request) -> Any:
-        return data_of(await self._draw(request), self.name)
+    async def _read(self, request: Request, read: Callable[[Sample, str], Result]) -> Result:
+        return read(await self._draw(request), self.name)
 
-    async def _loglikelihood(self, request: Request) -> float:
-        value = (await self._draw(request)).loglikelihood
-        if value is None:
-            raise EngineError(f"{self.name} gave no log likelihood.")
-        return value
+
+def _loglikelihood(sample: Sample, name: str) -> float:
+    if sample.loglikelihood is None:
+        raise EngineError(f"{name} gave no log likelihood.")
+    return sample.loglikelihood
 
 
 def data_of(sample: Sample, name: str) -> Any:

@@ -184,14 +184,14 @@ class Feeder:
                 feeding.error = feeding.error or asyncio.CancelledError()
             elif body.exception() is not None:
                 feeding.error = feeding.error or body.exception()
-            if not left:
-                feeding.n_steps -= 1
-                self._leave(collector, engine)
-                if feeding.error is None and feeding.is_look_due():
-                    self._look(collector)
-                self._go_on()
+            feeding.n_steps -= not left
             if not left or feeding.error is not None:
                 feeding.go_on()
+            if not left:
+                self._leave(collector, engine)
+                self._go_on()
+                if feeding.error is None and feeding.is_look_due():
+                    self._look(collector)
 
         feeding.n_steps += 1
         for case, sample in collector.order.bodies(step):
