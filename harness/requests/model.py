@@ -7,11 +7,10 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
 from harness.records import Judgement, Messages, Request, Sample, ScoringRule, answer_turns
-from harness.records.keys import KeyedQuestion, case_number, request_text
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
@@ -24,11 +23,10 @@ from harness.requests.conversation import (
     check_count,
     check_script,
 )
+from harness.requests.pending import Question, SampleSource, Way
 
 if TYPE_CHECKING:
     from harness.models.engine import Engine
-    from harness.models.version import Version
-    from harness.requests.pending import SampleSource
     from harness.requests.sampler import Sampler
 
 SETS_APART = 10_000_000
@@ -36,8 +34,6 @@ SETS_APART = 10_000_000
 
 _CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 Result = TypeVar("Result")
-Way = Literal["drawn", "greedy", "weighed"]
-"""An answer that is left to chance, one at temperature 0, or the weights of a text."""
 
 
 class Trace:
@@ -93,34 +89,6 @@ class Trace:
 
 def _is_unawaited(work: Coroutine[Any, Any, Any]) -> bool:
     return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
-
-
-class Question:
-    """What a case asks of a version, rendered once for its samples, which ask it in one tick.
-
-    Attributes:
-        prompt: the text that it is the question of; None where it is of more.
-        request: as it is sent: the seed is the case's own.
-        way: how its answers come about.
-        text: tells it from other questions.
-    """
-
-    __slots__ = ("_keyed", "case", "prompt", "request", "text", "version", "way")
-
-    def __init__(self, version: Version, case: str, request: Request, prompt: str | None = None) -> None:
-        self.version, self.case, self.prompt = version, case, prompt
-        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
-        self.way: Way = way if request.kind in ("chat", "completion") else "weighed"
-        if self.way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
-            request = replace(request, sampling={**request.sampling, "seed": seed + case_number(case)})
-        self.request, self.text = request, request_text(version.fingerprint, request)
-        self._keyed: dict[int, KeyedQuestion] = {}
-
-    def keyed(self, occurrence: int) -> KeyedQuestion:
-        """The question with its number among those that a body asks alike."""
-        if occurrence not in self._keyed:
-            self._keyed[occurrence] = KeyedQuestion(self.text, occurrence, self.case)
-        return self._keyed[occurrence]
 
 
 class Model:

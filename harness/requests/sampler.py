@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from harness.errors import (
     TIMED_OUT,
@@ -24,12 +24,9 @@ from harness.errors import (
 from harness.models.engine import Engine
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
-from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
+from harness.requests.pending import PendingDraws, Question, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
-
-if TYPE_CHECKING:
-    from harness.requests.model import Question
 
 LOCKED_S = 1.0
 """Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
