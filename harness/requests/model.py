@@ -410,7 +410,8 @@ class Model:
         trace, sampler, source = self._trace, self._sampler, self._source
         occurrence = self._occurrences.get(question.text, 0)
         self._occurrences[question.text] = occurrence + 1
-        keyed, request, way = question.keyed(occurrence + later), question.request, question.way
+        number, request, way = occurrence + later, question.request, question.way
+        keyed = question.keyed(number) if number else question.first
         if way == "greedy" and "drawn" in trace.others:  # it may answer a turn that was drawn
             way = "drawn"
         (trace.others if self._is_other else trace.own).add(way)

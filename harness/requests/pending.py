@@ -76,10 +76,11 @@ class Question:
         prompt: the text that it is the question of; None where it is of more.
         request: as it is sent: the seed is the case's own.
         way: how its answers come about.
+        first: the question as a body asks it first.
         text: tells it from other questions.
     """
 
-    __slots__ = ("_keyed", "case", "prompt", "request", "text", "version", "way")
+    __slots__ = ("_keyed", "case", "first", "prompt", "request", "text", "version", "way")
 
     def __init__(self, version: Version, case: str, request: Request, prompt: str | None = None) -> None:
         self.version, self.case, self.prompt = version, case, prompt
@@ -88,7 +89,8 @@ class Question:
         if self.way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
             request = replace(request, sampling={**request.sampling, "seed": seed + case_number(case)})
         self.request, self.text = request, request_text(version.fingerprint, request)
-        self._keyed: dict[int, KeyedQuestion] = {}
+        self.first = KeyedQuestion(self.text, 0, case)
+        self._keyed = {0: self.first}
 
     def keyed(self, occurrence: int) -> KeyedQuestion:
         """The question with its number among those that a body asks alike."""

@@ -78,7 +78,7 @@ def gate(store: Store, source: SampleSource, n_samples: int) -> tuple[Verdict, C
         return asyncio.run(run()), found
 
 
-@pytest.mark.parametrize(("kind", "most_of_a_sample", "most"), [("drawn", 17, 56), ("replayed", 12, 53)])
+@pytest.mark.parametrize(("kind", "most_of_a_sample", "most"), [("drawn", 17, 59), ("replayed", 12, 56)])
 def test_a_sample_passes_few_modules(store: Store, tmp_path: Path, kind: str, most_of_a_sample: int, most: int) -> None:
     """Those that are called once more for one more sample, and all from the marker to the verdict."""
     settings = VersionSettings("v", "scripted", engine_options={"default": "yes"})
