@@ -163,12 +163,9 @@ class Conversation:
         steps: int = STEPS,
         messages: str | Iterable[Mapping[str, Any]] = (),
     ) -> None:
-        self._ask = ask
-        self._toolbox = toolbox
-        self._steps = steps
+        self._ask, self._toolbox, self._steps = ask, toolbox, steps
         self.turns: list[Mapping[str, Any]] = []
-        self._n_turns = 0
-        """Turns of the user; what an application asks itself is none."""
+        self._n_turns = 0  # of the user; what an application asks itself is none
         self._prompts: set[int] = set()
         self._goes_on = toolbox is not None and steps > 1
         """Whether more may be asked after the first answer: other turns, or what its calls gave."""
@@ -204,7 +201,8 @@ class Conversation:
             self._say(said)
             if not await self.answer():
                 return
-            part.append({"role": "assistant", "content": _acted(said)})
+            acted = json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)  # as it was written
+            part.append({"role": "assistant", "content": acted})
             part.append({"role": "user", "content": self.samples[-1].text or _SILENCE})
         self.ended = "turns"
 
@@ -227,8 +225,9 @@ class Conversation:
         """Add a turn. A text is a prompt: the version puts its template around it, as around any other."""
         if isinstance(said, str):
             self._prompts.add(len(self.turns))
-        self.turns.append(_turn(said))
-        self._n_turns += self.turns[-1]["role"] == "user"
+            said = {"role": "user", "content": said}
+        self.turns.append(said)
+        self._n_turns += said["role"] == "user"
 
     @property
     def shortfall(self) -> str | None:
@@ -241,18 +240,14 @@ class Conversation:
 
     def transcript(self, price: Price | None) -> Sample:
         """All of it as one sample: the last answer, with the turns and what all answers took together."""
-        last = self.samples[-1]
-        told = {"turns": self._n_turns, "steps": len(self.samples), "ended": self.ended}
-        return replace(
-            last,
-            prompt_tokens=_total(each.prompt_tokens for each in self.samples),
-            completion_tokens=_total(each.completion_tokens for each in self.samples),
-            latency_s=_total(each.latency_s for each in self.samples),
-            cost=_total(_cost(each, price) for each in self.samples),
-            messages=tuple(self.turns),
-            metadata={**(last.metadata or {}), **told},
-            stored=all(each.stored for each in self.samples),
-        )
+        last, samples = self.samples[-1], self.samples
+        told = {"turns": self._n_turns, "steps": len(samples), "ended": self.ended}
+        totals: dict[str, Any] = {}
+        for name in ("prompt_tokens", "completion_tokens", "latency_s", "cost"):
+            values = [_cost(each, price) if name == "cost" else getattr(each, name) for each in samples]
+            totals[name] = None if None in values else sum(values)
+        metadata, stored = {**(last.metadata or {}), **told}, all(each.stored for each in samples)
+        return replace(last, **totals, messages=tuple(self.turns), metadata=metadata, stored=stored)
 
 
 def check_script(user: Any) -> None:
@@ -319,15 +314,6 @@ async def _next_words(
     raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem.rstrip('.')}.{remedy}")
 
 
-def _turn(said: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"role": "user", "content": said} if isinstance(said, str) else said
-
-
-def _acted(said: str) -> str:
-    """A simulated user's turn as it was written."""
-    return json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)
-
-
 def _with_ids(turn: Mapping[str, Any], step: int) -> Mapping[str, Any]:
     """The last turn of an answer. Each of its calls has an id, by which it is answered."""
     if not turn.get("tool_calls"):
@@ -350,12 +336,6 @@ def _cost(sample: Sample, price: Price | None) -> float | None:
     if sample.cost is not None or price is None or None in (sample.prompt_tokens, sample.completion_tokens):
         return sample.cost
     return price.of(sample.prompt_tokens or 0, sample.completion_tokens or 0)
-
-
-def _total(values: Iterable[Any]) -> Any:
-    """The sum; None where one of them is not known."""
-    known = list(values)
-    return None if None in known else sum(known)
 
 
 def _name_of(function: Any) -> str:

@@ -7,11 +7,10 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
 from harness.records import Judgement, Messages, Request, Sample, ScoringRule, answer_turns
-from harness.records.keys import KeyedQuestion, case_number, request_text
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
@@ -24,11 +23,10 @@ from harness.requests.conversation import (
     check_count,
     check_script,
 )
+from harness.requests.pending import Question, SampleSource, Way
 
 if TYPE_CHECKING:
     from harness.models.engine import Engine
-    from harness.models.version import Version
-    from harness.requests.pending import SampleSource
     from harness.requests.sampler import Sampler
 
 SETS_APART = 10_000_000
@@ -36,8 +34,6 @@ SETS_APART = 10_000_000
 
 _CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 Result = TypeVar("Result")
-Way = Literal["drawn", "greedy", "weighed"]
-"""An answer that is left to chance, one at temperature 0, or the weights of a text."""
 
 
 class Trace:
@@ -95,34 +91,6 @@ def _is_unawaited(work: Coroutine[Any, Any, Any]) -> bool:
     return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
 
 
-class Question:
-    """What a case asks of a version, rendered once for its samples, which ask it in one tick.
-
-    Attributes:
-        prompt: the text that it is the question of; None where it is of more.
-        request: as it is sent: the seed is the case's own.
-        way: how its answers come about.
-        text: tells it from other questions.
-    """
-
-    __slots__ = ("_keyed", "case", "prompt", "request", "text", "version", "way")
-
-    def __init__(self, version: Version, case: str, request: Request, prompt: str | None = None) -> None:
-        self.version, self.case, self.prompt = version, case, prompt
-        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
-        self.way: Way = way if request.kind in ("chat", "completion") else "weighed"
-        if self.way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
-            request = replace(request, sampling={**request.sampling, "seed": seed + case_number(case)})
-        self.request, self.text = request, request_text(version.fingerprint, request)
-        self._keyed: dict[int, KeyedQuestion] = {}
-
-    def keyed(self, occurrence: int) -> KeyedQuestion:
-        """The question with its number among those that a body asks alike."""
-        if occurrence not in self._keyed:
-            self._keyed[occurrence] = KeyedQuestion(self.text, occurrence, self.case)
-        return self._keyed[occurrence]
-
-
 class Model:
     """A model version, ready to be asked.
 
@@ -138,11 +106,8 @@ class Model:
     def __init__(
         self, sampler: Sampler, source: SampleSource, index: int, trace: Trace, *, is_other: bool = False
     ) -> None:
-        self._is_other = is_other
-        self._sampler = sampler
-        self._source = source
+        self._sampler, self._source, self._trace, self._is_other = sampler, source, trace, is_other
         self._index = source.first_index + index
-        self._trace = trace
         self._occurrences: dict[bytes, int] = {}
         self._players: dict[str, Model] = {}
 
@@ -197,13 +162,16 @@ class Model:
             str
         """
         version, case, last = self._source.version, self._trace.case, self._sampler.last_question
-        if sampling or type(prompt) is not str:
-            question = Question(version, case, version.chat(prompt, sampling=sampling))
-        elif last is not None and last.version is version and last.case == case and last.prompt == prompt:
-            question = last
-        else:
-            question = self._sampler.last_question = Question(version, case, version.chat(prompt), prompt)
-        return self._settle("ask", self._text(question))
+        is_plain = not sampling and type(prompt) is str
+        if (
+            last is None
+            or not is_plain
+            or (last.version is not version, last.case, last.prompt) != (False, case, prompt)
+        ):
+            request = version.chat(prompt, sampling=sampling)
+            last = Question(version, case, request, prompt if is_plain else None)
+            self._sampler.last_question = last
+        return self._settle("ask", self._text(last))
 
     def chat(
         self,
@@ -243,7 +211,7 @@ class Model:
                 a number that was cut there.
         """
         request = self._source.version.chat(messages, sampling=sampling, schema=schema)
-        return self._settle("structured", self._structured(request))
+        return self._settle("structured", self._read(request, data_of))
 
     def complete(
         self,
@@ -283,7 +251,7 @@ class Model:
             CapabilityError: the engine gives no log probabilities of given text.
         """
         request = self._source.version.loglikelihood(prompt, continuation)
-        return self._settle("loglikelihood", self._loglikelihood(request))
+        return self._settle("loglikelihood", self._read(request, _loglikelihood))
 
     def weigh(
         self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
@@ -305,7 +273,7 @@ class Model:
 
         What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
         """
-        return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
+        return self._settle("rolling", self._read(self._source.version.rolling(text), _loglikelihood))
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Coroutine[Any, Any, Sample]:
         """Compute what the version foresees at the place of each token of a text, from its first one.
@@ -442,7 +410,8 @@ class Model:
         trace, sampler, source = self._trace, self._sampler, self._source
         occurrence = self._occurrences.get(question.text, 0)
         self._occurrences[question.text] = occurrence + 1
-        keyed, request, way = question.keyed(occurrence + later), question.request, question.way
+        number, request, way = occurrence + later, question.request, question.way
+        keyed = question.keyed(number) if number else question.first
         if way == "greedy" and "drawn" in trace.others:  # it may answer a turn that was drawn
             way = "drawn"
         (trace.others if self._is_other else trace.own).add(way)
@@ -469,14 +438,14 @@ class Model:
             self._trace.lack = self._trace.lack or sample.lack
         return sample.text
 
-    async def _structured(self, request: Request) -> Any:
-        return data_of(await self._draw(request), self.name)
+    async def _read(self, request: Request, read: Callable[[Sample, str], Result]) -> Result:
+        return read(await self._draw(request), self.name)
 
-    async def _loglikelihood(self, request: Request) -> float:
-        value = (await self._draw(request)).loglikelihood
-        if value is None:
-            raise EngineError(f"{self.name} gave no log likelihood.")
-        return value
+
+def _loglikelihood(sample: Sample, name: str) -> float:
+    if sample.loglikelihood is None:
+        raise EngineError(f"{name} gave no log likelihood.")
+    return sample.loglikelihood
 
 
 def data_of(sample: Sample, name: str) -> Any:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 from harness.errors import (
     TIMED_OUT,
@@ -24,12 +24,9 @@ from harness.errors import (
 from harness.models.engine import Engine
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
-from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
+from harness.requests.pending import PendingDraws, Question, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
-
-if TYPE_CHECKING:
-    from harness.requests.model import Question
 
 LOCKED_S = 1.0
 """Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
@@ -126,20 +123,6 @@ class Writer:
         self._thread.shutdown()
 
 
-@dataclass(slots=True)
-class _DrawsOfTick:
-    """Draws of one request that were asked for in this tick of the loop."""
-
-    source: SampleSource
-    request: Request
-    question: KeyedQuestion
-    indices: list[int] = field(default_factory=list)
-
-    def pending(self, key: bytes, indices: tuple[int, ...]) -> PendingDraws:
-        """Those that are to be drawn."""
-        return PendingDraws(self.source, self.request, key, indices, self.question.number)
-
-
 class Sampler:
     """Gives each body its sample, once for all who ask for the same.
 
@@ -166,19 +149,19 @@ class Sampler:
         find_source: Callable[[str], Awaitable[SampleSource]] | None = None,
         asks_again: bool = False,
     ) -> None:
-        self._store = store
-        self._find_source = find_source
-        self._asks_again = asks_again
+        self._store, self._find_source, self._asks_again = store, find_source, asks_again
         self.named: dict[str, SampleSource] = {}
         """Sources of samples of the versions that bodies named."""
-        self._wanted: dict[bytes, _DrawsOfTick] = {}
+        self._wanted: dict[bytes, tuple[PendingDraws, list[int]]] = {}
+        """Draws that were asked for in this tick of the loop, and their indices."""
         self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
         self._arrived: list[NewSample] = []
         self._writing: asyncio.Task[None] | None = None
         self._leases = store.draw_leases()
-        self._missing: list[tuple[_DrawsOfTick, PendingDraws]] = []
+        self._missing: list[PendingDraws] = []
         self._returned: list[tuple[bytes, int]] = []
-        self._elsewhere: list[tuple[_DrawsOfTick, PendingDraws]] = []
+        self._elsewhere: list[PendingDraws] = []
+        """Draws that another run makes."""
         self._looking_again: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
@@ -190,12 +173,8 @@ class Sampler:
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.writer = Writer(lambda: self.is_halted or self.spending.is_late)
-        self.model_calls = 0
-        self.n_unstored = 0
-        self.stored_samples = 0
-        self.shared_samples = 0
-        self.measured_blocks = 0
-        self.stored_blocks = 0
+        self.model_calls = self.stored_samples = self.shared_samples = self.n_unstored = 0
+        self.measured_blocks = self.stored_blocks = 0
         self._known: dict[tuple[int, bytes], int] = {}
         """The samples that the run was given, one bit for each: who asks for them again shares them."""
         self._origins: dict[tuple[str, int], SampleOrigins] = {}
@@ -235,17 +214,17 @@ class Sampler:
             raise self.spending.refuse()
 
     async def check_turns(
-        self, engine: Engine | None, source: SampleSource, request: Request, question: KeyedQuestion, index: int
+        self, engine: Engine, source: SampleSource, request: Request, question: KeyedQuestion, index: int
     ) -> None:
         """Refuse a conversation that an application can't go on with, before one of its draws is paid for.
 
         The application tells once it runs, and is started to tell where this draw is not stored.
         """
         check = getattr(engine, "check_turns", None)
-        if engine is None or check is None:
+        if check is None:
             return
-        wanted = {question.key(source.generation): _DrawsOfTick(source, request, question, [index])}
-        if not any(self._find(wanted).values()):
+        asked = PendingDraws(source, request, question.key(source.generation), (index,), question)
+        if not self._find([asked])[asked.key]:
             await self.window.start(engine)
             check()
 
@@ -277,44 +256,41 @@ class Sampler:
                 check_capabilities(source.engine, request)
             if not self._wanted:
                 loop.call_soon(self._look_up)
-            wanted = self._wanted[key] = _DrawsOfTick(source, request, question)
+            wanted = self._wanted[key] = PendingDraws(source, request, key, (), question), []
         self._futures[key, index] = [future]
-        wanted.indices.append(index)
+        wanted[1].append(index)
         return await future
 
     def _look_up(self) -> None:
         """Answer what the store holds, send for the rest."""
-        wanted, self._wanted = self._wanted, {}
+        wanted = [asked.of(tuple(indices)) for asked, indices in self._wanted.values()]
+        self._wanted = {}
         if not wanted:  # looked up with what was waited for
             return
         try:
             found = self._find(wanted)
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for key, item in wanted.items():
-                self._break(key, item.indices, error)
+            for asked in wanted:
+                self._break(asked.key, asked.indices, error)
             return
-        for key, item in wanted.items():
-            of_key, missing, fresh = found.get(key, {}), list[int](), list[Sample]()
-            origins, known = self.origins(item.source), self._known.get((item.source.first_index, key), 0)
-            newest = item.source.generation > min(item.source.older, default=item.source.generation)
-            for index in item.indices:
-                kept = of_key.get(index)
-                if kept is None:
-                    missing.append(index)
-                    continue
-                if kept[1].failure is not None:
-                    self._count_failure(item.source.version.fingerprint, *kept)
-                if known >> (index - item.source.first_index) & 1:
+        for asked in wanted:
+            source, key, of_key = asked.source, asked.key, found[asked.key]
+            origins, known = self.origins(source), self._known.get((source.first_index, key), 0)
+            is_newest = source.generation > min(source.older, default=source.generation)
+            fresh: list[Sample] = []
+            for index, kept in of_key.items():
+                self._count_failure(source.version.fingerprint, *kept)
+                if known >> (index - source.first_index) & 1:
                     self.shared_samples += 1
                 else:
                     fresh.append(kept[1])
-                    origins.n_older += newest and kept[0] != key
+                    origins.n_older += is_newest and kept[0] != key
                 self._give(key, index, *kept)
-            self._note_known(item.source, key, fresh)
+            self._note_known(source, key, fresh)
             self.stored_samples += len(fresh)
             origins.add(fresh)
-            if missing:
-                self._send_for(item, key, sorted(missing))
+            if len(of_key) < len(asked.indices):
+                self._send_for(asked.of(tuple(sorted(index for index in asked.indices if index not in of_key))))
         if self._missing:
             self._begin_writing()
 
@@ -324,35 +300,34 @@ class Sampler:
             known |= 1 << (sample.index - source.first_index)
         self._known[source.first_index, key] = known
 
-    def _send_for(self, item: _DrawsOfTick, key: bytes, indices: Sequence[int]) -> None:
+    def _send_for(self, asked: PendingDraws) -> None:
         """Draw what is missing; what has failed in this run is given its failure again."""
-        source = item.source
+        source, key = asked.source, asked.key
         failed = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
-        for index in indices:
+        for index in asked.indices:
             if (key, index) in failed:
                 self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
-        missing = tuple(index for index in indices if (key, index) not in failed)
+        missing = tuple(index for index in asked.indices if (key, index) not in failed)
         if missing and source.engine is None:
             self._break(key, missing, source.missing())
         elif missing:
-            self._missing.append((item, item.pending(key, missing)))
+            self._missing.append(asked.of(missing))
 
-    def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:
+    def _find(self, wanted: Sequence[PendingDraws]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the first generation of its source that has it."""
-        found = dict(self._store.find(list(wanted)))
-        chains = {
-            key: (key, *(item.question.key(generation) for generation in item.source.older))
-            for key, item in wanted.items()
-            if item.source.older and not found.get(key, {}).keys() >= set(item.indices)
-        }
-        if chains:
-            found |= self._store.find([older for chain in chains.values() for older in chain[1:]])
+        found = dict(self._store.find([asked.key for asked in wanted]))
+        places = {asked.key: [asked.key] for asked in wanted}
+        for asked in wanted:
+            if asked.source.older and asked.question and not found.get(asked.key, {}).keys() >= set(asked.indices):
+                places[asked.key] += map(asked.question.key, asked.source.older)
+        if older := [place for chain in places.values() for place in chain[1:]]:
+            found |= self._store.find(older)
         kept: dict[bytes, dict[int, Kept]] = {}
-        for key, item in wanted.items():
-            of_key = kept[key] = {}
-            for place in reversed(chains.get(key, (key,))):
+        for asked in wanted:
+            of_key = kept[asked.key] = {}
+            for place in reversed(places[asked.key]):
                 known = found.get(place, {})
-                of_key |= {index: (place, known[index]) for index in item.indices if index in known}
+                of_key |= {index: (place, known[index]) for index in asked.indices if index in known}
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
@@ -384,18 +359,18 @@ class Sampler:
         """Send for what nobody else draws; the rest is looked up again."""
         missing, self._missing = self._missing, []
         returned, self._returned = self._returned, []
-        draws = [(asked.key, index) for _, asked in missing for index in asked.indices]
+        draws = [(asked.key, index) for asked in missing for index in asked.indices]
         try:
             own = await self.writer.write(lambda: self._leases.take(draws, returned, LOCKED_S))
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for _, asked in missing:
+            for asked in missing:
                 self._break(asked.key, asked.indices, error)
             return
-        for item, asked in missing:
+        for asked in missing:
             if mine := tuple(index for index in asked.indices if (asked.key, index) in own):
                 self.window.add(asked.of(mine))
             if others := tuple(index for index in asked.indices if (asked.key, index) not in own):
-                self._elsewhere.append((item, asked.of(others)))
+                self._elsewhere.append(asked.of(others))
         self.window.pump()
         loop = asyncio.get_running_loop()
         if self._elsewhere and self._looking_again is None:
@@ -407,15 +382,14 @@ class Sampler:
         """Look up what another run was to draw, unless nobody waits for it any more."""
         self._looking_again = None
         elsewhere, self._elsewhere = self._elsewhere, []
-        for item, asked in elsewhere:
+        for asked in elsewhere:
             if self.spending.is_late:
                 self._break(asked.key, asked.indices, self.spending.refuse())
             for index in asked.indices:
                 if all(future.done() for future in self._futures.get((asked.key, index), ())):
                     self._futures.pop((asked.key, index), None)
                     continue
-                wanted = self._wanted.setdefault(asked.key, replace(item, indices=[]))
-                wanted.indices.append(index)
+                self._wanted.setdefault(asked.key, (asked, []))[1].append(index)
         self._look_up()
 
     async def _renew(self) -> None:
@@ -430,7 +404,7 @@ class Sampler:
     @property
     def trouble(self) -> str:
         """Say what the store keeps this run waiting for; "" where it does not."""
-        n_elsewhere = sum(len(asked.indices) for _, asked in self._elsewhere)
+        n_elsewhere = sum(len(asked.indices) for asked in self._elsewhere)
         waiting = f"waiting for {n_elsewhere:,} samples that another run draws" if n_elsewhere else ""
         return self.writer.trouble or waiting
 

@@ -6,7 +6,6 @@ import asyncio
 import bisect
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError, InvalidBlockError
@@ -25,19 +24,6 @@ _LATE_S = 0.5
 _FEWEST_STEPS_AHEAD, _MOST_STEPS_AHEAD, _SHARE_AHEAD = 8, 32, 4
 _FIRST_STEPS = 2
 _SHARE_BETWEEN_LOOKS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """Where the samples of an evaluation come from: with the draws that its look goes by, settled once for all bodies.
-
-    Attributes:
-        stages: what its bodies get of the lineage of the version that they run for, by name.
-    """
-
-    by_role: Mapping[Role, SampleSource]
-    judges: Sequence[SampleSource]
-    stages: Mapping[Role, Mapping[str, object]]
 
 
 class Feeder:
@@ -93,7 +79,7 @@ class Feeder:
 
     async def feed(self, collector: Collector) -> None:
         """Run the bodies of an evaluation until it is decided, none is left, or the deadline comes."""
-        left_s, feeding = self.left_s, _Feeding(collector, self._settled(collector), self._n_begun)
+        left_s, feeding = self.left_s, _Feeding(collector, self._sources, self._judges, self._n_begun)
         self._n_begun += 1
         self._feedings[feeding] = None
         try:
@@ -198,14 +184,14 @@ class Feeder:
                 feeding.error = feeding.error or asyncio.CancelledError()
             elif body.exception() is not None:
                 feeding.error = feeding.error or body.exception()
-            if not left:
-                feeding.n_steps -= 1
-                self._leave(collector, engine)
-                if feeding.error is None and feeding.is_look_due():
-                    self._look(collector)
-                self._go_on()
+            feeding.n_steps -= not left
             if not left or feeding.error is not None:
                 feeding.go_on()
+            if not left:
+                self._leave(collector, engine)
+                self._go_on()
+                if feeding.error is None and feeding.is_look_due():
+                    self._look(collector)
 
         feeding.n_steps += 1
         for case, sample in collector.order.bodies(step):
@@ -218,9 +204,9 @@ class Feeder:
         if self._sampler.spending.is_late or self._is_left(feeding):
             self._cut(feeding)
             return
-        collector, sources, outcome = feeding.collector, feeding.sources, None
+        collector, outcome = feeding.collector, None
         evaluation = collector.evaluation
-        trace = Trace(evaluation.cases[number].id, sources.by_role["candidate"].generation)
+        trace = Trace(evaluation.cases[number].id, feeding.sources["candidate"].generation)
         arguments = self._arguments(feeding, role, number, sample, trace)
         if "load" in evaluation.wants:
             load = collector.loads.get((role, evaluation.cases[number].id))
@@ -257,44 +243,22 @@ class Feeder:
         if feeding.collector.cut_at is None:
             feeding.collector.cut(self._sampler.spending.refuse().limit)
 
-    def _settled(self, collector: Collector) -> _Sources:
-        """The sources of the versions that bodies ask, with the draws that this look goes by."""
-
-        def settle(source: SampleSource) -> SampleSource:
-            own = source.version.fingerprint
-            names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
-            draws = next(filter(None, map(collector.entry.draws, names)), None)
-            if draws is None and collector.entry.question is not None:  # a teacher: what was drawn first, nobody chose
-                draws = tuple(sorted((source.generation, *source.older)))
-            return source.of_generations(draws)
-
-        sources = {role: settle(source) for role, source in self._sources.items()}
-        made: dict[Role, dict[str, object]] = {}
-        for role, by_name in collector.of_stages.items():
-            made[role] = {}
-            for name in collector.evaluation.wants.intersection(by_name):
-                each = by_name[name]
-                if isinstance(each, OtherVersion):
-                    each = settle(each.source)
-                made[role][name] = each.drawn_from(sources[role]) if isinstance(each, Repeats) else each
-        return _Sources(sources, [settle(each) for each in self._judges], made)
-
     def _arguments(self, feeding: _Feeding, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
         """What this call of the body gets: `case`, `model`, `baseline` and `judge`, fixtures of stages and of users."""
-        evaluation, sources, sampler = feeding.collector.evaluation, feeding.sources, self._sampler
-        arguments, wants, source = dict(evaluation.arguments), evaluation.wants, sources.by_role[role]
+        evaluation, sampler = feeding.collector.evaluation, self._sampler
+        arguments, wants, source = dict(evaluation.arguments), evaluation.wants, feeding.sources[role]
         if "case" in wants:
             arguments["case"] = evaluation.cases[number]
         if "model" in wants:
             arguments["model"] = Model(sampler, source, sample, trace)
-        if "baseline" in wants and "baseline" in sources.by_role:
-            arguments["baseline"] = Model(sampler, sources.by_role["baseline"], sample, trace, is_other=True)
+        if "baseline" in wants and "baseline" in feeding.sources:
+            arguments["baseline"] = Model(sampler, feeding.sources["baseline"], sample, trace, is_other=True)
         if "judge" in wants:
             own = evaluation.weighs_judge
-            judging = [source] if own else sources.judges
+            judging = [source] if own else feeding.judges
             judges = [Model(sampler, each, sample, trace, is_other=not own) for each in judging]
             arguments["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
-        for name, made in sources.stages.get(role, {}).items():
+        for name, made in feeding.stages.get(role, {}).items():
             is_asked = isinstance(made, SampleSource)
             arguments[name] = Model(sampler, made, sample, trace, is_other=True) if is_asked else made
         return arguments
@@ -304,6 +268,8 @@ class _Feeding:
     """An evaluation that is being fed.
 
     Attributes:
+        sources, judges: of the versions that its bodies ask, with the draws that its look goes by.
+        stages: what its bodies get of the lineage of the version that they run for, by name.
         rank: how many began before it.
         n_begun: steps of its first version that began under a budget.
         n_steps: steps under way.
@@ -311,14 +277,38 @@ class _Feeding:
         is_left: whether nobody waits for its bodies any more.
     """
 
-    def __init__(self, collector: Collector, sources: _Sources, rank: int) -> None:
-        self.collector, self.sources, self.rank = collector, sources, rank
+    def __init__(
+        self, collector: Collector, sources: Mapping[Role, SampleSource], judges: Sequence[SampleSource], rank: int
+    ) -> None:
+        self.collector, self.rank = collector, rank
+        self._all = sources
+        self.sources = {role: self._settled(source) for role, source in sources.items()}
+        self.judges = [self._settled(source) for source in judges]
+        wants = collector.evaluation.wants
+        self.stages = {
+            role: {name: self._with_draws(role, by_name[name]) for name in wants.intersection(by_name)}
+            for role, by_name in collector.of_stages.items()
+        }
         self.bodies: set[asyncio.Task[None]] = set()
         self.n_begun = self.n_steps = 0
         self.error: BaseException | None = None
         self.is_left = False
         self._moved = asyncio.Event()
         self._next_look = 1
+
+    def _settled(self, source: SampleSource) -> SampleSource:
+        entry, own = self.collector.entry, source.version.fingerprint
+        names = [*(role for role, each in self._all.items() if each.version.fingerprint == own), own]
+        draws = next(filter(None, map(entry.draws, names)), None)
+        if draws is None and entry.question is not None:  # a teacher: what was drawn first, nobody chose
+            draws = tuple(sorted((source.generation, *source.older)))
+        return source.of_generations(draws)
+
+    def _with_draws(self, role: Role, made: object) -> object:
+        """A stage fixture with the draws of this look: of another version the source of its samples."""
+        if isinstance(made, OtherVersion):
+            return self._settled(made.source)
+        return made.drawn_from(self.sources[role]) if isinstance(made, Repeats) else made
 
     @property
     def is_over(self) -> bool:

@@ -95,9 +95,12 @@ def order_of(
 
 def draw_order(evaluation: Evaluation, seed: int) -> list[int]:
     """The numbers of the cases in a random order of this seed, the cases of a cluster together."""
-    cases = evaluation.cases
-    clusters = evaluation.clusters or tuple(case.id for case in cases)
-    return sorted(range(len(cases)), key=lambda i: (_draw(seed, str(clusters[i])), _draw(seed, cases[i].id)))
+    own = [_draw(seed, case.id) for case in evaluation.cases]
+    clusters = evaluation.clusters
+    if clusters is None:
+        return sorted(range(len(own)), key=own.__getitem__)
+    of_cluster = {cluster: _draw(seed, str(cluster)) for cluster in set(clusters)}
+    return sorted(range(len(own)), key=lambda number: (of_cluster[clusters[number]], own[number]))
 
 
 def _draw(seed: int, name: str) -> bytes:
