@@ -43,8 +43,9 @@ def review_verdicts(
         """By the scores alone, with the look of the whole evaluation."""
         own = replace(look, red=look.red * part, weight=look.weight * part)
         (verdict,) = decide([each], confidence_level, looks={each.id: own})
-        whole = {"red_share": look.red, "red_level": level * look.red, "weight": look.weight}
-        return replace(verdict, look=verdict.look and replace(verdict.look, **whole))
+        taken, red = verdict.look, level * look.red
+        whole = taken and replace(taken, red_share=look.red, red_level=red, weight=look.weight)
+        return replace(verdict, look=whole)
 
     verdicts = []
     for each, count in zip(observed, counts, strict=True):
