@@ -163,7 +163,7 @@ def _certainty(rows: Sequence[PlanRow], what: str) -> str:
     error = max(row.error for row in rows)
     likely = f", {what} within {100 * _TWO_SIDED * error:.0f} %" if error else ""
     many = any(row.shape.cases > SIMULATED_CASES for row in rows if row.unchanged is not None)
-    large = f" More than {SIMULATED_CASES:,} cases are told by as many." if many else ""
+    large = f" A suite of more than {SIMULATED_CASES:,} cases is simulated by as many." if many else ""
     return (
         f"Of {gates:,} simulated gates: a share is within {_TWO_SIDED * share:.2f}{likely}. --gates simulates more of "
         f"them.{large}"

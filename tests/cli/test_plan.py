@@ -161,7 +161,7 @@ def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -
     (row,) = json.loads(result.stdout)["rows"]
     assert row["unchanged"]["gates"] == 2_500_000 // 57_000
     assert 0 < row["unchanged"]["cases_used"] < 5_000
-    assert "More than 1,000 cases are told by as many." in words(run, "--cases", "5000")
+    assert "A suite of more than 1,000 cases is simulated by as many." in words(run, "--cases", "5000")
 
 
 def test_at_temperature_0_the_samples_of_a_case_are_one_draw(run: Run, folder: Path) -> None:

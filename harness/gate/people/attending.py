@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
-from harness.gate.people.batches import Attendant, LabelEvidence, outlook
+from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence
 from harness.gate.people.results import held_back
 from harness.store import Store
 
@@ -68,7 +68,7 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     attendant, ahead = Attendant(store), Prospects({}, {}, {})
     for batch_id in batch_ids:
         try:
-            _note(ahead.needed, batch_id, attendant.attend(batch_id, outlook))
+            _note(ahead.needed, batch_id, attendant.attend(batch_id, GateBatch.outlook))
         except UsageError as error:
             ahead.problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.decisions.labels import in_labels, labelled_mean
 from harness.errors import shortened
-from harness.gate.people.batches import LabelEvidence
+from harness.gate.people.batches import GateBatch, LabelEvidence
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import DECIDED, SETTLED, Batch
 from harness.review.batches.draws import JudgedCases
@@ -19,13 +19,13 @@ _LABEL_S = 15.0
 _EVENTS = frozenset({"label", "adjudicate", "exclude", "undo"})
 
 
-def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEvidence, judged: Verdict) -> Verdict:
+def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdict:
     """The verdict of labels and judge in place of that of the judge.
 
     Args:
         judged: by the judge's scores alone.
     """
-    kind = found.verdict
+    store, batch, subject, kind = own.store, own.batch, own.subject, found.verdict
     given = [each for each in found.checks if each.check.verdict is kind]
     is_open = kind is VerdictKind.INCONCLUSIVE
     if is_open:
@@ -62,12 +62,8 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
 
 
 class _Order(NamedTuple):
-    """The state of a batch whose labels count in the order of its items, up to the first that has none.
-
-    Attributes:
-        n_done: items with a label; `n_behind` of them come after the first that has none.
-        item: which that is, in words; `is_stuck` where somebody has to adjudicate it.
-        waits: what labels that do not count yet wait for.
+    """The state of a batch whose labels count up to the first item that has none, which may be stuck:
+    `n_done` items with a label, `n_behind` of them after it, and what these wait for.
     """
 
     n_done: int

@@ -9,7 +9,7 @@ from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import run_of
-from harness.gate.people.batches import Attendant, fill_batch, outlook, settle_batch
+from harness.gate.people.batches import Attendant, fill_batch
 from harness.gate.people.results import with_labels
 from harness.records import Plan, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Form
@@ -43,8 +43,9 @@ def review_verdicts(
         """By the scores alone, with the look of the whole evaluation."""
         own = replace(look, red=look.red * part, weight=look.weight * part)
         (verdict,) = decide([each], confidence_level, looks={each.id: own})
-        whole = {"red_share": look.red, "red_level": level * look.red, "weight": look.weight}
-        return replace(verdict, look=verdict.look and replace(verdict.look, **whole))
+        taken, red = verdict.look, level * look.red
+        whole = taken and replace(taken, red_share=look.red, red_level=red, weight=look.weight)
+        return replace(verdict, look=whole)
 
     verdicts = []
     for each, count in zip(observed, counts, strict=True):
@@ -88,8 +89,8 @@ def _reviewed(
             "for an answer of the model, or leave review= out."
         )
     questions = [_question(judged.plan, each.against, *levels) for each in judged.checks]
-    batch = fill_batch(store, run, subject, questions, mode)
-    return with_labels(store, batch, subject, settle_batch(store, batch, subject, questions), judged)
+    filled = fill_batch(store, run, subject, questions, mode)
+    return with_labels(filled, filled.settle(), judged)
 
 
 def _question(plan: Plan, against: str, level: float, red_level: float) -> LabelQuestion:
@@ -147,6 +148,6 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -
     questions = [
         _question(stored.plan, each.against, each.level or 0.0, each.red_level or 0.0) for each in stored.checks
     ]
-    subject = attendant.subject(batch, run_id, stored.review.mode)
-    assert subject is not None, "a run that has a report is stored"
-    return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)
+    own = attendant.reopen(batch, run_id, stored.review.mode, questions)
+    assert own is not None, "a run that has a report is stored"
+    return with_labels(own, own.outlook(), stored)

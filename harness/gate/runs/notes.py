@@ -9,6 +9,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +126,11 @@ def environment(engines: Iterable[str]) -> dict[str, Any]:
 
 def _gpus() -> list[str]:
     """The GPUs' names as NVIDIA's driver tells them; [] where there is none."""
-    found = []
-    for path in sorted(_DRIVER.glob("*/information")):
-        try:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        found += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
-    return found
+    lines: list[str] = []
+    with suppress(OSError):
+        for path in sorted(_DRIVER.glob("*/information")):
+            lines += path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
 
 
 def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str, Any]:

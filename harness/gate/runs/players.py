@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from harness.config import Settings
 from harness.errors import AnswersNothingError
-from harness.gate.runs.costs import check_prices
-from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.gate.runs.versions import check_versions
+from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
 from harness.stages.building import built
@@ -59,11 +59,9 @@ class Players:
         return SampleSource(version, engine, first, older=tuple(later))
 
     def _load(self, name: str) -> Version:
-        declared, root = self.settings.version(name), self.settings.root
         if not self.is_offline:
-            check_version(declared, root)
-            check_prices(self.settings, [name])
+            check_versions(self.settings, [name])
         made = built(self.settings, name, offline=self.is_offline)
         if not answers(made):
             raise AnswersNothingError(name)
-        return load_version(made, root, offline=self.is_offline)
+        return load_version(made, self.settings.root, offline=self.is_offline)

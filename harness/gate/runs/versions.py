@@ -73,10 +73,9 @@ def why_unasked(version: Version, settings: Settings) -> str:
     if own.checkout is None or not (spec := engine_spec(own.engine)).is_endpoint(own.engine_options):
         return ""
     today = settings.version(own.checkout.own)
-    is_same = today.engine == own.engine and spec.identity_of(today, settings.root) == spec.identity_of(
-        own, settings.root
-    )
-    if not is_same or today.revision == own.revision:
+    if today.engine != own.engine or today.revision == own.revision:
+        return ""
+    if spec.identity_of(today, settings.root) != spec.identity_of(own, settings.root):
         return ""
     address, commit = spec.source_of(own.engine_options), own.checkout.commit[:_DIGITS]
     return (
