@@ -107,7 +107,7 @@ class Toolbox:
         definitions: of the tools, in the form of OpenAI's API.
 
     Raises:
-        UsageError: one of them can't be a tool, two have one name, or pydantic is not installed.
+        UsageError: one of them can't be a tool, or two have one name.
     """
 
     def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:

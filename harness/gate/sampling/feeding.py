@@ -259,8 +259,9 @@ class Feeder:
             judges = [Model(sampler, each, sample, trace, is_other=not own) for each in judging]
             arguments["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         for name, made in feeding.stages.get(role, {}).items():
-            is_asked = isinstance(made, SampleSource)
-            arguments[name] = Model(sampler, made, sample, trace, is_other=True) if is_asked else made
+            if isinstance(made, SampleSource):
+                made = Model(sampler, made, sample, trace, is_other=True)
+            arguments[name] = made
         return arguments
 
 

@@ -65,8 +65,9 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
     with replacing(path, option) as temporary:
         shown: dict[str, dict[str, None]] = {}
-        for each in (*report.changes, *labels):
-            shown.setdefault(each.evaluation_id, {})[each.case_id] = None
+        named = [(each.evaluation_id, each.case_id) for each in report.changes]
+        for evaluation_id, case_id in [*named, *((each.evaluation_id, each.case_id) for each in labels)]:
+            shown.setdefault(evaluation_id, {})[case_id] = None
         rest = (each for each in answers_of_run(store, run) if each.case_id not in shown.get(each.evaluation_id, ()))
         answers = itertools.chain(answers_of_run(store, run, shown), rest)
         written = write_details(answers, labels, report, run.run_id, details)
