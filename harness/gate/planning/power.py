@@ -128,7 +128,7 @@ class Simulation:
         One within the margin may pass: the margin itself is the smallest that is looked for.
         """
         least = max(shape.margin, _FINEST_DROP)
-        guess = _z_sum(self.levels, "red") * _sd(shape) / math.sqrt(shape.cases)
+        guess = (_z(self.levels.red) - _z(self.levels.power)) * _sd(shape) / math.sqrt(shape.cases)
         return self._smallest(lambda drop: self._lacking(shape, drop, "red"), guess, least, shape.deepest)
 
     def cases_needed(self, shape: Shape, drop: float) -> int | None:
@@ -229,18 +229,17 @@ def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
 def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None:
     """With how many cases the drop is red and no change green, by the normal approximation; None where with none.
 
-    Source: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5.
+    Sources: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5. Bounds of lopsided scores take
+    some more: of the order of the second term of Bernstein's inequality.
     """
-    room = shape.margin - unchanged(shape)
+    room, draws = shape.margin - unchanged(shape), shape.draws if shape.about == "suite" else 1
     if min(drop, room) <= 0 or not can_be_found(drop, shape.margin, levels):
         return None
-    steps = max(_z_sum(levels, "red") / drop, _z_sum(levels, "green") / room)
-    return max(2, math.ceil((steps * _sd(shape)) ** 2))
 
+    def cases(level: float, by: float) -> float:
+        return ((_z(level) - _z(levels.power)) * _sd(shape) / by) ** 2 - math.log(level) / (draws * by)
 
-def _z_sum(levels: ErrorRates, colour: Colour) -> float:
-    """The standard errors off, at which the truth is seen with the wanted power."""
-    return _z(levels.of_colour(colour)) - _z(levels.power)
+    return max(2, math.ceil(max(cases(levels.red, drop), cases(levels.passing, room))))
 
 
 def _sd(shape: Shape) -> float:
