@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import window
-from harness.plugin.collection.copies import alike_lines, copies_lines
+from harness.plugin.collection.copies import copies_lines, near_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
@@ -69,7 +69,7 @@ class GateSession:
         evaluations = self.collection.evaluations.values()
         lines = [*copies_lines(evaluations), *(f"steelyard: {note}" for note in self.collection.notes)]
         if self.is_asked:
-            lines += alike_lines(evaluations)
+            lines += near_lines(evaluations)
             lines += window.in_place_line(filter(is_evaluation, self.collection.evaluations))
         return lines
 

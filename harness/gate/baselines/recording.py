@@ -213,9 +213,10 @@ def _why_not_whole(report: Report) -> str:
 
 def _cases(scores: Scores) -> dict[str, RecordedCase]:
     """The cases that a run was decided by, with the scores that they have."""
-    tables = {metric: scores.table.of(metric, scores.listed) for metric in sorted(scores.entries)}
+    listed = max((entry.cases for entry in scores.entries.values()), key=len)
+    tables = {metric: scores.table.of(metric, [case.id for case in listed]) for metric in sorted(scores.entries)}
     found = {}
-    for row, case in enumerate(max((entry.cases for entry in scores.entries.values()), key=lambda cases: len(cases))):
+    for row, case in enumerate(listed):
         own = {metric: tuple(table[row][~np.isnan(table[row])].tolist()) for metric, table in tables.items()}
         if any(own.values()):
             found[case.id] = RecordedCase(case.content, case.asked, own)

@@ -55,7 +55,7 @@ class Alike(NamedTuple):
     field: str
 
 
-def find_alike(cases: Sequence[Case]) -> Alike | None:
+def find_near(cases: Sequence[Case]) -> Alike | None:
     """The cases whose words are, for a good part, those of another one; None where fewer than one in twenty are.
 
     Words weigh by how rare they are, so that a template that all cases have is no likeness. A case is set beside the

@@ -49,18 +49,18 @@ def copies_lines(evaluations: Iterable[Evaluation]) -> list[str]:
     return lines
 
 
-def alike_lines(evaluations: Iterable[Evaluation]) -> list[str]:
+def near_lines(evaluations: Iterable[Evaluation]) -> list[str]:
     """A line for each evaluation about cases like its own, some of which resemble each other though no `cluster` says
     what depends on what.
     """
-    from harness.gate.evaluations.resemblance import find_alike
+    from harness.gate.evaluations.resemblance import find_near
 
     lines = []
     for each in evaluations:
         labels = [case.id for case in each.cases] if each.copies is None else each.copies.labels
         cases = [case for case, label in zip(each.cases, labels, strict=True) if case.id == label]
         is_open = each.plan.about == "population" and each.plan.cluster is None
-        if is_open and (found := find_alike(cases)) is not None:
+        if is_open and (found := find_near(cases)) is not None:
             first, second = found.example
             way_out = (
                 f'cluster="{found.field}" groups them' if found.field else "group them by a field, and name it cluster="

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.gate.evaluations.resemblance import find_alike, find_copies
+from harness.gate.evaluations.resemblance import find_copies, find_near
 from harness.records import Case
 
 
@@ -49,7 +49,7 @@ def test_cases_that_resemble_each_other_are_told_with_the_field_that_makes_the_m
     for named, known in (("document", {"prompt", *fields}), ("half", {"prompt", "half"}), ("", {"prompt", "row"})):
         rows = [{name: row[name] for name in ("text", *row) if name in known} for row in of_documents(**fields)]
         texts = [{**row, "texts": [each["passage"]]} for row, each in zip(rows, of_documents(), strict=True)]
-        found = find_alike(cases(*({**row, "texts": [*row["texts"], f"note {i}"]} for i, row in enumerate(texts))))
+        found = find_near(cases(*({**row, "texts": [*row["texts"], f"note {i}"]} for i, row in enumerate(texts))))
         assert found is not None
         assert (found.n, found.example, found.field) == (48, ("c0", "c12"), named)
 
@@ -59,8 +59,8 @@ def test_what_is_expected_is_named_where_no_other_field_groups_them() -> None:
         of_documents(document="d{document}"),
         [{**row, "passage": [row["passage"]]} for row in of_documents()],
     )
-    assert getattr(find_alike(cases(*with_id)), "field", None) == "passage"
-    found = find_alike(cases(*({**row, "passage": [*row["passage"], str(i)]} for i, row in enumerate(without))))
+    assert getattr(find_near(cases(*with_id)), "field", None) == "passage"
+    found = find_near(cases(*({**row, "passage": [*row["passage"], str(i)]} for i, row in enumerate(without))))
     assert found is not None
     assert found.field == "expected"
 
@@ -68,7 +68,7 @@ def test_what_is_expected_is_named_where_no_other_field_groups_them() -> None:
 def test_a_template_that_all_cases_have_is_no_likeness_and_a_pair_of_many_is_not_told() -> None:
     lands = [f"Land{i}" for i in range(40)]
     capitals = [{"prompt": f"What is the capital of {land}?"} for land in lands]
-    assert find_alike(cases(*capitals)) is None
-    assert find_alike(cases(*capitals, {"prompt": "What, then, is the capital of Land7?"})) is None
-    assert find_alike(cases({"n": 1}, {"n": 1})) is None
-    assert find_alike([]) is None
+    assert find_near(cases(*capitals)) is None
+    assert find_near(cases(*capitals, {"prompt": "What, then, is the capital of Land7?"})) is None
+    assert find_near(cases({"n": 1}, {"n": 1})) is None
+    assert find_near([]) is None
