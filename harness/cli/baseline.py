@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from harness.cli.shared.layout import terminal_layout
+from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def baseline() -> None:
     """Record a finished run as a baseline: a file in reports/baselines that is reviewed and committed like a snapshot.
 
