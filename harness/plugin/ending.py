@@ -63,8 +63,10 @@ class ReportDelivery:
         from harness.reporting.writing import OF_A_GATE, write_reports
         from harness.store import Store, store_url
 
-        settings, report = self._collection.settings, self.report
-        if report is not None and not self.problems:
+        if (report := self.report) is None:
+            return
+        settings = self._collection.settings
+        if not self.problems:
             with self._complaining(session), Store.open(store_url(settings), readonly=True) as store:
                 others = [name for name in OF_A_GATE if name != "json"]
                 paths = write_reports(store, run_of(store, report.run_id), report, settings.report_folder, others)

@@ -90,7 +90,7 @@ class GateSession:
         from harness.plugin.hooks.announcing import Announcer, find_hooks
         from harness.plugin.loop.driver import Driver, shown_builds
         from harness.reporting.shared.text import wrap
-        from harness.scoring.sandbox import sandbox_of_run
+        from harness.scoring import sandbox_of_run
 
         settings, hooks = self.collection.settings, find_hooks(self.config.pluginmanager)
         self.interrupts.listen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import MarkerError, UsageError, some
 from harness.plugin import fixtures
-from harness.plugin.collection.suite import FileContents, find_suite, gone_of
+from harness.plugin.collection.suite import FileContents, find_suite
 from harness.plugin.collection.tasks import Tasks, keywords_of
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import run_options, settings_of
@@ -77,7 +77,6 @@ class Collection:
         self._tasks = Tasks(config)
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._collected: list[pytest.Function] = []
-        self._n_deselected = 0
         self._skipped: set[str] = set()
         self._found: set[str] = set()
         self._reads: dict[Path, set[str]] = {}
@@ -116,10 +115,6 @@ class Collection:
             with self._noting():
                 items += self._tasks.items(session, self.settings)
 
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Called for items that were collected and are left out: counts the evaluations."""
-        self._n_deselected += sum(map(is_evaluation, items))
-
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Called when a file or folder was collected, or skipped as a whole, whatever is in it."""
         if not report.failed:
@@ -145,43 +140,40 @@ class Collection:
     @property
     def run_options(self) -> RunOptions:
         """The options that the run of these evaluations has beyond the settings."""
+        from harness.config.roles import candidate_name
         from harness.gate.runs.notes import commit_note, evaluation_notes
         from harness.gate.runs.run_settings import RunOptions
+        from harness.stages.lineage import can_have
 
-        found = () if self._n_deselected or self._skipped else self._found
-        own = [self._id(item.nodeid, item.path) for item in self._collected]
-        sources = [(each, _source(keywords_of(item))) for item, each in self.evaluations.items()]
-        family, notes = self._family()
+        settings = self.settings
+        chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
+        suite = find_suite(self._config, settings.root, self.files(), chosen)
+        taken = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
+        taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
+        name = candidate_name(settings)
+        home, version = settings.home(name), settings.version(name)
+        lost = some(suite.uncollected)
+        lost = f"not collected, though of the suite: {lost}. Evaluations there may have less for red later"
+
+        def is_gone(identity: str) -> bool:
+            return identity not in taken and suite.has_looked(Path(settings.root, identity.partition("::")[0]))
+
         known = RunOptions(
             n_evaluations=len(self.evaluations),
             is_judged=self.is_judged,
             weighs_judges=any(each.weighs_judge for each in self.evaluations.values()),
             elapsed_s=max(0.0, time.time() - self.began),
             recording=self._recording,
-            noted={**evaluation_notes(sources), **commit_note(self.settings)},
+            noted={
+                **evaluation_notes((each, _source(keywords_of(item))) for item, each in self.evaluations.items()),
+                **commit_note(settings),
+            },
             evaluations=tuple(self.evaluations.values()),
-            family=family,
-            notes=notes,
-            is_gone=gone_of(self._config, self.settings.root, own, found),
+            family=tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names))),
+            notes=(lost,) if suite.uncollected else (),
+            is_gone=is_gone,
         )
         return run_options(self._config, known)
-
-    def _family(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The ids of all evaluations of the suite that can be run for the version under test, a model or a corpus; and
-        what to say where some of them can't be known.
-        """
-        from harness.config.roles import candidate_name
-        from harness.stages.lineage import can_have
-
-        chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
-        known, uncollected = find_suite(self._config, self.settings.root, self.files(), chosen)
-        taken = {self._id(node, path): names for node, (path, names) in known.items()}
-        taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
-        name = candidate_name(self.settings)
-        home, version = self.settings.home(name), self.settings.version(name)
-        family = tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names)))
-        lost = f"not collected, though of the suite: {some(uncollected)}. Evaluations there may have less for red later"
-        return family, (lost,) if uncollected else ()
 
     def files(self) -> dict[Path, FileContents]:
         """The files that were collected whole, with the evaluations of each."""

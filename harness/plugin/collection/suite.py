@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
@@ -43,23 +43,43 @@ class FileContents:
     digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CollectedSuite:
+    """The evaluations of a suite.
+
+    Attributes:
+        evaluations: by pytest's id, the file of each and what it takes of the version under test.
+        uncollected: the files that could not be collected.
+        tops: its folders.
+        files: those whose evaluations are known.
+    """
+
+    evaluations: Mapping[str, tuple[Path, list[str]]]
+    uncollected: list[str]
+    tops: list[Path]
+    files: Collection[Path]
+
+    def has_looked(self, file: Path) -> bool:
+        """Tell whether all evaluations of a file are known, which may be gone by now."""
+        file = file.resolve()
+        is_known = file in self.files if file.exists() else file.suffix == ".py"
+        return is_known and any(map(file.is_relative_to, self.tops))
+
+
 def find_suite(
     config: pytest.Config, project: Path, collected: Mapping[Path, FileContents], chosen: Collection[Path]
-) -> tuple[dict[str, tuple[Path, list[str]]], list[str]]:
+) -> CollectedSuite:
     """Find the suite of the evaluations of a session; nothing is run.
 
     Args:
         project: its folder.
         collected: the files that the session has collected whole.
         chosen: the files with an evaluation that may run.
-
-    Returns:
-        By pytest's id, the file of each evaluation and what it takes of the version under test; and the files that
-        could not be collected.
     """
     cache = getattr(config, "cache", None)
     remembered = {} if cache is None else _read(cache.get(_CACHED, {}))
-    files = {each.resolve(): each for top in _tops(config, project, chosen) for each in _files(config, top)}
+    tops = _tops(config, project, chosen)
+    files = {each.resolve(): each for top in tops for each in _files(config, top)}
     files |= {each.resolve(): each for each in chosen}
     known = {file: remembered.get(str(file), FileContents()) for file in files}
     others = [file for file in files if file not in collected]
@@ -76,7 +96,9 @@ def find_suite(
         for file, path in files.items()
         for name, taken in known[file].evaluations.items()
     }
-    return evaluations, [named[each] for each in lacking if each not in found]
+    lost = [each for each in lacking if each not in found]
+    names, folders = [named[each] for each in lost], [each.resolve() for each in tops]
+    return CollectedSuite(evaluations, names, folders, files.keys() - lost)
 
 
 def _tops(config: pytest.Config, project: Path, chosen: Iterable[Path]) -> set[Path]:
@@ -129,33 +151,6 @@ def _read(plain: Mapping[str, Mapping[str, object]]) -> dict[str, FileContents]:
         return {name: FileContents(**each) for name, each in plain.items()}  # type: ignore[arg-type]
     except (AttributeError, TypeError):
         return {}
-
-
-def gone_of(
-    config: pytest.Config, root: Path, collected: Iterable[str], found: Collection[str]
-) -> Callable[[str], bool]:
-    """Gives what tells whether an evaluation that is known by its id is gone from the suite: pytest looked where it was
-    and did not find it. Nothing is said where a part of the suite was chosen, nor of a file that pytest passed over.
-
-    Args:
-        root: the folder of the project, from which ids are.
-        collected: the ids of all evaluations that were found.
-        found: pytest's ids of files and folders that were collected; none where some of the evaluations were left out.
-    """
-    own = frozenset(collected)
-    files = {Path(config.rootpath, each).resolve() for each in found}
-    narrowed = not files or any(config.getoption(name, None) for name in ("lf", "ignore", "ignore_glob"))
-    folder = config.invocation_params.dir
-    places = [] if narrowed else [(folder / place).resolve() for place in config.args if "::" not in place]
-
-    def is_gone(identity: str) -> bool:
-        name, separator, _ = identity.partition("::")
-        file = Path(root, name).resolve()
-        if identity in own or not separator or file.suffix != ".py" or (file.exists() and file not in files):
-            return False
-        return any(file.is_relative_to(place) for place in places)
-
-    return is_gone
 
 
 # -- in a process of its own -------------------------------------------------------------------------------------------
