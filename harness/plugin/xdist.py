@@ -184,10 +184,3 @@ class XdistHooks:
         outcome.write(session)
         outcome.write_others(session)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Called on the controller: says why there is no report where the workers were ended."""
-        session = self._session
-        is_lost = session.n_chosen and session.outcome.report is None and session.interrupts.interrupted_by is not None
-        if is_lost and not session.is_worker:
-            terminalreporter.write_line("steelyard: no worker gave a report before it was ended; its answers are kept")
