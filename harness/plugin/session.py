@@ -223,7 +223,8 @@ class GateSession:
         driver, outcome = self._driver, self.outcome
         with self.interrupts.unheard():
             n_unreached = self._interrupt(session, exitstatus)
-            verdicts, skipped = (), ()
+            verdicts: tuple[Any, ...] = ()
+            skipped: tuple[Any, ...] = ()
             if driver is not None:
                 verdicts, skipped = driver.run.all_verdicts, driver.run.all_skipped
             elif outcome.report is not None:  # of a worker
