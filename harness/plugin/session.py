@@ -99,8 +99,8 @@ class GateSession:
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
             opened = open_run(settings, self.collection.run_options, progress)
-        self.collection.evaluations = dict(zip(self.collection.evaluations, opened.evaluations, strict=True))
-        announcer = Announcer(self.config, opened, hooks)
+        ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
+        announcer = Announcer(self.config, opened, ids, hooks)
         self._driver = Driver(self.config, opened, self.interrupts, announcer)
         announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -63,23 +63,24 @@ class Announcer:
     Args:
         config: pytest's.
         opened: the run.
+        ids: of its evaluations.
         hooks: of all plugins.
     """
 
-    def __init__(self, config: pytest.Config, opened: OpenRun, hooks: dict[str, list[Hook]]) -> None:
+    def __init__(self, config: pytest.Config, opened: OpenRun, ids: tuple[str, ...], hooks: dict[str, list[Hook]]) -> None:
         from harness.records import GateStart
 
         self._config, self._hooks = config, hooks
         self._run = run = opened.run
         candidate, baseline = run.references()
         self._gate = GateStart(
-            run_id=run.settings.run_id,
+            run_id=run.run_id,
             created=opened.created,
             confidence_level=run.settings.confidence_level,
             candidate=candidate,
             baseline=baseline,
             judges=run.judge_references(),
-            evaluations=tuple(evaluation.id for evaluation in opened.evaluations),
+            evaluations=ids,
         )
         self._told: set[str] = set()
         self._complained: set[tuple[str, str]] = set()

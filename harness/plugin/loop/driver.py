@@ -112,14 +112,14 @@ class Driver:
             under_way=run.n_under_way,
             in_flight=window.in_flight,
             evaluations_done=run.n_finished,
-            evaluations_total=run.settings.n_evaluations,
+            evaluations_total=run.options.n_evaluations,
             elapsed_s=time.monotonic() - self._began_s,
             phase=starting or run.measuring,
             trouble="; ".join(filter(None, (*window.troubles, run.sampler.trouble))),
             budget=left(run.sampler.budget),
         )
         self._progress.update(state)
-        if self._progress.is_shown and run.settings.n_evaluations <= _FEW:
+        if self._progress.is_shown and run.options.n_evaluations <= _FEW:
             for verdict in run.ended(self._told):  # while others are still sampled
                 self._told.add(verdict.id)
                 self._progress.tell(verdict)
