@@ -27,6 +27,8 @@ class SteelyardWarning(pytest.PytestWarning):
 
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a session that came to its end."""
+VERDICT = pytest.StashKey[str]()
+"""The verdict of an item, once it has one."""
 _MOST_LINES, _MOST_CELLS = 500, 1_000
 
 
@@ -93,10 +95,6 @@ def session_exit_code(exitstatus: int, verdicts: Sequence[Verdict], only_inconcl
     if is_open or (exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive and not is_red):
         return VerdictKind.INCONCLUSIVE.exit_code
     return exitstatus
-
-
-VERDICT = pytest.StashKey[str]()
-"""The verdict of an item, once it has one."""
 
 
 def as_usage(errors: Sequence[str]) -> list[str]:

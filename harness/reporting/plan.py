@@ -10,9 +10,8 @@ from typing import Any
 from harness.gate.planning.plans import PlanRow, PlanTarget
 from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
-from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import plural
-from harness.reporting.shared.text import flow, printable, wrap
+from harness.reporting.shared.text import columns, flow, printable, wrap
 from harness.scoring.results import METRIC
 
 _WIDTH = 80
