@@ -220,13 +220,12 @@ class Sampler:
 
         The application tells once it runs, and is started to tell where this draw is not stored.
         """
-        check = getattr(engine, "check_turns", None)
-        if check is None:
+        if not engine.learns_at_start:
             return
         asked = PendingDraws(source, request, question.key(source.generation), (index,), question)
         if not self._find([asked])[asked.key]:
             await self.window.start(engine)
-            check()
+            engine.check_turns()
 
     async def draw(self, source: SampleSource, request: Request, question: KeyedQuestion, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.

@@ -13,7 +13,7 @@ from harness.errors import CapabilityError, EngineError, FailedDrawError, Partly
 from harness.models.application.lines import UNCHANGED, LineProcess
 from harness.models.application.pool import Manners, WorkerPool
 from harness.models.application.returned import UnreadableAnswerError, read_answer
-from harness.models.engine import Capability
+from harness.models.engine import Capability, Engine
 from harness.models.processes.process import ChildProcess
 from harness.records import Request, Sample, answer_turns
 
@@ -42,7 +42,7 @@ def import_paths(folder: Path) -> list[str]:
     return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
 
 
-class ApplicationEngine:
+class ApplicationEngine(Engine):
     """Answers with what an application returns: a sample for each call.
 
     Args:
@@ -51,15 +51,11 @@ class ApplicationEngine:
         pool: its processes.
     """
 
-    device: str | None = None
-    http_requests = 0
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
+    learns_at_start = True
 
     def __init__(self, name: str, call: str, pool: WorkerPool) -> None:
         self.name = name
         self.capabilities = frozenset(_CAPABILITIES.values())
-        self.batch_size: int | None = None
         self._call = call
         self._pool = pool
         self._manners = Manners(True, frozenset())
@@ -70,7 +66,7 @@ class ApplicationEngine:
         return self._pool.pids
 
     @property
-    def printed_lines(self) -> int:
+    def printed_lines(self) -> int:  # type: ignore[override]
         """Lines that the application has printed."""
         return self._pool.printed_lines
 

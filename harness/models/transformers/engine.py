@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CapabilityError, EngineError, SettingsError, SteelyardError
-from harness.models.engine import Capability
+from harness.errors import CapabilityError, EngineError, SettingsError
+from harness.models.engine import Capability, Engine
 from harness.models.transformers.schema import has_schemas
 from harness.records import Request, Sample
 
@@ -53,7 +53,7 @@ class _Job:
         return self.request.sampling.get("seed") is not None
 
 
-class TransformersEngine:
+class TransformersEngine(Engine):
     """Answers in batches of requests with the same sampling parameters, in one thread.
 
     Args:
@@ -63,19 +63,15 @@ class TransformersEngine:
         root: folder that relative paths start from.
     """
 
-    http_requests = 0
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
-
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
         lacking = {Capability.TOOLS} if has_schemas() else {Capability.TOOLS, Capability.SCHEMA}
         self.capabilities = frozenset(Capability) - lacking
-        self.device: str | None = "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+        self.device = "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
         self._options = options
         self._root = root
         self._batch_size = int(options.get("batch_size", _BATCH_SIZE))
-        self.batch_size: int | None = 2 * self._batch_size
+        self.batch_size = 2 * self._batch_size
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="transformers")
         self._model: TransformersModel | None = None
         self._waiting: list[_Job] = []
@@ -95,9 +91,6 @@ class TransformersEngine:
         from harness.models.transformers.model import TransformersModel
 
         return TransformersModel(self._options, self._root, self._batch_size)
-
-    def hold(self, error: SteelyardError) -> None:
-        """Nothing to hold back: what it was given it finishes."""
 
     def choices_per_request(self, request: Request) -> int:
         """1 for a greedy request, any number of the same where a text is weighed, else a batch."""

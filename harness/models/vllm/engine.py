@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import EngineError, SteelyardError
+from harness.errors import EngineError
 from harness.models.adapters.adapter_files import read_adapter
-from harness.models.engine import Capability
+from harness.models.engine import Capability, Engine
 from harness.models.processes.process import ChildProcess
 from harness.models.weights.weights import stated_dtype
 from harness.records import Request, Sample, TokenLogprob
@@ -28,7 +28,7 @@ _SEQUENCES = {"cpu": 128, "gpu": 512}
 """Answers under way at once that keep vLLM busy."""
 
 
-class VllmEngine:
+class VllmEngine(Engine):
     """Answers with vLLM; the heavy libraries are imported in the child process only.
 
     Args:
@@ -39,14 +39,11 @@ class VllmEngine:
     """
 
     capabilities = frozenset(Capability) - {Capability.TOOLS}
-    http_requests = 0
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
-        self.device: str | None = find_device()
-        self.batch_size: int | None = _SEQUENCES[find_device()]
+        self.device = find_device()
+        self.batch_size = _SEQUENCES[find_device()]
         self._options = options
         self._root = root
         self._child = ChildProcess(name, "harness.models.vllm.worker")
@@ -97,9 +94,6 @@ class VllmEngine:
             return [replace(weighed, index=index, latency_s=latency_s) for index in indices]
         pairs = zip(indices, answer["choices"], strict=True)
         return [_drawn(index, choice, answer, latency_s) for index, choice in pairs]
-
-    def hold(self, error: SteelyardError) -> None:
-        """Nothing to hold back: what it was given it finishes."""
 
     async def close(self) -> None:
         """End the engine's process."""
