@@ -16,11 +16,15 @@ from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.betting.sequential import anytime_interval
-from harness.statistics.intervals.contrasts import Contrast, ScaledContrast, StudentContrast
-from harness.statistics.intervals.differences import paired_contrast
-from harness.statistics.intervals.independent import independent_contrast
-from harness.statistics.intervals.means import as_column, clustered_mean, threshold_contrast
-from harness.statistics.intervals.ratios import LOG_OF_ZERO, RatioContrast, RelativeContrast, log_figures
+from harness.statistics.intervals.contrasts import Contrast, MeanContrast, scaled
+from harness.statistics.intervals.means import (
+    as_column,
+    clustered_mean,
+    independent_contrast,
+    paired_contrast,
+    threshold_contrast,
+)
+from harness.statistics.intervals.ratios import LOG_OF_ZERO, log_figures, ratio_contrast, relative_contrast
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
@@ -119,7 +123,7 @@ def _against_threshold(observed: Observations, levels: tuple[float, float]) -> C
     if observed.is_sequential:
         return betting_contrast(threshold_row(inner), inner, level, levels, observed.width)
     scores = as_column(scores) if by_samples else scores
-    return _in_unit(observed, threshold_contrast(scores, level, clusters))
+    return scaled(threshold_contrast(scores, level, clusters), observed.width)
 
 
 def _against_baseline(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
@@ -159,7 +163,7 @@ def _against_baseline(observed: Observations, levels: tuple[float, float]) -> Co
             return suite_contrast(first, second, clusters)
 
         return _about_suite(observed, inner, None, levels, whole)
-    return _in_unit(observed, _of_means(first, second, clusters, is_single))
+    return scaled(_of_means(first, second, clusters, is_single), observed.width)
 
 
 def _of_means(first: FloatArray, second: FloatArray, clusters: Sequence[object] | None, is_single: bool) -> Contrast:
@@ -193,9 +197,9 @@ def _relative(
     figure, margin = float(case_means(other).mean()), observed.plan.margin
     if observed.higher_is_better:
         kept = _of_means(one, max(0.0, 1 - margin) * other, clusters, is_single)
-        return RelativeContrast(kept, _of_means(one, other, clusters, is_single), margin, figure)
-    kept = ScaledContrast(_of_means(other, one / (1 + margin), clusters, is_single), 1 + margin)
-    return RelativeContrast(kept, _of_means(other, one, clusters, is_single), margin, figure)
+        return relative_contrast(kept, _of_means(one, other, clusters, is_single), margin, figure)
+    kept = scaled(_of_means(other, one / (1 + margin), clusters, is_single), 1 + margin)
+    return relative_contrast(kept, _of_means(other, one, clusters, is_single), margin, figure)
 
 
 def _ratio(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
@@ -210,7 +214,7 @@ def _ratio(observed: Observations, levels: tuple[float, float]) -> Contrast | No
         at_most=None,
     )
     contrast = _against_baseline(logs, levels)
-    return None if contrast is None else RatioContrast(contrast, observed.higher_is_better)
+    return None if contrast is None else ratio_contrast(contrast, higher_is_better=observed.higher_is_better)
 
 
 def _about_suite(
@@ -240,12 +244,8 @@ def _about_suite(
 def _computed(differences: FloatArray) -> Contrast:
     """A mean of what comes to the same each time: nothing was drawn, so nothing is left to chance."""
     value = float(np.nanmean(differences))
-    return StudentContrast(0.0 if abs(value) < _ROUNDING else value, 0.0, 1, "computed, and nothing drawn")
-
-
-def _in_unit(observed: Observations, contrast: Contrast) -> Contrast:
-    """A contrast of scores in the unit of the measure that they were made from."""
-    return contrast if observed.at_most is None else ScaledContrast(contrast, observed.width)
+    value = 0.0 if abs(value) < _ROUNDING else value
+    return MeanContrast(value, -math.inf, math.inf, 0.0, 1, (), "computed, and nothing drawn")
 
 
 def _within_range(observed: Observations, contrast: QuantileContrast, threshold: float | None) -> Contrast:

@@ -14,8 +14,7 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.suite import TwoStageContrast
 from harness.statistics.arrays import FloatArray, case_means
-from harness.statistics.intervals.contrasts import Contrast
-from harness.statistics.intervals.ratios import RatioContrast
+from harness.statistics.intervals.contrasts import Contrast, ToldContrast
 from harness.statistics.intervals.signed_ranks import SignedRankContrast, fewest_pairs
 from harness.statistics.quantiles.quantiles import QuantileContrast
 
@@ -65,7 +64,7 @@ def needed(
     is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
     if contrast is None or (is_recorded and observed.by_samples):  # no more of the baseline's can come
         return None
-    weighed = contrast.logs if isinstance(contrast, RatioContrast) else contrast
+    weighed = contrast.worse if isinstance(contrast, ToldContrast) else contrast
     if isinstance(weighed, SignedRankContrast):
         return _pairs(contrast, weighed.pairs, observed.plan.margin, (levels[0] * next_share, levels[1] * next_share))
     if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
