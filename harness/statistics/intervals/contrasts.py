@@ -86,7 +86,8 @@ class Rest:
     the mean and one that raises it, all of one size, with the second, third and fourth moment of the units. Their
     bounds (F. Garwood 1936, Biometrika 28:437-442) are put together as G. Y. Zou, A. Donner (2008), Statistics in
     Medicine 27:1693-1702, have it. They are exact where all events are of one kind. The more of the other kind there
-    are, the less of the correction for continuity is due, down to half where numbers that balance are no lattice.
+    are, the less of the correction for continuity is due, down to two thirds where numbers that balance are no lattice
+    (half of it was green in 0.058 of simulated gates at 50 cases of two samples where one in 20 was lost).
 
     Attributes
     ----------
@@ -106,11 +107,11 @@ class Rest:
         room = self.most - mean.value if side > 0 else mean.value - self.least
         if not events:
             return -room * math.expm1(math.log(tail) / mean.units)
-        off = np.linspace(-float(special.ndtri(tail)), -_FAR, _PLACES)
-        unseen = -np.expm1(np.minimum(0.0, math.log(tail) - special.log_ndtr(-off)) / mean.units)
+        off = np.linspace(-float(special.stdtrit(mean.degrees, tail)), -_FAR, _PLACES)
+        unseen = -np.expm1(np.minimum(0.0, math.log(tail) - np.log(special.stdtr(mean.degrees, -off))) / mean.units)
         lean = side * mean.skewness * math.sqrt(events / (mean.degrees + 1))
         more, fewer = events * min(1.0, max(0.0, (1 + lean) / 2)), events * min(1.0, max(0.0, (1 - lean) / 2))
-        due = 1.0 if self.whole else (1 + min(1.0, abs(lean))) / 2
+        due = 1.0 if self.whole else (2 + min(1.0, abs(lean))) / 3
         above = float(special.gammaincinv(more + due, 1 - tail)) - more
         below = fewer - float(special.gammaincinv(fewer + 1 - due, tail)) if fewer > 0 else 0.0
         size = mean.standard_error / math.sqrt(events)
