@@ -25,7 +25,6 @@ from harness.statistics.labels.evidence import (
     evidence,
     labels_alone,
     prediction_powered,
-    with_stakes,
 )
 from harness.statistics.labels.pacing import lacking
 
@@ -165,7 +164,7 @@ def labelled_mean(said: DrawnLabels, of: Of, judged: FloatArray, confidence_leve
     values = found.values if trusted else labels_alone(said, of, None).values
     mean, error, _ = prediction_powered(values, judged[:seen], judged[seen:] if trusted else np.empty(0))
     value = min(1.0, max(bottom, mean))
-    worst, best = (with_stakes(each, tail) for each in _extremes(said, of))
+    worst, best = (each.staked(tail) for each in _extremes(said, of))
     low, high = worst.better().bound(tail, 1.0), -best.worse().bound(tail, -bottom)
     method = "labels and judge, prediction-powered" if trusted else "labels alone, weighted by their probabilities"
     method += "; interval by betting, valid whenever one stops"
