@@ -57,7 +57,7 @@ def needed(
     """
     contrast, levels = asked.worst, (levels[0], levels[1] / len(asked.directions))
     later = levels[0] * next_share, levels[1] * next_share
-    n_samples, n_scored = int((~np.isnan(observed.candidate)).sum()), max(1, int(observed.scored.sum()))
+    n_samples, n_scored = observed.n_samples, max(1, int(observed.scored.sum()))
     per_case, n_units = n_samples / n_scored, len(observed.cluster_sizes)
     is_recorded = asked.against == "baseline" and observed.baseline_is_recorded
     if observed.is_about_suite and not observed.is_whole:

@@ -196,7 +196,7 @@ def _one_sided(observed: Observations, checks: Sequence[Check], candidate: Estim
 
 def _cut_answers(observed: Observations) -> str:
     """A limit of tokens that cut half of the answers of a red one, or more."""
-    n_answers = int((~np.isnan(observed.candidate)).sum())
+    n_answers = observed.n_samples
     is_half = observed.n_truncated and 2 * observed.n_truncated >= n_answers
     return f"{observed.n_truncated:,} of {n_answers:,} answers were cut at max_tokens" if is_half else ""
 
@@ -245,7 +245,7 @@ def _of_look(look: Look, level: float, kind: VerdictKind) -> str:
 
 def where_stopped(observed: Observations) -> str:
     """After how many of its cases (samples, for a single case) a sequential design was decided; "" for all of them."""
-    n = int((~np.isnan(observed.candidate)).sum()) if observed.by_samples else len(observed.case_ids)
+    n = observed.n_samples if observed.by_samples else len(observed.case_ids)
     if not observed.is_sequential or not n < observed.n_planned:
         return ""
     if observed.by_samples:

@@ -247,7 +247,7 @@ def _verdict(
         verdict=kind,
         reason=reason + reasons.asides(observed, checks, candidate, kind, look, level),
         n_cases=int(observed.scored.sum()),
-        n_samples=int((~np.isnan(observed.candidate)).sum()),
+        n_samples=observed.n_samples,
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
@@ -447,17 +447,17 @@ def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[i
     """The slice as an evaluation of its own, and the rows that it has.
 
     Drawn in a random order, its cases are in one as well. Stakes are those of the evaluation, as they were at the first
-    look, with as many cases to come as the slice had then.
+    look, with as many cases to come as the slice had then; about a suite, where bets don't hurry, as the suite had.
     """
     rows = [row for row, case_id in enumerate(observed.case_ids) if case_id in each.case_ids]
-    size = len(rows) if observed.is_whole else each.size
+    size, tuned = len(rows) if observed.is_whole else each.size, observed.tuned_to
     part = replace(
         observed.rows(rows),
         plan=replace(observed.plan, margin=observed.plan.slice_margin or 0.0),
         n_planned=size,
         suite_size=size,
         n_skipped=0,
-        stakes=replace(observed.tuned_to, horizon=each.horizon),
+        stakes=tuned if observed.is_about_suite else replace(tuned, horizon=each.horizon),
         slices=(),
     )
     return part, rows

@@ -36,7 +36,7 @@ def early_shares(observed: Observations, level: float) -> tuple[float, float]:
     They follow from what is known before the first case.
     """
     tuned = observed.tuned_to
-    size = observed.suite_size or tuned.horizon
+    size = max(observed.suite_size, tuned.horizon)  # a slice stops early where its suite may
     share = EARLY_SHARE if tuned.stops and may_pass_early(size, tuned.margin, level) else 0.0
     return share, share
 
