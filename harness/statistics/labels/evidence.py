@@ -154,7 +154,9 @@ def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge:
         # The mean of the labels before each draw, with half of what is possible as one label.
         sums = np.cumsum(np.where(is_asked, 1.0, 0.0))  # labels up to each draw
         heavy = np.concatenate([[1.0], 1.0 + np.cumsum(1 / chances)])
-        middles = np.concatenate([[(1 + bottom) / 2], (1 + bottom) / 2 + np.cumsum((marks @ weights) / chances)]) / heavy
+        middles = (
+            np.concatenate([[(1 + bottom) / 2], (1 + bottom) / 2 + np.cumsum((marks @ weights) / chances)]) / heavy
+        )
         middle = middles[(sums - is_asked).astype(np.int64)]
         expected = predicted = middle[is_asked]
         is_told = [place in draw.told for draw in counting for place in range(len(draw.passed))]
