@@ -51,7 +51,7 @@ class Units:
         return distances
 
     def negated(self) -> Units:
-        """The same with more being worse: scores in [0, 1] lie in [-1, 0] then, and differences in [-1, 1] as before."""
+        """The same with more being worse: scores in [0, 1] lie in [-1, 0] then, differences in [-1, 1] as before."""
         return Units(-self.sums, self.sizes, -1.0, self.largest)
 
 

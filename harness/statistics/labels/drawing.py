@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
-from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of, Rule
+from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of
 from harness.statistics.labels.evidence import Evidence, evidence, labels_alone
-from harness.statistics.labels.pacing import DrawRule, Forecast, is_shown, paced
+from harness.statistics.labels.pacing import Forecast, paced
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
 FLOOR = 0.1
@@ -21,7 +21,6 @@ LEAST_DOUBT = 0.2
 #: The cases seen last that probabilities are tuned to, and those that are imagined before the first.
 _RECENT = 500
 _IMAGINED = np.linspace(0.35, 0.95, 8)
-_AT_ONCE = 256
 #: The score of a pair whose answers are as good as each other.
 _TIE = 0.5
 #: A judge's 0 and 1 are read as these: no judge is always right.
@@ -96,13 +95,10 @@ class Items:
 
     def predicted(self, curve: FloatArray, cases: IntArray) -> tuple[FloatArray, FloatArray]:
         """Predict what people say of what is shown, and of all samples on average, (n, n_versions) each."""
-        rows = np.arange(len(cases))
-        items, averages = [], []
-        for odds, others, at in zip(self._odds, self._others, self.shown, strict=True):
-            everything = predicted(curve, odds[cases], others[cases, np.newaxis])
-            items.append(everything[rows, at[cases]])
-            averages.append(np.nanmean(everything, axis=1))
-        return np.stack(items, axis=1), np.stack(averages, axis=1)
+        rows, pairs = np.arange(len(cases)), zip(self._odds, self._others, strict=True)
+        everything = [predicted(curve, odds[cases], others[cases, np.newaxis]) for odds, others in pairs]
+        items = [each[rows, at[cases]] for each, at in zip(everything, self.shown, strict=True)]
+        return np.stack(items, axis=1), np.stack([np.nanmean(each, axis=1) for each in everything], axis=1)
 
     def judged_means(self, of: Of) -> FloatArray:
         """The judge's score of each case over all its samples, (n_cases,), in the order of turns."""
@@ -176,7 +172,8 @@ def next_draw(
     spread of what people may say of it given the judge's scores (largest where it is in doubt), and what is needed for
     no single label to cost a bettor everything; never less than a tenth of the mean probability. The budget is the
     smallest that lets the cases still to come decide, set anew at each draw: by labels and judge, or, where these
-    have decided and the judge was contradicted too seldom to be trusted, by the labels alone.
+    have decided and the judge was contradicted too seldom to be trusted, by the labels alone. All of it is settled
+    before the cases to come are looked at.
 
     Parameters
     ----------
@@ -196,25 +193,68 @@ def next_draw(
     if turn >= len(order):
         return None
     curve, seen = items.learnt(said), order[max(0, turn - _RECENT) : turn]
-    n_imagined = len(_IMAGINED)
-    means = np.concatenate(
-        [np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1), items.predicted(curve, seen)[0]]
-    )
-    doubt = np.concatenate([np.ones(n_imagined), items.doubt[seen]])
-    same = np.concatenate([np.zeros(n_imagined, dtype=np.bool_), items.same[seen]])
+    imagined = np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1)
+    means = np.concatenate([imagined, items.predicted(curve, seen)[0]])
+    doubt = np.concatenate([np.ones(len(imagined)), items.doubt[seen]])
+    same = np.concatenate([np.zeros(len(imagined), dtype=np.bool_), items.same[seen]])
     # The doubt that counts as 1: at which the cases seen scatter as much as their scores tell.
     variances = (means * (1 - means)).sum(axis=1)
     usual = float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
     paces, chances = [], np.zeros(len(means))
     for number, question in enumerate(questions):
         found = evidence(said, question.of) if known is None else known[number]
-        if found.trusted_from is None and is_shown(question, found):
+        if found.trusted_from is None and _is_shown(question, found):
             found = labels_alone(said, question.of, question)
         look = _look(question.of, means, means, doubt / usual, same)
         paces.append(paced(question, found, look, len(order) - len(found.values)))
         chances = np.maximum(chances, paces[-1].chances(look))
-    least = max(pace.least(items.least_doubt / usual) for pace in paces)
-    return _walk(items, curve, order[turn:], paces, usual, max(FLOOR * float(chances.mean()), least))
+    floor = max(FLOOR * float(chances.mean()), *(pace.least(items.least_doubt / usual) for pace in paces))
+
+    cases = order[turn:]
+    means, averages = items.predicted(curve, cases)
+    chances = np.full(len(cases), floor)
+    for pace in paces:
+        look = _look(pace.question.of, means, averages, items.doubt[cases] / usual, items.same[cases])
+        chances = np.maximum(chances, pace.chances(look))
+    # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
+    is_pair = len(items.scores) == 1
+    is_known = items.same[cases] & (is_pair or all(question.of == "difference" for question in questions))
+    if is_pair:
+        averages[is_known] = _TIE
+    else:
+        averages[is_known, 1] += means[is_known, 0] - means[is_known, 1]
+    drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~is_known)
+    end = int(drawn[0]) if len(drawn) else len(cases)
+    passed = Draw(
+        case=None,
+        samples=(),
+        probability=1.0,
+        judged=(),
+        predicted=(),
+        expected=(),
+        passed=tuple(map(tuple, averages[:end].tolist())),
+        told=tuple(np.flatnonzero(is_known[:end]).tolist()),
+        floor=floor,
+        rules={pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces},
+    )
+    if end == len(cases):
+        return passed
+    case = int(cases[end])
+    return replace(
+        passed,
+        case=case,
+        samples=tuple(int(at[case]) for at in items.shown),
+        probability=float(min(chances[end], 1.0)),
+        judged=tuple(items.judged(cases[[end]])[0].tolist()),
+        predicted=tuple(means[end].tolist()),
+        expected=tuple(averages[end].tolist()),
+    )
+
+
+def _is_shown(question: LabelQuestion, found: Evidence) -> bool:
+    """Tell whether labels and judge show that the candidate passes, or that it is worse."""
+    passed = found.better().first_above(question.allowed, question.level)
+    return passed is not None or found.worse().first_above(-question.demanded, question.red_level) is not None
 
 
 def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Forecast:
@@ -223,45 +263,3 @@ def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, sa
     spread = np.sqrt((means * (1 - means)) @ weights**2) * doubt
     is_known = same & (len(weights) == 1 or of == "difference")
     return Forecast(means @ weights, averages @ weights, np.where(is_known, 0.0, spread))
-
-
-def _walk(
-    items: Items, curve: FloatArray, order: IntArray, paces: Sequence[DrawRule], usual: float, floor: float
-) -> Draw:
-    """Give cases their turns until one is drawn, by rules that are settled before the next cases are looked at."""
-    passed: list[tuple[float, ...]] = []
-    told: list[int] = []
-    rules: dict[Of, Rule] = {pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces}
-    for start in range(0, len(order), _AT_ONCE):
-        cases = order[start : start + _AT_ONCE]
-        means, averages = items.predicted(curve, cases)
-        chances = np.full(len(cases), floor)
-        for pace in paces:
-            look = _look(pace.question.of, means, averages, items.doubt[cases] / usual, items.same[cases])
-            chances = np.maximum(chances, pace.chances(look))
-        # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
-        is_pair = len(items.scores) == 1
-        known = items.same[cases] & (is_pair or all(pace.question.of == "difference" for pace in paces))
-        if is_pair:
-            averages[known] = _TIE
-        else:
-            averages[known, 1] += means[known, 0] - means[known, 1]
-        drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~known)
-        end = int(drawn[0]) if len(drawn) else len(cases)
-        told += (len(passed) + np.flatnonzero(known[:end])).tolist()
-        passed += [tuple(row) for row in averages[:end].tolist()]
-        if len(drawn):
-            case = int(cases[end])
-            return Draw(
-                case=case,
-                samples=tuple(int(at[case]) for at in items.shown),
-                probability=float(min(chances[end], 1.0)),
-                judged=tuple(items.judged(cases[[end]])[0].tolist()),
-                predicted=tuple(means[end].tolist()),
-                expected=tuple(averages[end].tolist()),
-                passed=tuple(passed),
-                told=tuple(told),
-                floor=floor,
-                rules=rules,
-            )
-    return Draw(None, (), 1.0, (), (), (), tuple(passed), tuple(told), floor, rules)

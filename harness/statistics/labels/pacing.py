@@ -79,14 +79,6 @@ class DrawRule:
         return float(np.minimum(np.maximum(down, up) + self.budget * spread, 1.0).min()) * (1 - 1e-6)
 
 
-def is_shown(question: LabelQuestion, found: Evidence) -> bool:
-    """Tell whether labels and judge show that the candidate passes, or that it is worse."""
-    return (
-        found.better().first_above(question.allowed, question.level) is not None
-        or found.worse().first_above(-question.demanded, question.red_level) is not None
-    )
-
-
 def lacking(question: LabelQuestion, better: Wealth, worse: Wealth) -> tuple[float, float]:
     """Give the distance of the log wealth on better, and on worse, from its goal; a little where it is reached."""
     have = (0.0, 0.0)
