@@ -45,9 +45,9 @@ def needed(
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
     is another look. About cases like these new cases are bet on at the present look, where it bets.
 
-    Half-widths shrink with the root of the number of units, and with that number itself where no case differs. A
-    cluster is a unit: where copies and cases that ask the same count as one, so do those to come, and clusters of the
-    user's field have as many cases as those there are.
+    Bets are asked when they would end on the same cases over again; half-widths of others shrink with the root of the
+    number of units, and with that number itself where no case differs. A cluster is a unit: where copies count as one,
+    so do those to come, and clusters of the user's field have as many cases as those there are.
 
     Args:
         asked: an inconclusive comparison.

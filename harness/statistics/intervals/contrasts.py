@@ -211,4 +211,4 @@ def _tail_where_negative(upper_at: Callable[[float], float]) -> float:
         return 0.5
     if upper_at(1e-15) < 0:
         return 1e-15
-    return math.exp(halved(lambda log: upper_at(math.exp(log)) < 0, math.log(1e-15), math.log(0.5), 45)[1])
+    return math.exp(halved(lambda log: upper_at(math.exp(log)) < 0, math.log(1e-15), math.log(0.5), 36)[1])
