@@ -64,7 +64,7 @@ def clustered_mean(scores: npt.ArrayLike, clusters: Clusters = None, confidence_
     --------
     >>> estimate = clustered_mean([[1, 1], [1, 0], [1, 1], [0, 0]])
     >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
-    (0.625, -0.0, 1.0)
+    (0.625, 0.0, 1.0)
     """
     contrast = threshold_contrast(scores, 0.0, clusters)
     return _two_sided(contrast, contrast, confidence_level)
@@ -87,7 +87,7 @@ def threshold_contrast(scores: npt.ArrayLike, threshold: float, clusters: Cluste
     threshold, array = as_finite(threshold, "threshold"), as_scores(scores)
     means, groups = _kept(case_means(array), clusters, "scores holds no number: every sample is missing (NaN).")
     _check_bounded("scores", array)
-    ends = (-threshold, 1 - threshold)
+    ends = (0.0 - threshold, 1.0 - threshold)
     return _contrast(means - threshold, groups, "t on case means", ends, whole=_is_whole(means, groups))
 
 
