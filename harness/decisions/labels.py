@@ -18,9 +18,9 @@ from harness.decisions.questions import Question
 from harness.decisions.reasons import figure
 from harness.records import Check, Difference, Estimate, VerdictKind
 from harness.statistics.arrays import FloatArray, check_confidence
+from harness.statistics.labels.drawing import lacking
 from harness.statistics.labels.draws import DrawnLabels, LabelQuestion, Of, lowest
 from harness.statistics.labels.evidence import ENOUGH_ERRORS, Evidence, evidence, labels_alone, prediction_powered
-from harness.statistics.labels.pacing import lacking
 
 #: The cases that the demanded mean counts for in a forecast, as a multiple of 1 / margin².
 _EXPECTED_DEMANDED = 0.05
