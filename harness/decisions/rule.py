@@ -447,17 +447,17 @@ def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[i
     """The slice as an evaluation of its own, and the rows that it has.
 
     Drawn in a random order, its cases are in one as well. Stakes are those of the evaluation, as they were at the first
-    look, with as many cases to come as the slice had then; about a suite, where bets don't hurry, as the suite had.
+    look, with as many cases to come as the slice had then.
     """
     rows = [row for row, case_id in enumerate(observed.case_ids) if case_id in each.case_ids]
-    size, tuned = len(rows) if observed.is_whole else each.size, observed.tuned_to
+    size = len(rows) if observed.is_whole else each.size
     part = replace(
         observed.rows(rows),
         plan=replace(observed.plan, margin=observed.plan.slice_margin or 0.0),
         n_planned=size,
         suite_size=size,
         n_skipped=0,
-        stakes=tuned if observed.is_about_suite else replace(tuned, horizon=each.horizon),
+        stakes=replace(observed.tuned_to, horizon=each.horizon),
         slices=(),
     )
     return part, rows

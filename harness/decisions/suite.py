@@ -9,15 +9,17 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.observations import Observations
 from harness.statistics.intervals.contrasts import Contrast
 
-#: What decisions before the last case may spend of the level, where they may come; the rest is kept for the last case.
+#: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
 EARLY_SHARE = 0.5
-#: A suite may stop early if it has so many times the cases that the fewest would take.
+#: What a smaller suite may spend so on a pass: the same version seldom stops by it, one far above a threshold soon.
+SMALL_SHARE = 0.1
+#: A suite may pass early if it has so many times the cases that the fewest would take.
 _LARGE = 2.0
 _LARGEST_STAKE = 0.95
 
 
 def may_pass_early(suite_size: int, margin: float, level: float) -> bool:
-    """Tell whether a suite is so large that bets decide it early often enough to pay for their share of the level.
+    """Tell whether a suite is so large that its level is better shared between stopping early and its last case.
 
     It takes log(1 / level) / log(1 + stake * margin) cases that are all equal to pass by bets.
 
@@ -31,14 +33,15 @@ def may_pass_early(suite_size: int, margin: float, level: float) -> bool:
 
 
 def early_shares(observed: Observations, level: float) -> tuple[float, float]:
-    """The shares of the level that may be spent before the last case, on a pass and on a red: none of a small suite's.
+    """The shares of the level that may be spent before the last case: on a pass, and on a red.
 
     They follow from what is known before the first case.
     """
     tuned = observed.tuned_to
-    size = max(observed.suite_size, tuned.horizon)  # a slice stops early where its suite may
-    share = EARLY_SHARE if tuned.stops and may_pass_early(size, tuned.margin, level) else 0.0
-    return share, share
+    if not tuned.stops:
+        return 0.0, 0.0
+    size = observed.suite_size or tuned.horizon
+    return (EARLY_SHARE if may_pass_early(size, tuned.margin, level) else SMALL_SHARE), EARLY_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,6 @@ class TwoStageContrast:
         bounds = [-1.0] if self.whole is None else [self.whole.lower(1 - level * (1 - share))]
         if self.early is not None and share:
             bounds.append(self.early.lower(1 - level * share))
-        elif self.early is not None and self.whole is None:  # shown, and without a say
-            bounds.append(min(self.early.lower(confidence_level), -self.margin / self.width))
         return self.width * max(bounds)
 
     def upper(self, confidence_level: float) -> float:
@@ -109,8 +110,6 @@ class TwoStageContrast:
         bounds = [1.0] if self.whole is None else [self.whole.upper(1 - level * (1 - share))]
         if self.early is not None and share:
             bounds.append(self.early.upper(1 - level * share))
-        elif self.early is not None and self.whole is None:
-            bounds.append(max(self.early.upper(confidence_level), 0.0))
         return self.width * min(bounds)
 
     def passed_at(self, level: float) -> int | None:

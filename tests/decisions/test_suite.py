@@ -22,23 +22,10 @@ def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not(
     assert verdict_of(replace(suite(ones, ones), about="population")).verdict is INCONCLUSIVE
 
 
-def test_a_clear_drop_ends_a_large_suite_early_and_a_small_one_with_its_last_case():
-    for n, ends in ((160, range(5, 15)), (150, [150])):
-        verdict = verdict_of(suite(np.zeros((n, 5)), np.ones((n, 5))))
-        assert verdict.verdict is REGRESSED
-        assert verdict.n_cases in ends
-
-
-def test_a_small_suite_that_is_cut_short_shows_bounds_that_decide_nothing():
-    rng = np.random.default_rng(1)
-    for rate in (0.0, 0.9, 1.0):
-        candidate, baseline = binary(rng, np.full(140, rate), 5), np.ones((140, 5))
-        entry = suite(candidate, baseline)
-        verdict = verdict_of(replace(entry.first(139), stopped_at="--deadline"))
-        assert verdict.verdict is INCONCLUSIVE
-        assert -1 <= verdict.difference.low <= -0.05
-        assert 0 <= verdict.difference.high < 0.1
-        assert verdict.difference.p_value == 1
+def test_a_clear_drop_ends_a_small_suite_before_its_last_case():
+    verdict = verdict_of(suite(np.zeros((50, 5)), np.ones((50, 5))))
+    assert verdict.verdict is REGRESSED
+    assert verdict.n_cases < 15
 
 
 def test_a_large_suite_passes_before_its_last_case():
@@ -50,9 +37,9 @@ def test_a_large_suite_passes_before_its_last_case():
 
 def test_whether_it_may_stop_follows_from_its_size():
     assert [may_pass_early(n, 0.05, 0.045) for n in (100, 150, 160)] == [False, False, True]
-    for n, design, share in ((155, "sequential", 0.0), (156, "sequential", 0.5), (156, "fixed", 0.0)):
-        ones = np.ones((n, 5))
-        assert early_shares(suite(ones, ones, design=design), 0.045) == (share, share)
+    ones = np.ones((50, 5))
+    assert early_shares(suite(ones, ones), 0.045) == (0.1, 0.5)
+    assert early_shares(suite(ones, ones, design="fixed"), 0.045) == (0.0, 0.0)
     assert not may_pass_early(10_000, 0.0, 0.045)
 
 

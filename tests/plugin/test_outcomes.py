@@ -147,7 +147,7 @@ def test_worse_of_threshold_and_baseline_counts(project: Project) -> None:
 def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
-    project.body("return model.ask(case.prompt) == 'yes'", cases=160)
+    project.body("return model.ask(case.prompt) == 'yes'", cases=40)
     result = project.run("--candidate", "b", "--baseline", "a")
     result.stdout.fnmatch_lines(
         ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05, decided after 10*"]

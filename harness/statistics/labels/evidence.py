@@ -139,8 +139,8 @@ def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge:
     asked = [draw for draw in counting if draw.case is not None]
 
     def figures(rows: list[tuple[float, ...]]) -> FloatArray:
-        found: FloatArray = np.array(rows, dtype=np.float64).reshape(-1, len(weights)) @ weights
-        return found
+        numbers: FloatArray = np.array(rows, dtype=np.float64).reshape(-1, len(weights)) @ weights
+        return numbers
 
     n_turns = np.array([len(draw.passed) for draw in counting], dtype=np.int64) + is_asked
     ends = np.cumsum(n_turns)
