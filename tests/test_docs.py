@@ -14,10 +14,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
+import harness
+from harness.cli import main
+from harness.config import versions
 from harness.decisions import decide, first_looks
+from harness.gate.evaluations.evaluation import KEYWORDS
+from harness.plugin.options import _OPTIONS
 from tests import warm
 from tests.decisions.observations import observed
 from tests.ports import held_port
@@ -176,6 +182,26 @@ def test_the_reference_is_what_the_code_says() -> None:
     """Tables between comments are written by `make reference`; those of the marker and of versions lack no word."""
     done = subprocess.run([sys.executable, ".ci/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_there_are_no_more_words_than_the_project_allows_itself() -> None:
+    """A new one takes the place of another."""
+
+    def leaves(command: click.Command) -> Iterator[click.Command]:
+        if not isinstance(command, click.Group):
+            yield command
+            return
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from leaves(command.get_command(context, name))
+
+    commands = list(leaves(main))
+    assert len(commands) <= 34
+    assert sum(isinstance(each, click.Option) for command in commands for each in command.params) <= 120
+    assert len(KEYWORDS) <= 19
+    assert len(_OPTIONS) <= 18
+    assert len({*versions._COMMON, *versions._every_engines_keys()} - versions._SAMPLING.keys()) <= 34
+    assert len(harness.__all__) <= 60
 
 
 def test_the_fewest_cases_that_can_pass_are_those_of_the_guide() -> None:

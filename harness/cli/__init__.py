@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from harness.cli.shared.lazy_group import LazyGroup
-from harness.errors import SteelyardError, UsageError, choices
+from harness.errors import SteelyardError, UsageError
 
 USAGE = 4
 
@@ -51,13 +51,6 @@ class _Refusal(click.ClickException):
 
 class _Commands(LazyGroup):
     """The commands of `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1)."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise _Refusal(choices("command", args[0], _COMMANDS), USAGE)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

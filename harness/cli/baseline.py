@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.shared.layout import terminal_layout
+from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def baseline() -> None:
     """Record a finished run as a baseline: a file in reports/baselines that is reviewed and committed like a snapshot.
 
@@ -44,6 +44,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     from harness.gate.history.runs import find_candidate, stored_report
     from harness.reporting.shared.figures import plural
     from harness.reporting.shared.text import labelled, printable
+    from harness.reporting.terminal.report import terminal_layout
 
     settings = settings_with_store(place)
     with open_store(settings, readonly=True) as opened:

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config import setting_checks
 from harness.config.settings import check_setting
@@ -55,6 +54,7 @@ def compare(candidate: str, baseline: str, place: str | None, as_json: bool, **g
     from harness.gate.history.scores import EVERY_CASE
     from harness.reporting.shared.names import find_evaluations
     from harness.reporting.terminal.comparison import comparison_json, render_comparison
+    from harness.reporting.terminal.report import terminal_layout
 
     began = time.monotonic()
     settings = settings_with_store(place)

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from packaging.requirements import Requirement
 
 from harness import doors
+from harness.cli.init import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.cli.models import describe, wrapped
-from harness.cli.shared.installed import DISTRIBUTION, extras, requirements
 from harness.cli.shared.plugins import broken
-from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.addresses import without_credentials
 from harness.config.asking import understood
 from harness.config.environment import version_of
@@ -31,6 +31,7 @@ from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError
 from harness.reporting.shared.figures import plural
 
+DISTRIBUTION = "steelyard"
 State = Literal["ok", "absent", "warning", "problem"]
 
 _MARKS = {"ok": "ok", "absent": "-", "warning": "!", "problem": "x"}
@@ -257,3 +258,29 @@ def _lines(findings: list[Finding]) -> list[str]:
     problems = sum(finding.state == "problem" for finding in findings)
     ready = "ready: nothing that this project needs is missing"
     return [*lines, "", f"{plural(problems, 'problem')} (x above)" if problems else ready]
+
+
+def extras() -> list[str]:
+    """The names of the optional parts, in the order of the package's metadata."""
+    names = importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
+    return [name for name in names if name != "all"]
+
+
+def requirements(extra: str = "") -> tuple[dict[str, str], list[str]]:
+    """Return (present, missing): distribution → installed version of those that an extra asks for beyond the core, and
+    the requirements that no installed distribution meets, as pip writes them; those of the core itself for "".
+    """
+    present: dict[str, str] = {}
+    missing: list[str] = []
+    for requirement in map(Requirement, importlib.metadata.requires(DISTRIBUTION) or []):
+        is_core = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if is_core == bool(extra):
+            continue
+        if extra and requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        installed = version_of(requirement.name)
+        if installed is not None and requirement.specifier.contains(installed, prereleases=True):
+            present[requirement.name] = installed
+        else:
+            missing.append(f"{requirement.name}{requirement.specifier}")
+    return present, missing

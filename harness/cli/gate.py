@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_existing, settings_with_store, store_option
 from harness.store.location import option_for
 
@@ -60,7 +59,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
 
 
 def _show(report: Report, path: Path, store_option: str) -> None:
-    from harness.reporting.terminal.report import render_stored
+    from harness.reporting.terminal.report import render_stored, terminal_layout
 
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     click.echo("\n".join(render_stored(report, terminal_layout(), str(shown), store_option)))

@@ -11,12 +11,22 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.config.versions import read_versions
 from harness.errors import SettingsError, UsageError
 
+NO_DEEPEVAL = "-p no:deepeval"
+_PYTEST_FILES = {
+    "pytest.toml": "",
+    ".pytest.toml": "",
+    "pytest.ini": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "tox.ini": "[pytest]",
+    "setup.cfg": "[tool:pytest]",
+}
+"""The files that pytest looks at, in its order, and the table that makes them its settings."""
 _IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "__pycache__/")
 """The store, the reports of the last gate, those that `steelyard report` makes again, and compiled code."""
 _ANSWERS = "evals/foundation/capitals/answers/"
@@ -219,3 +229,18 @@ def _next(folder: Path) -> list[tuple[str, str]]:
             ("pytest suites --candidate served-terse --baseline served --samples 5", "weighs it against served"),
         ]
     return [("steelyard models", "lists your versions"), ("pytest suites --candidate NAME", "weighs one of them")]
+
+
+def find_pytest_settings(folder: Path) -> Path | None:
+    """The file in `folder` that pytest reads its settings from; None where there is none."""
+    places = ((folder / name, table) for name, table in _PYTEST_FILES.items())
+    return next((path for path, table in places if path.is_file() and table in _text_of(path)), None)
+
+
+def keeps_deepeval_out(path: Path) -> bool:
+    """Tell whether the pytest settings in this file say `-p no:deepeval`."""
+    return "no:deepeval" in _text_of(path)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -138,22 +138,25 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _assumed(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:
     """A gate of evaluations that are all alike, as the options and the settings say."""
-    from harness.gate.planning.shapes import PlannedGate, SeenShape
+    from harness.gate.planning.shapes import PlannedGate
     from harness.gate.planning.simulation import ScoreSpread, Shape
 
-    threshold = asked.get("threshold")
-    spread = ScoreSpread() if threshold is None else ScoreSpread(mean=(1 + threshold) / 2)
+    threshold, name = asked.get("threshold"), _under_test(settings)["candidate"]
     shape = Shape(
-        samples=settings.samples, margin=settings.margin, threshold=threshold, spread=spread, about=settings.about
+        samples=settings.samples,
+        margin=settings.margin,
+        threshold=threshold,
+        spread=ScoreSpread() if threshold is None else ScoreSpread(mean=(1 + threshold) / 2),
+        design="fixed" if settings.design == "fixed" else "sequential",
+        about=settings.about,
+        is_repeatable=bool(name in settings.versions and settings.version(str(name)).sampling.get("temperature") == 0),
     )
-    if settings.design == "fixed":
-        shape = replace(shape, design="fixed")
     count = asked.get("evaluations", 1)
-    seen = SeenShape(_as_asked(shape, asked), has_samples=True, is_clustered=False)
     needless = () if threshold is None else ("differing",)
     guessed = tuple(f"--{name}" for name in _SPREAD if name not in asked and name not in needless)
     source = "assumed" if "run" in asked else "assumed; no run is stored that tells more"
-    return PlannedGate((seen,) * count, count, settings.confidence_level, source, guessed=guessed)
+    shapes = (_as_asked(shape, asked),) * count
+    return PlannedGate(shapes, count, settings.confidence_level, source, guessed=guessed)
 
 
 def _tried(runs: Sequence[RunInfo], asked: Mapping[str, Any], under_test: str | None) -> list[WeighedVersion]:
@@ -225,9 +228,9 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
         for weighed in _tried(store.runs(), asked, under_test["candidate"]):
             report = stored_report(store, weighed.run.run_id)
             names = row_names(report.evaluations)
-            seen = shapes_of_run(store, Side(weighed, report), names)
+            shapes = tuple(shapes_of_run(store, Side(weighed, report), names))
             blocks = tuple(pairs_of_blocks(report, names))
-            if seen or blocks:
+            if shapes or blocks:
                 break
         else:
             if "run" not in asked:
@@ -237,15 +240,15 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
                 "threshold or a baseline, and none in pairs of blocks; nothing of it can be planned."
             )
     if "pattern" in asked:
-        names = [*(each.shape.name for each in seen), *(each.name for each in blocks)]
+        names = [*(each.name for each in shapes), *(each.name for each in blocks)]
         chosen = find_evaluations(asked["pattern"], names, where="--evaluation")
-        seen = tuple(each for each in seen if each.shape.name in chosen)
+        shapes = tuple(each for each in shapes if each.name in chosen)
         blocks = tuple(each for each in blocks if each.name in chosen)
     if "threshold" in asked:  # each evaluation once, against that
-        seen = tuple({each.shape.name: each for each in seen}.values())
+        shapes = tuple({each.name: each for each in shapes}.values())
     differ = _differ(report, under_test)
     return PlannedGate(
-        seen=tuple(replace(each, shape=_as_asked(each.shape, asked)) for each in seen),
+        shapes=tuple(_as_asked(each, asked) for each in shapes),
         evaluations=asked.get("evaluations", len({verdict.id for verdict in report.evaluations})),
         confidence_level=report.confidence_level,
         source=_as_seen(report, asked),

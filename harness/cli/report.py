@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
 from harness.reporting.shared.files import prepare_folder
+from harness.reporting.terminal.report import terminal_layout
 from harness.reporting.writing import StoredReport, find_format, formats, write
 from harness.store.location import option_for
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
@@ -24,7 +25,7 @@ _SHOWN_DIGITS = 12
 _FEWEST_DIGITS = 4
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def store() -> None:
     """Look at the store of samples, scores and runs, at the answers of a case, prune it, or merge another one into it.
 

@@ -168,6 +168,13 @@ def _passages_prompt(value: Any, name: str, *, where: str) -> str:
     return text
 
 
+def _method(value: Any, name: str, *, where: str) -> str:
+    try:
+        return setting_checks.one_of(value, name, METHODS, where=where)
+    except SettingsError as error:
+        raise SettingsError(f'{error} A student of another method is trained elsewhere: weights = "folder".') from None
+
+
 _TRAINING: dict[str, Any] = {
     "steps": setting_checks.integer,
     "batch": setting_checks.integer,
@@ -179,7 +186,7 @@ _TRAINING: dict[str, Any] = {
 _DISTILLED: dict[str, Any] = {
     "teacher": setting_checks.text,
     "data": setting_checks.path,
-    "method": partial(setting_checks.one_of, known=METHODS),
+    "method": _method,
     "temperature": _positive,
     "hard_weight": partial(setting_checks.number, low=0, high=1),
     "top_k": setting_checks.integer,

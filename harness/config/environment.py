@@ -19,7 +19,7 @@ from harness.errors import SettingsError, nearest, shortened
 COMMIT = "GIT_SHA"
 """The variable that is the repository's commit where it is not set, or empty."""
 _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-_PLACE = re.compile(r"\$\{([^}]*)(\}?)")
+_PLACE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 BUILD_FORMAT = 1
@@ -139,7 +139,7 @@ def version_of(distribution: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The variables of the environment that settings name as `${NAME}` and `${NAME:-default}`.
+    """The variables of the environment that settings name as `${NAME}` and `${NAME:-default}`; `$${` stands for `${`.
 
     Attributes:
         folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set, or
@@ -161,11 +161,13 @@ class Variables:
         return _PLACE.sub(partial(self._filled, f"{where}: {name}"), value)
 
     def _filled(self, where: str, found: re.Match[str]) -> str:
+        if found[0] == "$${":
+            return "${"
         named = _VARIABLE.fullmatch(found[1]) if found[2] else None
         if named is None:
             raise SettingsError(
                 f"{where} holds {shortened(found[0])}, which is no variable of the environment; write ${{NAME}} or "
-                "${NAME:-default}, and a text that has these signs into a file, as in file:prompt.txt."
+                "${NAME:-default}, and $${ for a text that has these signs."
             )
         name, default = named[1], named[2]
         value = self.commit if name == COMMIT and self.commit is not None else os.environ.get(name)

@@ -53,9 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
     from harness.plugin import fixtures
     from harness.plugin.collection.suite import COLLECTION
-    from harness.plugin.neighbours import Neighbours
     from harness.plugin.session import GateSession
     from harness.plugin.tracking import TrackingHooks
+    from harness.plugin.window import Neighbours
     from harness.plugin.xdist import XdistHooks
 
     config.addinivalue_line("markers", MARKER)

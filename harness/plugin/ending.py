@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import UsageError
-from harness.plugin.pytest_internals import terminal_of
+from harness.plugin.pytest_internals import terminal_file
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -35,25 +35,18 @@ class ReportDelivery:
         self.report: Report | None = None
         self.problems: dict[str, None] = {}
 
-    def take(self, driver: Driver, exit_code: int, n_unreached: int) -> None:
-        """Make the report of a run."""
-        from harness.gate.runs.report import make_report
-
-        self.report = make_report(driver.opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
-
     def write(self, session: pytest.Session) -> None:
-        """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
-        if self.report is None:
-            return
+        """Write report.json with the exit code of the session."""
         from harness.reporting.shared.files import write_report
 
-        self.report = replace(self.report, exit_code=int(session.exitstatus))
-        with self._complaining(session):
-            path = write_report(self.report, self._collection.settings.report_folder)
-            self._path = self._path or path
+        if self.report is not None:
+            self.report = replace(self.report, exit_code=int(session.exitstatus))
+            with self._complaining(session):
+                path = write_report(self.report, self._collection.settings.report_folder)
+                self._path = self._path or path
 
     def keep(self, session: pytest.Session, driver: Driver) -> None:
-        """Keep the report in the store, and close its run. Ctrl-C ends any wait."""
+        """Keep the report in the store, and close its run."""
         from harness.records.report_json import to_json
 
         assert self.report is not None
@@ -65,22 +58,18 @@ class ReportDelivery:
             driver.close()
 
     def write_others(self, session: pytest.Session) -> None:
-        """Write the report in the other formats, from the store; report.json again where something went wrong.
-
-        Ctrl-C ends it, and leaves those that are not written yet.
-        """
+        """Write the report in the other formats, from the store; report.json again where something went wrong."""
         from harness.gate.history.runs import run_of
         from harness.reporting.writing import OF_A_GATE, write_reports
         from harness.store import Store, store_url
 
-        if self.report is None:
+        if (report := self.report) is None:
             return
         settings = self._collection.settings
         if not self.problems:
             with self._complaining(session), Store.open(store_url(settings), readonly=True) as store:
-                run = run_of(store, self.report.run_id)
                 others = [name for name in OF_A_GATE if name != "json"]
-                paths = write_reports(store, run, self.report, settings.report_folder, others)
+                paths = write_reports(store, run_of(store, report.run_id), report, settings.report_folder, others)
                 self._path = next((path for path in paths if path.suffix == ".html"), self._path)
         if self.problems:
             self.write(session)
@@ -93,10 +82,9 @@ class ReportDelivery:
         except KeyboardInterrupt:
             pass
         except UsageError as error:
-            problem = str(error)
-            self.problems[problem] = None
-            if self.report is not None and problem not in self.report.notes:
-                self.report = replace(self.report, notes=(problem, *self.report.notes))
+            self.problems[str(error)] = None
+            if self.report is not None and str(error) not in self.report.notes:
+                self.report = replace(self.report, notes=(str(error), *self.report.notes))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
@@ -141,16 +129,13 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: pytes
     from harness.reporting.terminal.report import Layout, render_run
     from harness.store.location import option_for, store_url
 
-    folder, written_to = terminal.config.invocation_params.dir, terminal_of(terminal)
+    config = terminal.config
+    folder, writer = config.invocation_params.dir, config.get_terminal_writer()
     shown = "not written" if path is None else str(path)
     if path is not None and path.is_relative_to(settings.root):
         shown = os.path.relpath(path, folder)
-    layout = Layout(
-        width=written_to.width,
-        colour=written_to.has_markup,
-        encoding=written_to.encoding,
-        verbosity=terminal.verbosity,
-    )
+    encoding = getattr(terminal_file(config), "encoding", None) or "utf-8"
+    layout = Layout(writer.fullwidth, writer.hasmarkup, encoding, terminal.verbosity)
     terminal.write_sep("=", "steelyard")
     for line in render_run(report, layout, shown, option_for(store_url(settings), folder)):
         terminal.write_line(line)

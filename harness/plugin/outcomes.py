@@ -27,6 +27,8 @@ class SteelyardWarning(pytest.PytestWarning):
 
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a session that came to its end."""
+VERDICT = pytest.StashKey[str]()
+"""The verdict of an item, once it has one."""
 _MOST_LINES, _MOST_CELLS = 500, 1_000
 
 
@@ -51,7 +53,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
     versions = run.references()
-    item.user_properties += properties_of_item(verdicts, origin(run.settings.run_id, *versions))
+    item.user_properties += properties_of_item(verdicts, origin(run.run_id, *versions))
     if worst.verdict is VerdictKind.PASSED:
         return
     named = zip(verdicts, row_names(verdicts), strict=True)
@@ -93,10 +95,6 @@ def session_exit_code(exitstatus: int, verdicts: Sequence[Verdict], only_inconcl
     if is_open or (exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive and not is_red):
         return VerdictKind.INCONCLUSIVE.exit_code
     return exitstatus
-
-
-VERDICT = pytest.StashKey[str]()
-"""The verdict of an item, once it has one."""
 
 
 def as_usage(errors: Sequence[str]) -> list[str]:

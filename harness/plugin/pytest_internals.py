@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NoReturn, TextIO
 
 import pytest
-from _pytest._code.code import ReprFileLocation
-from _pytest._io import TerminalWriter
 from _pytest.assertion import util as assertion_util
 from _pytest.skipping import evaluate_skip_marks
 
@@ -57,43 +54,10 @@ def skip_item(reason: str) -> NoReturn:
 # -- the terminal ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
-    """The file that pytest's reporter writes to, its width, and whether it takes colours."""
-
-    file: TextIO
-    width: int
-    has_markup: bool
-
-    @property
-    def encoding(self) -> str:
-        """The encoding of the file; UTF-8 where it has none of its own."""
-        return getattr(self.file, "encoding", None) or "utf-8"
-
-
-def terminal_of(reporter: pytest.TerminalReporter) -> Terminal:
-    """The file that a reporter writes to, with its width in columns and whether it shows colours."""
-    writer = reporter._tw
-    return Terminal(writer._file, writer.fullwidth, writer.hasmarkup)
-
-
-class _Line(ReprFileLocation):
-    """A line in place of the file and line that pytest shows of an interruption."""
-
-    line = ""
-
-    def toterminal(self, tw: TerminalWriter) -> None:
-        """Write it."""
-        tw.line(self.line)
-
-
-def replace_place_of_interruption(reporter: object, line: str) -> None:
-    """Show a line where pytest would show the file and line that was interrupted."""
-    shown: Any = getattr(reporter, "_keyboardinterrupt_memo", None)
-    crash = getattr(shown, "reprcrash", None)
-    if crash is not None:
-        shown.reprcrash = _Line(crash.path, crash.lineno, crash.message)
-        shown.reprcrash.line = line
+def terminal_file(config: pytest.Config) -> TextIO:
+    """The file that pytest's reporter writes to."""
+    file: TextIO = config.get_terminal_writer()._file
+    return file
 
 
 # -- assertions --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,12 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import window
-from harness.plugin.collection.copies import copies_lines, near_lines
-from harness.plugin.collection.items import Collection, is_evaluation
+from harness.plugin.collection.items import Collection, copies_lines, is_evaluation, near_lines
 from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
-from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
+from harness.plugin.loop.interrupts import Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ENDED, VERDICT, as_usage, conclude, harmless, refusing, session_exit_code
-from harness.plugin.pytest_internals import argument_names, skip_item, terminal_of
+from harness.plugin.pytest_internals import argument_names, skip_item
 
 if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Evaluation
@@ -34,16 +34,12 @@ class GateSession:
         self.collection = Collection(config)
         self.outcome = ReportDelivery(self.collection)
         self.interrupts = Interrupts()
+        self.is_worker = hasattr(config, "workerinput")
+        """Whether this is a worker process of xdist."""
+        self.n_collected = self.n_chosen = 0  # evaluations; on the controller of xdist those of its workers
         self._driver: Driver | None = None
         self._windows: dict[pytest.Item, list[str]] = {}
-        self.n_collected = self.n_chosen = 0  # evaluations; on the controller of xdist those of its workers
         self._n_inconclusive = 0
-        self._n_unreached = 0
-
-    @property
-    def is_worker(self) -> bool:
-        """Whether this is a worker process of xdist."""
-        return hasattr(self.config, "workerinput")
 
     @property
     def is_asked(self) -> bool:
@@ -67,11 +63,10 @@ class GateSession:
         nothing themselves, and which are not sampled together.
         """
         evaluations = self.collection.evaluations.values()
-        lines = [*copies_lines(evaluations), *(f"steelyard: {note}" for note in self.collection.notes)]
+        lines = [*copies_lines(evaluations), *self.collection.notes]
         if self.is_asked:
-            lines += near_lines(evaluations)
-            lines += window.in_place_line(filter(is_evaluation, self.collection.evaluations))
-        return lines
+            lines += near_lines(evaluations) + window.in_place_line(filter(is_evaluation, self.collection.evaluations))
+        return [f"steelyard: {line}" for line in lines]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -89,47 +84,38 @@ class GateSession:
             with refusing():
                 self._open()
 
-    def hear_signals(self) -> None:
-        """End the session as Ctrl-C does where SIGTERM comes, from now on."""
-        if not self.config.pluginmanager.hasplugin(InterruptHooks.NAME):
-            self.interrupts.listen()
-            self.config.pluginmanager.register(InterruptHooks(self.config, self.interrupts), InterruptHooks.NAME)
-
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate.runs.opening import open_run
-        from harness.plugin.hooks.announcing import Announcer, HookManager
+        from harness.plugin.hooks.announcing import Announcer, find_hooks
         from harness.plugin.loop.driver import Driver, shown_builds
         from harness.reporting.shared.text import wrap
-        from harness.scoring.sandbox import sandbox_of_run
+        from harness.scoring import sandbox_of_run
 
-        settings, manager = self.collection.settings, HookManager(self.config.pluginmanager)
-        self.hear_signals()
+        settings, hooks = self.collection.settings, find_hooks(self.config.pluginmanager)
+        self.interrupts.listen()
         if not self.is_worker:
             prepare_reports(settings)
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
             opened = open_run(settings, self.collection.run_options, progress)
-        self.collection.evaluations = dict(zip(self.collection.evaluations, opened.evaluations, strict=True))
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
-        announcer = Announcer(self.config, opened, ids, manager)
+        announcer = Announcer(self.config, opened, ids, hooks)
         self._driver = Driver(self.config, opened, self.interrupts, announcer)
         announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or self.is_worker:
-            return
-        for text in opened.told:
-            for line in wrap(f"steelyard: {text}", terminal_of(reporter).width):
-                reporter.write_line(line)
+        if reporter is not None and not self.is_worker:
+            for text in opened.told:
+                for line in wrap(f"steelyard: {text}", self.config.get_terminal_writer().fullwidth):
+                    reporter.write_line(line)
 
     # -- running ----------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Called for each item in turn: in a worker of xdist the first evaluation opens the run."""
-        if not (self.is_worker and is_evaluation(item) and self._driver is None and runs_bodies(self.config)):
-            return
-        if not self.collection.errors:
+        is_first = self.is_worker and is_evaluation(item) and self._driver is None and not self.collection.errors
+        if is_first and runs_bodies(self.config):
             try:
                 self._open()
             except UsageError as error:
@@ -165,21 +151,14 @@ class GateSession:
         for other in [] if alone else window.companions(first, first.session.items):
             if other not in self._windows and (given := window.arguments_of(other, first)) is not None:
                 found[other] = given
-        starting: list[Evaluation] = []
-        names: list[str] = []
+        starting = []
         for item, given in found.items():
             evaluation = self.collection.evaluations[item]
             arguments = {name: value for name, value in given.items() if name not in evaluation.wants}
             starting.append(replace(evaluation, arguments=arguments))
-            names.append(evaluation.id)
-            self._windows[item] = names
+        names = [each.id for each in starting]
+        self._windows |= dict.fromkeys(found, names)
         return starting
-
-    def _fail_setup(self, item: pytest.Item) -> None:
-        evaluation = self.collection.evaluations.get(item)
-        if self._driver is not None and evaluation is not None and item not in self._windows:
-            self._driver.run.fail(evaluation, "its setup failed, see the error of the test")
-            self._driver.announcer.decided()
 
     # -- reports ----------------------------------------------------------------------------------------------------
 
@@ -189,11 +168,15 @@ class GateSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Called for each phase of an item: an evaluation's report gets its verdict and the time that it took."""
         report = yield
-        if call.when == "setup" and report.failed:
-            self._fail_setup(item)
-        if call.when == "call" and item in self.collection.evaluations and self._driver is not None:
+        evaluation, driver = self.collection.evaluations.get(item), self._driver
+        if evaluation is None or driver is None:
+            return report
+        if call.when == "setup" and report.failed and item not in self._windows:
+            driver.run.fail(evaluation, "its setup failed, see the error of the test")
+            driver.announcer.decided()
+        if call.when == "call":
             report.sections = [(title, harmless(text)) for title, text in report.sections]
-            report.duration = self._driver.run.duration_s(self.collection.evaluations[item].id)
+            report.duration = driver.run.duration_s(evaluation.id)
             report.steelyard_verdict = item.stash.get(VERDICT, None)  # type: ignore[attr-defined]
         return report
 
@@ -214,41 +197,69 @@ class GateSession:
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """Called once at the end, also when interrupted: sets the exit code, writes the report, closes everything."""
-        driver = self._driver
+        with self._interruptible(session):
+            self._end(session, exitstatus)
+        with self._interruptible(session):
+            yield
+
+    @contextmanager
+    def _interruptible(self, session: pytest.Session) -> Iterator[None]:
+        """Show a line where Python would show the traceback of a Ctrl-C while the session ends."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if (reporter := self.config.pluginmanager.get_plugin("terminalreporter")) is not None:
+                reporter.ensure_newline()
+                reporter.write_line(
+                    "steelyard: interrupted again while the session ended: what was left to do then was not done, and "
+                    "what is sampled is stored."
+                )
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+
+    def _end(self, session: pytest.Session, exitstatus: int) -> None:
+        driver, outcome = self._driver, self.outcome
         with self.interrupts.unheard():
-            if driver is not None:
-                is_stopped = bool(session.shouldfail or session.shouldstop)  # as with -x: the rest is not reported
-                if is_stopped and self.interrupts.interrupted_by is None:
-                    driver.run.abandon()
-                driver.run.interrupt()
-                if is_stopped or exitstatus == pytest.ExitCode.INTERRUPTED:
-                    names = (evaluation.id for evaluation in self.collection.evaluations.values())
-                    undecided = [name for name in names if not driver.run.verdicts(name)]
-                    self._n_unreached = sum(driver.run.skipped(name) is None for name in undecided)
-            report = self.outcome.report
+            n_unreached = self._interrupt(session, exitstatus)
             verdicts: tuple[Any, ...] = ()
             skipped: tuple[Any, ...] = ()
             if driver is not None:
                 verdicts, skipped = driver.run.all_verdicts, driver.run.all_skipped
-            elif report is not None:  # of a worker
-                verdicts, skipped = report.evaluations, report.skipped
+            elif outcome.report is not None:  # of a worker
+                verdicts, skipped = outcome.report.evaluations, outcome.report.skipped
             is_idle = bool(skipped) and not verdicts and len(skipped) == self.n_chosen
             known = int(pytest.ExitCode.NO_TESTS_COLLECTED) if exitstatus == 0 and is_idle else int(exitstatus)
             inconclusive = self.collection.settings.inconclusive if verdicts else ""
             only_inconclusive = session.testsfailed == self._n_inconclusive
             session.exitstatus = session_exit_code(known, verdicts, only_inconclusive, inconclusive)
-            if driver is not None:
-                self.outcome.take(driver, int(session.exitstatus), self._n_unreached)
-                if not self.is_worker:
-                    self.outcome.write(session)
-        if driver is not None and self.outcome.report is not None:
-            self.outcome.keep(session, driver)
+            if driver is None:
+                return
+            outcome.report = driver.report(int(session.exitstatus), n_unreached)
             if not self.is_worker:
-                self.outcome.write_others(session)
-            driver.announcer.finished(self.outcome.report)
+                outcome.write(session)
+        outcome.keep(session, driver)
+        if not self.is_worker:
+            outcome.write_others(session)
+        driver.announcer.finished(outcome.report)
+
+    def _interrupt(self, session: pytest.Session, exitstatus: int) -> int:
+        """Decide what was started and not decided; gives how many evaluations a session that was stopped left out."""
+        if self._driver is None:
+            return 0
+        run, is_stopped = self._driver.run, bool(session.shouldfail or session.shouldstop)
+        if is_stopped and self.interrupts.interrupted_by is None:  # as with -x: the rest is not reported
+            run.abandon()
+        run.interrupt()
+        if not is_stopped and exitstatus != pytest.ExitCode.INTERRUPTED:
+            return 0
+        names = [evaluation.id for evaluation in self.collection.evaluations.values()]
+        return sum(not run.verdicts(name) and run.skipped(name) is None for name in names)
+
+    def pytest_unconfigure(self) -> None:
+        """Called last: gives the signals back."""
+        self.interrupts.leave()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""

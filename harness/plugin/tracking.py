@@ -25,24 +25,21 @@ class TrackingHooks:
 
     def __init__(self, session: GateSession) -> None:
         self._gate = session
+        self._given = {name: session.config.getoption(name, default=None) for name in OPTIONS}
         self._lines: list[str] = []
         self._problems: list[str] = []
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Called before collection: the first moment to refuse options that ask for what can't be; a plain session pays
-        nothing for it.
-        """
-        if not self._gate.is_worker and session.config.getoption(OF_SETTINGS) is not None:
+        """Called before collection: the first moment to refuse options that ask for what can't be."""
+        if not self._gate.is_worker and self._given[OF_SETTINGS] is not None:
             from harness.tracking.tracker import tracker
 
             with refusing():
-                tracker(OF_SETTINGS).check(settings_of(session.config), _given(session.config))
+                tracker(OF_SETTINGS).check(settings_of(session.config), self._given)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self) -> None:
-        """Called after collection: the first moment to look at the trackers of the settings, which a session without an
-        evaluation does not read.
-        """
+        """Called after collection: the first moment to look at the trackers of the settings."""
         if not self._gate.is_worker and self._gate.is_asked:
             with refusing():
                 check_trackers(self._gate.collection.settings)
@@ -53,8 +50,7 @@ class TrackingHooks:
         result = yield
         report = self._gate.outcome.report
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
-            asked = asked_for(self._gate.collection.settings, _given(self._gate.config))
-            for name, options in asked.items():
+            for name, options in asked_for(self._gate.collection.settings, self._given).items():
                 self._track(name, options, report, int(session.exitstatus))
         return result
 
@@ -76,20 +72,17 @@ class TrackingHooks:
         if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
             return
-        notes, later, problem = TrackingNotes(), "", ""
+        notes, later = TrackingNotes(), ""
         try:
             found = tracker(name)
             later = found.later(report.run_id, options)
             found.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), notes)
-        except KeyboardInterrupt:
-            problem = "interrupted."
-        except Exception as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it any more
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it
             said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
-            problem = f"{said} The verdict stands, and everything is stored."
+            said += " The verdict stands, and everything is stored."
+            said = "interrupted." if isinstance(error, KeyboardInterrupt) else said
+            self._problems.append(f"{name}: not logged: {said}" + (f" To do it later: {later}" if later else ""))
         self._lines += notes.lines
-        if problem:
-            hint = f" To do it later: {later}" if later else ""
-            self._problems.append(f"{name}: not logged: {problem}{hint}")
 
 
 def check_trackers(settings: Settings) -> None:
@@ -114,8 +107,3 @@ def check_trackers(settings: Settings) -> None:
             raise SettingsError(
                 f"trackers.{name}: the tracker raised {type(error).__name__} when it looked at its options: {error}"
             ) from error
-
-
-def _given(config: pytest.Config) -> dict[str, Any]:
-    """Give what the command line says for the tracker that has settings of its own."""
-    return {name: config.getoption(name, default=None) for name in OPTIONS}

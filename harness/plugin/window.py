@@ -6,7 +6,7 @@ be sampled before: when the first of them is called, all begin, and each reports
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -35,14 +35,10 @@ def obstacle(item: pytest.Function) -> str:
             return path.removeprefix(f"{item.config.rootpath}/") if path.endswith("conftest.py") else package
     if "request" in argument_names(item):
         return "request"
-    parameters = _parameters(item)
-    for name, definitions in fixture_definitions(item).items():
-        if name in parameters:
-            if any(_package(each.func) != "_pytest" for each in definitions):  # it makes one of each parameter
-                return name
-        elif any(
-            each.params or each.scope not in _WIDE for each in definitions if _package(each.func) not in _HARMLESS
-        ):
+    for name, parametrized, definition in _fixtures(item):
+        package, is_shared = _package(definition.func), not definition.params and definition.scope in _WIDE
+        # One of a parameter's name makes another value of each.
+        if not (package == "_pytest" if parametrized else package in _HARMLESS or is_shared):
             return name
     return ""
 
@@ -55,8 +51,10 @@ def companions(first: pytest.Function, items: list[pytest.Item]) -> list[pytest.
     own, is_at_hand = first.getparent(pytest.Module), True
     for item in items[items.index(first) + 1 :]:
         is_at_hand = is_at_hand and item.getparent(pytest.Module) is own
-        if is_evaluation(item) and not obstacle(item) and (is_at_hand or not _needs_module(item)):
-            found.append(item)
+        if is_evaluation(item) and not obstacle(item):
+            scopes = {definition.scope for _, parametrized, definition in _fixtures(item) if not parametrized}
+            if is_at_hand or "module" not in scopes:
+                found.append(item)
     return found
 
 
@@ -84,9 +82,27 @@ def in_place_line(evaluations: Iterable[pytest.Function]) -> list[str]:
     found = list(filter(None, map(obstacle, evaluations)))
     if len(found) < 2:
         return []
-    many = plural(len(found), "evaluation")
     causes = ", ".join(sorted(set(found)))
-    return [f"steelyard: {many} are sampled one after the other, each as its test is set up: {causes}"]
+    return [f"{plural(len(found), 'evaluation')} are sampled one after the other, each as its test is set up: {causes}"]
+
+
+class Neighbours:
+    """Hooks beside pytest-timeout and pytest-rerunfailures, which would end an evaluation, or run it again."""
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
+        """Called where pytest-timeout sets a timer: there is none for an evaluation, in whose call others are sampled
+        too. It has `--deadline`.
+        """
+        return True if is_evaluation(item) else None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Called after collection: a verdict stays as it is, so that an evaluation is never run again."""
+        has: Any = session.config.pluginmanager.hasplugin
+        if has("rerunfailures") or has("pytest_rerunfailures"):
+            for item in filter(is_evaluation, session.items):
+                item.add_marker(pytest.mark.flaky(reruns=0, condition=False), append=False)
 
 
 def _parameters(item: pytest.Function) -> Mapping[str, Any]:
@@ -94,9 +110,11 @@ def _parameters(item: pytest.Function) -> Mapping[str, Any]:
     return {} if given is None else given.params
 
 
-def _needs_module(item: pytest.Function) -> bool:
-    found = fixture_definitions(item).items()
-    return any(each.scope == "module" for name, some in found if name not in _parameters(item) for each in some)
+def _fixtures(item: pytest.Function) -> Iterator[tuple[str, bool, pytest.FixtureDef[Any]]]:
+    """All fixtures of an item: the name of each, whether the item has a parameter of that name, and a definition."""
+    parameters = _parameters(item)
+    for name, definitions in fixture_definitions(item).items():
+        yield from ((name, name in parameters, each) for each in definitions)
 
 
 def _package(function: Callable[..., Any]) -> str:

@@ -96,13 +96,14 @@ class XdistHooks:
         worker = session.config.workerinput["workerid"]  # type: ignore[attr-defined]
         (self._folder / f"{worker}.json").write_text(json.dumps(said))
         if evaluations and runs_bodies(session.config):
-            self._session.hear_signals()
+            self._session.interrupts.listen()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
-        said = self._said(node)
-        session = self._session
+        from harness.plugin.loop.interrupts import Interrupted
+
+        said, session = self._said(node), self._session
         session.n_collected = max(session.n_collected, said["n_collected"])
         is_asked = said["evaluations"] and runs_bodies(session.config)
         if session.n_chosen or not (is_asked or said["errors"]):
@@ -116,19 +117,19 @@ class XdistHooks:
             said["errors"] = [str(error)]
         if said["errors"]:
             raise pytest.UsageError(*as_usage(said["errors"]))
-        session.hear_signals()
-        session.config.pluginmanager.register(_Interruption(self))
+        session.interrupts.raises = Interrupted
+        session.interrupts.listen()
 
     def _check_run(self, *, is_judged: bool) -> None:
         from harness.gate.baselines.files import recording_named
         from harness.gate.runs.opening import check_run
         from harness.gate.runs.run_settings import RunOptions
-        from harness.plugin.hooks.announcing import HookManager
+        from harness.plugin.hooks.announcing import find_hooks
         from harness.plugin.loop.driver import shown_builds
         from harness.plugin.tracking import check_trackers
 
         settings, config = self._session.collection.settings, self._session.config
-        HookManager(config.pluginmanager)
+        find_hooks(config.pluginmanager)
         check_trackers(settings)
         prepare_reports(settings)
         recording = recording_named(settings)
@@ -136,17 +137,20 @@ class XdistHooks:
         with shown_builds(config) as progress:
             check_run(settings, run_options(config, known), progress)
 
-    def end_workers(self) -> None:
-        """Where a signal ends this session, end the workers, and take the report of the one that ran evaluations."""
-        if self._session.interrupts.interrupted_by is None:
+    def pytest_keyboard_interrupt(self) -> None:
+        """Called where the session is interrupted: on the controller ends the workers, before pytest-xdist takes the
+        connection to them away, and takes the report of the one that ran evaluations.
+        """
+        if self._session.interrupts.interrupted_by is None or not self._nodes:
             return
-        for node in self._nodes:
-            with suppress(OSError, ValueError):  # it has ended, or has collected nothing yet
-                if not node._down:
-                    os.kill(self._said(node)["pid"], signal.SIGTERM)
-        until = time.monotonic() + _WORKERS_END_S
-        while not all(node._down for node in self._nodes) and time.monotonic() < until:
-            time.sleep(0.05)
+        with suppress(KeyboardInterrupt):
+            for node in self._nodes:
+                with suppress(OSError, ValueError):  # it has ended, or has collected nothing yet
+                    if not node._down:
+                        os.kill(self._said(node)["pid"], signal.SIGTERM)
+            until = time.monotonic() + _WORKERS_END_S
+            while not all(node._down for node in self._nodes) and time.monotonic() < until:
+                time.sleep(0.05)
         for node in self._nodes:
             self.pytest_testnodedown(node)
 
@@ -164,42 +168,19 @@ class XdistHooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Called at the end: on a worker packs the report, on the controller sets the exit code of a usage error."""
         outcome = self._session.outcome
-        report = outcome.report
         if self._session.is_worker:
-            output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
-            output["steelyard_errors"] = [*self._session.collection.errors, *outcome.problems]
-            if report is not None:
-                from harness.records.report_json import to_json
+            from harness.records.report_json import to_json
 
-                output["steelyard_report"] = json.dumps(to_json(report))
+            packed = None if outcome.report is None else json.dumps(to_json(outcome.report))
+            errors = [*self._session.collection.errors, *outcome.problems]
+            session.config.workeroutput |= {"steelyard_errors": errors, "steelyard_report": packed}  # type: ignore[attr-defined]
+        if self._session.is_worker or self._folder is None:
             return
         is_asked = self._session.n_chosen and runs_bodies(session.config)
-        if is_asked and session.exitstatus == 0 and report is None:
+        if is_asked and session.exitstatus == 0 and outcome.report is None:
             outcome.problems["no worker gave a report: the one that ran the evaluations ended too early"] = None
         if outcome.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         outcome.write(session)
-        if self._session.n_chosen:
-            outcome.write_others(session)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Called on the controller: says why there is no report where the workers were ended."""
-        session = self._session
-        is_lost = session.n_chosen and session.outcome.report is None and session.interrupts.interrupted_by is not None
-        if is_lost and not session.is_worker:
-            terminalreporter.write_line("steelyard: no worker gave a report before it was ended; its answers are kept")
-
-
-class _Interruption:
-    """Has the workers end before pytest-xdist takes the connection to them away."""
-
-    def __init__(self, hooks: XdistHooks) -> None:
-        self._hooks = hooks
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Called at the end, also when interrupted."""
-        with suppress(KeyboardInterrupt):
-            self._hooks.end_workers()
+        outcome.write_others(session)
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.gate.planning.plans import PlanRow, PlanTarget, Remedy
-from harness.gate.planning.power import MOST_CASES, ErrorRates, VerdictShares
+from harness.gate.planning.plans import PlanRow, PlanTarget
+from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
-from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import plural
-from harness.reporting.shared.text import flow, printable, wrap
+from harness.reporting.shared.text import columns, flow, printable, wrap
 from harness.scoring.results import METRIC
 
 _WIDTH = 80
@@ -80,7 +79,7 @@ def _found_cells(row: PlanRow) -> tuple[str, ...]:
     assert row.unchanged is not None
     drop = "none" if row.drop is None else f"{row.drop:.3f}"
     size = f"{row.shape.cases:,} x {row.shape.samples:,}"
-    return (size, f"{row.shape.margin:g}", drop, f"{row.unchanged.green.value:.2f}", *_used(row))
+    return (size, f"{row.shape.margin:g}", drop, f"{row.unchanged.green:.2f}", *_used(row))
 
 
 def _needed_cells(row: PlanRow) -> tuple[str, ...]:
@@ -88,15 +87,12 @@ def _needed_cells(row: PlanRow) -> tuple[str, ...]:
     if row.unchanged is None:
         return (samples, "too many", "", "", "")
     used, price = _used(row)
-    drawn = "-" if row.unchanged.cases is None else f"{row.unchanged.cases * row.shape.samples:,.0f}"
-    return (samples, f"{row.shape.cases:,}", used, drawn, price)
+    return (samples, f"{row.shape.cases:,}", used, f"{row.unchanged.cases * row.shape.samples:,.0f}", price)
 
 
 def _used(row: PlanRow) -> tuple[str, str]:
     """The cases that are used while nothing is wrong and where there is a drop; and the cost."""
-    used = [
-        "-" if each is None or each.cases is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)
-    ]
+    used = ["-" if each is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)]
     price = "" if row.cost is None else f"{row.cost:,.4g}" if row.cost < 1000 else f"{row.cost:,.0f}"
     return " / ".join(used), price
 
@@ -135,7 +131,7 @@ def _notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], shown
         yield f"Finds: the smallest drop that is red {share}. {_certainty(rows, 'a drop')}"
         if at_margin := [row.shape.name for row in rows if row.drop == row.shape.margin]:
             yield f"{_named(at_margin)}: the drop found is the margin. A smaller one may pass, so none is looked for."
-    elif any(row.suffices for row in rows):
+    elif any(row.why is None for row in rows):
         yield (
             f"Needed: a drop of {wanted.drop:g} is red {share}, and a version that is no worse green {share}. "
             f"{_certainty(rows, 'a number of cases')}"
@@ -160,61 +156,39 @@ def _notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], shown
 
 
 def _certainty(rows: Sequence[PlanRow], what: str) -> str:
-    """Say how exact the figures are: by simulation, by the normal approximation, or some by each."""
-    outlooks = [row.unchanged for row in rows if row.unchanged is not None]
-    simulated = [each.green.gates for each in outlooks if each.green.gates]
-    parts = []
-    if simulated:
-        error = max(row.error for row in rows)
-        likely = f", {what} within {100 * _TWO_SIDED * error:.0f} %" if error else ""
-        both = [each for row in rows for each in (row.unchanged, row.dropped) if each is not None]
-        share = _TWO_SIDED * max(max(each.red.standard_error, each.green.standard_error) for each in both)
-        gates = f"{min(simulated):,}" + (" or more" if max(simulated) > min(simulated) else "")
-        parts.append(
-            f"Of {gates} simulated gates: a share is within {share:.2f}{likely}. --gates simulates more of them."
-        )
-    if len(simulated) < len(outlooks):
-        fewest = min(row.shape.cases for row in rows if row.unchanged is not None and row.unchanged.cases is None)
-        which = f"{fewest:,} cases or more: computed" if simulated else "Computed"
-        parts.append(f"{which} by the normal approximation, not simulated.")
-    return " ".join(parts)
+    """Say how exact the figures are that were simulated."""
+    outlooks = [each for row in rows for each in (row.unchanged, row.dropped) if each is not None]
+    gates, share = outlooks[0].gates, max(each.standard_error for each in outlooks)
+    error = max(row.error for row in rows)
+    likely = f", {what} within {100 * _TWO_SIDED * error:.0f} %" if error else ""
+    many = any(row.shape.cases > SIMULATED_CASES for row in rows if row.unchanged is not None)
+    large = f" A suite of more than {SIMULATED_CASES:,} cases is simulated by as many." if many else ""
+    return (
+        f"Of {gates:,} simulated gates: a share is within {_TWO_SIDED * share:.2f}{likely}. --gates simulates more of "
+        f"them.{large}"
+    )
 
 
 def _impossible(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
-    """Say why no number of cases finds the drop, and what would, once for each evaluation and reason."""
+    """Say why no number of cases finds the drop, and what would help, once for each evaluation and reason."""
     failing = {(row.shape.name, row.shape.threshold, row.why): row for row in rows if row.why is not None}
-    found = {(row.shape.name, row.shape.threshold) for row in rows if row.suffices}
+    found = {(row.shape.name, row.shape.threshold) for row in rows if row.why is None}
     for (name, threshold, why), row in failing.items():
         margin, drop = row.shape.margin, f"{wanted.drop:g}"
         if why == "within the margin":
             yield (
                 f"{name}: a drop of {drop} lies within the margin {margin:g}. The margin says that such a version may "
-                f"pass, so no gate is sure to be red. To find this drop lower the margin: plan with --margin {drop}."
-            )
-        elif why == "at the margin":
-            yield (
-                f"{name}: a drop of {drop} is the margin itself. Such a version may pass as often as the error rate "
-                f"allows, so it can't be red in {100 * wanted.power:g} of 100 gates. Lower --power or the margin."
+                "pass, so no gate is sure to be red. To find this drop lower the margin."
             )
         elif (name, threshold) in found:
             yield f"Too many: more than {MOST_CASES:,} cases. With more samples of each case fewer cases do."
         else:
-            ways = "; ".join(_way(row, each) for each in row.remedies)
-            helps = f" What would help, by the normal approximation: {ways}." if ways else ""
-            yield f"{name}: it takes too many cases, more than {MOST_CASES:,}.{helps}"
-
-
-def _way(row: PlanRow, remedy: Remedy) -> str:
-    """A remedy in words."""
-    cases = f"about {remedy.cases:,} cases"
-    sized = f"{cases} x {row.shape.samples:,}"
-    return {
-        "evaluations": f"this evaluation alone in its gate, {sized}",
-        "margin": f"--margin {remedy.value}, {sized}",
-        "samples": f"--samples {remedy.value}, {cases}",
-        "about": f"--about suite, {sized} samples",
-        "drop": f"{remedy.cases:,} cases find a drop of {remedy.value or 0:.2g}",
-    }[remedy.what]
+            more = "" if row.shape.is_repeatable else "more samples of each case, "
+            whole = "" if row.shape.about == "suite" else "--about suite, "
+            yield (
+                f"{name}: it takes too many cases, more than {MOST_CASES:,}. What may help: {more}{whole}fewer "
+                f"evaluations in the gate, or a margin as wide as the drop."
+            )
 
 
 def _fewest(row: PlanRow) -> str:
@@ -232,7 +206,7 @@ def _fewest(row: PlanRow) -> str:
 def _never(row: PlanRow) -> Iterator[str]:
     """Say why an evaluation can't pass as it is."""
     shape = row.shape
-    if row.suffices and row.fewest is not None and row.fewest > shape.cases:
+    if row.why is None and row.fewest is not None and row.fewest > shape.cases:
         ways = [f"give it {row.fewest - shape.cases:,} more"]
         if shape.about == "suite":
             ways.append(f"draw {math.ceil(row.fewest * shape.samples / shape.cases):,} samples of each")
@@ -253,11 +227,14 @@ def _doubts(gate: PlannedGate) -> Iterator[str]:
         "hardly any case differed. A version that answers otherwise takes more cases: see --differing.": [
             shape.name for shape in gate.shapes if shape.threshold is None and shape.spread.differing < _ALIKE
         ],
+        "at temperature 0 the samples of a case are one draw: more cases tell more, more samples do not.": [
+            shape.name for shape in gate.shapes if shape.is_repeatable
+        ],
         "one sample of a case does not tell how much samples vary, so --correlation is guessed.": [
-            each.shape.name for each in gate.seen if not each.has_samples
+            shape.name for shape in gate.shapes if "samples" in shape.doubts
         ],
         "its cases share clusters, which is not simulated. Take more cases than this says.": [
-            each.shape.name for each in gate.seen if each.is_clustered
+            shape.name for shape in gate.shapes if "clusters" in shape.doubts
         ],
     }
     yield from (f"{_named(names)}: {doubt}" for doubt, names in doubts.items() if names)
@@ -275,7 +252,7 @@ def plan_json(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) ->
         "confidence_level": gate.confidence_level,
         "evaluations": gate.evaluations,
         "power": wanted.power,
-        "simulated_gates": max((row.unchanged.green.gates for row in rows if row.unchanged is not None), default=0),
+        "simulated_gates": max((row.unchanged.gates for row in rows if row.unchanged is not None), default=0),
         "unlike": gate.unlike or None,
         "guessed": list(gate.guessed),
         "rows": [_row_json(row) for row in rows],
@@ -294,16 +271,14 @@ def _row_json(row: PlanRow) -> dict[str, Any]:
     """A row; `cases` where a drop was asked for is the number that it takes."""
     return {
         **asdict(row.shape),
-        "suffices": row.suffices,
+        "suffices": row.why is None,
         "why": row.why,
-        "remedies": [asdict(each) for each in row.remedies],
         "drop": row.drop,
         "unchanged": _outlook_json(row.unchanged),
         "dropped": _outlook_json(row.dropped),
         "fewest_cases": row.fewest,
         "smallest_margin": row.margin,
         "cost": row.cost,
-        "best_split": None if row.split is None else asdict(row.split),
         "relative_standard_error": row.error,
         "samples_at_hand": None if row.at_hand is None else row.at_hand[1],
     }
@@ -313,8 +288,8 @@ def _outlook_json(outlook: VerdictShares | None) -> dict[str, Any] | None:
     if outlook is None:
         return None
     return {
-        "red": outlook.red.value,
-        "green": outlook.green.value,
+        "red": outlook.red,
+        "green": outlook.green,
         "cases_used": outlook.cases,
-        "gates": outlook.green.gates,
+        "gates": outlook.gates,
     }

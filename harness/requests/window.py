@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.engine import Capability, Engine
-from harness.models.reasoning import apart
 from harness.records import Request, Sample
 from harness.requests.pending import PendingDraws
 from harness.requests.spending import Spending
@@ -242,8 +241,17 @@ class Window:
 
 
 def _apart(request: Request, samples: Iterable[Sample]) -> list[Sample]:
-    """Samples whose reasoning stands apart from the answer, where one was asked for."""
-    return [apart(sample) for sample in samples] if request.kind == "chat" else list(samples)
+    """The samples, those of a chat with reasoning and answer apart."""
+    return [reasoning_apart(sample) for sample in samples] if request.kind == "chat" else list(samples)
+
+
+def reasoning_apart(sample: Sample) -> Sample:
+    """A sample of a chat with its reasoning kept apart from its answer, also where the engine did not do that."""
+    start = sample.text.lstrip()
+    if sample.reasoning is not None or not start.startswith("<think>"):
+        return sample
+    reasoning, _, answer = start.removeprefix("<think>").partition("</think>")
+    return replace(sample, text=answer.lstrip(), reasoning=reasoning.strip() or None)
 
 
 def _numbered(asked: PendingDraws) -> Request:

@@ -61,6 +61,25 @@ def test_an_unknown_command_is_refused_with_the_nearest(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (("review", "statsu"), "status"),
+        (("review", "reviewer", "ad"), "add"),
+        (("store", "sho"), "show"),
+        (("baseline", "recrod"), "record"),
+        (("corpus", "stat"), "stats"),
+    ],
+)
+def test_one_below_a_command_is_refused_with_all_that_there_are(
+    run: Run, arguments: tuple[str, ...], nearest: str
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 4
+    assert f"No command named {arguments[-1]!r}. Commands: " in result.stderr
+    assert result.stderr.endswith(f"Did you mean {nearest!r}?\n")
+
+
+@pytest.mark.parametrize(
     "arguments", [("models", "--jsn"), ("--jsn",), ("models", "a", "b"), ("init", "--engine", "x")]
 )
 def test_an_unknown_option_or_value_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:

@@ -91,9 +91,15 @@ def test_an_empty_variable_takes_the_default_as_in_a_shell(tmp_path: Path, bare:
         load(tmp_path, SERVED).version("v")
 
 
+def test_two_dollar_signs_before_braces_stand_for_the_text_itself(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("PLANET", "Mars")
+    text = 'report_dir = "$${PLANET}/$${/${PLANET}/$PLANET"'
+    assert load(tmp_path, text).report_dir == "${PLANET}/${/Mars/$PLANET"
+
+
 @pytest.mark.parametrize("text", ["${GIT-SHA}", "${}", "${NAME", "${user.name}"])
 def test_braces_that_name_no_variable_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SettingsError, match=r"report_dir holds '\$\{.*', which is no variable .* into a file"):
+    with pytest.raises(SettingsError, match=r"report_dir holds '\$\{.*', which is no variable .* and \$\$\{ for"):
         load(tmp_path, f'report_dir = "{text}"')
 
 

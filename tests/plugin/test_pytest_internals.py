@@ -91,35 +91,11 @@ def test_an_item_is_skipped_by_its_marks(pytester: pytest.Pytester, mark: str, s
     assert internals.is_skipped(item) is skips
 
 
-def test_a_reporter_tells_its_file_its_width_and_its_colours(pytester: pytest.Pytester) -> None:
-    file = io.StringIO()
-    found = internals.terminal_of(pytest.TerminalReporter(pytester.parseconfig("--color=yes"), file))
-    assert (found.file, found.encoding, found.has_markup) == (file, "utf-8", True)
-    assert found.width >= 20
-    assert not internals.terminal_of(pytest.TerminalReporter(pytester.parseconfig("--color=no"), file)).has_markup
-
-
-def test_a_line_stands_for_the_place_of_an_interruption(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("""
-        import pytest
-        from harness.plugin.pytest_internals import replace_place_of_interruption
-
-        @pytest.hookimpl(trylast=True)
-        def pytest_keyboard_interrupt(excinfo):
-            (reporter,) = REPORTER
-            replace_place_of_interruption(reporter, "all is kept")
-
-        REPORTER = []
-
-        def pytest_sessionstart(session):
-            REPORTER.append(session.config.pluginmanager.get_plugin("terminalreporter"))
-    """)
-    pytester.makepyfile("def test_it(): raise KeyboardInterrupt")
-    result = pytester.runpytest_inprocess(no_reraise_ctrlc=True)
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert "all is kept" in result.outlines
-    assert str(result.stdout).count("KeyboardInterrupt !!") == str(result.stdout).count("all is kept") == 1
-    result.stdout.no_fnmatch_line("*test_a_line_stands*.py:1: KeyboardInterrupt")
+def test_a_session_tells_the_file_of_its_reporter(pytester: pytest.Pytester) -> None:
+    config, file = pytester.parseconfig(), io.StringIO()
+    config.pluginmanager.unregister(name="terminalreporter")
+    config.pluginmanager.register(pytest.TerminalReporter(config, file), "terminalreporter")
+    assert internals.terminal_file(config) is file
 
 
 def test_comparisons_are_explained_but_not_inside() -> None:

@@ -7,10 +7,11 @@ from dataclasses import asdict
 
 import click
 
+from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import open_existing, open_or_make, open_store, settings_with_store, store_option
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def reviewer() -> None:
     """Add, list and disable reviewers.
 

@@ -83,7 +83,7 @@ def serve(**given: Any) -> None:
 
 
 def _check_installed() -> None:
-    from harness.cli.shared.installed import requirements
+    from harness.cli.doctor import requirements
 
     _, missing = requirements("review")
     if missing:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
-from harness.gate.people.batches import Attendant, LabelEvidence, outlook
+from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence
 from harness.gate.people.results import held_back
 from harness.store import Store
 
@@ -68,7 +68,7 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     attendant, ahead = Attendant(store), Prospects({}, {}, {})
     for batch_id in batch_ids:
         try:
-            _note(ahead.needed, batch_id, attendant.attend(batch_id, outlook))
+            _note(ahead.needed, batch_id, attendant.attend(batch_id, GateBatch.outlook))
         except UsageError as error:
             ahead.problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)
@@ -96,7 +96,7 @@ def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[
         except StoreError:  # busy, or away for a while: the next look finds the same
             pass
         except Exception as error:  # noqa: BLE001 - without this thread labels would decide nothing any more
-            _log_once(logged, f"Labels can't be looked for: {type(error).__name__}: {error}")
+            _log_once(logged, "Labels can't be looked for", error)
         for batch_id in sorted(waiting):
             if stopped.is_set():
                 break
@@ -104,20 +104,16 @@ def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[
                 _note(needed, batch_id, attendant.attend(batch_id))
             except StoreError:  # too busy for it: it waits
                 continue
-            except ReviewError as error:
-                _log_once(logged, f"A batch can't be decided, and is served all the same: {error}")
-            except SteelyardError:  # its answers are no longer stored: its labels stay, and no label waits for this
-                pass
             except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on others
-                _log_once(
-                    logged, f"Batch {batch_id} can't be decided, its labels stay: {type(error).__name__}: {error}"
-                )
+                if isinstance(error, ReviewError) or not isinstance(error, SteelyardError):  # else its answers are gone
+                    _log_once(logged, f"Batch {batch_id} can't be decided, its labels stay", error)
             waiting.discard(batch_id)
         if stopped.wait(every_s):
             return
 
 
-def _log_once(logged: set[str], message: str) -> None:
+def _log_once(logged: set[str], what: str, error: Exception) -> None:
+    message = f"{what}: {type(error).__name__}: {error}"
     if message not in logged:
         logged.add(message)
         _log.error(message)

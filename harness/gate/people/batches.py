@@ -49,72 +49,76 @@ class LabelEvidence:
         return max(known) if known == wanted and not self.verdict.is_red and known else None
 
 
+@dataclass(frozen=True, slots=True)
+class GateBatch:
+    """A batch that a gate decides by, with the judged cases that it is drawn from and the questions."""
+
+    store: Store
+    batch: Batch
+    subject: JudgedCases
+    questions: Sequence[LabelQuestion]
+
+    def outlook(self) -> LabelEvidence:
+        """Weigh the labels that are in, with the judge."""
+        subject = self.subject
+        drawn = read_ledger(self.store, self.batch, len(subject.items.scores))
+        ledger = to_the_end(subject, drawn, self.questions)
+        checks = (decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in self.questions)
+        return LabelEvidence(tuple(checks), ledger)
+
+    def settle(self) -> LabelEvidence:
+        """Close the batch where it is decided, open it where labels were taken back, and else draw what is missing.
+
+        A batch that somebody closed stays closed.
+        """
+        found, batch, review = self.outlook(), self.batch, self.store.review
+        if found.verdict is not VerdictKind.INCONCLUSIVE:
+            if batch.closed is None:
+                review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
+        elif batch.closed is None or (batch.closed_reason or "").startswith(DECIDED):
+            if batch.closed is not None:
+                review.set_closed(batch.id, None)
+            review.extend(batch.id, further_items(self.subject, found.ledger, self.questions, batch.id))
+        return found
+
+
 def fill_batch(
     store: Store, run: RunInfo, subject: JudgedCases, questions: Sequence[LabelQuestion], mode: Mode
-) -> Batch:
+) -> GateBatch:
     """The batch of what is reviewed: the one that there is, from now on decided by this run, or a new one.
 
     Those of other answers to the same evaluation, or of another rubric, are closed, so that nobody labels what no gate
     decides any more. What was closed so is open again when its answers come back.
     """
-    plan = subject.plan
-    source = {
-        "key": subject.key,
-        "mode": mode,
-        "questions": [asdict(each) for each in questions],
-        "roles": list(plan.roles),
-    }
+    plan, review = subject.plan, store.review
+    asked = [asdict(each) for each in questions]
+    source = {"key": subject.key, "mode": mode, "questions": asked, "roles": list(plan.roles)}
     about = plan.evaluation_id, plan.form, plan.metric, run.run_id
-    known = store.review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
-    for other in store.review.batches():
+    known = review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
+    for other in review.batches():
         is_same = (other.evaluation_id, other.metric) == (plan.evaluation_id, plan.metric)
         if is_same and other.closed is None and other.source.get("key", subject.key) != subject.key:
-            store.review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
-    store.review.set_source(known.id, run.run_id, source)
+            review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
+    review.set_source(known.id, run.run_id, source)
     if (known.closed_reason or "").startswith(SUPERSEDED):
-        store.review.set_closed(known.id, None)
-    return store.review.batch(known.id)
-
-
-def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
-    """Weigh the labels that are in, with the judge."""
-    ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
-    checks = [decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in questions]
-    return LabelEvidence(tuple(checks), ledger)
-
-
-def settle_batch(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
-    """Close a batch that is decided, open it again where labels were taken back, and else draw what is missing.
-
-    A batch that somebody closed stays closed.
-    """
-    found = outlook(store, batch, subject, questions)
-    is_ours = (batch.closed_reason or "").startswith(DECIDED)
-    if found.verdict is not VerdictKind.INCONCLUSIVE:
-        if batch.closed is None:
-            store.review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
-    elif batch.closed is None or is_ours:
-        if batch.closed is not None:
-            store.review.set_closed(batch.id, None)
-        store.review.extend(batch.id, further_items(subject, found.ledger, questions, batch.id))
-    return found
+        review.set_closed(known.id, None)
+    return GateBatch(store, review.batch(known.id), subject, questions)
 
 
 class Attendant:
-    """Looks after batches of the gate while labels come in; remembers what a run's answers are.
-
-    Calls are not thread-safe.
-    """
+    """Looks after batches of the gate while labels come in; remembers what a run's answers are. Not thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._subjects: dict[tuple[str, str, Mode], JudgedCases] = {}
 
-    def attend(self, batch_id: str, how: Callable[..., LabelEvidence] = settle_batch) -> LabelEvidence | None:
+    def attend(
+        self, batch_id: str, how: Callable[[GateBatch], LabelEvidence] = GateBatch.settle
+    ) -> LabelEvidence | None:
         """Decide a batch again, and close it or draw more; None for one that no gate decides.
 
         Args:
-            how: `outlook` for the same without a change.
+            how: `GateBatch.outlook` for the same without a change.
 
         Raises:
             SettingsError, ReviewError: it is gone, or its answers are no longer stored.
@@ -122,12 +126,12 @@ class Attendant:
         batch = self._store.review.batch(batch_id)
         if "key" not in batch.source or batch.run_id is None:
             return None
-        subject = self.subject(batch, batch.run_id, batch.source["mode"])
-        questions = tuple(LabelQuestion(**each) for each in batch.source["questions"])
-        return None if subject is None else how(self._store, batch, subject, questions)
+        questions = [LabelQuestion(**each) for each in batch.source["questions"]]
+        own = self.reopen(batch, batch.run_id, batch.source["mode"], questions)
+        return None if own is None else how(own)
 
-    def subject(self, batch: Batch, run_id: str, mode: Mode) -> JudgedCases | None:
-        """The judged cases of a run that a batch is of; None where the run is gone."""
+    def reopen(self, batch: Batch, run_id: str, mode: Mode, questions: Sequence[LabelQuestion]) -> GateBatch | None:
+        """The batch with the judged cases of a run that it is of; None where the run is gone."""
         place = (batch.id, run_id, mode)
         if place not in self._subjects:
             run = next((run for run in self._store.runs() if run.run_id == run_id), None)
@@ -135,4 +139,4 @@ class Attendant:
                 return None
             plan = ReviewPlan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
             self._subjects[place] = subject_of(self._store, run, plan, mode)
-        return self._subjects[place]
+        return GateBatch(self._store, batch, self._subjects[place], questions)

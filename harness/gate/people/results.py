@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from harness.decisions.labels import in_labels, labelled_mean
 from harness.errors import shortened
-from harness.gate.people.batches import LabelEvidence
+from harness.gate.people.batches import GateBatch, LabelEvidence
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import DECIDED, SETTLED, Batch
 from harness.review.batches.draws import JudgedCases
@@ -18,25 +19,20 @@ _LABEL_S = 15.0
 _EVENTS = frozenset({"label", "adjudicate", "exclude", "undo"})
 
 
-def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEvidence, judged: Verdict) -> Verdict:
+def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdict:
     """The verdict of labels and judge in place of that of the judge.
 
     Args:
         judged: by the judge's scores alone.
     """
-    kind = found.verdict
+    store, batch, subject, kind = own.store, own.batch, own.subject, found.verdict
     given = [each for each in found.checks if each.check.verdict is kind]
-    if kind is VerdictKind.INCONCLUSIVE:
+    is_open = kind is VerdictKind.INCONCLUSIVE
+    if is_open:
         given = [max(given, key=lambda each: each.labels_needed or float("inf"))]
     reason = "; ".join(each.check.reason for each in given)
-    if kind is VerdictKind.INCONCLUSIVE:
-        order = _order(store, batch)
-        if order.n_done and not given[0].n_labels:
-            reason = f"{in_labels(order.n_done)} {'is in and waits' if order.n_done == 1 else 'are in and wait'}{order}"
-        elif order.n_behind:
-            reason += f"; {order.waiting}"
-        elif order.is_stuck:
-            reason += f"; labels given after {order.item} count once it is adjudicated"
+    if is_open:
+        reason = _with_order(store, batch, reason, has_labels=given[0].n_labels > 0)
     if left_out := ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items()):
         reason += f"; not asked about: {left_out}"
     differences = {each.check.against: each.check.difference for each in found.checks}
@@ -61,75 +57,75 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
         samples_needed=None,
         labels_needed=found.labels_needed,
         checks=tuple(each.check for each in found.checks),
-        review=_queued(store, review, is_open=kind is VerdictKind.INCONCLUSIVE),
+        review=_queued(store, review, is_open=is_open),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """The state of a batch whose labels count in the order of its items, up to the first that has none.
-
-    Attributes:
-        n_done: items with a label; `n_behind` of them come after the first that has none.
-        item: which that is, in words; "" where every item has its label.
-        is_stuck: whether somebody has to adjudicate it.
-        skippers: who skipped it.
+class _Order(NamedTuple):
+    """The state of a batch whose labels count up to the first item that has none, which may be stuck:
+    `n_done` items with a label, `n_behind` of them after it, and what these wait for.
     """
 
     n_done: int
     n_behind: int = 0
     item: str = ""
     is_stuck: bool = False
-    skippers: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """What labels that do not count yet wait for."""
-        who = " and ".join(self.skippers)
-        if len(self.skippers) > 2:
-            who = f"{self.skippers[0]} and {len(self.skippers) - 1:,} others"
-        skipped = f", which {who} skipped," if who and not self.is_stuck else ""
-        return f" for {self.item}{skipped} to be {'adjudicated' if self.is_stuck else 'labelled'}"
+    waits: str = ""
 
     @property
-    def waiting(self) -> str:
+    def behind(self) -> str:
         """The labels that do not count yet, with what they wait for."""
-        told = "label is in and waits" if self.n_behind == 1 else "labels are in and wait"
-        return f"{self.n_behind:,} more {told}{self}"
+        labels = "label is in and waits" if self.n_behind == 1 else "labels are in and wait"
+        return f"{self.n_behind:,} more {labels} {self.waits}"
 
 
 def _order(store: Store, batch: Batch) -> _Order:
     items, standings = store.review.items_and_standings(batch.id)
     states = [standings[item.id].state for item in items]
-    number = next((at for at, state in enumerate(states) if state not in SETTLED), None)
-    if number is None:
+    at = next((at for at, state in enumerate(states) if state not in SETTLED), None)
+    if at is None:
         return _Order(states.count("done"))
-    is_stuck = states[number] in ("disputed", "flagged")
-    stuck = f", {states[number]}" if is_stuck else ""
-    return _Order(
-        n_done=states.count("done"),
-        n_behind=states[number:].count("done"),
-        item=f"item {number + 1:,} (case {shortened(items[number].case_id)}{stuck})",
-        is_stuck=is_stuck,
-        skippers=tuple(store.review.skipped(batch.id).get(items[number].id, ())),
-    )
+    is_stuck = states[at] in ("disputed", "flagged")
+    item = f"item {at + 1:,} (case {shortened(items[at].case_id)}{f', {states[at]}' if is_stuck else ''})"
+    first, *others = store.review.skipped(batch.id).get(items[at].id, ()) or ("",)
+    who = f"{first} and {others[0] if len(others) == 1 else f'{len(others):,} others'}" if others else first
+    waits = f"for {item}, which {who} skipped, to be labelled" if who else f"for {item} to be labelled"
+    waits = f"for {item} to be adjudicated" if is_stuck else waits
+    return _Order(states.count("done"), states[at:].count("done"), item, is_stuck, waits)
+
+
+def _with_order(store: Store, batch: Batch, reason: str, *, has_labels: bool) -> str:
+    """The reason with what labels wait for that are in and do not count yet."""
+    order = _order(store, batch)
+    if order.n_done and not has_labels:
+        return (
+            f"{in_labels(order.n_done)} {'is in and waits' if order.n_done == 1 else 'are in and wait'} {order.waits}"
+        )
+    if order.n_behind:
+        return f"{reason}; {order.behind}"
+    return f"{reason}; labels given after {order.item} count once it is adjudicated" if order.is_stuck else reason
 
 
 def held_back(store: Store, batch: Batch) -> str | None:
     """The labels of a gate's batch that are in and do not count yet, with what they wait for; None where all count."""
     order = _order(store, batch)
-    return order.waiting if order.n_behind else None
+    return order.behind if order.n_behind else None
 
 
 def _queued(store: Store, review: ReviewSummary, *, is_open: bool) -> ReviewSummary:
     """The summary with what waits in its batch now, or why that is closed; nothing of one that is decided."""
     progress = store.review.progress(review.batch, time.time())
-    review = replace(review, n_labels=progress.labels, n_excluded=progress.n_excluded)
-    nothing = replace(review, n_waiting=0, wait_s=0.0, n_stuck=0, closed=None)
+    review = replace(_idle(review), n_labels=progress.labels, n_excluded=progress.n_excluded)
     if not is_open or progress.closed is not None:
-        return replace(nothing, closed=(progress.closed_reason or "closed") if is_open else None)
+        return replace(review, closed=(progress.closed_reason or "closed") if is_open else None)
     pace_s = _LABEL_S if progress.seconds_per_label is None else progress.seconds_per_label
     n_stuck = progress.n_disputed + progress.n_flagged
-    return replace(nothing, n_waiting=progress.n_open, wait_s=progress.n_open * pace_s, n_stuck=n_stuck)
+    return replace(review, n_waiting=progress.n_open, wait_s=progress.n_open * pace_s, n_stuck=n_stuck)
+
+
+def _idle(review: ReviewSummary) -> ReviewSummary:
+    """The summary of a batch in which nothing waits."""
+    return replace(review, n_waiting=0, wait_s=0.0, n_stuck=0, closed=None)
 
 
 def as_queued_now(store: Store, report: Report) -> Report:
@@ -140,9 +136,7 @@ def as_queued_now(store: Store, report: Report) -> Report:
         review = verdict.review
         if review is None or verdict.verdict is not VerdictKind.INCONCLUSIVE:
             return verdict
-        if review.batch not in open_ones:
-            return replace(verdict, review=replace(review, n_waiting=0, wait_s=0.0, n_stuck=0, closed=None))
-        now = _queued(store, review, is_open=True)
+        now = _queued(store, review, is_open=True) if review.batch in open_ones else _idle(review)
         return replace(verdict, review=replace(now, n_labels=review.n_labels, n_excluded=review.n_excluded))
 
     return replace(report, evaluations=tuple(map(queued, report.evaluations)))

@@ -9,7 +9,7 @@ from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import run_of
-from harness.gate.people.batches import Attendant, fill_batch, outlook, settle_batch
+from harness.gate.people.batches import Attendant, fill_batch
 from harness.gate.people.results import with_labels
 from harness.records import Plan, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Form
@@ -36,26 +36,25 @@ def review_verdicts(
         run_id: of the run, whose scores are stored.
         look: the part of the gate's error rate that the evaluation may spend.
     """
-    comparisons = [(each.plan.threshold is not None) + (each.baseline is not None) for each in observed]
-    n_comparisons, level = max(1, sum(comparisons)), 1 - confidence_level
+    counts = [(each.plan.threshold is not None) + (each.baseline is not None) for each in observed]
+    n_comparisons, level = max(1, sum(counts)), 1 - confidence_level
 
     def judged(each: Observations, part: float) -> Verdict:
         """By the scores alone, with the look of the whole evaluation."""
         own = replace(look, red=look.red * part, weight=look.weight * part)
         (verdict,) = decide([each], confidence_level, looks={each.id: own})
-        whole = verdict.look and replace(
-            verdict.look, red_share=look.red, red_level=level * look.red, weight=look.weight
-        )
+        taken, red = verdict.look, level * look.red
+        whole = taken and replace(taken, red_share=look.red, red_level=red, weight=look.weight)
         return replace(verdict, look=whole)
 
     verdicts = []
-    for each, own in zip(observed, comparisons, strict=True):
-        part = max(own, 1) / n_comparisons
+    for each, count in zip(observed, counts, strict=True):
+        part = max(count, 1) / n_comparisons
         verdict = judged(each, part)
-        if verdict.verdict is not VerdictKind.ERROR and own and each.unit is None and each.scored.any():
+        if verdict.verdict is not VerdictKind.ERROR and count and each.unit is None and each.scored.any():
             try:
-                spent = level * look.passing, level * look.red / n_comparisons
-                verdict = _reviewed(store, run_id, evaluation, verdict, spent)
+                levels = level * look.passing, level * look.red / n_comparisons
+                verdict = _reviewed(store, run_id, evaluation, verdict, levels)
             except (SteelyardError, ValueError) as error:
                 verdict = judged(replace(each, errors=(f"it can't be reviewed: {error}",)), part)
         verdicts.append(verdict)
@@ -80,7 +79,6 @@ def _reviewed(
     if mode is None or form is None:
         return judged
     roles: tuple[Role, ...] = ("candidate",) if judged.baseline is None else ("candidate", "baseline")
-    asked = [each.against for each in judged.checks]
     run = run_of(store, run_id)
     subject = subject_of(store, run, ReviewPlan(judged.id, judged.metric, form, roles), mode)
     missing = judged.n_cases - len(subject.cases)
@@ -90,9 +88,9 @@ def _reviewed(
             f"{missing:,} of {judged.n_cases:,} cases can't be shown to people: {why}. Return a score for each case, "
             "for an answer of the model, or leave review= out."
         )
-    questions = [_question(judged.plan, against, *levels) for against in asked]
-    batch = fill_batch(store, run, subject, questions, mode)
-    return with_labels(store, batch, subject, settle_batch(store, batch, subject, questions), judged)
+    questions = [_question(judged.plan, each.against, *levels) for each in judged.checks]
+    filled = fill_batch(store, run, subject, questions, mode)
+    return with_labels(filled, filled.settle(), judged)
 
 
 def _question(plan: Plan, against: str, level: float, red_level: float) -> LabelQuestion:
@@ -129,21 +127,16 @@ def resumed(store: Store, report: Report, inconclusive: str, review_url: str | N
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     attendant = Attendant(store)
-    decided = [_resumed(store, attendant, each, report.run_id) for each in report.evaluations]
+    decided = (_resumed(store, attendant, each, report.run_id) for each in report.evaluations)
     verdicts = tuple(with_address(each, review_url) for each in decided)
-    kinds = [each.verdict for each in verdicts]
-    usage = report.usage
-    return replace(
-        report,
-        verdict=worst(kinds),
-        exit_code=exit_code(kinds, inconclusive),
-        evaluations=verdicts,
-        usage=Usage(
-            stored_samples=usage.model_calls + usage.stored_samples,
-            shared_samples=usage.shared_samples,
-            stored_blocks=usage.measured_blocks + usage.stored_blocks,
-        ),
+    kinds, usage = [each.verdict for each in verdicts], report.usage
+    stored = Usage(
+        stored_samples=usage.model_calls + usage.stored_samples,
+        shared_samples=usage.shared_samples,
+        stored_blocks=usage.measured_blocks + usage.stored_blocks,
     )
+    exits = exit_code(kinds, inconclusive)
+    return replace(report, verdict=worst(kinds), exit_code=exits, evaluations=verdicts, usage=stored)
 
 
 def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -> Verdict:
@@ -152,8 +145,9 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -
         return stored
     attendant.attend(stored.review.batch)
     batch = store.review.batch(stored.review.batch)
-    levels = [(each.against, each.level or 0.0, each.red_level or 0.0) for each in stored.checks]
-    questions = [_question(stored.plan, *each) for each in levels]
-    subject = attendant.subject(batch, run_id, stored.review.mode)
-    assert subject is not None, "a run that has a report is stored"
-    return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)
+    questions = [
+        _question(stored.plan, each.against, each.level or 0.0, each.red_level or 0.0) for each in stored.checks
+    ]
+    own = attendant.reopen(batch, run_id, stored.review.mode, questions)
+    assert own is not None, "a run that has a report is stored"
+    return with_labels(own, own.outlook(), stored)

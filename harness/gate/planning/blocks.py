@@ -45,12 +45,9 @@ class BlockPairs:
     def pairs_for(self, drop: float | None, level: float, power: float) -> Mapping[str, int | None]:
         """How many pairs it takes to find a loss of this size, or of usual ones; None for more than 1,000."""
         sizes = (drop,) if drop is not None else _SHARES if self.unit is None else (self.margin, 2 * self.margin)
-        return {
-            f"{100 * size:g} %" if self.unit is None else f"{size:g} {self.unit}": pairs_for(
-                self.spread, math.log1p(size) if self.unit is None else size, level, power
-            )
-            for size in sizes
-        }
+        named = ((size, f"{100 * size:g} %" if self.unit is None else f"{size:g} {self.unit}") for size in sizes)
+        shifts = {name: math.log1p(size) if self.unit is None else size for size, name in named}
+        return {name: pairs_for(self.spread, shift, level, power) for name, shift in shifts.items()}
 
 
 def pairs_of_blocks(report: Report, names: Sequence[str]) -> Iterator[BlockPairs]:
@@ -73,9 +70,8 @@ def pairs_of_blocks(report: Report, names: Sequence[str]) -> Iterator[BlockPairs
 def smallest_shift(spread: float, pairs: int, level: float, power: float) -> float:
     """The mean difference that signed ranks find so often in normal pairs; infinite where so few are never red.
 
-    Of so few pairs that all must point one way, it is the mean for which they do. Of more, the noncentral t
-    distribution tells it for t at the level that signed ranks really have, of which there are few; they need pi / 3
-    times the pairs of t where differences are normal, and fewer where they have outliers.
+    Of so few pairs that all must point one way, it is the mean for which they do. Of more, it is that of t at the level
+    that signed ranks really have, which need pi / 3 times the pairs of t where differences are normal.
 
     Source: J. L. Hodges, E. L. Lehmann (1956), The efficiency of some nonparametric competitors of the t-test, Annals
     of Mathematical Statistics 27:324-335.
@@ -91,6 +87,5 @@ def smallest_shift(spread: float, pairs: int, level: float, power: float) -> flo
 
 def pairs_for(spread: float, shift: float, level: float, power: float) -> int | None:
     """The fewest pairs with which such a mean difference is found so often; None for more than 1,000."""
-    return first_that(
-        lambda pairs: smallest_shift(spread, pairs, level, power) <= shift, fewest_pairs(level), _MOST_PAIRS
-    )
+    fewest = fewest_pairs(level)
+    return first_that(lambda pairs: smallest_shift(spread, pairs, level, power) <= shift, fewest, _MOST_PAIRS)

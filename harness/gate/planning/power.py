@@ -1,10 +1,13 @@
 """Finds what a gate of a given size finds, and the size for a given drop.
 
 The normal approximation says where to look; gates that are simulated, and decided as every gate is, say what is there.
+A suite of more than 1,000 cases is told by 1,000, in which differences are wider by as much as its standard errors are
+narrower; its scores are less lopsided, so that it finds a little more.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,21 +17,19 @@ import numpy as np
 from scipy import special
 
 from harness.decisions import decide, look_at
-from harness.decisions.suite import EARLY_SHARE
 from harness.gate.planning.simulation import Shape, observed, simulated
 from harness.records import VerdictKind
-from harness.statistics.searching import first_that, halved
+from harness.statistics.searching import first_that
 
 Colour = Literal["red", "green"]
 MOST_CASES = 20_000
 """Larger suites are not looked for."""
 SIMULATED_CASES = 1_000
-"""Figures of larger suites are computed: each gate would take too long."""
 _MOST_SAMPLES = 1_000
 _FINEST_DROP = 0.001
 _LARGEST_STEP = 1.5
-#: How many times the cases of a paired test bets take, as simulations find.
-_BETS = 1.2
+#: How many times the cases of a paired test a sequential design takes, about.
+_SEQUENTIAL = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +54,14 @@ class ErrorRates:
         """The level of red or of green."""
         return self.red if colour == "red" else self.passing
 
-    def sway(self, level: float, gates: int) -> float:
+    def sway(self, gates: int) -> float:
         """Standard error of a drop that is found with the wanted power in so many simulated gates, as a share of it.
 
         The power's own, divided by its slope under the normal approximation. Of a number of cases it is twice that.
         """
-        if not gates:
-            return 0.0
         z = _z(1 - self.power)
-        slope = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) * (z + _z(level))
+        slope = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) * (z + _z(self.red))
         return math.sqrt(self.power * (1 - self.power) / gates) / slope
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of gates; of none where it is computed and not simulated."""
-
-    value: float
-    gates: int = 0
-
-    @property
-    def standard_error(self) -> float:
-        """The error that chance in the simulation leaves: Agresti and Coull's, so that none of few gates is not 0."""
-        if not self.gates:
-            return 0.0
-        steadied = (self.value * self.gates + 2) / (self.gates + 4)
-        return math.sqrt(steadied * (1 - steadied) / (self.gates + 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +69,24 @@ class VerdictShares:
     """The shares of red and green verdicts of an evaluation where one thing is true.
 
     Attributes:
-        cases: that the verdict rests on, on average; None where that is not known.
+        cases: that the verdict rests on, on average.
+        gates: that were simulated.
     """
 
-    red: Share
-    green: Share
-    cases: float | None
+    red: float
+    green: float
+    cases: float
+    gates: int
+
+    @property
+    def standard_error(self) -> float:
+        """The larger one of the shares: Agresti and Coull's, so that none of few gates is not 0."""
+        steadied = ((share * self.gates + 2) / (self.gates + 4) for share in (self.red, self.green))
+        return max(math.sqrt(each * (1 - each) / (self.gates + 4)) for each in steadied)
 
 
-def ends_of(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, seed: int = 0) -> VerdictShares:
+@functools.lru_cache(maxsize=1024)
+def simulate_gates(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, seed: int = 0) -> VerdictShares:
     """Simulate how so many gates end whose candidate is lower by so much, as for `true_means`.
 
     Those of one seed have the same draws for every drop.
@@ -111,26 +103,24 @@ def ends_of(shape: Shape, drop: float | None, levels: ErrorRates, n_gates: int, 
     ]
     red = sum(each.verdict.is_red for each in verdicts) / n_gates
     green = sum(each.verdict is VerdictKind.PASSED for each in verdicts) / n_gates
-    cases = sum(each.n_cases for each in verdicts) / n_gates
-    return VerdictShares(Share(red, n_gates), Share(green, n_gates), cases)
+    return VerdictShares(red, green, sum(each.n_cases for each in verdicts) / n_gates, n_gates)
 
 
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """Gates of one evaluation, so many of them for each answer."""
 
-    def __init__(self, levels: ErrorRates, n_gates: int, seed: int = 0) -> None:
-        self.levels = levels
-        self._n_gates, self._seed = n_gates, seed
-        self._known: dict[tuple[Shape, float], VerdictShares] = {}
+    levels: ErrorRates
+    n_gates: int
+    seed: int = 0
 
     def outlook(self, shape: Shape, drop: float | None) -> VerdictShares:
         """Tell what becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
-        asked = replace(shape, name=""), unchanged(shape) if drop is None else drop
-        if shape.cases > SIMULATED_CASES:
-            return _computed(*asked, self.levels)
-        if asked not in self._known:
-            self._known[asked] = ends_of(*asked, self.levels, self._n_gates, self._seed)
-        return self._known[asked]
+        drop, cases = unchanged(shape) if drop is None else drop, min(shape.cases, SIMULATED_CASES)
+        wider = max(1.0, min(math.sqrt(shape.cases / cases), shape.deepest / max(drop, shape.margin, _FINEST_DROP)))
+        asked = replace(shape, name="", doubts=(), cases=cases, margin=shape.margin * wider)
+        found = simulate_gates(asked, drop * wider, self.levels, self.n_gates, self.seed)
+        return replace(found, cases=shape.cases if shape.design == "fixed" else found.cases * wider**2)
 
     def smallest_drop(self, shape: Shape) -> float | None:
         """The smallest drop that is red with the wanted power; None where the largest possible is not.
@@ -138,87 +128,66 @@ class Simulation:
         One within the margin may pass: the margin itself is the smallest that is looked for.
         """
         least = max(shape.margin, _FINEST_DROP)
-        guess = max(drop_by_normal(shape, self.levels), least)
-        if shape.cases > SIMULATED_CASES:
-            return guess if guess <= shape.deepest else None
-        return self._smallest(
-            lambda drop: self._lacking(shape, drop, "red"), guess, (least, shape.deepest), _FINEST_DROP
-        )
+        guess = (_z(self.levels.red) - _z(self.levels.power)) * _sd(shape) / math.sqrt(shape.cases)
+        return self._smallest(lambda drop: self._lacking(shape, drop, "red"), guess, least, shape.deepest)
 
     def cases_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest cases with which the drop is red and no change green, each with the wanted power.
 
-        By the normal approximation where it would be more cases than are simulated. None where it takes more than
-        20,000 of them.
+        None where it takes more than 20,000.
         """
-        guess, found = cases_by_normal(shape, drop, self.levels), None
-        if guess is not None and guess <= SIMULATED_CASES:
-            found = self._fewest(lambda n: replace(shape, cases=n), drop, guess, (2, SIMULATED_CASES))
-        if guess is not None and found is None:
-            fewest = fewest_cases(shape, self.levels)
-            found = None if fewest is None else max(guess, fewest, SIMULATED_CASES + 1)
-        return None if found is None or found > MOST_CASES else found
+        guess, fewest = cases_by_normal(shape, drop, self.levels), fewest_cases(shape, self.levels)
+        if guess is None or fewest is None or guess > MOST_CASES:
+            return None
+        return self._fewest(lambda n: replace(shape, cases=n), drop, guess, max(2, fewest), MOST_CASES)
 
     def samples_needed(self, shape: Shape, drop: float) -> int | None:
         """The fewest samples of each of the cases that there are, as for `cases_needed`; None for more than 1,000."""
         cases = cases_by_normal(replace(shape, samples=2), drop, self.levels)
-        if cases is None or shape.cases > SIMULATED_CASES:
+        if cases is None or shape.is_repeatable:
             return None
         guess = math.ceil(2 * cases / shape.cases)
-        return self._fewest(lambda n: replace(shape, samples=n), drop, guess, (1, _MOST_SAMPLES))
+        return self._fewest(lambda n: replace(shape, samples=n), drop, guess, 1, _MOST_SAMPLES)
 
-    def _fewest(self, sized: Callable[[int], Shape], drop: float, guess: int, ends: tuple[int, int]) -> int | None:
+    def _fewest(self, sized: Callable[[int], Shape], drop: float, guess: int, least: int, most: int) -> int | None:
         """The fewest cases or samples with which the drop is red and no change green."""
-        same = unchanged(sized(guess))
-        first: tuple[float, Colour] = (drop, "red")
-        second: tuple[float, Colour] = (same, "green")
-        if sized(guess).margin - same < drop:  # what takes more comes first, and mostly decides
-            first, second = second, first
 
         def lacking(number: float) -> float:
-            factor = self._lacking(sized(int(number)), *first)
-            return (factor if factor > 1 else max(factor, self._lacking(sized(int(number)), *second))) ** 2
+            shape = sized(math.ceil(number))
+            factor = self._lacking(shape, None, "green")
+            return (factor if factor > 1 else max(factor, self._lacking(shape, drop, "red"))) ** 2
 
-        found = self._smallest(lacking, guess, ends, 1)
-        return None if found is None else int(found)
+        found = self._smallest(lacking, guess, least, most)
+        return None if found is None else math.ceil(found)
 
-    def _lacking(self, shape: Shape, drop: float, colour: Colour) -> float:
+    def _lacking(self, shape: Shape, drop: float | None, colour: Colour) -> float:
         """Give the factor by which the truth must lie farther off to have the wanted power; 1 or less where it has it.
 
         The share of this colour is taken for that of a normal test.
         """
-        power, level, ends = self.levels.power, self.levels.of_colour(colour), self.outlook(shape, drop)
-        share = (ends.red if colour == "red" else ends.green).value
-        factor = (_z(1 - power) + _z(level)) / max(0.1, _z(1 - min(max(share, 0.01), 0.99)) + _z(level))
+        power, z = self.levels.power, _z(self.levels.of_colour(colour))
+        share: float = getattr(self.outlook(shape, drop), colour)
+        factor = (z - _z(power)) / max(0.1, z - _z(min(max(share, 0.01), 0.99)))
         return min(factor, 1.0) if share >= power else min(max(factor, 1.001), _LARGEST_STEP)
 
-    def _smallest(
-        self, lacking: Callable[[float], float], start: float, ends: tuple[float, float], finest: float
-    ) -> float | None:
+    def _smallest(self, lacking: Callable[[float], float], start: float, least: float, most: float) -> float | None:
         """The smallest number that lacks nothing, as near as chance in the simulation lets it be told, in few trials.
 
         Args:
-            lacking: by which factor a number must grow, or may shrink.
-            ends: the smallest and the largest there are; None where the largest lacks something.
-            finest: 1 for whole numbers.
+            lacking: by which factor a number must grow, or may shrink; where `most` must grow, the result is None.
         """
-        least, most = ends
-        rounded, error = math.ceil if finest == 1 else float, self.levels.sway(self.levels.red, self._n_gates)
-        close = error if finest == 1 else error / 2  # half of the standard error
+        close = self.levels.sway(self.n_gates)
         low, high, number = 0.0, math.inf, min(max(start, least), most)
         while True:
             factor = lacking(number)
-            if factor <= 1:
-                high = number
-            elif number >= most:
+            if factor > 1 and number >= most:
                 return None
-            else:
-                low = number
-            if 1 - close <= factor <= 1 or high <= max(least, low + finest, low / (1 - close)):
+            low, high = (low, number) if factor <= 1 else (number, high)
+            if 1 - close <= factor <= 1 or high <= max(least, low / (1 - close)):
                 return high
-            number = rounded(max(number * factor * (1 + close / 2), least))
+            number = max(number * factor * (1 + close / 2), least)
             if not low < number < high:
-                number = rounded(_LARGEST_STEP * low if high == math.inf else (low + high) / 2)
+                number = _LARGEST_STEP * low if high == math.inf else (low + high) / 2
             number = min(number, most)
 
 
@@ -258,52 +227,24 @@ def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
 
 
 def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None:
-    """With how many cases the drop is red and no change green, by the normal approximation; None where with none."""
-    room = shape.margin - unchanged(shape)
+    """With how many cases the drop is red and no change green, by the normal approximation; None where with none.
+
+    Sources: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5. Bounds of lopsided scores take
+    some more: of the order of the second term of Bernstein's inequality.
+    """
+    room, draws = shape.margin - unchanged(shape), shape.draws if shape.about == "suite" else 1
     if min(drop, room) <= 0 or not can_be_found(drop, shape.margin, levels):
         return None
-    return max(2, math.ceil(max(_cases(shape, drop, levels, "red"), _cases(shape, room, levels, "green"))))
+
+    def cases(level: float, by: float) -> float:
+        return ((_z(level) - _z(levels.power)) * _sd(shape) / by) ** 2 - math.log(level) / (draws * by)
+
+    return max(2, math.ceil(max(cases(levels.red, drop), cases(levels.passing, room))))
 
 
-def drop_by_normal(shape: Shape, levels: ErrorRates) -> float:
-    """The smallest drop that is seen to be worse with the wanted power, by the normal approximation."""
-    return halved(lambda drop: _cases(shape, drop, levels, "red") <= shape.cases, 0.0, 64.0, 60)[1]
-
-
-def _cases(shape: Shape, by: float, levels: ErrorRates, colour: Colour) -> float:
-    """How many cases show, with the wanted power, that the mean lies away by so much.
-
-    Sources: E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, section 5, for paired means. Bounds of
-    lopsided scores take some more: of the order of the second term of Bernstein's inequality.
-    """
-    sd, level, lopsided = _test(shape, levels, colour)
-    return ((_z(level) + _z(1 - levels.power)) * sd / by) ** 2 + lopsided / by
-
-
-def _computed(shape: Shape, drop: float, levels: ErrorRates) -> VerdictShares:
-    """By the normal approximation, of a suite that is too large to be simulated."""
-
-    def shown(by: float, colour: Colour) -> float:
-        sd, level, lopsided = _test(shape, levels, colour)
-        cases = shape.cases if by <= 0 else max(1.0, shape.cases - lopsided / by)
-        return float(special.ndtr(by * math.sqrt(cases) / sd - _z(level)))
-
-    green = shown(shape.margin - drop, "green")
-    red = min(shown(drop, "red"), 1 - green)
-    return VerdictShares(Share(red), Share(green), float(shape.cases) if shape.design == "fixed" else None)
-
-
-def _test(shape: Shape, levels: ErrorRates, colour: Colour) -> tuple[float, float, float]:
-    """The standard deviation of what a case shows, the level, and the cases for lopsided scores, times the difference.
-
-    Bets about the population take more cases. About the suite a part of the level is kept for stopping early, and
-    each sample is a draw; the factors are those of simulations.
-    """
-    level, sd = levels.of_colour(colour), max(shape.case_sd, 1e-12)
-    if shape.about == "population":
-        return sd * (math.sqrt(_BETS) if shape.design == "sequential" else 1.0), level, -math.log(level)
-    level *= 1 - EARLY_SHARE if shape.design == "sequential" else 1.0
-    return sd, level, -math.log(level) / shape.samples * (2.0 if colour == "red" else 0.5)
+def _sd(shape: Shape) -> float:
+    """Standard deviation of what a case shows, in a test that takes as many cases."""
+    return max(shape.case_sd, 1e-12) * (math.sqrt(_SEQUENTIAL) if shape.design == "sequential" else 1.0)
 
 
 def _z(level: float) -> float:

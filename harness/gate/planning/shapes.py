@@ -10,7 +10,7 @@ import numpy as np
 from harness.gate.history.scores import Scores, Side
 from harness.gate.planning.blocks import BlockPairs
 from harness.gate.planning.simulation import ScoreSpread, Shape
-from harness.records import Role, Verdict
+from harness.records import Role
 from harness.statistics.arrays import FloatArray, case_means, is_binary
 from harness.store import ScoreSet, Store
 
@@ -19,27 +19,11 @@ _LEAST_NOISE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class SeenShape:
-    """One comparison of a stored run.
-
-    Attributes:
-        shape: its size, requirement and spread.
-        has_samples: whether there was more than one sample of a case; else half of the variance is taken to lie between
-            cases.
-        is_clustered: whether cases depended on each other, which the shape does not know.
-    """
-
-    shape: Shape
-    has_samples: bool
-    is_clustered: bool
-
-
-@dataclass(frozen=True, slots=True)
 class PlannedGate:
     """A gate to look at.
 
     Attributes:
-        seen: its comparisons.
+        shapes: of its comparisons.
         evaluations: how many evaluations share the error rate of red.
         source: where sizes and spread come from, in words.
         unlike: what is another version than that under test now, in words; "" where nothing is.
@@ -47,7 +31,7 @@ class PlannedGate:
         blocks: the measures of a stored run that were taken in pairs of blocks.
     """
 
-    seen: tuple[SeenShape, ...]
+    shapes: tuple[Shape, ...]
     evaluations: int
     confidence_level: float
     source: str
@@ -55,13 +39,8 @@ class PlannedGate:
     guessed: tuple[str, ...] = ()
     blocks: tuple[BlockPairs, ...] = ()
 
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        """The shape of each comparison."""
-        return tuple(each.shape for each in self.seen)
 
-
-def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenShape, ...]:
+def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> Iterator[Shape]:
     """The comparisons of a stored run whose scores lie in [0, 1], more being better, and that have two cases or more;
     those that leave nothing to chance find any drop.
 
@@ -73,30 +52,35 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenS
     for each in store.score_sets(side.weighed.run.run_id):
         sets.setdefault((each.evaluation_id, each.role), []).append(each)
     tables = {key: Scores(store, side, own).table for key, own in sets.items()}
-    found: list[SeenShape] = []
+    roles: tuple[Role, Role] = ("candidate", "baseline")
     for verdict, name in zip(side.report.evaluations, names, strict=True):
-        if verdict.unit is not None or verdict.plan.aim != "higher" or len(verdict.cases) < 2 or verdict.is_certain:
+        ids, plan = [case.id for case in verdict.cases], verdict.plan
+        if verdict.unit is not None or plan.aim != "higher" or len(ids) < 2 or verdict.is_certain:
             continue
-        ids = [case.id for case in verdict.cases]
-        ours, theirs = (
-            None if (table := tables.get((verdict.id, role))) is None else table.of(verdict.metric, ids)
-            for role in ("candidate", "baseline")
+        known = (tables.get((verdict.id, role)) for role in roles)
+        ours, theirs = (None if table is None else table.of(verdict.metric, ids) for table in known)
+        if ours is None:
+            continue
+        counts = (~np.isnan(ours)).sum(axis=1)
+        has_draws = bool((counts > 1).any()) and not verdict.is_repeatable
+        doubts = {"samples": not has_draws, "clusters": any(case.cluster is not None for case in verdict.cases)}
+        shape = Shape(
+            name=name,
+            cases=verdict.n_planned or len(ours),
+            samples=max(1, round(float(counts.mean()))),
+            margin=plan.margin,
+            design=plan.drawn,
+            about=plan.about,
+            is_repeatable=verdict.is_repeatable,
+            doubts=tuple(doubt for doubt, is_so in doubts.items() if is_so),
         )
-        if ours is not None:
-            found += _seen(verdict, name, ours, theirs)
-    return tuple(found)
-
-
-def _seen(verdict: Verdict, name: str, ours: FloatArray, theirs: FloatArray | None) -> Iterator[SeenShape]:
-    plan, counts = verdict.plan, (~np.isnan(ours)).sum(axis=1)
-    samples = max(1, round(float(counts.mean())))
-    shape = Shape(name, verdict.n_planned or len(ours), samples, plan.margin, design=plan.drawn, about=plan.about)
-    is_clustered = any(case.cluster is not None for case in verdict.cases)
-    if theirs is not None:
-        yield SeenShape(replace(shape, spread=spread_of(ours, theirs)), bool((counts > 1).any()), is_clustered)
-    if plan.threshold is not None:
-        against = replace(shape, threshold=plan.threshold, spread=spread_of(ours))
-        yield SeenShape(against, bool((counts > 1).any()), is_clustered)
+        if verdict.is_repeatable:
+            ours, theirs = (None if each is None else case_means(each)[:, np.newaxis] for each in (ours, theirs))
+            assert ours is not None
+        if theirs is not None:
+            yield replace(shape, spread=spread_of(ours, theirs))
+        if plan.threshold is not None:
+            yield replace(shape, threshold=plan.threshold, spread=spread_of(ours))
 
 
 def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> ScoreSpread:
@@ -104,7 +88,8 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Scor
 
     The variance within a case is that of its samples; that between cases is what the variance of their means has
     beyond it. The mean counts one more case, of score 0.5, so that it is never 0 or 1; scores that are all the same
-    leave the correlation at its default. Scores of 0 and 1 have all of their noise.
+    leave the correlation at its default. Scores of 0 and 1 have all of their noise. Of one sample of each case half of
+    the variance is taken to lie within them, or as much as differs between two versions.
 
     Parameters
     ----------
@@ -117,17 +102,16 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Scor
     total = float(np.mean([np.nanvar(each, ddof=1) for each in means]))
     if total == 0:
         return ScoreSpread(mean, differing=0.0)
+    moved = total if baseline is None else float(np.nanvar(means[0] - means[1], ddof=1))
     parts = [_within(scores, own) for scores, own in zip(known, means, strict=True)]
     inner, noise = (float(np.mean(each)) for each in zip(*parts, strict=True))
-    between = max(0.0, total - noise)
-    if np.isnan(noise):  # one sample of each case: half of the variance is taken to lie between cases
-        inner = noise = between = total / 2
-    room, differing = mean * (1 - mean), 0.0
+    if np.isnan(noise):
+        inner = noise = min(total, moved) / 2
+    between, room, differing = max(0.0, total - noise), mean * (1 - mean), 0.0
     correlation = min(between / room, _HIGHEST_CORRELATION)
     level = 1.0 if all(map(is_binary, known)) else inner / (room * (1 - correlation))
     if baseline is not None and between > 0:
-        variance = float(np.nanvar(means[0] - means[1], ddof=1))
-        differing = min(1.0, max(0.0, variance - 2 * noise) / (2 * between))
+        differing = min(1.0, max(0.0, moved - 2 * noise) / (2 * between))
     return ScoreSpread(mean, correlation, differing, min(1.0, max(_LEAST_NOISE, level)))
 
 

@@ -17,16 +17,13 @@ from harness.statistics.arrays import FloatArray
 _MOST_LOST = 0.5
 _NEAREST_TO_CERTAIN = 1e-9
 
-
 About = Literal["suite", "population"]
 """The claim of a verdict: about the cases of the suite, or about cases like them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSpread:
-    """The spread of an evaluation's scores.
-
-    Each case has a true mean of its own, and its samples vary around it.
+    """The spread of an evaluation's scores: each case has a true mean, and its samples vary around it.
 
     Attributes:
         mean: of the scores, over all cases.
@@ -49,6 +46,8 @@ class Shape:
     Attributes:
         threshold: what is required; None weighs against a baseline instead.
         about: the cases themselves, so that only what varies within them is left to chance, or cases like them.
+        is_repeatable: at temperature 0 the samples of a case are one draw.
+        doubts: what the spread does not know: "samples", where no case had two draws, and "clusters".
     """
 
     name: str = "evaluation"
@@ -59,6 +58,13 @@ class Shape:
     spread: ScoreSpread = field(default_factory=ScoreSpread)
     design: Literal["sequential", "fixed"] = "sequential"
     about: About = "population"
+    is_repeatable: bool = False
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def draws(self) -> int:
+        """The draws of a case."""
+        return 1 if self.is_repeatable else self.samples
 
     @property
     def between_sd(self) -> float:
@@ -68,17 +74,15 @@ class Shape:
 
     @property
     def within_sd(self) -> float:
-        """Standard deviation within a case of one sample (against a baseline: of one of each version)."""
+        """Standard deviation within a case of one draw (against a baseline: of one of each version)."""
         spread, times = self.spread, 1.0 if self.threshold is not None else 2.0
         return math.sqrt(times * spread.noise * (1 - spread.correlation) * spread.mean * (1 - spread.mean))
 
     @property
     def case_sd(self) -> float:
-        """Standard deviation of what one case shows, as far as it is noise: about the suite that within the case alone,
-        unless a single sample does not tell it.
-        """
-        is_within = self.about == "suite" and self.samples > 1
-        return math.hypot(self.within_sd / math.sqrt(self.samples), 0.0 if is_within else self.between_sd)
+        """Standard deviation of the noise of one case; about the suite that within it, unless one draw hides it."""
+        is_within = self.about == "suite" and self.draws > 1
+        return math.hypot(self.within_sd / math.sqrt(self.draws), 0.0 if is_within else self.between_sd)
 
     @property
     def deepest(self) -> float:
@@ -89,9 +93,12 @@ class Shape:
 def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observations:
     """Every score of one evaluation, in the order in which cases would be drawn, ready to be decided."""
     candidate, baseline = true_means(shape, drop, rng)
-    noise, samples = shape.spread.noise, shape.samples
-    ours = sampled(candidate, samples, noise, rng)
-    return observed(shape, ours, None if baseline is None else sampled(baseline, samples, noise, rng), name)
+    ours = _drawn(shape, candidate, rng)
+    return observed(shape, ours, None if baseline is None else _drawn(shape, baseline, rng), name)
+
+
+def _drawn(shape: Shape, means: FloatArray, rng: np.random.Generator) -> FloatArray:
+    return np.repeat(sampled(means, shape.draws, shape.spread.noise, rng), shape.samples // shape.draws, axis=1)
 
 
 def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
@@ -158,4 +165,5 @@ def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, n
         baseline=baseline,
         n_planned=shape.cases,
         suite_size=shape.cases,
+        is_repeatable=shape.is_repeatable,
     )

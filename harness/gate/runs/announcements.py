@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
@@ -25,20 +25,32 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
     >>> looks_in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
     'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
     """
-    kinds: dict[tuple[int, str, float], list[str]] = {}
-    for name, entry in entries.items():
-        if entry.is_new and entry.look.number > 1:
-            kinds.setdefault((entry.look.number, entry.look.because, entry.look.passing), []).append(name)
-    lines = [*_added_later(entries, level), *_plainly(entries)]
-    for (number, because, passing), names in sorted(kinds.items()):
-        who = _who(names)
-        were, its = ("was", "Its") if len(names) == 1 else ("were", "Their")
-        lines.append(
-            f"{who} {were} weighed before for this candidate ({because}). {its} {ordinal(number)} look may be wrong "
-            f"{100 * level * passing:.2g} times in 100, not {100 * level * share_of(1):.2g}"
-        )
-    over = sum(entry.spent > 1 + _ROUNDING for entry in entries.values())
-    if over:
+    added: dict[float, list[str]] = {}
+    plain: dict[str, list[str]] = {}
+    again: dict[tuple[int, str, float], list[str]] = {}
+    for identity, entry in entries.items():
+        look, name, words = entry.look, identity.rpartition("::")[2], ""
+        if entry.is_new and look.because == ADDED_LATER:
+            added.setdefault(look.red, []).append(name)
+        elif entry.is_new and look.number > 1:
+            again.setdefault((look.number, look.because, look.passing), []).append(name)
+        elif entry.is_new:
+            words = look.because
+        if words := f"{entry.undecided} decides nothing" if entry.undecided else words:
+            plain.setdefault(words, []).append(name)
+    lines = [
+        f"{_who(names)} {ADDED_LATER} for this candidate: red may be wrong {100 * level * red:.2g} times in 100"
+        f"{'' if len(names) == 1 else ' for each'}"
+        for red, names in sorted(added.items())
+    ]
+    lines += [f"{', '.join(names)}: {words}" for words, names in plain.items()]
+    lines += [
+        f"{_who(names)} weighed before for this candidate ({because}). {'Its' if len(names) == 1 else 'Their'} "
+        f"{ordinal(number)} look may be wrong {100 * level * passing:.2g} times in 100, "
+        f"not {100 * level * share_of(1):.2g}"
+        for (number, because, passing), names in sorted(again.items())
+    ]
+    if over := sum(entry.spent > 1 + _ROUNDING for entry in entries.values()):
         lines.append(
             f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
             "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
@@ -47,34 +59,7 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
 
 
 def _who(names: Sequence[str]) -> str:
-    return names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
-
-
-def _plainly(entries: Mapping[str, Entry]) -> list[str]:
-    """The first looks that draw anew, and what decides nothing, a line for each kind."""
-    told: dict[str, list[str]] = {}
-    for name, entry in entries.items():
-        is_first = entry.is_new and entry.look.number == 1 and entry.look.because != ADDED_LATER
-        words = entry.look.because if is_first else ""
-        if words := f"{entry.undecided} decides nothing" if entry.undecided else words:
-            told.setdefault(words, []).append(name.rpartition("::")[2])
-    return [f"{', '.join(names)}: {words}" for words, names in told.items()]
-
-
-def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
-    """The levels of red of evaluations that were added to a family that had been weighed, a line for each."""
-    levels: dict[float, list[str]] = {}
-    for name, entry in entries.items():
-        if entry.is_new and entry.look.because == ADDED_LATER:
-            levels.setdefault(entry.look.red, []).append(name)
-    lines = []
-    for red, names in sorted(levels.items()):
-        who = _who(names)
-        lines.append(
-            f"{who} {'was' if len(names) == 1 else 'were'} {ADDED_LATER} for this candidate: red may be wrong "
-            f"{100 * level * red:.2g} times in 100{'' if len(names) == 1 else ' for each'}"
-        )
-    return lines
+    return f"{names[0]} was" if len(names) == 1 else f"{len(names):,} evaluations were"
 
 
 def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
@@ -84,11 +69,11 @@ def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, 
     Args:
         candidate: its fingerprint.
     """
-    recording, told = options.recording, []
+    recording, told = options.recording, dict[str, str]()
     recorded = {} if recording is None else recording.evaluations
     seen = (row.evaluation_id for row in store.looks.of_candidate(candidate))
     gone = list(filter(options.is_gone, dict.fromkeys([*recorded, *seen])))
-    not_green = _not_green(gone, {*options.family}, candidate, store) if gone else {}
+    not_green = _not_green({*gone}, {*options.family}, candidate, store) if gone else {}
     for identity in gone:
         known = []
         if recording is not None and identity in recorded:
@@ -97,13 +82,13 @@ def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, 
         if identity in not_green:
             known.append(f"a gate of this candidate had it, {not_green[identity]}")
         if known:
-            told.append((identity, f"{identity} is not in the suite any more: {'; '.join(known)}"))
-    more = [identity for identity, _ in told[_TOLD:]]
-    others = [f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"]
-    return (*(note for _, note in told[:_TOLD]), *(others if more else ()))
+            told[identity] = f"{identity} is not in the suite any more: {'; '.join(known)}"
+    more = list(told)[_TOLD:]
+    others = f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"
+    return (*list(told.values())[:_TOLD], *((others,) if more else ()))
 
 
-def _not_green(gone: Iterable[str], own: Set[str], candidate: str, store: Store) -> dict[str, str]:
+def _not_green(gone: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:
     """What those that are gone came to in the newest gate of the candidate that had them, where that is not green.
 
     Args:
@@ -113,7 +98,7 @@ def _not_green(gone: Iterable[str], own: Set[str], candidate: str, store: Store)
     for run in reversed(store.runs()):
         version = run.spec.get("candidate") or {}
         looks = version.get("draws", {}).keys() if version.get("fingerprint") == candidate else set()
-        missing = {*gone} & looks - found.keys() if run.finished and looks & own else set()
+        missing = gone & looks - found.keys() if run.finished and looks & own else set()
         if missing:
             entries = (store.report(run.run_id) or {}).get("evaluations", ())
             found |= {each["id"]: (each["verdict"], run.run_id) for each in entries if each["id"] in missing}

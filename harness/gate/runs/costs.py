@@ -1,4 +1,4 @@
-"""What a run costs: the prices of the versions that it asks, what bounds its spending, and the operations of each."""
+"""What a run costs: the prices of the versions that it asks, and the operations of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.config import Settings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import Version, tells_cost
-from harness.requests import Spending
 from harness.requests.spending import TokensSpent
 
 
@@ -30,50 +29,31 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
             )
 
 
-def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:
-    """Make the counter of a run's spending, which also bounds it.
-
-    Args:
-        versions: that may be asked.
-        elapsed_s: seconds that the session is old.
-    """
-    prices = {name: version.settings.price for name, version in versions.items()}
-    return Spending(settings.limits, prices, elapsed_s=elapsed_s)
-
-
 def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], root: Path) -> dict[str, float | None]:
     """The operations of each version's forward passes in this run; None where they can't be told.
 
     They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
-    written or weighed, and for the last of a prompt. A version without weights of its own has none that anybody could
-    count, and one whose answers do not tell their tokens neither.
+    written or weighed, and for the last of a prompt. They can't be told without weights, or where answers do not tell
+    their tokens.
 
     Args:
         spent: what was counted, by the name of the version; nothing for one that was not asked.
         root: folder that relative paths of weights start from.
     """
-    found: dict[str, float | None] = {}
-    for version in versions:
-        tokens = spent.get(version.name)
-        if tokens is None or version.name in found:
-            continue
-        found[version.name] = 0.0 if not tokens.passes and tokens.is_counted else _flops(version, tokens, root)
-    return found
+    asked = {version.name: version for version in versions if version.name in spent}
+    return {name: _flops(version, spent[name], root) for name, version in asked.items()}
 
 
 def _flops(version: Version, tokens: TokensSpent, root: Path) -> float | None:
+    options = version.settings.engine_options
+    if not tokens.is_counted or "weights" not in options:
+        return 0.0 if tokens.is_counted and not tokens.passes else None
     from harness.models.description.description import describe_weights
 
-    options = version.settings.engine_options
-    if "weights" not in options or not tokens.is_counted:
-        return None
     try:
         architecture = describe_weights(options, root).in_engine.architecture
     except (UsageError, OSError):
         return None  # weights that are gone by now, or of a kind that can't be described
-    return float(
-        sum(
-            times * architecture.flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting)
-            for each, times in tokens.passes.items()
-        )
-    )
+    flops_of = architecture.flops_of
+    passes = tokens.passes.items()
+    return float(sum(n * flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting) for each, n in passes))

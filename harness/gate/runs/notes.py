@@ -1,33 +1,78 @@
-"""Notes that the store keeps of a run beside its scores: settings, versions and cases, for those who read it later."""
+"""Notes that the store keeps of a run beside its scores, for those who read it later: versions, settings, environment,
+cases and the code that scores them; and a version as the report names it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness import doors
 from harness.config import Settings, VersionSettings
+from harness.config.environment import version_of
 from harness.config.repository.git import Repository
 from harness.errors import SettingsError
+from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
+from harness.gate.sampling.ledger import Entry
+from harness.models.corpus.spec import N_DOCUMENTS
 from harness.models.spec import engine_spec
+from harness.models.version import answers
+from harness.records import VersionRef
 from harness.requests import SampleSource
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
 _DIGITS = 16
 _SETTINGS = ("samples", "max_samples", "margin", "design", "best_of")
+_ALWAYS = ("steelyard", "pytest", "numpy", "scipy")
+_DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
-def settings_note(settings: Settings) -> dict[str, Any]:
-    """The settings that a run was made with, where no marker said otherwise."""
-    return {name: getattr(settings, name) for name in _SETTINGS}
+def specification(
+    settings: Settings,
+    candidate: SampleSource,
+    baseline: SampleSource | Recording | None,
+    judges: Sequence[SampleSource],
+    ledger: Mapping[str, Entry],
+) -> dict[str, Any]:
+    """Describe a run for those who read the store later."""
+
+    def noted(source: SampleSource, name: str) -> dict[str, Any]:
+        draws = ((each, entry.draws(name)) for each, entry in ledger.items())
+        return _version_note(source, {each: list(known) for each, known in draws if known is not None})
+
+    described: dict[str, Any] = {
+        "confidence_level": settings.confidence_level,
+        "inconclusive": settings.inconclusive,
+        "seed": settings.seed,
+        "settings": {name: getattr(settings, name) for name in _SETTINGS},
+        "candidate": noted(candidate, "candidate"),
+    }
+    if isinstance(baseline, Recording):  # it has no samples in the store
+        described["baseline"] = {
+            "name": baseline.reference.name,
+            "fingerprint": baseline.reference.fingerprint,
+            "first_index": baseline.first_index,
+            "recorded": {"name": baseline.name, "run_id": baseline.run_id, "created": baseline.created},
+        }
+    elif baseline is not None:
+        described["baseline"] = noted(baseline, "baseline")
+    if judges:
+        described["judges"] = [noted(judge, judge.version.fingerprint) for judge in judges]
+    asked = [each for each in (candidate, baseline, *judges) if isinstance(each, SampleSource)]
+    engines = {each.version.settings.engine for each in asked}
+    return described | {"environment": environment(sorted(engines))}
 
 
-def version_note(source: SampleSource, draws: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+def _version_note(source: SampleSource, draws: Mapping[str, list[int]]) -> dict[str, Any]:
     """A version and its draws; of the settings what tells a reader what it was, and nothing secret.
 
     Args:
@@ -42,12 +87,8 @@ def version_note(source: SampleSource, draws: Mapping[str, Sequence[int]]) -> di
         "engine": version.settings.engine,
         "settings": _version_settings(version.settings),
     }
-    if source.older:
-        record["older"] = list(source.older)
-    if draws:
-        record["draws"] = {name: list(numbers) for name, numbers in draws.items()}
-    if version.places:
-        record["prompts"] = dict(version.places)
+    others = {"older": list(source.older), "draws": draws, "prompts": dict(version.places)}
+    record |= {name: value for name, value in others.items() if value}
     if version.registered is not None:
         record["registered"] = {"name": version.registered.name, "version": version.registered.version}
         record["settings"]["weights"] = str(version.registered)
@@ -63,48 +104,58 @@ def _version_settings(settings: VersionSettings) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None and value != {}}
 
 
-def dataset_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> list[dict[str, Any]]:
-    """The cases of evaluations, each set of them once: where they come from, how many, and a digest of their content.
+def environment(engines: Iterable[str]) -> dict[str, Any]:
+    """Python, the machine's kind, and the versions of the packages that the answers depend on.
+
+    Nothing heavy is imported, and neither the host's name nor a user's is told.
+
+    Args:
+        engines: the kinds of engine that the run asks ("vllm", "openai", …).
+    """
+    known = set(doors.names("engines"))
+    asked = [engine_spec(engine) for engine in engines if engine in known]
+    names = dict.fromkeys([*_ALWAYS, *(name for spec in asked for name in spec.distributions)])
+    described = {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "packages": {name: version for name in names if (version := version_of(name)) is not None},
+    }
+    gpus = _gpus()
+    return {**described, "gpus": gpus} if gpus else described
+
+
+def _gpus() -> list[str]:
+    """The GPUs' names as NVIDIA's driver tells them; [] where there is none."""
+    lines: list[str] = []
+    with suppress(OSError):
+        for path in sorted(_DRIVER.glob("*/information")):
+            lines += path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
+
+
+def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str, Any]:
+    """Note what evaluations are made of: their cases, each set of them once, and digests of the code that scores them.
 
     Args:
         evaluations: with what the marker says of the source of their cases.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    datasets: dict[tuple[str, str], dict[str, Any]] = {}
+    code: dict[str, str] = {}
     for evaluation, given in evaluations:
-        source, digest = _named(given), _digest(evaluation)
+        source = given.as_posix() if isinstance(given, Path) else given if isinstance(given, str) else IN_THE_TEST
+        digest = _cases_digest(evaluation)
         record = {"source": source, "digest": digest, "n_cases": len(evaluation.cases), "evaluations": []}
-        found.setdefault((source, digest), record)["evaluations"].append(evaluation.id)
-    return list(found.values())
+        datasets.setdefault((source, digest), record)["evaluations"].append(evaluation.id)
+        if (scoring := scoring_digest(evaluation.body)) is not None:
+            code[evaluation.id] = scoring
+    return {"datasets": list(datasets.values()), "code": code}
 
 
-def _named(source: Any) -> str:
-    """A path or name as it was written; of cases in the test's own code that they are."""
-    if isinstance(source, Path):
-        return source.as_posix()
-    return source if isinstance(source, str) else IN_THE_TEST
-
-
-def _digest(evaluation: Evaluation) -> str:
+def _cases_digest(evaluation: Evaluation) -> str:
     digest = hashlib.sha256()
     for case in evaluation.cases:
         digest.update(json.dumps(case.fields, sort_keys=True, default=str).encode() + b"\n")
     return digest.hexdigest()[:_DIGITS]
-
-
-def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str, Any]:
-    """Note what evaluations are made of: their cases, and the code that scores them.
-
-    Args:
-        evaluations: with what the marker says of the source of their cases.
-    """
-    known = list(evaluations)
-    return {"datasets": dataset_notes(known), "code": _code(evaluation for evaluation, _ in known)}
-
-
-def _code(evaluations: Iterable[Evaluation]) -> dict[str, str]:
-    """Digests by the ids of the evaluations, as far as they are known."""
-    digests = {evaluation.id: scoring_digest(evaluation.body) for evaluation in evaluations}
-    return {identity: digest for identity, digest in digests.items() if digest is not None}
 
 
 def commit_note(settings: Settings) -> dict[str, str]:
@@ -115,3 +166,14 @@ def commit_note(settings: Settings) -> dict[str, str]:
         return {"commit": Repository(settings.root).commit("HEAD")}
     except SettingsError:
         return {}
+
+
+def version_reference(source: SampleSource) -> VersionRef:
+    """A version as the report names it, with what its engine has told so far."""
+    version, engine, settings = source.version, source.engine, source.version.settings
+    own, options = (version.name, version.fingerprint), settings.engine_options
+    if not answers(settings):
+        return VersionRef(*own, n_documents=options[N_DOCUMENTS], commit=settings.commit)
+    told = () if engine is None else tuple(engine.answered_as)
+    printed = getattr(engine, "printed_lines", 0)
+    return VersionRef(*own, options.get("model"), told, commit=settings.commit, printed_lines=printed)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from harness.config import Settings
 from harness.errors import AnswersNothingError
-from harness.gate.runs.costs import check_prices
-from harness.models.engine import Engine
-from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.gate.runs.versions import check_versions
+from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
 from harness.stages.building import built
@@ -25,7 +24,6 @@ class Players:
     it belongs to the candidate's draws.
 
     Attributes:
-        settings: that have the versions.
         sources: those of the run. A version of the same weights shares their engine.
         is_offline: whether nothing is drawn.
     """
@@ -51,23 +49,19 @@ class Players:
         version = await asyncio.to_thread(self._load, name)
         known = self.store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
         first, *later = self.store.first_draws(version.fingerprint, known)
-        return SampleSource(version, self._engine(version), first, older=tuple(later))
+        opened = [each.result() for each in self._opened.values() if each.done() and each.exception() is None]
+        engines = {
+            engine_key(each.version): each.engine for each in (*self.sources, *opened) if each.engine is not None
+        }
+        engine = None if self.is_offline else engines.get(engine_key(version))
+        if engine is None and not self.is_offline:
+            engine = create_engine(version, self.settings.root)
+        return SampleSource(version, engine, first, older=tuple(later))
 
     def _load(self, name: str) -> Version:
-        declared, root = self.settings.version(name), self.settings.root
         if not self.is_offline:
-            check_version(declared, root)
-            check_prices(self.settings, [name])
+            check_versions(self.settings, [name])
         made = built(self.settings, name, offline=self.is_offline)
         if not answers(made):
             raise AnswersNothingError(name)
-        return load_version(made, root, offline=self.is_offline)
-
-    def _engine(self, version: Version) -> Engine | None:
-        if self.is_offline:
-            return None
-        opened = [each.result() for each in self._opened.values() if each.done() and each.exception() is None]
-        for source in (*self.sources, *opened):
-            if source.engine is not None and engine_key(source.version) == engine_key(version):
-                return source.engine
-        return create_engine(version, self.settings.root)
+        return load_version(made, self.settings.root, offline=self.is_offline)

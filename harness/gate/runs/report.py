@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from harness.decisions import worst
 from harness.errors import TIMED_OUT
 from harness.gate.runs.opening import OpenRun
 from harness.gate.runs.run import Run
 from harness.models.spec import engine_spec
-from harness.records import Report, StoredAnswers, Verdict, VerdictKind
+from harness.records import Report, StoredAnswers, VerdictKind
 
 
 def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
     """The report of a run: verdicts in the order of the evaluations, and what they cost."""
-    run = opened.run
+    run, settings = opened.run, opened.run.settings
     verdicts = run.all_verdicts
     candidate, baseline = run.references()
+    failed_early = not verdicts and exit_code != 0
+    late_errors = (late for each in run.collectors.values() if (late := each.late_errors))
     return Report(
-        run_id=run.settings.run_id,
+        run_id=run.run_id,
         created=opened.created,
         exit_code=exit_code,
-        verdict=_verdict(verdicts, exit_code),
-        confidence_level=run.settings.confidence_level,
+        verdict=VerdictKind.ERROR if failed_early else worst(verdict.verdict for verdict in verdicts),
+        confidence_level=settings.confidence_level,
         candidate=candidate,
         baseline=baseline,
         usage=run.usage(wall_s),
@@ -32,15 +33,11 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         judges=run.judge_references(),
         n_unreached=n_unreached,
         budget=run.sampler.budget,
-        best_of=run.settings.best_of,
+        best_of=settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *_of_failures(run), *_of_older_draws(opened), *_late_errors(run), *_unstored(run)),
+        notes=(*run.context.notes, *_of_failures(run), *_of_older_draws(opened), *late_errors, *_unstored(run)),
         from_store=_from_store(run),
     )
-
-
-def _late_errors(run: Run) -> list[str]:
-    return [late for each in run.collectors.values() if (late := each.late_errors)]
 
 
 def _of_older_draws(opened: OpenRun) -> list[str]:
@@ -50,18 +47,17 @@ def _of_older_draws(opened: OpenRun) -> list[str]:
     run, told = opened.run, []
     is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
     for source in filter(None, (run.candidate, run.baseline)):
-        name, fingerprint = source.version.name, source.version.fingerprint
+        version = source.version
+        has_begun = is_interrupted and not source.older and version.settings.max_age_s is None  # by --fresh
         if n_older := run.sampler.origins(source).n_older:
             told.append(
-                f"{n_older:,} answers of {name} are older than its newest draws, which a run with --fresh began: what "
-                "that run did not draw anew counts as it was drawn before. --fresh draws all anew"
+                f"{n_older:,} answers of {version.name} are older than its newest draws, which a run with --fresh "
+                "began: what that run did not draw anew counts as it was drawn before. --fresh draws all anew"
             )
-            continue
-        has_begun = is_interrupted and not source.older and source.version.settings.max_age_s is None  # by --fresh
-        if has_begun and opened.store.has_draws(fingerprint, range(source.generation)):
+        elif has_begun and opened.store.has_draws(version.fingerprint, range(source.generation)):
             told.append(
-                f"what was not drawn anew of {name} before the interruption counts as it was drawn before, in a run "
-                "without --fresh that requires nothing; --fresh draws all anew"
+                f"what was not drawn anew of {version.name} before the interruption counts as it was drawn before, in "
+                "a run without --fresh that requires nothing; --fresh draws all anew"
             )
     return told
 
@@ -75,25 +71,23 @@ def _unstored(run: Run) -> list[str]:
 def _of_failures(run: Run) -> list[str]:
     """Keep what versions failed at, and note which did."""
     run.sampler.keep_failures()
-    sources = (run.candidate, run.baseline, *run.judges, *run.sampler.named.values())
-    names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
-    failed = {name: [*run.sampler.failures.get(fingerprint, {}).values()] for fingerprint, name in names.items()}
-    unnoted = [
+    names = {each.version.fingerprint: each.version.name for each in run.asked}
+    told = [
         f"{names.get(each, each)} failed at draws that are not noted, and a rerun asks for them again: {said}"
         for each, said in run.sampler.unnoted.items()
     ]
-    return [*unnoted, *(_kept_failures(name, causes) for name, causes in failed.items() if causes)]
-
-
-def _kept_failures(name: str, causes: Sequence[str | None]) -> str:
-    n_late = causes.count(TIMED_OUT)
-    late = f" ({n_late:,} of them by timeout_s)" if n_late else ""
-    mend = ", or, once timeout_s is raised or --concurrency lowered, with" if n_late else ";"
-    return (
-        f"{name} failed at {len(causes):,} {'draw' if len(causes) == 1 else 'draws'}{late}, kept as answers are: a "
-        f"rerun fails there again, until its code or `revision` changes{mend} --fresh"
-        f"{', which' if n_late else ''} draws all anew, as another look"
-    )
+    for fingerprint, name in names.items():
+        causes = list(run.sampler.failures.get(fingerprint, {}).values())
+        n_late = causes.count(TIMED_OUT)
+        late = f" ({n_late:,} of them by timeout_s)" if n_late else ""
+        mend = ", or, once timeout_s is raised or --concurrency lowered, with" if n_late else ";"
+        if causes:
+            told.append(
+                f"{name} failed at {len(causes):,} {'draw' if len(causes) == 1 else 'draws'}{late}, kept as answers "
+                f"are: a rerun fails there again, until its code or `revision` changes{mend} --fresh"
+                f"{', which' if n_late else ''} draws all anew, as another look"
+            )
+    return told
 
 
 def _from_store(run: Run) -> StoredAnswers | None:
@@ -104,10 +98,3 @@ def _from_store(run: Run) -> StoredAnswers | None:
     is_endpoint = engine_spec(settings.engine).is_endpoint(settings.engine_options)
     days = (time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (origins.oldest, origins.newest))
     return StoredAnswers("endpoint" if is_endpoint else "model", *days)
-
-
-def _verdict(verdicts: Sequence[Verdict], exit_code: int) -> VerdictKind:
-    """The worst verdict; a run that failed before it had any is an error."""
-    if not verdicts and exit_code != 0:
-        return VerdictKind.ERROR
-    return worst(verdict.verdict for verdict in verdicts)

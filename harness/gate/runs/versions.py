@@ -29,24 +29,21 @@ class Generations:
     """Gives the generations of a version, the newest first: the same ones to all who ask in a run, in any thread.
 
     Args:
-        store: that has them.
         is_fresh: whether each version begins one.
     """
 
     def __init__(self, store: Store, *, is_fresh: bool = False) -> None:
-        self._store = store
-        self._is_fresh = is_fresh
+        self._store, self._is_fresh = store, is_fresh
         self._known: dict[str, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
     def of(self, version: Version) -> tuple[int, ...]:
         """The generations of a version, by its fingerprint."""
+        own, oldest = version.fingerprint, version.settings.max_age_s
         with self._lock:
-            if version.fingerprint not in self._known:
-                self._known[version.fingerprint] = self._store.generations(
-                    version.fingerprint, fresh=self._is_fresh, max_age_s=version.settings.max_age_s
-                )
-            return self._known[version.fingerprint]
+            if own not in self._known:
+                self._known[own] = self._store.generations(own, fresh=self._is_fresh, max_age_s=oldest)
+            return self._known[own]
 
 
 def check_versions(settings: Settings, names: Iterable[str]) -> None:
@@ -117,15 +114,12 @@ def _written_since(version: Version, root: Path, since_s: float) -> str:
     """Name the files of an application that were written meanwhile, and how to keep them from counting."""
     if not is_application(version.settings):
         return ""
-    folder = folder_of(version.settings, version.settings.root(root).resolve())
-    written = []
+    folder, names = folder_of(version.settings, version.settings.root(root).resolve()), []
     for file in files_of(version.settings, folder):
         with suppress(OSError):  # it is gone by now
-            written += [file] if file.stat().st_mtime >= since_s else []
-    if not written:
-        return ""
-    names = [(file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix() for file in written]
-    return f" ({some(names)} written meanwhile; what lies there counts, unless git ignores it)"
+            if file.stat().st_mtime >= since_s:
+                names.append((file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix())
+    return f" ({some(names)} written meanwhile; what lies there counts, unless git ignores it)" if names else ""
 
 
 def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[RunInfo]] = list) -> tuple[str, ...]:
@@ -143,20 +137,25 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     told = [text for checkout in checkouts if checkout is not None for text in checkout.told]
     told += filter(None, (_commit_note(candidate, each, root) for each in others))
     told += filter(None, (_revision_note(each, root) for each in versions))
-    endpoints = [each for each in versions if _is_loose(each)]
+    loose = {each.name: each.fingerprint for each in versions if _is_loose(each)}
     files = files_note(candidate, root)
-    before = list(runs()) if endpoints or files else []
-    known = _asked_in(before)
+    before = list(runs()) if loose or files else []
+    specs = [run.spec for run in before if run.finished]
+    notes = (each for spec in specs for each in (spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())))
+    known = {note.get("fingerprint") for note in notes if note}
     if files and candidate.fingerprint not in known:
         told += _changed_since(candidate, files["files"], before)
-    loose = list(dict.fromkeys(each.name for each in endpoints if each.fingerprint not in known))
-    if loose:
-        are = "is an endpoint" if len(loose) == 1 else "are endpoints"
+    if names := [name for name, fingerprint in loose.items() if fingerprint not in known]:
         told.append(
-            f"{' and '.join(loose)} {are} without revision or max_age: stored answers count for ever, also when "
-            "something else is served there. Set one of them"
+            f"{' and '.join(names)} {'is an endpoint' if len(names) == 1 else 'are endpoints'} without revision or "
+            "max_age: stored answers count for ever, also when something else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
+
+
+def _is_loose(version: Version) -> bool:
+    own = version.settings
+    return engine_spec(own.engine).is_endpoint(own.engine_options) and own.revision is None and own.max_age_s is None
 
 
 def files_note(version: Version, root: Path) -> dict[str, dict[str, str]]:
@@ -178,10 +177,10 @@ def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def _changed_since(version: Version, files: Mapping[str, str], runs: Sequence[RunInfo]) -> list[str]:
     """Tell which files draw an application's answers anew, since the last run whose candidate it was."""
-    specs = [(run.run_id, run.spec) for run in reversed(runs) if "files" in run.spec]
-    last = next((each for each in specs if each[1]["candidate"]["name"] == version.name), None)
-    changed = [] if last is None else _differing(last[1]["files"], files)
-    return [f"{version.name} answers anew: {some(changed)} changed since run {last[0]}"] if last and changed else []
+    own = (run for run in reversed(runs) if "files" in run.spec and run.spec["candidate"]["name"] == version.name)
+    last = next(own, None)
+    changed = [] if last is None else _differing(last.spec["files"], files)
+    return [f"{version.name} answers anew: {some(changed)} changed since run {last.run_id}"] if last and changed else []
 
 
 def _commit_note(candidate: Version, other: Version, root: Path) -> str:
@@ -196,9 +195,8 @@ def _commit_note(candidate: Version, other: Version, root: Path) -> str:
     if not is_application(candidate.settings) or not is_application(other.settings):
         return ""
     names = _differing(_contents(other, root), _contents(candidate, root))
-    if not names:
-        return ""
-    return f"{candidate.name} and {other.name} differ in {some(names)}. Cases and tests are today's for both"
+    told = f"{candidate.name} and {other.name} differ in {some(names)}. Cases and tests are today's for both"
+    return told if names else ""
 
 
 def _revision_note(version: Version, root: Path) -> str:
@@ -220,15 +218,3 @@ def _revision_note(version: Version, root: Path) -> str:
         f"{some(changed)} {'is' if len(changed) == 1 else 'are'} not as committed, and the revision of {version.name} "
         f"is the commit {commit[:_DIGITS]}: its answers are stored as those of that commit. Commit before you draw them"
     )
-
-
-def _asked_in(runs: Iterable[RunInfo]) -> frozenset[str]:
-    """The fingerprints of the versions of runs that came to their end."""
-    specs = [run.spec for run in runs if run.finished]
-    notes = [note for spec in specs for note in (spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ()))]
-    return frozenset(note["fingerprint"] for note in notes if note and note.get("fingerprint"))
-
-
-def _is_loose(version: Version) -> bool:
-    own = version.settings
-    return engine_spec(own.engine).is_endpoint(own.engine_options) and own.revision is None and own.max_age_s is None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -12,8 +13,7 @@ import pytest
 
 from harness.errors import MarkerError, UsageError, some
 from harness.plugin import fixtures
-from harness.plugin.collection.copies import with_copies
-from harness.plugin.collection.suite import FileContents, find_suite, gone_of
+from harness.plugin.collection.suite import FileContents, find_suite
 from harness.plugin.collection.tasks import Tasks, keywords_of
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import run_options, settings_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Evaluation
     from harness.gate.runs.run_settings import RunOptions
     from harness.records import Case, Plan
-    from harness.stages.inference.blocks.plan import BlockPlan
 
 
 BEGAN = "steelyard_began"
@@ -71,17 +70,15 @@ class Collection:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.began: float = getattr(config, "workerinput", {}).get(BEGAN, time.time())
-        self._settings: Settings | None = None
-        self._recording: Recording | None = None
-        self._cases: dict[Any, tuple[Case, ...]] = {}
-        self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.errors: list[str] = []
         self.notes: dict[str, None] = {}
-        self._n_deselected = 0
+        self._recording: Recording | None = None
+        self._tasks = Tasks(config)
+        self._cases: dict[Any, tuple[Case, ...]] = {}
+        self._collected: list[pytest.Function] = []
         self._skipped: set[str] = set()
         self._found: set[str] = set()
-        self._collected: list[pytest.Function] = []
         self._reads: dict[Path, set[str]] = {}
 
     # -- hooks ------------------------------------------------------------------------------------------------------
@@ -96,16 +93,13 @@ class Collection:
         if isinstance(source := _source(keywords), str | Path):
             places = (folder / source for folder in self._folders(item))
             self._reads.setdefault(item.path.resolve(), set()).update(str(each) for each in places if each.is_file())
-        try:
+        with self._noting():
             if "task" in keywords:
                 self._tasks.parametrize(metafunc, self.settings)
                 return
             if "case" not in metafunc.fixturenames:
                 raise MarkerError(f'{item.nodeid}: per="case", but the test function takes no argument `case`.')
             cases = self._load(keywords.get("cases"), item)
-        except UsageError as error:
-            self._note(error)
-        else:
             metafunc.parametrize("case", cases, ids=[case.id for case in cases])
 
     @pytest.hookimpl(tryfirst=True)
@@ -118,14 +112,8 @@ class Collection:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Called with all items, before others choose among them: adds one for each task of `--task`."""
         if self._config.getoption("task"):
-            try:
+            with self._noting():
                 items += self._tasks.items(session, self.settings)
-            except UsageError as error:
-                self._note(error)
-
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Called for items that were collected and are left out: counts the evaluations."""
-        self._n_deselected += sum(map(is_evaluation, items))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Called when a file or folder was collected, or skipped as a whole, whatever is in it."""
@@ -134,12 +122,10 @@ class Collection:
 
     # -- what was found ---------------------------------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def settings(self) -> Settings:
         """The project's settings with the options laid over."""
-        if self._settings is None:
-            self._settings = settings_of(self._config)
-        return self._settings
+        return settings_of(self._config)
 
     @property
     def is_judged(self) -> bool:
@@ -154,45 +140,40 @@ class Collection:
     @property
     def run_options(self) -> RunOptions:
         """The options that the run of these evaluations has beyond the settings."""
+        from harness.config.roles import candidate_name
         from harness.gate.runs.notes import commit_note, evaluation_notes
         from harness.gate.runs.run_settings import RunOptions
+        from harness.stages.lineage import can_have
 
-        found = () if self._n_deselected or self._skipped else self._found
-        own = [self._id(item.nodeid, item.path) for item in self._collected]
-        sources = [(each, _source(keywords_of(item))) for item, each in self.evaluations.items()]
-        family, notes = self._family()
+        settings = self.settings
+        chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
+        suite = find_suite(self._config, settings.root, self.files(), chosen)
+        taken = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
+        taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
+        name = candidate_name(settings)
+        home, version = settings.home(name), settings.version(name)
+        lost = some(suite.uncollected)
+        lost = f"not collected, though of the suite: {lost}. Evaluations there may have less for red later"
+
+        def is_gone(identity: str) -> bool:
+            return identity not in taken and suite.has_looked(Path(settings.root, identity.partition("::")[0]))
+
         known = RunOptions(
             n_evaluations=len(self.evaluations),
             is_judged=self.is_judged,
             weighs_judges=any(each.weighs_judge for each in self.evaluations.values()),
             elapsed_s=max(0.0, time.time() - self.began),
             recording=self._recording,
-            noted={**evaluation_notes(sources), **commit_note(self.settings)},
+            noted={
+                **evaluation_notes((each, _source(keywords_of(item))) for item, each in self.evaluations.items()),
+                **commit_note(settings),
+            },
             evaluations=tuple(self.evaluations.values()),
-            family=family,
-            notes=notes,
-            is_gone=gone_of(self._config, self.settings.root, own, found),
+            family=tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names))),
+            notes=(lost,) if suite.uncollected else (),
+            is_gone=is_gone,
         )
         return run_options(self._config, known)
-
-    def _family(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The ids of all evaluations of the suite that can be run for the version under test, a model or a corpus; and
-        what to say where some of them can't be known.
-        """
-        from harness.config.roles import candidate_name
-        from harness.stages.lineage import can_have
-
-        chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
-        suite = find_suite(self._config, self.settings.root, self.files(), chosen)
-        taken = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
-        taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
-        name = candidate_name(self.settings)
-        home, version = self.settings.home(name), self.settings.version(name)
-        family = tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names)))
-        if not suite.uncollected:
-            return family, ()
-        files = some(suite.uncollected)
-        return family, (f"not collected, though of the suite: {files}. Evaluations there may have less for red later",)
 
     def files(self) -> dict[Path, FileContents]:
         """The files that were collected whole, with the evaluations of each."""
@@ -222,16 +203,16 @@ class Collection:
             self._recording = recording_named(self.settings)
         for item in chosen:
             with self._noting():
-                evaluation = with_copies(self._evaluation(item), item)
+                evaluation = self._evaluation(item)
                 if evaluation.cases:
                     self.evaluations[item] = evaluation
                 else:
                     left_out.append(item)
-        pattern = self._config.getoption("case", default=None)
-        if pattern and not self.evaluations and left_out and not self.errors:
-            self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
-        if self._recording is not None and self.evaluations:
-            with self._noting():
+        with self._noting():
+            if left_out and not self.evaluations and not self.errors:
+                ids = (case.id for cases in self._cases.values() for case in cases)
+                raise no_case_matches(self._config.getoption("case") or "*", ids)
+            if self._recording is not None and self.evaluations:
                 check_recorded(self._recording, list(self.evaluations.values()))
         return left_out
 
@@ -240,42 +221,44 @@ class Collection:
         try:
             yield
         except UsageError as error:
-            self._note(error)
-
-    def _note(self, error: UsageError) -> None:
-        if str(error) not in self.errors:
-            self.errors.append(str(error))
+            if str(error) not in self.errors:
+                self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.cases import pairs_of
+        from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
         from harness.plugin.collection import inspection
-        from harness.plugin.collection.needs import check_needs
-        from harness.plugin.collection.rubrics import check_metrics, check_rubrics
+        from harness.plugin.collection.needs import check_item, check_needs
         from harness.scoring.judging import Rubrics
+        from harness.stages.inference.blocks.marker import blocks_of
 
-        where = item.nodeid
-        inspection.check_kind(item, where=where)
-        inspection.check_fixtures(item, where=where)
+        check_item(item)
         if "task" in keywords_of(item):
             return self._task_evaluation(item)
-        (plan, blocks), wants, rubrics = self._plan(item), _wanted(item), Rubrics(self._folders(item))
+        where, function, settings = item.nodeid, item.function, self.settings
+        keywords, wants, rubrics = keywords_of(item, "cases"), _wanted(item), Rubrics(self._folders(item))
+        may_measure, loads = inspection.may_measure(function), "load" in wants
+        blocks = blocks_of(keywords, settings, where=where, loads=loads)
+        measures, exact, options = loads or may_measure, is_exact(wants), self._options()
+        plan = read_plan(keywords, settings, where=where, measures=measures, exact=exact, options=options)
+        if blocks is not None:
+            plan = with_blocks(plan, is_relative=keywords.get("margin") is None)
         parameter = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-        given = keywords_of(item).get("cases")
+        given = keywords.get("cases")
         cases = (parameter,) if parameter is not None else self._load(given, item)
         if blocks is not None:
             cases = pairs_of(blocks)
         has_cases = any(each is not None for each in (parameter, given, blocks))
-        inspection.check_fields(item.function, cases, where=where, has_cases=has_cases)
-        may_measure = inspection.may_measure(item.function)
+        inspection.check_fields(function, cases, where=where, has_cases=has_cases)
         known = {"wants": wants, "rubrics": rubrics, "may_measure": may_measure, "blocks": blocks}
         evaluation = self._made(item, plan, cases, item.obj, **known)
-        check_needs(item.function, evaluation, self.settings, self._recording, where=where)
+        check_needs(item, evaluation, settings, self._recording)
         if "judge" in wants:
-            check_rubrics(item.function, rubrics, evaluation.cases, where=where)
-            check_metrics(item.function, where=where)
+            inspection.check_rubrics(function, rubrics, evaluation.cases, where=where)
+            inspection.check_metrics(function, where=where)
         if item.get_closest_marker("skip") is None:
             taken = {*wants, "case"} if plan.per == "case" else wants
-            if note := inspection.check_scores(item.function, taken, where=where.partition("[")[0]):
+            if note := inspection.check_scores(function, taken, where=where.partition("[")[0]):
                 self.notes[note] = None
         return evaluation
 
@@ -295,16 +278,21 @@ class Collection:
         )
 
     def _made(self, item: pytest.Function, plan: Plan, cases: tuple[Case, ...], body: Any, **known: Any) -> Evaluation:
-        """Make an evaluation of those of its cases that `--case` selects."""
+        """Make an evaluation of those of its cases that `--case` selects, with what is known of their copies."""
         from harness.gate.evaluations.cases import select_cases
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
+        from harness.gate.evaluations.resemblance import find_copies
 
-        pattern = self._config.getoption("case", default=None)
-        selected = select_cases(cases, pattern) if pattern else cases
+        selected = select_cases(cases, self._config.getoption("case") or "*")
         is_part = len(selected) < len(cases)
         plan = with_design(plan, len(selected), self.settings.confidence_level)
         check_evaluation(plan, selected, where=item.nodeid, is_part=is_part)
-        return Evaluation(self._id(item.nodeid, item.path), plan, selected, body, classify, is_part=is_part, **known)
+        # A body that reads an `id` may ask about it: then no field tells what it asks.
+        code = getattr(item.function, "__code__", None)
+        reads_id = code is not None and "case" in argument_names(item) and "id" in code.co_names
+        copies = None if plan.cluster is not None or reads_id or len(selected) < 2 else find_copies(selected)
+        own = self._id(item.nodeid, item.path)
+        return Evaluation(own, plan, selected, body, classify, is_part=is_part, copies=copies, **known)
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
@@ -320,27 +308,6 @@ class Collection:
         """List the folders in which the files that a test names are looked for."""
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
-    def _plan(self, item: pytest.Function) -> tuple[Plan, BlockPlan | None]:
-        """What is required of an item, and the blocks under load that are measured for it."""
-        from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
-        from harness.plugin.collection.inspection import may_measure
-        from harness.stages.inference.blocks.marker import blocks_of
-
-        keywords, where, wanted = keywords_of(item, "cases"), item.nodeid, _wanted(item)
-        loads = "load" in wanted
-        blocks = blocks_of(keywords, self.settings, where=where, loads=loads)
-        plan = read_plan(
-            keywords,
-            self.settings,
-            where=where,
-            measures=loads or may_measure(item.function),
-            exact=is_exact(wanted),
-            options=self._options(),
-        )
-        if blocks is not None:
-            plan = with_blocks(plan, is_relative=keywords.get("margin") is None)
-        return plan, blocks
-
     def _load(self, given: Any, item: pytest.Function) -> tuple[Case, ...]:
         """The cases that a marker names; loaded once for all items that name the same file."""
         from harness.records import Case
@@ -355,3 +322,31 @@ class Collection:
             except UsageError as error:
                 raise type(error)(f"{item.nodeid}: {error}") from None
         return self._cases[key]
+
+
+def copies_lines(evaluations: Iterable[Evaluation]) -> list[str]:
+    """A line for each evaluation that has copies among its cases, for the terminal."""
+    lines = []
+    for each in evaluations:
+        if each.copies is not None:
+            (first, second), distinct = each.copies.example, f"{each.copies.n_distinct:,}"
+            said = f"are {distinct} and copies", "leave copies out, review= weighs each"
+            if not each.plan.review_mode:
+                said = f"count as {distinct}, for some are copies", "cluster=False counts them all"
+            lines.append(
+                f"{each.id}: {len(each.cases):,} cases {said[0]} of others, such as {second!r} of {first!r}; {said[1]}"
+            )
+    return lines
+
+
+def near_lines(evaluations: Iterable[Evaluation]) -> list[str]:
+    """A line on all evaluations with cases that nearly repeat others, where no `cluster` says what depends on what."""
+    from harness.gate.evaluations.resemblance import find_near
+
+    near = []
+    for each in evaluations:
+        found = find_near(each.cases) if each.plan.cluster is None else None
+        if found is not None:
+            near.append(f"{found[0]:,} of {each.id}, such as {found[1][1]!r} of {found[1][0]!r}")
+    told = "cases that nearly repeat others count as cases, unless cluster= names a field that they share"
+    return [f"{told}: {'; '.join(near)}"] if near else []

@@ -1,11 +1,17 @@
-"""What an evaluation needs of the session: another version, a judge, or a baseline that can be asked."""
+"""What an evaluation needs of pytest and of the session: a test function that can be one, another version, a judge, or
+a baseline that can be asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import unittest
+from typing import TYPE_CHECKING
+
+import pytest
 
 from harness.errors import MarkerError, UsageError
+from harness.plugin.fixtures import OFFERED
+from harness.plugin.pytest_internals import fixture_definitions
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -15,28 +21,45 @@ if TYPE_CHECKING:
 _LEAVE_OUT = "leave the test out with -k"
 
 
-def check_needs(
-    function: Callable[..., Any],
-    evaluation: Evaluation,
-    settings: Settings,
-    recording: Recording | None,
-    *,
-    where: str,
-) -> None:
+def check_item(item: pytest.Function) -> None:
+    """Refuse a test that can't be an evaluation, or a user's fixture that itself asks for what only a body has.
+
+    Raises:
+        MarkerError: it is a method of a unittest.TestCase, or marked xfail, or takes such a fixture.
+    """
+    where = item.nodeid
+    if item.cls is not None and issubclass(item.cls, unittest.TestCase):
+        raise MarkerError(
+            f"{where} is a method of a unittest.TestCase, which gets no `case` and no `model`. Write a function, or a "
+            "method of a class without a base."
+        )
+    if item.get_closest_marker("xfail") is not None:
+        raise MarkerError(
+            f"{where} is marked xfail, which would end a red gate with exit code 0. Skip it, or "
+            "state the threshold and margin that are met today."
+        )
+    for name, definitions in fixture_definitions(item).items():
+        wanted = [each for each in OFFERED if any(each in definition.argnames for definition in definitions)]
+        if wanted and name not in OFFERED:
+            raise MarkerError(
+                f"{where}: the fixture {name!r} asks for {wanted[0]!r}. Fixtures are set up once for an "
+                f"evaluation, its body for each case and sample: take {wanted[0]!r} in the body and pass it on."
+            )
+
+
+def check_needs(item: pytest.Function, evaluation: Evaluation, settings: Settings, recording: Recording | None) -> None:
     """Refuse an evaluation for which something is missing that the command line or the settings name.
 
     Args:
-        function: the body.
         recording: what stands for the baseline, if it is none that can be asked.
 
     Raises:
         UsageError: with the test function, and what to say.
     """
     from harness.config.roles import baseline_name, candidate_name, judge_names
-    from harness.plugin.collection.inspection import check_figures
-    from harness.plugin.collection.rubrics import check_review
+    from harness.plugin.collection.inspection import check_figures, check_review
 
-    plan, wants, is_pairwise = evaluation.plan, evaluation.wants, evaluation.is_pairwise
+    where, plan, wants, is_pairwise = item.nodeid, evaluation.plan, evaluation.wants, evaluation.is_pairwise
     if evaluation.blocks is not None:
         if others := sorted(wants & {"model", "baseline", "judge"}):
             raise MarkerError(
@@ -44,7 +67,7 @@ def check_needs(
                 "a test of its own."
             )
         _refuse(recording, f"{where} takes `load`, whose blocks are measured in pairs on one machine,", _LEAVE_OUT)
-        check_figures(function, evaluation.blocks, settings, where=where)
+        check_figures(item.function, evaluation.blocks, settings, where=where)
     rests = f"max_lost={plan.max_lost}" if plan.max_lost is not None else 'per="case"' if plan.per == "case" else ""
     if rests and "model" in wants and not plan.is_exact:
         version = settings.version(candidate_name(settings))
@@ -65,11 +88,8 @@ def check_needs(
         )
     if plan.review_mode is not None:
         check_review(evaluation.body, where=where, is_pairwise=is_pairwise)
-        _refuse(
-            recording,
-            f"{where}: review= shows people the answers of both versions,",
-            "`none` for the threshold alone",
-        )
+        shows = f"{where}: review= shows people the answers of both versions,"
+        _refuse(recording, shows, "`none` for the threshold alone")
         if plan.threshold is None and (is_pairwise or baseline_name(settings) is None):
             hint = "0.5 asks for no worse than the baseline" if is_pairwise else "or name a --baseline"
             raise MarkerError(

@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
@@ -50,10 +50,20 @@ class CollectedSuite:
     Attributes:
         evaluations: by pytest's id, the file of each and what it takes of the version under test.
         uncollected: the files that could not be collected.
+        tops: its folders.
+        files: those whose evaluations are known.
     """
 
     evaluations: Mapping[str, tuple[Path, list[str]]]
-    uncollected: tuple[str, ...]
+    uncollected: list[str]
+    tops: list[Path]
+    files: Collection[Path]
+
+    def has_looked(self, file: Path) -> bool:
+        """Tell whether all evaluations of a file are known, which may be gone by now."""
+        file = file.resolve()
+        is_known = file in self.files if file.exists() else file.suffix == ".py"
+        return is_known and any(map(file.is_relative_to, self.tops))
 
 
 def find_suite(
@@ -68,14 +78,12 @@ def find_suite(
     """
     cache = getattr(config, "cache", None)
     remembered = {} if cache is None else _read(cache.get(_CACHED, {}))
-    files = {each.resolve(): each for top in _tops(config, project, chosen) for each in _files(config, top)}
+    tops = _tops(config, project, chosen)
+    files = {each.resolve(): each for top in tops for each in _files(config, top)}
     files |= {each.resolve(): each for each in chosen}
     known = {file: remembered.get(str(file), FileContents()) for file in files}
-    lacking = [
-        file
-        for file in files
-        if file not in collected and known[file].digest != _digest(config, file, known[file].reads)
-    ]
+    others = [file for file in files if file not in collected]
+    lacking = [file for file in others if known[file].digest != _digest(config, file, known[file].reads)]
     found = {**collected, **(_collect(config, lacking) if lacking else {})}
     for file in files.keys() & found.keys():
         known[file] = replace(found[file], digest=_digest(config, file, found[file].reads))
@@ -88,7 +96,9 @@ def find_suite(
         for file, path in files.items()
         for name, taken in known[file].evaluations.items()
     }
-    return CollectedSuite(evaluations, tuple(named[each] for each in lacking if each not in found))
+    lost = [each for each in lacking if each not in found]
+    names, folders = [named[each] for each in lost], [each.resolve() for each in tops]
+    return CollectedSuite(evaluations, names, folders, files.keys() - lost)
 
 
 def _tops(config: pytest.Config, project: Path, chosen: Iterable[Path]) -> set[Path]:
@@ -109,30 +119,27 @@ def _tops(config: pytest.Config, project: Path, chosen: Iterable[Path]) -> set[P
 
 def _files(config: pytest.Config, top: Path) -> Iterator[Path]:
     """The test files of a folder, as pytest finds them."""
+
+    def matches(path: Path, patterns: str) -> bool:
+        given = config.getini(patterns)
+        return any(fnmatch(str(path), f"*/{each}") if "/" in each else fnmatch(path.name, each) for each in given)
+
     if top.is_file():
         yield top
     for folder, inner, names in os.walk(top):
-        there = [Path(folder, each) for each in inner]
+        there = [Path(folder, each) for each in inner if each != "__pycache__"]
         inner[:] = [
-            each.name
-            for each in there
-            if each.name != "__pycache__"
-            and not (each / "pyvenv.cfg").exists()
-            and not _matches(each, config.getini("norecursedirs"))
+            each.name for each in there if not (matches(each, "norecursedirs") or (each / "pyvenv.cfg").exists())
         ]
-        paths = [Path(folder, each) for each in names if each.endswith(".py")]
-        yield from (each for each in paths if _matches(each, config.getini("python_files")))
-
-
-def _matches(path: Path, patterns: Iterable[str]) -> bool:
-    return any(fnmatch(str(path), f"*/{each}") if "/" in each else fnmatch(path.name, each) for each in patterns)
+        paths = (Path(folder, each) for each in names if each.endswith(".py"))
+        yield from (each for each in paths if matches(each, "python_files"))
 
 
 def _digest(config: pytest.Config, file: Path, reads: Iterable[str]) -> str:
     """The digest of a test file with each conftest.py above it and what else decides what is collected."""
-    above = [each for each in file.parents if each.is_relative_to(config.rootpath.resolve())]
+    above = [each / "conftest.py" for each in file.parents if each.is_relative_to(config.rootpath.resolve())]
     digest = hashlib.sha256()
-    for path in (file, *(each / "conftest.py" for each in above), *map(Path, reads)):
+    for path in (file, *above, *map(Path, reads)):
         with suppress(OSError):  # there is none, or it can't be read, which pytest will say
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -144,33 +151,6 @@ def _read(plain: Mapping[str, Mapping[str, object]]) -> dict[str, FileContents]:
         return {name: FileContents(**each) for name, each in plain.items()}  # type: ignore[arg-type]
     except (AttributeError, TypeError):
         return {}
-
-
-def gone_of(
-    config: pytest.Config, root: Path, collected: Iterable[str], found: Collection[str]
-) -> Callable[[str], bool]:
-    """Gives what tells whether an evaluation that is known by its id is gone from the suite: pytest looked where it was
-    and did not find it. Nothing is said where a part of the suite was chosen, nor of a file that pytest passed over.
-
-    Args:
-        root: the folder of the project, from which ids are.
-        collected: the ids of all evaluations that were found.
-        found: pytest's ids of files and folders that were collected; none where some of the evaluations were left out.
-    """
-    own = frozenset(collected)
-    files = {Path(config.rootpath, each).resolve() for each in found}
-    narrowed = not files or any(config.getoption(name, None) for name in ("lf", "ignore", "ignore_glob"))
-    folder = config.invocation_params.dir
-    places = [] if narrowed else [(folder / place).resolve() for place in config.args if "::" not in place]
-
-    def is_gone(identity: str) -> bool:
-        name, separator, _ = identity.partition("::")
-        file = Path(root, name).resolve()
-        if identity in own or not separator or file.suffix != ".py" or (file.exists() and file not in files):
-            return False
-        return any(file.is_relative_to(place) for place in places)
-
-    return is_gone
 
 
 # -- in a process of its own -------------------------------------------------------------------------------------------
@@ -188,10 +168,7 @@ def _collect(config: pytest.Config, files: Collection[Path]) -> dict[Path, FileC
         reporter.write_line(
             f"steelyard: collecting {what} without running them, for all of the suite shares the error rate"
         )
-    with (
-        TemporaryDirectory(prefix="steelyard-") as folder,
-        suppress(OSError, ValueError),
-    ):  # it wrote nothing, or a part
+    with TemporaryDirectory(prefix="steelyard-") as folder:
         path = Path(folder, "suite.json")
         subprocess.run(
             [sys.executable, "-P", "-c", f"from {__name__} import list_files; list_files()", path, *given, *files],
@@ -202,28 +179,23 @@ def _collect(config: pytest.Config, files: Collection[Path]) -> dict[Path, FileC
             stderr=subprocess.DEVNULL,
             check=False,
         )
-        found = _read(json.loads(path.read_text(encoding="utf-8")))
-        return {Path(name): each for name, each in found.items()}
+        with suppress(OSError, ValueError):  # it wrote nothing, or a part
+            return {Path(name): each for name, each in _read(json.loads(path.read_text(encoding="utf-8"))).items()}
     return {}
-
-
-class _Listing:
-    """Writes what each file has, in the place of a gate."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Called when all is collected: nothing more needs to be known of the items."""
-        found = config.pluginmanager.get_plugin(COLLECTION)
-        assert found is not None
-        files = {str(file): asdict(each) for file, each in found.files().items()}
-        self._path.write_text(json.dumps(files), encoding="utf-8")
-        items.clear()
 
 
 def list_files() -> None:
     """Collect as the command line says, and write what each file has into the file that it names first."""
     path, *arguments = sys.argv[1:]
-    pytest.main(arguments, plugins=[_Listing(Path(path))])
+
+    class Listing:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+            """Called when all is collected: nothing more needs to be known of the items."""
+            found = config.pluginmanager.get_plugin(COLLECTION)
+            assert found is not None
+            files = {str(file): asdict(each) for file, each in found.files().items()}
+            Path(path).write_text(json.dumps(files), encoding="utf-8")
+            items.clear()
+
+    pytest.main(arguments, plugins=[Listing()])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.records import Plan
     from harness.scoring.lm_eval import EvaluatedTask
 
-PARAMETER = "lm_eval_task"
+_PARAMETER = "lm_eval_task"
 """The parameter of an evaluation of several tasks; its body has no such argument."""
 _WITHOUT_FILE = "lm-eval"
 _TASK = pytest.StashKey[Any]()
@@ -40,11 +40,7 @@ def keywords_of(item: pytest.Item, word: str = "") -> Mapping[str, Any]:
 
 
 class Tasks:
-    """The lm-eval tasks of a session; each file or name is loaded once.
-
-    Args:
-        config: pytest's.
-    """
+    """The lm-eval tasks of a session; each file or name is loaded once."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -74,11 +70,11 @@ class Tasks:
             UsageError: the task can't be loaded.
         """
         item = metafunc.definition
-        name = read_task(keywords_of(item)["task"], item.nodeid)["name"]
+        name = _read_task(keywords_of(item)["task"], item.nodeid)["name"]
         tasks = self.load(name, settings, item.path.parent, item.nodeid)
         if len(tasks) > 1:
-            metafunc.fixturenames.append(PARAMETER)
-            metafunc.parametrize(PARAMETER, tasks, ids=[task.task_name for task in tasks])
+            metafunc.fixturenames.append(_PARAMETER)
+            metafunc.parametrize(_PARAMETER, tasks, ids=[task.task_name for task in tasks])
 
     def items(self, session: pytest.Session, settings: Settings) -> Iterator[pytest.Item]:
         """An item for each task that `--task` names, once however often it does.
@@ -104,25 +100,23 @@ class Tasks:
             UsageError: whatever is wrong with marker, test function or task.
         """
         from harness.config.settings import check_setting
+        from harness.gate.evaluations.evaluation import TASK_WORDS
 
         where, keywords = item.nodeid, keywords_of(item, "task")
-        if argument_names(item):
+        if taken := argument_names(item):
             raise MarkerError(
-                f"{where} takes {', '.join(argument_names(item))}, and the body of a task's evaluation is not "
-                f"run: write `def {item.originalname}(): ...`."
+                f"{where} takes {', '.join(taken)}, and the body of a task's evaluation is not run: write "
+                f"`def {item.originalname}(): ...`."
             )
         for other in ("cases", "per", "weighs", "review"):
             if other in keywords:
                 raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
-        said, task = read_task(keywords["task"], where), item.stash.get(_TASK, None)
+        said, task = _read_task(keywords["task"], where), item.stash.get(_TASK, None)
         if task is None:
-            given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
+            given = item.callspec.params.get(_PARAMETER) if hasattr(item, "callspec") else None
             task = given or self.load(said["name"], settings, item.path.parent, where)[0]
-        prompting = {
-            name: check_setting(name, said[name], where=where)
-            for name in ("num_fewshot", "apply_chat_template")
-            if said.get(name) is not None
-        }
+        words = [name for name in TASK_WORDS if name != "metric" and said.get(name) is not None]
+        prompting = {name: check_setting(name, said[name], where=where) for name in words}
         adapter = _lm_eval()
         made: EvaluatedTask = adapter.EvaluatedTask(
             task, adapter.Prompting(**prompting), _metrics(said.get("metric"), where), where
@@ -143,7 +137,7 @@ class Tasks:
         given = {name: value for name, value in keywords_of(item).items() if name != "task"}
         measures = evaluated.metrics.has_measures
         plan = read_plan(given, settings, where=item.nodeid, measures=measures, options=options)
-        if not any(evaluated.draws(sampling) for sampling in _samplings(settings)):
+        if not any(map(evaluated.draws, _samplings(settings))):
             return replace(plan, samples=1)
         asked_for = "samples" in given or "samples" in options or "for_baseline" in options
         return plan if asked_for or evaluated.repeats is None else replace(plan, samples=evaluated.repeats)
@@ -176,7 +170,7 @@ class _TaskItem(pytest.Function):
         return self.path, None, self.name
 
 
-def read_task(given: Any, where: str) -> Mapping[str, Any]:
+def _read_task(given: Any, where: str) -> Mapping[str, Any]:
     """What a marker says of its task: `name`, which is a path or a name, and how it is put.
 
     Raises:
@@ -206,13 +200,12 @@ def _lm_eval() -> Any:
 
 def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
     """The names of metrics, each with its unit where the marker gives one."""
-    named = {given: None} if isinstance(given, str) else given
+    named = [given] if isinstance(given, str) else {} if given is None else given
     named = dict.fromkeys(named) if isinstance(named, list | tuple) else named
-    if given is None:
-        return {}
-    is_read = isinstance(named, Mapping) and bool(named) and all(isinstance(name, str) for name in named)
-    if is_read and all(unit is None or (isinstance(unit, str) and unit.strip()) for unit in named.values()):
-        return dict(named)
+    if isinstance(named, Mapping) and (named or given is None):
+        parts = [*named, *(unit for unit in named.values() if unit is not None)]
+        if all(isinstance(part, str) and part.strip() for part in parts):
+            return dict(named)
     raise MarkerError(
         f'{where}: metric = {given!r} names no metric; write "metric": "acc_norm", a list of names, or a dict of '
         "names and units for those that are no score in [0, 1]."

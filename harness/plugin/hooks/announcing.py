@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
-import pluggy
 import pytest
 
 from harness.errors import UsageError, choices
@@ -19,47 +19,42 @@ if TYPE_CHECKING:
 
 _PREFIX = "steelyard_"
 """The beginning of each hook's name. A function whose name begins so and is no hook's is refused."""
+Hook = tuple[str, Callable[..., Any], tuple[str, ...]]
+"""The name of its plugin, the function, and the arguments that it takes."""
 
 
-class HookManager(pluggy.PluginManager):
-    """Finds the hooks of a gate in all plugins of pytest.
+def find_hooks(plugins: pytest.PytestPluginManager) -> dict[str, list[Hook]]:
+    """Find the hooks of a gate in all plugins of pytest, in the order in which they are called: that of the last plugin
+    first, unless pytest's decorator says otherwise.
 
-    pytest's own manager takes no hook whose name does not begin with `pytest_`, so that the plugins are looked through
-    by one of their own. A decorator is not needed; that of pytest says the order.
-
-    Args:
-        plugins: pytest's, all of which are loaded by now.
+    pytest's own manager takes no hook whose name does not begin with `pytest_`.
 
     Raises:
         UsageError: a plugin has a hook that there is not, or one with an argument that it has not.
     """
-
-    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
-        super().__init__("steelyard")
-        self.add_hookspecs(hookspecs)
-        known = {name: inspect.signature(getattr(hookspecs, name)).parameters for name in _hooks(hookspecs)}
-        for plugin in plugins.get_plugins() - {hookspecs}:
-            name, hooks = str(plugins.get_name(plugin) or plugin), _hooks(plugin)
-            for hook in hooks:
-                if hook not in known:
-                    raise UsageError(f"{name}: {choices('hook', hook, known)}")
-                for argument in inspect.signature(getattr(plugin, hook)).parameters:
-                    if argument not in known[hook]:
-                        raise UsageError(f"{name}: {hook}: {choices('argument', argument, known[hook])}")
-            if hooks:
-                self.register(plugin, name)
-
-    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        """Called for each name of a plugin: the options of a hook, as its decorator gives them."""
-        if not name.startswith(_PREFIX) or not inspect.isroutine(method := getattr(plugin, name)):
-            return None
-        given = super().parse_hookimpl_opts(plugin, name) or getattr(method, "pytest_impl", None)
-        return given or cast(pluggy.HookimplOpts, {})
+    known = {name: inspect.signature(getattr(hookspecs, name)).parameters for name in _hooks(hookspecs)}
+    found: dict[str, list[Hook]] = {name: [] for name in known}
+    for name, plugin in reversed(plugins.list_name_plugin()):
+        for hook in _hooks(plugin):
+            if hook not in known:
+                raise UsageError(f"{name}: {choices('hook', hook, known)}")
+            function = getattr(plugin, hook)
+            taken = tuple(inspect.signature(function).parameters)
+            for argument in taken:
+                if argument not in known[hook]:
+                    raise UsageError(f"{name}: {hook}: {choices('argument', argument, known[hook])}")
+            found[hook].append((name, function, taken))
+    return {hook: sorted(each, key=_turn) for hook, each in found.items()}
 
 
-def _hooks(plugin: object) -> list[str]:
-    names = (each for each in dir(plugin) if each.startswith(_PREFIX))
+def _hooks(plugin: object) -> Iterable[str]:
+    names = [each for each in dir(plugin) if each.startswith(_PREFIX)]
     return [each for each in names if inspect.isroutine(getattr(plugin, each, None))]
+
+
+def _turn(hook: Hook) -> int:
+    marked = getattr(hook[1], "pytest_impl", {})
+    return bool(marked.get("trylast")) - bool(marked.get("tryfirst"))
 
 
 class Announcer:
@@ -68,28 +63,27 @@ class Announcer:
     Args:
         config: pytest's.
         opened: the run.
-        evaluations: the ids of those that the session holds.
-        manager: has the hooks of all plugins.
+        ids: of its evaluations.
+        hooks: of all plugins.
     """
 
     def __init__(
-        self, config: pytest.Config, opened: OpenRun, evaluations: tuple[str, ...], manager: HookManager
+        self, config: pytest.Config, opened: OpenRun, ids: tuple[str, ...], hooks: dict[str, list[Hook]]
     ) -> None:
         from harness.records import GateStart
 
-        self._config = config
+        self._config, self._hooks = config, hooks
         self._run = run = opened.run
         candidate, baseline = run.references()
         self._gate = GateStart(
-            run_id=run.settings.run_id,
+            run_id=run.run_id,
             created=opened.created,
             confidence_level=run.settings.confidence_level,
             candidate=candidate,
             baseline=baseline,
             judges=run.judge_references(),
-            evaluations=evaluations,
+            evaluations=ids,
         )
-        self._manager = manager
         self._told: set[str] = set()
         self._complained: set[tuple[str, str]] = set()
 
@@ -113,18 +107,14 @@ class Announcer:
         self._call("steelyard_gate_finished", report=report)
 
     def _call(self, name: str, **given: Any) -> None:
-        """Call every implementation by itself, so that one which raises keeps none from being called; warn of the first
-        error of each.
-        """
-        plugins = [each.plugin for each in reversed(getattr(self._manager.hook, name).get_hookimpls())]
-        for plugin in dict.fromkeys(plugins):
-            others = [other for other in self._manager.get_plugins() if other is not plugin]
+        """Call every implementation, whatever the one before raised; warn of the first error of each."""
+        given["gate"] = self._gate
+        for who, function, taken in self._hooks[name]:
             try:
-                self._manager.subset_hook_caller(name, others)(gate=self._gate, **given)
+                function(**{each: given[each] for each in taken})
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001  a user's code; pytest.fail and sys.exit end nothing here
-                who = str(self._manager.get_name(plugin))
                 if (name, who) not in self._complained:
                     self._complained.add((name, who))
                     self._warn(f"{who} raised {type(error).__name__} in {name}: {error}. No verdict depends on it.")

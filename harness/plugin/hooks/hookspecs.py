@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,10 +24,7 @@ if TYPE_CHECKING:
 HOOKS_VERSION = 1
 """Of these hooks."""
 
-_hookspec = pluggy.HookspecMarker("steelyard")
 
-
-@_hookspec
 def steelyard_gate_started(gate: GateStart) -> None:
     """Called once, when versions, store and engines are ready, before the first sample is drawn.
 
@@ -38,7 +33,6 @@ def steelyard_gate_started(gate: GateStart) -> None:
     """
 
 
-@_hookspec
 def steelyard_evaluation_decided(gate: GateStart, verdicts: Sequence[Verdict]) -> None:
     """Called once for each evaluation, as soon as its verdicts are known; they stay as they are.
 
@@ -51,7 +45,6 @@ def steelyard_evaluation_decided(gate: GateStart, verdicts: Sequence[Verdict]) -
     """
 
 
-@_hookspec
 def steelyard_gate_finished(gate: GateStart, report: Report) -> None:
     """Called once, when the report is written and stored and the engines are closed; also after Ctrl-C.
 

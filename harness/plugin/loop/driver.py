@@ -13,13 +13,14 @@ import pytest
 
 from harness.errors import ScoreError
 from harness.plugin.loop.threads import LooseThreads
-from harness.plugin.pytest_internals import no_assertion_diffs, terminal_of
+from harness.plugin.pytest_internals import no_assertion_diffs, terminal_file
 
 if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Evaluation
     from harness.gate.runs.opening import OpenRun
     from harness.plugin.hooks.announcing import Announcer
     from harness.plugin.loop.interrupts import Interrupts
+    from harness.records import Report
     from harness.reporting.terminal.progress import ProgressLine
     from harness.stages.build_state import BuildProgress
 
@@ -37,7 +38,7 @@ class Driver:
 
     Args:
         config: pytest's, whose terminal shows the progress.
-        opened: the run whose progress is shown.
+        opened: the run.
         interrupts: hears Ctrl-C meanwhile.
         announcer: tells plugins what was decided.
     """
@@ -55,11 +56,6 @@ class Driver:
         self._began_s = time.monotonic()
         self._progress: ProgressLine | None = None
         self._told: set[str] = set()
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds since the run began."""
-        return time.monotonic() - self._began_s
 
     def decide(self, starting: Sequence[Evaluation], ids: Sequence[str]) -> None:
         """Begin to sample evaluations, wait until those of these ids are decided, and show progress.
@@ -90,7 +86,8 @@ class Driver:
             while not task.done():
                 await asyncio.wait([task], timeout=_TICK_S)
                 if not task.done():
-                    self._show()
+                    with _uncaptured(self._config):
+                        self._show()
         finally:
             if self._progress is not None:
                 with _uncaptured(self._config):
@@ -104,7 +101,10 @@ class Driver:
         from harness.reporting.wording.budget import left
 
         run, window = self.run, self.run.sampler.window
-        starting = window.starting
+        self._progress = self._progress or _live_line(self._config, ProgressLine)
+        if self._progress is None:
+            return
+        starting = f"starting {', '.join(window.starting)}" if window.starting and not window.in_flight else ""
         state = ProgressState(
             done=run.done,
             total=run.total,
@@ -112,21 +112,24 @@ class Driver:
             under_way=run.n_under_way,
             in_flight=window.in_flight,
             evaluations_done=run.n_finished,
-            evaluations_total=run.settings.n_evaluations,
-            elapsed_s=self.wall_s,
-            phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else run.measuring,
+            evaluations_total=run.options.n_evaluations,
+            elapsed_s=time.monotonic() - self._began_s,
+            phase=starting or run.measuring,
             trouble="; ".join(filter(None, (*window.troubles, run.sampler.trouble))),
             budget=left(run.sampler.budget),
         )
-        with _uncaptured(self._config):
-            self._progress = self._progress or _live_line(self._config, ProgressLine)
-            if self._progress is None:
-                return
-            self._progress.update(state)
-            if self._progress.is_shown and run.settings.n_evaluations <= _FEW:
-                for verdict in run.ended(self._told):  # while others are still sampled
-                    self._told.add(verdict.id)
-                    self._progress.tell(verdict)
+        self._progress.update(state)
+        if self._progress.is_shown and run.options.n_evaluations <= _FEW:
+            for verdict in run.ended(self._told):  # while others are still sampled
+                self._told.add(verdict.id)
+                self._progress.tell(verdict)
+
+    def report(self, exit_code: int, n_unreached: int) -> Report:
+        """Make the report of the run."""
+        from harness.gate.runs.report import make_report
+
+        wall_s = time.monotonic() - self._began_s
+        return make_report(self.opened, exit_code=exit_code, wall_s=wall_s, n_unreached=n_unreached)
 
     def close(self) -> None:
         """Close the run, cancel what is left, and close the loop.
@@ -165,8 +168,8 @@ def _live_line(config: pytest.Config, kind: Callable[..., _Line], *more: Any) ->
     if reporter is None or config.option.verbose < 0 or hasattr(config, "workerinput"):
         return None
     reporter.ensure_newline()
-    terminal = terminal_of(reporter)
-    return kind(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width, *more)
+    writer, file = config.get_terminal_writer(), terminal_file(config)
+    return kind(file, writer.hasmarkup or file.isatty(), writer.fullwidth, *more)
 
 
 def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:

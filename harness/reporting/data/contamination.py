@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, figure, interval, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.text import printable
+from harness.reporting.shared.text import columns, printable
 from harness.reporting.terminal.report import Layout, indented
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, figure, interval, plural
-from harness.reporting.shared.text import printable
+from harness.reporting.shared.text import columns, printable
 from harness.reporting.terminal.report import Layout, indented
 from harness.stages.data.drift.differences import AloneDocument, DocumentDifferences, RecipeDifference, count_by_reason
 

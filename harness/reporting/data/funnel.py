@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, duration, plural
-from harness.reporting.shared.text import flow, printable
+from harness.reporting.shared.text import columns, flow, printable
 from harness.reporting.terminal.report import Layout
 
 if TYPE_CHECKING:

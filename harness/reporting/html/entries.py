@@ -14,13 +14,14 @@ from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
-from harness.reporting.wording.claims import ABOUT
 from harness.reporting.wording.notes import judge_notes, record_in_words
 from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
 Key = tuple[str, str]
 """An evaluation's id and a metric."""
 _MOST_OF_A_TEXT = 2000
+_ABOUT = {"suite": "these cases", "population": "cases like these"}
+"""What a verdict may be about."""
 
 
 def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, details: DetailFiles
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
-        "about": ABOUT[entry.plan.about],
+        "about": _ABOUT[entry.plan.about],
         "slices": _slices(entry, cases),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, duration
-from harness.reporting.shared.text import hang, printable, wrap
+from harness.reporting.shared.text import columns, hang, printable, wrap
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LatencyFigures, LoadResult
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.config.environment import colours_wanted
 from harness.decisions.reasons import percent
-from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
+from harness.records import Change, LostClaim, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.shared.names import display_names, kind_in_words
@@ -16,9 +19,7 @@ from harness.reporting.shared.text import flow, hang, labelled, printable, symbo
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
-from harness.reporting.wording.claims import lost_notes
-from harness.reporting.wording.failure import KEPT
-from harness.reporting.wording.interruption import GO_ON, interrupted, progress
+from harness.reporting.wording.failure import GO_ON, KEPT, interrupted, progress
 from harness.reporting.wording.notes import judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
@@ -26,6 +27,7 @@ from harness.reporting.wording.waiting import review_step
 _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
 _MOST_ROWS = 50
+_MOST_LOST = 5
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
 _COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "NOT KEPT": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
@@ -47,6 +49,12 @@ class Layout:
     colour: bool = False
     encoding: str = "utf-8"
     verbosity: int = 0
+
+
+def terminal_layout(verbosity: int = 0) -> Layout:
+    """The layout of standard output: its width and encoding, colours where it is a terminal and they are wanted."""
+    colour = sys.stdout.isatty() and colours_wanted()
+    return Layout(shutil.get_terminal_size().columns, colour, sys.stdout.encoding or "utf-8", verbosity)
 
 
 def indented(text: str, layout: Layout, indent: int = 2) -> list[str]:
@@ -333,7 +341,7 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
     }
     for margin in sorted(defaults):
         told.append(f"margin {margin} is the default; set it for an evaluation or the project")
-    told += lost_notes(once, encoding)
+    told += _lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
 
@@ -354,3 +362,27 @@ def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
 
 def _coloured(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _lost_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
+    """The cases that look worse than the baseline's, in a line for each evaluation that has some."""
+    names = display_names(verdict.id for verdict in verdicts)
+    told = []
+    for verdict in verdicts:
+        lost = () if verdict.lost is None else verdict.lost.cases
+        if verdict.lost is not None and lost:
+            name = printable(names[verdict.id], 60, cut="middle", encoding=encoding)
+            sure = "" if verdict.lost.max_lost is None else _sure_of(verdict.lost)
+            told.append(f"{plural(len(lost), 'case')} shown to be worse in {name}: {_some_cases(lost, encoding)}{sure}")
+    return told
+
+
+def _sure_of(lost: LostClaim) -> str:
+    """Say how many of them are sure enough to count against `max_lost`."""
+    return f"; {count(lost.n_decisive)} of them surely enough to count against max_lost={lost.max_lost}"
+
+
+def _some_cases(cases: Iterable[str], encoding: str) -> str:
+    names = [printable(case, 40, cut="middle", encoding=encoding) for case in cases]
+    more = len(names) - _MOST_LOST
+    return ", ".join(names[:_MOST_LOST]) + (f" and {count(more)} more" if more > 0 else "")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.records import Change, Verdict, VerdictKind, VersionRef
+from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import answer_facts, case_list, score_in_words
 from harness.reporting.shared.differences import margin_in_words
-from harness.reporting.shared.figures import plural
+from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import TableRow, row
 from harness.reporting.shared.text import LINE_END, cells, flow, hang, printable, wrap
-from harness.reporting.wording.interruption import GO_ON, is_interrupted
 
 _WIDTH = 80
 _LABEL_CELLS = 14
@@ -19,6 +18,7 @@ _ROOM = _WIDTH - _LABEL_CELLS
 _MOST_CASES = 5
 _MOST_ANSWERS = 3
 _MOST_FRAME_CELLS = 200
+GO_ON = "run again to go on from there (without --fresh)"
 KEPT = "completed samples are kept (an application whose code is mended is asked anew)"
 
 
@@ -119,3 +119,20 @@ def _answers(change: Change, verdict: Verdict) -> list[str]:
 
 def _fact(label: str, texts: list[str]) -> list[str]:
     return hang(f"  {label:<{_LABEL_CELLS - 2}}", texts, _LABEL_CELLS)
+
+
+def is_interrupted(verdict: Verdict) -> bool:
+    """Tell whether nothing but an interruption kept an evaluation from its verdict."""
+    return verdict.interruption is not None and len(verdict.errors) <= 1
+
+
+def interrupted(report: Report) -> list[Verdict]:
+    """The evaluations that an interruption left undecided; none where another error is to be mended first."""
+    errors = [verdict for verdict in report.evaluations if verdict.verdict is VerdictKind.ERROR]
+    return errors if all(map(is_interrupted, errors)) else []
+
+
+def progress(verdicts: Sequence[Verdict]) -> str:
+    """Say how far interrupted evaluations came: "400 of 600 samples"."""
+    once = {verdict.id: verdict.interruption for verdict in verdicts if verdict.interruption is not None}.values()
+    return f"{count(sum(each.done for each in once))} of {count(sum(each.total for each in once))} samples"

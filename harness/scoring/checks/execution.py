@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import concurrent.futures
 import functools
@@ -12,9 +13,10 @@ from typing import Any
 from harness.config.settings import SANDBOXES
 from harness.errors import CheckError
 from harness.records import Score
+from harness.scoring import sandbox_of_run
 from harness.scoring.checks.awaitables import wait_for
 from harness.scoring.checks.given import answer_text, shown
-from harness.scoring.confinement import ConfinedRun, ProgramLimits, sandbox_of_run
+from harness.scoring.confinement import ConfinedRun, ProgramLimits
 
 _LEAST_MEMORY = 64 << 20
 
@@ -54,6 +56,8 @@ def runs(
     joined = "\n".join(lines)
     if tests != "" and not joined.strip():
         raise CheckError(f"runs: tests = {shown(tests)} test nothing; leave them out where the code only has to run.")
+    if _only_defines(joined):
+        raise CheckError(f"runs: tests = {shown(tests)}: tests define functions and call none; call them, or assert.")
     if not _is_number(timeout_s) or not 0 < timeout_s <= 3600:
         raise CheckError(f"runs: timeout_s = {timeout_s!r}; give seconds, more than 0 and at most 3600.")
     if not isinstance(memory_bytes, int) or memory_bytes < _LEAST_MEMORY:
@@ -82,6 +86,19 @@ def _threads() -> concurrent.futures.ThreadPoolExecutor:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return concurrent.futures.ThreadPoolExecutor(cores, thread_name_prefix="steelyard-runs")
+
+
+def _only_defines(tests: str) -> bool:
+    """Tell whether tests define functions or classes, and call, assert and raise nothing outside of them."""
+    try:
+        body = ast.parse(tests).body
+    except (SyntaxError, ValueError):  # told by the run
+        return False
+    outside = [each for each in body if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    runs_something = (ast.Call, ast.Assert, ast.Raise)
+    return len(outside) < len(body) and not any(
+        isinstance(node, runs_something) for each in outside for node in ast.walk(each)
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -2,6 +2,5 @@
 
 from harness.scoring.confinement.process import ConfinedRun
 from harness.scoring.confinement.sandboxes import ProgramLimits
-from harness.scoring.sandbox import sandbox_of_run
 
-__all__ = ["ConfinedRun", "ProgramLimits", "sandbox_of_run"]
+__all__ = ["ConfinedRun", "ProgramLimits"]

@@ -19,7 +19,7 @@ from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
 from harness.requests import Model
 from harness.scoring.checks.given import shown
-from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
+from harness.scoring.judging.drawing import LEAST_TOKENS, MOST_REPEATS
 
 _LEAST_LOGPROB = math.log(0.01)
 """deepeval leaves out what is less probable than this."""

@@ -9,9 +9,12 @@ from typing import Any
 
 from harness.records import Messages, Sample
 from harness.requests import Model
-from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging.answers import MalformedAnswerError
 
+LEAST_TOKENS = 512
+"""Room for a reason and a score, whatever a version's `max_tokens` leaves its own answers."""
+MOST_REPEATS = 100
+"""Of one question; the draws in place of malformed answers are numbered from here."""
 Opinion = tuple[float, str]
 """The score that a judge's answer comes to, and its reason."""
 

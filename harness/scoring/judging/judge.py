@@ -14,10 +14,9 @@ from harness.records import Case, Sample, Score, ScoringRule
 from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
-from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
-from harness.scoring.judging.drawing import JudgeQuestion, Seat
+from harness.scoring.judging.drawing import MOST_REPEATS, JudgeQuestion, Seat
 from harness.scoring.judging.measures import RARER, Fields
 from harness.scoring.judging.prompts import Judged, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection
 
-from harness.gate.people.batches import fill_batch, outlook, settle_batch
+from harness.gate.people.batches import fill_batch
 from harness.gate.people.results import held_back, with_labels
 from harness.records import Role
 from harness.records.review import Form, LabelChoice
@@ -42,7 +42,7 @@ def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: 
     queue = Queue(store)
     queue.add_reviewer("ann")
     queue.add_reviewer("eve", "adjudicator")
-    settle_batch(store, batch, subject, questions)
+    batch.settle()
     excluded = 0
     for number in range(20):
         view = queue.next("ann")
@@ -51,20 +51,20 @@ def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: 
             queue.flag("ann", view.lease_id, key=f"f{number}")
             held = queue.next("eve", task="adjudicate")
             assert held is not None
-            before = outlook(store, batch, subject, questions)
-            assert held_back(store, batch) is None
+            before = batch.outlook()
+            assert held_back(store, batch.batch) is None
             assert before.ledger.n_counting == (number if len(roles) == 1 else number // 2)
             queue.exclude("eve", held.lease_id, "the passage is missing", key=f"x{number}")
             excluded += 1
         else:
             queue.label("ann", view.lease_id, 3, key=str(number))
-    found = settle_batch(store, batch, subject, questions)
+    found = batch.settle()
     assert (excluded, int(found.ledger.excluded.sum())) == (2, 2)
     check = found.checks[0]
     assert check.n_excluded == 2
     assert check.n_labels == (18 if len(roles) == 1 else 10 - check.n_excluded)
     assert "2 excluded items count the worst way" in check.check.reason
-    verdict = with_labels(store, batch, subject, found, examples.verdict(threshold=0.4))
+    verdict = with_labels(batch, found, examples.verdict(threshold=0.4))
     assert verdict.review is not None
     assert (verdict.review.n_excluded, verdict.review.n_stuck) == (2, 0)
     assert verdict.candidate is not None
@@ -100,8 +100,8 @@ def test_gates_that_fill_the_queue_with_the_same_at_once_have_one_batch(store: S
         with Store.open(store.url) as opened:
             own = Store(Together(opened, all_have_looked))
             batch = fill_batch(own, run, subject, questions, "all")
-            settle_batch(own, batch, subject, questions)
-            return batch.id
+            batch.settle()
+            return batch.batch.id
 
     with ThreadPoolExecutor(3) as pool:
         found = set(pool.map(fill, range(3)))

@@ -5,6 +5,7 @@ import pytest
 
 from harness.gate.planning.shapes import shapes_of_run, spread_of
 from harness.gate.planning.simulation import ScoreSpread, Shape
+from tests.decisions.observations import replace
 from tests.gate.stored import Scored, run
 from tests.simulated import simulated
 
@@ -64,15 +65,24 @@ def test_a_run_gives_a_shape_for_each_comparison(store):
     rule = {"threshold": 0.6, "margin": 0.08}
     side = run(store, "r1", Scored(candidate=values[0], baseline=values[1], rule=rule))
     first, second = shapes_of_run(store, side, ["capitals"])
-    assert [(each.shape.threshold, each.shape.margin) for each in (first, second)] == [(None, 0.08), (0.6, 0.08)]
-    assert (first.shape.name, first.shape.cases, first.shape.samples, first.shape.design) == (
-        "capitals",
-        40,
-        4,
-        "fixed",
-    )
-    assert first.shape.spread == spread_of(*(np.array(list(each.values())) for each in values))
-    assert (first.has_samples, first.is_clustered) == (True, False)
+    assert [(each.threshold, each.margin) for each in (first, second)] == [(None, 0.08), (0.6, 0.08)]
+    assert (first.name, first.cases, first.samples, first.design) == ("capitals", 40, 4, "fixed")
+    assert first.spread == spread_of(*(np.array(list(each.values())) for each in values))
+    assert (first.doubts, first.is_repeatable) == ((), False)
+
+
+def test_at_temperature_0_what_differs_between_two_versions_is_noise(store):
+    """0.25 of the variance between cases; a tenth of the answers differ, so that half of a tenth is noise."""
+    rng = np.random.default_rng(0)
+    right = rng.random(4_000) < 0.5
+    other = np.where(rng.random(4_000) < 0.1, ~right, right)
+    sides = [{f"c{i}": [float(x)] * 4 for i, x in enumerate(side)} for side in (right, other)]
+    side = run(store, "r1", Scored(candidate=sides[0], baseline=sides[1]))
+    report = replace(side.report, evaluations=(replace(side.report.evaluations[0], is_repeatable=True),))
+    (shape,) = shapes_of_run(store, replace(side, report=report), ["it"])
+    assert (shape.is_repeatable, shape.doubts, shape.samples, shape.draws) == (True, ("samples",), 4, 1)
+    assert shape.spread.correlation == pytest.approx(0.8, abs=0.02)
+    assert 2 * shape.between_sd**2 + shape.within_sd**2 == pytest.approx(0.1, abs=0.01)
 
 
 def test_measures_and_single_cases_are_left_out(store):
@@ -83,7 +93,7 @@ def test_measures_and_single_cases_are_left_out(store):
         Scored("a::test_time", times, times, metric="time", rule={"unit": "s"}),
         Scored("a::test_one", {"only": [1.0, 0.0]}, {"only": [1.0, 1.0]}),
     )
-    assert shapes_of_run(store, side, ["time", "one"]) == ()
+    assert list(shapes_of_run(store, side, ["time", "one"])) == []
 
 
 def test_scores_of_0_and_1_have_all_of_their_noise():

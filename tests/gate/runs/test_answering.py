@@ -10,8 +10,8 @@ import pytest
 from harness.config import VersionSettings
 from harness.errors import AnswersNothingError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.answering import check_answers
-from harness.gate.runs.specification import version_reference
+from harness.gate.runs.notes import version_reference
+from harness.gate.runs.run import check_answers
 from harness.models.version import Version
 from harness.plugin.outcomes import classify
 from harness.records import VersionRef

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import Settings, load_settings
 from harness.errors import SettingsError
-from harness.gate.runs.costs import check_prices, flops_spent, spending_of
+from harness.gate.runs.costs import check_prices, flops_spent
 from harness.models.description.description import describe_weights
 from harness.models.version import load_version
 from harness.requests.spending import ForwardPass, TokensSpent
@@ -40,12 +40,6 @@ def test_where_cost_is_bounded_each_version_has_a_price(settings: Settings) -> N
     check_prices(bounded, ["free"])
     with pytest.raises(SettingsError, match=r"'unpriced' has none\. Write price = .* in \[models\.unpriced\]"):
         check_prices(bounded, ["free", "unpriced"])
-
-
-def test_spending_knows_the_prices_of_the_versions(settings: Settings) -> None:
-    versions = {name: load_version(settings.version(name), settings.root) for name in ("free", "unpriced")}
-    assert spending_of(settings, {"free": versions["free"]}, 0.0).cost == 0
-    assert spending_of(settings, versions, 0.0).cost is None
 
 
 def test_they_are_those_of_every_pass_and_unknown_without_weights(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_fresh_draws_a_base_anew_that_is_not_under_test(tmp_path: Path, monkeypa
         opened = open_run(load(tmp_path, text), RunOptions(fresh=fresh))
         sides = (opened.run.candidate, opened.run.baseline)
         try:
-            taken = [await opened.run.settings.lineages.take(["base"], each.version) for each in sides if each]
+            taken = [await opened.run.context.lineages.take(["base"], each.version) for each in sides if each]
             return {each["base"].source.generation for each in taken}
         finally:
             await opened.close()

@@ -85,7 +85,7 @@ def test_the_setting_chooses_the_walls_and_the_argument_goes_before_it(project: 
     project.module(
         """
         from harness import checks
-        from harness.scoring.confinement import sandbox_of_run
+        from harness.scoring import sandbox_of_run
 
         CASES = [{"id": "one", "prompt": "q"}]
 

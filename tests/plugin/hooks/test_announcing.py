@@ -99,6 +99,33 @@ def test_what_a_hook_raises_is_told_once_and_changes_nothing(gate: Project, line
     assert f"{gate.path}/conftest.py raised " in text
 
 
+def test_the_last_plugin_is_told_first_unless_its_decorator_says_otherwise(gate: Project) -> None:
+    gate.write(
+        "conftest.py",
+        """
+        import pathlib, pytest
+
+        def note(name):
+            with pathlib.Path("order").open("a") as log:
+                log.write(name + " ")
+
+        def noting(name, **turn):
+            class Plugin:
+                @pytest.hookimpl(**turn)
+                def steelyard_gate_started(self):
+                    note(name)
+
+            return Plugin()
+
+        def pytest_configure(config):
+            for each in (noting("first", tryfirst=True), noting("a"), noting("b"), noting("last", trylast=True)):
+                config.pluginmanager.register(each)
+        """,
+    )
+    gate.run()
+    assert (gate.path / "order").read_text() == "first b a last "
+
+
 def test_a_hook_can_t_change_a_verdict_or_a_report(gate: Project) -> None:
     gate.write(
         "conftest.py",

@@ -68,6 +68,11 @@ def test_the_limits_are_those_that_were_given() -> None:
         ({"tests": 7}, "tests = 7; give Python as a text"),
         ({"tests": []}, "tests = [] test nothing; leave them out"),
         ({"tests": "  "}, "test nothing"),
+        ({"tests": "import math\n\ndef check(f):\n    assert f(2) == 4"}, "tests define functions and call none"),
+        (
+            {"tests": ["NAME = 'double'", "class T:\n    def test(self): double(2)"]},
+            "tests define functions and call none",
+        ),
         ({"tests": ["a", 7]}, "give Python as a text, or a list of texts"),
         ({"timeout_s": 0}, "timeout_s = 0; give seconds"),
         ({"timeout_s": True}, "timeout_s = True"),

@@ -11,8 +11,8 @@ import pytest
 from harness.errors import CheckError, EngineError, JudgeError, RubricError
 from harness.records import Case, Request, Sample, Score, ScoringRule, TokenLogprob
 from harness.requests.model import SETS_APART
-from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging import Judge
+from harness.scoring.judging.drawing import LEAST_TOKENS, MOST_REPEATS
 from tests.scoring.judging.panel import Bench, chosen, rated
 from tests.scoring.judging.rubrics import SUMMARY, rubric, with_sections
 

@@ -7,7 +7,7 @@ import socket
 import sys
 from importlib.metadata import version
 
-from harness.gate.runs.specification import environment
+from harness.gate.runs.notes import environment
 
 
 def test_python_machine_and_packages_are_told() -> None:

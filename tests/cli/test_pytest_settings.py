@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.shared.pytest_settings import find_pytest_settings, keeps_deepeval_out
+from harness.cli.init import find_pytest_settings, keeps_deepeval_out
 
 
 @pytest.mark.parametrize(

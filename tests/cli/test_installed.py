@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.cli.shared.installed import extras, requirements
+from harness.cli.doctor import extras, requirements
 
 
 def test_here_everything_that_steelyard_itself_needs_is_met() -> None:

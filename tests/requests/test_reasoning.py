@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.models.reasoning import apart
 from harness.records import Sample
+from harness.requests.window import reasoning_apart
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from harness.records import Sample
     ],
 )
 def test_reasoning_in_front_of_the_answer_is_split_off(text: str, parts: tuple[str | None, str]) -> None:
-    sample = apart(Sample(text, index=3))
+    sample = reasoning_apart(Sample(text, index=3))
     assert (sample.reasoning, sample.text) == parts
     assert sample.index == 3
 
 
 def test_what_the_engine_kept_apart_stays() -> None:
     sample = Sample("<think>is a tag</think>", reasoning="hm")
-    assert apart(sample) is sample
+    assert reasoning_apart(sample) is sample
