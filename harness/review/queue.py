@@ -13,11 +13,10 @@ from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, Re
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.views import UndoResult, View, view_of
 from harness.store import Store
-from harness.store.review.counts import BatchProgress, Count
 from harness.store.review.events import SETTLING, counting
-from harness.store.review.leases import Wish
 from harness.store.review.reviewers import new_token
-from harness.store.review.turns import RecordedLabel, SubmittedLabel
+from harness.store.review.store import BatchProgress, Count
+from harness.store.review.turns import RecordedLabel, SubmittedLabel, Wish
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200

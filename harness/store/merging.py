@@ -1,112 +1,154 @@
 """Bringing another store in: what is new is added, what is here stays, and merging again brings what is new since.
 
-A key says all that a sample depends on, so that samples of both stores lie side by side. Where both have drawn the same
-sample, that of here stays, and all of its key stay there: the scores of runs that rest on those come without an answer,
-as if it had been pruned. Runs come that have ended; what a gate draws there meanwhile comes with the next merge.
+Here it is one transaction, there one state. A key says all that a sample depends on, so that samples of both stores lie
+side by side. Where both have drawn the same sample, that of here stays, and all of its key stay there: the scores of
+runs that rest on those come without an answer, as if it had been pruned. Runs come that have ended.
+
+Of the review queue ids are random, so that the same id is the same thing; an event is known by its reviewer and key.
+Standings are worked out again, so that two reviewers' labels of one item come together as if given here. A batch that
+two gates drew apart is two batches: a gate here is decided by the labels of its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
 
 from harness.store.database import Database
-from harness.store.runs import RunTables
-from harness.store.schema.tables import failures, generations, requests, runs, samples
+from harness.store.samples import chunks
+from harness.store.schema import (
+    batches,
+    builds,
+    dumps,
+    events,
+    failures,
+    generations,
+    items,
+    looks,
+    requests,
+    reviewers,
+    runs,
+    samples,
+    score_sets,
+    scores,
+)
 from harness.store.summaries import MergeSummary
 
-_KEYS = 64
+if TYPE_CHECKING:
+    from harness.store.store import Store
+
 _SCORES = 5000
 
 
-def merge(target: Database, source: Database) -> MergeSummary:
+def merge(target: Store, source: Store) -> MergeSummary:
     """See `Store.merge`."""
-    counts: Counter[str] = Counter()
-    ended = _complete(source)  # beforehand: what their scores rest on is all there
-    _merge_generations(target, source)
-    left: set[bytes] = set()
-    for asked in _requests(source):
-        with source.read() as connection:
-            theirs = _stored(connection, [row.key for row in asked])
-        with target.write() as connection:
-            for table in (requests, samples):
-                target.lock(connection, table)
-            ours = {(row.key, row.sample_index): row for row in _stored(connection, [row.key for row in asked])}
-            twice = {row.key for row in theirs if _is_another(row, ours.get((row.key, row.sample_index)))}
-            left |= twice
-            counts["left"] += sum(row.key in twice for row in theirs)
-            for name, table, rows in (("requests", requests, asked), ("samples", samples, theirs)):
-                if new := [row._asdict() for row in rows if row.key not in twice]:
-                    counts[name] += len(connection.execute(target.insert(table, table.c.key), new).all())
-    with source.read() as connection:
-        failed = [dict(row) for row in connection.execute(select(failures)).mappings()]
-    if failed:
-        with target.write() as connection:
-            connection.execute(target.insert(failures), failed)
-    _merge_runs(target, source, ended, left, counts)
+    here, there = target._database, source._database
+    with there.one_state(), target.review.turn() as connection:
+        here.lock(connection, generations, requests, samples)
+        counts: Counter[str] = Counter()
+        left = _merge_samples(here, there, counts)
+        _merge_generations(here, connection, there)
+        here.add(failures, _plain(there.rows(select(failures))))
+        _merge_runs(target, source, left, counts)
+        known = set(target.builds.contents())
+        new = [row for row in there.rows(select(builds)) if (row.kind, row.recipe) not in known]
+        here.add(builds, _plain(new))
+        for candidate in there.values(select(looks.c.candidate).distinct()):
+            counts["overdrawn"] += target.looks.merge(source.looks.of_candidate(candidate))
+        _merge_queue(target, source, counts)
     return MergeSummary(**counts)
 
 
-def _merge_generations(target: Database, source: Database) -> None:
+def _plain(rows: Iterable[Any], **changed: Any) -> list[dict[str, Any]]:
+    return [{**row._mapping, **changed} for row in rows]
+
+
+def _merge_samples(here: Database, there: Database, counts: Counter[str]) -> set[bytes]:
+    """Gives the keys whose samples stay there."""
+    left: set[bytes] = set()
+    for keys in chunks(there.values(select(requests.c.key).order_by(requests.c.key))):
+        drawn = select(samples).where(samples.c.key.in_(keys))
+        theirs = there.rows(drawn)
+        ours = {(row.key, row.sample_index): (row.text, row.created) for row in here.rows(drawn)}
+        of_both = [row for row in theirs if (row.key, row.sample_index) in ours]
+        twice = {row.key for row in of_both if ours[row.key, row.sample_index] != (row.text, row.created)}
+        left |= twice
+        counts["left"] += sum(row.key in twice for row in theirs)
+        asked = there.rows(select(requests).where(requests.c.key.in_(keys)))
+        counts["requests"] += here.add(requests, _plain(row for row in asked if row.key not in twice))
+        counts["samples"] += here.add(samples, _plain(row for row in theirs if row.key not in twice))
+    return left
+
+
+def _merge_generations(here: Database, connection: Connection, there: Database) -> None:
     """Take over the generations. An age counts from the older beginning, so that no sample is younger than it is."""
-    with source.read() as connection:
-        theirs = connection.execute(select(generations)).all()
-    with target.write() as connection:
-        target.lock(connection, generations)
-        for row in theirs:
-            connection.execute(target.insert(generations), row._asdict())
-            place = generations.c.fingerprint == row.fingerprint, generations.c.generation == row.generation
-            younger = update(generations).where(*place, generations.c.begun > row.begun)
-            connection.execute(younger.values(begun=row.begun))
+    for row in there.rows(select(generations)):
+        if not here.add(generations, [dict(row._mapping)]):
+            older = update(generations).filter_by(fingerprint=row.fingerprint, generation=row.generation)
+            connection.execute(older.where(generations.c.begun > row.begun).values(begun=row.begun))
 
 
-def _requests(source: Database) -> Iterator[list[Any]]:
-    """All requests of a store, in pages by key, so that neither side holds a transaction for long."""
-    last = b""
-    while True:
-        query = select(requests).where(requests.c.key > last).order_by(requests.c.key).limit(_KEYS)
-        with source.read() as connection:
-            page = list(connection.execute(query))
-        if not page:
-            return
-        yield page
-        last = page[-1].key
-
-
-def _stored(connection: Connection, keys: Collection[bytes]) -> list[Any]:
-    return list(connection.execute(select(samples).where(samples.c.key.in_(keys))))
-
-
-def _is_another(theirs: Any, ours: Any | None) -> bool:
-    """Tell whether both stores have drawn a sample."""
-    return ours is not None and (theirs.text, theirs.created) != (ours.text, ours.created)
-
-
-def _complete(database: Database) -> list[Any]:
-    columns = runs.c.run_id, runs.c.created, runs.c.begun, runs.c.spec
-    query = select(*columns).where(runs.c.report.is_not(None)).order_by(runs.c.begun)
-    with database.read() as connection:
-        return list(connection.execute(query).all())
-
-
-def _merge_runs(
-    target: Database, source: Database, ended: list[Any], left: Collection[bytes], counts: Counter[str]
-) -> None:
-    known = {run.run_id for run in _complete(target)}
-    ours, theirs = RunTables(target), RunTables(source)
-    for run in ended:
-        report = theirs.report(run.run_id)
-        if run.run_id in known or report is None:
+def _merge_runs(target: Store, source: Store, left: Collection[bytes], counts: Counter[str]) -> None:
+    here, there = target._database, source._database
+    ended = select(runs).where(runs.c.report.is_not(None)).order_by(runs.c.begun)
+    known = {run.run_id for run in target.runs() if run.finished}
+    for run in there.rows(ended):
+        if run.run_id in known:
             continue
-        with target.write() as connection:
-            counts["runs"] += len(connection.execute(target.insert(runs, runs.c.run_id), [run._asdict()]).all())
-        rows = iter(theirs.scores(run.run_id))
-        while page := list(islice(rows, _SCORES)):
-            page = [replace(row, sample_key=None) if row.sample_key in left else row for row in page]
-            counts["scores"] += ours.add_scores(run.run_id, page)
-        ours.finish_run(run.run_id, report)  # at last: it says that all scores of the run are here
+        counts["runs"] += here.add(runs, [{**run._mapping, "verdict": None, "exit_code": None, "report": None}])
+        for of_set in there.rows(select(score_sets).filter_by(run_id=run.run_id).order_by(score_sets.c.id)):
+            set_id = target.set_id({name: value for name, value in of_set._mapping.items() if name != "id"})
+            query = select(scores).where(scores.c.set_id == of_set.id)
+            for page in there.pages(query, _SCORES):
+                rows = [{**row._mapping, "set_id": set_id} for row in page]
+                for row in rows:
+                    row["sample_key"] = None if row["sample_key"] in left else row["sample_key"]
+                counts["scores"] += here.add(scores, rows)
+        target.finish_run(run.run_id, json.loads(run.report))
+
+
+def _merge_queue(target: Store, source: Store, counts: Counter[str]) -> None:
+    """Bring in batches, items, reviewers, who have no token here, and events.
+
+    Items of a batch that both have come where it went on there from what is here: drawings don't mix.
+    """
+    here, there, queue = target._database, source._database, target.review
+    here.add(reviewers, _plain(there.rows(select(reviewers)), token_hash=None))
+    known = {batch.id: batch.source.get("key") for batch in queue.batches()}
+    for row in there.rows(select(batches).order_by(batches.c.created, batches.c.id)):
+        in_order = select(items).where(items.c.batch_id == row.id).order_by(items.c.position)
+        added, ours = there.rows(in_order), [item.id for item in here.rows(in_order)]
+        if row.id not in known:
+            here.add(batches, [{**row._mapping, **_apart(row, known.values())}])
+        elif [item.id for item in added[: len(ours)]] == ours:
+            added = added[len(ours) :]
+        else:
+            added = []
+        here.add(items, _plain(added))
+        is_here = {*ours, *(item.id for item in added)}
+        numbers: dict[int, int] = {}
+        for event in source.review.events(batch_id=row.id):
+            if event.item_id not in is_here:
+                counts["labels_left"] += event.kind == "label"
+                continue
+            same = queue.event_of(event.reviewer, events.c.key == event.key)
+            if same is None:
+                undoes = None if event.undoes is None else numbers[event.undoes]
+                same, _ = queue.add_event(replace(event, undoes=undoes, lease_id=None))
+                counts["labels"] += event.kind == "label"
+            numbers[event.number] = same.number
+
+
+def _apart(batch: Any, keys: Collection[str | None]) -> dict[str, Any]:
+    """What becomes of a batch that a gate here drew for itself: it is decided by no gate."""
+    source = json.loads(batch.source)
+    if "key" not in source or source["key"] not in keys:
+        return {}
+    del source["key"]
+    closed = {"closed": batch.created, "closed_reason": "the gate here drew items of its own"}
+    return {"source": dumps(source), **closed}

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Mapping
 from types import TracebackType
 
+from sqlalchemy import select
+
 from harness.store import merging
-from harness.store.builds import BuildStore
 from harness.store.database import Database
 from harness.store.leases import DrawLeaseTable
 from harness.store.ledger import LookStore
 from harness.store.maintenance import Upkeep
 from harness.store.review.store import ReviewStore
 from harness.store.runs import RunTables
-from harness.store.samples import SampleTables
-from harness.store.summaries import MergeSummary
+from harness.store.samples import SampleTables, StoreTables
+from harness.store.schema import builds
+from harness.store.summaries import BuildRecipe, MergeSummary
+
+
+class BuildStore(StoreTables):
+    """Contents that recipes gave, so that stored samples need no build. Rows are added and never pruned."""
+
+    def contents(self) -> dict[BuildRecipe, str]:
+        """The content that each recipe gave, where it gave several the one that was noted last: training is not the
+        same on every machine.
+        """
+        rows = self._database.rows(select(builds).order_by(builds.c.created, builds.c.content))
+        return {(row.kind, row.recipe): row.content for row in rows}
+
+    def add(self, contents: Mapping[BuildRecipe, str]) -> None:
+        """Note what recipes gave; what is noted already stays as it is."""
+        known, now = self.contents(), time.time()
+        rows = [
+            {"kind": kind, "recipe": recipe, "content": content, "created": now}
+            for (kind, recipe), content in contents.items()
+            if known.get((kind, recipe)) != content
+        ]
+        if rows:
+            self._database.add(builds, rows)
 
 
 class Store(SampleTables, RunTables, Upkeep):
@@ -62,12 +87,9 @@ class Store(SampleTables, RunTables, Upkeep):
         """Bring in all that another store holds; what is here stays. Merging again brings in what is new since.
 
         Where both stores drew the same sample, that of here stays; the scores that rest on the other come without an
-        answer. Review items, labels and builds come too.
+        answer. Review items, labels and builds come too. All of it comes, or nothing.
         """
-        merged = merging.merge(self._database, other._database)
-        self.builds.merge(other.builds)
-        labels, labels_left = self.review.merge(other.review)
-        return replace(merged, labels=labels, labels_left=labels_left, overdrawn=self.looks.merge(other.looks))
+        return merging.merge(self, other)
 
     def close(self) -> None:
         """Close all connections."""
