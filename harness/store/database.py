@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -132,14 +132,17 @@ class Database:
     def _joined(self) -> Connection | None:
         return getattr(self._local, "joined", None)
 
+    def _here(self) -> AbstractContextManager[Connection]:
+        return self.read() if self._joined is None else nullcontext(self._joined)
+
     def rows(self, query: Any, **values: Any) -> Sequence[Any]:
         """All rows of a query, as the transaction that this thread is in sees them, if it is in one."""
-        with self.read() if self._joined is None else nullcontext(self._joined) as connection:
+        with self._here() as connection:
             return connection.execute(query, values).all()
 
     def pages(self, query: Any, size: int) -> Iterator[Sequence[Any]]:
-        """The rows of a query, so many at once, in the transaction that this thread is in."""
-        with self._joined.execute(query, execution_options={"yield_per": size}) as found:
+        """The same, so many rows at once."""
+        with self._here() as connection, connection.execute(query, execution_options={"yield_per": size}) as found:
             yield from found.partitions()
 
     def values(self, query: Any, **values: Any) -> list[Any]:
@@ -248,7 +251,7 @@ def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
             f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {_ELSEWHERE}"
         ) from None
     engine = create_engine(url, connect_args=arguments)
-    event.listen(engine, "connect", _set_up_sqlite_readonly if readonly else _set_up_sqlite)
+    event.listen(engine, "connect", _set_up_sqlite if not readonly else _refuse_writing)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -261,21 +264,13 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if names and meta.name not in names:
         return  # somebody else's, which will be refused, and is left as it is
-    deadline = time.monotonic() + BUSY_S
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            break  # a network file system may have kept another mode: slower, and right all the same
-        except sqlite3.OperationalError as error:
-            # Switching the mode is the one lock that SQLite does not wait for by itself.
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    # The one lock that SQLite does not wait for by itself; a network file system may keep another mode.
+    _once_free(lambda: connection.execute("PRAGMA journal_mode=WAL"), BUSY_S)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA cache_size=-16384")
 
 
-def _set_up_sqlite_readonly(connection: sqlite3.Connection, _: Any) -> None:
+def _refuse_writing(connection: sqlite3.Connection, _: Any) -> None:
     connection.execute("PRAGMA query_only=ON")
 
 
@@ -285,19 +280,24 @@ def _begin_sqlite(connection: Connection) -> None:
     if wait_s is None:
         connection.exec_driver_sql("BEGIN")
         return
-    deadline = time.monotonic() + wait_s
     sqlite: Any = connection.connection.driver_connection
     sqlite.execute(f"PRAGMA busy_timeout={_NAP_MS}")
     try:
-        while True:
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                return
-            except OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
+        _once_free(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), wait_s)
     finally:
         sqlite.execute(f"PRAGMA busy_timeout={BUSY_S * 1000:.0f}")
+
+
+def _once_free(attempt: Callable[[], Any], wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            attempt()
+            return
+        except (sqlite3.OperationalError, OperationalError) as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -8,14 +8,14 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import LargeBinary, and_, select, type_coerce, update
+from sqlalchemy import LargeBinary, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
 from harness.records import Request, ScoreRow, ScoringRule
 from harness.store.database import BUSY_S
-from harness.store.samples import StoreTables, chunks
-from harness.store.schema import dumps, requests, runs, score_sets, scores, stored_request
+from harness.store.samples import SampleTables, chunks
+from harness.store.schema import dumps, runs, score_sets, scores
 from harness.store.summaries import RunInfo, ScoreArray, ScoreSet
 
 _OUTCOMES: tuple[Literal["scored", "skipped", "error"], ...] = ("scored", "skipped", "error")
@@ -26,7 +26,7 @@ _OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_ke
 _SCORES = select(*(scores.c[name] for name in _OF_SCORE)).order_by(scores.c.case_id, scores.c.sample_index)
 
 
-class RunTables(StoreTables):
+class RunTables(SampleTables):
     """What runs scored, and what they came to."""
 
     def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
@@ -69,10 +69,10 @@ class RunTables(StoreTables):
             return None if text is None else dict(json.loads(text))
         return None
 
-    def add_scores(self, run_id: str, rows: Sequence[ScoreRow], wait_s: float = BUSY_S) -> None:
-        """Store scores of a run in one transaction. A score that is there already stays as it is."""
+    def add_scores(self, run_id: str, rows: Sequence[ScoreRow], wait_s: float = BUSY_S) -> int:
+        """Store scores of a run in one transaction, but for those that are there already; gives how many were not."""
         if not rows:
-            return
+            return 0
         sets: dict[tuple[Any, ...], int] = {}
         values = []
         with self._database.write(wait_s):
@@ -85,7 +85,7 @@ class RunTables(StoreTables):
                     "judged_by": None if row.judged_by is None else str(row.judged_by),
                 }
                 values.append({name: getattr(row, name) for name in _OF_SCORE} | coded | {"set_id": sets[own]})
-            self._database.add(scores, values)
+            return int(self._database.add(scores, values))
 
     def set_id(self, row: Mapping[str, Any]) -> int:
         """The id of a set of scores, which is made where there is none."""
@@ -152,25 +152,19 @@ class RunTables(StoreTables):
 
         Give all sets of one evaluation and role on either side. Cases whose samples are no longer stored are left out.
         """
-        one, other = scores.alias("one"), scores.alias("other")
-        asked, others = requests.alias("asked"), requests.alias("others")
-        first = [
-            and_(table.c.set_id.in_([each.id for each in sets]), table.c.sample_index == 0)
-            for table, sets in ((one, ours), (other, theirs))
-        ]
-        query = (
-            select(one.c.case_id, asked.c.request, others.c.request)
-            .join_from(one, other, and_(one.c.case_id == other.c.case_id, one.c.sample_key != other.c.sample_key))
-            .join(asked, asked.c.key == one.c.sample_key)
-            .join(others, others.c.key == other.c.sample_key)
-            .where(*first, asked.c.request != others.c.request)
-        )
-        seen: set[str] = set()  # metrics of one body share its request
-        with self._database.read() as connection, connection.execute(query, execution_options=_STREAM) as found:
-            for case_id, mine, another in found:
-                if case_id not in seen:
-                    seen.add(case_id)
-                    yield case_id, stored_request(mine), stored_request(another)
+        mine, other = self._first_keys(ours), self._first_keys(theirs)
+        asked_anew = (case for case in mine.keys() & other.keys() if mine[case] != other[case])
+        for cases in chunks(sorted(asked_anew)):
+            asked = self.requests({each[case] for case in cases for each in (mine, other)})
+            for case in cases:
+                one, another = asked.get(mine[case]), asked.get(other[case])
+                if one is not None and another is not None and one != another:
+                    yield case, one, another
+
+    def _first_keys(self, sets: Collection[ScoreSet]) -> dict[str, bytes]:
+        first = scores.c.sample_index == 0, scores.c.sample_key.is_not(None)
+        query = select(scores.c.case_id, scores.c.sample_key).where(scores.c.set_id.in_([each.id for each in sets]))
+        return dict(map(tuple, self._database.rows(query.where(*first))))
 
 
 def _score_row(of_set: ScoreSet, row: Any) -> ScoreRow:

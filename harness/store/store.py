@@ -15,7 +15,7 @@ from harness.store.ledger import LookStore
 from harness.store.maintenance import Upkeep
 from harness.store.review.store import ReviewStore
 from harness.store.runs import RunTables
-from harness.store.samples import SampleTables, StoreTables
+from harness.store.samples import StoreTables
 from harness.store.schema import builds
 from harness.store.summaries import BuildRecipe, MergeSummary
 
@@ -42,7 +42,7 @@ class BuildStore(StoreTables):
             self._database.add(builds, rows)
 
 
-class Store(SampleTables, RunTables, Upkeep):
+class Store(RunTables, Upkeep):
     """Samples, scores and runs in one database. What is added stays; `prune` alone removes some.
 
     Calls are synchronous and short. Several processes may have the same store open. What a call has written when it

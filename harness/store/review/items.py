@@ -77,11 +77,7 @@ class ItemTables(StoreTables):
         return list(map(_batch, self._database.rows(select(batches).order_by(batches.c.created, batches.c.id))))
 
     def batch(self, batch_id: str) -> Batch:
-        """The batch of this id.
-
-        Raises:
-            UnknownItemError: there is none.
-        """
+        """The batch of this id. Raises an UnknownItemError where there is none."""
         for row in self._database.rows(_BATCH, of=batch_id):
             return _batch(row)
         raise UnknownItemError(
@@ -96,25 +92,8 @@ class ItemTables(StoreTables):
             connection.execute(batches.insert(), row)
             self._add(connection, added)
 
-    def add_items(self, batch_id: str, added: Sequence[Item]) -> list[Item]:
-        """Add items to a batch, but for those whose position is taken; gives those that are new.
-
-        Raises:
-            UnknownItemError: there is no such batch.
-        """
-        with self.turn() as connection:
-            self.batch(batch_id)
-            taken = set(self._database.values(select(items.c.position).where(items.c.batch_id == batch_id)))
-            new = [item for item in added if item.position not in taken]
-            self._add(connection, new)
-        return new
-
     def extend(self, batch_id: str, added: Sequence[Item]) -> bool:
-        """Add items after the last of a batch, and tell whether that was done: not where somebody else has added some.
-
-        Raises:
-            UnknownItemError: there is no such batch.
-        """
+        """Add items after the last of a batch, and tell whether that was done: not where others added some."""
         with self.turn() as connection:
             self.batch(batch_id)
             query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
@@ -138,11 +117,7 @@ class ItemTables(StoreTables):
         return known[0] if known else batch
 
     def set_closed(self, batch_id: str, closed: float | None, reason: str | None = None) -> None:
-        """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used.
-
-        Raises:
-            UnknownItemError: there is no such batch.
-        """
+        """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used."""
         self._change(batch_id, closed=closed, closed_reason=reason)
 
     def set_source(self, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
@@ -155,11 +130,7 @@ class ItemTables(StoreTables):
             connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
 
     def item(self, item_id: str) -> Item:
-        """The item of this id.
-
-        Raises:
-            UnknownItemError: there is none.
-        """
+        """The item of this id. Raises an UnknownItemError where there is none."""
         return _item(self._row_of(item_id))
 
     def standing(self, item_id: str) -> Standing:
@@ -276,7 +247,9 @@ def _standing(row: Any) -> Standing:
 
 
 def _event(row: Any) -> Event:
-    return Event(*row[:6], None if row.value is None else json.loads(row.value), *row[7:])
+    values = [*row]
+    values[6] = None if row.value is None else json.loads(row.value)
+    return Event(*values)
 
 
 def _json(value: Any) -> str | None:

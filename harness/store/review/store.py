@@ -143,7 +143,8 @@ def _last(known: Sequence[Event]) -> dict[tuple[str, str], Event]:
 
 def _by_reviewer(known: Sequence[Event]) -> tuple[ReviewerProgress, ...]:
     """A reviewer who settled an item after labelling it has a label in force all the same."""
-    kinds = Counter((name, event.kind) for (name, _), event in _last(known).items() if event.kind != "label")
+    kinds: Counter[tuple[str, str]] = Counter()
+    kinds.update((name, event.kind) for (name, _), event in _last(known).items() if event.kind != "label")
     labelled = {(event.reviewer, event.item_id) for event in known if event.kind == "label"}
     kinds.update((name, "label") for name, _ in labelled)
     return tuple(

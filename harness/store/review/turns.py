@@ -51,33 +51,6 @@ _BY_ID = select(*_LEASE, leases.c.ended).where(leases.c.id == bindparam("of"))
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A reviewer's wish for an item.
-
-    Attributes:
-        lease_s: how long the lease runs, in seconds.
-        holding: ids of leases that the reviewer has before the eyes already.
-    """
-
-    reviewer: str
-    task: Task
-    lease_s: float
-    holding: Collection[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SubmittedLabel:
-    """A reviewer's submission under a lease; `value` as the reviewer saw it, None for a skip or a flag."""
-
-    kind: EventKind
-    reviewer: str
-    lease_id: str
-    key: str
-    value: Any = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class HeldItem:
     """An item under a lease, with its batch."""
 
@@ -98,10 +71,15 @@ class RecordedLabel:
 class TurnTables(ReviewerTable):
     """What reviewers do with items."""
 
-    def next(self, clock: Clock, wish: Wish) -> HeldItem | None:
-        """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
+    def next(
+        self, clock: Clock, reviewer: str, task: Task, lease_s: float, holding: Collection[str] = ()
+    ) -> HeldItem | None:
+        """The reviewer's next item under a lease of so many seconds; None where nothing is left for this reviewer.
+
+        Leases in `holding` are before the eyes already.
+        """
         with self.turn() as connection:
-            turn = _Turn(connection, clock(), wish, self._role(wish.reviewer, wish.task))
+            turn = _Turn(connection, clock(), reviewer, self._role(reviewer, task), task, lease_s, holding)
             lease = turn.held() or turn.new()
             return None if lease is None else self._with_item(lease)
 
@@ -113,16 +91,16 @@ class TurnTables(ReviewerTable):
         """
         with self.turn() as connection:
             lease = self._lease(reviewer, lease_id)
-            wish = Wish(reviewer, lease.task, lease_s)
-            turn = _Turn(connection, clock(), wish, self._role(reviewer, lease.task))
+            role = self._role(reviewer, lease.task)
+            turn = _Turn(connection, clock(), reviewer, role, lease.task, lease_s)
             if lease.expires <= turn.now and not turn.offers(lease.item_id):
                 raise LeaseExpiredError(
                     "The lease ran out, and the item has gone to somebody else. Take the next item."
                 )
             return self._with_item(turn.extend(lease))
 
-    def record(self, clock: Clock, submitted: SubmittedLabel) -> RecordedLabel:
-        """Store what a reviewer says of an item, and end the lease.
+    def record(self, clock: Clock, submitted: Event) -> RecordedLabel:
+        """Store what a reviewer says under a lease, whose item it is of, and end that. The value is as it was seen.
 
         Raises:
             LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
@@ -133,7 +111,7 @@ class TurnTables(ReviewerTable):
             if repeated is not None:
                 return self._again(repeated, submitted)
             self._role(submitted.reviewer, _TASKS.get(submitted.kind, "label"))
-            lease = self._lease(submitted.reviewer, submitted.lease_id)
+            lease = self._lease(submitted.reviewer, submitted.lease_id or "")
             if lease.expires <= now:
                 raise LeaseExpiredError(
                     f"The lease of this item ran out {now - lease.expires:.0f} s ago, and nothing was stored. Renew "
@@ -144,11 +122,11 @@ class TurnTables(ReviewerTable):
             form, wanted = self.terms(lease.item_id)
             value, score = _read_value(form, submitted, swapped=lease.swapped)
             _end(connection, lease.id, now)
-            event = Event(0, submitted.kind, lease.item_id, submitted.reviewer, now, submitted.key, value, score)
-            event = replace(event, note=submitted.note, swapped=lease.swapped, lease_id=lease.id)
+            of = {"item_id": lease.item_id, "time": now, "swapped": lease.swapped}
+            event = replace(submitted, value=value, score=score, **of)
             return RecordedLabel(*self.add_event(event, wanted))
 
-    def _again(self, event: Event, submitted: SubmittedLabel) -> RecordedLabel:
+    def _again(self, event: Event, submitted: Event) -> RecordedLabel:
         """Give the result that a key had the first time, if it is submitted for the same once more."""
         if (event.kind, event.lease_id) == (submitted.kind, submitted.lease_id):
             value, _ = _read_value(self.terms(event.item_id)[0], submitted, swapped=event.swapped)
@@ -181,7 +159,7 @@ class TurnTables(ReviewerTable):
                 task = _TASKS.get(last.kind, "label")
                 if last.kind == "skip" and last.lease_id is not None:
                     task = self._database.values(select(leases.c.task).where(leases.c.id == last.lease_id))[0]
-                lease = _Turn(connection, now, Wish(reviewer, task, lease_s), role).again(last.item_id)
+                lease = _Turn(connection, now, reviewer, role, task, lease_s).again(last.item_id)
             return recorded, None if lease is None else self._with_item(lease)
 
     def import_labels(
@@ -214,11 +192,7 @@ class TurnTables(ReviewerTable):
         return HeldItem(lease, item, self.batch(item.batch_id))
 
     def _lease(self, reviewer: str, lease_id: str) -> Lease:
-        """A reviewer's own lease that is not ended.
-
-        Raises:
-            LeaseError, LeaseEndedError
-        """
+        """A reviewer's own lease that is not ended."""
         for *lease, ended in self._database.rows(_BY_ID, of=lease_id):
             found = Lease(*lease)
             if found.reviewer != reviewer:
@@ -241,32 +215,36 @@ _HELD = (
     .where(leases.c.reviewer == bindparam("reviewer"), leases.c.task == bindparam("task"), _LIVE)
     .order_by(leases.c.begun, items.c.position)
 )
-
-
 _OPEN = select(batches.c.id, batches.c.source).where(batches.c.closed.is_(None))
 _OPEN = _OPEN.order_by(batches.c.created, batches.c.id)
 _END = update(leases).where(leases.c.id == bindparam("of")).values(ended=bindparam("now"))
 
 
+@dataclass(frozen=True, slots=True)
 class _Turn:
     """The search for a reviewer's item, in the transaction of a turn."""
 
-    def __init__(self, connection: Connection, now: float, wish: Wish, role: ReviewerRole) -> None:
-        self.now = now
-        self._connection = connection
-        self._wish = wish
-        self._role = role
-        self._own = {"reviewer": wish.reviewer, "task": wish.task, "now": now, "holding": list(wish.holding)}
+    connection: Connection
+    now: float
+    reviewer: str
+    role: ReviewerRole
+    task: Task
+    lease_s: float
+    holding: Collection[str] = ()
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        return {"reviewer": self.reviewer, "task": self.task, "now": self.now, "holding": list(self.holding)}
 
     def held(self) -> Lease | None:
         """A lease that the reviewer holds and has not before the eyes yet; those of what is offered no more end."""
-        for *fields_, state, closed in self._connection.execute(_HELD, self._own).all():
+        for *fields_, state, closed in self.connection.execute(_HELD, self._own).all():
             lease = Lease(*fields_)
-            if lease.id in self._wish.holding:
+            if lease.id in self.holding:
                 continue
-            if (closed is None or lease.begun >= closed) and state in _STATES[self._wish.task]:
+            if (closed is None or lease.begun >= closed) and state in _STATES[self.task]:
                 return self.extend(lease)
-            _end(self._connection, lease.id, self.now)
+            _end(self.connection, lease.id, self.now)
         return None
 
     def new(self) -> Lease | None:
@@ -280,7 +258,7 @@ class _Turn:
         What is given anew under it is decided anew.
         """
         query = select(batches.c.closed, batches.c.closed_reason).join(items, items.c.batch_id == batches.c.id)
-        batch = self._connection.execute(query.where(items.c.id == item_id)).one()
+        batch = self.connection.execute(query.where(items.c.id == item_id)).one()
         is_free = batch.closed is None or (batch.closed_reason or "").startswith(DECIDED)
         return self._lease(item_id) if is_free and self.offers(item_id) else None
 
@@ -290,41 +268,35 @@ class _Turn:
 
     def extend(self, lease: Lease) -> Lease:
         """Let a lease run anew from now."""
-        lease = replace(lease, expires=self.now + self._wish.lease_s)
-        self._connection.execute(update(leases).where(leases.c.id == lease.id).values(expires=lease.expires))
+        lease = replace(lease, expires=self.now + self.lease_s)
+        self.connection.execute(update(leases).where(leases.c.id == lease.id).values(expires=lease.expires))
         return lease
 
     def _offered(self, item_id: str | None = None) -> Iterator[str]:
         """The first item of each open batch that is offered, those that were skipped last; or this one of any batch."""
         batch_ids = [None] if item_id is not None else self._open_batches()
-        for skipped in (False, True) if self._wish.task == "label" else (False,):
-            query = _offered(self._wish.task, self._role, one=item_id is not None, skipped=skipped)
+        for skipped in (False, True) if self.task == "label" else (False,):
+            query = _offered(self.task, self.role, one=item_id is not None, skipped=skipped)
             for batch_id in batch_ids:
-                yield from self._connection.scalars(query, {**self._own, "of": item_id or batch_id})
+                yield from self.connection.scalars(query, {**self._own, "of": item_id or batch_id})
 
     def _open_batches(self) -> Sequence[str | None]:
         """The batches whose items are offered, the oldest first; before all those with a key: a gate waits for them."""
-        rows = self._connection.execute(_OPEN).all()
+        rows = self.connection.execute(_OPEN).all()
         return [row.id for row in sorted(rows, key=lambda row: "key" not in json.loads(row.source))]
 
     def _lease(self, item_id: str) -> Lease:
-        swapped = is_swapped(item_id, self._wish.reviewer)
-        expires = self.now + self._wish.lease_s
-        of = item_id, self._wish.reviewer, self._wish.task
-        lease = Lease(secrets.token_hex(16), *of, swapped, self.now, expires)
-        self._connection.execute(leases.insert(), asdict(lease))
+        of = item_id, self.reviewer, self.task, is_swapped(item_id, self.reviewer)
+        lease = Lease(secrets.token_hex(16), *of, self.now, self.now + self.lease_s)
+        self.connection.execute(leases.insert(), asdict(lease))
         return lease
 
 
 @functools.cache
 def _offered(task: Task, role: ReviewerRole, *, one: bool, skipped: bool) -> Any:
-    """The first item of a batch with a place left that the reviewer neither dealt with nor holds.
-
-    An admin may adjudicate what the admin labelled or flagged, so that a queue of one person comes to its end.
-
-    Args:
-        one: whether a given item is asked for, not the first of a batch.
-        skipped: whether it is one that the reviewer skipped, and no more than once.
+    """The first item of a batch, or this `one`, with a place left, that the reviewer neither dealt with nor holds; or
+    that the reviewer `skipped`, and no more than once. An admin may adjudicate what the admin labelled or flagged, so
+    that a queue of one person comes to its end.
     """
     own = events.c.item_id == items.c.id, events.c.reviewer == bindparam("reviewer"), IN_FORCE
     last = select(events.c.kind).where(*own).order_by(events.c.number.desc()).limit(1).scalar_subquery()
@@ -357,7 +329,7 @@ def is_swapped(item_id: str, reviewer: str) -> bool:
     return bool(hashlib.blake2b(f"{item_id}/{reviewer}".encode(), digest_size=1).digest()[0] & 1)
 
 
-def _read_value(form: Form, submitted: SubmittedLabel, *, swapped: bool) -> tuple[Value | None, float | None]:
+def _read_value(form: Form, submitted: Event, *, swapped: bool) -> tuple[Value | None, float | None]:
     if submitted.kind not in ("label", "adjudicate"):
         return None, None
     return form.read(submitted.value, swapped=swapped)
