@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import time
@@ -151,11 +152,12 @@ class Database:
 
     def add(self, table: Any, rows: Sequence[dict[str, Any]], *returning: Any) -> Any:
         """Insert rows but for those whose key is taken. Gives how many were not, or these columns of them."""
+        if not rows:
+            return 0
         with self.write() as connection:
-            if returning:
-                return connection.execute(_insert(table).returning(*returning), rows).all()
-            counted = {"preserve_rowcount": True}
-            return connection.execute(_insert(table), rows, execution_options=counted).rowcount if rows else 0
+            options = {"preserve_rowcount": not returning}
+            made = connection.execute(_insert(table, *returning), rows, execution_options=options)
+            return made.all() if returning else made.rowcount
 
     def lock(self, connection: Connection, *locked: Any) -> None:
         """Keep other writers from tables until the transaction ends."""
@@ -210,8 +212,10 @@ class Database:
             )
 
 
-def _insert(table: Any) -> Any:
-    return insert(table).on_conflict_do_nothing()  # of the dialect of Postgres, and SQLite's compiler takes it as well
+@functools.cache
+def _insert(table: Any, *returning: Any) -> Any:
+    statement = insert(table).on_conflict_do_nothing()  # of Postgres's dialect, and SQLite's compiler takes it as well
+    return statement.returning(*returning) if returning else statement
 
 
 def _parse(url: str) -> URL:

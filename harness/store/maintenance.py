@@ -123,14 +123,16 @@ def _count(connection: Connection, table: Table) -> int:
 
 def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
     created = samples.c.created
-    figures = func.count(samples.c.key.distinct()), func.count(), func.min(created), func.max(created)
-    query = select(requests.c.fingerprint, *figures).join_from(requests, samples, requests.c.key == samples.c.key)
+    of_key = func.count().label("n"), func.min(created).label("oldest"), func.max(created).label("newest")
+    each = select(samples.c.key, *of_key).group_by(samples.c.key).subquery()
+    figures = func.count(), func.sum(each.c.n), func.min(each.c.oldest), func.max(each.c.newest)
+    query = select(requests.c.fingerprint, *figures).join_from(requests, each, requests.c.key == each.c.key)
     begun = select(generations.c.fingerprint, func.count()).group_by(generations.c.fingerprint)
     n_generations = dict(map(tuple, connection.execute(begun)))
     names = _names(connection)
     return tuple(
-        VersionInfo(each, tuple(sorted(names[each])), n_generations.get(each, 0), n_requests, n_samples, oldest, newest)
-        for each, n_requests, n_samples, oldest, newest in sorted(
+        VersionInfo(version, tuple(sorted(names[version])), n_generations.get(version, 0), n_requests, int(n), *times)
+        for version, n_requests, n, *times in sorted(
             map(tuple, connection.execute(query.group_by(requests.c.fingerprint)))
         )
     )

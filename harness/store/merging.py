@@ -1,8 +1,9 @@
 """Bringing another store in: what is new is added, what is here stays, and merging again brings what is new since.
 
-Here it is one transaction, there one state. A key says all that a sample depends on, so that samples of both stores lie
-side by side. Where both have drawn the same sample, that of here stays, and all of its key stay there: the scores of
-runs that rest on those come without an answer, as if it had been pruned. Runs come that have ended.
+There it is one state, here many short transactions, so that gates go on meanwhile. A key says all that a sample depends
+on, so that samples of both stores lie side by side. Where both have drawn the same sample, that of here stays, and all
+of its key stay there: the scores of runs that rest on those come without an answer, as if it had been pruned. Runs come
+that have ended.
 
 Of the review queue ids are random, so that the same id is the same thing; an event is known by its reviewer and key.
 Standings are worked out again, so that two reviewers' labels of one item come together as if given here. A batch that
@@ -17,7 +18,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from harness.store.database import Database
 from harness.store.samples import chunks
@@ -42,25 +43,25 @@ from harness.store.summaries import MergeSummary
 if TYPE_CHECKING:
     from harness.store.store import Store
 
+_KEYS = 64
 _SCORES = 5000
 
 
 def merge(target: Store, source: Store) -> MergeSummary:
     """See `Store.merge`."""
     here, there = target._database, source._database
-    with there.one_state(), target.review.turn() as connection:
-        here.lock(connection, generations, requests, samples)
-        counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    with there.one_state():
+        _merge_generations(here, there)
         left = _merge_samples(here, there, counts)
-        _merge_generations(here, connection, there)
         here.add(failures, _plain(there.rows(select(failures))))
         _merge_runs(target, source, left, counts)
         known = set(target.builds.contents())
-        new = [row for row in there.rows(select(builds)) if (row.kind, row.recipe) not in known]
-        here.add(builds, _plain(new))
+        here.add(builds, _plain(row for row in there.rows(select(builds)) if (row.kind, row.recipe) not in known))
         for candidate in there.values(select(looks.c.candidate).distinct()):
             counts["overdrawn"] += target.looks.merge(source.looks.of_candidate(candidate))
-        _merge_queue(target, source, counts)
+        with target.review.turn():
+            _merge_queue(target, source, counts)
     return MergeSummary(**counts)
 
 
@@ -71,24 +72,27 @@ def _plain(rows: Iterable[Any], **changed: Any) -> list[dict[str, Any]]:
 def _merge_samples(here: Database, there: Database, counts: Counter[str]) -> set[bytes]:
     """Gives the keys whose samples stay there."""
     left: set[bytes] = set()
-    for keys in chunks(there.values(select(requests.c.key).order_by(requests.c.key))):
+    for keys in chunks(there.values(select(requests.c.key).order_by(requests.c.key)), _KEYS):
         drawn = select(samples).where(samples.c.key.in_(keys))
-        theirs = there.rows(drawn)
-        ours = {(row.key, row.sample_index): (row.text, row.created) for row in here.rows(drawn)}
-        of_both = [row for row in theirs if (row.key, row.sample_index) in ours]
-        twice = {row.key for row in of_both if ours[row.key, row.sample_index] != (row.text, row.created)}
+        theirs, asked = there.rows(drawn), there.rows(select(requests).where(requests.c.key.in_(keys)))
+        with here.write() as connection:
+            here.lock(connection, requests, samples)
+            ours = {(row.key, row.sample_index): (row.text, row.created) for row in here.rows(drawn)}
+            of_both = [row for row in theirs if (row.key, row.sample_index) in ours]
+            twice = {row.key for row in of_both if ours[row.key, row.sample_index] != (row.text, row.created)}
+            counts["requests"] += here.add(requests, _plain(row for row in asked if row.key not in twice))
+            counts["samples"] += here.add(samples, _plain(row for row in theirs if row.key not in twice))
         left |= twice
         counts["left"] += sum(row.key in twice for row in theirs)
-        asked = there.rows(select(requests).where(requests.c.key.in_(keys)))
-        counts["requests"] += here.add(requests, _plain(row for row in asked if row.key not in twice))
-        counts["samples"] += here.add(samples, _plain(row for row in theirs if row.key not in twice))
     return left
 
 
-def _merge_generations(here: Database, connection: Connection, there: Database) -> None:
+def _merge_generations(here: Database, there: Database) -> None:
     """Take over the generations. An age counts from the older beginning, so that no sample is younger than it is."""
-    for row in there.rows(select(generations)):
-        if not here.add(generations, [dict(row._mapping)]):
+    with here.write() as connection:
+        here.lock(connection, generations)
+        for row in there.rows(select(generations)):
+            here.add(generations, [dict(row._mapping)])
             older = update(generations).filter_by(fingerprint=row.fingerprint, generation=row.generation)
             connection.execute(older.where(generations.c.begun > row.begun).values(begun=row.begun))
 

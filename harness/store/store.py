@@ -87,7 +87,7 @@ class Store(RunTables, Upkeep):
         """Bring in all that another store holds; what is here stays. Merging again brings in what is new since.
 
         Where both stores drew the same sample, that of here stays; the scores that rest on the other come without an
-        answer. Review items, labels and builds come too. All of it comes, or nothing.
+        answer. Review items, labels and builds come too.
         """
         return merging.merge(self, other)
 

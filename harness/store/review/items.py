@@ -23,6 +23,7 @@ from harness.store.review.events import fold
 from harness.store.samples import StoreTables, chunks
 from harness.store.schema import batches, dumps, events, items, requests, stored_request
 
+_PAGE = 500
 _QUEUE_LOCK = 0x5734E2
 _EVENT = [events.c[field.name] for field in fields(Event)]
 _SAID_OF = select(*_EVENT).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
@@ -192,8 +193,8 @@ class ItemTables(StoreTables):
     def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
         """All that a version was asked, each with the key of its samples."""
         query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
-        for key, asked in self._database.rows(query):
-            yield key, stored_request(asked)
+        for page in self._database.pages(query, _PAGE):
+            yield from ((key, stored_request(asked)) for key, asked in page)
 
 
 def _no_item(item_id: str) -> UnknownItemError:

@@ -122,8 +122,8 @@ class TurnTables(ReviewerTable):
             form, wanted = self.terms(lease.item_id)
             value, score = _read_value(form, submitted, swapped=lease.swapped)
             _end(connection, lease.id, now)
-            of = {"item_id": lease.item_id, "time": now, "swapped": lease.swapped}
-            event = replace(submitted, value=value, score=score, **of)
+            event = replace(submitted, item_id=lease.item_id, time=now, swapped=lease.swapped)
+            event = replace(event, value=value, score=score)
             return RecordedLabel(*self.add_event(event, wanted))
 
     def _again(self, event: Event, submitted: Event) -> RecordedLabel:
