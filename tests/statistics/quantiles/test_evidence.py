@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
+from harness.statistics.quantiles.quantiles import fewest_units, log_evidence, p_value, shares_beyond
 
 NAN = math.nan
 
