@@ -13,7 +13,6 @@ from harness.statistics.betting.sequential import Horizon, Units, Wealth, ratio_
 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05
-_BETS_TRIED = np.geomspace(0.01, 0.95, 25)
 #: Before anything is seen: the variance of the cases' true means (or of their differences), that of a single sample,
 #: and the share of it that a unit has: 1/5 for each of two versions with five samples a case.
 _BETWEEN, _WITHIN, _NOISE = 0.04, 0.05, 0.4
@@ -63,52 +62,39 @@ def _noise(scores: FloatArray) -> FloatArray:
     return shares
 
 
-def expected_variances(noise: FloatArray) -> FloatArray:
-    """The variance that each unit is expected to have, (n,), by the samples of those before it.
-
-    Args:
-        noise: (n,) the share of a single sample's variance that each unit has.
-    """
-    before = np.concatenate([[_NOISE], np.cumsum(noise) / np.arange(1, len(noise) + 1)])[: len(noise)]
-    expected: FloatArray = _BETWEEN + _WITHIN * before
-    return expected
-
-
 def _row(observed: Observations, values: FloatArray, low: float, noise: FloatArray) -> DrawnUnits:
     """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence.
 
     A cluster of the user's field is bet on by its sum, so that each case counts alike; copies by their mean, for a case
     is no more of a case by being there twice. A unit is whole before it counts, and what is left out is settled by what
-    the case asked and what was asked before it: every bet is on a unit that the bets before know nothing of.
+    the case asked and what was asked before it: every bet is on a unit that the bets before know nothing of. The
+    variance that a unit is expected to have goes by the `noise` of those before it.
     """
     there = np.flatnonzero(~np.isnan(values))
-    expected = expected_variances(noise[there])
+    values, noise, copies = values[there], noise[there], observed.copies
+    before = np.concatenate([[_NOISE], np.cumsum(noise) / np.arange(1, len(noise) + 1)])[: len(noise)]
+    expected: FloatArray = _BETWEEN + _WITHIN * before
     if observed.clusters is None or observed.by_samples:
-        return DrawnUnits(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
-    sums: list[float] = []
-    sizes: list[int] = []
-    ends: list[int] = []
-    first: list[int] = []
+        return DrawnUnits(Units(values, np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
+    members: list[list[int]] = []
+    groups: list[tuple[object, object]] = []
     seen: set[object] = set()
-    last: tuple[object, object] | None = None
     for place, number in enumerate(there.tolist()):
         label = observed.clusters[number]
-        group = (label, None if observed.copies is None else observed.copies[number])
-        if sums and group == last and (observed.copies is not None or sizes[-1] < observed.largest_cluster):
-            sums[-1] += float(values[number])
-            sizes[-1] += 1
-            ends[-1] = number + 1
+        group = label, None if copies is None else copies[number]
+        if groups and group == groups[-1] and (copies is not None or len(members[-1]) < observed.largest_cluster):
+            members[-1].append(place)
         elif label not in seen:
-            sums.append(float(values[number]))
-            sizes.append(1)
-            ends.append(number + 1)
-            first.append(place)
+            members.append([place])
+            groups.append(group)
             seen.add(label)
-            last = group
-    totals, counts = np.array(sums), np.array(sizes, dtype=np.float64)
-    if observed.copies is not None:
-        totals, counts = totals / np.maximum(counts, 1), np.ones(len(counts))
-    return DrawnUnits(Units(totals, counts, low, float(observed.largest_cluster)), tuple(ends), expected[first])
+    starts = np.array([each[0] for each in members], dtype=np.int64)
+    sizes = np.array([len(each) for each in members], dtype=np.float64)
+    sums = np.array([values[each].sum() for each in members])
+    if copies is not None:
+        sums, sizes = sums / sizes, np.ones(len(sizes))
+    ends = tuple(int(there[each[-1]]) + 1 for each in members)
+    return DrawnUnits(Units(sums, sizes, low, float(observed.largest_cluster)), ends, expected[starts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,33 +160,6 @@ class BettingContrast:
         units = self.worse.first_above(-self.allowed, level)
         return None if units is None else self.ends[units - 1]
 
-    def growth_needed(self, level: float, red_level: float) -> float | None:
-        """Estimate how many times the present units a decision takes, if those to come are like those seen.
-
-        What is shown to be worse by less than the margin may still pass.
-        """
-        units = self.better.units
-        times = [_times(self.better, self.allowed, level, units)]
-        if self.worse.first_above(-self.demanded, red_level) is None:
-            times.append(_times(self.worse, -self.demanded, red_level, _negated(units)))
-        return min((each for each in times if each is not None), default=None)
-
-
-def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:
-    """Estimate how many times the present units it takes the wealth to reach 1 / level, by the best constant bet."""
-    seen = units.above(mean)
-    bets = _BETS_TRIED / max(mean - units.low, 1e-3)
-    growth = float(np.log1p(bets[:, np.newaxis] * seen).mean(axis=1).max())
-    lacking = -math.log(level) - float(wealth.log(mean)[-1])
-    if growth <= 0:
-        return None
-    return 1 + max(0.0, lacking) / (growth * len(seen))
-
-
-def _negated(units: Units) -> Units:
-    """The same with more being worse: scores in [0, 1] lie in [-1, 0] then, and differences in [-1, 1] as before."""
-    return Units(-units.sums, units.sizes, -1.0, units.largest)
-
 
 def betting_contrast(
     row: DrawnUnits,
@@ -213,6 +172,8 @@ def betting_contrast(
 ) -> BettingContrast | None:
     """The contrast of a row with the baseline (threshold None) or a threshold; None where there is no unit.
 
+    The bettors for and against the candidate have the stakes of the first look.
+
     Args:
         threshold: in [0, 1], turned so that more is better.
         levels: at which it passes, and at which evidence for worse is settled at once.
@@ -220,62 +181,40 @@ def betting_contrast(
             been drawn tells what is left, and a bettor who waits for that can win without being right.
         width: of the range that the scores were made from, for the figures.
     """
-    units = row.units
-    if not len(units.sums):
+    units, tuned = row.units, observed.tuned_to
+    n = len(units.sums)
+    if not n:
         return None
-    demanded = 0.0 if threshold is None else threshold
-    allowed = demanded - observed.plan.margin
-    better, worse, method = _bettors(row, observed, threshold is not None, levels, hurries=hurries)
-    n = float(units.sizes.sum())
-    value = float(units.sums.sum()) / n
+    demanded, negated, margin = 0.0, units.negated(), tuned.margin
+    if threshold is not None and tuned.threshold is not None:
+        demanded = float(oriented(observed, np.array([tuned.threshold]))[0])
+    allowed = demanded - margin
+    if threshold is not None and observed.plan.per == "case" and allowed > 0 and demanded < 1 and margin > 0:
+        method = "likelihood ratio"
+        better, worse = ratio_wealth(units, allowed, margin), ratio_wealth(negated, demanded, margin)
+    else:
+        method = "betting on samples" if observed.by_samples else "betting on case means"
+        # How many clusters of the user's there will be is not known; cases that ask the same turn up on the way, and
+        # the bets that were made before must stay as they are.
+        has_end = observed.clusters is None or observed.clusters_known_by == "texts"
+        has_end = has_end and hurries and tuned.horizon > 0
+        ends = [Horizon(tuned.horizon, level) if has_end else None for level in levels]
+        gain = margin or _GAIN_WITHOUT_MARGIN
+        better = tuned_wealth(units, allowed, gain, ends[0], row.expected)
+        worse = tuned_wealth(negated, -demanded, gain, ends[1], row.expected)
+    total = float(units.sizes.sum())
+    value, demanded = float(units.sums.sum()) / total, threshold or 0.0
+    spread = math.sqrt(float(((units.sums - value * units.sizes) ** 2).sum()) * n / max(n - 1, 1)) / total
     return BettingContrast(
         better=better,
         worse=worse,
-        allowed=allowed,
+        allowed=demanded - observed.plan.margin,
         demanded=demanded,
         high=1.0,
         ends=row.ends,
         value=width * (value - demanded),
-        standard_error=width * _standard_error(units, value),
+        standard_error=width * (spread if n > 1 else 0.5),
         method=f"{method}, valid whenever one stops",
         width=width,
         last=observed.n_rows if observed.is_drawn else None,
     )
-
-
-def _bettors(
-    row: DrawnUnits, observed: Observations, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
-) -> tuple[Wealth, Wealth, str]:
-    """Set up the bettors for and against the candidate by the stakes of the first look, and name their method."""
-    tuned, units = observed.tuned_to, row.units
-    demanded = 0.0
-    if against_threshold and tuned.threshold is not None:
-        demanded = float(oriented(observed, np.array([tuned.threshold]))[0])
-    allowed, gain, negated = demanded - tuned.margin, tuned.margin or _GAIN_WITHOUT_MARGIN, _negated(units)
-    if against_threshold and observed.plan.per == "case" and allowed > 0 and demanded < 1 and tuned.margin > 0:
-        return (
-            ratio_wealth(units, allowed, tuned.margin),
-            ratio_wealth(negated, demanded, tuned.margin),
-            "likelihood ratio",
-        )
-    has_end = hurries and tuned.horizon > 0 and _has_end(observed)
-    ends = [Horizon(tuned.horizon, level) if has_end else None for level in levels]
-    method = "betting on samples" if observed.by_samples else "betting on case means"
-    better = tuned_wealth(units, allowed, gain, ends[0], row.expected)
-    return better, tuned_wealth(negated, -demanded, gain, ends[1], row.expected), method
-
-
-def _has_end(observed: Observations) -> bool:
-    """Tell whether the largest number of units is known: it is not for the user's clusters.
-
-    Cases that ask the same turn up on the way, and the bets that were made before must stay as they are.
-    """
-    return observed.clusters is None or observed.clusters_known_by == "texts"
-
-
-def _standard_error(units: Units, value: float) -> float:
-    n = len(units.sums)
-    if n < 2:
-        return 0.5
-    residuals = units.sums - value * units.sizes
-    return math.sqrt(float((residuals**2).sum()) * n / (n - 1)) / float(units.sizes.sum())

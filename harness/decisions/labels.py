@@ -14,20 +14,13 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions.betting import BettingContrast
-from harness.decisions.comparisons import bounded, ruled
+from harness.decisions.questions import Question
 from harness.decisions.reasons import figure
 from harness.records import Check, Difference, Estimate, VerdictKind
 from harness.statistics.arrays import FloatArray, check_confidence
+from harness.statistics.labels.drawing import lacking
 from harness.statistics.labels.draws import DrawnLabels, LabelQuestion, Of, lowest
-from harness.statistics.labels.evidence import (
-    ENOUGH_ERRORS,
-    Evidence,
-    evidence,
-    labels_alone,
-    prediction_powered,
-    with_stakes,
-)
-from harness.statistics.labels.pacing import lacking
+from harness.statistics.labels.evidence import ENOUGH_ERRORS, Evidence, evidence, labels_alone, prediction_powered
 
 #: The cases that the demanded mean counts for in a forecast, as a multiple of 1 / margin².
 _EXPECTED_DEMANDED = 0.05
@@ -64,63 +57,26 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         judged: (n_cases,) the judge's scores of all cases in the order of their turns (`Items.judged_means`).
 
     Returns:
-        What the rule of every gate says of the cases that had their turn (`ruled`). With fewer than 5 judge scores
-        contradicted by labels, the labels alone must show it, too. Where all answers are known to be the same, that
-        takes no label.
+        What the rule of every gate (`Question.ruling`) says of the cases that had their turn. With fewer than 5 judge
+        scores contradicted by labels, the labels alone must show it, too. Where all answers are known to be the same,
+        that takes no label.
     """
-    levels, estimate = (
-        (question.level, question.red_level),
-        labelled_mean(said, question.of, judged, 1 - question.level),
-    )
-    against: Literal["threshold", "baseline"] = "threshold" if question.of == "rate" else "baseline"
-    worst, best = _extremes(said, question.of)
+    levels, is_rate = (question.level, question.red_level), question.of == "rate"
+    against: Literal["threshold", "baseline"] = "threshold" if is_rate else "baseline"
+    estimate = labelled_mean(said, question.of, judged, 1 - question.level)
+    worst, best = both = _extremes(said, question.of)
     if not len(worst.values):
         nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
         reason = "nobody has labelled an item yet, so that the figures are the judge's alone"
         return LabelledCheck(Check(against, VerdictKind.INCONCLUSIVE, reason, nothing, None, *levels[::-1]), estimate)
-    contrast = _contrast(question, said, (worst, best), estimate, len(judged))
-    outcome = ruled(contrast, against, question.margin, levels)
-    kind, lower, _ = outcome
-    more = None
-    if kind is VerdictKind.PASSED:
-        reason = f"no worse by more than {figure(question.margin)}"
-        if question.of == "rate":
-            reason = f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
-        reason += f", by {_basis(contrast.passed_at(question.level), said)}"
-    elif kind.is_red:
-        below = f"below {figure(question.demanded)}" if question.of == "rate" else "lower"
-        reason = f"{below}, by {_basis(contrast.worse_at(question.red_level), said)}"
-    else:
-        more = _needed(question, said, (worst, best), estimate.value, len(judged))
-        reason = _open(question, lower, more, said, worst, len(judged))
-    n_excluded = _n_excluded(said, len(worst.ends))
-    if n_excluded:
-        reason += f"; {n_excluded:,} excluded {'item counts' if n_excluded == 1 else 'items count'} the worst way"
-    check = Check(against, kind, reason, bounded(contrast, outcome, question.margin, levels), None, *levels[::-1])
-    n_errors = worst.errors[-1] if worst.errors else 0
-    return LabelledCheck(check, estimate, more, len(worst.ends) - n_excluded, n_errors, n_excluded)
-
-
-def _extremes(said: DrawnLabels, of: Of) -> tuple[Evidence, Evidence]:
-    """The evidence with the worst and with the best that may be true of excluded items; else both are the same."""
-    worst = evidence(said, of, 0.0)
-    return worst, evidence(said, of, 1.0) if said.excluded.any() else worst
-
-
-def _contrast(
-    question: LabelQuestion, said: DrawnLabels, found: tuple[Evidence, Evidence], estimate: Estimate, n_cases: int
-) -> BettingContrast:
-    """The bets on better and on worse, backed by the labels alone until the judge can be trusted; rows are labels."""
-    worst, best = found
     trusted_from, ends = worst.trusted_from, worst.ends
-    backed = [labels_alone(said, question.of, question, score) for score in (0.0, 1.0)]
-    better = replace(worst.better(), alone=backed[0].better(), trusted_from=trusted_from)
-    worse = replace(best.worse(), alone=backed[1].worse(), trusted_from=trusted_from)
-    alone = "" if trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
+    better, worse = (labels_alone(said, question.of, question, score) for score in (0.0, 1.0))
     after = np.minimum(np.searchsorted(ends, np.arange(1, len(worst.values) + 1)) + 1, len(ends))
-    return BettingContrast(
-        better=better,
-        worse=worse,
+    alone = "" if trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
+    # Bets on better and on worse, backed by the labels alone until the judge can be trusted; rows are labels.
+    contrast = BettingContrast(
+        better=replace(worst.better(), alone=better.better(), trusted_from=trusted_from),
+        worse=replace(best.worse(), alone=worse.worse(), trusted_from=trusted_from),
         allowed=question.allowed,
         demanded=question.demanded,
         high=1.0,
@@ -128,8 +84,37 @@ def _contrast(
         value=estimate.value - question.demanded,
         standard_error=estimate.standard_error,
         method=f"betting on labels and judge, valid whenever one stops{alone}",
-        last=len(ends) if len(worst.values) >= n_cases else None,
+        last=len(ends) if len(worst.values) >= len(judged) else None,
     )
+    asked = Question(against, question.margin, (contrast,), (contrast,))
+    ruling = kind, lower, _ = asked.ruling(levels)
+    more = None
+    if kind is VerdictKind.PASSED:
+        reason = f"no worse by more than {figure(question.margin)}"
+        if is_rate:
+            reason = f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
+        reason += f", by {_basis(contrast.passed_at(question.level), said)}"
+    elif kind.is_red:
+        below = f"below {figure(question.demanded)}" if is_rate else "lower"
+        reason = f"{below}, by {_basis(contrast.worse_at(question.red_level), said)}"
+    else:
+        more = _needed(question, said, both, estimate.value, len(judged))
+        low = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
+        if is_rate:
+            low = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
+        reason = low + _what_would_decide(more, said, worst, len(judged))
+    n_excluded = _n_excluded(said, len(ends))
+    if n_excluded:
+        reason += f"; {n_excluded:,} excluded {'item counts' if n_excluded == 1 else 'items count'} the worst way"
+    check = Check(against, kind, reason, asked.difference(ruling, levels), None, *levels[::-1])
+    n_errors = worst.errors[-1] if worst.errors else 0
+    return LabelledCheck(check, estimate, more, len(ends) - n_excluded, n_errors, n_excluded)
+
+
+def _extremes(said: DrawnLabels, of: Of) -> tuple[Evidence, Evidence]:
+    """The evidence with the worst and with the best that may be true of excluded items; else both are the same."""
+    worst = evidence(said, of, 0.0)
+    return worst, evidence(said, of, 1.0) if said.excluded.any() else worst
 
 
 def labelled_mean(said: DrawnLabels, of: Of, judged: FloatArray, confidence_level: float = 0.95) -> Estimate:
@@ -150,10 +135,6 @@ def labelled_mean(said: DrawnLabels, of: Of, judged: FloatArray, confidence_leve
         without bias may lie beyond what is possible: then the nearest mean that is. The mean is free of bias where the
         number of cases that had their turn was not chosen by looking at labels; at a number of labels it leans a little
         downwards, because more is asked the worse it looks. Below two labels: all that is possible.
-
-    References:
-        A. N. Angelopoulos, J. C. Duchi, T. Zrnic (2023), PPI++, arXiv:2311.01453; T. Zrnic, E. J. Candes (2024), Active
-        statistical inference, arXiv:2403.03208.
     """
     tail = (1 - check_confidence(confidence_level)) / 2
     found, bottom = evidence(said, of), lowest(of)
@@ -161,13 +142,15 @@ def labelled_mean(said: DrawnLabels, of: Of, judged: FloatArray, confidence_leve
     if len(found.ends) < 2:
         value = min(1.0, max(bottom, float(found.values.mean()))) if seen else math.nan
         return Estimate(value, math.inf, bottom, 1.0, "fewer than 2 labels")
-    trusted = found.trusted_from is not None
-    values = found.values if trusted else labels_alone(said, of, None).values
-    mean, error, _ = prediction_powered(values, judged[:seen], judged[seen:] if trusted else np.empty(0))
+    if found.trusted_from is not None:
+        method, values, rest = "labels and judge, prediction-powered", found.values, judged[seen:]
+    else:
+        method, rest = "labels alone, weighted by their probabilities", np.empty(0)
+        values = labels_alone(said, of, None).values
+    mean, error, _ = prediction_powered(values, judged[:seen], rest)
     value = min(1.0, max(bottom, mean))
-    worst, best = (with_stakes(each, tail) for each in _extremes(said, of))
+    worst, best = (each.staked(tail) for each in _extremes(said, of))
     low, high = worst.better().bound(tail, 1.0), -best.worse().bound(tail, -bottom)
-    method = "labels and judge, prediction-powered" if trusted else "labels alone, weighted by their probabilities"
     method += "; interval by betting, valid whenever one stops"
     return Estimate(value, error, min(low, value), max(high, value), method)
 
@@ -221,20 +204,14 @@ def in_labels(count: int) -> str:
     return f"{count:,} label" if count == 1 else f"{count:,} labels"
 
 
-def _open(
-    question: LabelQuestion, lower: float, more: int | None, said: DrawnLabels, found: Evidence, n_cases: int
-) -> str:
-    """Say how far it could be, and what would decide it: nothing of that while labels wait that may do so by now."""
-    if question.of == "rate":
-        text = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
-    else:
-        text = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
+def _what_would_decide(more: int | None, said: DrawnLabels, found: Evidence, n_cases: int) -> str:
+    """Say what would decide it: nothing while labels wait that may do so by now."""
     if more is not None:
-        return f"{text}; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
+        return f"; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
     if np.isfinite(said.labels[said.n_counting :]).all(axis=1).any():
-        return text
+        return ""
     if len(found.values) >= n_cases:
-        return f"{text}; every judged case had its turn: more cases would decide it"
+        return "; every judged case had its turn: more cases would decide it"
     if len(found.ends) < 2:
-        return f"{text}; {in_labels(len(found.ends))} can't tell how many it takes: further ones are needed"
-    return f"{text}; the labels that are left would not decide it, if they are like those seen: more cases are needed"
+        return f"; {in_labels(len(found.ends))} can't tell how many it takes: further ones are needed"
+    return "; the labels that are left would not decide it, if they are like those seen: more cases are needed"

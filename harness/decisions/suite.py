@@ -11,7 +11,7 @@ from harness.statistics.intervals.contrasts import Contrast
 
 #: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
 EARLY_SHARE = 0.5
-#: What a smaller suite may spend so on a pass: it seldom stops by it, but a drop that is found early has a bound.
+#: What a smaller suite may spend so on a pass: the same version seldom stops by it, one far above a threshold soon.
 SMALL_SHARE = 0.1
 #: A suite may pass early if it has so many times the cases that the fewest would take.
 _LARGE = 2.0
@@ -55,7 +55,6 @@ class TwoStageContrast:
         early: bets on the cases so far; None where there is no unit.
         whole: the contrast of the whole suite; None until it is drawn.
         shares: of the level, for `early`: of the lower and of the upper bound.
-        value, standard_error, method: of `whole`, or of `early` before that.
         n_rows: how many cases there are.
         margin: the largest drop that still counts as no worse.
         width: of the range that the scores were made from: figures are in its unit, the margin too.
@@ -76,7 +75,7 @@ class TwoStageContrast:
 
     @property
     def value(self) -> float:
-        """The estimated difference."""
+        """The estimated difference: of the whole, or of the cases so far."""
         return self.width * self._shown.value
 
     @property
@@ -87,53 +86,45 @@ class TwoStageContrast:
     @property
     def method(self) -> str:
         """The method behind the bounds."""
-        if self.whole is None:
-            return f"about these cases, before all are drawn: {self._shown.method}"
-        return self.whole.method
+        before = "about these cases, before all are drawn: " if self.whole is None else ""
+        return f"{before}{self._shown.method}"
 
     @property
     def p_less(self) -> float:
         """One-sided p-value for a true difference of 0 or more."""
-        found = [1.0]
-        if self.early is not None and self.shares[1] > 0:
-            found.append(self.early.p_less / self.shares[1])
-        if self.whole is not None:
-            found.append(self.whole.p_less / (1 - self.shares[1]))
-        return min(found)
+        early = [self.early.p_less / self.shares[1]] if self.early and self.shares[1] else []
+        whole = [self.whole.p_less / (1 - self.shares[1])] if self.whole else []
+        return min([1.0, *early, *whole])
 
     def lower(self, confidence_level: float) -> float:
-        """The one-sided lower bound."""
-        level, share = 1 - confidence_level, self.shares[0]
-        bounds = [-1.0]
-        if self.early is not None and share > 0:
+        """The one-sided lower bound: the better of both stages."""
+        level, (share, _) = 1 - confidence_level, self.shares
+        bounds = [-1.0] if self.whole is None else [self.whole.lower(1 - level * (1 - share))]
+        if self.early is not None and share:
             bounds.append(self.early.lower(1 - level * share))
-        if self.whole is not None:
-            bounds.append(self.whole.lower(1 - level * (1 - share)))
         return self.width * max(bounds)
 
     def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        level, share = 1 - confidence_level, self.shares[1]
-        bounds = [1.0]
-        if self.early is not None and share > 0:
+        """The one-sided upper bound: the better of both stages."""
+        level, (_, share) = 1 - confidence_level, self.shares
+        bounds = [1.0] if self.whole is None else [self.whole.upper(1 - level * (1 - share))]
+        if self.early is not None and share:
             bounds.append(self.early.upper(1 - level * share))
-        if self.whole is not None:
-            bounds.append(self.whole.upper(1 - level * (1 - share)))
         return self.width * min(bounds)
 
     def passed_at(self, level: float) -> int | None:
         """Give the number of rows at which it was first proven to be no worse by more than the margin."""
-        early = self.early.passed_at(level * self.shares[0]) if self.early and self.shares[0] > 0 else None
+        early = self.early.passed_at(level * self.shares[0]) if self.early and self.shares[0] else None
         return self._at_last(early, is_shown=self.lower(1 - level) > -self.margin)
 
     def worse_at(self, level: float) -> int | None:
         """Give the number of rows at which it was first proven to be worse, and is to be red."""
-        early = self.early.worse_at(level * self.shares[1]) if self.early and self.shares[1] > 0 else None
+        early = self.early.worse_at(level * self.shares[1]) if self.early and self.shares[1] else None
         return self._at_last(early, is_shown=self.upper(1 - level) < 0)
 
     def beyond_at(self, level: float) -> int | None:
         """Give the number of rows at which it was first proven to be worse by more than the margin."""
-        early = self.early.beyond_at(level * self.shares[1]) if self.early and self.shares[1] > 0 else None
+        early = self.early.beyond_at(level * self.shares[1]) if self.early and self.shares[1] else None
         return self._at_last(early, is_shown=self.upper(1 - level) < -self.margin)
 
     def _at_last(self, early: int | None, *, is_shown: bool) -> int | None:

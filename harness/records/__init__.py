@@ -3,24 +3,14 @@
 The way of one sample: case → request → sample (stored) → score (stored) → estimate → verdict → report.
 """
 
-from harness.records.baselines import BaselineRecord, RecordedSide
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
-from harness.records.estimates import Difference, Estimate
-from harness.records.judging import Judgement, JudgeSummary, ScoringRule
 from harness.records.kinds import Kind, kind_and_direction, kind_in_words, same_kind, weighed_by
 from harness.records.plan import Aim, Plan
-from harness.records.reports import (
-    Change,
-    GateStart,
-    Report,
-    SkippedEvaluation,
-    StoredAnswers,
-    Usage,
-    VersionRef,
-)
+from harness.records.reports import Change, GateStart, Report, SkippedEvaluation, StoredAnswers, Usage, VersionRef
 from harness.records.samples import (
     WITHHELD,
     Case,
+    Judgement,
     Measure,
     Messages,
     NewSample,
@@ -30,16 +20,22 @@ from harness.records.samples import (
     Sample,
     Score,
     ScoreRow,
+    ScoringRule,
     TokenLogprob,
     answer_turns,
 )
 from harness.records.verdicts import (
     Aggregate,
+    BaselineRecord,
     CaseResult,
     Check,
+    Difference,
+    Estimate,
     Interruption,
+    JudgeSummary,
     LookTaken,
     LostClaim,
+    RecordedSide,
     ReviewSummary,
     SliceResult,
     Stakes,
@@ -48,54 +44,10 @@ from harness.records.verdicts import (
 )
 
 __all__ = [
-    "WITHHELD",
-    "Aggregate",
-    "Aim",
-    "BaselineRecord",
-    "Budget",
-    "BudgetLimits",
-    "Case",
-    "CaseResult",
-    "Change",
-    "Check",
-    "Difference",
-    "Estimate",
-    "Expenditure",
-    "GateStart",
-    "Interruption",
-    "JudgeSummary",
-    "Judgement",
-    "Kind",
-    "LimitName",
-    "LookTaken",
-    "LostClaim",
-    "Measure",
-    "Messages",
-    "NewSample",
-    "NotedFailures",
-    "Plan",
-    "Price",
-    "RecordedSide",
-    "Report",
-    "Request",
-    "ReviewSummary",
-    "Role",
-    "Sample",
-    "Score",
-    "ScoreRow",
-    "ScoringRule",
-    "SkippedEvaluation",
-    "SliceResult",
-    "Stakes",
-    "StoredAnswers",
-    "TokenLogprob",
-    "Usage",
-    "Verdict",
-    "VerdictKind",
-    "VersionRef",
-    "answer_turns",
-    "kind_and_direction",
-    "kind_in_words",
-    "same_kind",
-    "weighed_by",
-]
+    "WITHHELD", "Aggregate", "Aim", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
+    "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
+    "LimitName", "LookTaken", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
+    "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
+    "SkippedEvaluation", "SliceResult", "Stakes", "StoredAnswers", "TokenLogprob", "Usage", "Verdict", "VerdictKind",
+    "VersionRef", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind", "weighed_by",
+]  # fmt: skip

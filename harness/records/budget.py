@@ -28,13 +28,8 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLimits:
-    """The most that a run may spend; None for no bound.
-
-    Attributes:
-        max_requests: requests to engines.
-        max_tokens: of prompts and answers that are drawn.
-        max_cost: of those tokens, at the prices of their versions.
-        deadline_s: seconds from the start of the session.
+    """The most that a run may spend; None for no bound. Tokens are those of prompts and answers that are drawn, their
+    cost is at the prices of their versions, and the deadline counts from the start of the session.
     """
 
     max_requests: int | None = None
@@ -75,9 +70,8 @@ class BudgetLimits:
 class Expenditure:
     """The requests, tokens, cost and seconds that a session spent.
 
-    Attributes:
-        cost: of what tells it where `max_cost` bounds it; else of all, and None where a version has no price.
-        at_least: limits of which more was spent than is known: a version answered without telling it.
+    `cost` is of what tells it where `max_cost` bounds it; else of all, and None where a version has no price. Of the
+    limits `at_least` more was spent than is known: a version answered without telling it.
     """
 
     requests: int = 0
@@ -99,11 +93,7 @@ class Expenditure:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The budget of a run.
-
-    Attributes:
-        stopped_by: the limit at which nothing more was asked for; None where the run came to its own end.
-    """
+    """The budget of a run; `stopped_by` is the limit at which nothing more was asked for."""
 
     limits: BudgetLimits
     spent: Expenditure

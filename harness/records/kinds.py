@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Protocol
+
+_OF_KIND = attrgetter("unit", "higher_is_better", "at_least", "at_most", "statistic")
 
 
 class Kind(Protocol):
-    """Whatever tells what a metric is.
-
-    Attributes:
-        unit: of a measure; None means scores in [0, 1].
-        higher_is_better: False where less is better (seconds, perplexity).
-        at_least, at_most: the range of a measure, both or neither; it is bet on like a score then.
-        statistic: the quantile that a measure is weighed by in place of its mean, "p1" to "p99"; None for the mean.
-    """
+    """Whatever tells what a metric is."""
 
     @property
     def unit(self) -> str | None:
-        """The unit of a measure."""
+        """Of a measure; None means scores in [0, 1]."""
 
     @property
     def higher_is_better(self) -> bool:
-        """The direction."""
+        """False where less is better (seconds, perplexity)."""
 
     @property
     def at_least(self) -> float | None:
-        """The lower end of its range."""
+        """Where the range of a measure begins, if it has one; it is bet on like a score then."""
 
     @property
     def at_most(self) -> float | None:
-        """The upper end of its range."""
+        """Where it ends."""
 
     @property
     def statistic(self) -> str | None:
-        """Its quantile."""
+        """The quantile that a measure is weighed by in place of its mean, "p1" to "p99"."""
 
 
 def same_kind(one: Kind, other: Kind) -> bool:
     """Tell whether two figures can stand side by side: they have one unit, range, statistic and direction."""
-    return _told(one) == _told(other)
+    return bool(_OF_KIND(one) == _OF_KIND(other))
 
 
 def kind_in_words(kind: Kind) -> str:
@@ -57,7 +53,3 @@ def weighed_by(kind: Kind) -> str:
 def kind_and_direction(kind: Kind) -> str:
     """Describe a metric, and say which way is better."""
     return f"{kind_in_words(kind)}, {'higher' if kind.higher_is_better else 'lower'} being better"
-
-
-def _told(kind: Kind) -> tuple[object, ...]:
-    return kind.unit, kind.higher_is_better, kind.at_least, kind.at_most, kind.statistic

@@ -9,20 +9,18 @@ import json
 import math
 import re
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import SettingsError
 from harness.records.plan import Plan
 from harness.records.reports import Report
-from harness.records.verdicts import Verdict
+from harness.records.verdicts import CaseResult
 
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
 
-_OF_CASES = ("cluster", "content", "asked", "fields", "unanswered")
-"""Fields that an entry of a case has where they are known."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -32,11 +30,9 @@ def to_json(report: Report) -> dict[str, Any]:
     A number that is not finite becomes None, and a lone surrogate (half of a character, which strict parsers refuse)
     becomes U+FFFD.
     """
-    document = _plain_record(report, without=("evaluations", "changes"))
-    document["evaluations"] = [_evaluation(verdict) for verdict in report.evaluations]
-    document["changes"] = [_plain_record(change) for change in report.changes]
-    schema_version = document.pop("schema_version")
-    return {"schema_version": schema_version, **document}
+    document = {"schema_version": report.schema_version, **_plain_record(report)}
+    last = {name: document.pop(name) for name in ("evaluations", "changes")}
+    return document | last
 
 
 def from_json(document: Mapping[str, Any]) -> Report:
@@ -66,16 +62,12 @@ def print_report(report: Report, stream: TextIO) -> None:
     read, searched and compared by line. The standard library's indentation would cost ten times as long.
     """
     encode = json.JSONEncoder(allow_nan=False).encode
-    stream.write("{")
-    for position, (key, value) in enumerate(to_json(report).items()):
-        stream.write(f"{',' if position else ''}\n  {encode(key)}: ")
-        if isinstance(value, list) and value:
-            stream.write("[\n    ")
-            _write_items((encode(item) for item in value), stream)
-            stream.write("\n  ]")
-        else:
-            stream.write(encode(value))
-    stream.write("\n}\n")
+    lines = []
+    for key, value in to_json(report).items():
+        is_long = isinstance(value, list) and value
+        text = "[\n    " + ",\n    ".join(map(encode, value)) + "\n  ]" if is_long else encode(value)
+        lines.append(f"  {encode(key)}: {text}")
+    stream.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read_report(path: Path) -> Report:
@@ -103,19 +95,6 @@ def schema() -> dict[str, Any]:
     return document
 
 
-def _evaluation(verdict: Verdict) -> dict[str, Any]:
-    entry = {"id": _text(verdict.id), "metric": _text(verdict.metric), **_plain_record(verdict.plan)}
-    entry |= _plain_record(verdict, without=("cases", "plan"))
-    entry["cases"] = [_plain_record(case, leaving_out_none=_OF_CASES) for case in verdict.cases]
-    return entry
-
-
-def _plain_record(record: Any, without: tuple[str, ...] = (), leaving_out_none: tuple[str, ...] = ()) -> dict[str, Any]:
-    names = (field.name for field in dataclasses.fields(record) if field.name not in without)
-    values = ((name, getattr(record, name)) for name in names)
-    return {name: plain(value) for name, value in values if value is not None or name not in leaving_out_none}
-
-
 def plain(value: Any) -> Any:
     """A record, list, text or number as any JSON writer takes it."""
     if hasattr(value, "item"):  # a scalar of numpy
@@ -123,25 +102,25 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return _number(value)
+        return value if math.isfinite(value) else None
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {_text(name): plain(item) for name, item in value.items()}
-    return _plain_record(value) if dataclasses.is_dataclass(value) else _text(value)
+        return {plain(name): plain(item) for name, item in value.items()}
+    if dataclasses.is_dataclass(value):
+        return _plain_record(value)
+    return str(value) if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _text(text: str) -> str:
-    return str(text) if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
-
-
-def _write_items(items: Iterable[str], stream: TextIO) -> None:
-    for position, item in enumerate(items):
-        stream.write(f",\n    {item}" if position else item)
+def _plain_record(record: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, Plan):  # its keys stand among those of what carries it
+            entry |= _plain_record(value)
+        elif value is not None or field.default is not None or not isinstance(record, CaseResult):
+            entry[field.name] = plain(value)
+    return entry
 
 
 @functools.cache
@@ -168,7 +147,7 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
 
 def _record_reader(kind: Any) -> Callable[[Any], Any]:
     types, fields = typing.get_type_hints(kind), dataclasses.fields(kind)
-    whole = [each.name for each in fields if types[each.name] is Plan]  # its keys stand among those of what carries it
+    whole = [each.name for each in fields if types[each.name] is Plan]
     readers = {each.name: _reader(types[each.name]) for each in fields}
     defaults = {each.name for each in fields if {each.default, each.default_factory} != {dataclasses.MISSING}}
 

@@ -1,4 +1,7 @@
-"""The report of a run: its verdicts, the versions that it asked, and what it cost."""
+"""The report of a run: its verdicts, the versions that it asked, and what it cost.
+
+What each field holds is said once, in report.schema.json; here is what only the code needs to know.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,7 @@ from harness.records.verdicts import Verdict, VerdictKind
 
 @dataclass(frozen=True, slots=True)
 class VersionRef:
-    """A version as a report names it.
-
-    Attributes:
-        model: the name of the model that its endpoint was asked for; None where it has no endpoint.
-        answered_as: the names under which the endpoint answered in place of that, in this run.
-        n_documents: of a corpus; None for a model.
-        commit: that its code and files are of; None where they are those that lay in the project's folder.
-        printed_lines: that an application printed in this run.
-    """
+    """A version as a report names it."""
 
     name: str
     fingerprint: str
@@ -32,12 +27,7 @@ class VersionRef:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswers:
-    """The answers of a candidate that was not asked: all of them came from the store.
-
-    Attributes:
-        asked: what would have been asked: "endpoint" or "model".
-        oldest, newest: the days on which they were drawn, in UTC: "2026-11-20".
-    """
+    """The days between which the answers were drawn of a candidate that was not asked: all came from the store."""
 
     asked: str
     oldest: str
@@ -48,13 +38,8 @@ class StoredAnswers:
 class Usage:
     """The samples, tokens, time and cost of a run.
 
-    `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
-    `shared_samples` those that the run already had because another body asked the same: together, all that bodies
-    asked for. `http_requests` are those sent over a wire, of blocks as well. `cost` is that of the tokens drawn in
-    this run, in the currency of the settings; None where a version that was asked has no price. `flops` are the
-    operations of each version's forward passes in this run; None where they can't be told. `measured_blocks` and
-    `stored_blocks` are how many of `model_calls` and `stored_samples` are blocks of time under load.
-    `failed_samples` were asked of an engine that gave none.
+    `model_calls` were drawn from a model in this run, `stored_samples` answered by the store, `shared_samples` the run
+    had already because another body asked the same: together, all that bodies asked for.
     """
 
     model_calls: int = 0
@@ -74,14 +59,7 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Change:
     """A case to look at: it moved between baseline and candidate, or was not always right where there is no baseline
-    or a threshold is set.
-
-    Attributes:
-        candidate, baseline: mean scores; no baseline where the evaluation is not run for one.
-        n, baseline_n: how many scores the means are of.
-        candidate_answer, baseline_answer: the start of one answer each, the candidate's worst and the baseline's best.
-        candidate_reason, baseline_reason: why that answer has its score, in the body's words, where it has any.
-        expected: the start of what the case says is expected, where it has such a field.
+    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best.
     """
 
     evaluation_id: str
@@ -100,17 +78,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run: what report.json holds, and a little more for the terminal.
-
-    Attributes:
-        judges: the versions that scored its answers, if any.
-        n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
-        budget: what the run might spend, and spent; None where it was given no limit.
-        best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
-        skipped: evaluations that have no verdict because the candidate has nothing of what they weigh.
-        notes: sentences on versions, and on errors that no verdict rests on, that a reader must know.
-        from_store: tells of the candidate's answers where all came from the store; None where any was asked for.
-    """
+    """A whole run: what report.json holds."""
 
     run_id: str
     created: str
@@ -142,13 +110,7 @@ class SkippedEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class GateStart:
-    """A gate that is about to draw its first sample.
-
-    Attributes:
-        run_id: of its run in the store, and of its report.
-        created: when, in UTC.
-        evaluations: the ids of those that the session holds, pytest's node ids.
-    """
+    """A gate that is about to draw its first sample; `evaluations` are the node ids of those that the session holds."""
 
     run_id: str
     created: str

@@ -32,12 +32,9 @@ _SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}
 
 @dataclass(frozen=True, slots=True)
 class LabelChoice:
-    """One of the values that a label may have.
+    """One of the values that a label may have: a whole number on a scale; "left", "tie" or "right" of a pair.
 
-    Attributes:
-        value: a whole number on a scale; "left", "tie" or "right" of a pair.
-        meaning: what it stands for; may be empty.
-        score: what it counts for, in [0, 1]; None where it counts for nothing.
+    It counts for its score, in [0, 1]; None where it counts for nothing.
     """
 
     value: Value
@@ -55,13 +52,10 @@ _PREFERENCE_SCORES: Mapping[Value, float] = {FIRST: 1.0, TIE: 0.5, SECOND: 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The question that a reviewer answers about an item.
+    """The question that a reviewer answers about an item: a value on a scale, or which of two answers is better.
 
     Attributes:
-        kind: "scale" (whole numbers) or "preference" (which of two answers is better).
-        title: what is judged, in a few words.
-        criteria: what a good answer is, as the judge is told; Markdown.
-        guidelines: for reviewers alone; Markdown.
+        criteria: what a good answer is, as the judge is told; `guidelines` are for reviewers alone; Markdown both.
         choices: the values of a scale, the lowest first; of a preference `PREFERENCES`, as it is seen.
         rubric: digest of the rubric file that this comes from, or None.
     """
@@ -79,16 +73,10 @@ class Form:
         return self.kind == "preference"
 
     def read(self, value: Any, *, swapped: bool = False) -> tuple[Value, float | None]:
-        """A reviewer's value as it is stored, and the score that it counts for.
+        """A reviewer's value as it is stored, and the score that it counts for; a LabelError where there is no such.
 
         A preference is stored as "first", "second" or "tie", in the order of the item's answers, whichever side each
-        was shown on.
-
-        Args:
-            swapped: whether the item's second answer was shown on the left.
-
-        Raises:
-            LabelError: a value that the form does not have.
+        was shown on: the second on the left where they were `swapped`.
 
         >>> Form("preference", "Better answer", choices=PREFERENCES).read("left", swapped=True)
         ('second', 0.0)
@@ -124,12 +112,8 @@ class Answer:
     """One answer under review, with where it comes from, which no reviewer is shown.
 
     Attributes:
-        text: what a version wrote, and then the tools that it called, in words.
-        version: its name.
-        fingerprint: of the version.
-        sample_key: under which the store keeps the sample.
-        sample_index: which of the case's repeated samples, as in `ScoreRow`.
-        calls_from: where in the text the calls begin; None where it called none, or that is not known.
+        text: what a version wrote, and then, from `calls_from` on, the tools that it called, in words.
+        sample_key, sample_index: under which the store keeps the sample, and which of the case's repeated ones it is.
     """
 
     text: str
@@ -152,9 +136,6 @@ class Item:
 
     Attributes:
         id: random, so that it tells nothing.
-        batch_id: of what it was added with.
-        case_id: of its evaluation.
-        messages: what was asked, in the form of OpenAI's API.
         answers: one, or two of which the first is the candidate's.
         reference: a right answer that reviewers are shown, or None.
         wanted: how many reviewers are to label it (the overlap).
@@ -183,10 +164,8 @@ class Batch:
 
     Attributes:
         run_id: the run that they come from; None for items of a file.
-        metric: of the evaluation.
         source: of a batch that a gate decides by, its `key`, `mode`, `questions`, `roles`, …, as JSON takes it.
-        closed: when it was closed, in epoch seconds; None while its items are offered.
-        closed_reason: why, in words.
+        closed: when it was closed, in epoch seconds, and `closed_reason` why; None while its items are offered.
     """
 
     id: str
@@ -202,12 +181,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A reviewer's hold on an item, until it expires or is ended by what the reviewer says.
-
-    Attributes:
-        task: to label it as one of the reviewers wanted, or to adjudicate it.
-        swapped: whether the second answer of a pair is shown on the left.
-        expires: epoch seconds.
+    """A reviewer's hold on an item, until it expires or is ended by what the reviewer says. `swapped` tells whether the
+    second answer of a pair is shown on the left.
     """
 
     id: str
@@ -226,9 +201,7 @@ class Event:
     Attributes:
         number: rises with every event; 0 of one that is not stored yet.
         key: chosen by who submits it, once for each press of a key: sent again, it is the same event.
-        value: of a label, as stored (see `Form.read`); None for others.
-        score: what the label counts for, in [0, 1].
-        swapped: which side the answers were on.
+        value: of a label, as stored (see `Form.read`), which counts for `score`; None for others.
         lease_id: under which it was given; None for labels of a file.
         undoes: the number of the event that this one takes back.
     """
@@ -266,11 +239,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """Somebody who reviews.
-
-    Attributes:
-        role: "annotator" labels, "adjudicator" also settles what labels differ in, "admin" may do everything.
-        disabled: when the reviewer was disabled, in epoch seconds, or None.
+    """Somebody who reviews: "annotator" labels, "adjudicator" also settles what labels differ in, "admin" may do
+    everything. `disabled` says since when nothing any more.
     """
 
     name: str

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
-from harness.records.judging import ScoringRule
 from harness.records.tool_calls import new_turns, read_calls, with_calls, words_of
 
 Messages = tuple[Mapping[str, Any], ...]
@@ -70,21 +69,19 @@ class Case:
 class Request:
     """A complete request to an engine: the answer depends on this, the version's fingerprint and the draw.
 
+    "chat" draws an answer to `messages`; "completion" draws what follows a context, "loglikelihood" weighs
+    `continuation` after one, "rolling" weighs the whole text `prompt` from its first token. A context is the raw text
+    `prompt`, or `messages` through the chat template, a last message of the assistant being continued. Messages and
+    tools have the form of OpenAI's API.
+
     Attributes:
-        kind: "chat" draws an answer to `messages`; "completion" draws what follows a context, "loglikelihood" weighs
-            `continuation` after one, "rolling" weighs the whole text `prompt` from its first token. A context is the
-            raw text `prompt`, or `messages` through the chat template, a last message of the assistant being continued.
-        messages: chat messages, system text included, in the form of OpenAI's API.
         sampling: temperature, max_tokens, top_p, stop, seed, …; only what the version or the body set.
         schema: a JSON schema that the answer must follow, or None.
-        tools: tool definitions in the form of OpenAI's API, or None.
         logprobs: how many alternatives to report for each token; None for no log probabilities, 0 for the
             drawn token alone.
-        prompt: the raw text of a completion, loglikelihood or rolling request; None where `messages` are the context.
-        continuation: the text that a loglikelihood request weighs.
         truncate: whether a context that the model's window does not hold loses its beginning instead of being refused.
-        number: of the question that it is for (`KeyedQuestion`), as an engine is told it whose chance is
-            its own; 0 everywhere else, for it belongs to the key and not to the request.
+        number: of the question that it is for (`KeyedQuestion`), for an engine whose chance is its own; else 0, for it
+            belongs to the key and not to the request.
     """
 
     kind: Kind = "chat"
@@ -115,27 +112,23 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One output of one model version for one request.
+    """One output of one model version for one request. Messages and tool calls have the form of OpenAI's API; what an
+    engine does not tell is None.
 
     Attributes:
-        text: the answer, without reasoning.
+        text: the answer, without the reasoning that the engine kept apart.
         index: which draw this is among those of the same request.
         finish_reason: "stop", "length" (cut at max_tokens), "tool_calls", or what the engine said.
-        prompt_tokens, completion_tokens: counted by the engine; None where it does not say.
         latency_s: seconds from sending the request to its complete answer (shared by the choices of one request).
-        reasoning: the thinking that the engine kept apart from the answer, or None.
-        tool_calls: tool calls in the form of OpenAI's API.
         logprobs: one entry for each token of the answer, where asked for.
-        loglikelihood: of the weighed text, the natural log summed over its tokens; None where nothing was weighed.
+        loglikelihood: of the weighed text, the natural log summed over its tokens.
         is_greedy: whether each weighed token is the most probable one at its place.
         cut_tokens: how many tokens the context lost at its beginning, where `Request.truncate` allowed it.
-        stored: whether it came from the store and not from the model.
+        stored: whether it came from the store and not from the model; `drawn_at`, in epoch seconds, is of these alone.
         context: the passages that an application answered from, each with its `id` and `text` and what else it says.
         cost: of this answer, in the currency of the version's `price`, where an application told it.
         metadata: what else an application told of its answer.
-        messages: all turns of a conversation, in the form of OpenAI's API; of an answer the question's and those that
-            an application returned, where it did.
-        drawn_at: when it was drawn, in seconds since 1970, of one from the store; None of one that was drawn just now.
+        messages: all turns of a conversation; of an answer the question's and those that an application returned.
         failure: what was said of a draw that failed (`said`), and the `cause` that failures have in common; no
             body ever gets such a sample.
     """
@@ -242,6 +235,52 @@ class NotedFailures:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoringRule:
+    """By whom and by what rule a score was given: fingerprints of the judges, and the digest of a rubric or the name of
+    a metric. Two scores with different ones are not of the same kind.
+
+    >>> str(ScoringRule(("0a1b", "2c3d"), "4e5f"))
+    '0a1b+2c3d/4e5f'
+    >>> ScoringRule.parse("0a1b+2c3d/4e5f").judges
+    ('0a1b', '2c3d')
+    """
+
+    judges: tuple[str, ...]
+    rubric: str
+
+    def __str__(self) -> str:
+        return f"{'+'.join(self.judges)}/{self.rubric}"
+
+    @classmethod
+    def parse(cls, text: str) -> ScoringRule:
+        """Read a rule that `str` wrote."""
+        judges, _, rubric = text.partition("/")
+        return cls(tuple(judges.split("+")), rubric)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The work of one judge, by name, for one call of a body.
+
+    Attributes:
+        n_answers: answers that it gave, those that were asked for again included.
+        n_malformed: answers of these that followed neither form nor scale.
+        values: in [0, 1], one for each repeat that gave a score; empty for a preference.
+        flip: share of the pairs whose two orders disagree; None for a rating.
+        first_wins: how often the answer shown first was preferred, a tie being a half; None for a rating.
+        is_complete: whether every question got an answer in its form, at the second attempt if not at the first.
+    """
+
+    judge: str
+    n_answers: int
+    n_malformed: int = 0
+    values: tuple[float, ...] = ()
+    flip: float | None = None
+    first_wins: float | None = None
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """One judgement of one sample, in [0, 1].
 
@@ -285,12 +324,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """One score on its way into the store.
+    """One score on its way into the store: no value where the body skipped the case or ended in an error.
 
     Attributes:
         sample_index: which of the case's repeated samples.
-        value: the score; None where the body skipped the case or ended in an error.
-        outcome: "scored", "skipped" or "error".
         reason: why, in the body's words; for an error its type and message.
         sample_key: key of the last sample that the body drew from the version under test, or None.
         judged_by: by whom and by what rule, where a judge had a part in it.

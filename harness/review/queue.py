@@ -9,15 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
-from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Task
+from harness.records.review import SETTLED, Batch, Event, EventKind, Item, Reviewer, ReviewerRole, Task
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.views import UndoResult, View, view_of
 from harness.store import Store
-from harness.store.review.counts import BatchProgress, Count
 from harness.store.review.events import SETTLING, counting
-from harness.store.review.leases import Wish
 from harness.store.review.reviewers import new_token
-from harness.store.review.turns import RecordedLabel, SubmittedLabel
+from harness.store.review.store import BatchProgress, Count
+from harness.store.review.turns import RecordedLabel
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
@@ -81,8 +80,7 @@ class Queue:
         Raises:
             ReviewerError: no such reviewer, or one who may not do that.
         """
-        wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding))
-        held = self._review.next(self._clock, wish)
+        held = self._review.next(self._clock, reviewer, task, self._lease_s, frozenset(holding))
         return None if held is None else view_of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
@@ -164,7 +162,7 @@ class Queue:
         _check_key(key)
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
-        submitted = SubmittedLabel(kind, reviewer, lease_id, key, value, note)
+        submitted = Event(0, kind, "", reviewer, 0.0, key, value, note=note, lease_id=lease_id)
         return self._review.record(self._clock, submitted)
 
     def batches(self) -> list[Batch]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.store.builds import BuildRecipe
+    from harness.store.summaries import BuildRecipe
 
 
 class KnownBuilds:

@@ -53,7 +53,7 @@ def krippendorff_alpha(ratings: npt.ArrayLike, confidence_level: float = 0.95) -
     Examples
     --------
     >>> round(krippendorff_alpha([[1, 2, 3, 3, 2], [1, 2, 3, 3, 1]]).value, 3)
-    0.882
+    0.89
     """
     tail = (1 - check_confidence(confidence_level)) / 2
     table = as_floats(ratings, "ratings")

@@ -18,8 +18,7 @@ BoolArray = npt.NDArray[np.bool_]
 def as_floats(values: npt.ArrayLike, name: str) -> FloatArray:
     """Numbers as a float array of their own shape; what is masked, or None, is NaN.
 
-    Raises:
-        ValueError: texts, complex numbers, other objects, or rows of different lengths.
+    A `ValueError` for texts, complex numbers, other objects, or rows of different lengths.
     """
     try:
         if isinstance(values, np.ma.MaskedArray):
@@ -33,57 +32,37 @@ def as_floats(values: npt.ArrayLike, name: str) -> FloatArray:
 
 
 def as_number(value: object, name: str) -> float:
-    """A real number as a float.
-
-    Raises:
-        ValueError: a text, None, a list or anything else.
-    """
+    """A real number as a float; a `ValueError` for a text, None, a list or anything else."""
     if not isinstance(value, Real):
         raise ValueError(f"{name} = {value!r} is not a number.")  # noqa: TRY004 - all wrong input is a ValueError
     return float(value)
 
 
 def as_finite(value: object, name: str) -> float:
-    """A finite number as a float.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A finite number as a float, or a `ValueError`."""
     number = as_number(value, name)
     if not math.isfinite(number):
         raise ValueError(f"{name} = {value!r} is not a finite number.")
     return number
 
 
-def as_share(value: object, name: str) -> float:
-    """A number strictly between 0 and 1.
-
-    Raises:
-        ValueError: it is none.
-    """
+def as_share(value: object, name: str, hint: str = "") -> float:
+    """A number strictly between 0 and 1, or a `ValueError` that ends with the hint."""
     number = as_number(value, name)
     if not 0 < number < 1:
-        raise ValueError(f"{name} = {value!r} is not between 0 and 1.")
+        raise ValueError(f"{name} = {value!r} is not between 0 and 1{hint}.")
     return number
 
 
 def check_confidence(confidence_level: float) -> float:
-    """The level as a float strictly between 0 and 1.
-
-    Raises:
-        ValueError: it is not; the message says how to write 95 %.
-    """
-    level = as_number(confidence_level, "confidence_level")
-    if not 0 < level < 1:
-        raise ValueError(f"confidence_level = {confidence_level!r} is not between 0 and 1; write 0.95 for 95 %.")
-    return level
+    """The level as a float strictly between 0 and 1, or a `ValueError` that says how to write 95 %."""
+    return as_share(confidence_level, "confidence_level", "; write 0.95 for 95 %")
 
 
 def as_scores(scores: npt.ArrayLike, name: str = "scores") -> FloatArray:
     """Scores as a float array of shape (n_cases, n_samples); a flat sequence is one sample for each case.
 
-    Raises:
-        ValueError: other than one or two dimensions, no element, or an infinite one. NaN (missing) is fine.
+    A `ValueError` for other than one or two dimensions, no element, or an infinite one. NaN (missing) is fine.
     """
     array = as_floats(scores, name)
     if array.ndim == 1:
@@ -121,8 +100,7 @@ def is_bounded(scores: FloatArray) -> bool:
 def group_indices(clusters: Sequence[Any] | npt.NDArray[Any] | None, n_cases: int) -> IntArray | None:
     """The cluster of each case as an index 0, 1, 2, … in order of first appearance; None where there are none.
 
-    Raises:
-        ValueError: the number of clusters is not that of the cases, or something else than labels is among them.
+    A `ValueError` where there are not as many as cases, or something else than labels is among them.
     """
     if clusters is None:
         return None

@@ -7,29 +7,29 @@ import numpy.typing as npt
 
 from harness.statistics.arrays import FloatArray, as_floats
 
+_LEFT_OVER = 1e-6
+#: By how much the sum of probabilities may miss 1: log probabilities of 50,000 tokens are kept in 32 bits.
+_ROUNDING = 1e-3
+
 
 def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = False) -> FloatArray:
     """The Kullback-Leibler divergence of each distribution of `log_p` from that of `log_q`, in nats.
 
     Parameters
     ----------
-    log_p, log_q : (..., n_outcomes)
-        Natural logarithms of the probabilities of the same outcomes, up to rounding. -inf stands for an outcome that
-        can't be; where it can't be under q alone, the divergence is infinite.
-    listed : bool
-        The outcomes are some of those that there are, and all others count as one more. No grouping of outcomes
-        makes the divergence larger, so this is a lower bound of it.
+    log_p, log_q : (..., n_outcomes) natural logarithms of the probabilities of the same outcomes, up to rounding. -inf
+        stands for an outcome that can't be; where it can't be under q alone, the divergence is infinite
+    listed : the outcomes are some of those that there are, and all others count as one more. No grouping of outcomes
+        makes the divergence larger, so this is a lower bound of it
 
     Returns
     -------
-    (...,) floats
-        At least 0: what rounding takes below it is 0.
+    (...,) floats, at least 0: what rounding takes below it is 0
 
     Raises
     ------
     ValueError
-        The arrays have different shapes or no outcomes, hold NaN, or their probabilities sum to more than 1; or, where
-        the outcomes are all that there are, not to 1.
+        Different shapes, no outcomes, NaN, probabilities that sum to more than 1 (or, where not `listed`, not to 1).
 
     References
     ----------
@@ -41,9 +41,7 @@ def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = 
     >>> round(float(kl_divergence(np.log([0.5, 0.5]), np.log([0.75, 0.25]))), 4)
     0.1438
     """
-    first, second = as_floats(log_p, "log_p"), as_floats(log_q, "log_q")
-    if first.shape != second.shape or first.ndim == 0 or first.shape[-1] == 0:
-        raise ValueError(f"log_p has the shape {first.shape}, log_q {second.shape}; give the same outcomes of both.")
+    first, second = _alike(log_p, log_q)
     p, q = _probabilities(first, "log_p", listed), _probabilities(second, "log_q", listed)
     with np.errstate(divide="ignore", invalid="ignore"):
         # p log(p/q) - p + q is at least 0 for each outcome, so that small divergences don't drown in rounding.
@@ -58,24 +56,10 @@ def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = 
 
 
 def js_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike) -> FloatArray:
-    """The Jensen-Shannon divergence of each distribution of `log_p` and that of `log_q`, in nats.
+    """The Jensen-Shannon divergence of each distribution of `log_p` and that of `log_q`, in nats: (...,) floats.
 
-    It is the mean of the divergences of both from their mixture: symmetric, and at most ln 2.
-
-    Parameters
-    ----------
-    log_p, log_q : (..., n_outcomes)
-        As of `kl_divergence`: of all outcomes that there are.
-
-    Returns
-    -------
-    (...,) floats
-        From 0 to ln 2.
-
-    Raises
-    ------
-    ValueError
-        As `kl_divergence` has it.
+    It is the mean of the divergences of both from their mixture: symmetric, and at most ln 2. Input is that of
+    `kl_divergence`, of all outcomes that there are.
 
     References
     ----------
@@ -87,17 +71,17 @@ def js_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike) -> FloatArray:
     >>> round(float(js_divergence(np.log([0.5, 0.5]), np.log([0.75, 0.25]))), 4)
     0.0338
     """
-    first, second = as_floats(log_p, "log_p"), as_floats(log_q, "log_q")
-    if first.shape != second.shape:
-        raise ValueError(f"log_p has the shape {first.shape}, log_q {second.shape}; give the same outcomes of both.")
+    first, second = _alike(log_p, log_q)
     mixture = np.logaddexp(first, second) - np.log(2)
     half = (kl_divergence(first, mixture) + kl_divergence(second, mixture)) / 2
     return np.asarray(np.minimum(half, np.log(2)), dtype=np.float64)
 
 
-_LEFT_OVER = 1e-6
-_ROUNDING = 1e-3
-"""By how much the sum of probabilities may miss 1: log probabilities of 50,000 tokens are kept in 32 bits."""
+def _alike(log_p: npt.ArrayLike, log_q: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    first, second = as_floats(log_p, "log_p"), as_floats(log_q, "log_q")
+    if first.shape != second.shape or first.ndim == 0 or first.shape[-1] == 0:
+        raise ValueError(f"log_p has the shape {first.shape}, log_q {second.shape}; give the same outcomes of both.")
+    return first, second
 
 
 def _probabilities(logs: FloatArray, name: str, listed: bool) -> FloatArray:

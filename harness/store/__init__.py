@@ -23,17 +23,9 @@ if TYPE_CHECKING:
     from harness.store.store import Store
 
 __all__ = [
-    "MergeSummary",
-    "PruneSummary",
-    "RunInfo",
-    "ScoreArray",
-    "ScoreSet",
-    "Store",
-    "StoreInfo",
-    "VersionInfo",
-    "new_run_id",
-    "store_url",
-]
+    "MergeSummary", "PruneSummary", "RunInfo", "ScoreArray", "ScoreSet", "Store", "StoreInfo", "VersionInfo",
+    "new_run_id", "store_url",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -25,7 +26,7 @@ from sqlalchemy.exc import (
 
 from harness.errors import LockedError, StoreError, UnstorableError
 from harness.store.location import prepare_store_folder, without_password
-from harness.store.schema import review_tables, tables
+from harness.store.schema import meta, metadata, schema_version
 
 BUSY_S = 60.0
 """Seconds to wait for a lock."""
@@ -43,17 +44,6 @@ _PREPARE_LOCK = 0x5734E1
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
-@functools.cache
-def schema_version() -> str:
-    """Return the digest of the tables, which stands for their version until 0.1.0 is tagged."""
-    told = [
-        (table.name, column.name, type(column.type).__name__, column.nullable, column.primary_key)
-        for table in review_tables.batches.metadata.sorted_tables
-        for column in table.columns
-    ]
-    return hashlib.blake2b(repr(told).encode("ascii"), digest_size=4).hexdigest()
-
-
 class Database:
     """An open database with the store's tables in it.
 
@@ -66,7 +56,7 @@ class Database:
         self.engine = engine
         self.url = url
         self.readonly = readonly
-        self._inserts: dict[tuple[Any, ...], Any] = {}
+        self._local = threading.local()
 
     @classmethod
     def open(cls, url: str, *, readonly: bool) -> Database:
@@ -106,7 +96,8 @@ class Database:
     def write(self, wait_s: float = BUSY_S) -> Iterator[Connection]:
         """A connection in a transaction that is committed at the end, or undone by an exception.
 
-        On SQLite it holds the write lock from its start, so that what it reads is still true when it writes.
+        On SQLite it holds the write lock from its start, so that what it reads is still true when it writes. Within
+        another transaction of its thread it is that one.
 
         Args:
             wait_s: how long to wait for that lock, in seconds.
@@ -116,26 +107,61 @@ class Database:
         """
         if self.readonly:
             raise StoreError(f"The store {self.url} is open for reading only.")
+        if self._joined is not None:
+            yield self._joined
+            return
         with self._translated(), self.engine.connect() as plain:
             connection = plain.execution_options(steelyard_write=wait_s)
-            with connection.begin():
+            with connection.begin(), self._joining(connection):
                 yield connection
 
-    def insert(self, table: Any, *returning: Any) -> Any:
-        """An insert that leaves a row alone where its key is taken, and returns columns of the rows that it made."""
-        wanted = (table, *returning)
-        if wanted not in self._inserts:
-            if self.is_sqlite:
-                from sqlalchemy.dialects.sqlite import insert
-            else:
-                from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-            statement: Any = insert(table).on_conflict_do_nothing()
-            self._inserts[wanted] = statement.returning(*returning) if returning else statement
-        return self._inserts[wanted]
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Let all that this thread reads within be of one state of the database."""
+        with self.read() as connection, self._joining(connection):
+            yield
 
-    def lock(self, connection: Connection, table: Any) -> None:
-        """Keep other writers from a table until the transaction ends."""
-        if not self.is_sqlite:
+    @contextmanager
+    def _joining(self, connection: Connection) -> Iterator[None]:
+        self._local.joined = connection
+        try:
+            yield
+        finally:
+            self._local.joined = None
+
+    @property
+    def _joined(self) -> Connection | None:
+        return getattr(self._local, "joined", None)
+
+    def _here(self) -> AbstractContextManager[Connection]:
+        return self.read() if self._joined is None else nullcontext(self._joined)
+
+    def rows(self, query: Any, **values: Any) -> Sequence[Any]:
+        """All rows of a query, as the transaction that this thread is in sees them, if it is in one."""
+        with self._here() as connection:
+            return connection.execute(query, values).all()
+
+    def pages(self, query: Any, size: int) -> Iterator[Sequence[Any]]:
+        """The same, so many rows at once."""
+        with self._here() as connection, connection.execute(query, execution_options={"yield_per": size}) as found:
+            yield from found.partitions()
+
+    def values(self, query: Any, **values: Any) -> list[Any]:
+        """The first column of `rows`."""
+        return [row[0] for row in self.rows(query, **values)]
+
+    def add(self, table: Any, rows: Sequence[dict[str, Any]], *returning: Any) -> Any:
+        """Insert rows but for those whose key is taken. Gives how many were not, or these columns of them."""
+        if not rows:
+            return 0
+        with self.write() as connection:
+            options = {"preserve_rowcount": not returning}
+            made = connection.execute(_insert(table, *returning), rows, execution_options=options)
+            return made.all() if returning else made.rowcount
+
+    def lock(self, connection: Connection, *locked: Any) -> None:
+        """Keep other writers from tables until the transaction ends."""
+        for table in () if self.is_sqlite else locked:
             connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
 
     def close(self) -> None:
@@ -158,37 +184,38 @@ class Database:
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_PREPARE_LOCK})"))
-            if not inspect(connection).has_table(tables.meta.name):
-                self._refuse_foreign(connection)
-                tables.metadata.create_all(connection)
-                version = {"name": "schema_version", "value": schema_version()}
-                connection.execute(tables.meta.insert(), version)
+            if not inspect(connection).has_table(meta.name):
+                foreign = inspect(connection).get_table_names() if self.is_sqlite else []
+                if foreign:
+                    raise StoreError(
+                        f"The database {self.url} belongs to something else: it holds the tables "
+                        f"{', '.join(foreign[:5])} and none of Steelyard's. {_ELSEWHERE}"
+                    )
+                metadata.create_all(connection)
+                connection.execute(meta.insert(), {"name": "schema_version", "value": schema_version()})
             self._check_version(connection)
-            connection.execute(tables.meta.delete().where(tables.meta.c.name == "opened"))
-            connection.execute(tables.meta.insert(), {"name": "opened", "value": repr(time.time())})
+            connection.execute(meta.delete().where(meta.c.name == "opened"))
+            connection.execute(meta.insert(), {"name": "opened", "value": repr(time.time())})
 
     def _check(self) -> None:
         with self.read() as connection:
-            if not inspect(connection).has_table(tables.meta.name):
-                raise StoreError(f"The database {self.url} holds no store: it has no table {tables.meta.name}.")
+            if not inspect(connection).has_table(meta.name):
+                raise StoreError(f"The database {self.url} holds no store: it has no table {meta.name}.")
             self._check_version(connection)
 
-    def _refuse_foreign(self, connection: Connection) -> None:
-        foreign = inspect(connection).get_table_names() if self.is_sqlite else []
-        if foreign:
-            raise StoreError(
-                f"The database {self.url} belongs to something else: it holds the tables {', '.join(foreign[:5])} "
-                f"and none of Steelyard's. {_ELSEWHERE}"
-            )
-
     def _check_version(self, connection: Connection) -> None:
-        query = select(tables.meta.c.value).where(tables.meta.c.name == "schema_version")
-        written = connection.execute(query).scalars().first()
+        written = connection.scalar(select(meta.c.value).where(meta.c.name == "schema_version"))
         if written != schema_version():
             raise StoreError(
                 f"The store {self.url} has schema version {written}, and this Steelyard reads {schema_version()} "
                 "alone: name another with --store, or move it away, and the next gate makes a new one."
             )
+
+
+@functools.cache
+def _insert(table: Any, *returning: Any) -> Any:
+    statement = insert(table).on_conflict_do_nothing()  # of Postgres's dialect, and SQLite's compiler takes it as well
+    return statement.returning(*returning) if returning else statement
 
 
 def _parse(url: str) -> URL:
@@ -228,7 +255,7 @@ def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
             f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {_ELSEWHERE}"
         ) from None
     engine = create_engine(url, connect_args=arguments)
-    event.listen(engine, "connect", _set_up_sqlite_readonly if readonly else _set_up_sqlite)
+    event.listen(engine, "connect", _set_up_sqlite if not readonly else _refuse_writing)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -239,23 +266,15 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     A killed process loses nothing that was committed; a power cut may lose the last commits, never the database.
     """
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    if names and tables.meta.name not in names:
+    if names and meta.name not in names:
         return  # somebody else's, which will be refused, and is left as it is
-    deadline = time.monotonic() + BUSY_S
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            break  # a network file system may have kept another mode: slower, and right all the same
-        except sqlite3.OperationalError as error:
-            # Switching the mode is the one lock that SQLite does not wait for by itself.
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    # The one lock that SQLite does not wait for by itself; a network file system may keep another mode.
+    _once_free(lambda: connection.execute("PRAGMA journal_mode=WAL"), BUSY_S)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA cache_size=-16384")
 
 
-def _set_up_sqlite_readonly(connection: sqlite3.Connection, _: Any) -> None:
+def _refuse_writing(connection: sqlite3.Connection, _: Any) -> None:
     connection.execute("PRAGMA query_only=ON")
 
 
@@ -265,19 +284,24 @@ def _begin_sqlite(connection: Connection) -> None:
     if wait_s is None:
         connection.exec_driver_sql("BEGIN")
         return
-    deadline = time.monotonic() + wait_s
     sqlite: Any = connection.connection.driver_connection
     sqlite.execute(f"PRAGMA busy_timeout={_NAP_MS}")
     try:
-        while True:
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                return
-            except OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
+        _once_free(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), wait_s)
     finally:
         sqlite.execute(f"PRAGMA busy_timeout={BUSY_S * 1000:.0f}")
+
+
+def _once_free(attempt: Callable[[], Any], wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            attempt()
+            return
+        except (sqlite3.OperationalError, OperationalError) as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, union_all, update
 
 from harness.store.database import BUSY_S, Database
-from harness.store.samples import chunks
-from harness.store.schema.tables import draw_leases as leases
-from harness.store.schema.tables import samples
+from harness.store.samples import StoreTables, chunks
+from harness.store.schema import draw_leases as leases
+from harness.store.schema import samples
 
 LEASE_S = 10.0
 _PLACE = leases.c.key, leases.c.sample_index
@@ -31,13 +31,14 @@ Draw = tuple[bytes, int]
 """The key and the index of a sample."""
 
 
-class DrawLeaseTable:
+class DrawLeaseTable(StoreTables):
     """The leases of one holder. Whoever takes some renews them well within `LEASE_S`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._host = platform.node()[:60]
         self._holder = f"{secrets.token_hex(4)} {os.getpid()} {self._host}"
+        self._own = leases.c.holder == self._holder
 
     def take(self, draws: Collection[Draw], returned: Collection[Draw] = (), wait_s: float = BUSY_S) -> set[Draw]:
         """Lease draws, and give those back that came to nothing.
@@ -47,33 +48,43 @@ class DrawLeaseTable:
         with self._database.write(wait_s) as connection:
             self._database.lock(connection, leases)
             for some in chunks(returned):
-                connection.execute(delete(leases).where(tuple_(*_PLACE).in_(some), leases.c.holder == self._holder))
+                connection.execute(delete(leases).where(tuple_(*_PLACE).in_(some), self._own))
+            now = self._now(connection)
             free = _free(connection, draws)
-            if len(free) < len(draws) and self._end_others(connection):
+            if len(free) < len(draws) and self._end_others(connection, now):
                 free = _free(connection, draws)
-            rest = {"holder": self._holder, "until": self._now(connection) + LEASE_S}
-            if free:
-                connection.execute(leases.insert(), [{"key": key, "sample_index": at, **rest} for key, at in free])
+            rest = {"holder": self._holder, "until": now + LEASE_S}
+            self._database.add(leases, [{"key": key, "sample_index": at, **rest} for key, at in free])
         return free
 
-    def _end_others(self, connection: Connection) -> bool:
+    def renew(self, wait_s: float = BUSY_S) -> bool:
+        """Let all leases run anew but those whose samples are stored, and tell whether there are any."""
+        is_stored = samples.c.key == leases.c.key, samples.c.sample_index == leases.c.sample_index
+        with self._database.write(wait_s) as connection:
+            self._database.lock(connection, leases)
+            connection.execute(delete(leases).where(self._own, exists().where(*is_stored)))
+            until = self._now(connection) + LEASE_S
+            return connection.execute(update(leases).where(self._own).values(until=until)).rowcount > 0
+
+    def end(self, wait_s: float = BUSY_S) -> None:
+        """Give all leases back."""
+        with self._database.write(wait_s) as connection:
+            self._database.lock(connection, leases)
+            connection.execute(delete(leases).where(self._own))
+
+    def _end_others(self, connection: Connection, now: float) -> bool:
         """Remove the leases that have run out, and those of processes of this machine that are gone."""
         query = select(leases.c.holder, func.max(leases.c.until)).group_by(leases.c.holder)
-        now = self._now(connection)
         ended = [holder for holder, until in connection.execute(query) if until < now or self._is_gone(holder)]
-        if ended:
-            connection.execute(delete(leases).where(leases.c.holder.in_(ended)))
-        return bool(ended)
+        return bool(ended) and connection.execute(delete(leases).where(leases.c.holder.in_(ended))).rowcount > 0
 
     def _is_gone(self, holder: str) -> bool:
         _, pid, host = holder.split(" ", 2)
-        if host == self._host:
-            try:
+        try:
+            if host == self._host:
                 os.kill(int(pid), 0)
-            except ProcessLookupError:
-                return True
-            except OSError:  # somebody else's, and alive
-                return False
+        except OSError as error:  # somebody else's process is alive
+            return isinstance(error, ProcessLookupError)
         return False
 
     def _now(self, connection: Connection) -> float:
@@ -81,22 +92,6 @@ class DrawLeaseTable:
         if self._database.is_sqlite:
             return time.time()
         return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
-
-    def renew(self, wait_s: float = BUSY_S) -> bool:
-        """Let all leases run anew but those whose samples are stored, and tell whether there are any."""
-        own = leases.c.holder == self._holder
-        is_stored = samples.c.key == leases.c.key, samples.c.sample_index == leases.c.sample_index
-        with self._database.write(wait_s) as connection:
-            self._database.lock(connection, leases)
-            connection.execute(delete(leases).where(own, exists().where(*is_stored)))
-            until = self._now(connection) + LEASE_S
-            return connection.execute(update(leases).where(own).values(until=until)).rowcount > 0
-
-    def end(self, wait_s: float = BUSY_S) -> None:
-        """Give all leases back."""
-        with self._database.write(wait_s) as connection:
-            self._database.lock(connection, leases)
-            connection.execute(delete(leases).where(leases.c.holder == self._holder))
 
 
 def _free(connection: Connection, draws: Collection[Draw]) -> set[Draw]:

@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 from sqlalchemy import Connection, delete, or_, select, update
 
-from harness.store.database import Database
-from harness.store.samples import chunks
-from harness.store.schema.tables import looks
+from harness.store.samples import StoreTables, chunks
+from harness.store.schema import looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,10 @@ class LookRow:
     Attributes:
         candidate: fingerprint of the version under test.
         against: of what it is weighed against; "" where it is weighed against thresholds alone.
-        number: of the look, counted from 1.
         share: of the error rate, that it could spend.
         batch, batch_size: of the evaluations that were first weighed together.
         run_id: the run that looked first.
-        digest: of what it asks; "" for the look 0.
-        question: what it asks, as JSON.
+        digest: of what it asks, which `question` is as JSON; "" for the look 0.
         because: why it is not the look before.
         pruned: whether samples that it rests on were removed since.
         begun: when, in epoch seconds.
@@ -55,11 +52,8 @@ Settle = Callable[[Sequence[LookRow]], Sequence[LookRow]]
 _KEY = ("candidate", "against", "evaluation_id", "number")
 
 
-class LookStore:
+class LookStore(StoreTables):
     """The ledger of a store."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def settle(self, candidate: str, settle: Settle) -> None:
         """Add the rows that `settle` makes of those of a candidate, in the place of those of the same number; no other
@@ -70,39 +64,33 @@ class LookStore:
             return
         with self._database.write() as connection:
             self._database.lock(connection, looks)
-            for row in settle(_rows(connection, candidate)):
+            for row in settle(self.of_candidate(candidate)):
                 connection.execute(delete(looks).where(*(looks.c[name] == getattr(row, name) for name in _KEY)))
                 connection.execute(looks.insert(), asdict(row))
 
     def of_candidate(self, candidate: str) -> list[LookRow]:
         """The rows of a candidate, whatever it is weighed against."""
-        with self._database.read() as connection:
-            return _rows(connection, candidate)
+        query = select(looks).where(looks.c.candidate == candidate)
+        rows = self._database.rows(query.order_by(looks.c.against, looks.c.evaluation_id, looks.c.number))
+        return [LookRow(**row._mapping) for row in rows]
 
-    def merge(self, other: LookStore) -> int:
-        """Bring in the looks that another store knows; gives how many levels had been handed out in both.
+    def merge(self, theirs: Sequence[LookRow]) -> int:
+        """Bring in the looks of another store at a candidate; gives how many levels had been handed out in both.
 
         A look that both have is the same one. Where both looked, each in its own way, what was spent there was spent:
         it is added behind the looks that are here, with the share that it had.
         """
-        with other._database.read() as connection:
-            candidates = list(connection.execute(select(looks.c.candidate).distinct()).scalars())
-        twice = 0
-        for candidate in candidates:
-            added: list[LookRow] = []
-            known: Sequence[LookRow] = ()
+        spent = defaultdict[tuple[str, str], float](float)
+        added: list[LookRow] = []
 
-            def settle(ours: Sequence[LookRow], name: str = candidate) -> Sequence[LookRow]:
-                nonlocal known, added
-                known, added = ours, _new_here(ours, other.of_candidate(name))
-                return added
-
-            self.settle(candidate, settle)
-            spent = defaultdict[tuple[str, str], float](float)
-            for row in (*known, *added):
+        def settle(ours: Sequence[LookRow]) -> Sequence[LookRow]:
+            added.extend(_new_here(ours, theirs))
+            for row in (*ours, *added):
                 spent[row.against, row.evaluation_id] += row.share
-            twice += sum(row.number > 0 and spent[row.against, row.evaluation_id] > 1 for row in added)
-        return twice
+            return added
+
+        self.settle(theirs[0].candidate, settle)
+        return sum(row.number > 0 and spent[row.against, row.evaluation_id] > 1 for row in added)
 
 
 def note_pruned(connection: Connection, fingerprints: Collection[str]) -> int:
@@ -116,27 +104,19 @@ def note_pruned(connection: Connection, fingerprints: Collection[str]) -> int:
     return n_pruned
 
 
-def _rows(connection: Connection, candidate: str) -> list[LookRow]:
-    query = select(looks).where(looks.c.candidate == candidate)
-    rows = connection.execute(query.order_by(looks.c.against, looks.c.evaluation_id, looks.c.number))
-    return [LookRow(**row._mapping) for row in rows]
-
-
 def _new_here(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:
     """The rows of another store's candidate that are new here, renumbered where their numbers are taken."""
     known = {(row.against, row.evaluation_id, row.run_id, row.digest) for row in ours}
     members = {(row.against, row.evaluation_id) for row in ours}
     taken = {(row.against, row.evaluation_id, row.number) for row in ours}
-    last = defaultdict[str, int](int)
-    for row in ours:
-        last[row.against] = max(last[row.against], row.batch)
     added: list[LookRow] = []
     for row in theirs:
         own = row.against, row.evaluation_id
         if (*own, row.run_id, row.digest) in known or (row.number == 0 and own in members):
             continue
         if own not in members:  # a batch of its own: those here have spent all of theirs
-            row = replace(row, batch=last[row.against] + row.batch)
+            last = max((each.batch for each in ours if each.against == row.against), default=0)
+            row = replace(row, batch=last + row.batch)
         while (*own, row.number) in taken:
             row = replace(row, number=row.number + 1)
         taken.add((*own, row.number))

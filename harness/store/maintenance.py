@@ -6,33 +6,32 @@ import contextlib
 import json
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, select, text
-from sqlalchemy.sql.expression import TableClause
+from sqlalchemy import Connection, Table, delete, exists, func, select, text
 
 from harness.errors import StoreError
 from harness.store import ledger
-from harness.store.database import Database, schema_version
-from harness.store.schema.tables import (
+from harness.store.samples import StoreTables
+from harness.store.schema import (
     failures,
     generations,
     metadata,
     requests,
     runs,
     samples,
+    schema_version,
     score_sets,
     scores,
 )
 from harness.store.summaries import PruneSummary, StoreInfo, VersionInfo
 
 
-class Upkeep:
+class Upkeep(StoreTables):
     """What a store holds, and pruning it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def info(self) -> StoreInfo:
         """Count what the store holds."""
@@ -71,24 +70,26 @@ class Upkeep:
         """
         if older_than_s is None and fingerprints is None:
             raise StoreError("Nothing says what to prune: give an age or a version.")
-        before = None if older_than_s is None else time.time() - older_than_s
-        of_version = [] if fingerprints is None else [requests.c.fingerprint.in_(list(fingerprints))]
+        doomed: list[Any] = []
+        failed: list[Any] = []
+        of_version = []
+        if older_than_s is not None:
+            before = time.time() - older_than_s
+            doomed, failed = [samples.c.created < before], [failures.c.created < before]
+        if fingerprints is not None:
+            of_version = [requests.c.fingerprint.in_(list(fingerprints))]
+            doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
+            failed.append(failures.c.fingerprint.in_(list(fingerprints)))
         with self._database.write() as connection:
-            for table in (generations, requests, samples):
-                self._database.lock(connection, table)
+            self._database.lock(connection, generations, requests, samples)
             size = self._size_bytes(connection)
-            doomed = [] if before is None else [samples.c.created < before]
-            if of_version:
-                doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
             lose = select(requests.c.fingerprint).join_from(requests, samples, requests.c.key == samples.c.key)
             losing = list(connection.scalars(lose.where(*doomed).distinct()))
             n_samples = connection.execute(delete(samples).where(*doomed)).rowcount
-            failed = [] if before is None else [failures.c.created < before]
-            failed += [] if fingerprints is None else [failures.c.fingerprint.in_(list(fingerprints))]
             connection.execute(delete(failures).where(*failed))
             answered = exists().where(samples.c.key == requests.c.key)
             n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
-            n_runs, n_scores = (0, 0) if before is None or of_version else _delete_runs(connection, before)
+            n_runs, n_scores = _delete_runs(connection, before) if fingerprints is None else (0, 0)
             n_looks = ledger.note_pruned(connection, losing)
             if dry_run:
                 connection.rollback()
@@ -116,46 +117,36 @@ class Upkeep:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _count(connection: Connection, table: TableClause) -> int:
+def _count(connection: Connection, table: Table) -> int:
     return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
     created = samples.c.created
-    by_key = select(
-        samples.c.key, func.count().label("n"), func.min(created).label("oldest"), func.max(created).label("newest")
-    )
-    each = by_key.group_by(samples.c.key).subquery()
+    of_key = func.count().label("n"), func.min(created).label("oldest"), func.max(created).label("newest")
+    each = select(samples.c.key, *of_key).group_by(samples.c.key).subquery()
     figures = func.count(), func.sum(each.c.n), func.min(each.c.oldest), func.max(each.c.newest)
     query = select(requests.c.fingerprint, *figures).join_from(requests, each, requests.c.key == each.c.key)
     begun = select(generations.c.fingerprint, func.count()).group_by(generations.c.fingerprint)
-    n_generations: dict[str, int] = {row[0]: row[1] for row in connection.execute(begun)}
+    n_generations = dict(map(tuple, connection.execute(begun)))
     names = _names(connection)
     return tuple(
-        VersionInfo(
-            fingerprint=fingerprint,
-            names=tuple(sorted(names.get(fingerprint, ()))),
-            generations=n_generations.get(fingerprint, 0),
-            requests=n_requests,
-            samples=int(n_samples),
-            oldest=oldest,
-            newest=newest,
-        )
-        for fingerprint, n_requests, n_samples, oldest, newest in sorted(
+        VersionInfo(version, tuple(sorted(names[version])), n_generations.get(version, 0), n_requests, int(n), *times)
+        for version, n_requests, n, *times in sorted(
             map(tuple, connection.execute(query.group_by(requests.c.fingerprint)))
         )
     )
 
 
-def _names(connection: Connection) -> dict[str, set[str]]:
+def _names(connection: Connection) -> defaultdict[str, set[str]]:
     """Give the names by which runs called the versions that they weighed, by fingerprint."""
-    names: dict[str, set[str]] = {}
+    names = defaultdict[str, set[str]](set)
     for spec in connection.scalars(select(runs.c.spec)):
         run = json.loads(spec)
         for version in (run.get("candidate"), run.get("baseline"), *run.get("judges", ())):
             is_version = isinstance(version, dict) and "name" in version and "fingerprint" in version
             if is_version and "recorded" not in version:
-                names.setdefault(version["fingerprint"], set()).add(version["name"])
+                names[version["fingerprint"]].add(version["name"])
     return names
 
 

@@ -13,12 +13,22 @@ from sqlalchemy import Connection, bindparam, exists, func, select
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, NotedFailures, Request, Sample
 from harness.store.database import BUSY_S, Database
-from harness.store.schema import codec
-from harness.store.schema.tables import failures, generations, requests, samples
+from harness.store.schema import (
+    SAMPLE_COLUMNS,
+    dumps,
+    failures,
+    generations,
+    request_json,
+    requests,
+    sample_row,
+    samples,
+    stored_request,
+    stored_sample,
+)
 
 _CHUNK = 500
 Item = TypeVar("Item")
-_QUERY = select(samples.c.key, *codec.COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
+_FIND = select(samples.c.key, *SAMPLE_COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -28,11 +38,15 @@ def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
         yield chunk
 
 
-class SampleTables:
-    """What was drawn, and in which generation."""
+class StoreTables:
+    """A part of a store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+
+class SampleTables(StoreTables):
+    """What was drawn, and in which generation."""
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
         """All stored samples of these keys, by key and index; keys without any are left out."""
@@ -52,9 +66,8 @@ class SampleTables:
         # Sorted, so that two processes that write the same rows on Postgres never wait for each other in a circle.
         rows = sorted((_sample_row(draw, now) for draw in draws), key=_place)
         with self._database.write(wait_s) as connection:
-            connection.execute(self._database.insert(requests), [_request_row(asked[key]) for key in sorted(asked)])
-            written = connection.execute(self._database.insert(samples, samples.c.key, samples.c.sample_index), rows)
-            own = {(key, index) for key, index in written}
+            self._database.add(requests, [_request_row(asked[key]) for key in sorted(asked)])
+            own = set(map(tuple, self._database.add(samples, rows, samples.c.key, samples.c.sample_index)))
             if len(own) == len(draws):
                 return [draw.sample for draw in draws]
             first = _found(connection, asked)
@@ -70,26 +83,20 @@ class SampleTables:
 
         Of a generation that has no sample nothing is noted.
         """
-        fingerprint, generation, now = draws[0].fingerprint, draws[0].generation, time.time()
+        of, now = {"fingerprint": draws[0].fingerprint, "generation": draws[0].generation}, time.time()
         rows = [
-            {
-                **_request_row(draw),
-                "sample_index": draw.sample.index,
-                "created": now,
-                "failure": codec.dumps(draw.sample.failure),
-            }
+            _request_row(draw)
+            | {"sample_index": draw.sample.index, "created": now, "failure": dumps(draw.sample.failure)}
             for draw in draws
         ]
-        of_both = requests.c.fingerprint == fingerprint, requests.c.generation == generation
-        stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key).where(*of_both)
+        stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key)
         is_stored = samples.c.key == failures.c.key, samples.c.sample_index == failures.c.sample_index
-        query = select(failures, exists().where(*is_stored).label("is_stored"))
-        query = query.where(failures.c.fingerprint == fingerprint, failures.c.generation == generation)
+        query = select(failures, exists().where(*is_stored).label("is_stored")).filter_by(**of)
         with self._database.write() as connection:
-            n_stored = connection.scalar(stored)
+            n_stored = connection.scalar(stored.where(*(requests.c[name] == value for name, value in of.items())))
             if not n_stored:
                 return NotedFailures()
-            connection.execute(self._database.insert(failures), sorted(rows, key=_place))
+            self._database.add(failures, sorted(rows, key=_place))
             noted = connection.execute(query).all()
         return NotedFailures([_noted(row) for row in noted], n_stored + sum(not row.is_stored for row in noted))
 
@@ -100,9 +107,8 @@ class SampleTables:
     def requests(self, keys: Iterable[bytes]) -> dict[bytes, Request]:
         """The request that the samples of each key answer; keys that are unknown are left out."""
         query = select(requests.c.key, requests.c.request)
-        with self._database.read() as connection:
-            rows = [row for chunk in chunks(keys) for row in connection.execute(query.where(requests.c.key.in_(chunk)))]
-        return {key: codec.stored_request(text) for key, text in rows}
+        rows = [row for chunk in chunks(keys) for row in self._database.rows(query.where(requests.c.key.in_(chunk)))]
+        return {key: stored_request(text) for key, text in rows}
 
     def generations(
         self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None
@@ -136,7 +142,7 @@ class SampleTables:
         with self._database.write() as connection:
             self._database.lock(connection, generations)
             # Another process may have begun one since; its generation is young enough for an age, never for `fresh`.
-            begun = _begun(connection, fingerprint)
+            begun = self.begun(fingerprint)
             if not fresh and (usable := _young(begun, now, max_age_s)):
                 return tuple(usable)
             number = max(begun, default=-1) + 1
@@ -145,47 +151,37 @@ class SampleTables:
 
     def begun(self, fingerprint: str) -> dict[int, float]:
         """When each generation of a version's draws began, in epoch seconds, the newest first."""
-        with self._database.read() as connection:
-            return _begun(connection, fingerprint)
+        query = select(generations.c.generation, generations.c.begun).filter_by(fingerprint=fingerprint)
+        return dict(map(tuple, self._database.rows(query.order_by(generations.c.generation.desc()))))
 
     def first_draws(self, fingerprint: str, known: Collection[int], first_index: int = 0) -> tuple[int, ...]:
         """Those of some generations of a version that a gate may be answered with, the oldest first; those without a
         sample from this index on come last.
         """
-        found = sorted(known)
-        if first_index and len(found) > 1:
-            drawn = self._drawn(fingerprint, first_index)
-            found.sort(key=lambda each: each not in drawn)
-        return tuple(found)
+        drawn = self._drawn(fingerprint, first_index) if first_index and len(known) > 1 else known
+        return tuple(sorted(known, key=lambda number: (number not in drawn, number)))
 
     def has_draws(self, fingerprint: str, known: Collection[int], first_index: int = 0) -> bool:
         """Tell whether any sample of these generations of a version is stored, from this index on."""
         drawn = _of_drawn(fingerprint, first_index).where(requests.c.generation.in_(known))
-        with self._database.read() as connection:
-            return bool(connection.scalar(select(drawn.exists())))
+        return bool(self._database.rows(drawn.limit(1)))
 
     def _drawn(self, fingerprint: str, first_index: int = 0) -> set[int]:
         """The generations that hold samples, from this index on."""
-        with self._database.read() as connection:
-            return set(connection.scalars(_of_drawn(fingerprint, first_index).distinct()))
+        return set(self._database.values(_of_drawn(fingerprint, first_index).distinct()))
 
 
 def _found(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
     found: dict[bytes, dict[int, Sample]] = {}
     for chunk in chunks(keys):
-        for key, *row in connection.execute(_QUERY, {"keys": chunk}):
-            found.setdefault(key, {})[row[0]] = codec.stored_sample(row)
+        for key, *row in connection.execute(_FIND, {"keys": chunk}):
+            found.setdefault(key, {})[row[0]] = stored_sample(row)
     return found
 
 
 def _of_drawn(fingerprint: str, first_index: int) -> Any:
     is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
     return select(requests.c.generation).where(requests.c.fingerprint == fingerprint, exists().where(*is_there))
-
-
-def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:
-    query = select(generations.c.generation, generations.c.begun).where(generations.c.fingerprint == fingerprint)
-    return {row.generation: row.begun for row in connection.execute(query.order_by(generations.c.generation.desc()))}
 
 
 def _young(begun: Mapping[int, float], now: float, max_age_s: float | None) -> list[int]:
@@ -201,16 +197,16 @@ def _place(row: Mapping[str, Any]) -> tuple[bytes, int]:
 
 def _sample_row(draw: NewSample, now: float) -> dict[str, Any]:
     try:
-        return codec.sample_row(draw.key, draw.sample, now)
+        return sample_row(draw.key, draw.sample, now)
     except (TypeError, ValueError, RecursionError) as error:
         raise UnstorableError(f"A sample holds what can't be written as JSON: {error}") from error
 
 
 def _request_row(draw: NewSample) -> dict[str, Any]:
-    text = codec.request_text(draw.request)
+    text = request_json(draw.request)
     return {"key": draw.key, "fingerprint": draw.fingerprint, "generation": draw.generation, "request": text}
 
 
 def _noted(row: Any) -> NewSample:
     sample = Sample("", row.sample_index, failure=json.loads(row.failure))
-    return NewSample(row.key, row.fingerprint, row.generation, codec.stored_request(row.request), sample)
+    return NewSample(row.key, row.fingerprint, row.generation, stored_request(row.request), sample)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+BuildRecipe = tuple[str, str]
+"""The kind of a build, and the digest of all that decides what is built."""
+
+
 def new_run_id(now: float | None = None) -> str:
     """An identity for a run: UTC to the second, which sorts, and six random digits, which keep it unique.
 
@@ -70,13 +74,7 @@ class ScoreArray:
 
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
-    """The contents of a store for one model version.
-
-    Attributes:
-        names: what runs called it, sorted; empty where no run names it.
-        generations: generations begun so far.
-        oldest, newest: when its first and last samples were stored, in epoch seconds.
-    """
+    """The contents of a store for one model version: `names` are what runs called it, times are epoch seconds."""
 
     fingerprint: str
     names: tuple[str, ...]
@@ -105,10 +103,8 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True)
 class PruneSummary:
-    """The rows and bytes that a prune removed, or would remove when it was only tried.
-
-    Attributes:
-        looks: of the ledger, that rested on samples of these versions.
+    """The rows and bytes that a prune removed, or would remove when it was only tried; `looks` are those of the ledger
+    that rested on samples of these versions.
     """
 
     samples: int
@@ -128,9 +124,10 @@ class PruneSummary:
 class MergeSummary:
     """The rows that a merge brought in.
 
-    `left` counts the samples that stay there, since both stores drew the same; `labels` those that reviewers gave;
-    `labels_left` those that stay there, of items that only the gate there drew; `overdrawn` the evaluations whose error
-    rate was spent in both stores.
+    Attributes:
+        left: samples that stay there, since both stores drew the same.
+        labels: those that reviewers gave; `labels_left` stay there, of items that only the gate there drew.
+        overdrawn: evaluations whose error rate was spent in both stores.
     """
 
     samples: int = 0

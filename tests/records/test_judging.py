@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records.judging import ScoringRule
+from harness.records import ScoringRule
 
 PANEL = ScoringRule(("0a1b", "2c3d"), "4e5f")
 

@@ -96,5 +96,5 @@ def add_batch(
     store.review.add_batch(batch, [])
     empty = replace(read_ledger(store, batch, len(subject.items.scores)), n_held=n_items, n_open=AHEAD)
     items = further_items(subject, empty, [LabelQuestion("rate", 0.7, 0.08)], batch.id)
-    store.review.add_items(batch.id, [replace(item, wanted=wanted) for item in items])
+    store.review.extend(batch.id, [replace(item, wanted=wanted) for item in items])
     return batch

@@ -115,7 +115,7 @@ def test_a_merge_takes_exclusions_along(queue: Queue, add_batch: AddBatch, store
     add_batch(1)
     queue.exclude("eve", flagged(queue).lease_id, "why", key="x")
     with Store.open(str(tmp_path / "other.db")) as other:
-        other.review.merge(store.review)
+        other.merge(store)
         assert [each.reason for each in Queue(other).excluded("b1")] == ["why"]
 
 

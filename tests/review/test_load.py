@@ -15,7 +15,7 @@ from harness.records.review import Batch
 from harness.review import Queue
 from harness.store import Store
 from harness.store.review.events import fold
-from harness.store.schema.review_tables import leases
+from harness.store.schema import leases
 from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all, label_by_threads
 from tests.waiting import wait_until

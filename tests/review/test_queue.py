@@ -21,7 +21,7 @@ from harness.errors import (
 from harness.records.review import Event, Standing
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review.counts import Count
+from harness.store.review.store import Count
 from tests.review.conftest import FORMS, NOW, AddBatch, Clock
 from tests.review.queues import key, label, take
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from harness.errors import StoreError
 from harness.store import Store
 from harness.store.database import Database, schema_version
-from harness.store.schema.tables import runs
+from harness.store.schema import runs
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 

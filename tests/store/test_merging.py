@@ -1,11 +1,10 @@
 """What another store has is brought in, once, and what is here stays."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from harness.records import ScoreRow
 from harness.store import MergeSummary, Store
@@ -79,26 +78,25 @@ def test_of_a_sample_that_both_drew_ours_stays_and_a_score_of_theirs_has_no_answ
 
 
 class Growing(Database):
-    """A store that a gate goes on with after so many readings."""
+    """A store that a gate goes on with after so many queries."""
 
-    def __init__(self, store: Store, n_readings: int, go_on: Callable[[], object]) -> None:
+    def __init__(self, store: Store, n_queries: int, go_on: Callable[[], object]) -> None:
         own = store._database
         super().__init__(own.engine, own.url, readonly=True)
-        self._left = n_readings
+        self._left = n_queries
         self._go_on = go_on
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        with super().read() as connection:
-            yield connection
+    def rows(self, query: Any, **values: Any) -> Sequence[Any]:
+        rows = super().rows(query, **values)
         self._left -= 1
         if self._left == 0:
             self._go_on()
+        return rows
 
 
-@pytest.mark.parametrize("n_readings", range(1, 8))
+@pytest.mark.parametrize("n_queries", range(1, 8))
 def test_a_score_of_a_run_that_goes_on_during_a_merge_is_of_no_sample_of_ours(
-    tmp_path: Path, open_store: OpenStore, n_readings: int
+    tmp_path: Path, open_store: OpenStore, n_queries: int
 ) -> None:
     store, other = (open_store(str(tmp_path / name)) for name in ("ours.db", "theirs.db"))
     store.add([draw("a", "ours")])
@@ -110,7 +108,7 @@ def test_a_score_of_a_run_that_goes_on_during_a_merge_is_of_no_sample_of_ours(
         other.add_scores("r1", [score(sample_key=key_of("a"))])
         other.finish_run("r1", {})
 
-    store.merge(Store(Growing(other, n_readings, go_on)))
+    store.merge(Store(Growing(other, n_queries, go_on)))
     store.merge(other)
     assert [row.sample_key for row in store.scores("r1")] == [None]
     assert store.runs()[0].finished

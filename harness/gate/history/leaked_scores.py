@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.records import Report, Verdict
-from harness.statistics.intervals.differences import DifferenceEstimate
-from harness.statistics.intervals.independent import independent_difference
+from harness.statistics.intervals.means import MeanEstimate, independent_difference
 from harness.statistics.multiplicity import holm
 
 
@@ -34,12 +33,12 @@ class LeakedScores:
     unit: str | None
     n_leaked: int
     n_clean: int
-    difference: DifferenceEstimate
-    gain: DifferenceEstimate | None
+    difference: MeanEstimate
+    gain: MeanEstimate | None
     is_shown: bool = False
 
     @property
-    def telling(self) -> DifferenceEstimate:
+    def telling(self) -> MeanEstimate:
         """The difference that says most: the gain, where there is one."""
         return self.gain or self.difference
 

@@ -9,7 +9,7 @@ from harness.reporting.shared.figures import duration, plural
 from harness.reporting.shared.text import cells, pad, printable, wrap
 from harness.review.agreement import AgreementReport, Coefficient, JudgeMatrix
 from harness.review.queue import BatchOrigin
-from harness.store.review.counts import BatchProgress
+from harness.store.review.store import BatchProgress
 
 if TYPE_CHECKING:
     from harness.gate.people.attending import Prospects

@@ -15,9 +15,9 @@ from harness.records import Messages
 from harness.records.review import Answer, Batch, Event, Form, Item
 from harness.review.views import GivenLabel, given_labels, on_sides
 from harness.store.review.events import SETTLING, counting, in_force
-from harness.store.review.leases import is_swapped
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
+from harness.store.review.turns import is_swapped
 
 _NOBODY = ""
 """For whom the order of a pair in a file is drawn."""

@@ -16,10 +16,9 @@ from markupsafe import Markup, escape
 from harness.records.review import LEFT, RIGHT, TIE, Event, Form, Item, Value
 from harness.records.tool_calls import words_of
 from harness.review.views import View
-from harness.store.review.counts import BatchProgress
 from harness.store.review.events import counting
-from harness.store.review.leases import is_swapped
-from harness.store.review.store import ReviewStore
+from harness.store.review.store import BatchProgress, ReviewStore
+from harness.store.review.turns import is_swapped
 
 _FOLDER = Path(__file__).parent / "templates"
 _MOST_COLUMNS = 5

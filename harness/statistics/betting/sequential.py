@@ -12,15 +12,15 @@ import numpy as np
 from harness.statistics.arrays import FloatArray, check_confidence
 
 #: The share of the wealth that a bet can lose at most, so that one bad number never ends the game.
-_MOST_LOST = 0.95
+MOST_LOST = 0.95
+#: A mean this close to the lowest number possible is bet against as if it were this far from it.
+LEAST_ROOM = 1e-3
 #: The variance of a unit is taken to be what was expected of it at first. That counts for so many units, for fewer once
 #: it turns out to be calmer: `_DOUBT` is the sum of squares from which on less than was expected is no accident.
 _EXPECTED_UNITS = 60
 _DOUBT = 0.5
 #: Fourth moment of a unit as a share of its second: 1 where all are -1, 0 or 1, less where they are means of samples.
 _TAIL = 0.5
-#: A mean this close to the lowest number possible is bet against as if it were this far from it.
-_LEAST_ROOM = 1e-3
 #: The part of the fastest bet that is staked.
 _CAUTION = 0.9
 #: A bound is found to within this share of the means that are possible.
@@ -45,10 +45,14 @@ class Units:
     low: float
     largest: float = 1.0
 
-    def above(self, mean: float) -> FloatArray:
+    def above(self, mean: float | FloatArray) -> FloatArray:
         """Give each unit's distance above a mean, (n,), in shares of the largest unit; it averages 0 at that mean."""
         distances: FloatArray = (self.sums - mean * self.sizes) / self.largest
         return distances
+
+    def negated(self) -> Units:
+        """The same with more being worse: scores in [0, 1] lie in [-1, 0] then, differences in [-1, 1] as before."""
+        return Units(-self.sums, self.sizes, -1.0, self.largest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,7 @@ class Wealth:
 
     def log(self, mean: float) -> FloatArray:
         """Natural logarithm of the wealth against a mean after each unit, (n,)."""
-        room = max(mean - self.units.low, _LEAST_ROOM)
-        stakes = np.minimum(self.stakes, _MOST_LOST / room)
+        stakes = np.minimum(self.stakes, _most(mean, self.units.low))
         logs: FloatArray = np.cumsum(np.log1p(stakes * self.units.above(mean)))
         return logs
 
@@ -91,14 +94,9 @@ class Wealth:
         level : the chance of being wrong, in (0, 1)
         high : the largest mean possible
         """
-        wanted = -math.log(level)
         if len(self.stakes) == 0:
             return self.units.low
-
-        def beyond(mean: float) -> float:
-            return float(self.log(mean).max()) - wanted
-
-        return _crossing(beyond, self.units.low, high)
+        return _crossing(lambda mean: float(self.log(mean).max()) + math.log(level), self.units.low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,61 +143,49 @@ def tuned_wealth(
     """
     if not gain > 0:
         raise ValueError(f"gain = {gain!r} is not above 0.")
-    seen = units.above(mean)
-    most = _MOST_LOST / max(mean - units.low, _LEAST_ROOM)
-    stakes, spreads = _calm(seen, gain, expected, most)
-    if horizon is not None:
-        stakes = _hurried(stakes, seen, spreads, gain, horizon, most)
-    return Wealth(units, stakes)
-
-
-def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
-    """The largest number found in a range at which a falling function is not below 0, or `low`.
-
-    It lies less than _NEAR of the range below the point where the function crosses 0. Halving would find that in 34
-    steps, this in about ten: it goes where the inverse parabola through the last three points crosses 0, and halves
-    where such a parabola would not be monotone.
-
-    References
-    ----------
-    T. R. Chandrupatla (1997), A new hybrid quadratic/bisection algorithm for finding the zero of a nonlinear function
-    without using derivatives, Advances in Engineering Software 28:145-149.
-    """
-    newest, other = high, low
-    at_newest, at_other = falling(high), falling(low)
-    if at_other < 0 or at_newest >= 0:
-        return low if at_other < 0 else high
-    near, step = _NEAR * (high - low), 0.5
-    while True:
-        tried = newest + step * (other - newest)
-        found = falling(tried)
-        if (found < 0) == (at_newest < 0):
-            third, at_third = newest, at_newest
-        else:
-            third, at_third, other, at_other = other, at_other, newest, at_newest
-        newest, at_newest = tried, found
-        width = abs(other - newest)
-        if width <= near:
-            return newest if at_newest >= 0 else other
-        place, value = (newest - other) / (third - other), (at_newest - at_other) / (at_third - at_other)
-        step = 0.5
-        if value**2 < place and (1 - value) ** 2 < 1 - place:
-            step = at_newest / (at_other - at_newest) * at_third / (at_other - at_third) + (third - newest) / (
-                other - newest
-            ) * at_newest / (at_third - at_newest) * at_other / (at_third - at_other)
-        step = min(max(step, 0.5 * near / width), 1 - 0.5 * near / width)
-
-
-def _calm(seen: FloatArray, gain: float, expected: float | FloatArray, most: float) -> tuple[FloatArray, FloatArray]:
-    """The stakes on each unit without a hurry, and the spread of the units before it."""
-    n = np.arange(len(seen))
+    seen, most, n = units.above(mean), _most(mean, units.low), np.arange(len(units.sums))
     doubted = (_DOUBT + _before((seen - gain) ** 2)) / (_DOUBT + n * expected)
     weights = _EXPECTED_UNITS * np.minimum(doubted, 1 / doubted)
     means = (_before(seen) + weights * gain) / (n + weights)
     squares = (_before(seen**2) + weights * (expected + gain**2)) / (n + weights)
     variances = np.maximum(squares - means**2, 1e-12)
     aims = np.maximum(gain, means - np.sqrt(variances / (n + weights)))
-    return np.minimum(_CAUTION * _fastest(aims, variances), most), np.sqrt(variances)
+    stakes = np.minimum(_CAUTION * _fastest(aims, variances), most)
+    if horizon is not None:
+        stakes = _hurried(stakes, seen, np.sqrt(variances), gain, horizon, most)
+    return Wealth(units, stakes)
+
+
+def _most(mean: float, low: float) -> float:
+    """The largest stake against a mean that no unit can ruin."""
+    return MOST_LOST / max(mean - low, LEAST_ROOM)
+
+
+def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
+    """The largest number found in a range at which a falling function is not below 0, or `low`.
+
+    It lies less than _NEAR of the range below the point where the function crosses 0. Halving would find that in 34
+    steps, this in about 16: by the secant, from half of its height for an end that stayed (the Illinois algorithm).
+
+    References
+    ----------
+    M. Dowell, P. Jarratt (1971), A modified regula falsi method for computing the root of an equation, BIT 11:168-174.
+    """
+    at_low, at_high = falling(low), falling(high)
+    if at_low < 0 or at_high >= 0:
+        return low if at_low < 0 else high
+    near, moved = _NEAR * (high - low), 0
+    while high - low > near:
+        step = (high - low) * at_low / (at_low - at_high)
+        tried = low + min(max(step, near / 2), high - low - near / 2)
+        found = falling(tried)
+        if found >= 0:
+            at_high *= 0.5 if moved > 0 else 1.0
+            low, at_low, moved = tried, found, 1
+        else:
+            at_low *= 0.5 if moved < 0 else 1.0
+            high, at_high, moved = tried, found, -1
+    return low
 
 
 def _fastest(aims: FloatArray, variances: FloatArray) -> FloatArray:
@@ -208,9 +194,8 @@ def _fastest(aims: FloatArray, variances: FloatArray) -> FloatArray:
     The growth of a stake s is s·m1 - s²·m2 / 2 + s³·m3 / 3 - s⁴·m4 / 4 to the fourth order, with the moments of a unit.
     Without m3 it is largest where s + (m4 / m2)·s³ = m1 / m2: Viète's solution for one real root.
     """
-    small = aims / (variances + aims**2)
     scale = math.sqrt(3 * _TAIL)
-    stakes: FloatArray = 2 / scale * np.sinh(np.arcsinh(1.5 * scale * small) / 3)
+    stakes: FloatArray = 2 / scale * np.sinh(np.arcsinh(1.5 * scale * aims / (variances + aims**2)) / 3)
     return stakes
 
 
@@ -223,16 +208,14 @@ def _hurried(
     game, Phi((S - c) / (sd * sqrt(left))), whose relative slope is phi(z) / (Phi(z) * sd * sqrt(left)). And to what it
     takes if each of them lies just where it is expected: the normal test alone comes near its goal without reaching it.
     """
-    wealth = 1.0
-    raised = stakes.tolist()
+    wealth, raised = 1.0, stakes.tolist()
     ahead = zip(raised[: horizon.units], seen.tolist(), spreads.tolist(), strict=False)
     for number, (stake, value, spread) in enumerate(ahead):
         share = max(wealth * horizon.level, 1e-300)
         if share >= 1:
             break
         left = horizon.units - number
-        z = _NORMAL.inv_cdf(share)
-        tested = _NORMAL.pdf(z) / (share * spread * math.sqrt(left))
+        tested = _NORMAL.pdf(_NORMAL.inv_cdf(share)) / (share * spread * math.sqrt(left))
         calm = (share ** (-1 / left) - 1) / gain
         raised[number] = min(max(stake, tested, calm), most)
         wealth *= 1 + raised[number] * value
@@ -274,8 +257,7 @@ def anytime_interval(units: Units, confidence_level: float = 0.95) -> tuple[floa
 
     References
     ----------
-    Waudby-Smith and Ramdas (2024), theorem 3: bets of sqrt(2 log(2 / level) / (variance · t · log(1 + t))), with the
-    variance of the units before.
+    Waudby-Smith and Ramdas (2024), theorem 3, for the stakes.
 
     Examples
     --------
@@ -284,17 +266,21 @@ def anytime_interval(units: Units, confidence_level: float = 0.95) -> tuple[floa
     (0.94, 1.0)
     """
     tail = (1 - check_confidence(confidence_level)) / 2
-    n = len(units.sums)
-    if n == 0:
+    if not len(units.sums):
         raise ValueError("There is no unit: an interval needs at least one.")
-    steps = np.arange(1, n + 1)
-    means = (0.5 + np.cumsum(units.sums)) / (1 + np.cumsum(units.sizes))
-    distances = (units.sums - means * units.sizes) / units.largest
-    variances = np.maximum((0.25 + _before(distances**2)) / steps, 1e-12)
-    stakes = np.sqrt(2 * math.log(1 / tail) / (variances * steps * np.log1p(steps)))
+    stakes = anytime_stakes(units, tail)
     low = Wealth(units, stakes).bound(tail, 1.0)
-    high = -Wealth(Units(-units.sums, units.sizes, -1.0, units.largest), stakes).bound(tail, 0.0)
-    return low, max(low, high)
+    return low, max(low, -Wealth(units.negated(), stakes).bound(tail, 0.0))
+
+
+def anytime_stakes(units: Units, tail: float, expected: float = 0.25) -> FloatArray:
+    """Stakes of sqrt(2 log(1 / tail) / (variance · t · log(1 + t))), (n,), with the variance of the units before, and
+    the `expected` one for a unit.
+    """
+    means = (0.5 + np.cumsum(units.sums)) / (1 + np.cumsum(units.sizes))
+    squares = np.maximum(expected + _before(units.above(means) ** 2), 1e-12)
+    stakes: FloatArray = np.sqrt(2 * math.log(1 / tail) / (squares * np.log1p(np.arange(1, len(means) + 1))))
+    return stakes
 
 
 def _before(values: FloatArray) -> FloatArray:

@@ -1,18 +1,24 @@
-"""Draws the next item for people with known probabilities, more often where the judge is in doubt."""
+"""Draws the next item for people with known probabilities, more often where the judge is in doubt.
+
+The stake on the next case, and the chance of asking people, are set so that the cases that are left decide.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from scipy import special
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
-from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of, Rule
+from harness.statistics.betting.sequential import Wealth
+from harness.statistics.labels.draws import WEIGHTS, Draw, DrawnLabels, LabelQuestion, Of
 from harness.statistics.labels.evidence import Evidence, evidence, labels_alone
-from harness.statistics.labels.pacing import DrawRule, Forecast, is_shown, paced
+from harness.statistics.searching import halved
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
 FLOOR = 0.1
@@ -21,7 +27,6 @@ LEAST_DOUBT = 0.2
 #: The cases seen last that probabilities are tuned to, and those that are imagined before the first.
 _RECENT = 500
 _IMAGINED = np.linspace(0.35, 0.95, 8)
-_AT_ONCE = 256
 #: The score of a pair whose answers are as good as each other.
 _TIE = 0.5
 #: A judge's 0 and 1 are read as these: no judge is always right.
@@ -30,6 +35,18 @@ _NEVER, _ALWAYS = 0.02, 0.98
 #: of 1.
 _PRIOR = np.array([0.5, 0.5, 0.0])
 _STEPS = 8
+#: The part of the wealth that the label which one least wishes for can cost.
+_MOST_LOST = 0.9
+#: The part of the fastest bet that is staked, and how many standard deviations of the wealth are planned for.
+_CAUTION, _RESERVE = 0.9, 0.8
+#: The most labels that evidence is worth: probability for each unit of spread. Tuned by simulation: more decides more
+#: suites before their last case, at the price of more labels in each.
+_MOST_BUDGET = 1.2
+#: Before anything is seen: a case's variance, the cases that it counts for, and those that the demanded mean counts for
+#: as a multiple of 1 / margin².
+_EXPECTED_VARIANCE, _EXPECTED_CASES, _EXPECTED_DEMANDED = 0.3, 10, 0.7
+_HALVINGS = 8
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +113,10 @@ class Items:
 
     def predicted(self, curve: FloatArray, cases: IntArray) -> tuple[FloatArray, FloatArray]:
         """Predict what people say of what is shown, and of all samples on average, (n, n_versions) each."""
-        rows = np.arange(len(cases))
-        items, averages = [], []
-        for odds, others, at in zip(self._odds, self._others, self.shown, strict=True):
-            everything = predicted(curve, odds[cases], others[cases, np.newaxis])
-            items.append(everything[rows, at[cases]])
-            averages.append(np.nanmean(everything, axis=1))
-        return np.stack(items, axis=1), np.stack(averages, axis=1)
+        rows, pairs = np.arange(len(cases)), zip(self._odds, self._others, strict=True)
+        everything = [predicted(curve, odds[cases], others[cases, np.newaxis]) for odds, others in pairs]
+        items = [each[rows, at[cases]] for each, at in zip(everything, self.shown, strict=True)]
+        return np.stack(items, axis=1), np.stack([np.nanmean(each, axis=1) for each in everything], axis=1)
 
     def judged_means(self, of: Of) -> FloatArray:
         """The judge's score of each case over all its samples, (n_cases,), in the order of turns."""
@@ -176,7 +190,8 @@ def next_draw(
     spread of what people may say of it given the judge's scores (largest where it is in doubt), and what is needed for
     no single label to cost a bettor everything; never less than a tenth of the mean probability. The budget is the
     smallest that lets the cases still to come decide, set anew at each draw: by labels and judge, or, where these
-    have decided and the judge was contradicted too seldom to be trusted, by the labels alone.
+    have decided and the judge was contradicted too seldom to be trusted, by the labels alone. All of it is settled
+    before the cases to come are looked at.
 
     Parameters
     ----------
@@ -196,25 +211,68 @@ def next_draw(
     if turn >= len(order):
         return None
     curve, seen = items.learnt(said), order[max(0, turn - _RECENT) : turn]
-    n_imagined = len(_IMAGINED)
-    means = np.concatenate(
-        [np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1), items.predicted(curve, seen)[0]]
-    )
-    doubt = np.concatenate([np.ones(n_imagined), items.doubt[seen]])
-    same = np.concatenate([np.zeros(n_imagined, dtype=np.bool_), items.same[seen]])
+    imagined = np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1)
+    means = np.concatenate([imagined, items.predicted(curve, seen)[0]])
+    doubt = np.concatenate([np.ones(len(imagined)), items.doubt[seen]])
+    same = np.concatenate([np.zeros(len(imagined), dtype=np.bool_), items.same[seen]])
     # The doubt that counts as 1: at which the cases seen scatter as much as their scores tell.
     variances = (means * (1 - means)).sum(axis=1)
     usual = float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
     paces, chances = [], np.zeros(len(means))
     for number, question in enumerate(questions):
         found = evidence(said, question.of) if known is None else known[number]
-        if found.trusted_from is None and is_shown(question, found):
+        if found.trusted_from is None and _is_shown(question, found):
             found = labels_alone(said, question.of, question)
         look = _look(question.of, means, means, doubt / usual, same)
         paces.append(paced(question, found, look, len(order) - len(found.values)))
         chances = np.maximum(chances, paces[-1].chances(look))
-    least = max(pace.least(items.least_doubt / usual) for pace in paces)
-    return _walk(items, curve, order[turn:], paces, usual, max(FLOOR * float(chances.mean()), least))
+    floor = max(FLOOR * float(chances.mean()), *(pace.least(items.least_doubt / usual) for pace in paces))
+
+    cases = order[turn:]
+    means, averages = items.predicted(curve, cases)
+    chances = np.full(len(cases), floor)
+    for pace in paces:
+        look = _look(pace.question.of, means, averages, items.doubt[cases] / usual, items.same[cases])
+        chances = np.maximum(chances, pace.chances(look))
+    # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
+    is_pair = len(items.scores) == 1
+    is_known = items.same[cases] & (is_pair or all(question.of == "difference" for question in questions))
+    if is_pair:
+        averages[is_known] = _TIE
+    else:
+        averages[is_known, 1] += means[is_known, 0] - means[is_known, 1]
+    drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~is_known)
+    end = int(drawn[0]) if len(drawn) else len(cases)
+    passed = Draw(
+        case=None,
+        samples=(),
+        probability=1.0,
+        judged=(),
+        predicted=(),
+        expected=(),
+        passed=tuple(map(tuple, averages[:end].tolist())),
+        told=tuple(np.flatnonzero(is_known[:end]).tolist()),
+        floor=floor,
+        rules={pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces},
+    )
+    if end == len(cases):
+        return passed
+    case = int(cases[end])
+    return replace(
+        passed,
+        case=case,
+        samples=tuple(int(at[case]) for at in items.shown),
+        probability=float(min(chances[end], 1.0)),
+        judged=tuple(items.judged(cases[[end]])[0].tolist()),
+        predicted=tuple(means[end].tolist()),
+        expected=tuple(averages[end].tolist()),
+    )
+
+
+def _is_shown(question: LabelQuestion, found: Evidence) -> bool:
+    """Tell whether labels and judge show that the candidate passes, or that it is worse."""
+    passed = found.better().first_above(question.allowed, question.level)
+    return passed is not None or found.worse().first_above(-question.demanded, question.red_level) is not None
 
 
 def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Forecast:
@@ -225,43 +283,108 @@ def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, sa
     return Forecast(means @ weights, averages @ weights, np.where(is_known, 0.0, spread))
 
 
-def _walk(
-    items: Items, curve: FloatArray, order: IntArray, paces: Sequence[DrawRule], usual: float, floor: float
-) -> Draw:
-    """Give cases their turns until one is drawn, by rules that are settled before the next cases are looked at."""
-    passed: list[tuple[float, ...]] = []
-    told: list[int] = []
-    rules: dict[Of, Rule] = {pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces}
-    for start in range(0, len(order), _AT_ONCE):
-        cases = order[start : start + _AT_ONCE]
-        means, averages = items.predicted(curve, cases)
-        chances = np.full(len(cases), floor)
-        for pace in paces:
-            look = _look(pace.question.of, means, averages, items.doubt[cases] / usual, items.same[cases])
-            chances = np.maximum(chances, pace.chances(look))
-        # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
-        is_pair = len(items.scores) == 1
-        known = items.same[cases] & (is_pair or all(pace.question.of == "difference" for pace in paces))
-        if is_pair:
-            averages[known] = _TIE
-        else:
-            averages[known, 1] += means[known, 0] - means[known, 1]
-        drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~known)
-        end = int(drawn[0]) if len(drawn) else len(cases)
-        told += (len(passed) + np.flatnonzero(known[:end])).tolist()
-        passed += [tuple(row) for row in averages[:end].tolist()]
-        if len(drawn):
-            case = int(cases[end])
-            return Draw(
-                case=case,
-                samples=tuple(int(at[case]) for at in items.shown),
-                probability=float(min(chances[end], 1.0)),
-                judged=tuple(items.judged(cases[[end]])[0].tolist()),
-                predicted=tuple(means[end].tolist()),
-                expected=tuple(averages[end].tolist()),
-                passed=tuple(passed),
-                told=tuple(told),
-                floor=floor,
-                rules=rules,
-            )
-    return Draw(None, (), 1.0, (), (), (), tuple(passed), tuple(told), floor, rules)
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What people will say of the item of each case that is shown, of all its samples on average, and how far they
+    scatter around that (a standard deviation), for one question; (n,) each.
+    """
+
+    predicted: FloatArray
+    averages: FloatArray
+    spread: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class DrawRule:
+    """The rule of one draw for one question: settled before its cases are looked at.
+
+    Attributes
+    ----------
+    low, high : between which every case's value is kept, by giving it probability enough
+    stakes : on better, on worse
+    budget : probability for each unit of spread
+    """
+
+    question: LabelQuestion
+    low: float
+    high: float
+    stakes: tuple[float, float]
+    budget: float
+
+    def chances(self, look: Forecast) -> FloatArray:
+        """The probability with which each case is drawn, (n,), in (0, 1]."""
+        return np.minimum(self.ruin(look) + self.budget * look.spread, 1.0)
+
+    def ruin(self, look: Forecast) -> FloatArray:
+        """The smallest probability that keeps a case's value in its range whatever people say."""
+        down = (look.predicted - self.question.lowest) / (look.averages - self.low)
+        up = (1 - look.predicted) / (self.high - look.averages)
+        return np.maximum(down, up)
+
+    def least(self, doubt: float) -> float:
+        """Give a bound below any case's probability, whatever its judge's scores; `doubt` is the least possible."""
+        lowest = self.question.lowest
+        grid = np.linspace(lowest, 1.0, 201)
+        down, up = (grid - lowest) / (1 - self.low), (1 - grid) / (self.high - lowest)
+        spread = np.sqrt(grid * (1 - grid)) * doubt if self.question.of == "rate" else 0.0
+        return float(np.minimum(np.maximum(down, up) + self.budget * spread, 1.0).min()) * (1 - 1e-6)
+
+
+def lacking(question: LabelQuestion, better: Wealth, worse: Wealth) -> tuple[float, float]:
+    """Give the distance of the log wealth on better, and on worse, from its goal; a little where it is reached."""
+    have = (0.0, 0.0)
+    if len(better.stakes):
+        have = float(better.log(question.allowed)[-1]), float(worse.log(-question.demanded)[-1])
+    return max(-math.log(question.level) - have[0], 0.05), max(-math.log(question.red_level) - have[1], 0.05)
+
+
+def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -> DrawRule:
+    """The rule for the next draw.
+
+    The variance that a case's value may have for the `left` cases to reach the level tells how often to ask. In the
+    approximation by a normal distribution the wealth's logarithm grows by gain² / (2 variance) a case with twice that
+    variance; a reserve is planned for. The budget is the smallest at which what is left to chance by asking some alone
+    adds no more.
+
+    Parameters
+    ----------
+    question, found : what is asked, and what is known
+    seen : cases that had their turn, or were imagined, with what is expected of them now
+    left : how many cases are still to come
+    """
+    between = float(seen.predicted.var())
+    bearable = between + float((seen.spread**2).mean())
+    weight = _EXPECTED_DEMANDED / question.margin**2
+    mean = (float(found.values.sum()) + question.demanded * weight) / (len(found.values) + weight)
+    goals = lacking(question, found.better(), found.worse())
+    for gain, logs in zip((mean - question.allowed, question.demanded - mean), goals, strict=True):
+        if gain > 0:
+            bearable = max(bearable, left * gain**2 / (2 * (logs + _RESERVE * math.sqrt(logs))))
+    better = _stake(found.values - question.allowed, question.margin, bearable, goals[0], left)
+    worse = _stake(question.demanded - found.values, question.margin, bearable, goals[1], left)
+    # A case that is drawn for certain may lie a whole width below the lowest mean, where its other samples differ.
+    width = 1 - question.lowest
+    low = min(question.allowed - _MOST_LOST / better, question.lowest - width)
+    high = max(question.demanded + _MOST_LOST / worse, 1 + width)
+    stakes = (min(better, _MOST_LOST / (question.allowed - low)), min(worse, _MOST_LOST / (high - question.demanded)))
+    rule = DrawRule(question, low, high, stakes, 0.0)
+    ruin = rule.ruin(seen)
+
+    def suffices(budget: float) -> bool:
+        chances = np.minimum(ruin + budget * seen.spread, 1.0)
+        return float((seen.spread**2 / np.maximum(chances, 1e-9)).mean()) <= bearable - between
+
+    return replace(rule, budget=halved(suffices, 0.0, _MOST_BUDGET, _HALVINGS)[1])
+
+
+def _stake(ahead: FloatArray, margin: float, variance: float, logs: float, left: int) -> float:
+    """A share of gain / (variance + gain²), or what the best test of `left` cases would stake if that is more (as
+    `tuned_wealth` does). `ahead` is (n,) how far each case lies on the side that is bet on.
+    """
+    n = len(ahead) + _EXPECTED_CASES
+    mean = (float(ahead.sum()) + _EXPECTED_CASES * margin) / n
+    squares = float(((ahead - mean) ** 2).sum()) + _EXPECTED_CASES * _EXPECTED_VARIANCE
+    aim = max(margin, mean - math.sqrt(squares) / n)
+    share = max(math.exp(-logs), 1e-300)
+    tested = _NORMAL.pdf(_NORMAL.inv_cdf(share)) / (share * math.sqrt(variance * max(1, left)))
+    return max(_CAUTION * aim / (variance + aim**2), tested)

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.statistics.arrays import FloatArray
-from harness.statistics.betting.sequential import Units, Wealth
+from harness.statistics.betting.sequential import LEAST_ROOM, MOST_LOST, Units, Wealth, anytime_stakes
 from harness.statistics.labels.draws import WEIGHTS, DrawnLabels, LabelQuestion, Of, lowest
 
 #: A judge is trusted by itself once so many of its scores were labelled otherwise.
 ENOUGH_ERRORS = 5
-_MOST_LOST = 0.95
 #: What the labels alone are bet on with: caution, and the variance and cases assumed before the first.
 _CAUTION, _EXPECTED_VARIANCE, _EXPECTED_CASES = 0.9, 0.5, 10
-_LEAST_ROOM = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class LabelWealth(Wealth):
 
     def log(self, mean: float) -> FloatArray:
         """Natural logarithm of the wealth against a mean after each case, (n,); with `alone` of the most so far."""
-        stakes = np.minimum(self.stakes, _MOST_LOST / np.maximum(mean - self.lows, _LEAST_ROOM))
+        stakes = np.minimum(self.stakes, MOST_LOST / np.maximum(mean - self.lows, LEAST_ROOM))
         logs: FloatArray = np.cumsum(np.log1p(stakes * self.units.above(mean)))
         if self.alone is None:
             return logs
@@ -85,6 +83,13 @@ class Evidence:
         units = Units(-self.values, np.ones(len(self.values)), -1.0)
         return LabelWealth(units, self.rules[:, 3], -self.rules[:, 1])
 
+    def staked(self, tail: float) -> Evidence:
+        """The same; of what was not asked, so that nothing was staked, with the stakes of an interval at any time."""
+        if self.rules[:, 2:].any():
+            return self
+        stakes = anytime_stakes(self.better().units, tail, _EXPECTED_VARIANCE)
+        return replace(self, rules=np.column_stack([self.rules[:, :2], stakes, stakes]))
+
 
 def evidence(said: DrawnLabels, of: Of, excluded_as: float | None = None) -> Evidence:
     """Gather the evidence of the labels together with the judge.
@@ -109,10 +114,19 @@ def labels_alone(
     Parameters
     ----------
     said, of, excluded_as : as for `evidence`
-    question : to tune the stakes to; without one nothing is staked
+    question : to tune the stakes to, by the spread of the cases before, and cut where the question itself could ruin;
+        without one nothing is staked
     """
     found = _gathered(said, of, excluded_as, by_judge=False)
-    return found if question is None else replace(found, rules=_staked(found, question))
+    if question is None:
+        return found
+    lows, highs = found.rules[:, 0], found.rules[:, 1]
+    sums = np.concatenate([[0.0], np.cumsum((found.values - question.demanded) ** 2)])[: len(lows)]
+    variances = (sums + _EXPECTED_CASES * _EXPECTED_VARIANCE) / (np.arange(len(sums)) + _EXPECTED_CASES)
+    stakes = _CAUTION * question.margin / (variances + question.margin**2)
+    better = np.minimum(stakes, MOST_LOST / np.maximum(question.allowed - lows, LEAST_ROOM))
+    worse = np.minimum(stakes, MOST_LOST / np.maximum(highs - question.demanded, LEAST_ROOM))
+    return replace(found, rules=np.stack([lows, highs, better, worse], axis=1))
 
 
 def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge: bool) -> Evidence:
@@ -120,46 +134,46 @@ def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge:
     if not bool(np.all(np.isnan(labels) | ((labels >= 0) & (labels <= 1)))):
         raise ValueError("labels holds a number outside [0, 1].")
     weights, bottom = np.array(WEIGHTS[of][: labels.shape[1]]), lowest(of)
+    counting = said.draws[: said.n_counting]
+    is_asked = said.is_asked[: len(counting)]
+    asked = [draw for draw in counting if draw.case is not None]
 
-    def figure(scores: FloatArray | tuple[float, ...]) -> float:
-        return float(np.dot(weights, scores))
+    def figures(rows: list[tuple[float, ...]]) -> FloatArray:
+        numbers: FloatArray = np.array(rows, dtype=np.float64).reshape(-1, len(weights)) @ weights
+        return numbers
 
-    middle, weight, n_errors = (1 + bottom) / 2, 1.0, 0
-    values: list[float] = []
-    rules: list[tuple[float, ...]] = []
-    ends: list[int] = []
-    errors: list[int] = []
-    for number, draw in enumerate(said.draws[: said.n_counting]):
-        turns = (np.array(draw.passed).reshape(-1, len(weights)) @ weights).tolist()
-        rule: tuple[float, ...] = draw.rule(of)
-        if not by_judge:
-            rule = (middle - (middle - bottom) / draw.floor, middle + (1 - middle) / draw.floor, 0.0, 0.0)
-            turns = [turn if place in draw.told else middle for place, turn in enumerate(turns)]
-        if draw.case is not None:
-            label = figure(labels[number])
-            expected, predicted = (figure(draw.expected), figure(draw.predicted)) if by_judge else (middle, middle)
-            turns.append(expected + (label - predicted) / draw.probability)
-            weight += 1 / draw.probability
-            middle += (label - middle) / draw.probability / weight
-            off = np.abs(labels[number] - draw.judged) >= 0.5
-            n_errors += bool((off & ~said.excluded[number] & (weights != 0)).any())
-            ends.append(len(values) + len(turns))
-            errors.append(n_errors)
-        values += turns
-        rules += [rule] * len(turns)
-    return Evidence(of, np.array(values), np.array(rules).reshape(-1, 4), tuple(ends), tuple(errors))
-
-
-def _staked(found: Evidence, question: LabelQuestion) -> FloatArray:
-    """Stakes for the labels alone, by the spread of the cases before; cut where the question itself could ruin."""
-    lows, highs = found.rules[:, 0], found.rules[:, 1]
-    squares = np.cumsum((found.values - question.demanded) ** 2)
-    sums = np.concatenate([[0.0], squares])[: len(squares)]
-    variances = (sums + _EXPECTED_CASES * _EXPECTED_VARIANCE) / (np.arange(len(squares)) + _EXPECTED_CASES)
-    stakes = _CAUTION * question.margin / (variances + question.margin**2)
-    better = np.minimum(stakes, _MOST_LOST / np.maximum(question.allowed - lows, _LEAST_ROOM))
-    worse = np.minimum(stakes, _MOST_LOST / np.maximum(highs - question.demanded, _LEAST_ROOM))
-    return np.stack([lows, highs, better, worse], axis=1)
+    n_turns = np.array([len(draw.passed) for draw in counting], dtype=np.int64) + is_asked
+    ends = np.cumsum(n_turns)
+    chances, marks = np.array([draw.probability for draw in asked]), labels[: len(counting)][is_asked]
+    expected, predicted = figures([draw.expected for draw in asked]), figures([draw.predicted for draw in asked])
+    values = np.zeros(int(n_turns.sum()))
+    is_drawn = np.zeros(len(values), dtype=np.bool_)
+    is_drawn[ends[is_asked] - 1] = True
+    values[~is_drawn] = figures([row for draw in counting for row in draw.passed])
+    rules = np.array([draw.rule(of) for draw in counting]).reshape(-1, 4)
+    if not by_judge:
+        # The mean of the labels before each draw, with half of what is possible as one label.
+        sums = np.cumsum(np.where(is_asked, 1.0, 0.0))  # labels up to each draw
+        heavy = np.concatenate([[1.0], 1.0 + np.cumsum(1 / chances)])
+        middles = (
+            np.concatenate([[(1 + bottom) / 2], (1 + bottom) / 2 + np.cumsum((marks @ weights) / chances)]) / heavy
+        )
+        middle = middles[(sums - is_asked).astype(np.int64)]
+        expected = predicted = middle[is_asked]
+        is_told = [place in draw.told for draw in counting for place in range(len(draw.passed))]
+        rest = np.repeat(middle, n_turns)[~is_drawn]
+        values[~is_drawn] = np.where(np.array(is_told, dtype=np.bool_), values[~is_drawn], rest)
+        floors = np.array([draw.floor for draw in counting])
+        nothing = np.zeros(len(counting))
+        rules = np.stack(
+            [middle - (middle - bottom) / floors, middle + (1 - middle) / floors, nothing, nothing], axis=1
+        )
+    values[is_drawn] = expected + (marks @ weights - predicted) / chances
+    off = np.abs(marks - np.array([draw.judged for draw in asked]).reshape(-1, len(weights))) >= 0.5
+    off = (off & ~said.excluded[: len(counting)][is_asked] & (weights != 0)).any(axis=1)
+    return Evidence(
+        of, values, np.repeat(rules, n_turns, axis=0), tuple(ends[is_asked].tolist()), tuple(np.cumsum(off).tolist())
+    )
 
 
 def prediction_powered(labels: FloatArray, judged: FloatArray, rest: FloatArray) -> tuple[float, float, float]:
@@ -187,14 +201,3 @@ def prediction_powered(labels: FloatArray, judged: FloatArray, rest: FloatArray)
     variance = float((labels - weight * judged).var(ddof=1)) / n
     variance += weight**2 * (float(rest.var(ddof=1)) if others > 1 else spread) / others
     return value, math.sqrt(variance), weight
-
-
-def with_stakes(found: Evidence, tail: float) -> Evidence:
-    """The stakes that were settled with the draws; those of `anytime_interval` for what was not asked."""
-    if found.rules[:, 2:].any():
-        return found
-    steps = np.arange(1, len(found.values) + 1)
-    means = (0.5 + np.cumsum(found.values)) / (1 + steps)
-    squares = np.concatenate([[0.0], np.cumsum((found.values - means) ** 2)[:-1]])
-    stakes = np.sqrt(2 * math.log(1 / tail) / ((_EXPECTED_VARIANCE + squares) * np.log1p(steps)))
-    return replace(found, rules=np.column_stack([found.rules[:, :2], stakes, stakes]))

@@ -11,9 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import FloatArray, IntArray, as_scores, as_share, group_indices
-from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
-from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_estimate, quantile_of
+from harness.statistics.arrays import FloatArray, as_scores, as_share, group_indices
+from harness.statistics.quantiles.quantiles import (
+    QuantileContrast,
+    log_evidence,
+    p_value,
+    quantile_contrast,
+    quantile_of,
+    shares_beyond,
+)
 from harness.statistics.searching import halved
 
 #: What is bet on the values that decide far from the quantile, on the others, and on both versions at once, which
@@ -39,14 +45,7 @@ def quantile_difference(
     Parameters
     ----------
     candidate, baseline : (n_cases, samples) or (n_cases,), the same cases in the same order; NaN for missing
-    probability : of the quantile, in (0, 1)
-    clusters : (n_cases,) labels; cases that share one are dependent
-    higher_is_better : False turns the difference, so that less than 0 is worse all the same
-
-    Raises
-    ------
-    ValueError
-        Different numbers of cases, no common case, an infinite value.
+    probability, clusters, higher_is_better : as for `quantile_contrast`
 
     References
     ----------
@@ -67,13 +66,12 @@ def quantile_difference(
     if not kept.any():
         raise ValueError("No case has a value of both versions.")
     groups = group_indices(clusters, len(first))
-    if groups is not None:
-        groups = group_indices(groups[kept], int(kept.sum()))
-    return QuantileContrast(_PairedQuantiles(first[kept], second[kept], probability, groups), higher_is_better)
+    groups = None if groups is None else group_indices(groups[kept], int(kept.sum()))
+    return _PairedQuantiles(probability, groups, higher_is_better, first[kept], second[kept])
 
 
 @dataclass(frozen=True, slots=True)
-class _PairedQuantiles:
+class _PairedQuantiles(QuantileContrast):
     """The quantile of one version less that of another.
 
     Say the first one's is larger than the other's by more than d, and let x be the other's. Then more than 1 - p of the
@@ -85,110 +83,80 @@ class _PairedQuantiles:
 
     first: FloatArray
     other: FloatArray
-    probability: float
-    groups: IntArray | None
-
-    @property
-    def value(self) -> float:
-        return quantile_of(self.first, self.probability) - quantile_of(self.other, self.probability)
 
     @property
     def standard_error(self) -> float:
-        both = (quantile_estimate(each, self.probability, self.groups) for each in (self.first, self.other))
+        """Its standard error, as if the cases of the versions were independent: it decides nothing."""
+        both = (quantile_contrast(each, self.probability, 0.0, self.groups) for each in (self.first, self.other))
         return math.hypot(*(each.standard_error for each in both))
+
+    @property
+    def method(self) -> str:
+        """The method behind the bounds."""
+        by = "binomial tests of" if self._is_exact else "bets on each case's"
+        return f"difference of p{100 * self.probability:g} by {by} shares of values beyond it"
+
+    @property
+    def _value(self) -> float:
+        return quantile_of(self.first, self.probability) - quantile_of(self.other, self.probability)
 
     @property
     def _is_exact(self) -> bool:
         return self.groups is None and self.first.shape[1] == self.other.shape[1] == 1
 
-    @property
-    def method(self) -> str:
-        by = "binomial tests of" if self._is_exact else "bets on each case's"
-        return f"difference of p{100 * self.probability:g} by {by} shares of values beyond it"
+    def _turned(self) -> _PairedQuantiles:
+        return replace(self, first=self.other, other=self.first)
 
-    @property
-    def p_below(self) -> float:
-        return self._places().p(0.0, closed=True)
+    def _p_value(self, *, below: bool) -> float:
+        asked = self if below else self._turned()
+        return asked._p_at_most(0.0, *asked._places(), closed=True)
 
-    @property
-    def p_above(self) -> float:
-        return self._turned().p_below
-
-    def high(self, confidence_level: float) -> float:
+    def _bound(self, tail: float, *, upper: bool) -> float:
         """By halving: evidence grows with the difference that is ruled out, for no stake depends on the values."""
-        places, tail = self._places(), 1 - confidence_level
+        if not upper:
+            return -self._turned()._bound(tail, upper=True)
+        places, others = self._places()
+        few = places[::_FEW_PLACES], others[:, ::_FEW_PLACES]
+
+        def is_shown(difference: float) -> bool:
+            """Whether the quantiles are shown to differ by at most so much; a few places often tell they are not."""
+            return all(self._p_at_most(difference, *at, closed=False) <= tail for at in (few, (places, others)))
+
         above = float(np.nanmax(self.first) - np.nanmin(self.other))
         below = float(np.nanmin(self.first) - np.nanmax(self.other))
-        if not places.shows(above, tail):
+        if not is_shown(above):
             return math.inf
-        if places.shows(below, tail):
-            return below
-        return halved(lambda difference: places.shows(difference, tail), below, above, _HALVINGS)[1]
+        return below if is_shown(below) else halved(is_shown, below, above, _HALVINGS)[1]
 
-    def low(self, confidence_level: float) -> float:
-        return -self._turned().high(confidence_level)
-
-    def fewest(self, tail: float, *, above: bool) -> int:  # noqa: ARG002 - the same on both sides
-        """At any place either the first one's values must be shown to be few beyond it, or the other's to be many."""
-        sides = zip((self.probability, 1 - self.probability), _directions(self.probability)[:2], strict=True)
-        if self._is_exact:
-            return max(math.ceil(math.log(tail * part) / math.log(side) - 1e-9) for side, (_, part) in sides)
-        return max(fewest_units(tail * part, (1 - side) / side) for side, (_, part) in sides)
-
-    def _turned(self) -> _PairedQuantiles:
-        return _PairedQuantiles(self.other, self.first, self.probability, self.groups)
-
-    def _places(self) -> _Places:
+    def _places(self) -> tuple[FloatArray, FloatArray]:
+        """Where the other's quantile may be, each place up to the next, and the least of its values beyond there."""
         values = self.other[~np.isnan(self.other)]
         places = np.unique(values)
         if len(places) > _MOST_PLACES:
             reach = _PLACES_REACH * math.sqrt(self.probability * (1 - self.probability) / len(self.other))
-            at = self.probability + reach * np.linspace(-1, 1, _MOST_PLACES - 2)
-            ends = places[[0, -1]]
-            places = np.unique(np.concatenate([ends, np.quantile(values, np.clip(at, 0, 1), method="inverted_cdf")]))
-        # From one place up to the next: the least of the other's values that lie beyond, at the upper end.
-        ends = shares_beyond(self.other, np.append(places, np.inf), closed=True)
-        return _Places(self.first, np.append(-np.inf, places), ends, self.probability, self.groups, self._is_exact)
+            at = np.clip(self.probability + reach * np.linspace(-1, 1, _MOST_PLACES - 2), 0, 1)
+            places = np.unique(np.concatenate([places[[0, -1]], np.quantile(values, at, method="inverted_cdf")]))
+        return np.append(-np.inf, places), shares_beyond(self.other, np.append(places, np.inf), closed=True)
 
+    def _p_at_most(self, difference: float, places: FloatArray, others: FloatArray, *, closed: bool) -> float:
+        """P-value of the quantiles differing by at most (closed: by less than) so much: the largest of all places.
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """The places where the other version's quantile may be, each up to the next, and the other's shares beyond."""
-
-    first: FloatArray
-    places: FloatArray
-    others: FloatArray
-    probability: float
-    groups: IntArray | None
-    exact: bool
-
-    def shows(self, difference: float, tail: float) -> bool:
-        """Tell whether the quantiles are shown to differ by at most so much; a few places often tell they are not."""
-        some = slice(None, None, _FEW_PLACES)
-        few = replace(self, places=self.places[some], others=self.others[:, some])
-        return few.p(difference, closed=False) <= tail and self.p(difference, closed=False) <= tail
-
-    def p(self, difference: float, *, closed: bool) -> float:
-        """P-value of the quantiles differing by at most (closed: by less than) so much: the largest of all places."""
-        beyond = 1 - self.probability
-        shares = shares_beyond(self.first, self.places + difference, closed=closed)
-        if self.exact:
-            return self._p_exact(shares)
-        most = {(1.0, 0.0): (1 / self.probability, 0.0), (0.0, 1.0): (0.0, 1 / beyond)}
-        bets = [(most.get(direction, direction), part) for direction, part in _directions(self.probability)]
-        return p_value(log_evidence([beyond - shares, self.others - beyond], bets, self.groups))
-
-    def _p_exact(self, shares: FloatArray) -> float:
-        """Of one value a case: binomial tests in place of bets, of both at once McNemar's, each at its part."""
-        n, beyond = len(shares), 1 - self.probability
-        count = self.others.sum(axis=0)
-        worse, better = (shares * (1 - self.others)).sum(axis=0), ((1 - shares) * self.others).sum(axis=0)
+        Of one value a case by binomial tests in place of bets, of both at once McNemar's, each at its part.
+        """
+        beyond, directions = 1 - self.probability, _directions(self.probability)
+        shares = shares_beyond(self.first, places + difference, closed=closed)
+        if not self._is_exact:
+            most = {(1.0, 0.0): (1 / self.probability, 0.0), (0.0, 1.0): (0.0, 1 / beyond)}
+            bets = [(most.get(direction, direction), part) for direction, part in directions]
+            return p_value(log_evidence([beyond - shares, others - beyond], bets, self.groups))
+        n, count = len(shares), others.sum(axis=0)
+        worse, better = (shares * (1 - others)).sum(axis=0), ((1 - shares) * others).sum(axis=0)
         tests = (
             special.bdtr(shares.sum(axis=0), n, beyond),
             np.where(count > 0, special.bdtrc(np.maximum(count, 1) - 1, n, beyond), 1.0),
             special.bdtr(worse, (worse + better).astype(np.int64), 0.5),
         )
-        parts = [test / part for test, (_, part) in zip(tests, _directions(self.probability), strict=True)]
+        parts = [test / part for test, (_, part) in zip(tests, directions, strict=True)]
         return min(1.0, float(np.minimum.reduce(parts).max()))
 
 

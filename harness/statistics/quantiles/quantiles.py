@@ -2,16 +2,18 @@
 
 The p-quantile lies at or below t exactly when the mean share of values above t is at most 1 - p. So a question about a
 quantile is one about the mean of numbers in [0, 1], one for each case: the share of its samples above t. Samples of one
-case may depend on each other in any way.
+case may depend on each other in any way. One value a case is exact, for the number of values beyond a place is
+binomial; else there are bets of constant size on the shares.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,94 +28,78 @@ from harness.statistics.arrays import (
     check_confidence,
     group_indices,
 )
-from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
+from harness.statistics.noise import summed
 
 #: The one-sided level of a bound that lies one standard error away, were it normal (R. S. Woodruff, 1952).
 _ONE_ERROR = 0.8413447460685429
-
-
-class NaturalDifference(Protocol):
-    """A quantile less something, in the direction of the values themselves."""
-
-    @property
-    def value(self) -> float:
-        """The estimate."""
-
-    @property
-    def standard_error(self) -> float:
-        """Its standard error."""
-
-    @property
-    def method(self) -> str:
-        """The method behind the bounds, in a few words."""
-
-    @property
-    def p_below(self) -> float:
-        """One-sided p-value for a true value of 0 or more."""
-
-    @property
-    def p_above(self) -> float:
-        """One-sided p-value for a true value of 0 or less."""
-
-    def low(self, confidence_level: float) -> float:
-        """The one-sided lower bound."""
-
-    def high(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-
-    def fewest(self, tail: float, *, above: bool) -> int:
-        """With fewer units there is no upper (lower) bound at all, whatever the values."""
+#: What is staked, as a share of the most that can be, and how much is staked so. Large stakes decide where hardly a
+#: value lies beyond, as with few cases; small ones where many cases tell of a small difference.
+_STAKES = np.geomspace(0.02, 0.98, 10)
+_WEIGHTS = np.array([0.06] * 5 + [0.1] * 4 + [0.3])
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class QuantileContrast:
-    """A quantile less a threshold, or less that of another version, turned so that less than 0 is worse.
+class QuantileContrast(ABC):
+    """A quantile less something, turned so that less than 0 is worse.
 
-    `least` and `most` are how small and how large it can be in the direction of the values; bounds stay between them.
+    Attributes
+    ----------
+    probability : of the quantile
+    groups : (n_cases,) clusters, or None
+    higher_is_better : False turns what is below, which goes by the direction of the values
+    least, most : how small and how large it can be in that direction; bounds stay between them
     """
 
-    natural: NaturalDifference
+    probability: float
+    groups: IntArray | None
     higher_is_better: bool
-    least: float = -math.inf
-    most: float = math.inf
+    least: float = field(default=-math.inf, kw_only=True)
+    most: float = field(default=math.inf, kw_only=True)
 
     @property
     def value(self) -> float:
         """The estimated difference."""
-        return self.natural.value if self.higher_is_better else -self.natural.value
+        return self._value if self.higher_is_better else -self._value
 
     @property
+    @abstractmethod
     def standard_error(self) -> float:
         """Its standard error, of two versions as if their cases were independent: it decides nothing."""
-        return self.natural.standard_error
 
     @property
+    @abstractmethod
     def method(self) -> str:
-        """The method behind the bounds."""
-        return self.natural.method
+        """The method behind the bounds, in a few words."""
 
     @property
     def p_less(self) -> float:
         """One-sided p-value for a true difference of 0 or more."""
-        return self.natural.p_below if self.higher_is_better else self.natural.p_above
+        return self._p_value(below=self.higher_is_better)
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        return self._low(confidence_level) if self.higher_is_better else -self._high(confidence_level)
+        return self._low(1 - confidence_level) if self.higher_is_better else -self._high(1 - confidence_level)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        return self._high(confidence_level) if self.higher_is_better else -self._low(confidence_level)
+        return self._high(1 - confidence_level) if self.higher_is_better else -self._low(1 - confidence_level)
 
-    def fewest_units(self, tail: float) -> int:
-        """The fewest cases or clusters with which it can pass."""
-        return self.natural.fewest(tail, above=not self.higher_is_better)
+    def _low(self, tail: float) -> float:
+        return max(self.least, self._bound(tail, upper=False))
 
-    def _low(self, confidence_level: float) -> float:
-        return max(self.least, self.natural.low(confidence_level))
+    def _high(self, tail: float) -> float:
+        return min(self.most, self._bound(tail, upper=True))
 
-    def _high(self, confidence_level: float) -> float:
-        return min(self.most, self.natural.high(confidence_level))
+    @property
+    @abstractmethod
+    def _value(self) -> float: ...
+
+    @abstractmethod
+    def _p_value(self, *, below: bool) -> float: ...
+
+    @abstractmethod
+    def _bound(self, tail: float, *, upper: bool) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +123,8 @@ def quantile_estimate(
 
     Parameters
     ----------
-    values : (n_cases, n_samples) or (n_cases,), NaN for missing samples; each case weighs the same
-    probability : in (0, 1)
-    clusters : (n_cases,) labels; cases that share one are dependent
+    values, probability, clusters : as for `quantile_contrast`
     confidence_level : in (0, 1), two-sided
-
-    Returns
-    -------
-    QuantileEstimate
-        One value a case: the order statistics that the binomial distribution gives. Several, or clusters: bets of
-        constant size on the shares of values beyond each place.
-
-    References
-    ----------
-    W. J. Conover (1999), Practical Nonparametric Statistics, 3rd ed., section 3.2. I. Waudby-Smith, A. Ramdas (2024),
-    Estimating means of bounded random variables by betting, J. R. Statistical Society B 86:1-27 (diversified bets).
 
     Examples
     --------
@@ -160,10 +133,8 @@ def quantile_estimate(
     (30.0, 22.0, 38.0)
     """
     level = 0.5 + check_confidence(confidence_level) / 2
-    quantile = _threshold(values, probability, 0.0, clusters)
-    return QuantileEstimate(
-        quantile.value, quantile.standard_error, quantile.low(level), quantile.high(level), quantile.method
-    )
+    found = quantile_contrast(values, probability, 0.0, clusters)
+    return QuantileEstimate(found.value, found.standard_error, found.lower(level), found.upper(level), found.method)
 
 
 def quantile_contrast(
@@ -178,13 +149,17 @@ def quantile_contrast(
 
     Parameters
     ----------
-    values, probability, clusters : as for `quantile_estimate`
+    values : (n_cases, n_samples) or (n_cases,), NaN for missing samples; each case weighs the same
+    probability : in (0, 1)
     threshold : what the quantile is weighed against
+    clusters : (n_cases,) labels; cases that share one are dependent
     higher_is_better : False turns the difference, so that less than 0 is worse all the same
 
     References
     ----------
-    Conover (1999) and Waudby-Smith and Ramdas (2024), as for `quantile_estimate`.
+    W. J. Conover (1999), Practical Nonparametric Statistics, 3rd ed., section 3.2, for order statistics. I.
+    Waudby-Smith, A. Ramdas (2024), Estimating means of bounded random variables by betting, J. R. Statistical Society B
+    86:1-27, for diversified bets on the shares of values beyond each place.
 
     Examples
     --------
@@ -192,7 +167,65 @@ def quantile_contrast(
     >>> contrast.value, contrast.lower(0.95), contrast.upper(0.95)
     (-15.0, -22.0, -8.0)
     """
-    return QuantileContrast(_threshold(values, probability, threshold, clusters), higher_is_better)
+    array = as_scores(values, "values")
+    kept = ~np.isnan(array).all(axis=1)
+    if not kept.any():
+        raise ValueError("values holds no number: every sample is missing (NaN).")
+    groups = group_indices(clusters, len(array))
+    groups = None if groups is None else group_indices(groups[kept], int(kept.sum()))
+    number = as_finite(threshold, "threshold")
+    return _AgainstNumber(as_share(probability, "probability"), groups, higher_is_better, array[kept], number)
+
+
+@dataclass(frozen=True, slots=True)
+class _AgainstNumber(QuantileContrast):
+    """A quantile less a number."""
+
+    values: FloatArray
+    number: float
+
+    @property
+    def standard_error(self) -> float:
+        """Half of what lies between the bounds that would be one standard error away, were it normal (Woodruff)."""
+        tail = 1 - _ONE_ERROR
+        return (self._bound(tail, upper=True) - self._bound(tail, upper=False)) / 2
+
+    @property
+    def method(self) -> str:
+        """The method behind the bounds."""
+        name = f"p{100 * self.probability:g}"
+        if self._is_exact:
+            return f"{name} by order statistics (binomial), n {len(self.values)}"
+        return f"{name} by bets on each case's share of values beyond it"
+
+    @property
+    def _value(self) -> float:
+        return quantile_of(self.values, self.probability) - self.number
+
+    @property
+    def _is_exact(self) -> bool:
+        return self.groups is None and self.values.shape[1] == 1
+
+    def _p_value(self, *, below: bool) -> float:
+        return self._p(self.number, few=below, closed=below)
+
+    def _bound(self, tail: float, *, upper: bool) -> float:
+        places = np.unique(self.values[~np.isnan(self.values)])[:: 1 if upper else -1]
+        shown = bisect.bisect_left(places, True, key=lambda at: self._p(float(at), few=upper, closed=not upper) <= tail)
+        if shown == len(places):
+            return math.inf if upper else -math.inf
+        return float(places[shown]) - self.number
+
+    def _p(self, place: float, *, few: bool, closed: bool) -> float:
+        """P-value of the quantile lying below a place (closed: or at it), for few values are beyond, or above it."""
+        shares, beyond = shares_beyond(self.values, np.array([place]), closed=closed), 1 - self.probability
+        if self._is_exact:
+            count, n = float(shares.sum()), len(shares)
+            if few:
+                return float(special.bdtr(count, n, beyond))
+            return float(special.bdtrc(count - 1, n, beyond)) if count > 0 else 1.0
+        gains, most = (beyond - shares, 1 / self.probability) if few else (shares - beyond, 1 / beyond)
+        return p_value(log_evidence([gains], [((most,), 1.0)], self.groups))
 
 
 def quantile_of(values: FloatArray, probability: float) -> float:
@@ -218,88 +251,41 @@ def values_needed(percentile: float, confidence_level: float = 0.95) -> int:
     return math.ceil(math.log(1 - confidence_level) / math.log(percentile / 100))
 
 
-def _threshold(
-    values: npt.ArrayLike,
-    probability: float,
-    threshold: float,
-    clusters: Sequence[Any] | npt.NDArray[Any] | None,
-) -> _NumberDifference:
-    array = as_scores(values, "values")
-    kept = ~np.isnan(array).all(axis=1)
-    if not kept.any():
-        raise ValueError("values holds no number: every sample is missing (NaN).")
-    groups = group_indices(clusters, len(array))
+def shares_beyond(values: FloatArray, places: FloatArray, *, closed: bool) -> FloatArray:
+    """Each case's share of values above each place (closed: or at it), (n_cases, n_places)."""
+    counts = np.zeros((len(values), len(places)))
+    for column in values.T:
+        counts += column[:, np.newaxis] >= places if closed else column[:, np.newaxis] > places
+    shares: FloatArray = counts / (~np.isnan(values)).sum(axis=1)[:, np.newaxis]
+    return shares
+
+
+def log_evidence(
+    gains: Sequence[FloatArray], bets: Sequence[tuple[tuple[float, ...], float]], groups: IntArray | None
+) -> FloatArray:
+    """Give the wealth that bets of constant size have made of 1, as logarithms, (n_places,).
+
+    Parameters
+    ----------
+    gains : each (n_cases, n_places), at most 0 on average under what is bet against
+    bets : how each of the gains is weighed in a bet, so that it loses 1 at most, and the share of the wealth bet so
+    groups : cases of one cluster are one bet
+    """
     if groups is not None:
-        groups = group_indices(groups[kept], int(kept.sum()))
-    number = as_finite(threshold, "threshold")
-    return _NumberDifference(array[kept], as_share(probability, "probability"), number, groups)
+        sizes = np.bincount(groups)
+        gains = [summed(gain, groups, len(sizes)) / sizes.max() for gain in gains]
+    logs = []
+    for weights, share in bets:
+        gain = sum(weight * each for weight, each in zip(weights, gains, strict=True) if weight)
+        for stake, part in zip(_STAKES.tolist(), _WEIGHTS.tolist(), strict=True):
+            # Products of a few, and then logarithms, are faster than logarithms of each.
+            factors = 1 + stake * gain
+            products = np.multiply.reduceat(factors, np.arange(0, len(factors), _AT_ONCE), axis=0)
+            logs.append(np.log(products).sum(axis=0) + math.log(share * part))
+    total: FloatArray = special.logsumexp(np.array(logs), axis=0)
+    return total
 
 
-@dataclass(frozen=True, slots=True)
-class _NumberDifference:
-    """A quantile less a number. One value a case is exact, for the number of values beyond a place is binomial."""
-
-    values: FloatArray
-    probability: float
-    number: float
-    groups: IntArray | None
-
-    @property
-    def value(self) -> float:
-        return quantile_of(self.values, self.probability) - self.number
-
-    @property
-    def standard_error(self) -> float:
-        """Half of what lies between the bounds that would be one standard error away, were it normal (Woodruff)."""
-        return (self.high(_ONE_ERROR) - self.low(_ONE_ERROR)) / 2
-
-    @property
-    def _is_exact(self) -> bool:
-        return self.groups is None and self.values.shape[1] == 1
-
-    @property
-    def method(self) -> str:
-        n = len(self.values)
-        if self._is_exact:
-            return f"p{100 * self.probability:g} by order statistics (binomial), n {n}"
-        return f"p{100 * self.probability:g} by bets on each case's share of values beyond it"
-
-    @property
-    def p_below(self) -> float:
-        return self._p_few(self.number, closed=True)
-
-    @property
-    def p_above(self) -> float:
-        return self._p_many(self.number, closed=False)
-
-    def high(self, confidence_level: float) -> float:
-        places = np.unique(self.values[~np.isnan(self.values)])
-        tail = 1 - confidence_level
-        first = bisect.bisect_left(places, True, key=lambda place: self._p_few(float(place), closed=False) <= tail)
-        return math.inf if first == len(places) else float(places[first]) - self.number
-
-    def low(self, confidence_level: float) -> float:
-        places = np.unique(self.values[~np.isnan(self.values)])[::-1]
-        tail = 1 - confidence_level
-        first = bisect.bisect_left(places, True, key=lambda place: self._p_many(float(place), closed=True) <= tail)
-        return -math.inf if first == len(places) else float(places[first]) - self.number
-
-    def fewest(self, tail: float, *, above: bool) -> int:
-        within = self.probability if above else 1 - self.probability
-        if self._is_exact:
-            return math.ceil(math.log(tail) / math.log(within) - 1e-9)
-        return fewest_units(tail, (1 - within) / within)
-
-    def _p_few(self, place: float, *, closed: bool) -> float:
-        """P-value of the quantile lying below or at a place: few values are beyond."""
-        shares, beyond = shares_beyond(self.values, np.array([place]), closed=closed), 1 - self.probability
-        if self._is_exact:
-            return float(special.bdtr(shares.sum(), len(shares), beyond))
-        return p_value(log_evidence([beyond - shares], [((1 / self.probability,), 1.0)], self.groups))
-
-    def _p_many(self, place: float, *, closed: bool) -> float:
-        shares, beyond = shares_beyond(self.values, np.array([place]), closed=closed), 1 - self.probability
-        count = float(shares.sum())
-        if self._is_exact:
-            return float(special.bdtrc(count - 1, len(shares), beyond)) if count > 0 else 1.0
-        return p_value(log_evidence([shares - beyond], [((1 / beyond,), 1.0)], self.groups))
+def p_value(evidence: FloatArray) -> float:
+    """The p-value of the least evidence of all places."""
+    return min(1.0, math.exp(-float(evidence.min())))

@@ -11,22 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    as_finite,
-    as_scores,
-    case_means,
-    group_indices,
-    is_binary,
-    is_bounded,
-)
-from harness.statistics.intervals.contrasts import Contrast, tail_where_negative
+from harness.statistics.arrays import FloatArray, as_finite, as_scores, case_means, group_indices, is_binary, is_bounded
+from harness.statistics.intervals.contrasts import HalfContrast
 from harness.statistics.noise import (
     Draws,
     Noise,
-    SampleNoise,
     centred,
     fewest_draws,
     noise_between,
@@ -43,8 +32,8 @@ def suite_contrast(
     candidate: npt.ArrayLike,
     baseline: npt.ArrayLike,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-) -> Contrast:
-    """The difference of two versions on these very cases, with bounds at any level.
+) -> SuiteContrast:
+    """The difference of two versions on these very cases, with bounds at any level (see `SuiteContrast`).
 
     The claim is about D = sum(p_i - q_i) / n_cases, p_i and q_i the true mean scores of case i. Cases may differ as
     they like; the bounds hold for the noise of the samples alone.
@@ -60,12 +49,6 @@ def suite_contrast(
     ValueError
         Wrong or different numbers of cases, no common case, a score outside [0, 1].
 
-    References
-    ----------
-    F. Garwood (1936), Fiducial limits for the Poisson distribution, Biometrika 28:437-442; M. P. Fay, E. J. Feuer
-    (1997), Confidence intervals for directly standardized rates, Statistics in Medicine 16:791-801; G. Y. Zou, A.
-    Donner (2008), Statistics in Medicine 27:1693-1702. `SuiteContrast` says how they are put together.
-
     Examples
     --------
     >>> contrast = suite_contrast([[1, 1, 1]] * 40, [[1, 1, 1]] * 40)
@@ -75,23 +58,14 @@ def suite_contrast(
     first, second = _checked(candidate, "candidate"), _checked(baseline, "baseline")
     if len(first) != len(second):
         raise ValueError(f"candidate has {len(first)} cases, baseline {len(second)}; pair them case by case.")
-    groups = group_indices(clusters, len(first))
-    means, others = case_means(first), case_means(second)
-    kept = ~(np.isnan(means) | np.isnan(others))
-    if not kept.any():
-        raise ValueError("No case has a score of both versions.")
-    differences = means[kept] - others[kept]
-    value = float(differences.mean())
-    versions = [centred(first[kept], means[kept], 1.0), centred(second[kept], others[kept], -1.0)]
-    binary = is_binary(first) and is_binary(second)
-    return _contrast(value, differences, versions, _kept(groups, kept), binary=binary, ends=(-1.0, 1.0))
+    return _contrast((first, second), 0.0, clusters, "No case has a score of both versions.")
 
 
 def suite_threshold_contrast(
     scores: npt.ArrayLike,
     threshold: float,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-) -> Contrast:
+) -> SuiteContrast:
     """The mean over these very cases less a threshold, with bounds at any level.
 
     Parameters
@@ -99,27 +73,14 @@ def suite_threshold_contrast(
     scores, clusters : as for `suite_contrast`, errors too
     threshold : the score demanded
 
-    References
-    ----------
-    Garwood (1936), Fay and Feuer (1997), Zou and Donner (2008), as for `suite_contrast`.
-
     Examples
     --------
     >>> contrast = suite_threshold_contrast([[1, 1, 1]] * 20, 0.9)
     >>> round(contrast.lower(0.95), 4)
     0.0513
     """
-    array = _checked(scores, "scores")
-    limit = as_finite(threshold, "threshold")
-    groups = group_indices(clusters, len(array))
-    means = case_means(array)
-    kept = ~np.isnan(means)
-    if not kept.any():
-        raise ValueError("scores holds no number: every sample is missing (NaN).")
-    value = float(means[kept].mean()) - limit
-    versions = [centred(array[kept], means[kept], 1.0)]
-    ends = (-limit, 1 - limit)
-    return _contrast(value, means[kept], versions, _kept(groups, kept), binary=is_binary(array), ends=ends)
+    nothing = "scores holds no number: every sample is missing (NaN)."
+    return _contrast((_checked(scores, "scores"),), as_finite(threshold, "threshold"), clusters, nothing)
 
 
 def _checked(scores: npt.ArrayLike, name: str) -> FloatArray:
@@ -130,21 +91,22 @@ def _checked(scores: npt.ArrayLike, name: str) -> FloatArray:
     return array
 
 
-def _kept(groups: IntArray | None, kept: BoolArray) -> IntArray | None:
-    return None if groups is None else group_indices(groups[kept], int(kept.sum()))
-
-
 def _contrast(
-    value: float,
-    differences: FloatArray,
-    versions: list[SampleNoise],
-    groups: IntArray | None,
-    *,
-    binary: bool,
-    ends: tuple[float, float],
-) -> Contrast:
+    scores: tuple[FloatArray, ...],
+    threshold: float,
+    clusters: Sequence[Any] | npt.NDArray[Any] | None,
+    nothing: str,
+) -> SuiteContrast:
     """Noise of units that draw independently: cases, or the cases of a cluster together, sample by sample."""
-    n = len(differences)
+    groups, means = group_indices(clusters, len(scores[0])), [case_means(each) for each in scores]
+    kept = ~np.isnan(means).any(axis=0)
+    if not kept.any():
+        raise ValueError(nothing)
+    signs, means = (1.0, -1.0), [each[kept] for each in means]
+    versions = [centred(one[kept], mean, sign) for one, mean, sign in zip(scores, means, signs, strict=False)]
+    differences = means[0] if len(means) == 1 else means[0] - means[1]
+    n, value = len(differences), float(differences.mean()) - threshold
+    groups = None if groups is None else group_indices(groups[kept], n)
     index = np.arange(n) if groups is None else groups
     sizes = np.bincount(index).astype(np.float64)
     draws = [fewest_draws(version.draws, groups, len(sizes)) for version in versions]
@@ -158,21 +120,21 @@ def _contrast(
     total = noise.falls + noise.rises + noise.unknown
     return SuiteContrast(
         value=0.0 if abs(value) < _ROUNDING else value,
+        least=-threshold if len(scores) == 1 else -1.0,
+        most=1 - threshold,
         falls=noise.falls / n**2,
         rises=noise.rises / n**2,
         unknown=noise.unknown / n**2,
         degrees=total**2 / noise.fourth if noise.fourth > 0 else math.inf,
         event=noise.events / total / n if total > 0 else 0.0,
         units=Draws.of(np.tile(sizes / n, len(draws)), np.concatenate(draws)),
-        binary=binary and groups is None,
+        binary=groups is None and all(is_binary(each) for each in scores),
         single=bool(single.any()),
-        least=ends[0],
-        most=ends[1],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteContrast:
+class SuiteContrast(HalfContrast):
     """A mean over fixed cases whose bounds come from the noise of their samples and from what these can't show.
 
     What lowers the mean (a wrong answer of a case that is mostly right; of the baseline a right one of a case that is
@@ -198,10 +160,8 @@ class SuiteContrast:
     units : what draws independently.
     binary : whether scores are 0 or 1 and each case draws by itself.
     single : whether a version has but one sample of a case, so that the spread over cases stands for noise.
-    least, most : how small and how large the value can be.
     """
 
-    value: float
     falls: float
     rises: float
     unknown: float
@@ -210,8 +170,6 @@ class SuiteContrast:
     units: Draws
     binary: bool
     single: bool
-    least: float
-    most: float
 
     @property
     def standard_error(self) -> float:
@@ -226,23 +184,10 @@ class SuiteContrast:
         spread = "the spread over cases, for want of samples" if self.single else "the noise within cases"
         return f"about these cases: wider of t and recovered Poisson bounds (MOVER) of {spread}"
 
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true difference of 0 or more."""
-        if self.value >= 0:
-            return 1.0
-        return tail_where_negative(lambda tail: self.value + self._half(tail, self.rises + self.unknown, self.falls))
-
-    def lower(self, confidence_level: float) -> float:
-        """The one-sided lower bound."""
-        return max(self.least, self.value - self._half(1 - confidence_level, self.falls + self.unknown, self.rises))
-
-    def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        return min(self.most, self.value + self._half(1 - confidence_level, self.rises + self.unknown, self.falls))
-
-    def _half(self, tail: float, more: float, fewer: float) -> float:
-        """The distance to the bound beyond which `more` would have to be more often than seen, `fewer` less often."""
+    def half(self, tail: float, side: float) -> float:
+        """The distance to the bound beyond which what moves it to that side would be more often than seen."""
+        more, fewer = (self.rises, self.falls) if side > 0 else (self.falls, self.rises)
+        more += self.unknown
         size = self.units.unseen(tail) / -math.log(tail)
         if len(self.units.counts) > 1:
             size = max(size, self.event)

@@ -1,79 +1,219 @@
-"""Batches and items of the review queue as rows, and back."""
+"""Batches, items and events of the review queue as rows, and back.
+
+An item's standing is worked out from its events alone, in the transaction that adds one, so that neither can be without
+the other.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, text, update
 
 from harness.errors import UnknownItemError
-from harness.records.review import Answer, Batch, Form, Item, ItemState, LabelChoice, Standing
-from harness.store.schema import codec
-from harness.store.schema.review_tables import batches, items, standings
+from harness.records import Request
+from harness.records.review import Answer, Batch, Event, Form, Item, LabelChoice, Standing
+from harness.store.database import Database
+from harness.store.review.events import fold
+from harness.store.samples import StoreTables, chunks
+from harness.store.schema import batches, dumps, events, items, requests, stored_request
 
-_ROWS = 500
+_PAGE = 500
+_QUEUE_LOCK = 0x5734E2
+_EVENT = [events.c[field.name] for field in fields(Event)]
+_SAID_OF = select(*_EVENT).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
+_BATCH = select(batches).where(batches.c.id == bindparam("of"))
+_ITEM = select(items).where(items.c.id == bindparam("of"))
+_TERMS = select(batches.c.form, items.c.wanted).join(items, items.c.batch_id == batches.c.id)
+_TERMS = _TERMS.where(items.c.id == bindparam("of"))
+_INSERT = events.insert().returning(events.c.number)
+_SETTLE = update(items).where(items.c.id == bindparam("of"))
+_undos = events.alias()
 
 
-def add_batch(connection: Connection, batch: Batch, added: Sequence[Item]) -> None:
-    """Add a batch with its items, which are open."""
-    names = ("id", "created", "evaluation_id", "metric", "run_id", "closed", "closed_reason")
-    row: dict[str, Any] = {name: getattr(batch, name) for name in names}
-    row |= {"form": codec.dumps(asdict(batch.form)), "source": codec.dumps(batch.source)}
-    connection.execute(batches.insert(), row)
-    _insert(connection, added)
+def count_of(*conditions: ColumnElement[bool]) -> Any:
+    """Make a subquery that counts the rows that meet the conditions, one item at a time.
 
-
-def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> list[Item]:
-    """Add items to a batch, but for those whose position is taken; gives those that are new.
-
-    Raises:
-        UnknownItemError: there is no such batch.
+    Without statistics of a young table Postgres would make a join of an `EXISTS`, and read all that a reviewer said for
+    each item.
     """
-    find_batch(connection, batch_id)
-    taken = set(connection.execute(select(items.c.position).where(items.c.batch_id == batch_id)).scalars())
-    new = [item for item in added if item.position not in taken]
-    _insert(connection, new)
-    return new
+    return select(func.count()).where(*conditions).scalar_subquery()
 
 
-def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool:
-    """Add items after the last of a batch, and tell whether that was done: not where somebody else has added some.
+IN_FORCE = and_(
+    events.c.kind != "undo", count_of(_undos.c.item_id == events.c.item_id, _undos.c.undoes == events.c.number) == 0
+)
+"""Holds of an event that nobody took back."""
 
-    Raises:
-        UnknownItemError: there is no such batch.
+
+class ItemTables(StoreTables):
+    """The batches and items, and what was said of them.
+
+    All that changes the queue takes its turn: on SQLite by the write lock that a transaction holds from its start, on
+    Postgres by an advisory lock, within a process by a lock that is handed on without naps. So what a call has read is
+    still true when it writes, no item is given twice, and a call that dies half-way leaves nothing.
     """
-    find_batch(connection, batch_id)
-    query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
-    if not added or connection.execute(query).scalar_one() != added[0].position:
-        return False
-    add_items(connection, batch_id, added)
-    return True
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def turn(self) -> Iterator[Connection]:
+        """The transaction of one turn; within another turn of its thread it is that one."""
+        with self._turn, self._database.write() as connection:
+            if not self._database.is_sqlite:
+                # Compiling the search for the next item takes Postgres a hundred times as long as the search.
+                lock = f"SELECT set_config('jit', 'off', true), pg_advisory_xact_lock({_QUEUE_LOCK})"
+                connection.execute(text(lock))
+            yield connection
+
+    def batches(self) -> list[Batch]:
+        """All batches, the oldest first."""
+        return list(map(_batch, self._database.rows(select(batches).order_by(batches.c.created, batches.c.id))))
+
+    def batch(self, batch_id: str) -> Batch:
+        """The batch of this id. Raises an UnknownItemError where there is none."""
+        for row in self._database.rows(_BATCH, of=batch_id):
+            return _batch(row)
+        raise UnknownItemError(
+            f"There is no batch {batch_id!r} in the review queue; `steelyard review status` lists them."
+        )
+
+    def add_batch(self, batch: Batch, added: Sequence[Item]) -> None:
+        """Add a batch with its items, which are open."""
+        with self.turn() as connection:
+            row = {name: getattr(batch, name) for name in Batch.__slots__}
+            row |= {"form": dumps(asdict(batch.form)), "source": dumps(batch.source)}
+            connection.execute(batches.insert(), row)
+            self._add(connection, added)
+
+    def extend(self, batch_id: str, added: Sequence[Item]) -> bool:
+        """Add items after the last of a batch, and tell whether that was done: not where others added some."""
+        with self.turn() as connection:
+            self.batch(batch_id)
+            query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
+            if not added or connection.scalar(query) != added[0].position:
+                return False
+            self._add(connection, added)
+        return True
+
+    def _add(self, connection: Connection, added: Sequence[Item]) -> None:
+        for page in chunks(added):
+            connection.execute(items.insert(), [_item_row(item) for item in page])
+
+    def find_or_add(self, batch: Batch) -> Batch:
+        """The batch with the key of this one, the oldest if there are several; else this one, which is added without
+        items. Two gates that ask for the same answers to be reviewed at once have one batch.
+        """
+        with self.turn():
+            known = [each for each in self.batches() if each.source.get("key") == batch.source["key"]]
+            if not known:
+                self.add_batch(batch, [])
+        return known[0] if known else batch
+
+    def set_closed(self, batch_id: str, closed: float | None, reason: str | None = None) -> None:
+        """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used."""
+        self._change(batch_id, closed=closed, closed_reason=reason)
+
+    def set_source(self, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
+        """Let a batch be decided by another run of the same samples."""
+        self._change(batch_id, run_id=run_id, source=dumps(source))
+
+    def _change(self, batch_id: str, **changed: Any) -> None:
+        with self.turn() as connection:
+            self.batch(batch_id)
+            connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
+
+    def item(self, item_id: str) -> Item:
+        """The item of this id. Raises an UnknownItemError where there is none."""
+        return _item(self._row_of(item_id))
+
+    def standing(self, item_id: str) -> Standing:
+        """Give the standing of an item."""
+        return _standing(self._row_of(item_id))
+
+    def _row_of(self, item_id: str) -> Any:
+        for row in self._database.rows(_ITEM, of=item_id):
+            return row
+        raise _no_item(item_id)
+
+    def terms(self, item_id: str) -> tuple[Form, int]:
+        """By what form an item is labelled, and by how many reviewers."""
+        for row in self._database.rows(_TERMS, of=item_id):
+            return _form(row.form), row.wanted
+        raise _no_item(item_id)
+
+    def items(self, batch_id: str) -> list[Item]:
+        """The items of a batch in the order in which they are offered."""
+        return self.items_and_standings(batch_id)[0]
+
+    def items_and_standings(self, batch_id: str) -> tuple[list[Item], dict[str, Standing]]:
+        """The items of a batch in the order in which they are offered, and the standing of each by its id."""
+        rows = self._database.rows(select(items).where(items.c.batch_id == batch_id).order_by(items.c.position))
+        return list(map(_item, rows)), {row.id: _standing(row) for row in rows}
+
+    def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
+        """All events of a batch or an item, in the order in which they happened."""
+        if batch_id is None:
+            return list(map(_event, self._database.rows(_SAID_OF, of=item_id)))
+        query = select(*_EVENT).join(items, items.c.id == events.c.item_id).where(items.c.batch_id == batch_id)
+        return list(map(_event, self._database.rows(query.order_by(events.c.number))))
+
+    def event_of(self, reviewer: str, *where: ColumnElement[bool]) -> Event | None:
+        """The last event of a reviewer that is of some kind."""
+        query = select(*_EVENT).where(events.c.reviewer == reviewer, *where).order_by(events.c.number.desc()).limit(1)
+        return next(map(_event, self._database.rows(query)), None)
+
+    def last_event(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        return self._database.values(select(func.max(events.c.number)))[0] or 0
+
+    def touched(self, since: int) -> list[str]:
+        """The batches in which something happened after an event."""
+        query = select(items.c.batch_id).join(events, events.c.item_id == items.c.id).where(events.c.number > since)
+        return self._database.values(query.distinct().order_by(items.c.batch_id))
+
+    def add_event(self, event: Event, wanted: int | None = None) -> tuple[Event, Standing]:
+        """Add an event, which gets its number, and bring its item's standing up to date."""
+        with self.turn() as connection:
+            row = {**asdict(event), "value": _json(event.value)}
+            del row["number"]
+            number = connection.execute(_INSERT, row).scalar_one()
+            standing = fold(self.events(item_id=event.item_id), wanted or self.terms(event.item_id)[1])
+            changed = {**asdict(standing), "value": _json(standing.value)}
+            connection.execute(_SETTLE, {**changed, "of": event.item_id})
+        return replace(event, number=number), standing
+
+    def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
+        """All that a version was asked, each with the key of its samples."""
+        query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
+        for page in self._database.pages(query, _PAGE):
+            yield from ((key, stored_request(asked)) for key, asked in page)
 
 
-def find_or_add(connection: Connection, batch: Batch) -> Batch:
-    """The batch with the key of this one, the oldest if there are several; else this one, which is added without items.
-
-    Two gates that ask for the same answers to be reviewed at once have one batch.
-    """
-    key = batch.source["key"]
-    known = next((each for each in list_batches(connection) if each.source.get("key") == key), None)
-    if known is None:
-        add_batch(connection, batch, [])
-    return known or batch
+def _no_item(item_id: str) -> UnknownItemError:
+    return UnknownItemError(f"There is no item {item_id[:80]!r} in the review queue.")
 
 
-def _insert(connection: Connection, added: Sequence[Item]) -> None:
-    for start in range(0, len(added), _ROWS):
-        page = added[start : start + _ROWS]
-        connection.execute(items.insert(), [_item_row(item) for item in page])
-        connection.execute(standings.insert(), [_first_standing(item) for item in page])
+def _form(text: str) -> Form:
+    form = json.loads(text)
+    return Form(**{**form, "choices": tuple(LabelChoice(**choice) for choice in form["choices"])})
+
+
+def _batch(row: Any) -> Batch:
+    return Batch(**{**row._mapping, "form": _form(row.form), "source": json.loads(row.source)})
+
+
+_OF_ITEM = ("id", "batch_id", "position", "case_id", "wanted", "probability", "judge_score")
 
 
 def _item_row(item: Item) -> dict[str, Any]:
-    row = {name: getattr(item, name) for name in ("id", "batch_id", "position", "case_id", "wanted", "probability")}
     content = {
         "messages": item.messages,
         "answers": [answer.text for answer in item.answers],
@@ -83,141 +223,35 @@ def _item_row(item: Item) -> dict[str, Any]:
         {**asdict(answer), "text": None, "sample_key": answer.sample_key and answer.sample_key.hex()}
         for answer in item.answers
     ]
-    origin = {"answers": answers, "draw": item.draw}
-    return {
-        **row,
-        "judge_score": item.judge_score,
-        "content": codec.dumps(content),
-        "origin": codec.dumps(origin),
-    }
-
-
-def _first_standing(item: Item) -> dict[str, Any]:
-    row = {name: getattr(item, name) for name in ("batch_id", "position", "wanted")}
-    return {**row, "item_id": item.id, "state": "open", "n_labels": 0, "value": None, "score": None}
-
-
-def list_batches(connection: Connection) -> list[Batch]:
-    """All batches, the oldest first."""
-    return [_batch(row) for row in connection.execute(select(batches).order_by(batches.c.created, batches.c.id))]
-
-
-def find_batch(connection: Connection, batch_id: str) -> Batch:
-    """The batch of this id.
-
-    Raises:
-        UnknownItemError: there is none.
-    """
-    row = connection.execute(_FIND_BATCH, {"of": batch_id}).one_or_none()
-    if row is None:
-        raise UnknownItemError(
-            f"There is no batch {batch_id!r} in the review queue; `steelyard review status` lists them."
-        )
-    return _batch(row)
-
-
-_FIND_BATCH = select(batches).where(batches.c.id == bindparam("of"))
-_FIND_ITEM = select(items).where(items.c.id == bindparam("of"))
-
-
-def stored_form(text: str) -> Form:
-    """The form of its JSON."""
-    fields = json.loads(text)
-    return Form(**{**fields, "choices": tuple(LabelChoice(**choice) for choice in fields["choices"])})
-
-
-def _batch(row: Any) -> Batch:
-    return Batch(
-        id=row.id,
-        created=row.created,
-        evaluation_id=row.evaluation_id,
-        form=stored_form(row.form),
-        metric=row.metric,
-        run_id=row.run_id,
-        source=json.loads(row.source),
-        closed=row.closed,
-        closed_reason=row.closed_reason,
-    )
-
-
-def set_closed(connection: Connection, batch_id: str, closed: float | None, reason: str | None = None) -> None:
-    """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used.
-
-    Raises:
-        UnknownItemError: there is no such batch.
-    """
-    find_batch(connection, batch_id)
-    changed = {"closed": closed, "closed_reason": reason}
-    connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
-
-
-def set_source(connection: Connection, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
-    """Let a batch be decided by another run of the same samples."""
-    changed = {"run_id": run_id, "source": codec.dumps(source)}
-    connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
-
-
-def find_item(connection: Connection, item_id: str) -> Item:
-    """The item of this id.
-
-    Raises:
-        UnknownItemError: there is none.
-    """
-    row = connection.execute(_FIND_ITEM, {"of": item_id}).one_or_none()
-    if row is None:
-        raise no_item(item_id)
-    return _item(row)
-
-
-def no_item(item_id: str) -> UnknownItemError:
-    """Return the error that there is no item of an id."""
-    return UnknownItemError(f"There is no item {item_id[:80]!r} in the review queue.")
-
-
-def items_of(connection: Connection, batch_id: str) -> list[Item]:
-    """The items of a batch in the order in which they are offered."""
-    query = select(items).where(items.c.batch_id == batch_id).order_by(items.c.position)
-    return [_item(row) for row in connection.execute(query)]
+    row = {name: getattr(item, name) for name in _OF_ITEM}
+    row |= {"content": dumps(content), "origin": dumps({"answers": answers, "draw": item.draw})}
+    return row | asdict(Standing("open", 0))
 
 
 def _item(row: Any) -> Item:
     content, origin = json.loads(row.content), json.loads(row.origin)
     answers = []
-    for text, fields in zip(content["answers"], origin["answers"], strict=True):
-        key = fields["sample_key"]
-        answers.append(Answer(**{**fields, "text": text, "sample_key": None if key is None else bytes.fromhex(key)}))
+    for text_, from_ in zip(content["answers"], origin["answers"], strict=True):
+        key = from_["sample_key"]
+        answers.append(Answer(**{**from_, "text": text_, "sample_key": None if key is None else bytes.fromhex(key)}))
     return Item(
-        id=row.id,
-        batch_id=row.batch_id,
-        case_id=row.case_id,
+        **{name: row._mapping[name] for name in _OF_ITEM},
         messages=tuple(content["messages"]),
         answers=tuple(answers),
         reference=content["reference"],
-        wanted=row.wanted,
-        position=row.position,
-        probability=row.probability,
-        judge_score=row.judge_score,
         draw=origin["draw"],
     )
 
 
-def items_and_standings_of(connection: Connection, batch_id: str) -> tuple[list[Item], dict[str, Standing]]:
-    """The items of a batch as `items_of` gives them, and the standing of each by its id.
-
-    One query reads both: where two do, an item that a gate draws meanwhile is in one of them alone.
-    """
-    columns = (standings.c.state, standings.c.n_labels, standings.c.value, standings.c.score)
-    query = select(items, *columns).join(standings, standings.c.item_id == items.c.id)
-    rows = connection.execute(query.where(items.c.batch_id == batch_id).order_by(items.c.position)).all()
-    return [_item(row) for row in rows], {row.id: standing(row) for row in rows}
+def _standing(row: Any) -> Standing:
+    return Standing(row.state, row.n_labels, None if row.value is None else json.loads(row.value), row.score)
 
 
-def find_standing(connection: Connection, item_id: str) -> Standing:
-    """Give the standing of an item."""
-    return standing(connection.execute(select(standings).where(standings.c.item_id == item_id)).one())
+def _event(row: Any) -> Event:
+    values = [*row]
+    values[6] = None if row.value is None else json.loads(row.value)
+    return Event(*values)
 
 
-def standing(row: Any) -> Standing:
-    """A standing of its row."""
-    state: ItemState = row.state
-    return Standing(state, row.n_labels, None if row.value is None else json.loads(row.value), row.score)
+def _json(value: Any) -> str | None:
+    return None if value is None else dumps(value)

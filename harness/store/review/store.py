@@ -1,146 +1,164 @@
-"""`ReviewStore`: the review queue as the store keeps it, one short transaction for each call.
-
-All that changes the queue takes its turn: on SQLite by the write lock that a transaction holds from its start, on
-Postgres by an advisory lock, within a process by a lock that is handed on without naps. So what a call has read is
-still true when it writes, no item is given twice, and a call that dies half-way leaves nothing. The clock is read when
-the turn begins: a lease may run out while its label waits for a turn.
-"""
+"""`ReviewStore`: the review queue as the store keeps it, one short transaction a call; and how far it is."""
 
 from __future__ import annotations
 
-import functools
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import case, func, select
 
-from harness.records import Request
-from harness.records.review import Event
-from harness.store.database import Database
-from harness.store.review import counts as review_counts
-from harness.store.review import events as review_events
-from harness.store.review import items as review_items
-from harness.store.review import leases as review_leases
-from harness.store.review import merging as review_merging
-from harness.store.review import reviewers as review_reviewers
-from harness.store.review import turns as review_turns
-from harness.store.schema import codec
-from harness.store.schema.tables import requests
+from harness.records.review import Event, Task
+from harness.store.review.events import SETTLING, in_force
+from harness.store.review.items import IN_FORCE
+from harness.store.review.turns import TurnTables
+from harness.store.schema import batches, events, items
 
-_QUEUE_LOCK = 0x5734E2
-
-Clock = Callable[[], float]
-"""Gives the time in epoch seconds."""
+_RECENT = 200
+_LONGEST_PAUSE_S = 600.0
 
 
-Terms = ParamSpec("Terms")
-Result = TypeVar("Result")
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The labels of all open batches that are in and still wanted; for adjudicators, items settled and in dispute."""
+
+    done: int
+    left: int
 
 
-def _reads(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Concatenate[ReviewStore, Terms], Result]:
-    """The method that calls a function with a connection to read by."""
+@dataclass(frozen=True, slots=True)
+class ReviewerProgress:
+    """The work of one reviewer, in items: labels in force, and what was skipped, flagged, settled or excluded last."""
 
-    @functools.wraps(of)
-    def method(self: ReviewStore, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
-        with self._database.read() as connection:
-            return of(connection, *args, **named)
-
-    return method
-
-
-def _writes(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Concatenate[ReviewStore, Terms], Result]:
-    """The method that calls a function with a connection to write by, when its turn comes."""
-
-    @functools.wraps(of)
-    def method(self: ReviewStore, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
-        with self._write() as connection:
-            return of(connection, *args, **named)
-
-    return method
+    reviewer: str
+    labels: int
+    skips: int
+    flags: int
+    adjudications: int
+    exclusions: int = 0
 
 
-def _begins(
-    of: Callable[Concatenate[Connection, float, Terms], Result],
-) -> Callable[Concatenate[ReviewStore, Clock, Terms], Result]:
-    """The same for a function that needs to know when its turn began."""
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """The progress of a batch.
 
-    @functools.wraps(of)
-    def method(self: ReviewStore, clock: Clock, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
-        with self._write() as connection:
-            return of(connection, clock(), *args, **named)
+    Attributes:
+        n_items: open, done, disputed, flagged and excluded ones together.
+        left: how many labels are still wanted.
+        held: how many items reviewers have before the eyes now, or fetched ahead; `holders` counts them by reviewer.
+        seconds_per_label: the median time from one event of a reviewer to the next; None before there are two.
+    """
 
-    return method
+    batch_id: str
+    evaluation_id: str
+    title: str
+    n_items: int
+    n_open: int
+    n_done: int
+    n_disputed: int
+    n_flagged: int
+    left: int
+    held: int
+    reviewers: tuple[ReviewerProgress, ...]
+    seconds_per_label: float | None
+    closed: float | None
+    closed_reason: str | None
+    n_excluded: int = 0
+    holders: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> int:
+        """Labels that are in force."""
+        return sum(each.labels for each in self.reviewers)
+
+    @property
+    def left_s(self) -> float | None:
+        """The seconds that the labels that are left take one reviewer; None where nothing tells."""
+        return None if self.seconds_per_label is None else self.left * self.seconds_per_label
 
 
-class ReviewStore:
+class ReviewStore(TurnTables):
     """Items, leases, events and reviewers of one store. Calls may come from any thread."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._turn = threading.Lock()
+    def progress(self, batch_id: str, now: float) -> BatchProgress:
+        """Count how far a batch has come."""
+        with self._database.one_state():
+            return self._progress(batch_id, now)
 
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._turn, self._database.write() as connection:
-            if not self._database.is_sqlite:
-                # Compiling the search for the next item takes Postgres a hundred times as long as the search.
-                lock = f"SELECT set_config('jit', 'off', true), pg_advisory_xact_lock({_QUEUE_LOCK})"
-                connection.execute(text(lock))
-            yield connection
+    def _progress(self, batch_id: str, now: float) -> BatchProgress:
+        batch = self.batch(batch_id)
+        wanted = func.sum(items.c.wanted - items.c.n_labels)
+        query = select(items.c.state, func.count(), wanted).where(items.c.batch_id == batch_id)
+        states = {state: (int(n), int(left)) for state, n, left in self._database.rows(query.group_by(items.c.state))}
+        held = self.holders(batch_id, now)
+        happened = self.events(batch_id=batch_id)
+        return BatchProgress(
+            batch_id=batch.id,
+            evaluation_id=batch.evaluation_id,
+            title=batch.form.title,
+            n_items=sum(n for n, _ in states.values()),
+            **{
+                f"n_{name}": states.get(name, (0, 0))[0] for name in ("open", "done", "disputed", "flagged", "excluded")
+            },
+            left=states.get("open", (0, 0))[1],
+            held=sum(held.values()),
+            reviewers=_by_reviewer(in_force(happened)),
+            seconds_per_label=_pace([event for event in happened if event.lease_id is not None][-_RECENT:]),
+            closed=batch.closed,
+            closed_reason=batch.closed_reason,
+            holders=held,
+        )
 
-    add_batch = _writes(review_items.add_batch)
-    add_items = _writes(review_items.add_items)
-    find_or_add = _writes(review_items.find_or_add)
-    extend = _writes(review_items.extend)
-    set_source = _writes(review_items.set_source)
-    last_event = _reads(review_events.last_event)
-    touched = _reads(review_events.touched)
-    batches = _reads(review_items.list_batches)
-    batch = _reads(review_items.find_batch)
-    set_closed = _writes(review_items.set_closed)
-    item = _reads(review_items.find_item)
-    items = _reads(review_items.items_of)
-    items_and_standings = _reads(review_items.items_and_standings_of)
-    standing = _reads(review_items.find_standing)
-    progress = _reads(review_counts.progress)
-    count = _reads(review_counts.count)
-    skipped = _reads(review_counts.skipped)
-    holders = _reads(review_leases.holders)
-    free = _writes(review_leases.free)
-    add_reviewer = _writes(review_reviewers.add)
-    set_token = _writes(review_reviewers.set_token)
-    disable = _writes(review_reviewers.disable)
-    reviewers = _reads(review_reviewers.list_all)
-    without_token = _reads(review_reviewers.without_token)
-    admitted_by = _reads(review_reviewers.by_token)
-    admitted = _reads(review_reviewers.admitted)
-    next = _begins(review_turns.take)
-    renew = _begins(review_turns.renew)
-    record = _begins(review_turns.record)
-    undo = _begins(review_turns.undo)
-    import_labels = _writes(review_turns.import_labels)
+    def count(self, task: Task) -> Count:
+        """Count what is done and left in the batches that are open."""
+        is_open = items.c.batch_id.in_(select(batches.c.id).where(batches.c.closed.is_(None)))
+        if task == "label":
+            wanted = case((items.c.state == "open", items.c.wanted - items.c.n_labels), else_=0)
+            figures = select(func.sum(items.c.n_labels), func.sum(wanted)).where(is_open)
+        else:
+            of_item = events.c.item_id == items.c.id, IN_FORCE, events.c.kind.in_(SETTLING)
+            is_settled = case((select(events.c.number).where(*of_item).exists(), 1), else_=0)
+            in_dispute = case((items.c.state.in_(["disputed", "flagged"]), 1), else_=0)
+            figures = select(func.sum(is_settled), func.sum(in_dispute)).where(is_open)
+        return Count(*(int(n or 0) for n in self._database.rows(figures)[0]))
 
-    def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
-        """All that a version was asked, each with the key of its samples."""
-        query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
-        with self._database.read() as connection:
-            for key, text in connection.execute(query):
-                yield key, codec.stored_request(text)
+    def skipped(self, batch_id: str) -> dict[str, list[str]]:
+        """List by item, sorted by name, the reviewers who skipped an open item of a batch and did not come back."""
+        with self._database.one_state():
+            is_open = select(items.c.id).where(items.c.batch_id == batch_id, items.c.state == "open")
+            open_ids = set(self._database.values(is_open))
+            happened = self.events(batch_id=batch_id)
+        found = defaultdict[str, list[str]](list)
+        for (reviewer, item_id), event in _last(in_force(happened)).items():
+            if event.kind == "skip" and item_id in open_ids:
+                found[item_id].append(reviewer)
+        return {item_id: sorted(names) for item_id, names in found.items()}
 
-    def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
-        """All events of a batch or an item, in the order in which they happened."""
-        with self._database.read() as connection:
-            if batch_id is not None:
-                return review_events.of_batch(connection, batch_id)
-            return review_events.of_item(connection, item_id or "")
 
-    def merge(self, other: ReviewStore) -> tuple[int, int]:
-        """Bring in what another store's queue holds; what is here stays. Gives how many labels are new, and how many
-        stay there.
-        """
-        with other._database.read() as connection:
-            parts, reviewers = review_merging.read(connection)
-        with self._write() as connection:
-            return review_merging.merge(connection, parts, reviewers)
+def _last(known: Sequence[Event]) -> dict[tuple[str, str], Event]:
+    """The last of these events, which are in force, of each reviewer about each item."""
+    return {(event.reviewer, event.item_id): event for event in known}
+
+
+def _by_reviewer(known: Sequence[Event]) -> tuple[ReviewerProgress, ...]:
+    """A reviewer who settled an item after labelling it has a label in force all the same."""
+    kinds: Counter[tuple[str, str]] = Counter()
+    kinds.update((name, event.kind) for (name, _), event in _last(known).items() if event.kind != "label")
+    labelled = {(event.reviewer, event.item_id) for event in known if event.kind == "label"}
+    kinds.update((name, "label") for name, _ in labelled)
+    return tuple(
+        ReviewerProgress(name, *(kinds[name, kind] for kind in ("label", "skip", "flag", "adjudicate", "exclude")))
+        for name in sorted({name for name, _ in kinds})
+    )
+
+
+def _pace(recent: Sequence[Event]) -> float | None:
+    """The median time between events that follow each other, long pauses left out."""
+    earlier: dict[str, float] = {}
+    gaps = []
+    for event in recent:
+        gaps.append(event.time - earlier.get(event.reviewer, -_LONGEST_PAUSE_S))
+        earlier[event.reviewer] = event.time
+    short = [gap for gap in gaps if gap < _LONGEST_PAUSE_S]
+    return median(short) if short else None

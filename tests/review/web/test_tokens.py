@@ -97,7 +97,7 @@ def test_the_old_token_does_not_come_back_with_a_row_that_is_enabled_by_hand(
     token = Queue(store).new_token("ann")
     ann = sign_in(app, "ann")
     Queue(store).disable("ann")
-    with store.review._write() as connection:
+    with store.review.turn() as connection:
         connection.execute(text("UPDATE steelyard_reviewers SET disabled = NULL WHERE name = 'ann'"))
     assert is_out(ann)
     assert Queue(store).sign_in(token) is None
@@ -109,7 +109,7 @@ def test_a_removed_reviewers_session_is_over_and_not_another_ones_of_that_name(
     store: Store,  # noqa: F811
 ) -> None:
     ann, idle = sign_in(app, "ann"), sign_in(app, "ann")
-    with store.review._write() as connection:
+    with store.review.turn() as connection:
         connection.execute(text("DELETE FROM steelyard_reviewers WHERE name = 'ann'"))
     assert is_out(ann)
     Queue(store).add_reviewer("ann", "admin")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.statistics.labels.drawing import DrawRule, Forecast
 from harness.statistics.labels.draws import LabelQuestion
-from harness.statistics.labels.pacing import DrawRule, Forecast
 
 RATE = LabelQuestion("rate", 0.8, 0.05)
 

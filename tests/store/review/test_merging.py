@@ -57,12 +57,6 @@ def test_a_token_of_another_store_opens_nothing_here(store: Store, new_url: NewU
     assert [each.name for each in store.review.reviewers()] == ["bob"]
 
 
-def test_an_item_whose_position_is_taken_is_not_added_again(store: Store) -> None:
-    filled(store)
-    assert store.review.add_items("b1", batch_of(5)) == batch_of(5)[3:]
-    assert store.review.add_items("b1", batch_of(5)) == []
-
-
 def drawn(store: Store, cases: Sequence[int], *reviewers: str, batch_id: str = "b1") -> Queue:
     """A gate's batch that drew these cases in this order."""
     batch = Batch(batch_id, 1.0, "suites/test_s.py::test_s", SCALE, run_id="r", source={"key": "k"})
