@@ -352,7 +352,7 @@ class Model:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
-        async def ask(turns: Messages, prompts: Collection[int], *, goes_on: bool) -> tuple[Sample, Messages]:
+        async def ask(turns: Messages, prompts: Collection[int], goes_on: bool) -> tuple[Sample, Messages]:
             request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
             sample = await self._draw(request, talks=self._source.engine if goes_on else None)
             return sample, answer_turns(request.messages, sample)
