@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import CapabilityError, EngineError, FailedDrawError, PartlyAnsweredError, SteelyardError
-from harness.models.application.lines import UNCHANGED, LineProcess
-from harness.models.application.pool import Manners, WorkerPool
-from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SteelyardError
+from harness.models.application.lines import LineWorker
+from harness.models.application.pool import Manners, WorkerPool, WorkerSpawn, WorkerStart
 from harness.models.engine import Capability
-from harness.models.processes.process import ChildProcess
+from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, answer_turns
 
 TIMEOUT_S = 300.0
@@ -25,7 +24,7 @@ _WORKER = (
     "spec = importlib.util.spec_from_file_location('harness', {file!r}, submodule_search_locations=[{folder!r}])\n"
     "sys.modules['harness'] = module = importlib.util.module_from_spec(spec)\n"
     "spec.loader.exec_module(module)\n"
-    "from harness.models.application.worker import main\n"
+    "from harness.models.processes.child import main\n"
     "main()\n"
 )
 """Code for an interpreter, so that it finds this Steelyard and no other package of its folder."""
@@ -34,7 +33,8 @@ _WORKER = (
 def worker_command(python: str) -> tuple[str, ...]:
     """The command that runs an application's worker in an interpreter."""
     here = Path(harness.__file__).resolve()
-    return (python, "-P", "-c", _WORKER.format(file=str(here), folder=str(here.parent)))
+    code = _WORKER.format(file=str(here), folder=str(here.parent))
+    return (python, "-P", "-c", code, "harness.models.application.worker:ApplicationWorker")
 
 
 def import_paths(folder: Path) -> list[str]:
@@ -108,13 +108,7 @@ class ApplicationEngine:
 
     async def _sample(self, request: Request, index: int) -> Sample:
         reply, took_s = await self._pool.ask(self._message(request, index))
-        if "error" in reply:
-            raise FailedDrawError(f"{self.name}: {reply['error']}", cause=reply["cause"])
-        try:
-            answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]), request.messages)
-        except UnreadableAnswerError as error:
-            raise FailedDrawError(f"{self.name}: {self._call} {error}.") from None
-        sample = _read(answer, index, reply.get("latency_s", took_s))
+        sample = _read(reply["answer"], index, reply.get("latency_s", took_s))
         if sample.messages is None:
             return sample
         return replace(sample, messages=(*request.messages, *answer_turns(request.messages, sample)))
@@ -133,10 +127,8 @@ class ApplicationEngine:
             sampling = dict(request.sampling)
             given["sampling"] = sampling | ({"seed": sampling["seed"] + index} if "seed" in sampling else {})
         prompt = _prompt(request)
-        if not manners.takes_messages:
-            if prompt is None:
-                raise self._only_prompt(_shape(request))
-            return {"prompt": prompt, **given}
+        if prompt is None and not manners.takes_messages:
+            raise self._only_prompt(_shape(request))
         return {"messages": [dict(turn) for turn in request.messages], "prompt": prompt, **given}
 
     def _only_prompt(self, asked: str) -> CapabilityError:
@@ -177,21 +169,22 @@ def python_engine(
         watched: what it is told to note which files it reads, for one at a commit.
     """
     call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
+    payload = {"name": name, "call": call, "paths": import_paths(folder), **watched}
 
-    async def start(process: ChildProcess) -> Manners:
+    async def spawn() -> Worker:
+        return await Worker.spawn(worker_command(python), environment, name=name, folder=folder)
+
+    async def start(worker: Worker) -> Manners:
         try:
             async with asyncio.timeout(limit_s):
-                ready = await process.start({"call": call, "paths": import_paths(folder), **watched}, environment)
+                ready = await worker.start(payload)
         except TimeoutError:
             error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
-            process.kill(error)
+            worker.kill(error)
             raise error from None
         return Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
 
-    def make() -> ChildProcess:
-        return ChildProcess(name, worker_command(python), folder=folder)
-
-    return ApplicationEngine(name, call, _pool(name, make, start, options))
+    return ApplicationEngine(name, call, _pool(name, spawn, start, options))
 
 
 def command_engine(
@@ -202,21 +195,18 @@ def command_engine(
     environment: Mapping[str, str] = UNCHANGED,
 ) -> ApplicationEngine:
     """The engine for a program that is asked in lines of JSON: `workers` and `timeout_s` of the options."""
-    manners = Manners(True, frozenset({"sampling"}))
 
-    async def start(process: ChildProcess) -> Manners:
-        assert isinstance(process, LineProcess)
-        await process.start_asking(environment)
-        return manners
+    async def spawn() -> Worker:
+        return await LineWorker.run(command, environment, name=name, folder=folder)
 
-    def make() -> ChildProcess:
-        return LineProcess(name, command, folder=folder)
+    async def start(_: Worker) -> Manners:
+        return Manners(True, frozenset({"sampling"}))
 
-    return ApplicationEngine(name, command[0], _pool(name, make, start, options))
+    return ApplicationEngine(name, command[0], _pool(name, spawn, start, options))
 
 
-def _pool(name: str, make: Any, start: Any, options: Mapping[str, Any]) -> WorkerPool:
-    return WorkerPool(name, make, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
+def _pool(name: str, spawn: WorkerSpawn, start: WorkerStart, options: Mapping[str, Any]) -> WorkerPool:
+    return WorkerPool(name, spawn, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
 
 
 def _prompt(request: Request) -> str | None:
@@ -231,13 +221,6 @@ def _shape(request: Request) -> str:
     if len(request.messages) == 1:
         return "a message that is no text of the user"
     return f"{len(request.messages)} messages ({', '.join(str(each.get('role')) for each in request.messages)})"
-
-
-def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return a program's answer, unless it says that it failed; an error of null says that it did not."""
-    if answer.get("error") is not None:
-        raise UnreadableAnswerError(f"says: {answer['error']}")
-    return {name: value for name, value in answer.items() if name != "error"}
 
 
 def _read(answer: dict[str, Any], index: int, latency_s: float) -> Sample:

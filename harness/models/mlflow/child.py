@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import MlflowError, SteelyardError
-from harness.models.mlflow.process import REQUEST_S
-from harness.models.processes.ends import answer_pipe
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.mlflow.process import REQUEST_S, redacted
 
 _MOST_CHARACTERS = 500
 _OLDEST = (3, 4)
@@ -42,27 +39,33 @@ class Login:
         return self.address.startswith("http")
 
 
-def serve(work: Callable[[Login, dict[str, Any]], dict[str, Any]]) -> None:
-    """Answer the one question that comes in on the standard input, as frames; what is printed goes elsewhere."""
-    answers = answer_pipe()
-    import mlflow
+def load() -> None:
+    """Import MLflow, which takes seconds."""
+    import mlflow  # noqa: F401
 
-    question = read_frame(sys.stdin.buffer)
-    if question is None:
-        return
-    given = question.pop("login")
-    login = Login(**{**given, "secrets": tuple(given["secrets"])})
-    if login.user:
-        os.environ["MLFLOW_TRACKING_USERNAME"] = login.user
-        os.environ["MLFLOW_TRACKING_PASSWORD"] = login.password
-    try:
-        mlflow.set_tracking_uri(login.address)
-        mlflow.set_registry_uri(login.address)
-        _probe(login)
-        answer = work(login, question)
-    except Exception as error:  # noqa: BLE001  whatever MLflow and its libraries raise must reach the parent
-        answer = {"failed": explained(error, login)}
-    answers.write(encode_frame(answer))
+
+Work = Callable[[Login, dict[str, Any]], dict[str, Any]]
+
+
+def asks_mlflow(work: Work) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
+    """Make an operation of what asks MLflow: it logs in, and explains to a user what goes wrong."""
+
+    def operation(login: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+        import mlflow
+
+        known = Login(**{**login, "secrets": tuple(login["secrets"])})
+        if known.user:
+            os.environ["MLFLOW_TRACKING_USERNAME"] = known.user
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = known.password
+        try:
+            mlflow.set_tracking_uri(known.address)
+            mlflow.set_registry_uri(known.address)
+            _probe(known)
+            return work(known, asked)
+        except Exception as error:  # noqa: BLE001  whatever MLflow and its libraries raise must reach the parent
+            raise MlflowError(explained(error, known)) from None
+
+    return operation
 
 
 def _probe(login: Login) -> None:
@@ -86,20 +89,14 @@ def _probe(login: Login) -> None:
 def explained(error: Exception, login: Login) -> str:
     """Explain to a user what went wrong, without anything that is secret."""
     if isinstance(error, SteelyardError):
-        return _without(str(error), login.secrets)
-    text = _without(str(error), login.secrets)
+        return redacted(str(error), login.secrets)
+    text = redacted(str(error), login.secrets)
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             return meaning.format(shown=login.shown)
     line = " ".join(text.split())
     line = line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]}…"
     return f"{login.shown}: {(line or type(error).__name__).rstrip('.')}."
-
-
-def _without(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 _MEANINGS = (

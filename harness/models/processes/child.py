@@ -72,6 +72,7 @@ class _Child(logging.Handler):
     def __init__(self, target: str) -> None:
         super().__init__(logging.INFO)
         self.owner: Any = None
+        self._pid = os.getpid()
         self._answers, self._requests = os.dup(1), os.dup(0)
         os.dup2(2, 1)
         # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
@@ -96,8 +97,9 @@ class _Child(logging.Handler):
             self._missing = error
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send a line of the log."""
-        self._send({"log": record.getMessage()})
+        """Send a line of the log; a process that was forked from this one has no way to do so."""
+        if os.getpid() == self._pid:
+            self._send({"log": record.getMessage()})
 
     def answer_in_turn(self) -> None:
         """Answer one call after the other, until the parent closes, or what was started answers side by side."""

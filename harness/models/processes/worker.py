@@ -117,6 +117,7 @@ class Worker(asyncio.SubprocessProtocol):
         except SteelyardError as error:
             if self._failure is None:
                 error.args = (f"{self.name} could not start: {error}",)
+                self.kill(error)
             raise
 
     async def call(self, op: str, payload: Mapping[str, Any], progress: Progress = lambda _: None) -> Any:
@@ -304,9 +305,9 @@ class WaitingWorker:
         """Its id; None where it is not started."""
         return None if self._worker is None else self._worker.pid
 
-    def begin(self) -> None:
-        """Start the process before it is asked."""
-        self._submit(self._begun())
+    def begin(self, op: str) -> None:
+        """Start the process before it is asked, with an operation for whose result nobody waits."""
+        self._submit(self._call(op, UNCHANGED, lambda _: None, None))
 
     def ask(self, op: str, **payload: Any) -> Any:
         """Give the result of an operation. What was asked before is not computed again: several evaluations ask the
@@ -382,11 +383,13 @@ class WaitingWorker:
                 self._worker = worker = await self._spawn()
                 try:
                     if self._start is not None:
-                        await worker.start(self._start)
+                        await worker.call("start", self._start)
                 except SteelyardError as error:
-                    self._worker, is_over = None, worker.is_over
+                    self._worker = None
+                    if worker.is_over:
+                        raise
                     await worker.close()
-                    raise error if is_over else SettingsError(str(error)) from None
+                    raise SettingsError(f"{self.name} could not start: {error}") from None
             return self._worker
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from harness.errors import EngineError, SteelyardError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.engine import Capability
-from harness.models.processes.process import ChildProcess
+from harness.models.processes.worker import Worker
 from harness.models.weights.weights import stated_dtype
 from harness.records import Request, Sample, TokenLogprob
 
@@ -49,13 +49,13 @@ class VllmEngine:
         self.batch_size: int | None = _SEQUENCES[find_device()]
         self._options = options
         self._root = root
-        self._child = ChildProcess(name, "harness.models.vllm.worker")
+        self._worker: Worker | None = None
         self._default_temperature = 1.0
 
     @property
     def pid(self) -> int | None:
         """The id of the engine's process, or None before the start."""
-        return self._child.pid
+        return None if self._worker is None else self._worker.pid
 
     async def start(self) -> None:
         """Load the weights; converted first where that is still to be done."""
@@ -66,7 +66,9 @@ class VllmEngine:
             "device": device,
             "root": str(self._root.absolute()),
         }
-        ready = await self._child.start(message, engine_environment(self._options, device))
+        environment = engine_environment(self._options, device)
+        self._worker = await Worker.spawn("harness.models.vllm.worker:VllmWorker", environment, name=self.name)
+        ready = await self._worker.start(message)
         self._default_temperature = float(ready["defaults"].get("temperature", 1.0))
 
     def choices_per_request(self, request: Request) -> int:
@@ -87,11 +89,14 @@ class VllmEngine:
             # vLLM draws choice i of a request with seed + i.
             sampling["seed"] += indices[0]
         message = {"request": {**_fields(request), "sampling": sampling}, "n": len(indices)}
+        if self._worker is None:
+            raise EngineError(f"{self.name} was asked before it was started.")
         began = time.monotonic()
-        answer = await self._child.ask(message)
+        try:
+            answer = await self._worker.call("sample", message)
+        except EngineError as error:
+            raise error if self._worker.is_over else EngineError(f"{self.name} refused a request: {error}") from None
         latency_s = time.monotonic() - began
-        if "error" in answer:
-            raise EngineError(f"{self.name} refused a request: {answer['error']}")
         if "sample" in answer:
             weighed = _weighed(answer["sample"])
             return [replace(weighed, index=index, latency_s=latency_s) for index in indices]
@@ -103,7 +108,8 @@ class VllmEngine:
 
     async def close(self) -> None:
         """End the engine's process."""
-        await self._child.close()
+        if self._worker is not None:
+            await self._worker.close()
 
 
 def _fields(request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+from harness.errors import EngineError
 from harness.models.weighing import (
     RowWeight,
     TokenRow,
@@ -56,8 +57,7 @@ class _Drawing:
         choices = []
         for choice in output.outputs:
             if choice.finish_reason not in ("stop", "length"):
-                self.answer = {"error": f"the engine ended the request with {choice.finish_reason!r}"}
-                return False
+                raise EngineError(f"the engine ended the request with {choice.finish_reason!r}")
             choices.append(
                 {
                     "text": choice.text,
@@ -151,9 +151,9 @@ class _Weighing:
         is_computed = output.num_cached_tokens < row.before and len(entries) == len(weighed)
         if not (is_computed and all(token in entry for token, entry in zip(weighed, entries, strict=True))):
             if number in self._computed_whole:
-                self.answer = {"error": "the engine gave no log probabilities of the prompt"}
+                raise EngineError("the engine gave no log probabilities of the prompt")
             self._computed_whole.add(number)
-            return self.answer is None
+            return True
         self._weights[number] = self._weight(row, entries)
         self._finish()
         return False
@@ -183,19 +183,20 @@ class _Weighing:
 
 EngineJob = _Drawing | _Weighing
 """One request of the parent, `request_id`, to the engine. Each of its `prompts` is a request of the engine, whose
-output `take` takes in: it tells whether the prompt has to be asked again, with other `parameters`. `answer` is for the
-parent, once nothing is left to ask.
+output `take` takes in: it tells whether the prompt has to be asked again, with other `parameters`, or raises
+`EngineError`. `answer` is for the parent, once nothing is left to ask.
 """
 
 
-def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> EngineJob:
-    """Make the job that a message of the parent asks of the engine. Raises ValueError: it can't be rendered.
+def open_job(engine: Any, request_id: int, fields: dict[str, Any], n: int, defaults: dict[str, Any]) -> EngineJob:
+    """Make the job that a request asks of the engine. Raises ValueError: it can't be rendered.
 
     Args:
+        fields: of the request.
+        n: choices that are drawn.
         defaults: sampling parameters of the model's generation config.
     """
-    fields = message["request"]
     request = Request(**{**fields, "messages": tuple(fields["messages"])})
     if request.kind in ("loglikelihood", "rolling"):
-        return _Weighing(engine, message["id"], request)
-    return _Drawing(engine, message["id"], request, message["n"], defaults)
+        return _Weighing(engine, request_id, request)
+    return _Drawing(engine, request_id, request, n, defaults)

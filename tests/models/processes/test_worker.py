@@ -145,7 +145,7 @@ def test_who_waits_while_it_is_closed_is_told_and_starts_no_other(desk: WaitingW
 
 
 def test_a_limit_that_is_reached_leaves_it_to_others(desk: WaitingWorker, tmp_path: Path) -> None:
-    desk.begin()
+    desk.begin("start_others")
     with pytest.raises(TimeoutError):
         desk.call("hang", {"mark": str(tmp_path / "hangs")}, timeout_s=0.01)
 
