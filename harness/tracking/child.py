@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MlflowError
-from harness.models.mlflow.child import Login, asks_mlflow, load
+from harness.models.mlflow.worker import Login, asks_mlflow, load
 from harness.tracking import fields
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
 from harness.errors import MlflowError, SettingsError
 from harness.gate.runs.notes import IN_THE_TEST
-from harness.models.mlflow.process import MlflowWorker, require_mlflow
+from harness.models.mlflow.worker import MlflowWorker, require_mlflow
 from harness.records.report_json import to_json
 from harness.reporting.markdown.report import markdown
 from harness.reporting.shared.names import display_names

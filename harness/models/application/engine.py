@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SteelyardError
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.application.lines import LineWorker
 from harness.models.application.pool import Manners, WorkerPool, WorkerSpawn, WorkerStart
 from harness.models.engine import Capability
@@ -42,13 +42,14 @@ def import_paths(folder: Path) -> list[str]:
     return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
 
 
-class ApplicationEngine:
+class ApplicationEngine(WorkerPool):
     """Answers with what an application returns: a sample for each call.
 
     Args:
         name: shown in messages.
         call: what is called, in messages.
-        pool: its processes.
+        spawn, start: as of `WorkerPool`.
+        options: `workers` and `timeout_s`.
     """
 
     device: str | None = None
@@ -56,37 +57,28 @@ class ApplicationEngine:
     trouble = ""
     answered_as: tuple[str, ...] = ()
 
-    def __init__(self, name: str, call: str, pool: WorkerPool) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, call: str, spawn: WorkerSpawn, start: WorkerStart, options: Mapping[str, Any]
+    ) -> None:
+        limit_s = float(options.get("timeout_s", TIMEOUT_S))
+        super().__init__(name, spawn, start, int(options.get("workers", 1)), limit_s)
         self.capabilities = frozenset(_CAPABILITIES.values())
         self.batch_size: int | None = None
         self._call = call
-        self._pool = pool
-        self._manners = Manners(True, frozenset())
-
-    @property
-    def pids(self) -> list[int]:
-        """The ids of its processes."""
-        return self._pool.pids
-
-    @property
-    def printed_lines(self) -> int:
-        """Lines that the application has printed."""
-        return self._pool.printed_lines
 
     async def start(self) -> None:
         """Start the processes; which of sampling, schema and tools they take is known from then on."""
-        self._manners = await self._pool.start()
-        self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
+        await super().start()
+        self.capabilities = frozenset(_CAPABILITIES[name] for name in self.manners.options)
 
     def check_turns(self) -> None:
         """Refuse a conversation that goes on, once it has started."""
-        if not self._manners.takes_messages:
+        if not self.manners.takes_messages:
             raise self._only_prompt("a conversation of several turns")
 
     def choices_per_request(self, request: Request) -> int:
         """As many as wanted of a coroutine function, which is called for all of them side by side; else 1."""
-        return _MOST_CALLS if self._manners.is_async and request.sampling.get("temperature") != 0 else 1
+        return _MOST_CALLS if self.manners.is_async and request.sampling.get("temperature") != 0 else 1
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Call the application for each index.
@@ -107,7 +99,7 @@ class ApplicationEngine:
         return list(samples.values())
 
     async def _sample(self, request: Request, index: int) -> Sample:
-        reply, took_s = await self._pool.ask(self._message(request, index))
+        reply, took_s = await self.ask(self._message(request, index))
         sample = _read(reply["answer"], index, reply.get("latency_s", took_s))
         if sample.messages is None:
             return sample
@@ -115,7 +107,7 @@ class ApplicationEngine:
 
     def _message(self, request: Request, index: int) -> dict[str, Any]:
         """Return the message for the application."""
-        manners = self._manners
+        manners = self.manners
         for name in _CAPABILITIES:
             if getattr(request, name) and name not in manners.options:
                 what = ", ".join(request.sampling) if name == "sampling" else "it"
@@ -143,14 +135,6 @@ class ApplicationEngine:
         if name not in _CAPABILITIES:
             return ""
         return f"Give {self._call} a parameter `{name}`" if ":" in self._call else ""
-
-    def hold(self, error: SteelyardError) -> None:
-        """Call nothing more; calls under way are finished."""
-        self._pool.hold(error)
-
-    async def close(self) -> None:
-        """End the processes, which close what they made."""
-        await self._pool.close()
 
 
 def python_engine(
@@ -184,7 +168,7 @@ def python_engine(
             raise error from None
         return Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
 
-    return ApplicationEngine(name, call, _pool(name, spawn, start, options))
+    return ApplicationEngine(name, call, spawn, start, options)
 
 
 def command_engine(
@@ -202,11 +186,7 @@ def command_engine(
     async def start(_: Worker) -> Manners:
         return Manners(True, frozenset({"sampling"}))
 
-    return ApplicationEngine(name, command[0], _pool(name, spawn, start, options))
-
-
-def _pool(name: str, spawn: WorkerSpawn, start: WorkerStart, options: Mapping[str, Any]) -> WorkerPool:
-    return WorkerPool(name, spawn, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
+    return ApplicationEngine(name, command[0], spawn, start, options)
 
 
 def _prompt(request: Request) -> str | None:

@@ -60,18 +60,19 @@ class WorkerPool:
         timeout_s: that an answer may take.
 
     Attributes:
+        manners: in which it is asked.
         limit: ends what takes longer than so many seconds.
     """
 
     def __init__(self, name: str, spawn: WorkerSpawn, start: WorkerStart, size: int, timeout_s: float) -> None:
-        self._name = name
+        self.name = name
         self._spawn = spawn
-        self._start = start
+        self._load = start
         self._places = [_Place() for _ in range(size)]
         self._timeout_s = timeout_s
         self.limit: Callable[[float], asyncio.Timeout] = asyncio.timeout
         self._room: asyncio.Semaphore | None = None
-        self._manners = Manners(True, frozenset())
+        self.manners = Manners(True, frozenset())
         self._held: SteelyardError | None = None
         self._n_ended = 0
         self._printed_lines = 0
@@ -87,16 +88,15 @@ class WorkerPool:
         processes = [place.process for place in self._places]
         return [process.pid for process in processes if process is not None]
 
-    async def start(self) -> Manners:
-        """Start all processes."""
+    async def start(self) -> None:
+        """Start all processes; how they are asked is known from then on."""
         first, *others = self._places
-        manners = self._manners = await self._begin(first)
+        self.manners = await self._begin(first)
         begun = await asyncio.gather(*(self._begin(place) for place in others), return_exceptions=True)
         for error in begun:
             if isinstance(error, BaseException):
                 raise error
-        self._room = None if manners.is_async else asyncio.Semaphore(len(self._places))
-        return manners
+        self._room = None if self.manners.is_async else asyncio.Semaphore(len(self._places))
 
     async def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
         """Ask the application; return its reply, and the seconds that it took from when it was asked.
@@ -148,7 +148,7 @@ class WorkerPool:
             why = f" {hint} Or it needs longer: raise timeout_s." if hint else ""
             self._give_up(place, process, is_silent=place.heard_s < began)
             said = (
-                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s).{why}"
+                f"{self.name} did not answer within {self._timeout_s:g} s (timeout_s).{why}"
                 f"{' It printed last:' + last if last else ''}"
             )
             if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
@@ -172,12 +172,12 @@ class WorkerPool:
         """See to a process that still works on what nobody waits for any more. An event loop must show that it is not
         blocked; another one that answered nothing all the while is ended.
         """
-        if self._manners.is_async:
+        if self.manners.is_async:
             check = asyncio.get_running_loop().create_task(self._check(process))
             place.checks.add(check)
             check.add_done_callback(place.checks.discard)
         elif is_silent:
-            process.kill(EngineError(f"{self._name} was ended: it did not answer.", cause=TIMED_OUT))
+            process.kill(EngineError(f"{self.name} was ended: it did not answer.", cause=TIMED_OUT))
 
     async def _check(self, process: Worker) -> None:
         try:
@@ -186,7 +186,7 @@ class WorkerPool:
         except TimeoutError:
             process.kill(
                 EngineError(
-                    f"{self._name} was ended with all that it was asked: a call blocked its event loop. Await what "
+                    f"{self.name} was ended with all that it was asked: a call blocked its event loop. Await what "
                     "takes long, or give a function without async, which is asked one thing at a time.",
                     cause="a blocked event loop",
                 )
@@ -208,7 +208,7 @@ class WorkerPool:
             if self._n_ended >= _MOST_ENDS:
                 hint = place.process.why_silent if place.process and not place.process.last_lines else ""
                 raise UnreachableError(
-                    f"{self._name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered."
+                    f"{self.name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered."
                     f"{' ' + hint if hint else ''}",
                     "its processes end",
                 )
@@ -221,4 +221,4 @@ class WorkerPool:
 
     async def _begin(self, place: _Place) -> Manners:
         place.process = await self._spawn()
-        return await self._start(place.process)
+        return await self._load(place.process)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config.files import replacing
 from harness.errors import SettingsError
 from harness.models.files.content_hash import files_hash, text_hash
-from harness.models.mlflow.child import Login, asks_mlflow, load
+from harness.models.mlflow.worker import Login, asks_mlflow, load
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

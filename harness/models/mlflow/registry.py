@@ -16,7 +16,7 @@ from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
 from harness.errors import MlflowError, SettingsError, choices
 from harness.models.files.content_hash import text_hash
-from harness.models.mlflow.process import MlflowWorker, require_mlflow
+from harness.models.mlflow.worker import MlflowWorker, require_mlflow
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9]\d*)")
 

@@ -168,7 +168,8 @@ class Worker(asyncio.SubprocessProtocol):
     def last_lines(self) -> str:
         """The last lines that it printed, indented; "" where it printed nothing."""
         if self._log is not None:
-            lines = self._log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+            text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
+            lines = text.splitlines()[-_LAST_LINES:]
         else:
             lines = [*self._lines, *([self._unended.rstrip()[:_LONGEST_LINE]] if self._unended.strip() else [])]
         return "".join(f"\n  {line}" for line in lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
 from harness.errors import EngineError
+from harness.models.local_engine import WEIGHED, read_request, sample_fields
 from harness.models.weighing import (
     RowWeight,
     TokenRow,
@@ -25,7 +25,7 @@ class _Drawing:
     def __init__(self, engine: Any, request_id: int, request: Request, n: int, defaults: dict[str, Any]) -> None:
         self.request_id = request_id
         self.is_seeded = request.sampling.get("seed") is not None
-        self.answer: dict[str, Any] | None = None
+        self.answer: list[dict[str, Any]] | None = None
         self._request = request
         self._n = n
         self._defaults = defaults
@@ -62,11 +62,13 @@ class _Drawing:
                 {
                     "text": choice.text,
                     "finish_reason": choice.finish_reason,
+                    "prompt_tokens": len(output.prompt_token_ids),
                     "completion_tokens": len(choice.token_ids),
                     "logprobs": None if self._request.logprobs is None else self._logprobs(choice),
+                    "cut_tokens": self._cut,
                 }
             )
-        self.answer = {"choices": choices, "prompt_tokens": len(output.prompt_token_ids), "cut_tokens": self._cut}
+        self.answer = choices
         return False
 
     def _logprobs(self, choice: Any) -> list[Any]:
@@ -126,7 +128,7 @@ class _Weighing:
         self.prompts = list(engine.renderer.render_cmpl(prompts)) if prompts else []
         self._weights: dict[int, RowWeight] = {}
         self._computed_whole: set[int] = set()
-        self.answer: dict[str, Any] | None = None
+        self.answer: list[dict[str, Any]] | None = None
         self._finish()
 
     def parameters(self, number: int, /) -> Any:
@@ -178,7 +180,7 @@ class _Weighing:
     def _finish(self) -> None:
         if self.answer is None and len(self._weights) == len(self._rows):
             sample = weighed_sample(self._rows, [self._weights[number] for number in range(len(self._rows))], self._top)
-            self.answer = {"sample": dataclasses.asdict(sample)}
+            self.answer = [sample_fields(sample)]
 
 
 EngineJob = _Drawing | _Weighing
@@ -196,7 +198,7 @@ def open_job(engine: Any, request_id: int, fields: dict[str, Any], n: int, defau
         n: choices that are drawn.
         defaults: sampling parameters of the model's generation config.
     """
-    request = Request(**{**fields, "messages": tuple(fields["messages"])})
-    if request.kind in ("loglikelihood", "rolling"):
+    request = read_request(fields)
+    if request.kind in WEIGHED:
         return _Weighing(engine, request_id, request)
     return _Drawing(engine, request_id, request, n, defaults)

@@ -57,18 +57,18 @@ class VllmWorker:
         self._ids = itertools.count()
         self._waiting: collections.deque[EngineJob] = collections.deque()
         self._running: dict[str, tuple[EngineJob, int]] = {}
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._answers: dict[int, asyncio.Future[list[dict[str, Any]]]] = {}
         self._stepping: asyncio.Task[None] | None = None
         self.ready = {"max_model_len": self._engine.model_config.max_model_len, "defaults": self._defaults}
 
-    async def sample(self, request: dict[str, Any], n: int) -> dict[str, Any]:
-        """Answer a request with n choices.
+    async def sample(self, request: dict[str, Any], indices: list[int]) -> list[dict[str, Any]]:
+        """Answer a request with a choice for each index.
 
         Raises:
             EngineError: vLLM refuses it.
         """
         try:
-            job = open_job(self._engine, next(self._ids), request, n, self._defaults)
+            job = open_job(self._engine, next(self._ids), request, len(indices), self._defaults)
         except Exception as error:
             raise EngineError(str(error)) from error
         if job.answer is not None:
@@ -144,7 +144,7 @@ class VllmWorker:
             except EngineError as error:
                 self._end(job, error)
 
-    def _end(self, job: EngineJob, outcome: dict[str, Any] | EngineError) -> None:
+    def _end(self, job: EngineJob, outcome: list[dict[str, Any]] | EngineError) -> None:
         answer = self._answers[job.request_id]
         if answer.done():
             return

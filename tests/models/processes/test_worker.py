@@ -163,17 +163,18 @@ def test_it_ends_with_all_that_it_started_when_its_parent_is_killed() -> None:
     code = (
         "from harness.models.processes.worker import WaitingWorker\n"
         f"desk = WaitingWorker('{TARGETS}:Desk', {{}}, name='it')\n"
-        "print(desk.call('start_others')[1], desk.pid, flush=True)\n"
+        "print(*desk.call('start_others'), desk.pid, flush=True)\n"
         "desk.call('hang', {'mark': '/dev/null'})"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    started = list(map(int, parent.stdout.readline().split()))
+    own, *started = map(int, parent.stdout.readline().split())
     assert len(started) == 2
     assert all(map(is_running, started))
     parent.kill()
     parent.communicate()
     wait_until(lambda: not any(map(is_running, started)))
+    os.kill(own, signal.SIGKILL)
 
 
 def test_calls_are_answered_side_by_side_and_one_that_is_given_up_is_cancelled() -> None:
@@ -280,6 +281,10 @@ def test_one_whose_answers_can_not_be_read_is_ended(written: bytes) -> None:
 def order(folder: Path, text: str, progress: Any) -> Any:
     with WaitingWorker(TARGETS, name="The order", env={}, log=folder / "log") as worker:
         return worker.call("order", {"text": text}, progress)
+
+
+def test_a_log_that_is_gone_by_its_end_holds_up_nothing(tmp_path: Path) -> None:
+    assert order(tmp_path, "bread", lambda _: (tmp_path / "log").unlink()) == {"made": "bread"}
 
 
 def test_how_far_it_is_comes_before_the_result_and_what_it_prints_goes_to_its_log(tmp_path: Path) -> None:
