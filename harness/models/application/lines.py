@@ -47,7 +47,7 @@ class LineWorker(Worker):
         """The reason why it may have written nothing, and what to do."""
         return "" if self._has_written else _NO_FLUSH
 
-    async def call(self, op: str, payload: Mapping[str, Any], progress: Progress = lambda _: None) -> Any:
+    async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
         """Ask a question, whatever the operation is.
 
         Raises:
@@ -62,7 +62,7 @@ class LineWorker(Worker):
         except UnreadableAnswerError as error:
             raise FailedDrawError(f"{self.name}: {self._program} {error}.") from None
 
-    def _encode(self, number: int, op: str, payload: Mapping[str, Any]) -> bytes:  # noqa: ARG002  there is but one
+    def _encode(self, number: int, op: str, payload: Mapping[str, Any], progress: bool) -> bytes:  # noqa: ARG002
         return json.dumps({"id": number, **payload}, separators=(",", ":")).encode("ascii") + b"\n"
 
     def _cancel(self, number: int) -> None:
@@ -89,7 +89,7 @@ class LineWorker(Worker):
             if isinstance(message, dict):
                 self._take(message)
             else:
-                self._note_line(line.decode("utf-8", "replace"))
+                self._note_lines(bytes(line))
 
     def _take(self, message: dict[str, Any]) -> None:
         given = message.get("id")
@@ -99,7 +99,7 @@ class LineWorker(Worker):
         self._names_ids = self._names_ids or number >= 0
         future, _ = self._pending.get(number, (None, None))
         if future is None:
-            self._note_line(json.dumps(message))
+            self._note_lines(json.dumps(message).encode())
             if not self._names_ids and not _SAYING.isdisjoint(message):
                 self._refuse(message)
         elif not future.done():

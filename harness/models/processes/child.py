@@ -1,9 +1,10 @@
 """The worker's own end: it reads calls on its standard input, and answers them on what was its standard output.
 
 A frame is a length in four bytes, then JSON. A call is {"id", "op", "payload"}; {"cancel": id} takes it back, and
-{"close": true} asks for a kind end. Answers are {"id", "result"} or {"id", "error"}, before which {"id", "progress"}
-may say how far it is; {"log"} is a line of Steelyard's own log. Whatever is printed goes to the standard error. The
-process ends with all that it started as soon as its input does, which also happens when its parent is killed.
+{"close": true} asks for a kind end. Answers are {"id", "result"} or {"id", "error"}; an operation that was asked with
+`progress` says before how far it is, {"id", "progress"}. {"log"} is a line of Steelyard's own log. Whatever is printed
+goes to the standard error. The process ends with all that it started as soon as its input does, which also happens when
+its parent is killed.
 
 It needs the standard library alone, for an application's interpreter may have no more.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import collections
 import functools
 import importlib
 import inspect
@@ -19,13 +21,13 @@ import io
 import json
 import logging
 import os
-import queue
+import select
 import signal
 import struct
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 _LENGTH = struct.Struct("<I")
@@ -81,12 +83,11 @@ class _Child(logging.Handler):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(line_buffering=True)  # what was printed is told although the process ends at once
         self._writing = threading.Lock()
-        self._calls: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._given_up: set[int] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._received = bytearray()
+        self._calls: collections.deque[dict[str, Any]] = collections.deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._closing = asyncio.Event()
-        threading.Thread(target=self._receive, daemon=True).start()
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
         logging.getLogger("harness").addHandler(self)
         logging.getLogger("harness").setLevel(logging.INFO)
         module, _, self._name = target.partition(":")
@@ -103,8 +104,14 @@ class _Child(logging.Handler):
 
     def answer_in_turn(self) -> None:
         """Answer one call after the other, until the parent closes, or what was started answers side by side."""
-        while not getattr(self.owner, "is_async", False) and "close" not in (call := self._calls.get()):
-            if "cancel" in call or call["id"] in self._given_up:
+        while not getattr(self.owner, "is_async", False):
+            # What came meanwhile may take back what waits.
+            while not self._calls or select.select([self._requests], [], [], 0)[0]:
+                self._calls.extend(self._receive())
+            call = self._calls.popleft()
+            if "close" in call:
+                return
+            if "cancel" in call or any(other.get("cancel") == call["id"] for other in self._calls):
                 continue
             try:
                 self._send({"id": call["id"], "result": self._operation(call)})
@@ -119,24 +126,22 @@ class _Child(logging.Handler):
             self.owner = functools.reduce(getattr, self._name.split("."), self.owner)(**call["payload"])
             return getattr(self.owner, "ready", None)
         operation = getattr(self.owner, call["op"])
-        if "progress" in inspect.signature(operation).parameters:
+        if call.get("progress"):
             call["payload"]["progress"] = lambda state: self._send({"id": call["id"], "progress": state})
         return operation(**call["payload"])
 
     async def answer_side_by_side(self) -> None:
         """Answer all calls in one event loop, until the parent closes."""
-        self._loop = asyncio.get_running_loop()
-        self._begin()
+        asyncio.get_running_loop().add_reader(self._requests, lambda: self._begin(self._receive()))
+        self._begin(self._calls)
         await self._closing.wait()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.wait_for(asyncio.gather(*self._tasks.values(), return_exceptions=True), _GRACE_S)
         await self.end()
 
-    def _begin(self) -> None:
-        """Take in what came since."""
-        while not self._calls.empty():
-            call = self._calls.get()
+    def _begin(self, calls: Iterable[dict[str, Any]]) -> None:
+        for call in calls:
             if "close" in call:
                 self._closing.set()
             elif "cancel" not in call:
@@ -165,17 +170,17 @@ class _Child(logging.Handler):
             while block:
                 block = block[os.write(self._answers, block) :]
 
-    def _receive(self) -> None:
+    def _receive(self) -> list[dict[str, Any]]:
+        """Wait until something comes, and give what is all there."""
+        self._received += os.read(self._requests, 1 << 16)
+        return list(take_frames(self._received))
+
+    def _end_with_parent(self) -> None:
+        """Wait for the end of the input. Python would first wait for the work that is going on, wanted by nobody."""
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the threads that wait for them
-        received = bytearray()
-        while block := os.read(self._requests, 1 << 16):
-            received += block
-            for message in take_frames(received):
-                self._given_up.update([message["cancel"]] if "cancel" in message else [])
-                self._calls.put(message)
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._begin)
-        # The parent is gone. Python would first wait for the work that is going on, wanted by nobody.
+        ended = select.poll()
+        ended.register(self._requests, select.POLLHUP)
+        ended.poll()
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)

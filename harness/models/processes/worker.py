@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import collections
 import contextlib
 import hashlib
@@ -12,6 +11,7 @@ import json
 import logging
 import os
 import queue
+import re
 import signal
 import sys
 import threading
@@ -57,15 +57,14 @@ class Worker(asyncio.SubprocessProtocol):
         self.pid = 0
         self._log = log
         self._transport = cast("asyncio.SubprocessTransport", None)
-        self._pending: dict[int, tuple[asyncio.Future[Any], Progress]] = {}
+        self._pending: dict[int, tuple[asyncio.Future[Any], Progress | None]] = {}
         self._ids = itertools.count()
         self._received = bytearray()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failure: SteelyardError | None = None
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._lines: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._n_printed = 0
-        self._unended = ""
+        self._unended = b""
 
     @classmethod
     async def spawn(
@@ -120,8 +119,11 @@ class Worker(asyncio.SubprocessProtocol):
                 self.kill(error)
             raise
 
-    async def call(self, op: str, payload: Mapping[str, Any], progress: Progress = lambda _: None) -> Any:
+    async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
         """Ask for an operation, and give its result.
+
+        Args:
+            progress: given to the operation, which calls it.
 
         Raises:
             SteelyardError: as the operation raised it; what it raised beside them is an `EngineError`, as is that the
@@ -131,7 +133,7 @@ class Worker(asyncio.SubprocessProtocol):
             raise _copy(self._failure)
         number, future = next(self._ids), asyncio.get_running_loop().create_future()
         self._pending[number] = future, progress
-        self._write(self._encode(number, op, payload))
+        self._write(self._encode(number, op, payload, progress is not None))
         try:
             return await future
         except asyncio.CancelledError:
@@ -171,8 +173,8 @@ class Worker(asyncio.SubprocessProtocol):
             text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
             lines = text.splitlines()[-_LAST_LINES:]
         else:
-            lines = [*self._lines, *([self._unended.rstrip()[:_LONGEST_LINE]] if self._unended.strip() else [])]
-        return "".join(f"\n  {line}" for line in lines)
+            lines = [*self._lines, _shown(self._unended)]
+        return "".join(f"\n  {line}" for line in lines if line)
 
     @property
     def printed_lines(self) -> int:
@@ -184,8 +186,8 @@ class Worker(asyncio.SubprocessProtocol):
         """The reason why it may not answer, where it can be guessed; else ""."""
         return ""
 
-    def _encode(self, number: int, op: str, payload: Mapping[str, Any]) -> bytes:
-        return encode_frame({"id": number, "op": op, "payload": dict(payload)})
+    def _encode(self, number: int, op: str, payload: Mapping[str, Any], progress: bool) -> bytes:
+        return encode_frame({"id": number, "op": op, "payload": dict(payload), "progress": progress})
 
     def _cancel(self, number: int) -> None:
         self._write(encode_frame({"cancel": number}))
@@ -205,7 +207,9 @@ class Worker(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Take in what it answers or prints."""
         if fd == 2:
-            self._read_printed(self._decoder.decode(data))
+            *lines, unended = re.split(rb"[\r\n]+", self._unended + data)
+            self._note_lines(*lines)
+            self._unended = unended[:_LONGEST_UNENDED]
             return
         self._received += data
         try:
@@ -220,26 +224,20 @@ class Worker(asyncio.SubprocessProtocol):
                 _log.info("%s: %s", self.name, message["log"])
                 continue
             future, progress = self._pending.get(message["id"], (None, None))
-            if future is None or progress is None or future.done():
+            if future is None or future.done():
                 continue
             if "progress" in message:
+                assert progress is not None
                 progress(message["progress"])
             elif "error" in message:
                 future.set_exception(_raised(**message["error"]))
             else:
                 future.set_result(message["result"])
 
-    def _read_printed(self, text: str) -> None:
-        *lines, last = (self._unended + text).splitlines(keepends=True) or [""]
-        has_end = last.splitlines() != [last]
-        for line in [*lines, last] if has_end else lines:
-            self._note_line(line.rstrip("\r\n"))
-        self._unended = "" if has_end else last[:_LONGEST_UNENDED]
-
-    def _note_line(self, line: str) -> None:
-        if line.strip():
+    def _note_lines(self, *lines: bytes) -> None:
+        for line in filter(None, map(_shown, lines)):
             self._n_printed += 1
-            self._lines.append(line.rstrip()[:_LONGEST_LINE])
+            self._lines.append(line)
             _log.debug("%s: %s", self.name, line)
 
     def process_exited(self) -> None:
@@ -252,8 +250,8 @@ class Worker(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's
         """End the calls that wait: it has ended, and all that it wrote was read."""
-        self._note_line(self._unended)
-        self._unended = ""
+        self._note_lines(self._unended)
+        self._unended = b""
         code = self._transport.get_returncode()
         self._transport.close()
         where = "Its last lines" if self._log is None else f"The end of its log, {self._log}"
@@ -290,7 +288,7 @@ class WaitingWorker:
         self._spawn = lambda: Worker.spawn(target, env, name=name, folder=folder, log=log)
         self._worker: Worker | None = None
         self._results: dict[bytes, bytes] = {}
-        self._asking = threading.Lock()
+        self._asking, self._submitting = threading.Lock(), threading.Lock()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._is_running = threading.Event()
         self._is_closed = False
@@ -308,7 +306,7 @@ class WaitingWorker:
 
     def begin(self, op: str) -> None:
         """Start the process before it is asked, with an operation for whose result nobody waits."""
-        self._submit(self._call(op, UNCHANGED, lambda _: None, None))
+        self._submit(self._call(op, UNCHANGED, None, None))
 
     def ask(self, op: str, **payload: Any) -> Any:
         """Give the result of an operation. What was asked before is not computed again: several evaluations ask the
@@ -326,7 +324,7 @@ class WaitingWorker:
         self,
         op: str,
         payload: Mapping[str, Any] = UNCHANGED,
-        progress: Progress = lambda _: None,
+        progress: Progress | None = None,
         timeout_s: float | None = None,
     ) -> Any:
         """Ask for an operation, wait for its result and give it.
@@ -340,9 +338,9 @@ class WaitingWorker:
             TimeoutError: it took longer.
         """
         states: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        future = self._submit(self._call(op, payload, states.put, timeout_s))
+        future = self._submit(self._call(op, payload, states.put if progress else None, timeout_s))
         future.add_done_callback(lambda _: states.put(None))
-        while (state := states.get()) is not None:
+        while progress and (state := states.get()) is not None:
             progress(state)
         try:
             return future.result()
@@ -351,20 +349,22 @@ class WaitingWorker:
 
     def close(self) -> None:
         """End the process; who waits for an answer, or asks later, is told."""
-        self._is_closed = True
-        with contextlib.suppress(RuntimeError):  # it is closed already, was never started, or collects this object
+        with self._submitting, contextlib.suppress(RuntimeError):  # its loop is closed
+            self._is_closed = True
             if self._is_running.is_set():
                 self._loop.call_soon_threadsafe(self._closing.set)
+        with contextlib.suppress(RuntimeError):  # it was never started, or collects this object
             self._thread.join()
 
     def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
-        with contextlib.suppress(RuntimeError):  # it was started before
-            self._thread.start()
-        self._is_running.wait()
-        if self._is_closed:
-            work.close()
-            raise EngineError(f"{self.name} was closed.")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._submitting:
+            if self._is_closed:
+                work.close()
+                raise EngineError(f"{self.name} was closed.")
+            if self._thread.ident is None:
+                self._thread.start()
+            self._is_running.wait()
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _serve(self) -> None:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
@@ -374,7 +374,9 @@ class WaitingWorker:
         if self._worker is not None:
             await self._worker.close()
 
-    async def _call(self, op: str, payload: Mapping[str, Any], progress: Progress, timeout_s: float | None) -> Any:
+    async def _call(
+        self, op: str, payload: Mapping[str, Any], progress: Progress | None, timeout_s: float | None
+    ) -> Any:
         async with asyncio.timeout(timeout_s):
             return await (await self._begun()).call(op, payload, progress)
 
@@ -409,6 +411,12 @@ def how_it_ended(code: int) -> str:
     if code == -signal.SIGKILL:
         return "was killed (signal 9); the system does that when memory runs out"
     return f"was ended by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
+
+
+def _shown(line: bytes) -> str:
+    """A line as messages show it; "" where there is nothing in it."""
+    text = line.decode("utf-8", "replace").rstrip()
+    return text[:_LONGEST_LINE] if text.strip() else ""
 
 
 def _raised(type: str, message: str, **more: Any) -> SteelyardError:  # noqa: A002  as it comes

@@ -94,7 +94,7 @@ class TransformersWorker:
                     job.answer.set_exception(result)
                 else:
                     job.answer.set_result(result)
-            for _ in range(2):  # what has come in becomes a task, which then hands in its job
+            for _ in range(3):  # what has come in is read, and becomes a task, which hands in its job
                 await asyncio.sleep(0)
 
     def _next_batch(self) -> list[_Job]:

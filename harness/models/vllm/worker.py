@@ -100,7 +100,7 @@ class VllmWorker:
             while self._waiting or self._running:
                 self._admit()
                 self._step()
-                for _ in range(2):  # what has come in becomes a task, which then hands in its job
+                for _ in range(3):  # what has come in is read, and becomes a task, which hands in its job
                     await asyncio.sleep(0)
         except Exception:  # noqa: BLE001  an engine that fails in a step answers nothing more
             traceback.print_exc()
