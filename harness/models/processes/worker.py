@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import collections
 import contextlib
 import hashlib
@@ -421,8 +422,8 @@ def _shown(line: bytes) -> str:
 
 def _raised(type: str, message: str, **more: Any) -> SteelyardError:  # noqa: A002  as it comes
     """The error that was described."""
-    kind = getattr(errors, type)
-    error = cast("SteelyardError", kind.__new__(kind))
+    kind: builtins.type[SteelyardError] = getattr(errors, type)
+    error = kind.__new__(kind)
     error.args = (message,)
     vars(error).update(more)
     return error

@@ -73,7 +73,8 @@ class VllmWorker:
             raise EngineError(str(error)) from error
         if job.answer is not None:
             return job.answer
-        answer = self._answers[job.request_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
+        self._answers[job.request_id] = answer
         self._waiting.append(job)
         if self._stepping is None or self._stepping.done():
             self._stepping = asyncio.create_task(self._step_until_idle())
