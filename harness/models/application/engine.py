@@ -11,7 +11,7 @@ from typing import Any
 import harness
 from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.application.lines import LineWorker
-from harness.models.application.pool import Manners, WorkerPool, WorkerSpawn, WorkerStart
+from harness.models.application.pool import Manners, WorkerPool, WorkerStart
 from harness.models.engine import Capability
 from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, answer_turns
@@ -48,7 +48,7 @@ class ApplicationEngine(WorkerPool):
     Args:
         name: shown in messages.
         call: what is called, in messages.
-        spawn, start: as of `WorkerPool`.
+        start: as of `WorkerPool`.
         options: `workers` and `timeout_s`.
     """
 
@@ -57,11 +57,8 @@ class ApplicationEngine(WorkerPool):
     trouble = ""
     answered_as: tuple[str, ...] = ()
 
-    def __init__(
-        self, name: str, call: str, spawn: WorkerSpawn, start: WorkerStart, options: Mapping[str, Any]
-    ) -> None:
-        limit_s = float(options.get("timeout_s", TIMEOUT_S))
-        super().__init__(name, spawn, start, int(options.get("workers", 1)), limit_s)
+    def __init__(self, name: str, call: str, start: WorkerStart, options: Mapping[str, Any]) -> None:
+        super().__init__(name, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
         self.capabilities = frozenset(_CAPABILITIES.values())
         self.batch_size: int | None = None
         self._call = call
@@ -155,20 +152,19 @@ def python_engine(
     call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
     payload = {"name": name, "call": call, "paths": import_paths(folder), **watched}
 
-    async def spawn() -> Worker:
-        return await Worker.spawn(worker_command(python), environment, name=name, folder=folder)
-
-    async def start(worker: Worker) -> Manners:
+    async def start() -> tuple[Worker, Manners]:
         try:
             async with asyncio.timeout(limit_s):
-                ready = await worker.start(payload)
+                worker = await Worker.spawn(
+                    worker_command(python), environment, name=name, start=payload, folder=folder
+                )
         except TimeoutError:
-            error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
-            worker.kill(error)
-            raise error from None
-        return Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
+            said = f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s)."
+            raise EngineError(said) from None
+        ready = worker.ready
+        return worker, Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
 
-    return ApplicationEngine(name, call, spawn, start, options)
+    return ApplicationEngine(name, call, start, options)
 
 
 def command_engine(
@@ -180,13 +176,11 @@ def command_engine(
 ) -> ApplicationEngine:
     """The engine for a program that is asked in lines of JSON: `workers` and `timeout_s` of the options."""
 
-    async def spawn() -> Worker:
-        return await LineWorker.run(command, environment, name=name, folder=folder)
+    async def start() -> tuple[Worker, Manners]:
+        worker = await LineWorker.run(command, environment, name=name, folder=folder)
+        return worker, Manners(True, frozenset({"sampling"}))
 
-    async def start(_: Worker) -> Manners:
-        return Manners(True, frozenset({"sampling"}))
-
-    return ApplicationEngine(name, command[0], spawn, start, options)
+    return ApplicationEngine(name, command[0], start, options)
 
 
 def _prompt(request: Request) -> str | None:

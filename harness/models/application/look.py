@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import EngineError, SettingsError
+from harness.errors import SettingsError
 from harness.models.application.called import tell_of_opened
 from harness.models.application.checkouts import check_modules, environment_of, list_watched, told_of_commit
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
@@ -19,19 +19,16 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
     """See that a call can be imported, and takes what the version's settings give it."""
     call, where = str(settings.engine_options["call"]), f"version {settings.name!r}"
     limit_s = float(settings.engine_options.get("timeout_s", TIMEOUT_S))
-    name, environment = f"{where}: {call}", environment_of(settings, folder)
     start = {"name": where, "call": call, "paths": import_paths(folder), **list_watched(settings)}
-    with WaitingWorker(worker_command(python), name=name, env=environment, folder=folder) as worker:
+    environment = environment_of(settings, folder)
+    with WaitingWorker(worker_command(python), start, name=where, env=environment, folder=folder) as worker:
         try:
-            ready = worker.call("start", start, timeout_s=limit_s)
-            looked = worker.call("look")
+            looked = worker.call("look", timeout_s=limit_s)
         except TimeoutError:
-            raise SettingsError(f"{name} was not imported within {limit_s:g} s (timeout_s).") from None
-        except EngineError as error:
-            raise SettingsError(str(error)) from None
+            raise SettingsError(f"{where}: {call} was not imported within {limit_s:g} s (timeout_s).") from None
         except SettingsError as error:
-            what_helps = told_of_commit(settings) if getattr(error, "is_missing", False) else ""
-            raise SettingsError(f"{where}: {error}{what_helps}") from None
+            raise SettingsError(f"{error}{told_of_commit(settings) * getattr(error, 'is_missing', False)}") from None
+    ready = looked["ready"]
     check_modules(settings, looked["modules"])
     if looked["opened"]:
         raise SettingsError(f"{where}: {tell_of_opened(call, looked['opened'][0])}")

@@ -32,10 +32,8 @@ class Manners:
     is_async: bool = False
 
 
-WorkerSpawn = Callable[[], Awaitable[Worker]]
-"""Begins with a process."""
-WorkerStart = Callable[[Worker], Awaitable[Manners]]
-"""Has a process load the application, and tells how it is asked."""
+WorkerStart = Callable[[], Awaitable[tuple[Worker, Manners]]]
+"""Starts a process that has loaded the application, and tells how it is asked."""
 
 
 @dataclass(slots=True)
@@ -55,7 +53,7 @@ class WorkerPool:
 
     Args:
         name: in messages.
-        spawn, start: begin with a process, and have it load the application.
+        start: starts a process.
         size: how many.
         timeout_s: that an answer may take.
 
@@ -64,10 +62,9 @@ class WorkerPool:
         limit: ends what takes longer than so many seconds.
     """
 
-    def __init__(self, name: str, spawn: WorkerSpawn, start: WorkerStart, size: int, timeout_s: float) -> None:
+    def __init__(self, name: str, start: WorkerStart, size: int, timeout_s: float) -> None:
         self.name = name
-        self._spawn = spawn
-        self._load = start
+        self._start = start
         self._places = [_Place() for _ in range(size)]
         self._timeout_s = timeout_s
         self.limit: Callable[[float], asyncio.Timeout] = asyncio.timeout
@@ -220,5 +217,5 @@ class WorkerPool:
             place.starting = None
 
     async def _begin(self, place: _Place) -> Manners:
-        place.process = await self._spawn()
-        return await self._load(place.process)
+        place.process, manners = await self._start()
+        return manners

@@ -48,10 +48,11 @@ class ApplicationWorker:
         options = sorted(self._application.options)
         self.ready = {"takes_messages": self._application.takes_messages, "options": options, "is_async": self.is_async}
 
-    def look(self) -> dict[str, list[str]]:
-        """The files of the modules that were imported, and those of the project as it lies there that were read."""
+    def look(self) -> dict[str, Any]:
+        """How it is asked, the files of the modules that were imported, and those of the project that were read."""
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-        return {"modules": [file for file in files if isinstance(file, str)], "opened": self._opened}
+        modules = [file for file in files if isinstance(file, str)]
+        return {"ready": self.ready, "modules": modules, "opened": self._opened}
 
     def ping(self) -> None:
         """Show that the event loop is not blocked."""

@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, cast
@@ -51,11 +52,13 @@ class Worker(asyncio.SubprocessProtocol):
     Attributes:
         name: in messages.
         pid: its id.
+        ready: what it says of itself.
     """
 
     def __init__(self, name: str, log: Path | None = None) -> None:
         self.name = name
         self.pid = 0
+        self.ready: Any = None
         self._log = log
         self._transport = cast("asyncio.SubprocessTransport", None)
         self._pending: dict[int, tuple[asyncio.Future[Any], Progress | None]] = {}
@@ -74,19 +77,22 @@ class Worker(asyncio.SubprocessProtocol):
         env: Mapping[str, str] = UNCHANGED,
         *,
         name: str,
+        start: Mapping[str, Any] | None = None,
         folder: Path | None = None,
         log: Path | None = None,
     ) -> Self:
-        """Start a process.
+        """Start a process; one that could not start, or whose start is cancelled, is ended.
 
         Args:
             target: as `harness.models.processes.child.main` has it; or a command that keeps its protocol.
             env: variables that it has otherwise than this process.
+            start: what the target is made of; None where it is a module, or need not say that it is ready.
             folder: that it works in; None for that of this process.
             log: a file that what it prints is added to; else the last lines are kept.
 
         Raises:
-            EngineError: the command can't be run.
+            SteelyardError: as making the target raised it, with the worker's name.
+            EngineError: the command can't be run, or the process has ended.
         """
         worker = cls(name, log)
         command = [sys.executable, "-P", "-m", _CHILD, target] if isinstance(target, str) else target
@@ -103,22 +109,15 @@ class Worker(asyncio.SubprocessProtocol):
                 )
             except OSError as error:
                 raise EngineError(f"{name} could not start: {command[0]}: {error.strerror}.") from None
-        return worker
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with the process that was started."""
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-        self.pid = self._transport.get_pid() or 0
-
-    async def start(self, payload: Mapping[str, Any]) -> Any:
-        """Have the target made; give what it says of itself. Raises what making it raised, with the worker's name."""
         try:
-            return await self.call("start", payload)
-        except SteelyardError as error:
-            if self._failure is None:
-                error.args = (f"{self.name} could not start: {error}",)
-                self.kill(error)
+            if start is not None:
+                worker.ready = await worker.call("start", start)
+        except BaseException as error:
+            if isinstance(error, SteelyardError) and not worker.is_over:
+                error.args = (f"{name} could not start: {error}",)
+            await worker.close()
             raise
+        return worker
 
     async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
         """Ask for an operation, and give its result.
@@ -205,6 +204,11 @@ class Worker(asyncio.SubprocessProtocol):
         if not self._over.done() and not self._input.is_closing():
             self._input.write(block)
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with the process that was started."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+        self.pid = self._transport.get_pid() or 0
+
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Take in what it answers or prints."""
         if fd == 2:
@@ -269,8 +273,7 @@ class WaitingWorker:
     signal interrupts how the process is started and put away. The first call starts it.
 
     Args:
-        target, env, name, folder, log: as of `Worker.spawn`; without `env` it computes beside others.
-        start: what the target is made of; None where it is a module.
+        target, start, name, env, folder, log: as of `Worker.spawn`; without `env` it computes beside others.
     """
 
     def __init__(
@@ -284,9 +287,8 @@ class WaitingWorker:
         log: Path | None = None,
     ) -> None:
         self.name = name
-        self._start = start
         env = _beside_others() if env is None else env
-        self._spawn = lambda: Worker.spawn(target, env, name=name, folder=folder, log=log)
+        self._spawn = partial(Worker.spawn, target, env, name=name, start=start, folder=folder, log=log)
         self._worker: Worker | None = None
         self._results: dict[bytes, bytes] = {}
         self._asking, self._submitting = threading.Lock(), threading.Lock()
@@ -334,8 +336,7 @@ class WaitingWorker:
             progress: called in this thread; what it raises is raised.
 
         Raises:
-            SteelyardError: as `Worker.call` and `Worker.start` raise it; a target that can't be made is a
-                `SettingsError`.
+            SteelyardError: as `Worker.call` raises it; a process that can't be started is a `SettingsError`.
             TimeoutError: it took longer.
         """
         states: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -384,16 +385,10 @@ class WaitingWorker:
     async def _begun(self) -> Worker:
         async with self._starting:
             if self._worker is None:
-                self._worker = worker = await self._spawn()
                 try:
-                    if self._start is not None:
-                        await worker.call("start", self._start)
-                except SteelyardError as error:
-                    self._worker = None
-                    if worker.is_over:
-                        raise
-                    await worker.close()
-                    raise SettingsError(f"{self.name} could not start: {error}") from None
+                    self._worker = await self._spawn()
+                except EngineError as error:
+                    raise SettingsError(str(error)) from None
             return self._worker
 
 

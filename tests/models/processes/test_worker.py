@@ -40,9 +40,7 @@ def desk() -> Iterator[WaitingWorker]:
 
 
 async def started(target: str, **payload: Any) -> Worker:
-    worker = await Worker.spawn(f"{TARGETS}:{target}", name="it")
-    await worker.start(payload)
-    return worker
+    return await Worker.spawn(f"{TARGETS}:{target}", name="it", start=payload)
 
 
 def in_threads(*works: Any) -> None:
@@ -86,7 +84,7 @@ def test_one_that_could_not_start_says_why() -> None:
         worker.call("divide", {"by": 1})
     with (
         WaitingWorker([str(ROOT)], name="It") as worker,
-        pytest.raises(EngineError, match=r"could not start: .*Permission denied"),
+        pytest.raises(SettingsError, match=r"could not start: .*Permission denied"),
     ):
         worker.call("divide", {"by": 1})
 
