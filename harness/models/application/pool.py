@@ -212,6 +212,7 @@ class WorkerPool:
             if place.process is not None:
                 await place.process.close()
                 self._printed_lines += place.process.printed_lines
+                place.process = None
             await self._begin(place)
         finally:
             place.starting = None

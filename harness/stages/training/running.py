@@ -9,12 +9,12 @@ from pathlib import Path
 from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.config.environment import first_gpu
 from harness.errors import EngineError, UsageError
-from harness.models.processes.worker import Progress, WaitingWorker
+from harness.models.processes.worker import WaitingWorker
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.texts import TrainingData
 
 LOG = "training.log"
-_MODULE = __name__
+_MODULE = "harness.stages.training.process"
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 """For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
 time takes more than a quarter of the processor time."""
@@ -70,32 +70,3 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
         except EngineError as error:
             raise UsageError(str(error)) from error
     log.unlink()
-
-
-def train_here(order: str, progress: Progress) -> None:
-    """Train in this process, and leave the result in the folder of the request.
-
-    Args:
-        order: the request, pickled, in hexadecimal digits.
-
-    Raises:
-        UsageError: the data, the weights or the settings can't be trained with.
-    """
-    request: TrainingRequest = pickle.loads(bytes.fromhex(order))
-    import torch
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(request.threads)
-    torch.use_deterministic_algorithms(True)
-    # Else each new tensor is filled with NaN before it is written, a fifth of the time of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    if isinstance(request.settings, DistilledSettings):
-        from harness.stages.training.students import train_student
-
-        train_student(request, progress)
-    else:
-        from harness.stages.training.adapters import train_adapter
-
-        train_adapter(request, progress)
