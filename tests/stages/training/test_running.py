@@ -38,7 +38,7 @@ def test_of_several_gpus_it_sees_the_first(
     (tmp_path / "seeing.py").write_text(
         "import os\n"
         "from harness.errors import UsageError\n"
-        "def train_here(order):\n"
+        "def train_here(order, progress):\n"
         "    raise UsageError('sees ' + os.environ['CUDA_VISIBLE_DEVICES'] + '.')\n"
     )
     monkeypatch.setenv("PYTHONPATH", python_path([str(tmp_path)]))
