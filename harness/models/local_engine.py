@@ -49,7 +49,8 @@ class LocalEngine:
         self, target: str, start: Mapping[str, Any], environment: Mapping[str, str] = UNCHANGED
     ) -> dict[str, Any]:
         """Start the worker; give what it says of itself."""
-        self._worker = await Worker.spawn(target, environment, name=self.name, start=start)
+        self._worker = await Worker.spawn(target, environment, name=self.name)
+        await self._worker.start(start)
         ready: dict[str, Any] = self._worker.ready
         self._default_temperature = float(ready["defaults"].get("temperature", 1.0))
         return ready

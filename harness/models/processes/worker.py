@@ -81,7 +81,7 @@ class Worker(asyncio.SubprocessProtocol):
         folder: Path | None = None,
         log: Path | None = None,
     ) -> Self:
-        """Start a process; one that could not start, or whose start is cancelled, is ended.
+        """Start a process.
 
         Args:
             target: as `harness.models.processes.child.main` has it; or a command that keeps its protocol.
@@ -109,15 +109,19 @@ class Worker(asyncio.SubprocessProtocol):
                 )
             except OSError as error:
                 raise EngineError(f"{name} could not start: {command[0]}: {error.strerror}.") from None
-        try:
-            if start is not None:
-                worker.ready = await worker.call("start", start)
-        except BaseException as error:
-            if isinstance(error, SteelyardError) and not worker.is_over:
-                error.args = (f"{name} could not start: {error}",)
-            await worker.close()
-            raise
+        if start is not None:
+            await worker.start(start)
         return worker
+
+    async def start(self, payload: Mapping[str, Any]) -> None:
+        """Have the target made. Where that fails, or is cancelled, the process is ended. Raises as `spawn` does."""
+        try:
+            self.ready = await self.call("start", payload)
+        except BaseException as error:
+            if isinstance(error, SteelyardError) and not self.is_over:
+                error.args = (f"{self.name} could not start: {error}",)
+            await self.close()
+            raise
 
     async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
         """Ask for an operation, and give its result.
