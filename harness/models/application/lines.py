@@ -32,8 +32,8 @@ class LineWorker(Worker):
 
     _names_ids = False
     """Whether it has answered with an id."""
-    _has_written = False
     _program = ""
+    why_silent = _NO_FLUSH
 
     @classmethod
     async def run(cls, command: Sequence[str], env: Mapping[str, str] = UNCHANGED, *, name: str, folder: Path) -> Self:
@@ -41,11 +41,6 @@ class LineWorker(Worker):
         worker = await cls.spawn(command, {**_ENVIRONMENT, **env}, name=name, folder=folder)
         worker._program = command[0]
         return worker
-
-    @property
-    def why_silent(self) -> str:
-        """The reason why it may have written nothing, and what to do."""
-        return "" if self._has_written else _NO_FLUSH
 
     async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
         """Ask a question, whatever the operation is.
@@ -81,7 +76,7 @@ class LineWorker(Worker):
         *lines, rest = self._received.split(b"\n")
         self._received = rest
         for line in lines:
-            self._has_written = True
+            self.why_silent = ""
             try:
                 message = json.loads(line)
             except (ValueError, RecursionError):  # also what is no UTF-8

@@ -53,7 +53,10 @@ class Worker(asyncio.SubprocessProtocol):
         name: in messages.
         pid: its id.
         ready: what it says of itself.
+        why_silent: the reason why it may not answer, where it can be guessed, and what to do.
     """
+
+    why_silent = ""
 
     def __init__(self, name: str, log: Path | None = None) -> None:
         self.name = name
@@ -184,11 +187,6 @@ class Worker(asyncio.SubprocessProtocol):
     def printed_lines(self) -> int:
         """Lines that it has printed so far, with the one that has no end yet."""
         return self._n_printed + bool(self._unended.strip())
-
-    @property
-    def why_silent(self) -> str:
-        """The reason why it may not answer, where it can be guessed; else ""."""
-        return ""
 
     def _encode(self, number: int, op: str, payload: Mapping[str, Any], progress: bool) -> bytes:
         return encode_frame({"id": number, "op": op, "payload": dict(payload), "progress": progress})
