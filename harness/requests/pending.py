@@ -49,12 +49,8 @@ class SampleSource:
 
 @dataclass(slots=True)
 class SampleOrigins:
-    """The origins of one source's samples in this run.
-
-    Attributes:
-        n_asked: of a model, those in vain among them.
-        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
-        n_older: of older draws than the newest, which lack them.
+    """The origins of one source's samples in this run: `n_asked` of a model, those in vain among them; `n_older` of older
+    draws than the newest, which lack them; and when the oldest and newest of those from the store were drawn.
     """
 
     n_asked: int = 0
@@ -75,9 +71,7 @@ class Question:
     Attributes:
         prompt: the text that it is the question of; None where it is of more.
         request: as it is sent: the seed is the case's own.
-        way: how its answers come about.
         first: the question as a body asks it first.
-        text: tells it from other questions.
     """
 
     __slots__ = ("_keyed", "case", "first", "prompt", "request", "text", "version", "way")

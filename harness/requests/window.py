@@ -129,12 +129,7 @@ class Window:
                 lane.engine.hold(refusal)
 
     async def start(self, engine: Engine) -> None:
-        """Start an engine before its first request, which tells what it can do.
-
-        Raises:
-            EngineError: it could not start, or the run has ended.
-            BudgetSpentError: the deadline of the run has passed.
-        """
+        """Start an engine before its first request. Raises EngineError: it can't, or the run has ended or is late."""
         if self._stopped:
             raise EngineError("the run has ended")
         ready = self._begin(self._lane(engine))
@@ -278,6 +273,6 @@ def check_capabilities(engine: Engine, request: Request) -> None:
     if how := engine.remedy(lacking[0]):
         raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {how}.")
     able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
-    server = "such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
+    server = ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
     told = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
-    raise CapabilityError(f"{told}." if request.tools is None else f"{told}, {server}.")
+    raise CapabilityError(f"{told}{'' if request.tools is None else server}.")

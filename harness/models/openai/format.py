@@ -178,15 +178,8 @@ def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogpro
     if entries is None:
         raise CapabilityError(NO_LOGPROBS)
     return tuple(
-        TokenLogprob(
-            token=text(entry["token"], "a token"),
-            logprob=logarithm(entry["logprob"]),
-            top=tuple(
-                (text(top["token"], "a token"), logarithm(top["logprob"]))
-                for top in (entry.get("top_logprobs") or ())[:alternatives]
-            ),
-        )
-        for entry in entries
+        _token(each["token"], each["logprob"], _pairs((each.get("top_logprobs") or ())[:alternatives]))
+        for each in entries
     )
 
 
@@ -197,21 +190,24 @@ def _completed_logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[T
         raise CapabilityError(NO_LOGPROBS)
     tops = (lists.get("top_logprobs") if alternatives else None) or [None] * len(lists["tokens"])
     return tuple(
-        TokenLogprob(
-            token=text(token, "a token"),
-            logprob=logarithm(logprob),
-            top=tuple(
-                sorted(((text(other, "a token"), logarithm(value)) for other, value in (top or {}).items()), key=_rank)
-            )[:alternatives],
-        )
+        _token(token, logprob, sorted((top or {}).items(), key=_rank)[:alternatives])
         for token, logprob, top in zip(lists["tokens"], lists["token_logprobs"], tops, strict=True)
     )
 
 
-def _rank(alternative: tuple[str, float]) -> tuple[float, str]:
+def _pairs(tops: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+    return [(top["token"], top["logprob"]) for top in tops]
+
+
+def _token(token: Any, logprob: Any, top: Sequence[tuple[Any, Any]]) -> TokenLogprob:
+    others = tuple((text(other, "a token"), logarithm(value)) for other, value in top)
+    return TokenLogprob(text(token, "a token"), logarithm(logprob), others)
+
+
+def _rank(alternative: tuple[str, Any]) -> tuple[float, str]:
     """The most probable one first."""
     token, logprob = alternative
-    return -logprob, token
+    return -logarithm(logprob), token
 
 
 def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
