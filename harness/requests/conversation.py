@@ -230,11 +230,7 @@ class Conversation:
 
 
 def check_script(user: Any) -> None:
-    """Refuse what is neither a script nor a simulated user.
-
-    Raises:
-        UsageError: saying what to give.
-    """
+    """Refuse with `UsageError` what is neither a script nor a simulated user."""
     if isinstance(user, SimulatedUser):
         return
     if isinstance(user, str | Mapping) or not isinstance(user, Sequence) or not user:
@@ -251,11 +247,7 @@ def check_script(user: Any) -> None:
 
 
 def check_count(value: Any, name: str) -> int:
-    """The value, which must be a whole number above 0.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """The value. Raises UsageError: it is no whole number above 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{name} = {value!r} is no number of {name}; write 1 or more.")
     return value
@@ -264,14 +256,8 @@ def check_count(value: Any, name: str) -> int:
 async def _next_words(
     play: Play, user: SimulatedUser, part: Messages, *, may_end: bool, may_be_silent: bool
 ) -> str | None:
-    """Draw a simulated user's next words; None where its goal is met. One more is drawn where the first can't be used.
-
-    Args:
-        may_end: whether its goal may be met: the version has said something.
-        may_be_silent: whether its words are of no use, for its turns are over.
-
-    Raises:
-        EngineError: neither can be.
+    """Draw a simulated user's next words; None where its goal is met, which may be once the version has said something.
+    One more is drawn where the first can't be used. Raises EngineError: neither can be.
     """
     name = user.version if isinstance(user.version, str) else user.version.name
     problem = remedy = ""
@@ -279,13 +265,13 @@ async def _next_words(
         sample = await play(part, _SCHEMA, number)
         try:
             said = json.loads(sample.text)
-            if said["goal_met"] is True and may_end:
+            is_met, words = said["goal_met"] is True, said["message"]
+            if is_met and may_end:
                 return None
-            if isinstance(said["message"], str) and (said["message"].strip() or may_be_silent):
-                return str(said["message"]).strip()
-            problem = "it says nothing, and its goal is not met"
-            if said["goal_met"] is True:
-                problem = "it says nothing, and that its goal is met before the version has said anything"
+            if isinstance(words, str) and (words.strip() or may_be_silent):
+                return words.strip()
+            when = "that its goal is met before the version has said anything" if is_met else "its goal is not met"
+            problem = f"it says nothing, and {when}"
         except (ValueError, TypeError, KeyError, RecursionError):
             cut = ", cut at max_tokens" if sample.truncated else ""
             problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'
@@ -356,11 +342,7 @@ def _adapter(function: Callable[..., Any]) -> Any:
 
 
 def _arguments(function: Callable[..., Any], given: Any) -> dict[str, Any]:
-    """Read the arguments that a model gave, as the function takes them.
-
-    Raises:
-        ToolError: they are no JSON object, or not what the function takes.
-    """
+    """Read the arguments that a model gave. Raises ToolError: they are not what the function takes."""
     from pydantic import ValidationError
 
     try:

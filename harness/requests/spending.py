@@ -256,7 +256,8 @@ class Spending:
             return True
         versions = self._versions.values()
         is_first_out = self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)
-        if self.refusal(n_requests) is not None or is_first_out:
+        self.stopped_by = self.stopped_by or self._reached(n_requests)
+        if self.is_over or is_first_out:
             return False
         own = self._version(asked.source.version)
         shares = [
