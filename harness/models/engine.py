@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from harness.errors import SteelyardError
 from harness.records import Request, Sample
@@ -26,7 +25,7 @@ class Capability(enum.StrEnum):
     SEED = "seed"
 
 
-class Engine(Protocol):
+class Engine:
     """Answers requests for one or more versions of the same weights and engine settings.
 
     Engines derive from it: what stands here is right for an engine in process that has nothing to load. All methods are
@@ -43,7 +42,6 @@ class Engine(Protocol):
         http_requests: sent over a wire so far, retries included.
         trouble: why requests are sent again right now, in a few words for people; "" where none is.
         answered_as: names of models under which an endpoint answered in place of the one that was asked for.
-        printed_lines: that an application has printed.
         learns_at_start: whether only its start tells what it can do, as of an application.
     """
 
@@ -54,8 +52,12 @@ class Engine(Protocol):
     http_requests: int = 0
     trouble: str = ""
     answered_as: tuple[str, ...] = ()
-    printed_lines: int = 0
     learns_at_start: bool = False
+
+    @property
+    def printed_lines(self) -> int:
+        """Lines that an application has printed."""
+        return 0
 
     async def start(self) -> None:
         """Load the weights or check the endpoint. Called once, before the first `sample`; may take seconds."""

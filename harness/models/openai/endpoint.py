@@ -15,6 +15,7 @@ from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     FAULTS,
     Clock,
+    FaultName,
     RateLimiter,
     RequestHistory,
     RetryPolicy,
@@ -199,7 +200,7 @@ class Endpoint:
         if seconds > 0 and not self._end.is_set():
             await self._clock.wait(seconds, self._end)
         if isinstance(self._ended, UnreachableError):
-            raise UnreachableError(*self._ended.args, cause=self._ended.cause)
+            raise UnreachableError(str(self._ended), self._ended.cause)
         if self._ended is not None:
             raise self._ended
 
@@ -274,7 +275,7 @@ class Endpoint:
         except RecursionError:
             raise UnusableError("the answer is nested too deep to be read") from None
         except ValueError:
-            fault = "page" if content[:1000].lstrip().startswith(b"<") else "malformed"
+            fault: FaultName = "page" if content[:1000].lstrip().startswith(b"<") else "malformed"
             raise UnusableError(f"the answer is not JSON: {self._beginning(content)}", fault) from None
         if not isinstance(document, dict):
             raise UnusableError(f"the answer is not a JSON object: {self._beginning(content)}")
@@ -342,7 +343,7 @@ class Endpoint:
         if not isinstance(self._ended, UnreachableError):
             self._ended = UnreachableError(f"{self.name}: the endpoint {self._address} {what}", cause)
             self._end.set()
-        return UnreachableError(*self._ended.args, cause=self._ended.cause)
+        return UnreachableError(str(self._ended), self._ended.cause)
 
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""

@@ -147,7 +147,7 @@ class OpenAIEngine(Engine):
             if is_other and "max_tokens" in payload:  # as OpenAI's newer models demand
                 payload["max_completion_tokens"] = payload.pop("max_tokens")
             try:
-                choices = await self._endpoint.post("/chat/completions", payload, read)
+                choices: Choices = await self._endpoint.post("/chat/completions", payload, read)
             except RejectedError as rejected:
                 if rejected.status == _NOT_FOUND:
                     raise UnreachableError(str(rejected)) from None
