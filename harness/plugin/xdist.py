@@ -123,7 +123,7 @@ class XdistHooks:
     def _check_run(self, *, is_judged: bool) -> None:
         from harness.gate.baselines.files import recording_named
         from harness.gate.runs.opening import check_run
-        from harness.gate.runs.run_settings import RunOptions
+        from harness.gate.runs.run import RunOptions
         from harness.plugin.hooks.announcing import find_hooks
         from harness.plugin.loop.driver import shown_builds
         from harness.plugin.tracking import check_trackers

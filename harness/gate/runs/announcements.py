@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import some
-from harness.gate.runs.run_settings import RunOptions
+from harness.gate.runs.run import RunOptions
 from harness.gate.sampling.ledger import Entry
 from harness.store import Store
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from harness.config import Settings, VersionSettings
@@ -21,8 +21,7 @@ from harness.gate.baselines.pairing import recorded_side
 from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.notes import specification
 from harness.gate.runs.players import Players
-from harness.gate.runs.run import Run, RunContext
-from harness.gate.runs.run_settings import RunOptions
+from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.versions import (
     Generations,
     changed_versions,
@@ -44,28 +43,7 @@ from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
-    """A run that is ready to sample, with what must be closed after it.
-
-    Attributes:
-        told: what to tell before the first request, a line each: what looking again costs.
-    """
-
-    run: Run
-    store: Store
-    created: str
-    told: tuple[str, ...] = ()
-
-    async def close(self) -> None:
-        """Close engines and store; what was completed is kept."""
-        try:
-            await self.run.close()
-        finally:
-            self.store.close()
-
-
-def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> OpenRun:
+def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> Run:
     """Build what the versions are made of, load them, open the store and make the engines (which start when they are
     first needed).
 
@@ -187,7 +165,7 @@ def _assemble(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     store: Store,
-) -> OpenRun:
+) -> Run:
     generations = Generations(store, is_fresh=options.fresh)
 
     def source(name: str, first_index: int = 0) -> SampleSource:
@@ -223,7 +201,20 @@ def _assemble(
     now = time.time()
     run_id = new_run_id(now)
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
-    context = RunContext(
+    described = specification(settings, candidate, options.recording or baseline, judges, ledger)
+    described |= {
+        "n_evaluations": options.n_evaluations,
+        **options.noted,
+        **files_note(candidate.version, settings.root),
+    }
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    gone = gone_notes(options, own, store)
+    store.begin_run(run_id, created, described)
+    level = 1 - settings.confidence_level
+    told = looks_in_words(ledger, level)
+    if baseline is not None:
+        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
+    return Run(
         run_id=run_id,
         settings=settings,
         options=options,
@@ -232,22 +223,13 @@ def _assemble(
         judges=judges,
         lineages=_lineages(sides, shared),
         ledger=ledger,
-        notes=(*notes, *options.notes, *gone_notes(options, own, store)),
+        sampler=sampler,
+        store=store,
+        created=created,
+        notes=(*notes, *options.notes, *gone),
+        told=tuple(told),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
-    described = specification(settings, candidate, options.recording or baseline, judges, ledger)
-    described |= {
-        "n_evaluations": options.n_evaluations,
-        **options.noted,
-        **files_note(candidate.version, settings.root),
-    }
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    store.begin_run(run_id, created, described)
-    level = 1 - settings.confidence_level
-    told = looks_in_words(ledger, level)
-    if baseline is not None:
-        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
-    return OpenRun(Run(context, sampler, store), store, created, tuple(told))
 
 
 def _lineages(sides: Sequence[SampleSource], shared: StageContext) -> Lineages:
