@@ -68,7 +68,9 @@ def content_digest(case: Case) -> str | None:
     >>> content_digest(Case({"id": "peru", "prompt": "Capital of Peru?"}))
     '6f6d24be565f7721'
     """
-    return _digest(case.fields)
+    if case._digest is None:
+        case._digest = _digest(case.fields) or ""
+    return case._digest or None
 
 
 def settled_digest(case: Case) -> str:
