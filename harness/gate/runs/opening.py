@@ -10,20 +10,14 @@ from functools import partial
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.errors import SettingsError, StoreError
-from harness.gate.baselines.draws import (
-    BASELINE_FIRST_INDEX,
-    candidate_first_index,
-    generations_of,
-    known_draws,
-    oldest,
-)
 from harness.gate.baselines.pairing import recorded_side
+from harness.gate.baselines.recording import Recording
 from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.notes import specification
-from harness.gate.runs.players import Players
 from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.versions import (
     Generations,
+    Players,
     changed_versions,
     check_versions,
     files_note,
@@ -41,6 +35,9 @@ from harness.stages.building import built, found
 from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
+
+BASELINE_FIRST_INDEX = 1_000_000
+"""The first draw of a baseline: never one of those that it was promoted by, nor of a candidate that is the same."""
 
 
 def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> Run:
@@ -154,6 +151,43 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
                 f"structured output (it has: {able}). Name another version: vllm, openai and scripted have it, "
                 "transformers with xgrammar, and an application that takes `schema`."
             )
+
+
+# -- draws -------------------------------------------------------------------------------------------------------------
+
+
+def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_baseline: bool) -> int:
+    """The index of a candidate's first draw: those recorded of this very version are not drawn again. What is weighed
+    against nothing may be drawn as a baseline is, to be recorded.
+    """
+    if recording is None:
+        return BASELINE_FIRST_INDEX if as_baseline else 0
+    is_same = recording.version.fingerprint == fingerprint
+    return BASELINE_FIRST_INDEX if is_same and recording.first_index == 0 else 0
+
+
+def oldest(*sides: SampleSource | None) -> float | None:
+    """The greatest age of samples that any side allows, in seconds; None where one allows any age."""
+    ages = [each.version.settings.max_age_s for each in sides if each is not None]
+    known = [age for age in ages if age is not None]
+    return max(known) if len(known) == len(ages) else None
+
+
+def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose. Those
+    that have none at a baseline's indices come last.
+    """
+    return store.first_draws(source.version.fingerprint, (source.generation, *source.older), source.first_index)
+
+
+def known_draws(store: Store, candidate: SampleSource, baseline: SampleSource | None) -> dict[str, tuple[int, ...]]:
+    """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
+    name = f"candidate@{candidate.first_index}" if candidate.first_index > 0 else "candidate"
+    found = {name: generations_of(store, candidate)}
+    if baseline is not None:
+        is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
+        found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
+    return found
 
 
 # -- the run -----------------------------------------------------------------------------------------------------------

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
+from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError, UsageError
 from harness.gate.baselines.pairing import Pairing
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
-from harness.gate.evaluations.exceptions import describe
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
-from harness.gate.runs.costs import flops_spent
 from harness.gate.runs.notes import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done
+from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
@@ -32,6 +32,7 @@ from harness.models.version import Version, answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
+from harness.requests.spending import TokensSpent
 from harness.stages.lineage import Lineages
 from harness.store import Store
 
@@ -455,3 +456,33 @@ def check_answers(evaluation: Evaluation, version: Version, baseline: Version | 
     for each in asked:
         if not answers(each.settings):
             raise AnswersNothingError(each.name)
+
+
+def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], root: Path) -> dict[str, float | None]:
+    """The operations of each version's forward passes in this run; None where they can't be told.
+
+    They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
+    written or weighed, and for the last of a prompt. They can't be told without weights, or where answers do not tell
+    their tokens.
+
+    Args:
+        spent: what was counted, by the name of the version; nothing for one that was not asked.
+        root: folder that relative paths of weights start from.
+    """
+    asked = {version.name: version for version in versions if version.name in spent}
+    return {name: _flops(version, spent[name], root) for name, version in asked.items()}
+
+
+def _flops(version: Version, tokens: TokensSpent, root: Path) -> float | None:
+    options = version.settings.engine_options
+    if not tokens.is_counted or "weights" not in options:
+        return 0.0 if tokens.is_counted and not tokens.passes else None
+    from harness.models.description.description import describe_weights
+
+    try:
+        architecture = describe_weights(options, root).in_engine.architecture
+    except (UsageError, OSError):
+        return None  # weights that are gone by now, or of a kind that can't be described
+    flops_of = architecture.flops_of
+    passes = tokens.passes.items()
+    return float(sum(n * flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting) for each, n in passes))

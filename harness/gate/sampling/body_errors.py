@@ -1,10 +1,13 @@
-"""Keeps what went wrong in an evaluation, and at which of its steps."""
+"""The exceptions of test bodies: their text, the user's lines that they came through, how many were met, and where."""
 
 from __future__ import annotations
 
 import re
+import sysconfig
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +20,6 @@ from harness.errors import (
     UnreachableError,
     UnstorableError,
 )
-from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
 from harness.records import Role
 from harness.statistics.arrays import FloatArray
 
@@ -31,6 +33,10 @@ NOTHING_ASKED = (
     "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body; what weighs "
     "no version is a test without the marker"
 )
+_MOST_FRAMES = 5
+_NOT_THE_USERS = (
+    str(Path(__file__).parents[2]), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen"
+)  # fmt: skip
 CaseOf = Callable[[int], str]
 """The id of the case of a step."""
 
@@ -141,3 +147,35 @@ def _line(alike: Sequence[_Met], case_of: CaseOf) -> str:
     first, *traceback = text.split("\n")
     differ = ", the texts differ" if len({each.text for each in alike}) > 1 else ""
     return "\n".join([f"{place}{first} ({len(alike):,} bodies ended so{differ})", *traceback])
+
+
+def describe(error: BaseException) -> str:
+    """Give the text of an exception, even of one whose `__str__` is broken."""
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - a user's exception may do anything
+        return f"(its text can't be read: {type(broken).__name__})"
+
+
+def raised_at(error: BaseException) -> str:
+    """The last line of a user's code that an exception came through, as ` (test_x.py:12: answer = parse(text))`."""
+    lines = _lines(error)
+    return f" ({lines[-1]})" if lines else ""
+
+
+def user_frames(error: BaseException) -> tuple[str, ...]:
+    """The last lines of a user's code that an exception came through, outermost first; () for a single one, which
+    `raised_at` says.
+    """
+    lines = _lines(error)
+    return tuple(lines[-_MOST_FRAMES:]) if len(lines) > 1 else ()
+
+
+def _lines(error: BaseException) -> list[str]:
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if not frame.filename.startswith(_NOT_THE_USERS) and not any(part.endswith("-packages") for part in path.parts):
+            place = f"{path.name}:{frame.lineno}"
+            found.append(f"{place}: {frame.line}" if frame.line else place)
+    return found
