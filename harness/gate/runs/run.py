@@ -121,6 +121,7 @@ class Run:
         self._spans: dict[str, tuple[float, float]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._changes: list[tuple[Verdict, list[Change]]] = []
+        self._shown: tuple[Change, ...] | None = None
         self._skipped: dict[str, str] = {}
         self._abandoned: set[str] = set()
         self._rows: list[ScoreRow] = []
@@ -277,11 +278,16 @@ class Run:
             self._verdicts[name] = collector.with_aggregates(own)
             changes = {each.metric: collector.changes(each) for each in observed[name]}
             self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
+        self._shown = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """Cases to look at, the worst of each evaluation first, with what was answered as far as the store has it."""
-        changes: Sequence[Change] = most_telling(self._changes)
+        if self._shown is None:
+            self._shown = self._with_answers(most_telling(self._changes))
+        return self._shown
+
+    def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         drawn, recording = self._sources.items(), self._recording
         sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
         if recording is not None:
