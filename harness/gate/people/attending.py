@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence
-from harness.gate.people.results import held_back
+from harness.gate.people.verdicts import held_back
 from harness.store import Store
 
 _log = logging.getLogger(__name__)

@@ -195,8 +195,8 @@ class Collection:
         left_out: list[pytest.Item] = []
         if not chosen:
             return left_out
-        from harness.gate.baselines.files import recording_named
         from harness.gate.baselines.pairing import check_recorded
+        from harness.gate.baselines.recording import recording_named
         from harness.gate.evaluations.cases import no_case_matches
 
         with self._noting():
