@@ -13,7 +13,7 @@ from harness.plugin.loop.interrupts import Interrupts, _completed, _is_of_body
 class OneRound(threading.Event):
     """Is set after it was waited for once."""
 
-    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002
+    def wait(self, timeout: float | None = None) -> bool:
         was_set = self.is_set()
         self.set()
         return was_set
