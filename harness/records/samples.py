@@ -29,11 +29,12 @@ class Case:
     'Capital of Peru?'
     """
 
-    __slots__ = ("_fields", "id")
+    __slots__ = ("_digest", "_fields", "id")
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = dict(fields)
         self.id: str = self._fields["id"]
+        self._digest: str | None = None  # of the fields, which `content_digest` keeps here
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -14,7 +14,7 @@ from harness.records.keys import KeyedQuestion, request_text
 from harness.records.tool_calls import turns_in_words
 from harness.store import RunInfo, ScoreSet, Store
 
-_CASES_AT_ONCE, _ROWS_AT_ONCE = 100, 1000
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,21 @@ def answers_of_run(
             by_evaluation.setdefault(each.evaluation_id, []).append(each)
     rows: list[ScoreRow] = []
     for evaluation_id, sets in by_evaluation.items():
-        every = {case for each in sets for case in store.cases_of(each)} if only is None else only[evaluation_id]
-        cases = sorted(every)
-        for start in range(0, len(cases), _CASES_AT_ONCE):
-            rows += [row for each in sets for row in store.scores_of(each, cases[start : start + _CASES_AT_ONCE])]
-            if len(rows) >= _ROWS_AT_ONCE:
+        for row in store.scores_of(sets, None if only is None else only[evaluation_id]):
+            if len(rows) >= _ROWS_AT_ONCE and _place(row) != _place(rows[-1]):
                 yield from _answers(store, run, rows)
                 rows = []
+            rows.append(row)
     yield from _answers(store, run, rows)
 
 
 def answers_of_case(store: Store, run: RunInfo, case_id: str) -> list[StoredAnswer]:
     """The answers to one case, by evaluation, version (the candidate first) and sample."""
-    rows = (row for each in store.score_sets(run.run_id) for row in store.scores_of(each, [case_id]))
-    return _answers(store, run, sorted(rows, key=lambda each: each.evaluation_id))
+    return _answers(store, run, sorted(store.scores_of(store.score_sets(run.run_id), [case_id]), key=_place))
+
+
+def _place(row: ScoreRow) -> tuple[str, str]:
+    return row.evaluation_id, row.case_id
 
 
 def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[StoredAnswer]:
@@ -155,10 +156,11 @@ def with_answers(
     chosen: dict[tuple[int, Role], ScoreRow] = {}
     for role, source in sources.items() if changes else ():
         rows: dict[tuple[str, str, str], list[ScoreRow]] = defaultdict(list)
-        for own in store.score_sets(source.run_id):
-            if own.role == source.role and own.evaluation_id in cases:
-                for row in store.scores_of(own, cases[own.evaluation_id]):
-                    rows[row.evaluation_id, row.case_id, row.metric].append(row)
+        sets = [
+            own for own in store.score_sets(source.run_id) if own.role == source.role and own.evaluation_id in cases
+        ]
+        for row in store.scores_of(sets, set().union(*cases.values())):
+            rows[(*_place(row), row.metric)].append(row)
         for number, each in enumerate(changes):
             is_lower = (each.evaluation_id, each.metric) in lower
             is_gain = each.baseline not in (None, each.candidate) and (each.candidate > each.baseline) != is_lower
