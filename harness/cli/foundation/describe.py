@@ -30,7 +30,7 @@ def describe(version: str, other: str | None, *, as_json: bool) -> None:
       steelyard describe smollm2-int8 smollm2
       steelyard describe smollm2 --json
     """
-    from harness.models.description.folder import different_files
+    from harness.models.description.contents import different_files
     from harness.reporting.weights.document import difference_document, version_document
     from harness.reporting.weights.text import difference_lines, version_lines
 

@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.architecture import Architecture, read_architecture
-from harness.models.description.contents import WeightsFile, read_gguf
-from harness.models.description.folder import read_folder
-from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
-from harness.models.description.shapes import check_shapes
+from harness.models.description.architecture import (
+    Architecture,
+    Hyperparameters,
+    read_architecture,
+    read_hyperparameters,
+)
+from harness.models.description.contents import WeightsFile, read_folder, read_gguf
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
 from harness.models.weights.weights import (
     WeightsSource,
@@ -128,15 +130,14 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
     own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)
     own = _described(file, own_dtype, own_dtype, digest)
     made = made_folder(options, root)
-    engine_file = file if made is None else read_folder(made, tokenizer_path(options, root))
     dtype = _computed_dtype(converted_dtype(options) if source.is_gguf else own_dtype, options, engine)
-    held = engine_file if made is None else _cast(engine_file, dtype)
-    cache_dtype = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
-    loaded = _described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest)
-    loaded = replace(loaded, name=own.name)
+    held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
+    engine_args = options.get("engine_args") or {}
+    cache_dtype = str(engine_args.get("kv_cache_dtype", "auto"))
+    loaded = replace(_described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest), name=own.name)
     if loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options:  # a word that only GGUF has
         loaded = replace(loaded, vocabulary=replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer))
-    limit = options.get("max_model_len") or (options.get("engine_args") or {}).get("max_model_len")
+    limit = options.get("max_model_len") or engine_args.get("max_model_len")
     if isinstance(limit, int):
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     is_same = replace(loaded, path=own.path, settings=own.settings) == own
@@ -146,11 +147,11 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
 
 def _warnings(loaded: WeightsDescription) -> Iterator[str]:
     """Tell what the files say that is not so, or that engines take differently."""
-    head = loaded.architecture.head
-    if loaded.sizes.is_tied and head is not None:
+    if loaded.sizes.is_tied and len(loaded.architecture.ends) > 1:
         yield (
-            f"{head} is not the embedding, though tie_word_embeddings is true: transformers computes with it, vLLM "
-            "with the embedding. Save the model with tie_word_embeddings = false, or without that tensor."
+            f"{' and '.join(sorted(loaded.architecture.ends))} are two matrices, though tie_word_embeddings is true: "
+            "transformers computes with a head of its own, vLLM with the embedding. Save the model with "
+            "tie_word_embeddings = false, or without the head."
         )
     n_rows, n_tokens = loaded.sizes.n_vocab or 0, loaded.vocabulary.n_tokens
     if 0 < n_rows < n_tokens and not loaded.vocab_only:
@@ -162,7 +163,6 @@ def _warnings(loaded: WeightsDescription) -> Iterator[str]:
 
 def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:
     sizes = read_hyperparameters(file)
-    check_shapes(file, sizes)
     n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
     n_bytes = sum(tensor.n_bytes for tensor in file.tensors)
     types = Counter(tensor.dtype for tensor in file.tensors)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.tokenizer_settings import chat_templates, read_json
+from harness.models.description.contents import chat_templates, read_json
 from harness.models.tokenization.chat_template import render
 from harness.models.tokenization.disassembly import Disassembly, disassemble
 from harness.models.weights.gguf_tokenizer import build_backend, read_vocabulary

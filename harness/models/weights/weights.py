@@ -26,7 +26,7 @@ from harness.models.adapters import adapter_files, merging
 from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
 from harness.models.files.saved import loading_turn
 from harness.models.weights import conversion, layers, quantization
-from harness.models.weights.gguf_header import gguf_settings, is_gguf
+from harness.models.weights.gguf_header import gguf_head, is_gguf
 
 _log = logging.getLogger(__name__)
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
@@ -205,9 +205,9 @@ def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
     return layers.chosen_layers(options["drop_layers"], count, options["weights"])
 
 
-def _gguf_settings(path: Path, weights: str) -> dict[str, Any]:
+def _gguf_settings(path: Path, weights: str) -> Mapping[str, Any]:
     try:
-        return gguf_settings(path)
+        return gguf_head(path).settings
     except ValueError as error:
         raise SettingsError(f"weights = {weights!r}: {path} can't be read: {error}.") from None
 

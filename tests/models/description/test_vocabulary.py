@@ -15,8 +15,7 @@ def vocabulary(
     *tokens: str, model: str = "gpt2", file_format: str = "GGUF V3 (latest)", stops: tuple[int, ...] = (), **ids: object
 ) -> Vocabulary:
     settings = {"tokenizer.ggml.model": model, **{f"tokenizer.ggml.{name}": value for name, value in ids.items()}}
-    raw = tuple(token.encode() for token in tokens)
-    return read_vocabulary(WeightsFile(Path("m"), file_format, settings, (), raw, stops))
+    return read_vocabulary(WeightsFile(Path("m"), file_format, settings, (), tokens, stops))
 
 
 def test_the_model_that_ships_is_told_as_llama_cpp_prints_it() -> None:
@@ -73,6 +72,6 @@ def test_the_longest_token_is_measured_in_bytes_and_broken_ones_are_written_out(
     found = read_vocabulary(read_gguf(write_gguf(tmp_path / "m.gguf", extra={"tokenizer.ggml.bos_token_id": 1})))
     assert found.special["BOS"].piece == "<s>"
     broken = WeightsFile(
-        Path("m"), "x", {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.eos_token_id": 0}, (), (b"\xff",)
+        Path("m"), "x", {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.eos_token_id": 0}, (), ("\udcff",)
     )
     assert read_vocabulary(broken).special["EOS"].piece == "\\xff"
