@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.foundation.described import asked_version
+from harness.cli.foundation.describe import asked_version
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def tokens(version: str, text: str, chat: bool, against: str | None, as_json: bo
         if against is not None:
             document["against"] = _version_json(against, other)
             document["differences"] = [
-                {"offset": begin, "end": end, "tokens": _ids(one, begin, end), "against": _ids(other, begin, end)}
+                {"offset": begin, "end": end}
+                | {
+                    key: [t.id for t in _between(each, begin, end)]
+                    for key, each in (("tokens", one), ("against", other))
+                }
                 for begin, end in places
             ]
         click.echo(json.dumps(document, indent=2))
@@ -110,17 +114,12 @@ def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disas
 
 
 def _version_json(name: str, made: Disassembly) -> dict[str, Any]:
-    return {
-        "version": name,
-        "text": made.text,
-        "lossless": made.is_lossless,
-        "decoded": made.decoded,
-        "n_tokens": len(made.tokens),
-        "tokens": [
-            {"offset": t.offset, "id": t.id, "piece": t.piece, "bytes": t.bytes.hex(), "special": t.special}
-            for t in made.tokens
-        ],
-    }
+    tokens = [
+        {"offset": t.offset, "id": t.id, "piece": t.piece, "bytes": t.bytes.hex(), "special": t.special}
+        for t in made.tokens
+    ]
+    head = {"version": name, "text": made.text, "lossless": made.is_lossless, "decoded": made.decoded}
+    return {**head, "n_tokens": len(tokens), "tokens": tokens}
 
 
 def _between(made: Disassembly, begin: int, end: int) -> list[TextToken]:

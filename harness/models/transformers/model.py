@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.adapters.merging import adapted
+from harness.models.description.config_settings import context_window
 from harness.models.files.saved import load_whole, loading_turn
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
@@ -29,6 +30,8 @@ from harness.models.weighing import (
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
 
+_UNBOUNDED = 2048
+"""Tokens that a model takes whose config bounds them nowhere, as vLLM has it."""
 _PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 _KNOWN = {*_PASSED_ON, "max_tokens", "stop", "seed"}
 
@@ -62,7 +65,7 @@ class TransformersModel:
         self._stopped = threading.Event()
         self._model.register_forward_pre_hook(functools.partial(_go_on, self._stopped))
         self._batch_size = batch_size
-        self._limit = options.get("max_model_len") or model.config.max_position_embeddings
+        self._limit = options.get("max_model_len") or context_window(model.config.to_dict()) or _UNBOUNDED
         ends = model.generation_config.eos_token_id
         self._ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
         padding = self.tokenizer.pad_token_id

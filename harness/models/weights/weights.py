@@ -15,6 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,43 +89,18 @@ def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
 def materialize(options: Mapping[str, Any], root: Path) -> Path:
     """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
-    source = weights_source(options, root)
-    folder = source.path
-    merged = _without(options, "quantized")
-    exact = _without(merged, "merged")
-    if source.is_gguf:
-        dtype = converted_dtype(options)
-        task = f"convert {source.path.name}"
-        digest = _base_digest(_without(exact, "drop_layers"), root)
-        folder = _once(digest, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
-    dropped = dropped_layers(options, root)
-    if dropped:
-        complete = folder
-        task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
-        folder = _once(_base_digest(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
-    if options.get("merged"):
-        bare, adapters = folder, [Path(each) for each in options["merged"]]
-        task = f"add {len(adapters)} adapter{'s' * (len(adapters) > 1)} into {options['weights']}"
-        folder = _once(_base_digest(merged, root), task, lambda to: merging.merge_adapters(bare, to, adapters))
-    if "quantized" in options:
-        unrounded, name = folder, options["quantized"]
-        task = f"round {options['weights']} to {name}"
-        folder = _once(_base_digest(options, root), task, lambda to: quantization.quantize(unrounded, to, name))
+    folder = weights_source(options, root).path
+    for change in _changes(options, root):
+        folder = _once(change, folder)
     return folder
-
-
-def _without(options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key != name}
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     """The folder that an engine loads, if nothing must be made first; None where it is still to be made."""
-    source = weights_source(options, root)
-    is_changed = bool(dropped_layers(options, root)) or "quantized" in options or bool(options.get("merged"))
-    if not source.is_gguf and not is_changed:
-        return source.path
-    folder = _made_place(_base_digest(options, root))
-    return folder if folder.is_dir() else None
+    changes = _changes(options, root)
+    if not changes:
+        return weights_source(options, root).path
+    return changes[-1].place if changes[-1].place.is_dir() else None
 
 
 def converted_dtype(options: Mapping[str, Any]) -> str:
@@ -154,28 +130,66 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
 
 def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     """The digest without a replaced tokenizer; names the folder in the cache."""
-    content = _content_of_source(options, root)
-    if options.get("merged"):
-        digests = [adapter_files.adapter_digest(each) for each in options["merged"]]
-        content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
-    if "quantized" in options:
-        content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
-    return text_hash(*content)
+    changes = _changes(options, root)
+    return text_hash(*(changes[-1].content if changes else _content(options, root)))
 
 
-def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
-    """The content of the weights that the settings name, without the layers that are left out."""
+def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
+    """The content of the weights that the settings name, before anything is made of them."""
     if options["weights"].startswith(KNOWN) and "drop_layers" not in options:
-        return ["folder", options["weights"].removeprefix(KNOWN)]
+        return "folder", options["weights"].removeprefix(KNOWN)
     source = weights_source(options, root)
     if source.is_gguf:
-        content = ["gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)]
-    elif source.commit:
-        content = ["hub", options["weights"], source.commit]
-    else:
-        content = ["folder", folder_content(source.path)]
-    dropped = dropped_layers(options, root)
-    return [*content, "drop_layers", str(list(dropped)), layers.RECIPE] if dropped else content
+        return "gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)
+    return ("hub", options["weights"], source.commit) if source.commit else ("folder", folder_content(source.path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Something that is made of weights.
+
+    Attributes:
+        content: what identifies the result.
+        task: what is done, for the log.
+        build: takes the folder, or the GGUF file, that it is made of, and the one to write into.
+    """
+
+    content: tuple[str, ...]
+    task: str
+    build: Callable[[Path, Path], None]
+
+    @property
+    def place(self) -> Path:
+        """The folder of the result in the cache."""
+        return cache_dir() / "weights" / text_hash(*self.content)
+
+
+def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
+    """Everything that is made of the weights that the settings name before an engine loads them, in its order."""
+    content, weights = _content(options, root), options["weights"]
+    changes: list[_Change] = []
+
+    def change(task: str, build: Callable[[Path, Path], None], *more: str) -> None:
+        before = changes[-1].content if changes else content
+        changes.append(_Change((*before, *more), task, build))
+
+    if content[0] == "gguf":
+        dtype = content[-1]
+        change(f"convert {weights}", lambda source, to: conversion.convert_gguf(source, to, dtype))
+    if dropped := dropped_layers(options, root):
+        task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
+        build = partial(layers.drop_layers, layers=dropped)
+        change(task, build, "drop_layers", str(list(dropped)), layers.RECIPE)
+    if merged := options.get("merged"):
+        digests = [adapter_files.adapter_digest(each) for each in merged]
+        build = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
+        task = f"add {len(merged)} adapter{'s' * (len(merged) > 1)} into {weights}"
+        change(task, build, "merged", *digests, merging.RECIPE, version_of("peft") or "")
+    if name := options.get("quantized"):
+        build = partial(quantization.quantize, name=name)
+        version = version_of("compressed-tensors") or ""
+        change(f"round {weights} to {name}", build, "quantized", name, quantization.RECIPE, version)
+    return changes
 
 
 def folder_content(folder: Path) -> str:
@@ -298,29 +312,25 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
-def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
-    """The cache's folder of this digest, built if it is not there; of several processes one builds, the rest wait."""
-    folder = _made_place(digest)
+def _once(change: _Change, source: Path) -> Path:
+    """The folder of a change, made if it is not there; of several processes one makes it, the rest wait."""
+    folder = change.place
     if folder.is_dir():
         return folder
     from filelock import FileLock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f"{digest}.draft")
+    draft = folder.with_name(f"{folder.name}.draft")
     with FileLock(f"{folder}.lock"):
         if folder.is_dir():
             return folder
-        _log.info("Once: %s into %s", task, folder)
+        _log.info("Once: %s into %s", change.task, folder)
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
             with loading_turn():
-                build(draft)
+                change.build(source, draft)
             draft.replace(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return folder
-
-
-def _made_place(digest: str) -> Path:
-    return cache_dir() / "weights" / digest

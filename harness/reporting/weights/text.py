@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.models.lineage import LineageStep
 from harness.reporting.shared.text import hang, printable, wrap
-from harness.reporting.weights.document import DescribedVersion, in_engine
-from harness.reporting.weights.facts import weights_facts
+from harness.reporting.weights.document import DescribedVersion, in_engine, weights_facts
 
 _LEAST_WIDTH = 40
 

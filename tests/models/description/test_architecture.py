@@ -14,7 +14,9 @@ pytestmark = pytest.mark.service
 N_TOKENS = 32
 
 
-@pytest.mark.parametrize("kind", ["llama", "mistral", "gemma3_text", "phi3", "gpt2", "gpt_neox", "olmo2", "cohere", "bloom", "mpt"])
+@pytest.mark.parametrize(
+    "kind", ["llama", "mistral", "gemma3_text", "phi3", "gpt2", "gpt_neox", "olmo2", "cohere", "bloom", "mpt"]
+)
 def test_operations_and_parameters_are_those_that_pytorch_counts(kind: str, tmp_path: Path) -> None:
     """With eager attention, which computes every pair of tokens. The counter also sees the angles of the rotary
     embedding being made, a product of positions and frequencies that no weight takes part in."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.models.description.contents import WeightsFile
 from harness.models.description.architecture import Hyperparameters, read_hyperparameters
+from harness.models.description.contents import WeightsFile
 
 BASE = {
     "general.architecture": "llama",
