@@ -75,15 +75,17 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
     Raises:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
-    base = _base_digest(options, root)
-    tokenizer = tokenizer_digest(options, root)
+    changes, tokenizer = _changes(options, root), tokenizer_digest(options, root)
+    base = text_hash(*(changes[-1].content if changes else _content(options, root)))
     return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
 
 
 def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
     """Identify the tokenizer that replaces the weights' own by content; None where they have theirs."""
     tokenizer = tokenizer_path(options, root)
-    return None if tokenizer is None else files_hash(tokenizer, _files(tokenizer, _TOKENIZER.fullmatch))
+    if tokenizer is None:
+        return None
+    return files_hash(tokenizer, [file.name for file in tokenizer.iterdir() if _TOKENIZER.fullmatch(file.name)])
 
 
 def materialize(options: Mapping[str, Any], root: Path) -> Path:
@@ -126,12 +128,6 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
     if _HUB_ID.fullmatch(name) and (snapshot := _snapshot(name, "tokenizer_config.json")):
         return snapshot
     raise SettingsError(f"tokenizer = {name!r} is neither a folder under {root} nor a hub id in the local hub cache.")
-
-
-def _base_digest(options: Mapping[str, Any], root: Path) -> str:
-    """The digest without a replaced tokenizer; names the folder in the cache."""
-    changes = _changes(options, root)
-    return text_hash(*(changes[-1].content if changes else _content(options, root)))
 
 
 def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
@@ -199,7 +195,7 @@ def folder_content(folder: Path) -> str:
 
 def loaded_files(folder: Path) -> list[str]:
     """The names of the files in a folder of weights that an engine loads."""
-    return _files(folder, lambda name: Path(name).suffix in _LOADED)
+    return [file.name for file in folder.iterdir() if file.is_file() and file.suffix in _LOADED]
 
 
 def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
@@ -224,10 +220,6 @@ def _gguf_settings(path: Path, weights: str) -> Mapping[str, Any]:
         return gguf_head(path).settings
     except ValueError as error:
         raise SettingsError(f"weights = {weights!r}: {path} can't be read: {error}.") from None
-
-
-def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
-    return [file.name for file in folder.iterdir() if file.is_file() and wanted(file.name)]
 
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
@@ -268,12 +260,10 @@ def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
 
 def _missing(weights: str, path: Path) -> str:
     parent = next(folder for folder in path.parents if folder.is_dir())
-    named = path.relative_to(parent).parts[0]
     there = [item.name for item in parent.iterdir() if item.is_dir() or item.suffix == ".gguf"]
-    nearest = difflib.get_close_matches(named, there, n=1)
     text = f"weights = {weights!r}: there is no {path}."
-    if nearest:
-        text += f" In {parent} there is {nearest[0]!r}; did you mean that?"
+    if near := difflib.get_close_matches(path.relative_to(parent).parts[0], there, n=1):
+        text += f" In {parent} there is {near[0]!r}; did you mean that?"
     if _HUB_ID.fullmatch(weights) and not weights.endswith(".gguf"):
         text += f" As a hub id it is not in the local hub cache either; fetch it once with `hf download {weights}`."
     return f"{text} Weights are {WEIGHTS_FORMS}."
@@ -290,16 +280,13 @@ def _in_package(name: str, weights: str) -> Path:
         raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {how}")
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
-    outermost = {each for each in configured if configured.isdisjoint(each.parents)}
-    found = sorted(outermost) or sorted(folder.rglob("*.gguf"))
+    outermost = sorted(each for each in configured if configured.isdisjoint(each.parents))
+    found = outermost or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
         return found[0]
-    if not found:
-        raise SettingsError(
-            f"weights = {weights!r}: the package holds neither a config.json nor a .gguf file ({folder})."
-        )
-    names = ", ".join(str(path) for path in found)
-    raise SettingsError(f"weights = {weights!r}: the package holds several models; name one by its path: {names}")
+    holds = "several models; name one by its path: " + ", ".join(map(str, found))
+    holds = holds if found else f"neither a config.json nor a .gguf file ({folder})."
+    raise SettingsError(f"weights = {weights!r}: the package holds {holds}")
 
 
 def _snapshot(hub_id: str, file: str) -> Path | None:
