@@ -42,7 +42,9 @@ def config_settings(config: Config) -> dict[str, Any]:
     text = language_config(config)
     rope = text.get("rope_parameters") or {}  # of transformers 5, for some models by kind of layer
     known = {**text, **(rope.get("full_attention") or rope)}
-    settings = {key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()}
+    settings: dict[str, Any] = {
+        key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()
+    }
     if "sliding_attention" in rope:
         settings["rope.freq_base_swa"] = rope["sliding_attention"].get("rope_theta")
     if settings["attention.head_count_kv"] is None:

@@ -18,6 +18,7 @@ from harness.models.description.architecture import (
 )
 from harness.models.description.contents import WeightsFile, read_folder, read_gguf
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
+from harness.models.files.safetensors_file import Tensor
 from harness.models.weights.weights import (
     WeightsSource,
     converted_dtype,
@@ -30,10 +31,8 @@ from harness.models.weights.weights import (
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
-_STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors that numbers, lists and texts raise where others belong."""
-_CACHE_OF_LLAMA_CPP = "float16"
 _UNITS = {"T": 1e12, "B": 1e9, "M": 1e6, "K": 1e3}
 
 
@@ -127,7 +126,7 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -
 def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
     file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
     digest = weights_digest(options, root)
-    own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)
+    own_dtype = "float16" if source.is_gguf else _dtype(file)  # llama.cpp's, of its cache
     own = _described(file, own_dtype, own_dtype, digest)
     made = made_folder(options, root)
     dtype = _computed_dtype(converted_dtype(options) if source.is_gguf else own_dtype, options, engine)
@@ -243,12 +242,11 @@ def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
 
     Each tensor counts as it is stored: a config may state a type that the file is not in.
     """
-    if dtype not in _STORED:
-        return file
-    tensors = tuple(
-        replace(each, dtype=_STORED[dtype], n_bytes=each.n_parameters * _BYTES[dtype])
-        if each.is_weight and each.dtype in _DTYPES
-        else each
-        for each in file.tensors
-    )
-    return replace(file, tensors=tensors)
+    stored = next((name for name, known in _DTYPES.items() if known == dtype), None)
+
+    def cast(tensor: Tensor) -> Tensor:
+        if stored is None or not tensor.is_weight or tensor.dtype not in _DTYPES:
+            return tensor
+        return replace(tensor, dtype=stored, n_bytes=tensor.n_parameters * _BYTES[dtype])
+
+    return replace(file, tensors=tuple(map(cast, file.tensors)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import accumulate
 from typing import Any
 
@@ -150,29 +150,28 @@ def disassemble(text: str, encoding: Any, reader: PieceReader, decoded: str) -> 
     return Disassembly(text, tuple(tokens), is_exact and place == len(whole), decoded)
 
 
-def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of bytes in which two splits of one text differ, the ends being those of tokens of both.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A range of bytes in which two splits of a text differ, with the tokens of both; empty for tokens put around it."""
 
-    Where they differ in tokens put around the text, the range is empty.
+    begin: int
+    end: int
+    first: Sequence[TextToken]
+    second: Sequence[TextToken]
+
+
+def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> list[Difference]:
+    """The places in which two splits of one text differ, between tokens of both.
 
     >>> a, b = TextToken(0, 1, "a", b"a", False), TextToken(1, 2, "b", b"b", False)
-    >>> list(differences([a, b], [TextToken(0, 3, "ab", b"ab", False)]))
+    >>> [(each.begin, each.end) for each in differences([a, b], [TextToken(0, 3, "ab", b"ab", False)])]
     [(0, 2)]
     """
-    one, other = (
-        Counter(
-            (each.offset, each.end, each.bytes if each.is_around else b"")
-            for each in tokens
-            if each.is_around or not each.special
-        )
-        for tokens in (first, second)
-    )
-    open_until, begin = -1, -1
-    for start, end, _ in sorted((one - other) | (other - one)):
-        if start >= open_until and begin >= 0 and (start, end) != (begin, open_until):
-            yield begin, open_until
-            begin = -1
-        begin = start if begin < 0 else begin
-        open_until = max(open_until, end)
-    if begin >= 0:
-        yield begin, open_until
+    keys = ([(each.offset, each.bytes, each.is_around) for each in tokens] for tokens in (first, second))
+    found = []
+    for tag, one, one_end, two, two_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+        if tag != "equal":
+            own, other = first[one:one_end], second[two:two_end]
+            begin, end = min(each.offset for each in (*own, *other)), max(each.end for each in (*own, *other))
+            found.append(Difference(begin, end, own, other))
+    return found

@@ -165,4 +165,4 @@ def test_differences_end_where_tokens_of_both_end(
             tokens.append(token(at, piece))
             at += len(piece)
         sides.append(tokens)
-    assert list(differences(*sides)) == expected
+    assert [(each.begin, each.end) for each in differences(*sides)] == expected
