@@ -152,7 +152,7 @@ def disassemble(text: str, encoding: Any, reader: PieceReader, decoded: str) -> 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A range of bytes in which two splits of a text differ, with the tokens of both; empty for tokens put around it."""
+    """A range of bytes in which two splits of a text differ, with the tokens of both; empty for some put around."""
 
     begin: int
     end: int

@@ -13,6 +13,7 @@ import logging
 import pkgutil
 import re
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,6 @@ from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
 from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
-from harness.models.files.saved import loading_turn
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_head, is_gguf
 
@@ -36,6 +36,9 @@ _TOKENIZER = re.compile(
 )
 _ALIKE = 0.8
 """Of difflib, from which on the name of one package is taken for another one misspelt."""
+_MAKING = threading.Lock()
+"""A thread that imports transformers while another one does can get an unfinished module, and torch's default dtype,
+which loading sets, is that of all threads."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -315,7 +318,7 @@ def _once(change: _Change, source: Path) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
-            with loading_turn():
+            with _MAKING:
                 change.build(source, draft)
             draft.replace(folder)
         finally:
