@@ -68,8 +68,9 @@ def difference_document(
     Args:
         files: that differ, each with its keys that do.
     """
-    found = _unequal(version_document(version), version_document(other))
-    loaded = _unequal(*(version_document(in_engine(each)) for each in (version, other)))
+    pair = (version, other)
+    found = unequal(*(dict(_flat(version_document(each))) for each in pair))
+    loaded = unequal(*(dict(_flat(version_document(in_engine(each)))) for each in pair))
     told = {f"loaded.{key}": pair for key, pair in loaded.items() if found.get(key) != pair}
     last = {key: found.pop(key) for key in _OF_WHAT if key in found}
     return {"versions": [version.name, other.name], "files": dict(files), "differences": found | told | last}
@@ -80,10 +81,10 @@ def in_engine(version: DescribedVersion) -> DescribedVersion:
     return version if version.weights is None else replace(version, weights=version.weights.in_engine)
 
 
-def _unequal(document: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
-    own, others = dict(_flat(document)), dict(_flat(other))
-    keys = dict.fromkeys((*own, *others))
-    return {key: [own.get(key), others.get(key)] for key in keys if own.get(key) != others.get(key)}
+def unequal(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Key → both values, where they differ; None for what one does not have."""
+    pairs = {key: [own.get(key), other.get(key)] for key in {**own, **other}}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
