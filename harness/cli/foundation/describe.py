@@ -50,13 +50,16 @@ def describe(version: str, other: str | None, *, as_json: bool) -> None:
     without = [each.name for each in found if each.weights is None and (len(found) > 1 or len(each.lineage) == 1)]
     if len(without) == 1:
         asked_version(settings, *without)
+    one, two = found[0], found[-1]
     if other is None:
-        text = json.dumps(version_document(*found), indent=2) if as_json else "\n".join(version_lines(*found, width))
+        text = json.dumps(version_document(one), indent=2) if as_json else "\n".join(version_lines(one, width))
     else:
         paths = [each.weights.path for each in found if each.weights is not None]
-        files = different_files(*paths) if len(paths) == 2 else {}
-        document = difference_document(*found, files) if as_json else {}
-        text = json.dumps(document, indent=2) if as_json else "\n".join(difference_lines(*found, files, width))
+        files = different_files(paths[0], paths[1]) if len(paths) == 2 else {}
+        if as_json:
+            text = json.dumps(difference_document(one, two, files), indent=2)
+        else:
+            text = "\n".join(difference_lines(one, two, files, width))
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -91,8 +94,8 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
     from harness.models.version import fingerprint_here
     from harness.stages.building import found
 
-    names = [name, *(getattr(step.settings, "data", None) for step in settings.version(name).steps)]
-    names = [each for each in names if each == name or (isinstance(each, str) and each in settings.corpora)]
+    taught = (getattr(step.settings, "data", None) for step in settings.version(name).steps)
+    names = [name, *(each for each in taught if isinstance(each, str) and each in settings.corpora)]
     for each in names:  # which grows by the base of each
         if (base := settings.version(each).base) is not None:
             names.append(base)

@@ -167,9 +167,9 @@ def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> list
     >>> [(each.begin, each.end) for each in differences([a, b], [TextToken(0, 3, "ab", b"ab", False)])]
     [(0, 2)]
     """
-    keys = ([(each.offset, each.bytes, each.is_around) for each in tokens] for tokens in (first, second))
+    keys, others = ([(each.offset, each.bytes, each.is_around) for each in tokens] for tokens in (first, second))
     found = []
-    for tag, one, one_end, two, two_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    for tag, one, one_end, two, two_end in SequenceMatcher(None, keys, others, autojunk=False).get_opcodes():
         if tag != "equal":
             own, other = first[one:one_end], second[two:two_end]
             begin, end = min(each.offset for each in (*own, *other)), max(each.end for each in (*own, *other))

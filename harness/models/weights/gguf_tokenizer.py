@@ -159,7 +159,7 @@ def build_backend(vocabulary: GgufVocabulary) -> Any:
     return tokenizer
 
 
-def _byte_level(vocabulary: GgufVocabulary, ids: Mapping[str, int]) -> Any:
+def _byte_level(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, processors
 
     splitting = SPLITTINGS[vocabulary.splitting]
@@ -173,7 +173,7 @@ def _byte_level(vocabulary: GgufVocabulary, ids: Mapping[str, int]) -> Any:
     return tokenizer
 
 
-def _sentencepiece(vocabulary: GgufVocabulary, ids: Mapping[str, int]) -> Any:
+def _sentencepiece(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     scores, kinds = vocabulary.scores, vocabulary.kinds
