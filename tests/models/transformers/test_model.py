@@ -119,9 +119,7 @@ def test_greedy_completions_are_those_there(
     assert [sample.text] == oracle.complete(prompt, until=["."], max_gen_toks=length)
 
 
-def test_a_model_without_a_window_in_its_config_takes_what_vllm_gives_it(
-    tiny_llama: Path, tmp_path: Path
-) -> None:
+def test_a_model_without_a_window_in_its_config_takes_what_vllm_gives_it(tiny_llama: Path, tmp_path: Path) -> None:
     """Bloom's, whose bias bounds it nowhere: an AttributeError was told."""
     write_model(tmp_path / "bloom", "bloom", {"vocab_size": 261, "hidden_size": 64, "n_layer": 1, "n_head": 4})
     for name in ("tokenizer.json", "tokenizer_config.json"):
