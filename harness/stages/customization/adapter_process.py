@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.adapters.merging import adapted, untied
+from harness.models.description.config_settings import context_window
 from harness.models.files.saved import load_whole
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
@@ -46,7 +47,7 @@ class AdapterProber:
             ValueError: the text has no tokens, or more than go into a window, or what the adapter gives are no numbers.
         """
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
-        window = self._model.config.max_position_embeddings
+        window = context_window(self._model.config.to_dict()) or len(tokens)
         if not 0 < len(tokens) <= window:
             raise ValueError(f"the text has {len(tokens)} tokens; the weights read 1 to {window} at once")
         own = self._logits(tokens)

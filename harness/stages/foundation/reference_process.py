@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
+from harness.models.description.config_settings import context_window
 from harness.models.files.saved import load_whole
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
@@ -84,7 +85,8 @@ class Comparer:
 
         if not tokens:
             raise EngineError("a text without tokens has nothing to compare")
-        window = min(each.config.max_position_embeddings for each in models)
+        windows = [context_window(each.config.to_dict()) for each in models]
+        window = min((each for each in windows if each is not None), default=len(tokens))
         if len(tokens) > window:
             raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {window} at once")
         rows = [prefix_token(self._tokenizer), *tokens[:-1]]
