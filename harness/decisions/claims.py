@@ -44,7 +44,7 @@ def case_results(observed: Observations) -> tuple[CaseResult, ...]:
 
 def _right(observed: Observations) -> BoolArray:
     scores, least = observed.candidate, observed.plan.threshold
-    if observed.bounded:
+    if observed.unit is None:
         least = (1.0 if observed.higher_is_better else 0.0) if is_binary(scores) else 0.5 if least is None else least
     right: BoolArray = np.ones(scores.shape, dtype=np.bool_)
     if least is not None:

@@ -79,8 +79,7 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         worse=replace(best.worse(), alone=worse.worse(), trusted_from=trusted_from),
         allowed=question.allowed,
         demanded=question.demanded,
-        high=1.0,
-        ends=tuple(after.tolist()),
+        rows=tuple(after.tolist()),
         value=estimate.value - question.demanded,
         standard_error=estimate.standard_error,
         method=f"betting on labels and judge, valid whenever one stops{alone}",
@@ -93,10 +92,10 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         reason = f"no worse by more than {figure(question.margin)}"
         if is_rate:
             reason = f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
-        reason += f", by {_basis(contrast.passed_at(question.level), said)}"
+        reason += f", by {_basis(contrast.ends(levels)[0], said)}"
     elif kind.is_red:
         below = f"below {figure(question.demanded)}" if is_rate else "lower"
-        reason = f"{below}, by {_basis(contrast.worse_at(question.red_level), said)}"
+        reason = f"{below}, by {_basis(contrast.ends(levels)[1], said)}"
     else:
         more = _needed(question, said, both, estimate.value, len(judged))
         low = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from harness.records.kinds import Kind
 from harness.records.plan import Plan
 
 
@@ -138,18 +139,33 @@ class Stakes:
 
 
 @dataclass(frozen=True, slots=True)
-class LookTaken:
-    """The look at the candidate that a verdict comes from, and what it could spend of the error rate."""
+class Look:
+    """The part of the error rate that one evaluation may spend at one look at a candidate.
 
-    number: int
-    level: float
-    red_level: float
+    Attributes:
+        number: of the look, counted from 1.
+        share: of the error rate, at which it may pass.
+        red_share: what its reds may spend, over all its comparisons.
+        weight: its part of the batch: what the rest of it may spend more once this one is red.
+        batch: evaluations that were first weighed together have one share of red, corrected among themselves.
+        because: why it is not the look before, in words, or that the evaluation was added to those that had been
+            weighed; "" for the first look of the first batch.
+        level, red_level, stakes: of the verdict that came of it.
+    """
+
+    number: int = 1
+    share: float = 1.0
+    red_share: float = 1.0
     weight: float = 1.0
     batch: int = 1
     because: str = ""
+    level: float = 0.0
+    red_level: float = 0.0
     stakes: Stakes | None = None
-    share: float = 1.0
-    red_share: float = 1.0
+
+    def at(self, level: float) -> Look:
+        """The look of a gate that is wrong with a chance of `level`."""
+        return replace(self, level=level * self.share, red_level=level * self.red_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +248,7 @@ class RecordedSide:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Kind):
     """The verdict of one evaluation on one metric, with everything that led to it; `plan` is as it was decided, with
     the design, the claim and the direction that counted.
     """
@@ -251,8 +267,6 @@ class Verdict:
     labels_needed: int | None = None
     cases: tuple[CaseResult, ...] = ()
     checks: tuple[Check, ...] = ()
-    unit: str | None = None
-    higher_is_better: bool = True
     n_skipped: int = 0
     n_truncated: int = 0
     errors: tuple[str, ...] = ()
@@ -267,14 +281,11 @@ class Verdict:
     baseline_record: BaselineRecord | None = None
     stopped_at: str | None = None
     lost: LostClaim | None = None
-    look: LookTaken | None = None
+    look: Look | None = None
     suite_size: int = 0
     is_repeatable: bool = False
     n_clusters: int | None = None
     clusters_known_by: Literal["field", "texts"] | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    statistic: str | None = None
     slices: tuple[SliceResult, ...] = ()
 
     @property

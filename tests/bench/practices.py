@@ -145,8 +145,8 @@ def observed(
 def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], list[int]]:
     """Red, green and the candidate's samples of each evaluation: what `decide` says, without a report's intervals."""
     looks = first_looks(entry.id for entry in entries)
-    level = LEVEL * looks[entries[0].id].passing
-    own = LEVEL * looks[entries[0].id].red
+    level = LEVEL * looks[entries[0].id].share
+    own = LEVEL * looks[entries[0].id].red_share
     used: list[Observations] = []
     tested: list[tuple[Observations, Question]] = []
     for entry in entries:

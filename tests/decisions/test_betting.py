@@ -228,7 +228,7 @@ def test_advice_is_in_cases_that_tell_something_new():
     rng = np.random.default_rng(21)
     values = np.repeat(np.clip(rng.normal(0.8, 0.1, (20, 2)), 0, 1), [1, 9] * 10, axis=0)[:, :1]
     labels = tuple(f"q{i}" for i, n in enumerate([1, 9] * 10) for _ in range(n))
-    copies = sequential(values, values, clusters=labels, copies=labels, clusters_known_by="texts")
+    copies = sequential(values, values, clusters=labels, clusters_known_by="texts")
     (verdict,) = decide([copies], 0.95)
     alone = np.array([number for number, label in enumerate(labels) if label not in labels[:number]])
     distinct = sequential(values[alone], values[alone])

@@ -234,9 +234,5 @@ def test_a_body_that_comes_to_the_same_each_time_leaves_nothing_to_chance(n_case
 
 
 def test_a_baseline_that_is_left_out_is_told_with_the_reason():
-    alone = "smollm2 has no retriever"
-    required = one(share_right(95, 100), threshold=0.5, alone_because=alone)
-    assert required.reason.endswith("; smollm2 has no retriever: held to the threshold alone")
-    assert one(share_right(95, 100), alone_because=alone).reason == (
-        "nothing required; smollm2 has no retriever: nothing to compare it with"
-    )
+    alone = "smollm2 has no retriever: nothing to compare it with"
+    assert one(share_right(95, 100), asides=(alone,)).reason == f"nothing required; {alone}"

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.decisions import Observations, decide, exit_code, look_again, single_looks, worst
+from harness.decisions import Observations, decide, exit_code, single_looks, worst
+from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
 from harness.gate.history.runs import find_pair, stored_report
 from harness.gate.history.scores import EVERY_CASE, Pair, Scores, Side, scores_of
-from harness.records import Report, Request, ScoringRule, Usage
+from harness.records import Look, Report, Request, ScoringRule, Usage
 from harness.store import Store
 
 
@@ -198,7 +199,7 @@ def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], c
     is_one_run = candidate.weighed.run.run_id == baseline.weighed.run.run_id
     looks = single_looks([each.id for each in observed])
     if is_one_run:  # what each evaluation may spend is what it had then
-        looks |= {entry.id: look_again(entry.look) for entry in own.evaluations if entry.id in looks}
+        looks |= {entry.id: entry.look or Look(batch=CLOSED) for entry in own.evaluations if entry.id in looks}
     level = own.confidence_level if choice.confidence_level is None else choice.confidence_level
     known = {(entry.id, case.id): case for entry in own.evaluations for case in entry.cases}
     verdicts = []

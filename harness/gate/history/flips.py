@@ -67,7 +67,7 @@ def most_changed(
         ours, theirs = case_means(each.candidate), case_means(each.baseline)
         moves = ours - theirs if each.higher_is_better else theirs - ours
         rows = np.flatnonzero(np.abs(moves) > 0)
-        scale = 1.0 if each.bounded else np.maximum(np.abs(ours), np.abs(theirs))
+        scale = 1.0 if each.unit is None else np.maximum(np.abs(ours), np.abs(theirs))
         sizes = np.abs(moves / scale)[rows].tolist()
         moved += zip(sizes, (moves[rows] > 0).tolist(), [number] * len(rows), rows.tolist(), strict=True)
     moved.sort(key=lambda each: (-each[0], *each[1:]))

@@ -48,7 +48,7 @@ class ErrorRates:
     def of(cls, confidence_level: float, evaluations: int, comparisons: int = 1, power: float = 0.8) -> ErrorRates:
         """Those of the first look: red is shared by all evaluations and by the comparisons of each; green is not."""
         level, look = 1 - confidence_level, look_at(1, 1, max(1, evaluations))
-        return cls(level * look.passing, level * look.red / max(1, comparisons), power)
+        return cls(level * look.share, level * look.red_share / max(1, comparisons), power)
 
     def of_colour(self, colour: Colour) -> float:
         """The level of red or of green."""
