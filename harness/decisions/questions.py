@@ -115,22 +115,22 @@ class Question:
             correction: of the level of red, in words.
         """
         kind, lower, upper = ruling
-        worst, value, error = self.worst, self.worst.value, self.worst.standard_error
-        method, passing, red = worst.method, f"one-sided at {1 - levels[0]:.4g}", levels[1] / len(self.directions)
+        worst, red, names = self.worst, levels[1] / len(self.directions), ("lower", "upper")
+        value, error, method, passing = worst.value, worst.standard_error, worst.method, f"{1 - levels[0]:.4g}"
         if len(self.directions) > 1:
             method = f"two one-sided tests: {method}"
-            if not kind.is_red:
-                forth, back = self.directions
-                low, high = min(forth.lower(1 - levels[0]), forth.value), max(-back.lower(1 - levels[0]), forth.value)
-                return Difference(forth.value, error, low, high, self.p_less, f"{method}; both bounds {passing}")
             lower, upper = worst.lower(1 - levels[0]), worst.upper(1 - red)
+            if not kind.is_red:
+                value = self.directions[0].value
+                low, high = (each.lower(1 - levels[0]) for each in self.directions)
+                told = f"{method}; both bounds one-sided at {passing}"
+                return Difference(value, error, min(low, value), max(-high, value), self.p_less, told)
         lower = lower if kind is VerdictKind.PASSED and value <= -self.margin else min(lower, value)
         upper = upper if kind.is_red and value >= 0 else max(upper, value)
-        ends = ("lower", "upper")
         if self.worse == "higher":
-            value, lower, upper, ends = -value, -upper, -lower, ("upper", "lower")
-        told = f"{method}; {ends[0]} bound {passing}, {ends[1]} bound one-sided at {1 - red:.6g}{correction}"
-        return Difference(value, error, lower, upper, self.p_less, told)
+            value, lower, upper, names = -value, -upper, -lower, names[::-1]
+        told = f"{method}; {names[0]} bound one-sided at {passing}, {names[1]} bound one-sided at {1 - red:.6g}"
+        return Difference(value, error, lower, upper, self.p_less, told + correction)
 
 
 def questions(observed: Observations, levels: Levels, *, red_beyond: bool = False) -> tuple[Question, ...]:
@@ -310,12 +310,12 @@ def _differences(ours: FloatArray, theirs: FloatArray, *, as_share: bool) -> Flo
 
 def _within_range(observed: Observations, contrast: QuantileContrast, threshold: float | None) -> Contrast:
     """The difference of quantiles, which can't be larger than a declared range allows."""
-    if observed.at_least is None or observed.at_most is None:
+    least, most = observed.span
+    if math.isinf(most):
         return contrast
-    least, most = -observed.width, observed.width
-    if threshold is not None:
-        least, most = observed.at_least - threshold, observed.at_most - threshold
-    return replace(contrast, least=least, most=most)
+    if threshold is None:
+        return replace(contrast, least=least - most, most=most - least)
+    return replace(contrast, least=least - threshold, most=most - threshold)
 
 
 def estimate(observed: Observations, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
