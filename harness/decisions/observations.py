@@ -6,11 +6,11 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.records import Interruption, Kind, Plan, Stakes
+from harness.records import Kind, Plan, Stakes, Weighed
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 
 Required = TypeVar("Required", Plan, Stakes)
@@ -34,61 +34,36 @@ class CaseSlice:
 
 
 @dataclass(frozen=True, slots=True)
-class Observations(Kind):
-    """All scores of one metric of one evaluation.
+class Observations(Weighed):
+    """All scores of one metric of one evaluation. Its plan has the design as it is drawn: a sequential one is decided
+    by the first rows (of a single case: samples) that suffice, which are then in the order drawn.
 
     Attributes:
-        plan: what is required of it; its design as it is drawn: a sequential one is decided by the first rows (of a
-            single case: samples) that suffice, which are then in the order drawn.
         case_ids: one for each row of `candidate`.
         candidate: (n_cases, n_samples), NaN for missing samples.
         baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
         clusters: the cluster of each case, or None for independent cases. Of two cases of a cluster that are not
             adjacent, the later one adds no evidence to a sequential design.
-        clusters_known_by: the user's field, whose adjacent cases are bet on by their sum, or the texts of the cases:
-            adjacent copies count as one case, by their mean.
-        largest_cluster: the most cases that a cluster of the user's field has; 1 where clusters are known otherwise:
-            how many cases will turn out to ask the same is not known before they do.
-        n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
-        suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
-        n_skipped: cases that their body left out.
-        n_truncated: candidate scores of an answer that was cut at max_tokens.
-        errors: what went wrong; any makes the verdict `error`. How far it was when the run was stopped
-            (`interruption`) is among them, too; `traceback` has the user's frames of the first.
         baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
         stopped_at: the limit of the run, in words, at which nothing more was drawn though it was not decided; else "".
         may_decide: False for a part of a fixed design, which is shown and decides nothing.
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
         stakes: what its bets were tuned to at the first look; None for what is required now.
-        is_repeatable: whether a version was asked at temperature 0, so that the samples of a case are one draw.
         unanswered: of each pair of blocks, by case, the share of requests without an answer, the candidate's less the
             baseline's; a pair that is not in it may not pass.
         asides: what else a reader must know of how it was drawn, in words.
         slices: parts of its cases that are weighed by themselves, too.
     """
 
-    id: str
-    metric: str
-    plan: Plan
     case_ids: tuple[str, ...]
     candidate: FloatArray
     baseline: FloatArray | None
     clusters: tuple[Any, ...] | None = None
-    clusters_known_by: Literal["field", "texts"] | None = None
-    largest_cluster: int = 1
-    n_planned: int = 0
-    suite_size: int = 0
-    n_skipped: int = 0
-    n_truncated: int = 0
-    errors: tuple[str, ...] = ()
-    interruption: Interruption | None = None
-    traceback: tuple[str, ...] = ()
     baseline_is_recorded: bool = False
     stopped_at: str = ""
     may_decide: bool = True
     undecided: str = ""
     stakes: Stakes | None = None
-    is_repeatable: bool = False
     unanswered: Mapping[str, float] = field(default_factory=dict)
     asides: tuple[str, ...] = ()
     slices: tuple[CaseSlice, ...] = ()
@@ -212,7 +187,7 @@ class Observations(Kind):
             baseline=None if self.baseline is None else (self.baseline - low) / width,
             plan=_scaled(self.plan, low, width),
             stakes=None if self.stakes is None else _scaled(self.stakes, low, width),
-            **{**self.of_kind, "unit": None, "at_least": None, "at_most": None},
+            **{**self.fields_of(Kind), "unit": None, "at_least": None, "at_most": None},
         )
 
     def as_shown(self) -> Observations:

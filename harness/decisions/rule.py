@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from harness.decisions.looks import CLOSED, next_share, single_looks
 from harness.decisions.needed import needed
 from harness.decisions.observations import CaseSlice, Observations
 from harness.decisions.questions import Question, estimate, questions
-from harness.records import Check, Difference, Kind, Look, LostClaim, SliceResult, Verdict, VerdictKind
+from harness.records import Check, Difference, Look, LostClaim, SliceResult, Verdict, VerdictKind, Weighed
 from harness.statistics.arrays import check_confidence
 from harness.statistics.multiplicity import weighted_holm_levels
 
@@ -189,14 +189,6 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
     return 0 if is_let_pass else verdict.exit_code
 
 
-_AS_OBSERVED = (
-    *(each.name for each in fields(Kind)),
-    *("id", "metric", "n_planned", "suite_size", "clusters_known_by", "n_samples", "n_skipped", "n_truncated"),
-    *("errors", "is_binary", "interruption", "traceback", "is_repeatable"),
-)
-"""What a verdict tells as it was observed."""
-
-
 def _verdict(
     observed: Observations,
     checks: tuple[Check, ...],
@@ -208,24 +200,28 @@ def _verdict(
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks, lost, slices, look.level)
     candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
+    told = observed.fields_of(Weighed)
+    told["plan"] = replace(
+        observed.plan,
+        design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
+        about="suite" if observed.is_about_suite else "population",
+        aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
+    )
+    if observed.clusters_known_by != "field":
+        told["largest_cluster"] = max(observed.largest_cluster, 1, *sizes)
     return Verdict(
-        **{name: getattr(observed, name) for name in _AS_OBSERVED},
-        plan=replace(
-            observed.plan,
-            design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
-            about="suite" if observed.is_about_suite else "population",
-            aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
-        ),
+        **told,
         verdict=kind,
         reason=reason + reasons.asides(observed, checks, candidate, kind, look),
         n_cases=int(observed.scored.sum()),
+        n_samples=observed.n_samples,
+        is_binary=observed.is_binary,
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
         samples_needed=_samples_needed(checks) if kind is _OPEN else None,
         cases=case_results(observed),
         checks=checks,
-        largest_cluster=max(observed.largest_cluster, 1, *(() if observed.clusters_known_by == "field" else sizes)),
         n_clusters=len(sizes),
         stopped_at=observed.stopped_at or None if kind is _OPEN else None,
         lost=lost,

@@ -21,7 +21,7 @@ from harness.gate.history.comparison import compare as weigh
 from harness.notebook.runs import LoadedRun, open_place, place_of
 from harness.notebook.scores import PairedScores, paired_scores
 from harness.notebook.weighing import Weighing
-from harness.records import Measure, Plan, Report, Usage, VersionRef
+from harness.records import Kind, Measure, Plan, Report, Usage, VersionRef
 from harness.reporting.shared.names import find_evaluations
 from harness.reporting.terminal.comparison import notes
 from harness.scoring.results import METRIC, Reading, read_result
@@ -174,7 +174,7 @@ def _observed(scores: PairedScores, kind: Reading, plan: Plan) -> Observations:
         clusters=clusters,
         clusters_known_by=None if clusters is None else "field",
         largest_cluster=1 if clusters is None else max(Counter(clusters).values()),
-        **kind.of_kind,
+        **kind.fields_of(Kind),
         n_planned=n_cases,
         suite_size=n_cases,
     )

@@ -41,6 +41,7 @@ from harness.records.verdicts import (
     Stakes,
     Verdict,
     VerdictKind,
+    Weighed,
 )
 
 __all__ = [
@@ -49,5 +50,5 @@ __all__ = [
     "LimitName", "Look", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
     "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
     "SkippedEvaluation", "SliceResult", "Stakes", "StoredAnswers", "TokenLogprob", "Usage", "Verdict", "VerdictKind",
-    "VersionRef", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind",
+    "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind",
 ]  # fmt: skip

@@ -24,10 +24,9 @@ class Kind:
     at_most: float | None = None
     statistic: str | None = None
 
-    @property
-    def of_kind(self) -> dict[str, Any]:
-        """The fields that say which kind it is, for another of the same."""
-        return {each.name: getattr(self, each.name) for each in fields(Kind)}
+    def fields_of(self, part: type[Kind]) -> dict[str, Any]:
+        """The fields that it has in common with all of that part of it, for another of the same."""
+        return {each.name: getattr(self, each.name) for each in fields(part)}
 
     @property
     def span(self) -> tuple[float, float]:
@@ -55,7 +54,7 @@ class Kind:
 
 def same_kind(one: Kind, other: Kind) -> bool:
     """Tell whether two figures can stand side by side: they have one unit, range, statistic and direction."""
-    return one.of_kind == other.of_kind
+    return one.fields_of(Kind) == other.fields_of(Kind)
 
 
 def kind_in_words(kind: Kind) -> str:

@@ -221,7 +221,7 @@ def _metric(store: Store, scores: Scores, metric: str) -> RecordedMetric:
     entry = scores.entries[metric]
     judged_by = store.judged_by([scores.sets[metric]]) if metric in scores.sets else ()
     return RecordedMetric(
-        **entry.of_kind,
+        **entry.fields_of(Kind),
         value=None if entry.candidate is None else entry.candidate.value,
         judged_by=tuple(sorted(map(str, judged_by))),
     )

@@ -12,7 +12,7 @@ from harness.gate.evaluations.kinds import misfits
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import slices_again
 from harness.gate.history.runs import WeighedVersion
-from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
+from harness.records import Kind, Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
 from harness.store import ScoreSet, Store
 
@@ -163,8 +163,8 @@ class Pair:
             baseline=theirs.table.of(metric, self.case_ids),
             clusters=clusters,
             clusters_known_by=entry.clusters_known_by,
-            **kind.of_kind,
-            largest_cluster=entry.bet_on_together,
+            **kind.fields_of(Kind),
+            largest_cluster=1 if entry.clusters_known_by == "texts" else entry.largest_cluster,
             n_planned=min(each.n_planned for each in own) if is_whole else n_both,
             suite_size=min(each.suite_size for each in own) if is_whole else n_both,
             n_skipped=entry.n_skipped if self.is_of_one_run else self.n_skipped,

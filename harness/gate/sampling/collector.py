@@ -306,7 +306,7 @@ class Collector:
             candidate=candidate,
             baseline=sides.get("baseline") if recorded is None else recorded.scores(metric, case_ids),
             baseline_is_recorded=recorded is not None,
-            **kind.of_kind,
+            **kind.fields_of(Kind),
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
             n_skipped=sum(case in self._skips for case in self.order.cases[: self._end()]),
