@@ -47,18 +47,15 @@ class DrawnUnits:
     expected: FloatArray
 
 
-def threshold_row(observed: Observations) -> DrawnUnits:
-    """The scores that are weighed against a threshold, turned so that more is better."""
-    scores = oriented(observed, observed.candidate)
-    if observed.by_samples:
-        return _row(observed, scores[0], 0.0, np.ones(scores.shape[1]))
-    return _row(observed, case_means(scores), 0.0, _noise(scores))
-
-
-def baseline_row(observed: Observations) -> DrawnUnits:
-    """The differences that are weighed against the baseline, of cases (or samples of a single case) that both have."""
-    assert observed.baseline is not None
-    ours, theirs = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
+def drawn_units(observed: Observations, *, paired: bool) -> DrawnUnits:
+    """The scores that are weighed against a threshold, turned so that more is better; `paired` the differences that are
+    weighed against the baseline, of cases (or samples of a single case) that both have.
+    """
+    ours = oriented(observed, observed.candidate)
+    if not paired or observed.baseline is None:
+        values, noise = (ours[0], np.ones(ours.shape[1])) if observed.by_samples else (case_means(ours), _noise(ours))
+        return _row(observed, values, 0.0, noise)
+    theirs = oriented(observed, observed.baseline)
     if not observed.by_samples:
         return _row(observed, case_means(ours) - case_means(theirs), -1.0, _noise(ours) + _noise(theirs))
     both = min(ours.shape[1], theirs.shape[1])
@@ -96,19 +93,16 @@ def _row(observed: Observations, values: FloatArray, low: float, noise: FloatArr
     for place, number in enumerate(there.tolist()):
         label = observed.clusters[number]
         if label not in members:
-            members[label] = [place]
+            members[label], last = [place], label
         elif label == last and (are_copies or len(members[label]) < observed.largest_cluster):
             members[label].append(place)
-        else:
-            continue
-        last = label
-    starts = np.array([each[0] for each in members.values()], dtype=np.int64)
-    sizes = np.array([len(each) for each in members.values()], dtype=np.float64)
-    sums = np.array([values[each].sum() for each in members.values()])
+    groups = list(members.values())
+    sums, sizes = np.array([values[each].sum() for each in groups]), np.array([float(len(each)) for each in groups])
     if are_copies:
         sums, sizes = sums / sizes, np.ones(len(sizes))
-    ends = tuple(int(there[each[-1]]) + 1 for each in members.values())
-    return DrawnUnits(Units(sums, sizes, low, float(observed.largest_cluster)), ends, expected[starts])
+    ends = tuple(int(there[each[-1]]) + 1 for each in groups)
+    first = np.array([each[0] for each in groups], dtype=np.int64)
+    return DrawnUnits(Units(sums, sizes, low, float(observed.largest_cluster)), ends, expected[first])
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +172,8 @@ def betting_contrast(
             been drawn tells what is left, and a bettor who waits for that can win without being right.
         width: of the range that the scores were made from, for the figures.
     """
-    row = baseline_row(observed) if threshold is None else threshold_row(observed)
-    units, tuned = row.units, observed.tuned_to
+    row, tuned = drawn_units(observed, paired=threshold is None), observed.tuned_to
+    units = row.units
     n = len(units.sums)
     if not n:
         return None

@@ -45,14 +45,10 @@ def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, becau
     return Look(number, share, share_of(batch) / batch_size * share, 1 / batch_size, batch, because)
 
 
-def single_looks(names: Iterable[str], share: float = 1.0) -> dict[str, Look]:
-    """The looks of evaluations that are weighed once and never again: all of the error rate is theirs.
-
-    Args:
-        share: what their reds may spend together.
-    """
+def single_looks(names: Iterable[str]) -> dict[str, Look]:
+    """The looks of evaluations that are weighed once and never again: all of the error rate is theirs."""
     known = dict.fromkeys(names)
-    return {name: Look(red_share=share / len(known), weight=1 / len(known), batch=CLOSED) for name in known}
+    return {name: Look(red_share=1 / len(known), weight=1 / len(known), batch=CLOSED) for name in known}
 
 
 def first_looks(names: Iterable[str]) -> dict[str, Look]:

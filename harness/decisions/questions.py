@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -175,11 +176,8 @@ def _weighed(observed: Observations, against: Against) -> BoolArray:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The scores of the cases that are weighed, turned so that more is better, and what they are weighed against.
-
-    Attributes:
-        theirs: the baseline's; None against a threshold, which is `level`.
-        is_single: whether samples are the units, those of a single case.
+    """The scores of the cases that are weighed, turned so that more is better, and what they are weighed against: the
+    baseline's, or a level. Of a single case (`is_single`) samples are the units.
     """
 
     ours: FloatArray
@@ -190,23 +188,18 @@ class _Sides:
 
     @classmethod
     def of(cls, observed: Observations, against: Against) -> _Sides:
-        kept, level = _weighed(observed, against), observed.plan.threshold if against == "threshold" else None
-        is_single, clusters = observed.plan.per == "case" or int(kept.sum()) == 1, observed.clusters
+        kept, theirs, level, clusters = _weighed(observed, against), None, None, observed.clusters
+        is_single = observed.plan.per == "case" or int(kept.sum()) == 1
         if clusters is not None:
-            clusters = None if is_single else tuple(each for each, is_in in zip(clusters, kept, strict=True) if is_in)
-        ours, theirs = observed.candidate[kept], None
-        if level is None and observed.baseline is not None:
+            clusters = None if is_single else tuple(itertools.compress(clusters, kept.tolist()))
+        if against == "threshold" and observed.plan.threshold is not None:
+            level = float(oriented(observed, np.array([observed.plan.threshold]))[0])
+        elif observed.baseline is not None:
             theirs = oriented(observed, observed.baseline[kept])
-        if level is not None:
-            level = float(oriented(observed, np.array([level]))[0])
-        return cls(oriented(observed, ours), theirs, level, clusters, is_single)
+        return cls(oriented(observed, observed.candidate[kept]), theirs, level, clusters, is_single)
 
     def by_mean(self, theirs: FloatArray | None = None) -> Contrast:
-        """The bound of a fixed number of cases.
-
-        Args:
-            theirs: in place of the baseline's.
-        """
+        """The bound of a fixed number of cases, with others in place of the baseline's."""
         theirs = self.theirs if theirs is None else theirs
         if theirs is None:
             ours = as_column(self.ours) if self.is_single else self.ours

@@ -125,7 +125,8 @@ def unanswered(observed: Observations, share: float) -> str:
 def lost(found: LostClaim) -> str:
     """Name the lost cases, where there are more than are allowed."""
     named = ", ".join(found.decisive[:_NAMED]) + (", …" if len(found.decisive) > _NAMED else "")
-    return f"{counted(found.n_decisive, 'case')} lost, {found.max_lost or 'none'} allowed: {named}"
+    allowed = f"{found.max_lost:,}" if found.max_lost else "none"
+    return f"{counted(found.n_decisive, 'case')} lost, {allowed} allowed: {named}"
 
 
 def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -> str:

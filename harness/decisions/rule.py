@@ -27,9 +27,8 @@ _OPEN = VerdictKind.INCONCLUSIVE
 def decide(
     observed: Sequence[Observations],
     confidence_level: float,
-    share: float = 1.0,
-    looks: Mapping[str, Look] | None = None,
     *,
+    looks: Mapping[str, Look] | None = None,
     tells_lost: bool = True,
 ) -> tuple[Verdict, ...]:
     """One verdict for each evaluation and metric, in the order given.
@@ -44,53 +43,46 @@ def decide(
 
     Args:
         observed: every evaluation of the run: red is corrected over all of them at once.
-        confidence_level: strictly between 0 and 1.
-        share: without `looks`: the share of the error rate that red may spend here, in (0, 1]; the rest is kept for
-            other decisions of the same run.
         looks: what each evaluation may spend, by id; None where they are weighed once and never again.
         tells_lost: whether `lost` is wanted where no `max_lost` needs it.
 
     Raises:
-        ValueError: a level or share out of range, scores outside [0, 1] without a unit.
+        ValueError: a level out of range, scores outside [0, 1] without a unit.
     """
     level = 1 - check_confidence(confidence_level)
-    if not 0 < share <= 1:
-        raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
     evaluations: dict[str, list[Observations]] = {}
     for each in observed:
         evaluations.setdefault(each.id, []).append(each)
-    known = single_looks(evaluations, share) if looks is None else looks
+    known = single_looks(evaluations) if looks is None else looks
     known = {name: known[name].at(level) for name in evaluations}
     parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
     levels = {name: (look.level, look.red_level / parts[name]) for name, look in known.items()}
     ends = {name: decided_after(group, known[name].level, known[name].red_level) for name, group in evaluations.items()}
     used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
     asked = [() if each.errors else questions(each, levels[each.id]) for each in used]
-    tested = [
-        (each, question)
-        for each, group in zip(used, asked, strict=True)
-        for question in group
-        if question.directions or each.stopped_at
-    ]
-    reds = red_levels(tested, [levels[each.id][1] for each, _ in tested], known, parts)
-    by_identity = {id(question): red for (_, question), red in zip(tested, reds, strict=True)}
+    tested = [(each, one) for each, group in zip(used, asked, strict=True) for one in group if _counts(each, one)]
+    reds = iter(red_levels(tested, known, parts))
     together = Counter(known[each.id].batch for each, _ in tested)
     verdicts = []
     for each, group in zip(used, asked, strict=True):
-        look, own = known[each.id], levels[each.id]
+        look, (passing, red) = known[each.id], levels[each.id]
         m = together[look.batch]
         correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
+        own = [(passing, next(reds) if _counts(each, one) else 0.0) for one in group]
         checks = tuple(
-            check(each, one, (own[0], by_identity.get(id(one), 0.0)), correction, next_share(look)) for one in group
+            check(each, one, both, correction, next_share(look)) for one, both in zip(group, own, strict=True)
         )
-        lost = lost_claim(each, checks, own[1]) if tells_lost or each.plan.max_lost is not None else None
-        verdicts.append(_verdict(each, checks, level, lost, slice_results(each, own, level), look))
+        lost = lost_claim(each, checks, red) if tells_lost or each.plan.max_lost is not None else None
+        verdicts.append(_verdict(each, checks, lost, slice_results(each, (passing, red), level), level, look))
     return tuple(verdicts)
 
 
-def red_levels(
-    tested: Sequence[_Asked], own: Sequence[float], looks: Mapping[str, Look], parts: Mapping[str, int]
-) -> list[float]:
+def _counts(observed: Observations, asked: Question) -> bool:
+    """Tell whether a comparison has scores, or was cut short before it had any."""
+    return bool(asked.directions or observed.stopped_at)
+
+
+def red_levels(tested: Sequence[_Asked], looks: Mapping[str, Look], parts: Mapping[str, int]) -> list[float]:
     """The level of each comparison's upper bound, so that any false red has at most the chance that they share.
 
     Holm's procedure with weights, in each batch by itself: what a comparison that is red had to spend goes to the
@@ -98,9 +90,8 @@ def red_levels(
     their look, so that looking again takes nothing back: a p-value can only fall, and what was red stays red.
 
     Args:
-        tested: comparisons of a run that have scores, or were cut short before they had any. Of one that was cut short
-            nothing counts but evidence that has reached its own share: drawn to its end it might pass.
-        own: what each may spend by itself.
+        tested: the comparisons of a run that count. Of one that was cut short nothing does but evidence that has
+            reached its own share: drawn to its end it might pass.
         looks, parts: by id of the evaluation; how many share what one may spend. What slices and lost cases have of it
             they keep, whatever else is red.
     """
@@ -110,10 +101,12 @@ def red_levels(
         batches.setdefault(looks[each.id].batch, []).append(i)
     for batch, members in batches.items():
         names = [tested[i][0].id for i in members]
-        weights = np.array([looks[name].weight / parts[name] for name in names])
+        weights, own = (
+            np.array([getattr(looks[name], what) / parts[name] for name in names]) for what in ("weight", "red_level")
+        )
         whole = sum(looks[name].weight for name in set(names)) if batch == CLOSED else 1.0
-        p_values, theirs = [_p_less(*tested[i], own[i]) for i in members], np.array([own[i] for i in members]) / whole
-        found = weighted_holm_levels(p_values, theirs, weights / whole)
+        p_values = [_p_less(*tested[i], each) for i, each in zip(members, own.tolist(), strict=True)]
+        found = weighted_holm_levels(p_values, own / whole, weights / whole)
         for i, level in zip(members, found.tolist(), strict=True):
             levels[i] = level
     return levels
@@ -176,25 +169,17 @@ def worst(kinds: Iterable[VerdictKind]) -> VerdictKind:
 
 
 def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
-    """The exit code of a gate: 0 passed, 1 red, 8 inconclusive.
-
-    Args:
-        kinds: the verdicts of the run.
-        inconclusive: "fail" gives 8 for an inconclusive gate, "warn" gives 0.
-    """
-    if inconclusive not in ("fail", "warn"):
-        raise ValueError(f"inconclusive = {inconclusive!r} is neither 'fail' nor 'warn'.")
+    """The exit code of a gate: 0 passed, 1 red, 8 inconclusive, which is 0 where `inconclusive` is "warn"."""
     verdict = worst(kinds)
-    is_let_pass = verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn"
-    return 0 if is_let_pass else verdict.exit_code
+    return 0 if verdict is _OPEN and inconclusive == "warn" else verdict.exit_code
 
 
 def _verdict(
     observed: Observations,
     checks: tuple[Check, ...],
-    level: float,
     lost: LostClaim | None,
     slices: tuple[SliceResult, ...],
+    level: float,
     look: Look,
 ) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
@@ -344,12 +329,7 @@ def slice_results(observed: Observations, levels: Levels, level: float) -> tuple
     A slice is red where the upper bound of its difference lies below minus its margin. All slices of a comparison share
     what one comparison of the evaluation may spend on a false red, in equal parts (Bonferroni; O. J. Dunn, 1961, JASA
     56:52-64): whatever they have to do with each other, and whenever one stops, any of them is wrong with at most that
-    chance, and so are their bounds, for all margins at once.
-
-    Args:
-        observed: what the evaluation is decided by.
-        levels: at which the evaluation passes, and at which one of its comparisons is red by itself.
-        level: the chance that any of the intervals of the slices' means is wrong.
+    chance, and so are their bounds, for all margins at once. `level` is that of the intervals of their means.
     """
     if observed.errors or not observed.scored.any():
         return ()

@@ -153,7 +153,7 @@ def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], lis
         end = decided_after([entry], level, own)
         used.append(entry if end is None else entry.first(end))
         tested += [(used[-1], asked) for asked in questions(used[-1], (level, settling_level([entry], own)))]
-    levels = red_levels(tested, [own] * len(tested), looks, dict.fromkeys(looks, 1))
+    levels = red_levels(tested, {name: look.at(LEVEL) for name, look in looks.items()}, dict.fromkeys(looks, 1))
     kinds = [asked.ruling((level, red))[0] for (_, asked), red in zip(tested, levels, strict=True)]
     samples = [entry.candidate.size for entry in used]
     return [kind.is_red for kind in kinds], [kind is VerdictKind.PASSED for kind in kinds], samples

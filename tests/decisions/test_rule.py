@@ -216,11 +216,6 @@ def test_exit_codes(kinds, fail, warn):
     assert (fail, warn) == (exit_code(kinds, "fail"), exit_code(kinds, "warn"))
 
 
-def test_an_unknown_policy_for_inconclusive_is_refused():
-    with pytest.raises(ValueError, match="neither 'fail' nor 'warn'"):
-        exit_code([], "ignore")
-
-
 @pytest.mark.parametrize("n_cases", [1, 3])
 @pytest.mark.parametrize(("value", "verdict"), [(0.9, PASSED), (0.8, FAILED)])
 def test_a_body_that_comes_to_the_same_each_time_leaves_nothing_to_chance(n_cases, value, verdict):
