@@ -188,10 +188,10 @@ def test_order_of_evaluations_and_cases_does_not_matter(random, seed):
         assert verdict.difference.high == pytest.approx(expected[verdict.id].difference.high)
 
 
-@pytest.mark.parametrize("arguments", [(1.5,), (95,), (0.95, 0.0), (0.95, 2.0)])
-def test_impossible_levels_are_refused(arguments):
+@pytest.mark.parametrize("confidence_level", [1.5, 95])
+def test_impossible_levels_are_refused(confidence_level):
     with pytest.raises(ValueError):
-        decide([], *arguments)
+        decide([], confidence_level)
 
 
 def test_the_worst_verdict_counts():
