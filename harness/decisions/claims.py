@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections import Counter
 from typing import Literal
 
 import numpy as np
 
 from harness.decisions.observations import Observations, has_score, oriented
+from harness.decisions.reasons import percent
 from harness.records import CaseResult, Check, LostClaim
 from harness.statistics.arrays import FloatArray, case_means, is_binary
 from harness.statistics.intervals.proportions import exact_lower
@@ -49,9 +50,9 @@ def _means(scores: FloatArray) -> list[float | None]:
     return [None if mean != mean else mean for mean in case_means(scores).tolist()]
 
 
-def may_leave_unanswered(observed: Observations, level: float) -> float | None:
-    """The most by which the share of requests that it leaves unanswered may be above the baseline's, if that is more
-    than the margin: None where it is shown not to be, infinity where the share of a pair of blocks is not known.
+def unanswered(observed: Observations, level: float) -> str:
+    """Say by how much more than the baseline's the share of requests that it leaves unanswered may be, if that is more
+    than the margin; "" where it is shown not to be. The share of each pair of blocks must be known.
 
     The middle of the pairs does not tell: a server that refuses in one block of seven has the middle of one that never
     does. So the blocks are counted together: the mean over all pairs of what the candidate left more, from above, less
@@ -62,20 +63,30 @@ def may_leave_unanswered(observed: Observations, level: float) -> float | None:
     """
     baseline = observed.baseline
     if not observed.plan.in_blocks or baseline is None:
-        return None
-    weighed = (observed.scored & has_score(baseline)).tolist()
-    shares = [observed.unanswered.get(pair) for pair, is_in in zip(observed.case_ids, weighed, strict=True) if is_in]
+        return ""
+    weighed = itertools.compress(observed.case_ids, (observed.scored & has_score(baseline)).tolist())
+    shares = [observed.unanswered.get(pair) for pair in weighed]
     excess = np.array([share for share in shares if share is not None])
     if len(excess) < len(shares):
-        return math.inf
+        return (
+            "the middle of the pairs passes, but how many more of the requests the candidate left unanswered is not "
+            "known: the blocks are of two runs, or the report is older; run a gate of these two versions"
+        )
     more, less = np.maximum(excess, 0), np.maximum(-excess, 0)
     if not more.any():
-        return None
-    bound = _mean_bounds(more, level / 2 if less.any() else level)[1]
+        return ""
+    bound, beside, over_all = _mean_bounds(more, level / 2 if less.any() else level)[1], "", ""
     if less.any():
         bound -= _mean_bounds(less, level / 2)[0]
+        beside, over_all = f", {percent(float(less.mean()))} less in {np.count_nonzero(less):,}", " over all"
     whole = 1.0 if observed.plan.margin_is_relative else abs(float(np.nanmean(baseline)))
-    return bound if bound * whole > observed.plan.margin else None
+    if bound * whole <= observed.plan.margin:
+        return ""
+    return (
+        f"the middle of the pairs passes, but the candidate left {percent(float(more.mean()))} more of the requests "
+        f"unanswered than the baseline, in {np.count_nonzero(more):,} of {len(excess):,} blocks{beside}, and may leave "
+        f"{percent(bound)} more{over_all}; mend the server, or measure more blocks"
+    )
 
 
 def _mean_bounds(shares: FloatArray, level: float) -> tuple[float, float]:

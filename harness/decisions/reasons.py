@@ -101,27 +101,6 @@ def _of_pairs(
     return text
 
 
-def unanswered(observed: Observations, share: float) -> str:
-    """Say that the middle of the pairs passes, and requests that were not answered may not.
-
-    Args:
-        share: that may be, more than the baseline's; infinity where it is not known.
-    """
-    if math.isinf(share):
-        return (
-            "the middle of the pairs passes, but how many more of the requests the candidate left unanswered is not "
-            "known: the blocks are of two runs, or the report is older; run a gate of these two versions"
-        )
-    excess = [observed.unanswered[case] for case in observed.case_ids if case in observed.unanswered]
-    more, less = [each for each in excess if each > 0], [-each for each in excess if each < 0]
-    beside = f", {percent(sum(less) / len(excess))} less in {len(less):,}" if less else ""
-    return (
-        f"the middle of the pairs passes, but the candidate left {percent(sum(more) / len(excess))} more of the "
-        f"requests unanswered than the baseline, in {len(more):,} of {len(excess):,} blocks{beside}, and may leave "
-        f"{percent(share)} more{' over all' if less else ''}; mend the server, or measure more blocks"
-    )
-
-
 def lost(found: LostClaim) -> str:
     """Name the lost cases, where there are more than are allowed."""
     named = ", ".join(found.decisive[:_NAMED]) + (", …" if len(found.decisive) > _NAMED else "")

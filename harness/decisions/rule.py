@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.decisions import reasons
 from harness.decisions.betting import Ends, Levels
-from harness.decisions.claims import case_results, lost_claim, may_leave_unanswered
+from harness.decisions.claims import case_results, lost_claim, unanswered
 from harness.decisions.looks import CLOSED, next_share, single_looks
 from harness.decisions.needed import needed
 from harness.decisions.observations import CaseSlice, Observations
@@ -247,8 +247,8 @@ def _outcome(
         return _OPEN, f"{observed.undecided} is shown and decides nothing: {reasons.summed_up(checks, kind)}"
     if lost is not None and lost.is_too_many and not kind.is_red:
         return VerdictKind.REGRESSED, reasons.lost(lost)
-    if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
-        return _OPEN, reasons.unanswered(observed, share)
+    if kind is VerdictKind.PASSED and (why := unanswered(observed, level)):
+        return _OPEN, why
     reason = reasons.summed_up(checks, kind)
     reason += reasons.by_quantile(observed, reason)
     if slices and slices[0].verdict.is_red:

@@ -56,11 +56,6 @@ class Plan:
     in_blocks: bool = False
     is_exact: bool = False
 
-    @property
-    def drawn(self) -> Literal["sequential", "fixed"]:
-        """The design that an evaluation of some size has."""
-        return "fixed" if self.design == "fixed" else "sequential"
-
     def __post_init__(self) -> None:
         """Refuse numbers that no decision can be made from."""
         if not (math.isfinite(self.margin) and self.margin >= 0):
