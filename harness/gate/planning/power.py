@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from harness.decisions import decide, look_at
+from harness.decisions import Look, decide, look_at
+from harness.decisions.looks import CLOSED
 from harness.gate.planning.simulation import Shape, observed, simulated
 from harness.records import VerdictKind
 from harness.statistics.searching import first_that
@@ -91,16 +92,9 @@ def simulate_gates(shape: Shape, drop: float | None, levels: ErrorRates, n_gates
 
     Those of one seed have the same draws for every drop.
     """
-    verdicts = [
-        verdict
-        for gate in range(n_gates)
-        for verdict in decide(
-            [simulated(shape, drop, np.random.default_rng([seed, gate]))],
-            1 - levels.passing,
-            levels.red / levels.passing,
-            tells_lost=False,
-        )
-    ]
+    look = Look(red_share=levels.red / levels.passing, batch=CLOSED)
+    entries = (simulated(shape, drop, np.random.default_rng([seed, gate])) for gate in range(n_gates))
+    verdicts = [decide([each], 1 - levels.passing, looks={each.id: look}, tells_lost=False)[0] for each in entries]
     red = sum(each.verdict.is_red for each in verdicts) / n_gates
     green = sum(each.verdict is VerdictKind.PASSED for each in verdicts) / n_gates
     return VerdictShares(red, green, sum(each.n_cases for each in verdicts) / n_gates, n_gates)
