@@ -44,17 +44,12 @@ def needed(
     """Compute what would decide an open comparison if the difference stays as it is; None where nothing tells yet.
 
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
-    is another look. About cases like these new cases are bet on at the present look, where it bets.
+    is another look, at `next_share` of the present one's level. About cases like these new cases are bet on at the
+    present look, where it bets.
 
     Bets are asked when they would end on the same cases over again; half-widths of others shrink with the root of the
     number of units, and with that number itself where no case differs. A cluster is a unit: where copies count as one,
     so do those to come, and clusters of the user's field have as many cases as those there are.
-
-    Args:
-        asked: an inconclusive comparison.
-        lower: its bound, less than 0 being worse.
-        levels: at which it would pass, and at which it would be red.
-        next_share: what the next look has of the present one's level.
     """
     contrast, levels = asked.worst, (levels[0], levels[1] / len(asked.directions))
     later = levels[0] * next_share, levels[1] * next_share

@@ -111,9 +111,6 @@ class Question:
 
         Bounds that hold whenever one stops never move back, so that a mean that does may leave them: they are shown to
         hold it.
-
-        Args:
-            correction: of the level of red, in words.
         """
         kind, lower, upper = ruling
         worst, red, names = self.worst, levels[1] / len(self.directions), ("lower", "upper")
@@ -135,12 +132,7 @@ class Question:
 
 
 def questions(observed: Observations, levels: Levels, *, red_beyond: bool = False) -> tuple[Question, ...]:
-    """The comparisons with threshold and baseline, as far as the evaluation has them.
-
-    Args:
-        levels: of a sequential design: at which it passes, and at which evidence for worse is settled.
-        red_beyond: as `Question` has it.
-    """
+    """The comparisons with threshold and baseline, as far as the evaluation has them."""
     about: Literal["suite", "population"] = "suite" if observed.is_about_suite and observed.may_decide else "population"
     claim = replace(
         observed,
@@ -337,11 +329,7 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
 def _mean(
     observed: Observations, scores: FloatArray, given: FloatArray, clusters: Sequence[object] | None, level: float
 ) -> Estimate:
-    """The mean of scores in [0, 1].
-
-    Args:
-        given: the scores as they were drawn, cases by samples.
-    """
+    """The mean of scores in [0, 1]; `given` has them as they were drawn, cases by samples."""
     if observed.is_about_suite and observed.is_whole and observed.may_decide:
         exact, tail = observed.plan.is_exact, 0.5 + level / 2
         own = _computed(case_means(given)) if exact else suite_threshold_contrast(given, 0.0, observed.clusters)

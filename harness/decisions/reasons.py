@@ -29,13 +29,8 @@ def of_ruling(
     levels: Levels,
     next_share: float = 1.0,
 ) -> str:
-    """Say what a pass proves, how a red one is worse, or how much worse an open one could still be, and what would
-    decide it.
-
-    Args:
-        more: what that is, of an open one.
-        levels: at which it would pass, and at which it would be red.
-        next_share: what the next look has of them.
+    """Say what a pass proves, how a red one is worse, or how much worse an open one could still be, and what `more`
+    would decide it.
     """
     kind, lower, upper = ruling
     unit, margin = observed.unit, _share(observed, asked, asked.margin)
@@ -109,12 +104,7 @@ def lost(found: LostClaim) -> str:
 
 
 def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -> str:
-    """The reason of an evaluation of which slices are red.
-
-    Args:
-        kind, reason: of all cases together.
-        slices: the worst first.
-    """
+    """The reason of an evaluation of which slices, the worst first, are red; `kind` and `reason` are of all cases."""
     reds = [each for each in slices if each.verdict.is_red]
     names = [f"{each.field} {each.value}" for each in reds]
     text = f"{names[0]} ({counted(reds[0].n_cases, 'case')}) {reds[0].reason}"

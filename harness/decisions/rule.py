@@ -123,13 +123,7 @@ def _p_less(observed: Observations, asked: Question, own: float) -> float:
 def check(
     observed: Observations, asked: Question, levels: Levels, correction: str = "", next_share: float = 1.0
 ) -> Check:
-    """The rule, applied to one comparison.
-
-    Args:
-        levels: at which it passes, and at which it is red, corrected over the comparisons that it is weighed with.
-        correction: that correction, as the method of the difference tells it; "" for none.
-        next_share: what the next look has of the level of this one.
-    """
+    """The rule, applied to one comparison; its level of red has a `correction` over those that it is weighed with."""
     if not asked.directions:
         nothing = "no case has a score of both versions" if observed.scored.any() else reasons.no_scores(observed)
         return Check(asked.against, _OPEN, nothing, _unbounded(math.nan, math.inf, "no scores to compare"))
@@ -263,12 +257,8 @@ def _outcome(
 def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:
     """After how many rows (samples, for a single case) all metrics of an evaluation are decided; None if they are not.
 
-    It depends on the scores in the order drawn and on nothing else, so that all who look, whenever, find the same.
-
-    Args:
-        observed: every metric of one evaluation.
-        level: at which a comparison of this evaluation passes.
-        evaluation_level: the chance of a false red that the evaluation may spend over all its comparisons.
+    It depends on the scores in the order drawn and on nothing else, so that all who look, whenever, find the same. A
+    comparison passes at `level`, and reds may spend `evaluation_level` over all comparisons of the evaluation.
     """
     if not observed or not all(each.is_sequential for each in observed):
         return None

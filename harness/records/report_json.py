@@ -114,9 +114,8 @@ def plain(value: Any) -> Any:
 
 def _plain_record(record: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    for field in sorted(
-        dataclasses.fields(record), key=lambda each: bool(each.kw_only)
-    ):  # what it is before of what kind
+    # What it is stands before of what kind it is.
+    for field in sorted(dataclasses.fields(record), key=lambda each: bool(each.kw_only)):
         value = getattr(record, field.name)
         if isinstance(value, Plan):  # its keys stand among those of what carries it
             entry |= _plain_record(value)
