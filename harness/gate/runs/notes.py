@@ -174,6 +174,5 @@ def version_reference(source: SampleSource) -> VersionRef:
     own, options = (version.name, version.fingerprint), settings.engine_options
     if not answers(settings):
         return VersionRef(*own, n_documents=options[N_DOCUMENTS], commit=settings.commit)
-    told = () if engine is None else tuple(engine.answered_as)
-    printed = getattr(engine, "printed_lines", 0)
+    told, printed = ((), 0) if engine is None else (engine.answered_as, engine.printed_lines)
     return VersionRef(*own, options.get("model"), told, commit=settings.commit, printed_lines=printed)
