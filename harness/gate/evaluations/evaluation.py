@@ -11,7 +11,7 @@ from typing import Any, Literal
 from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
-from harness.decisions.suite import may_pass_early
+from harness.decisions.betting import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.evaluations.resemblance import Copies
 from harness.gate.evaluations.slices import check_slices, read_slices
@@ -327,7 +327,7 @@ def clusters_of(evaluation: Evaluation, kept: Sequence[int]) -> dict[str, Any]:
     if labels is not None and evaluation.plan.cluster:
         return {"clusters": labels, "clusters_known_by": "field"}
     if labels is not None and len(set(labels)) < len(labels):
-        return {"clusters": labels, "copies": labels, "clusters_known_by": "texts"}
+        return {"clusters": labels, "clusters_known_by": "texts"}
     return {}
 
 

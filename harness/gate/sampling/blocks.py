@@ -235,7 +235,7 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
         if each.blocks is None or look is None or each.is_part:
             continue
         n_ways = 1 + (plan.threshold is not None)
-        red = level * look.red / n_ways / (2 if plan.aim == "same" else 1)
+        red = level * look.red_share / n_ways / (2 if plan.aim == "same" else 1)
         if (fewest := fewest_pairs(red)) > each.blocks.blocks:
             found[each.blocks.blocks, fewest] += 1
     return [
