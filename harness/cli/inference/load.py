@@ -125,9 +125,7 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     Raises:
         UsageError: an option that can't be carried out; files that are none.
     """
-    from harness.stages.inference.blocks.marker import read_objective
-    from harness.stages.inference.load.plan import LoadPlan
-    from harness.stages.inference.load.prompts import read_prompts
+    from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
 
     prompts, objective = options.pop("prompts"), options.pop("objective")
     tokens = options.pop("output_tokens")
