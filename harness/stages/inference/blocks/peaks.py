@@ -66,17 +66,21 @@ def peaks(dtype: str) -> Peaks:
     is_gpu = torch.cuda.is_available()
     size, copied = (_GPU_SIZE, _GPU_COPIED) if is_gpu else (_SIZE, _COPIED)
     device, wait = ("cuda", torch.cuda.synchronize) if is_gpu else ("cpu", lambda: None)
-    left = torch.rand(size, size, dtype=getattr(torch, dtype), device=device)
-    product = torch.empty_like(left)
-    flops = _peak(lambda: torch.mm(left, left, out=product), wait, 2 * size**3)
-    del left, product
-    source = torch.zeros(copied, dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    moved = _peak(lambda: target.copy_(source), wait, 2 * copied)  # a byte is read and written
-    del source, target
+
+    def multiply() -> Peak:
+        left = torch.rand(size, size, dtype=getattr(torch, dtype), device=device)
+        product = torch.empty_like(left)
+        return _peak(lambda: torch.mm(left, left, out=product), wait, 2 * size**3)
+
+    def copy() -> Peak:
+        source = torch.zeros(copied, dtype=torch.uint8, device=device)
+        target = torch.empty_like(source)
+        return _peak(lambda: target.copy_(source), wait, 2 * copied)  # a byte is read and written
+
+    found = Peaks(multiply(), copy(), is_gpu)
     if is_gpu:
         torch.cuda.empty_cache()
-    return Peaks(flops, moved, is_gpu)
+    return found
 
 
 def _peak(work: Callable[[], Any], wait: Callable[[], Any], amount: float) -> Peak:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.stages.inference.load.figures import LoadResult
 from harness.stages.inference.load.plan import LoadPlan
@@ -15,20 +15,13 @@ _MOST_CLIENT_CPU = 0.8
 """Share of a core beyond which packets wait for the generator, and not only for the server."""
 _MOST_CACHED = 0.01
 """Share of the prompts' tokens that a cache may answer though it was not meant to."""
-_MOST_STEAL = 0.02
-_MOST_OTHERS = 0.1
+_MOST_STEAL, _MOST_OTHERS = 0.02, 0.1
 """Share of the machine that its host, and that other processes, may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """One reason not to trust a run.
-
-    Attributes:
-        name: one of `harness.stages.inference.load.plan.DOUBTS`; "" for what makes a run worthless, and can't be
-            accepted.
-        by_server: True for what the server itself did; the others are of the client, the machine and its host, and of
-            whoever else asks the server.
+class Doubt(NamedTuple):
+    """One reason not to trust a run: its name in a plan's `accept` ("" for what can't be accepted), and whether it is
+    the server's own doing; the others are of the client, the machine, its host, and of whoever else asks the server.
     """
 
     name: str
@@ -42,11 +35,7 @@ class Doubt:
 
 
 def doubts(result: LoadResult, plan: LoadPlan, *, is_reachable: bool = True) -> list[Doubt]:
-    """Every reason not to trust a run.
-
-    Args:
-        is_reachable: whether the server was still there at the end.
-    """
+    """Every reason not to trust a run, after which the server was still there or not."""
     return [
         *_worthless(result, is_reachable),
         *_client(result),
@@ -70,9 +59,8 @@ def _worthless(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
         )
     elif result.requests and not result.completed:
         said = next((row.said for row in result.rows if row.said), "nothing")
-        yield Doubt(
-            "", f"None of {result.requests} requests was answered ({kinds}). The server said: {said}.", by_server=True
-        )
+        reason = f"None of {result.requests} requests was answered ({kinds}). The server said: {said}."
+        yield Doubt("", reason, by_server=True)
 
 
 def _client(result: LoadResult) -> Iterator[Doubt]:
@@ -115,13 +103,13 @@ def _server(result: LoadResult, plan: LoadPlan) -> Iterator[Doubt]:
             "and computed them twice. Send less, shorter ones, or give it more memory for the cache.",
             by_server=not of_others,
         )
-    counted = [row for row in result.rows if None not in (row.asked_tokens, row.completion_tokens)]
-    if unlike := [row for row in counted if row.completion_tokens != row.asked_tokens]:
+    counts = [(row.completion_tokens, row.asked_tokens) for row in result.rows]
+    if unlike := [(came, asked) for came, asked in counts if None not in (came, asked) and came != asked]:
         yield Doubt(
             "tokens",
-            f"{len(unlike)} answers have another number of tokens than was asked for ({unlike[0].completion_tokens} in "
-            f"place of {unlike[0].asked_tokens}). See whether the server takes ignore_eos, or let the model end its "
-            "answers (--ends-itself).",
+            f"{len(unlike)} answers have another number of tokens than was asked for ({unlike[0][0]} in place of "
+            f"{unlike[0][1]}). See whether the server takes ignore_eos, or let the model end its answers "
+            "(--ends-itself).",
             by_server=True,
         )
     yield from of_others

@@ -21,19 +21,18 @@ _CONFIDENCE_LEVEL = 0.95
 class LatencyFigures:
     """Mean, percentiles and maximum of one latency, in seconds.
 
-    Attributes:
-        n: how many values there are: requests, and for the time between tokens the tokens that have one.
-        p50, p90, p95, p99: the sample's percentiles (the smallest value that so many do not exceed); None where the
-            largest of so few requests would not be above the true one with 95 % confidence.
+    A percentile is the smallest value that so many do not exceed (the inverse of the empirical distribution), so it is
+    one that was measured; None where the largest of so few requests would not be above the true one with 95 %
+    confidence. `n` says how many values there are: requests, and for the time between tokens the tokens that have one.
     """
 
-    mean: float | None
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    max: float | None
-    n: int
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +80,7 @@ class LoadResult:
 def latency_figures(
     values: Iterable[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
 ) -> LatencyFigures:
-    """Mean, percentiles and maximum of latencies.
-
-    A percentile is the smallest value that is not exceeded by so many (the inverse of the empirical distribution), so
-    it is one that was measured.
+    """The figures of these values.
 
     Args:
         values: in seconds; None for what has none.
@@ -96,17 +92,17 @@ def latency_figures(
 
     array = np.array([value for value in values if value is not None])
     if not len(array):
-        return LatencyFigures(None, None, None, None, None, None, 0)
+        return LatencyFigures()
     weight = None if weights is None else np.asarray(weights)
     supported = len(array) if requests is None else requests
-    percentiles: list[float | None] = [
-        float(np.quantile(array, each / 100, method="inverted_cdf", weights=weight))
-        if supported >= values_needed(each)
-        else None
+    percentiles = {
+        f"p{each}": float(np.quantile(array, each / 100, method="inverted_cdf", weights=weight))
         for each in _PERCENTILES
-    ]
+        if supported >= values_needed(each)
+    }
     number = len(array) if weights is None else round(sum(weights))
-    return LatencyFigures(float(np.average(array, weights=weight)), *percentiles, float(array.max()), number)
+    mean = float(np.average(array, weights=weight))
+    return LatencyFigures(mean=mean, max=float(array.max()), n=number, **percentiles)
 
 
 def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:

@@ -33,30 +33,28 @@ _LOST_FOR_S = 1.0
 _AFTER_LOST_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """Requests that are ready to be sent.
 
     Attributes:
-        url, headers, bodies: of each request.
-        arrivals: when each request is begun, in seconds from the start; None for a closed loop.
-        concurrency: how many are in flight in a closed loop.
-        limit: how many of a closed loop are begun at most; beyond those that there are, they are repeated.
-        seconds: after which none of a closed loop is begun; None for no limit.
+        arrivals: when each is begun, in seconds from the start; None for a closed loop.
+        concurrency: how many are in flight in a closed loop. limit: how many of it are begun at most; beyond those that
+            there are, they are repeated. seconds: after which none of it is begun.
         timeout_s: after which a request has failed.
     """
 
     url: str
     headers: Mapping[str, str]
     bodies: Sequence[bytes]
-    arrivals: Sequence[float] | None
+    timeout_s: float
     concurrency: int
     limit: int
-    seconds: float | None
-    timeout_s: float
+    seconds: float | None = None
+    arrivals: Sequence[float] | None = None
 
 
-class Ended(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ended:
     """A request as it ended, not read yet: `error` and `said` are None and "" where HTTP saw no failure."""
 
     index: int
@@ -70,22 +68,13 @@ class Ended(NamedTuple):
 
 
 class Generator:
-    """Sends requests when they are due, whatever became of those before.
-
-    Args:
-        session: made by `open_session`.
-        spool: where ended requests are written.
-    """
+    """Sends requests when they are due, whatever became of those before; those that ended are written to `spool`."""
 
     def __init__(self, sending: Sending, session: aiohttp.ClientSession, spool: IO[bytes]) -> None:
         self.sent = self.completed = self.failed = 0
-        self._sending = sending
-        self._session = session
-        self._spool = spool
+        self._sending, self._session, self._spool = sending, session, spool
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_stopped = False
-        self._next = 0
-        self._lost_s: list[float] = []
+        self._is_stopped, self._next, self._lost_s = False, 0, list[float]()
         self._started_s = time.perf_counter()
 
     async def send(self) -> None:
@@ -103,12 +92,6 @@ class Generator:
         self._is_stopped = True
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
-
-    async def report(self) -> None:
-        """Say now and then how far it is."""
-        while True:
-            await asyncio.sleep(_PROGRESS_S)
-            _say(elapsed_s=self._now_s(), sent=self.sent, completed=self.completed, failed=self.failed)
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
         task = self._group.create_task(work)
@@ -135,8 +118,7 @@ class Generator:
                 due_s += _AFTER_LOST_S
 
     async def _request(self, index: int, body: bytes, due_s: float) -> Ended:
-        sent_s, status, packets = self._now_s(), 0, list[tuple[float, bytes]]()
-        error, said = None, ""
+        sent_s, status, packets, error, said = self._now_s(), 0, list[tuple[float, bytes]](), None, ""
         self.sent += 1
         try:
             async with asyncio.timeout(self._sending.timeout_s):
@@ -207,20 +189,21 @@ def _say(**fields: object) -> None:
         print(json.dumps(fields), flush=True)
 
 
-async def _send(sending: Sending, session: aiohttp.ClientSession, spool: Path, stopped: asyncio.Event) -> None:
+async def _send(sending: Sending, session: aiohttp.ClientSession, spool: Path, stopping: asyncio.Task[None]) -> None:
     with spool.open("wb") as file:
         generator = Generator(sending, session, file)
         gc.collect()
         gc.freeze()
         used_s, began_s = time.process_time(), time.perf_counter()
-        work, stopping = asyncio.create_task(generator.send()), asyncio.create_task(stopped.wait())
-        reporting = asyncio.create_task(generator.report())
-        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            generator.stop()
+        work = asyncio.create_task(generator.send())
+        while not work.done():
+            await asyncio.wait([work, stopping], timeout=_PROGRESS_S, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done() and not work.done():
+                generator.stop()
+                await work
+            elapsed_s = time.perf_counter() - began_s
+            _say(elapsed_s=elapsed_s, sent=generator.sent, completed=generator.completed, failed=generator.failed)
         await work
-        for task in (reporting, stopping):
-            task.cancel()
         took = {"cpu_s": time.process_time() - used_s, "wall_s": time.perf_counter() - began_s}
     _say(**took)
 
@@ -229,22 +212,25 @@ async def serve(spool: Path) -> None:
     """Send what comes, until nothing more can."""
     words = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), sys.stdin)
-    sendings, stopped = asyncio.Queue[Sending](), asyncio.Event()
+    sendings = asyncio.Queue[bytes]()
 
     async def listen() -> None:
+        """Take in sendings up to the word that stops them."""
+        while size := int.from_bytes(await words.readexactly(8)):
+            sendings.put_nowait(await words.readexactly(size))
+
+    async def outlive() -> None:
+        """End with the parent."""
         with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                size = int.from_bytes(await words.readexactly(8))
-                if size:
-                    sendings.put_nowait(pickle.loads(await words.readexactly(size)))
-                else:
-                    stopped.set()
+            await listening
+            await words.readexactly(1)
         os._exit(1)
 
     listening = asyncio.create_task(listen())
+    ending = asyncio.create_task(outlive())
     async with open_session() as session:
-        while not listening.done():  # it ends the process
-            await _send(await sendings.get(), session, spool, stopped)
+        while not ending.done():
+            await _send(pickle.loads(await sendings.get()), session, spool, listening)
 
 
 def hurry() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "text")
 _LONGEST_SAID = 300
-_OK = 200
 
 
 class Chunk(NamedTuple):
@@ -30,13 +29,12 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The course of one request, in seconds from the start of the measurement. It is an error or has chunks.
+    """The course of one request, in seconds from the start of the measurement: an error, or chunks of tokens.
 
     Attributes:
         index: its place in the plan, from 0.
-        scheduled_s: when it was to be begun. sent_s: when it was; a connection that had to be opened comes after that.
+        sent_s: when it was begun; a connection that had to be opened comes after that.
         done_s: when its answer was complete, or it failed.
-        chunks: its tokens, reasoning included.
         error: the kind of its failure; None for an answer. said: what the server said to it, shortened.
         prompt_tokens, completion_tokens, cached_tokens: as the server's usage counts them; None where it does not.
         asked_tokens: how many the answer was to have exactly; None where it could end by itself.
@@ -56,12 +54,12 @@ class Row:
 
     @property
     def delay_s(self) -> float:
-        """Seconds from when it was planned to when it was begun."""
+        """How much later than planned it was begun."""
         return self.sent_s - self.scheduled_s
 
     @property
     def ttft_s(self) -> float | None:
-        """From sent to the first token."""
+        """From sent to the first token, reasoning included."""
         return self.chunks[0].at_s - self.sent_s if self.chunks else None
 
     @property
@@ -83,28 +81,29 @@ class Row:
     @property
     def itl_s(self) -> float | None:
         """The mean time between tokens; None for a single chunk."""
-        if len(self.chunks) < 2:
-            return None
-        return (self.chunks[-1].at_s - self.chunks[0].at_s) / sum(chunk.tokens for chunk in self.chunks[1:])
+        return self._decoding_s / sum(tokens for _, tokens in self.chunks[1:]) if self.chunks[1:] else None
 
     @property
     def tpot_s(self) -> float | None:
         """From the first token to the last, for each token after the first; None where no usage counts two."""
-        if not self.chunks or self.completion_tokens is None or self.completion_tokens < 2:
-            return None
-        return (self.chunks[-1].at_s - self.chunks[0].at_s) / (self.completion_tokens - 1)
+        counted = self.completion_tokens or 0
+        return self._decoding_s / (counted - 1) if self.chunks and counted > 1 else None
+
+    @property
+    def _decoding_s(self) -> float:
+        return self.chunks[-1].at_s - self.chunks[0].at_s
 
 
-@dataclass(slots=True)
 class _Stream:
-    """What the events of a stream say: when those with tokens came, each with how many the server had counted by then
-    (None where it does not count along); the last usage; whether a choice said why it ended, or the stream that it did.
+    """The events of a stream: `arrivals` has when those with tokens came, each with how many tokens the server had
+    counted by then, None where it does not count along; `is_done` is set where the stream says that it ends, and
+    `is_finished` where the answer says why it did.
     """
 
-    arrivals: list[tuple[float, int | None]] = field(default_factory=list)
-    usage: Mapping[str, Any] = field(default_factory=dict)
-    is_finished: bool = False
-    is_done: bool = False
+    def __init__(self) -> None:
+        self.arrivals: list[tuple[float, int | None]] = []
+        self.usage: Mapping[str, Any] = {}
+        self.is_done = self.is_finished = False
 
     def take(self, at_s: float, data: bytes) -> tuple[str, str] | None:
         """Take in one event; returns the failure that it tells of: its kind, and what is said of it."""
@@ -137,9 +136,8 @@ class _Stream:
         How many an event brought is known where the server counts along; else all are taken to bring equally many.
         """
         each = max(1.0, (count(self.usage.get("completion_tokens")) or 0) / len(self.arrivals))
-        counts = [counted for _, counted in self.arrivals if counted is not None]
-        reached: Sequence[float] = counts
-        if len(counts) < len(self.arrivals):
+        reached: Sequence[float] = [counted for _, counted in self.arrivals if counted is not None]
+        if len(reached) < len(self.arrivals):
             reached = [each * number for number in range(1, len(self.arrivals) + 1)]
         before = reached[0]
         yield Chunk(self.arrivals[0][0], before)
@@ -150,11 +148,7 @@ class _Stream:
 
 
 def read_row(ended: Ended, redactor: Redactor, asked_tokens: int | None = None) -> Row:
-    """The row of a request that has ended.
-
-    Kinds of error: `connection` (none, or lost before an answer), `http_429` and the like, `timeout`, `broken_off` (an
-    answer without its end), `empty` (an end without a token), `error_event` (an error in the stream), `malformed`,
-    `no_stream` (an answer in one piece), `unfinished` (the run was ended).
+    """The row of a request that has ended. docs/reference.md has the kinds of error.
 
     Args:
         redactor: takes the API key out of what the server says.
@@ -181,7 +175,7 @@ def _failure(ended: Ended, stream: _Stream) -> tuple[str, str] | None:
     was_cut = ended.error == "broken_off"
     if ended.error is not None and not was_cut:
         return ended.error, ended.said
-    if ended.status not in (0, _OK):
+    if ended.status not in (0, 200):
         return f"http_{ended.status}", _message(body)
     try:
         for at_s, data in _events(ended.packets):
@@ -213,13 +207,10 @@ def _events(packets: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, byt
     rest = b""
     for at_s, part in [*packets, *((at_s, b"\n") for at_s, _ in packets[-1:])]:
         *lines, rest = _LINE_ENDS.split(rest + part)
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield at_s, line[5:].strip()
+        yield from ((at_s, line[5:].strip()) for line in lines if line.startswith(b"data:"))
 
 
 def _message(body: bytes) -> str:
-    """The server's words to a refusal."""
     said = body.decode("utf-8", "replace")
     try:
         return _in_words(json.loads(said))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.errors import EngineError
 from harness.models.openai.redaction import Redactor
@@ -73,20 +73,15 @@ def run_load(
     prompts = planned_prompts(plan, plan.n_requests(), np.random.default_rng([plan.seed, 1]))
     with _generator(plan, address) as generator:
         form = _warm_up(generator, progress)
-        bodies = generator.bodies(prompts, form)
-        asked = [asked_tokens(prompt, plan, form) for prompt in prompts]
-        sending = replace(
-            generator.closed(bodies, plan.concurrency or 0),
-            arrivals=times,
-            limit=sys.maxsize if plan.is_timed else len(bodies),
-            seconds=plan.seconds,
-        )
+        sending = generator.sending(prompts, form, plan.concurrency or 0)
+        limit = sys.maxsize if plan.is_timed else sending.limit
+        sending = sending._replace(limit=limit, seconds=plan.seconds, arrivals=times)
         pids = (address.pid,) if address.pid is not None else machine.server_pids(address.base_url)
         counted, before = counters.read_counters(address), machine.read_times(pids)
         planned = None if times is None else len(times)
         spent = generator.send(sending, lambda **said: progress(LoadProgress("measuring", planned=planned, **said)))
         others_cpu, steal = machine.use_between(before, machine.read_times(pids))
-        rows = sorted(generator.rows(asked), key=lambda row: row.index)
+        rows = generator.rows([asked_tokens(prompt, plan, form) for prompt in prompts])
     result = replace(
         figures(rows, plan),
         client_cpu=spent["cpu_s"] / spent["wall_s"],
@@ -105,7 +100,7 @@ def run_load(
         valid=not refused,
         invalid_reasons=tuple(doubt.refusal for doubt in refused),
         by_server=any(doubt.by_server for doubt in refused),
-        notes=(*accepted, *notes(result, len(bodies))),
+        notes=(*accepted, *notes(result, len(prompts))),
     )
 
 
@@ -120,19 +115,22 @@ def _warm_up(generator: _Generator, progress: Callable[[LoadProgress], None]) ->
     import numpy as np
 
     plan, address = generator.plan, generator.address
-    progress(LoadProgress("warming up", planned=plan.warm_up))
+
+    def tell(**said: Any) -> None:
+        progress(LoadProgress("warming up", planned=plan.warm_up, **said))
+
+    tell()
     form: RequestForm | None = RequestForm(counters.is_vllm(address))
     prompts = planned_prompts(replace(plan, prompts=()), plan.warm_up, np.random.default_rng([plan.seed, 2]))
     while form is not None:
-        bodies, failed = generator.bodies(prompts, form), list[Row]()
-        for part, in_flight in ((bodies[:1], 1), (bodies[1:], max(_WARM_IN_FLIGHT, plan.concurrency or 0))):
+        rows: list[Row] = []
+        for part, in_flight in ((prompts[:1], 1), (prompts[1:], max(_WARM_IN_FLIGHT, plan.concurrency or 0))):
             if part:
-                tell = lambda **said: progress(LoadProgress("warming up", planned=plan.warm_up, **said))  # noqa: E731
-                generator.send(generator.closed(part, in_flight), tell)
-                failed += [row for row in generator.rows() if row.error is not None]
-        if len(failed) < len(bodies) or not bodies:
+                generator.send(generator.sending(part, form, in_flight), tell)
+                rows += generator.rows()
+        if not rows or any(row.error is None for row in rows):
             return form
-        error, said = failed[0].error or "", failed[0].said
+        error, said = str(rows[0].error), rows[0].said
         form = form.mended(error, said)
     base = address.base_url
     lacks = error == "http_404" and "/v1" not in base
@@ -145,21 +143,21 @@ def _warm_up(generator: _Generator, progress: Callable[[LoadProgress], None]) ->
 
 @dataclass(frozen=True, slots=True)
 class _Generator:
-    """The generator's process: what it is sent, and the rows of what it sent last."""
+    """The generator's process, and the file with the requests that ended in its last sending."""
 
-    process: subprocess.Popen[bytes]
-    spool: Path
     plan: LoadPlan
     address: ServerAddress
+    spool: Path
+    process: subprocess.Popen[bytes]
+    words: IO[bytes]
+    lines: IO[bytes]
 
-    def bodies(self, prompts: Sequence[PlannedPrompt], form: RequestForm) -> list[bytes]:
-        """The requests as they go over the wire."""
-        return [body_of(prompt, place, self.address, self.plan, form) for place, prompt in enumerate(prompts)]
-
-    def closed(self, bodies: Sequence[bytes], concurrency: int) -> Sending:
-        """These requests, so many in flight."""
-        url, headers = f"{self.address.base_url}/chat/completions", {**HEADERS, **self.address.headers}
-        return Sending(url, headers, bodies, None, concurrency, len(bodies), None, self.plan.timeout_s)
+    def sending(self, prompts: Sequence[PlannedPrompt], form: RequestForm, concurrency: int) -> Sending:
+        """A request for each prompt, so many in flight."""
+        bodies = [body_of(prompt, place, self.address, self.plan, form) for place, prompt in enumerate(prompts)]
+        headers = {**HEADERS, **self.address.headers}
+        url = f"{self.address.base_url}/chat/completions"
+        return Sending(url, headers, bodies, self.plan.timeout_s, concurrency, len(bodies))
 
     def send(self, sending: Sending, tell: Callable[..., None]) -> dict[str, Any]:
         """Let it send, and hand on how far it is; gives the time that it took. Ctrl-C ends a sending early.
@@ -172,24 +170,22 @@ class _Generator:
         is_interrupted = False
         while True:
             try:
-                line = self.process.stdout.readline()  # type: ignore[union-attr]
+                said: dict[str, Any] = json.loads(self.lines.readline() or "{}")
             except KeyboardInterrupt:
                 is_interrupted = True
                 self._write(None)
                 continue
-            if not line:
-                code = self.process.wait()
+            if not said:
                 raise EngineError(
-                    f"The process that sends the load ended (exit code {code}); what it wrote stands above. Nothing "
-                    "was measured."
+                    f"The process that sends the load ended (exit code {self.process.wait()}); what it wrote stands "
+                    "above. Nothing was measured."
                 )
-            said: dict[str, Any] = json.loads(line)
             if "cpu_s" in said:
                 return {**said, "interrupted": is_interrupted}
             tell(**said)
 
     def rows(self, asked: Sequence[int | None] = (None,)) -> list[Row]:
-        """The rows of what was sent last.
+        """The rows of its last sending.
 
         Args:
             asked: tokens that each answer was to have, begun anew where there are more answers.
@@ -199,25 +195,25 @@ class _Generator:
             while True:
                 ended = pickle.load(file)
                 found.append(read_row(ended, redactor, asked[ended.index % len(asked)]))
-        return found
+        return sorted(found, key=lambda row: row.index)
 
     def _write(self, sending: Sending | None) -> None:
         with suppress(BrokenPipeError):  # it has ended, which its output tells
-            self.process.stdin.write(framed(sending))  # type: ignore[union-attr]
-            self.process.stdin.flush()  # type: ignore[union-attr]
+            self.words.write(framed(sending))
+            self.words.flush()
 
 
 @contextmanager
 def _generator(plan: LoadPlan, address: ServerAddress) -> Iterator[_Generator]:
     """The generator's process, which is ended with the context. Ctrl-C in the terminal does not reach it."""
-    pipe = subprocess.PIPE
+    code, pipe = "from harness.stages.inference.load.generator import main; main()", subprocess.PIPE
     with tempfile.TemporaryDirectory(prefix="steelyard-load-") as folder:
         spool = Path(folder) / "ended"
-        code = "from harness.stages.inference.load.generator import main; main()"
         command = [sys.executable, "-P", "-c", code, str(spool)]
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
             try:
-                yield _Generator(process, spool, plan, address)
+                assert process.stdin is not None and process.stdout is not None  # noqa: PT018
+                yield _Generator(plan, address, spool, process, process.stdin, process.stdout)
             finally:
                 process.kill()
 

@@ -92,7 +92,7 @@ def test_what_is_left_out_is_told_with_what_it_needs() -> None:
 
 def test_the_rate_is_that_of_the_time_in_which_requests_are_begun() -> None:
     records = [row(0, sent_s=1.0), row(1, sent_s=2.0), row(2, sent_s=4.0, done_s=20.0)]
-    assert figures(records, LoadPlan(rate=1.0, seconds=6.0)).rate_achieved == 0.5
+    assert figures(records, LoadPlan(rate=0.5, seconds=6.0)).rate_achieved == 0.5
     assert figures(records, LoadPlan(rate=1.0, requests=3)).rate_achieved == 0.75
     assert figures(records, LoadPlan(concurrency=1, requests=3)).rate_achieved == 3 / 20
     cut = [*records, row(3, sent_s=5.0, error="unfinished", ttft_s=None)]
