@@ -80,13 +80,10 @@ class LoadResult:
 def latency_figures(
     values: Iterable[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
 ) -> LatencyFigures:
-    """The figures of these values.
+    """The figures of values in seconds, None for what has none; `weights` says how many tokens have each.
 
-    Args:
-        values: in seconds; None for what has none.
-        weights: how many tokens have each value; one each where it is not given.
-        requests: how many requests the values are of, which tells what percentiles they support: values of one request
-            are no independent ones. Without it each value is a request's.
+    `requests` is how many requests they are of, which tells what percentiles they support: values of one request are no
+    independent ones. Without it each value is a request's.
     """
     import numpy as np
 
@@ -110,7 +107,7 @@ def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:
     answered = [row for row in rows if row.error is None]
     duration_s = max((row.done_s for row in rows), default=0.0)
     gaps = [gap for row in answered for gap in row.gaps_s]
-    completion_tokens = _sum(row.completion_tokens for row in answered)
+    completion_tokens = _sum([row.completion_tokens for row in answered])
     goodput = None
     if plan.objective and not ("tpot" in plan.objective and any(row.completion_tokens is None for row in answered)):
         goodput = _per_second(sum(is_good(row, plan.objective) for row in answered), duration_s)
@@ -131,7 +128,7 @@ def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:
         ),
         tpot_s=latency_figures(row.tpot_s for row in answered),
         e2e_s=latency_figures(row.e2e_s for row in answered),
-        prompt_tokens=_sum(row.prompt_tokens for row in answered),
+        prompt_tokens=_sum([row.prompt_tokens for row in answered]),
         completion_tokens=completion_tokens,
         output_tokens_per_s=None if completion_tokens is None else _per_second(completion_tokens, duration_s),
         requests_per_s=_per_second(len(answered), duration_s),
@@ -151,11 +148,7 @@ def is_good(row: Row, objective: Mapping[str, float]) -> bool:
 
 
 def notes(result: LoadResult, n_prompts: int) -> list[str]:
-    """What a reader must know beside the figures.
-
-    Args:
-        n_prompts: how many were written.
-    """
+    """What a reader must know beside the figures; `n_prompts` were written."""
     requests, answered, told = result.requests, result.completed, []
     if missing := [each for each in _PERCENTILES if 0 < answered < values_needed(each)]:
         names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
@@ -194,8 +187,7 @@ def _per_second(number: float, seconds: float) -> float:
     return number / seconds if seconds > 0 else 0.0
 
 
-def _sum(counts: Iterable[int | None]) -> int | None:
+def _sum(counts: Sequence[int | None]) -> int | None:
     """The sum of counts; None where one of them is missing, or there is none."""
-    found = list(counts)
-    known = [each for each in found if each is not None]
-    return sum(known) if found and len(known) == len(found) else None
+    known = [each for each in counts if each is not None]
+    return sum(known) if counts and len(known) == len(counts) else None

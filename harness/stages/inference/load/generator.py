@@ -18,7 +18,7 @@ import pickle
 import resource
 import sys
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -67,42 +67,37 @@ class Ended:
     said: str
 
 
+class _NoServerError(Exception):
+    """No connection is to be had for a while."""
+
+
 class Generator:
     """Sends requests when they are due, whatever became of those before; those that ended are written to `spool`."""
 
     def __init__(self, sending: Sending, session: aiohttp.ClientSession, spool: IO[bytes]) -> None:
         self.sent = self.completed = self.failed = 0
         self._sending, self._session, self._spool = sending, session, spool
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_stopped, self._next, self._lost_s = False, 0, list[float]()
+        self._next, self._lost_s = 0, list[float]()
         self._started_s = time.perf_counter()
 
     async def send(self) -> None:
-        """Send everything, and wait for the last answer."""
+        """Send everything, and wait for the last answer; who cancels it gives up what is in flight."""
         self._started_s = time.perf_counter()
-        async with asyncio.TaskGroup() as self._group:
-            if self._sending.arrivals is not None:
-                self._begin(self._arrive(self._sending.arrivals))
-            else:
-                for _ in range(self._sending.concurrency):
-                    self._begin(self._follow())
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._sending.arrivals is not None:
+                    await self._arrive(self._sending.arrivals, group)
+                else:
+                    for _ in range(self._sending.concurrency):
+                        group.create_task(self._follow())
+        except* _NoServerError:
+            pass
 
-    def stop(self) -> None:
-        """Begin nothing more, and give up what is in flight."""
-        self._is_stopped = True
-        for task in self._tasks - {asyncio.current_task()}:
-            task.cancel()
-
-    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = self._group.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _arrive(self, arrivals: Sequence[float]) -> None:
+    async def _arrive(self, arrivals: Sequence[float], group: asyncio.TaskGroup) -> None:
         for index, (due_s, body) in enumerate(zip(arrivals, self._sending.bodies, strict=True)):
             if due_s > self._now_s():
                 await asyncio.sleep(due_s - self._now_s())
-            self._begin(self._request(index, body, due_s))
+            group.create_task(self._request(index, body, due_s))
 
     async def _follow(self) -> None:
         """Send one request of a closed loop after the other, until its time is over."""
@@ -110,8 +105,6 @@ class Generator:
         while self._next < sending.limit and (sending.seconds is None or due_s < sending.seconds):
             index, self._next = self._next, self._next + 1
             ended = await self._request(index, sending.bodies[index % len(sending.bodies)], due_s)
-            if self._is_stopped:
-                return
             due_s = ended.done_s
             if ended.error == "connection":
                 await asyncio.sleep(_AFTER_LOST_S)
@@ -155,7 +148,9 @@ class Generator:
         pickle.dump(ended, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
         self._lost_s = [*self._lost_s, ended.done_s] if error == "connection" else []
         if len(self._lost_s) >= _LOST_IN_A_ROW and self._lost_s[-1] - self._lost_s[0] >= _LOST_FOR_S:
-            self.stop()  # no connection is to be had for a while: there is no server any more
+            raise _NoServerError
+        if error == "unfinished":
+            raise asyncio.CancelledError
         return ended
 
     def _now_s(self) -> float:
@@ -198,12 +193,12 @@ async def _send(sending: Sending, session: aiohttp.ClientSession, spool: Path, s
         work = asyncio.create_task(generator.send())
         while not work.done():
             await asyncio.wait([work, stopping], timeout=_PROGRESS_S, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.done() and not work.done():
-                generator.stop()
-                await work
+            if stopping.done() and work.cancel():
+                await asyncio.wait([work])
             elapsed_s = time.perf_counter() - began_s
             _say(elapsed_s=elapsed_s, sent=generator.sent, completed=generator.completed, failed=generator.failed)
-        await work
+        if not work.cancelled():
+            work.result()
         took = {"cpu_s": time.process_time() - used_s, "wall_s": time.perf_counter() - began_s}
     _say(**took)
 

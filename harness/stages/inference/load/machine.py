@@ -25,11 +25,8 @@ def kind_of_machine() -> str:
 
 
 class MachineTimes(NamedTuple):
-    """Processor seconds since the machine started.
-
-    Attributes:
-        total, busy, stolen: of all cores together; stolen is what the host of a virtual machine took.
-        known: used by this process, the server and all that they started; None where the server's are not known.
+    """Processor seconds of all cores since the machine started: `stolen` by the host of a virtual machine, `known` to be
+    of this process, the server and all that they started (None where the server's processes can't be told).
     """
 
     total: float
@@ -39,18 +36,12 @@ class MachineTimes(NamedTuple):
 
 
 def read_times(server_pids: Collection[int] | None) -> MachineTimes:
-    """The times now.
-
-    Args:
-        server_pids: of the server, () for one on another machine, None where it is not known.
-    """
-    times = psutil.cpu_times()
-    stolen = getattr(times, "steal", 0.0)
-    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # they are in user and nice, too
-    total = sum(times) - guests
-    idle = times.idle + getattr(times, "iowait", 0.0)
+    """The times now, with what `server_pids` tells of the server."""
+    of = psutil.cpu_times()._asdict()
+    stolen = of.get("steal", 0.0)
+    total = sum(of.values()) - of.get("guest", 0.0) - of.get("guest_nice", 0.0)  # they are in user and nice, too
     known = None if server_pids is None else _seconds([os.getpid(), *server_pids])
-    return MachineTimes(total, total - idle - stolen, stolen, known)
+    return MachineTimes(total, total - of["idle"] - of.get("iowait", 0.0) - stolen, stolen, known)
 
 
 def use_between(before: MachineTimes, after: MachineTimes) -> tuple[float | None, float]:
@@ -64,10 +55,7 @@ def use_between(before: MachineTimes, after: MachineTimes) -> tuple[float | None
 
 
 def server_pids(base_url: str) -> Collection[int] | None:
-    """The processes that listen at an address of this machine.
-
-    () for an address of another machine; None where it is here and its processes can't be told (another user's).
-    """
+    """The processes that listen at an address: () on another machine, None for another user's, which can't be told."""
     parts = urlsplit(base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if parts.hostname not in _HERE:

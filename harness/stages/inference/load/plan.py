@@ -36,10 +36,7 @@ _WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class PlannedPrompt:
-    """The content of one request: a text, or chat messages in the form of OpenAI's API.
-
-    `output_tokens` is how long its answer shall be; None for as long as the plan says.
-    """
+    """A text or chat messages in OpenAI's form, and how long the answer shall be (None: as the plan says)."""
 
     text: str | None
     messages: Sequence[Mapping[str, Any]] = ()
@@ -85,11 +82,7 @@ class LoadPlan:
     accept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse a plan that can't be carried out.
-
-        Raises:
-            UsageError: naming the value, and what to give instead.
-        """
+        """Refuse a plan that can't be carried out (UsageError)."""
         if (self.rate is None) == (self.concurrency is None):
             given = "none is given" if self.rate is None else "both are given"
             raise UsageError(
@@ -169,10 +162,7 @@ _HINT = 'Write {"prompt": "…"} in each line.'
 
 
 def read_prompts(path: Path) -> tuple[PlannedPrompt, ...]:
-    """The prompts of a file.
-
-    A line of a `.jsonl` file has a `prompt` (or `messages`), and perhaps `output_tokens`; any other file is a prompt a
-    line.
+    """The prompts of a file, a line each: text, or in `.jsonl` a `prompt` (or `messages`) and perhaps `output_tokens`.
 
     Raises:
         UsageError: there is no such file, or something in it is no prompt.

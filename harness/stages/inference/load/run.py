@@ -33,13 +33,7 @@ _LOST = ("connection", "broken_off")
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """The progress of a load.
-
-    Attributes:
-        phase: "warming up" or "measuring".
-        elapsed_s: since the phase began.
-        sent, completed, failed: requests so far. planned: how many there will be; None where only answers tell.
-    """
+    """How far a load is: "warming up" or "measuring", and of how many requests, None where only answers tell."""
 
     phase: str
     elapsed_s: float = 0.0
@@ -54,14 +48,8 @@ def run_load(
 ) -> LoadResult:
     """Put the planned load on a server, and give what came of it. It blocks until the last answer is in.
 
-    Requests are sent by a process of its own. Warm-up comes first, then the measurement. A run that can't be trusted is
-    a result too, with `valid` false and the reasons; Ctrl-C (KeyboardInterrupt in this thread) ends a run early, and
-    gives what was measured so far, which is not valid.
-
-    Args:
-        plan: what is sent, and when.
-        address: where to; see `harness.stages.inference.address.address_of` and `.server.serve`.
-        progress: told a few times a second how far it is.
+    A run that can't be trusted is a result too, with `valid` false and the reasons; Ctrl-C (KeyboardInterrupt in this
+    thread) ends a run early, and gives what was measured so far, which is not valid.
 
     Raises:
         EngineError: the server can't be reached, or refuses what it is asked, before any load.
@@ -185,11 +173,7 @@ class _Generator:
             tell(**said)
 
     def rows(self, asked: Sequence[int | None] = (None,)) -> list[Row]:
-        """The rows of its last sending.
-
-        Args:
-            asked: tokens that each answer was to have, begun anew where there are more answers.
-        """
+        """The rows of its last sending, of answers with so many tokens each, begun anew where there are more rows."""
         redactor, found = Redactor(self.address.api_key), []
         with self.spool.open("rb") as file, suppress(EOFError):
             while True:

@@ -181,8 +181,8 @@ async def test_when_it_is_stopped_what_is_in_flight_is_unfinished() -> None:
         generator = Generator(sending(url, arrivals=[0.0, 0.0, 50.0]), session, spool)
         measuring = asyncio.create_task(generator.send())
         await until(lambda: generator.sent == 2)
-        generator.stop()
-        await measuring
+        measuring.cancel()
+        await asyncio.wait([measuring])
     assert [(each.index, each.error) for each in written(spool)] == [(0, "unfinished"), (1, "unfinished")]
 
 
