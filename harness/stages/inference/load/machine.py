@@ -25,7 +25,7 @@ def kind_of_machine() -> str:
 
 
 class MachineTimes(NamedTuple):
-    """Processor seconds of all cores since the machine started: `stolen` by the host of a virtual machine, `known` to be
+    """Processor seconds of all cores since the machine started: `stolen` by a virtual machine's host, `known` to be
     of this process, the server and all that they started (None where the server's processes can't be told).
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.stages.inference.blocks.peaks import Peak, Peaks, peaks
@@ -27,11 +29,12 @@ def test_workers_have_a_gpu_each_and_share_the_cores() -> None:
     assert Peaks(rate, rate).of(2).flops_per_s == rate
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not any(Path("/dev").glob("nvidia[0-9]*")), reason="there is no NVIDIA GPU")
 def test_on_a_gpu_that_serves_it_takes_half_a_gib_at_most_and_gives_it_back() -> None:
     """It took more than 2 GiB, and held them as long as the gate ran."""
-    torch = pytest.importorskip("torch")
-    if not torch.cuda.is_available():
-        pytest.skip("there is no GPU")
+    import torch
+
     torch.cuda.reset_peak_memory_stats()
     assert peaks("bfloat16").is_gpu
     assert torch.cuda.max_memory_allocated() <= 1 << 29
