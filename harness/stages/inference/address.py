@@ -45,14 +45,9 @@ def has_address(settings: VersionSettings) -> bool:
     return "base_url" in options and engine_spec(settings.engine).is_endpoint(options)
 
 
-def is_servable(settings: VersionSettings) -> bool:
-    """True where vLLM can serve a version here: it has weights, and vLLM for its engine."""
-    return settings.engine == "vllm" and "weights" in settings.engine_options
-
-
 def takes_load(settings: VersionSettings) -> bool:
     """True for a version that load can be put on: it has an address, or vLLM can serve it here."""
-    return has_address(settings) or is_servable(settings)
+    return has_address(settings) or (settings.engine == "vllm" and "weights" in settings.engine_options)
 
 
 def check_load(settings: VersionSettings) -> None:

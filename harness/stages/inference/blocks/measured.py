@@ -34,11 +34,8 @@ _NO_ENERGY = (
 
 @dataclass(frozen=True, slots=True)
 class LoadBlock:
-    """The figures of one version in one block.
-
-    Attributes:
-        load: what came of the load, with the keys of `steelyard load --json`.
-        energy_j: what the machine's counters say it took from the end of the warm-up on; None where it has none.
+    """The figures of one version in one block: `load` with the keys of `steelyard load --json`, and the energy that the
+    machine's counters tell from the end of the warm-up on (None where they do not).
     """
 
     load: Mapping[str, Any]
@@ -46,7 +43,7 @@ class LoadBlock:
 
     @property
     def invalid_reasons(self) -> tuple[str, ...]:
-        """The reasons not to trust its figures; () where there are none."""
+        """The reasons not to trust its figures."""
         return tuple(self.load["invalid_reasons"])
 
     @property
@@ -75,12 +72,7 @@ def block_from(text: str) -> LoadBlock:
 
 
 class Load:
-    """One block of one version under load. Each figure is a `Measure` with its unit and the direction that is better.
-
-    Args:
-        block: its figures.
-        server: that was measured.
-    """
+    """One block of one version under load; each figure is a `Measure` with its unit and better direction."""
 
     def __init__(self, block: LoadBlock, server: Server) -> None:
         self._block = block
@@ -200,8 +192,7 @@ class Load:
         return int(self._engine_args().get("data_parallel_size", 1))
 
     def _engine_args(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._server.served.settings.engine_options.get("engine_args", {})
-        return found
+        return dict(self._server.served.settings.engine_options.get("engine_args", {}))
 
     def _flops(self) -> float:
         """Operations of all answered requests, as if they were of one length."""
