@@ -16,11 +16,11 @@ from harness.models.description.folder import read_folder
 from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
 from harness.models.description.shapes import check_shapes
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
+from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
     WeightsSource,
     converted_dtype,
     made_folder,
-    stated_dtype,
     tokenizer_path,
     weights_digest,
     weights_source,
@@ -100,13 +100,13 @@ class WeightsDescription:
         return self.architecture.flops(self.sizes.n_ctx)
 
 
-def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -> WeightsDescription:
+def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "transformers") -> WeightsDescription:
     """The weights that a version's settings name, described from the heads of their files; nothing is loaded or made.
 
     Args:
         options: `weights`, and where they are set `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and vLLM's
             `engine_args`.
-        engine: that loads them; vLLM casts them as `computed_dtype` says, and weights in 32 bits down.
+        engine: that loads them, and may cast them.
 
     Raises:
         SettingsError: the weights are not there, can't be read, or are not those of their configuration.
@@ -129,7 +129,8 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
     own = _described(file, own_dtype, own_dtype, digest)
     made = made_folder(options, root)
     engine_file = file if made is None else read_folder(made, tokenizer_path(options, root))
-    dtype = _computed_dtype(converted_dtype(options) if source.is_gguf else own_dtype, options, engine)
+    given = converted_dtype(options) if source.is_gguf else own_dtype
+    dtype = engine_spec(engine).computed_dtype(options, given)
     held = engine_file if made is None else _cast(engine_file, dtype)
     cache_dtype = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
     loaded = _described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest)
@@ -222,20 +223,6 @@ def _dtype(file: WeightsFile) -> str:
         return stated
     counts = Counter(_DTYPES[tensor.dtype] for tensor in file.tensors if tensor.dtype in _DTYPES)
     return counts.most_common(1)[0][0] if counts else "float16"
-
-
-def _computed_dtype(own: str, options: Mapping[str, Any], engine: str) -> str:
-    """The type in which an engine computes: as the settings say, or its own.
-
-    Source: vllm-project/vllm, vllm/config/model.py, _resolve_auto_dtype.
-    """
-    stated = stated_dtype(options)
-    if engine == "vllm":
-        from harness.models.vllm.engine import computed_dtype, find_device, processor_features
-
-        stated = computed_dtype(options, find_device(), processor_features())
-        own = "bfloat16" if own == "float32" else own
-    return own if stated == "auto" else stated
 
 
 def _cast(file: WeightsFile, dtype: str) -> WeightsFile:

@@ -46,8 +46,9 @@ def has_address(settings: VersionSettings) -> bool:
 
 
 def takes_load(settings: VersionSettings) -> bool:
-    """True for a version that load can be put on: it has an address, or vLLM can serve it here."""
-    return has_address(settings) or (settings.engine == "vllm" and "weights" in settings.engine_options)
+    """True for a version that load can be put on: it has an address, or weights and an engine that serves them here."""
+    is_served = engine_spec(settings.engine).is_served and "weights" in settings.engine_options
+    return has_address(settings) or is_served
 
 
 def check_load(settings: VersionSettings) -> None:
