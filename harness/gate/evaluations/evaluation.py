@@ -18,8 +18,7 @@ from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
-from harness.stages.inference.blocks.marker import LOAD_WORDS
-from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.blocks.plan import LOAD_WORDS, BlockPlan
 
 KEYWORDS = (
     *("cases", "samples", "max_samples", "threshold", "margin", "aim", "about", "design", "per", "cluster"),

@@ -17,8 +17,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
-from harness.stages.inference.blocks.block import LoadBlock, block_from
-from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.measured import Load, LoadBlock, block_from
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.stages.inference.serving import Server

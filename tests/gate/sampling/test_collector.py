@@ -20,8 +20,7 @@ from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
 from harness.requests import Trace
 from harness.scoring.results import Reading
-from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.measured import Load, LoadBlock
 from harness.stages.inference.serving import Server
 
 N_CASES, N_SAMPLES = 6, 4
