@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from harness.errors import CorpusError, SettingsError
-from harness.stages.data.steps.catalogue import find_step, step_identity, step_options
+from harness.stages.data.steps.step import find_step, step_identity, step_options
 from tests.stages.data.steps.judging import document, made, settings
 
 MODULE = """
