@@ -13,7 +13,8 @@ from harness.errors import CorpusError, SettingsError, choices
 from harness.models.files.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.sources import open_source
-from harness.stages.data.steps.step import find_step, package_versions, step_identity, step_options
+from harness.stages.data.steps.step import package_versions, step_identity, step_options
+from harness.stages.data.steps.user import find_step
 
 
 @dataclass(frozen=True, slots=True)

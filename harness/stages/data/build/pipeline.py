@@ -30,7 +30,8 @@ from harness.errors import CorpusError, SteelyardError
 from harness.stages.data.build.executors import BuildExecutor
 from harness.stages.data.outcomes import StepStatistics
 from harness.stages.data.recipe import RecipeStep
-from harness.stages.data.steps.step import IS_HTML, URL, DocumentStep, ShardedCorpus, StepContext, find_step, place_of
+from harness.stages.data.steps.step import IS_HTML, URL, DocumentStep, ShardedCorpus, StepContext, place_of
+from harness.stages.data.steps.user import find_step
 
 _TOLD_EVERY_S = 0.5
 _SOURCE, _KEPT, _REMOVED = range(3)

@@ -1,4 +1,4 @@
-"""Steps of a recipe: their declaration, their two shapes, over a document or over a corpus, and how one is found.
+"""Steps of a recipe: their declaration, and their two shapes: over a document, or over a corpus.
 
 A document is datatrove's own (`datatrove.data.Document`): `text`, `id` and `metadata`, which holds its address as `url`
 and, while its text is a page of HTML, `is_html`.
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness import doors
 from harness.config import Settings, setting_checks
 from harness.config.environment import version_of
 from harness.config.files import replacing
-from harness.errors import DoorError, SettingsError, nearest
+from harness.errors import SettingsError, nearest
 from harness.models.spec import SettingCheck
 
 if TYPE_CHECKING:
@@ -191,24 +190,6 @@ class StepSpec:
     summary: str = ""
     identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = lambda _options, _settings: {}
     install: str = ""
-
-
-def find_step(name: str, root: Path) -> StepSpec:
-    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`.
-
-    Raises:
-        DoorError: there is none of that name (the message lists those that there are, and the nearest), or two.
-        SettingsError: a user's own can't be imported.
-    """
-    if ":" in name:
-        from harness.stages.data.steps.user import user_step
-
-        return user_step(name, root)
-    door = doors.find("steps", name)
-    spec = doors.load(door)
-    if not isinstance(spec, StepSpec):
-        raise DoorError(f"The step {name!r} of {door.provider} is no StepSpec: {door.target} is {type(spec).__name__}.")
-    return spec
 
 
 def step_options(spec: StepSpec, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ extraction failed."""
 
 
 @functools.cache
-def _extractor(favour_precision: bool, deduplicate: bool) -> Trafilatura:  # noqa: FBT001
+def _extractor(favour_precision: bool, deduplicate: bool) -> Trafilatura:
     from datatrove.pipeline.extractors import Trafilatura
 
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())  # else it tells each odd page on stderr

@@ -1,4 +1,7 @@
-"""Makes a step of a function of the project: `steps = ["filters:short"]` is `short` of filters.py at its root."""
+"""Finds a step by its name, and makes one of a function of the project.
+
+`steps = ["filters:short"]` is `short` of filters.py at its root.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from harness import doors
 from harness.config import Settings, setting_checks
-from harness.errors import CorpusError, SettingsError, nearest, shortened
+from harness.errors import CorpusError, DoorError, SettingsError, nearest, shortened
 from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
@@ -75,6 +79,22 @@ class UserStep:
             f"The step {self.target!r} returns {shortened(answer)} for document {document.id!r}. Return None or True "
             f'to keep it, False or Remove("reason") to remove it, Keep(text="…") to change its text.'
         )
+
+
+def find_step(name: str, root: Path) -> StepSpec:
+    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`.
+
+    Raises:
+        DoorError: there is none of that name (the message lists those that there are, and the nearest), or two.
+        SettingsError: a user's own can't be imported.
+    """
+    if ":" in name:
+        return user_step(name, root)
+    door = doors.find("steps", name)
+    spec = doors.load(door)
+    if not isinstance(spec, StepSpec):
+        raise DoorError(f"The step {name!r} of {door.provider} is no StepSpec: {door.target} is {type(spec).__name__}.")
+    return spec
 
 
 def user_step(target: str, root: Path) -> StepSpec:

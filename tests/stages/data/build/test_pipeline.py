@@ -12,7 +12,8 @@ from datatrove.executor import LocalPipelineExecutor
 
 from harness.errors import CorpusError
 from harness.stages.data.build.pipeline import _ANY_TEXT, ReadShard, RunStep, WriteShard, made_step
-from harness.stages.data.steps.step import ShardedCorpus, find_step, step_options
+from harness.stages.data.steps.step import ShardedCorpus, step_options
+from harness.stages.data.steps.user import find_step
 from tests.stages.data.projects import project
 
 

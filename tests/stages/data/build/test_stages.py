@@ -16,7 +16,8 @@ from harness.stages.data.build.executors import BuildExecutor
 from harness.stages.data.build.pipeline import Bench, check_left, run_steps
 from harness.stages.data.outcomes import StepStatistics
 from harness.stages.data.recipe import RecipeStep
-from harness.stages.data.steps.step import ShardedCorpus, find_step, step_options
+from harness.stages.data.steps.step import ShardedCorpus, step_options
+from harness.stages.data.steps.user import find_step
 from tests.stages.data.projects import project
 
 TEXTS = {"a": "the same text of five words", "b": "the same text of five words", "c": "another text", "d": "x"}
