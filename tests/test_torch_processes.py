@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.processes.frames import encode_frame
+from harness.models.processes.child import encode_frame
 from tests.models.conftest import write_tiny_llama
 from tests.processes import children
 from tests.torch_processes import launcher, torch_is_loaded
@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
-ASKED = ("-P", "-m", "harness.stages.foundation.reference_process")
+ASKED = ("-P", "-m", "harness.models.processes.child", "harness.stages.foundation.reference_process:Comparer")
 
 
 def forked() -> list[int]:
@@ -45,9 +45,14 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.nightly
 def test_it_answers_and_ends_with_its_input(waiting: subprocess.Popen[bytes], tmp_path: Path) -> None:
     options = {"weights": str(write_tiny_llama(tmp_path / "tiny")), "dtype": "float32"}
-    start = {"options": options, "other": None, "root": str(tmp_path)}
-    out, told = waiting.communicate(encode_frame(start))
-    assert (b"answer" in out, b"error" in out, waiting.returncode) == (True, False, 0), told
+    assert waiting.stdin is not None
+    assert waiting.stdout is not None
+    waiting.stdin.write(encode_frame({"id": 0, "op": "start", "payload": {"options": options, "root": str(tmp_path)}}))
+    waiting.stdin.flush()
+    answer = encode_frame({"id": 0, "result": None})
+    assert waiting.stdout.read(len(answer)) == answer
+    assert waiting.communicate()[0] == b""
+    assert waiting.returncode == -signal.SIGKILL
     assert forked() == []
 
 
@@ -66,10 +71,9 @@ def test_the_launcher_ends_as_it_does(waiting: subprocess.Popen[bytes]) -> None:
 
 
 def test_why_it_failed_is_told_with_its_exit_code() -> None:
-    asked = ("-P", "-m", "harness.stages.training.process")
-    done = subprocess.run([launcher(), *asked], input=b"no pickle", capture_output=True, check=False)
+    done = subprocess.run([launcher(), "-P", "-m", "harness.nothing_like_it"], capture_output=True, check=False)
     assert done.returncode == 1
-    assert b"UnpicklingError" in done.stderr
+    assert b"No module named" in done.stderr
 
 
 def test_whatever_else_is_asked_for_python_does() -> None:

@@ -1,34 +1,30 @@
-"""Logs a run to MLflow: `python -m harness.tracking.child`, in the process that `MlflowProcess` starts."""
+"""Logs a run to MLflow, in the process of an `MlflowWorker`."""
 
 from __future__ import annotations
 
 import calendar
 import json
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MlflowError
-from harness.models.mlflow.child import Login, serve
+from harness.models.mlflow.worker import Login, asks_mlflow, load
 from harness.tracking import fields
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Run
 
+__all__ = ["RUN_ID", "TABLE", "load", "log"]
+
 RUN_ID = "steelyard.run_id"
 TABLE = "evaluations.json"
 _TRACES_AT_ONCE = 500
 
 
-def main() -> None:
-    """Answer one question."""
-    os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
-    serve(log)
-
-
+@asks_mlflow
 def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     """Log a run: the gate with parameters, metrics, tags, data sets, a table of its evaluations, traces and files.
 
@@ -128,7 +124,3 @@ def _log_table(client: MlflowClient, run_id: str, table: Mapping[str, Sequence[A
     else:
         rows = [list(row) for row in zip(*table.values(), strict=True)]
         client.log_text(run_id, json.dumps({"columns": list(table), "data": rows}), TABLE)
-
-
-if __name__ == "__main__":
-    main()

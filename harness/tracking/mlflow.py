@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
 from harness.errors import MlflowError, SettingsError
 from harness.gate.runs.notes import IN_THE_TEST
-from harness.models.mlflow.process import MlflowProcess, require_mlflow
+from harness.models.mlflow.worker import MlflowWorker, require_mlflow
 from harness.records.report_json import to_json
 from harness.reporting.markdown.report import markdown
 from harness.reporting.shared.names import display_names
@@ -31,8 +30,6 @@ TRACK_DEADLINE_S = 600.0
 """Seconds that `steelyard track` waits at most."""
 MOST_TRACES = 50
 """Failed cases of a run that become traces."""
-
-_CHILD = "harness.tracking.child"
 
 
 class MlflowTracker:
@@ -138,7 +135,7 @@ def log_gate(
         MlflowError: MLflow could not be reached, refused, or took too long; the message shows no password.
     """
     drafting = tempfile.TemporaryDirectory(prefix="steelyard-")
-    with closing(MlflowProcess(_CHILD, _folder(gate))) as process, drafting as drafts:
+    with MlflowWorker("harness.tracking.child", _folder(gate)) as worker, drafting as drafts:
         traces, n_left_out = choose_traces(store, gate.run, gate.report, gate.names, MOST_TRACES)
         entries = [{**each, "cases": []} for each in gate.report["evaluations"]]
         question = {
@@ -151,7 +148,7 @@ def log_gate(
             "traces": traces,
             "files": [{"path": str(path.absolute()), "folder": kept} for path, kept in write_files(Path(drafts))],
         }
-        answer = process.ask(gate.address, question, deadline_s)
+        answer = worker.ask_at(gate.address, "log", question, deadline_s)
     return LogResult(_place(gate, answer), answer["run_id"], len(traces), n_left_out)
 
 

@@ -137,8 +137,8 @@ def new_model(folder: Path, seed: int, layers: int = LAYERS) -> Path:
 def divergence(teacher: Path, student: Path, texts: list[str]) -> float:
     """The mean of KL(teacher || student) over all places of some texts, from whole distributions."""
     options = [{"weights": str(each), "dtype": "float32"} for each in (teacher, student)]
-    comparer = Comparer({"options": options[0], "root": str(ROOT)})
-    rows = [row for text in texts for row in comparer.answer({"text": text, "other": options[1]})["positions"]]
+    comparer = Comparer(options[0], str(ROOT))
+    rows = [row for text in texts for row in comparer.compare_weights(text, options[1])["positions"]]
     return sum(row[0] for row in rows) / len(rows)
 
 

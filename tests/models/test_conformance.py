@@ -106,6 +106,7 @@ def test_openai(check: Check, server: Loopback) -> None:
 
 
 @pytest.mark.service
+@pytest.mark.usefixtures("loaded_torch")
 @every_check
 def test_transformers(check: Check, tiny_llama: Path) -> None:
     subject = EngineUnderTest(

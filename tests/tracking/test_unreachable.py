@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.addresses import without_credentials
 from harness.errors import MlflowError, SettingsError
-from harness.models.mlflow.process import require_mlflow
+from harness.models.mlflow.worker import require_mlflow
 from harness.store import Store
 from tests.tracking.forks import in_a_fork
 from tests.tracking.reading import read

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import SettingsError
+
 MESSAGES = ("messages", "conversation", "history", "turns", "chat")
 """Names of a first parameter that takes messages, where its annotation does not say what it takes."""
 OPTIONS = ("sampling", "schema", "tools")
@@ -26,8 +28,16 @@ _LONGEST = 500
 _OWN = str(Path(__file__).parent)
 
 
-class UncallableError(Exception):
-    """The object that `call` names can't be imported or asked; the text says why, and what to do."""
+class UncallableError(SettingsError):
+    """The object that `call` names can't be imported or asked; the text says why, and what to do.
+
+    Attributes:
+        is_missing: whether it is not there.
+    """
+
+    def __init__(self, message: str, *, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,8 @@ def _module(call: str, name: str) -> Any:
             looked = ", ".join(place for place in dict.fromkeys(sys.path[:2]) if Path(place).is_dir())
             raise UncallableError(
                 f"{call} is not there: no module {error.name!r} in {looked}, nor among the installed ones. `folder` "
-                "says from where it is imported."
+                "says from where it is imported.",
+                is_missing=True,
             ) from None
         raise UncallableError(f"{call} can't be imported. {told(error)}") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  the user's code, which may raise anything
@@ -97,7 +108,7 @@ def _member(call: str, owner: Any, name: str) -> Any:
         near = difflib.get_close_matches(name, there, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         where = getattr(owner, "__name__", type(owner).__name__)
-        raise UncallableError(f"{call} is not there: {where} has no {name!r}.{hint}") from None
+        raise UncallableError(f"{call} is not there: {where} has no {name!r}.{hint}", is_missing=True) from None
 
 
 def _made(call: str, cls: type) -> Any:

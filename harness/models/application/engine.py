@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import CapabilityError, EngineError, FailedDrawError, PartlyAnsweredError, SteelyardError
-from harness.models.application.lines import UNCHANGED, LineProcess
-from harness.models.application.pool import Manners, WorkerPool
-from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
+from harness.models.application.lines import LineWorker
+from harness.models.application.pool import Manners, WorkerPool, WorkerStart
 from harness.models.engine import Capability
-from harness.models.processes.process import ChildProcess
+from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, answer_turns
 
 TIMEOUT_S = 300.0
@@ -25,7 +24,7 @@ _WORKER = (
     "spec = importlib.util.spec_from_file_location('harness', {file!r}, submodule_search_locations=[{folder!r}])\n"
     "sys.modules['harness'] = module = importlib.util.module_from_spec(spec)\n"
     "spec.loader.exec_module(module)\n"
-    "from harness.models.application.worker import main\n"
+    "from harness.models.processes.child import main\n"
     "main()\n"
 )
 """Code for an interpreter, so that it finds this Steelyard and no other package of its folder."""
@@ -34,7 +33,8 @@ _WORKER = (
 def worker_command(python: str) -> tuple[str, ...]:
     """The command that runs an application's worker in an interpreter."""
     here = Path(harness.__file__).resolve()
-    return (python, "-P", "-c", _WORKER.format(file=str(here), folder=str(here.parent)))
+    code = _WORKER.format(file=str(here), folder=str(here.parent))
+    return (python, "-P", "-c", code, "harness.models.application.worker:ApplicationWorker")
 
 
 def import_paths(folder: Path) -> list[str]:
@@ -42,13 +42,14 @@ def import_paths(folder: Path) -> list[str]:
     return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
 
 
-class ApplicationEngine:
+class ApplicationEngine(WorkerPool):
     """Answers with what an application returns: a sample for each call.
 
     Args:
         name: shown in messages.
         call: what is called, in messages.
-        pool: its processes.
+        start: as of `WorkerPool`.
+        options: `workers` and `timeout_s`.
     """
 
     device: str | None = None
@@ -56,37 +57,25 @@ class ApplicationEngine:
     trouble = ""
     answered_as: tuple[str, ...] = ()
 
-    def __init__(self, name: str, call: str, pool: WorkerPool) -> None:
-        self.name = name
+    def __init__(self, name: str, call: str, start: WorkerStart, options: Mapping[str, Any]) -> None:
+        super().__init__(name, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
         self.capabilities = frozenset(_CAPABILITIES.values())
         self.batch_size: int | None = None
         self._call = call
-        self._pool = pool
-        self._manners = Manners(True, frozenset())
-
-    @property
-    def pids(self) -> list[int]:
-        """The ids of its processes."""
-        return self._pool.pids
-
-    @property
-    def printed_lines(self) -> int:
-        """Lines that the application has printed."""
-        return self._pool.printed_lines
 
     async def start(self) -> None:
         """Start the processes; which of sampling, schema and tools they take is known from then on."""
-        self._manners = await self._pool.start()
-        self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
+        await super().start()
+        self.capabilities = frozenset(_CAPABILITIES[name] for name in self.manners.options)
 
     def check_turns(self) -> None:
         """Refuse a conversation that goes on, once it has started."""
-        if not self._manners.takes_messages:
+        if not self.manners.takes_messages:
             raise self._only_prompt("a conversation of several turns")
 
     def choices_per_request(self, request: Request) -> int:
         """As many as wanted of a coroutine function, which is called for all of them side by side; else 1."""
-        return _MOST_CALLS if self._manners.is_async and request.sampling.get("temperature") != 0 else 1
+        return _MOST_CALLS if self.manners.is_async and request.sampling.get("temperature") != 0 else 1
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Call the application for each index.
@@ -107,21 +96,15 @@ class ApplicationEngine:
         return list(samples.values())
 
     async def _sample(self, request: Request, index: int) -> Sample:
-        reply, took_s = await self._pool.ask(self._message(request, index))
-        if "error" in reply:
-            raise FailedDrawError(f"{self.name}: {reply['error']}", cause=reply["cause"])
-        try:
-            answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]), request.messages)
-        except UnreadableAnswerError as error:
-            raise FailedDrawError(f"{self.name}: {self._call} {error}.") from None
-        sample = _read(answer, index, reply.get("latency_s", took_s))
+        reply, took_s = await self.ask(self._message(request, index))
+        sample = _read(reply["answer"], index, reply.get("latency_s", took_s))
         if sample.messages is None:
             return sample
         return replace(sample, messages=(*request.messages, *answer_turns(request.messages, sample)))
 
     def _message(self, request: Request, index: int) -> dict[str, Any]:
         """Return the message for the application."""
-        manners = self._manners
+        manners = self.manners
         for name in _CAPABILITIES:
             if getattr(request, name) and name not in manners.options:
                 what = ", ".join(request.sampling) if name == "sampling" else "it"
@@ -133,10 +116,8 @@ class ApplicationEngine:
             sampling = dict(request.sampling)
             given["sampling"] = sampling | ({"seed": sampling["seed"] + index} if "seed" in sampling else {})
         prompt = _prompt(request)
-        if not manners.takes_messages:
-            if prompt is None:
-                raise self._only_prompt(_shape(request))
-            return {"prompt": prompt, **given}
+        if prompt is None and not manners.takes_messages:
+            raise self._only_prompt(_shape(request))
         return {"messages": [dict(turn) for turn in request.messages], "prompt": prompt, **given}
 
     def _only_prompt(self, asked: str) -> CapabilityError:
@@ -151,14 +132,6 @@ class ApplicationEngine:
         if name not in _CAPABILITIES:
             return ""
         return f"Give {self._call} a parameter `{name}`" if ":" in self._call else ""
-
-    def hold(self, error: SteelyardError) -> None:
-        """Call nothing more; calls under way are finished."""
-        self._pool.hold(error)
-
-    async def close(self) -> None:
-        """End the processes, which close what they made."""
-        await self._pool.close()
 
 
 def python_engine(
@@ -177,21 +150,21 @@ def python_engine(
         watched: what it is told to note which files it reads, for one at a commit.
     """
     call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
+    payload = {"name": name, "call": call, "paths": import_paths(folder), **watched}
 
-    async def start(process: ChildProcess) -> Manners:
+    async def start() -> tuple[Worker, Manners]:
         try:
             async with asyncio.timeout(limit_s):
-                ready = await process.start({"call": call, "paths": import_paths(folder), **watched}, environment)
+                worker = await Worker.spawn(
+                    worker_command(python), environment, name=name, start=payload, folder=folder
+                )
         except TimeoutError:
-            error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
-            process.kill(error)
-            raise error from None
-        return Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
+            said = f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s)."
+            raise EngineError(said) from None
+        ready = worker.ready
+        return worker, Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
 
-    def make() -> ChildProcess:
-        return ChildProcess(name, worker_command(python), folder=folder)
-
-    return ApplicationEngine(name, call, _pool(name, make, start, options))
+    return ApplicationEngine(name, call, start, options)
 
 
 def command_engine(
@@ -202,21 +175,12 @@ def command_engine(
     environment: Mapping[str, str] = UNCHANGED,
 ) -> ApplicationEngine:
     """The engine for a program that is asked in lines of JSON: `workers` and `timeout_s` of the options."""
-    manners = Manners(True, frozenset({"sampling"}))
 
-    async def start(process: ChildProcess) -> Manners:
-        assert isinstance(process, LineProcess)
-        await process.start_asking(environment)
-        return manners
+    async def start() -> tuple[Worker, Manners]:
+        worker = await LineWorker.run(command, environment, name=name, folder=folder)
+        return worker, Manners(True, frozenset({"sampling"}))
 
-    def make() -> ChildProcess:
-        return LineProcess(name, command, folder=folder)
-
-    return ApplicationEngine(name, command[0], _pool(name, make, start, options))
-
-
-def _pool(name: str, make: Any, start: Any, options: Mapping[str, Any]) -> WorkerPool:
-    return WorkerPool(name, make, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
+    return ApplicationEngine(name, command[0], start, options)
 
 
 def _prompt(request: Request) -> str | None:
@@ -231,13 +195,6 @@ def _shape(request: Request) -> str:
     if len(request.messages) == 1:
         return "a message that is no text of the user"
     return f"{len(request.messages)} messages ({', '.join(str(each.get('role')) for each in request.messages)})"
-
-
-def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return a program's answer, unless it says that it failed; an error of null says that it did not."""
-    if answer.get("error") is not None:
-        raise UnreadableAnswerError(f"says: {answer['error']}")
-    return {name: value for name, value in answer.items() if name != "error"}
 
 
 def _read(answer: dict[str, Any], index: int, latency_s: float) -> Sample:

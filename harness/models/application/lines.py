@@ -5,14 +5,14 @@ A line that is no JSON object with the `id` of a question is taken for something
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
 
-from harness.errors import EngineError, shortened
-from harness.models.processes.process import ChildProcess
+from harness.errors import FailedDrawError, shortened
+from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.models.processes.worker import UNCHANGED, Progress, Worker
 
 _SAYING = frozenset({"text", "messages", "tool_calls"})
 """Keys of which an answer has at least one."""
@@ -21,85 +21,88 @@ _NO_FLUSH = (
     "stdbuf -oL before the command)."
 )
 _REMEDY = "Give each answer the `id` of its question, a number: without it, nothing says which question it is to."
-UNCHANGED: Mapping[str, str] = MappingProxyType({})
-"""The environment of a process that has that of this one."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
 """Without it a program in Python would keep its answers back until it has some kilobytes of them."""
 
 
-class LineProcess(ChildProcess):
+class LineWorker(Worker):
     """The process of a command. What has no `id` is never an answer: of a draft and a final one, the second would be
     taken for the answer to the next question.
     """
 
     _names_ids = False
     """Whether it has answered with an id."""
-    _has_written = False
+    _program = ""
+    why_silent = _NO_FLUSH
 
-    @property
-    def why_silent(self) -> str:
-        """The reason why it may have written nothing, and what to do."""
-        return "" if self._has_written else _NO_FLUSH
+    @classmethod
+    async def run(cls, command: Sequence[str], env: Mapping[str, str] = UNCHANGED, *, name: str, folder: Path) -> Self:
+        """Start a command; it need not say that it is ready. Raises EngineError: it can't be run."""
+        worker = await cls.spawn(command, {**_ENVIRONMENT, **env}, name=name, folder=folder)
+        worker._program = command[0]
+        return worker
 
-    async def start_asking(self, environment: Mapping[str, str] = UNCHANGED) -> None:
-        """Start the command with these variables; it need not say that it is ready."""
+    async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
+        """Ask a question, whatever the operation is.
+
+        Raises:
+            FailedDrawError: the program said that it failed, or gave no answer that can be read.
+        """
+        reply = await super().call(op, payload, progress)
         try:
-            await self._spawn({**_ENVIRONMENT, **environment})
-        except OSError as error:
-            raise EngineError(f"{self._name} could not start: {self._command[0]}: {error.strerror}.") from None
-        assert self._ready is not None
-        self._ready.set_result({})
+            if reply.get("error") is not None:  # an error of null says that it did not fail
+                raise UnreadableAnswerError(f"says: {reply['error']}")
+            fields = {name: value for name, value in reply.items() if name not in ("id", "error")}
+            return {"answer": read_answer(fields, payload["messages"])}
+        except UnreadableAnswerError as error:
+            raise FailedDrawError(f"{self.name}: {self._program} {error}.") from None
 
-    def _give_up(self, request_id: int) -> None:
-        """Nothing is said to the program: an answer that nobody waits for is dropped."""
+    def _encode(self, number: int, op: str, payload: Mapping[str, Any], progress: bool) -> bytes:  # noqa: ARG002
+        return json.dumps({"id": number, **payload}, separators=(",", ":")).encode("ascii") + b"\n"
 
-    def _encoded(self, message: dict[str, Any]) -> bytes:
-        return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    def _cancel(self, number: int) -> None:
+        """Say nothing to the program: an answer that nobody waits for is dropped."""
 
-    async def _receive(self, stream: asyncio.StreamReader) -> dict[str, Any] | None:
-        block = bytearray()
-        while True:
+    def _ask_to_end(self) -> None:
+        self._input.close()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's
+        """Take in the last line, which needs no end."""
+        if fd == 1 and self._received:
+            self._received += b"\n"
+            self._read()
+
+    def _read(self) -> None:
+        *lines, rest = self._received.split(b"\n")
+        self._received = rest
+        for line in lines:
+            self.why_silent = ""
             try:
-                block += await stream.readuntil(b"\n")
-            except asyncio.LimitOverrunError as error:  # longer than what the stream holds at a time
-                block += await stream.readexactly(error.consumed)
-                continue
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                block += getattr(error, "partial", b"")
-                if not block:
-                    return None
-            self._has_written = True
-            found = _read(bytes(block))
-            if found is not None:
-                return found
-            self._printed(block.decode("utf-8", "replace"))
-            block.clear()
+                message = json.loads(line)
+            except (ValueError, RecursionError):  # also what is no UTF-8
+                message = None
+            if isinstance(message, dict):
+                self._take(message)
+            else:
+                self._note_lines(bytes(line))
 
     def _take(self, message: dict[str, Any]) -> None:
         given = message.get("id")
         if isinstance(given, str) and given.isascii() and given.isdecimal():
             given = int(given)
-        number = given if type(given) is int else None  # true is none
-        self._names_ids = self._names_ids or number is not None
-        future = None if number is None else self._pending.get(number)
+        number = given if type(given) is int else -1  # true is none
+        self._names_ids = self._names_ids or number >= 0
+        future, _ = self._pending.get(number, (None, None))
         if future is None:
-            self._printed(json.dumps(message))
+            self._note_lines(json.dumps(message).encode())
             if not self._names_ids and not _SAYING.isdisjoint(message):
                 self._refuse(message)
         elif not future.done():
-            future.set_result({"answer": {name: value for name, value in message.items() if name != "id"}})
+            future.set_result(message)
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Fail what waits at once where the first answer has no `id` of a question, not at its time limit."""
-        said = f"{self._command[0]} answered without the id of a question: {shortened(message)}. {_REMEDY}"
-        for future in self._pending.values():
+        said = f"{self.name}: {self._program} answered without the id of a question: {shortened(message)}. {_REMEDY}"
+        for future, _ in self._pending.values():
             if not future.done():
-                future.set_result({"error": said, "cause": "an answer without an id"})
-
-
-def _read(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):  # also what is no UTF-8
-        return None
-    return value if isinstance(value, dict) else None
+                future.set_exception(FailedDrawError(said, cause="an answer without an id"))

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SteelyardError, UnreachableError
-from harness.models.processes.process import ChildProcess
+from harness.models.processes.worker import Worker
 
 _MOST_ENDS = 10
 """Processes that may end in a row before one has answered."""
 _PING_S = 5.0
+_GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,15 @@ class Manners:
     is_async: bool = False
 
 
-WorkerStart = Callable[[ChildProcess], Awaitable[Manners]]
-"""Starts a process and tells how it is asked."""
+WorkerStart = Callable[[], Awaitable[tuple[Worker, Manners]]]
+"""Starts a process that has loaded the application, and tells how it is asked."""
 
 
 @dataclass(slots=True)
 class _Place:
     """A place for a process; `heard_s` is when it last answered."""
 
-    process: ChildProcess | None = None
+    process: Worker | None = None
     starting: asyncio.Task[None] | None = None
     n_asked: int = 0
     heard_s: float = 0.0
@@ -52,26 +53,23 @@ class WorkerPool:
 
     Args:
         name: in messages.
-        make: gives a process that is not started.
-        start: starts one.
+        start: starts a process.
         size: how many.
         timeout_s: that an answer may take.
 
     Attributes:
+        manners: in which it is asked.
         limit: ends what takes longer than so many seconds.
     """
 
-    def __init__(
-        self, name: str, make: Callable[[], ChildProcess], start: WorkerStart, size: int, timeout_s: float
-    ) -> None:
-        self._name = name
-        self._make = make
+    def __init__(self, name: str, start: WorkerStart, size: int, timeout_s: float) -> None:
+        self.name = name
         self._start = start
         self._places = [_Place() for _ in range(size)]
         self._timeout_s = timeout_s
         self.limit: Callable[[float], asyncio.Timeout] = asyncio.timeout
         self._room: asyncio.Semaphore | None = None
-        self._manners = Manners(True, frozenset())
+        self.manners = Manners(True, frozenset())
         self._held: SteelyardError | None = None
         self._n_ended = 0
         self._printed_lines = 0
@@ -85,24 +83,23 @@ class WorkerPool:
     def pids(self) -> list[int]:
         """The ids of the processes."""
         processes = [place.process for place in self._places]
-        return [process.pid for process in processes if process is not None and process.pid is not None]
+        return [process.pid for process in processes if process is not None]
 
-    async def start(self) -> Manners:
-        """Start all processes."""
+    async def start(self) -> None:
+        """Start all processes; how they are asked is known from then on."""
         first, *others = self._places
-        process = first.process = self._make()
-        manners = self._manners = await self._start(process)
+        self.manners = await self._begin(first)
         begun = await asyncio.gather(*(self._begin(place) for place in others), return_exceptions=True)
-        for error in filter(None, begun):
-            raise error
-        self._room = None if manners.is_async else asyncio.Semaphore(len(self._places))
-        return manners
+        for error in begun:
+            if isinstance(error, BaseException):
+                raise error
+        self._room = None if self.manners.is_async else asyncio.Semaphore(len(self._places))
 
     async def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
-        """Ask the application; return its answer, and the seconds that it took from when it was asked.
+        """Ask the application; return its reply, and the seconds that it took from when it was asked.
 
         Raises:
-            FailedDrawError: it did not answer in time, or its process ended.
+            FailedDrawError: it failed, did not answer in time, or its process ended.
             EngineError: no process could be started.
             UnreachableError: its processes end one after the other.
         """
@@ -122,7 +119,7 @@ class WorkerPool:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # one may be starting a process
         processes = [place.process for place in self._places if place.process is not None]
-        await asyncio.gather(*(process.close() for process in processes), return_exceptions=True)
+        await asyncio.gather(*(process.close(_GRACE_S) for process in processes), return_exceptions=True)
 
     async def _ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
         if self._held is not None:
@@ -135,19 +132,20 @@ class WorkerPool:
         finally:
             place.n_asked -= 1
 
-    async def _asked(
-        self, place: _Place, process: ChildProcess, message: dict[str, Any]
-    ) -> tuple[dict[str, Any], float]:
+    async def _asked(self, place: _Place, process: Worker, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
         began = time.monotonic()
         try:
             async with self.limit(self._timeout_s):
-                reply = await process.ask(message)
+                reply = await process.call("ask", message)
+        except FailedDrawError:
+            self._hear(place)
+            raise
         except TimeoutError:
             last, hint = process.last_lines, process.why_silent
             why = f" {hint} Or it needs longer: raise timeout_s." if hint else ""
             self._give_up(place, process, is_silent=place.heard_s < began)
             said = (
-                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s).{why}"
+                f"{self.name} did not answer within {self._timeout_s:g} s (timeout_s).{why}"
                 f"{' It printed last:' + last if last else ''}"
             )
             if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
@@ -159,29 +157,33 @@ class WorkerPool:
         except EngineError as error:
             beside = f" {place.n_asked} calls were under way in it, this one among them." if place.n_asked > 1 else ""
             raise FailedDrawError(f"{error}{beside}", cause=error.cause or "its process ended") from None
-        self._n_ended = 0
-        place.heard_s = time.monotonic()
+        self._hear(place)
         return reply, place.heard_s - began
 
-    def _give_up(self, place: _Place, process: ChildProcess, *, is_silent: bool) -> None:
+    def _hear(self, place: _Place) -> None:
+        """Note that the process of a place has answered."""
+        self._n_ended = 0
+        place.heard_s = time.monotonic()
+
+    def _give_up(self, place: _Place, process: Worker, *, is_silent: bool) -> None:
         """See to a process that still works on what nobody waits for any more. An event loop must show that it is not
         blocked; another one that answered nothing all the while is ended.
         """
-        if self._manners.is_async:
+        if self.manners.is_async:
             check = asyncio.get_running_loop().create_task(self._check(process))
             place.checks.add(check)
             check.add_done_callback(place.checks.discard)
         elif is_silent:
-            process.kill(EngineError(f"{self._name} was ended: it did not answer.", cause=TIMED_OUT))
+            process.kill(EngineError(f"{self.name} was ended: it did not answer.", cause=TIMED_OUT))
 
-    async def _check(self, process: ChildProcess) -> None:
+    async def _check(self, process: Worker) -> None:
         try:
             async with self.limit(min(_PING_S, self._timeout_s)):
-                await process.ask({"ping": True})
+                await process.call("ping", {})
         except TimeoutError:
             process.kill(
                 EngineError(
-                    f"{self._name} was ended with all that it was asked: a call blocked its event loop. Await what "
+                    f"{self.name} was ended with all that it was asked: a call blocked its event loop. Await what "
                     "takes long, or give a function without async, which is asked one thing at a time.",
                     cause="a blocked event loop",
                 )
@@ -189,7 +191,7 @@ class WorkerPool:
         except EngineError:
             return
 
-    async def _ready(self, place: _Place) -> ChildProcess:
+    async def _ready(self, place: _Place) -> Worker:
         """The process of a place; a new one where it has ended."""
         while place.process is None or place.process.is_over or place.starting is not None:
             if place.starting is None:
@@ -203,18 +205,18 @@ class WorkerPool:
             if self._n_ended >= _MOST_ENDS:
                 hint = place.process.why_silent if place.process and not place.process.last_lines else ""
                 raise UnreachableError(
-                    f"{self._name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered."
+                    f"{self.name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered."
                     f"{' ' + hint if hint else ''}",
                     "its processes end",
                 )
             if place.process is not None:
                 await place.process.close()
                 self._printed_lines += place.process.printed_lines
+                place.process = None
             await self._begin(place)
         finally:
             place.starting = None
 
-    async def _begin(self, place: _Place) -> None:
-        process = self._make()
-        place.process = process
-        await self._start(process)
+    async def _begin(self, place: _Place) -> Manners:
+        place.process, manners = await self._start()
+        return manners

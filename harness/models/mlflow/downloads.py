@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 from harness.config.files import replacing
 from harness.errors import SettingsError
 from harness.models.files.content_hash import files_hash, text_hash
-from harness.models.mlflow.child import Login, serve
+from harness.models.mlflow.worker import Login, asks_mlflow, load
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+__all__ = ["find_weights", "load"]
+
 _LARGEST_PAGE = 1000
 
 
-def main() -> None:
-    """Answer one question."""
-    serve(find_weights)
-
-
+@asks_mlflow
 def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     """Bring the weights of a registered model to this machine; give its place, or what is unknown of it."""
     from mlflow import MlflowClient
@@ -105,7 +103,3 @@ def _moved(model: Path, weights: Path) -> Path:
         if not place.exists():  # else the same was kept before, or by another process just now
             raise
     return place
-
-
-if __name__ == "__main__":
-    main()

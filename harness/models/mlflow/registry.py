@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
 from harness.errors import MlflowError, SettingsError, choices
 from harness.models.files.content_hash import text_hash
-from harness.models.mlflow.process import MlflowProcess, require_mlflow
+from harness.models.mlflow.worker import MlflowWorker, require_mlflow
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9]\d*)")
-_CHILD = "harness.models.mlflow.downloads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,9 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
     given = f"weights = {settings.engine_options['weights']!r}"
     note = _note(settings.registry, asked)
     try:
-        with closing(MlflowProcess(_CHILD, root)) as process:
-            found = process.ask(settings.registry, {**asked, "weights": f"{cache_dir()}/weights", "note": str(note)})
+        with MlflowWorker("harness.models.mlflow.downloads", root) as worker:
+            question = {**asked, "weights": f"{cache_dir()}/weights", "note": str(note)}
+            found = worker.ask_at(settings.registry, "find_weights", question)
     except MlflowError as error:
         hint = f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
         raise SettingsError(f"{given}: {error}{hint if offline else ''}") from None

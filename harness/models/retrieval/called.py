@@ -1,4 +1,4 @@
-"""The process that finds passages by a function of the project: `python -m harness.models.retrieval.called`."""
+"""Finds passages by a function of the project, in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import UsageError
-from harness.models.processes.answering import Answering, answer_messages
+from harness.errors import EngineError
 
 
-def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
-    """Import the function that the first message names; return True (ready) and what answers."""
-    os.chdir(start["folder"])
-    sys.path[:0] = start["paths"]
-    module, _, path = start["call"].partition(":")
-    find: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
-    return True, lambda message: {"found": _found(find, **message) if message else []}
+class CalledFunction:
+    """The function of a call, imported from these paths, in a folder."""
 
+    def __init__(self, call: str, folder: str, paths: list[str]) -> None:
+        os.chdir(folder)
+        sys.path[:0] = paths
+        module, _, path = call.partition(":")
+        self._find: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
 
-def _found(find: Callable[[str, int], Any], question: str, k: int) -> list[dict[str, Any]]:
-    given = find(question, k)
-    if inspect.isawaitable(given):
-        given = asyncio.run(_awaited(given))
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise UsageError(f"it gave {given!r:.80}, which is no list of passages. {_HINT}")
-    return [_passage(each) for each in given[:k]]
+    def look(self) -> None:
+        """Nothing is asked: it could be imported."""
+
+    def find(self, question: str, k: int) -> list[dict[str, Any]]:
+        """Call it; return its passages, each with `id`, `text` and `score`."""
+        given = self._find(question, k)
+        if inspect.isawaitable(given):
+            given = asyncio.run(_awaited(given))
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise EngineError(f"it gave {given!r:.80}, which is no list of passages. {_HINT}")
+        return [_passage(each) for each in given[:k]]
 
 
 async def _awaited(given: Any) -> Any:
@@ -44,9 +47,5 @@ def _passage(given: Any) -> dict[str, Any]:
     if isinstance(given, str):
         return {"id": "", "text": given, "score": 0.0}
     if not isinstance(given, Mapping) or not isinstance(given.get("text"), str):
-        raise UsageError(f"it gave {given!r:.80}, which is no passage. {_HINT}")
+        raise EngineError(f"it gave {given!r:.80}, which is no passage. {_HINT}")
     return {"id": str(given.get("id", "")), "text": given["text"], "score": float(given.get("score", 0.0))}
-
-
-if __name__ == "__main__":
-    answer_messages(_loaded)

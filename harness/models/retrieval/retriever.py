@@ -15,7 +15,7 @@ from harness.config.versions import VersionSettings
 from harness.errors import EngineError, SettingsError, UsageError
 from harness.models.application.checkouts import environment_of
 from harness.models.application.engine import import_paths
-from harness.models.processes.answering import AskedProcess
+from harness.models.processes.worker import WaitingWorker
 from harness.models.retrieval.index import LexicalIndex, Passage, check_k, load_passages, read_passages
 
 _FIELD = re.compile(r"\{(passages|prompt)\}")
@@ -115,18 +115,20 @@ class CalledRetriever(Retriever):
         own = environment_of(version, root).get("PYTHONPATH")
         paths = import_paths(root) if own is None else own.split(os.pathsep)
         start = {"call": settings.call, "folder": str(root), "paths": paths}
-        module = "harness.models.retrieval.called"
-        self._name = f"The retriever of {version.name} ({settings.call})"
-        process = AskedProcess(self._name, module, start)
-        weakref.finalize(self, process.close)
-        self.ask, self.close = process.ask, process.close
+        name = f"The retriever of {version.name} ({settings.call})"
+        self._worker = WaitingWorker("harness.models.retrieval.called:CalledFunction", start, name=name)
+        self.close = weakref.finalize(self, self._worker.close)
 
     def _best(self, query: str, k: int) -> list[Find]:
         try:
-            answer = self.ask({"question": query, "k": k})["found"]
+            passages = self._worker.ask("find", question=query, k=k)
         except EngineError as error:
-            raise EngineError(f"{self._name}: {error}") from error
-        return [Find(rank, each["id"], each["score"], each["text"]) for rank, each in enumerate(answer, 1)]
+            raise EngineError(f"{self._worker.name}: {error}") from error
+        return [Find(rank, **passage) for rank, passage in enumerate(passages, 1)]
+
+    def look(self) -> None:
+        """Import the function."""
+        self._worker.ask("look")
 
 
 def open_retriever(version: VersionSettings, root: Path) -> Retriever:
@@ -154,6 +156,6 @@ def check_retriever(version: VersionSettings, root: Path) -> None:
     if step is not None and cast("RetrievalSettings", step.settings).call is not None:
         found = cast("CalledRetriever", open_retriever(version, root))
         try:
-            found.ask({})
+            found.look()
         finally:
             found.close()

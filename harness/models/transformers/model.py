@@ -1,4 +1,4 @@
-"""A causal language model of the transformers library: batches in, plain data out. Runs in the engine's thread."""
+"""A causal language model of the transformers library: batches in, plain data out. Runs in the engine's worker."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import inspect
 import json
 import math
 import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CapabilityError, EngineError
+from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
-from harness.models.files.saved import load_whole, loading_turn
+from harness.models.files.saved import load_whole
 from harness.models.stops import before_stop, stops
+from harness.models.transformers.engine import PASSED_ON
 from harness.models.transformers.schema import SchemaCompiler
 from harness.models.weighing import (
     RowWeight,
@@ -28,9 +28,6 @@ from harness.models.weighing import (
 )
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
-
-_PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-_KNOWN = {*_PASSED_ON, "max_tokens", "stop", "seed"}
 
 
 class TransformersModel:
@@ -48,19 +45,16 @@ class TransformersModel:
         folder = materialize(options, root)
         tokenizer_folder = tokenizer_path(options, root) or folder
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        with loading_turn():
-            from transformers import AutoTokenizer
-            from transformers.utils import logging as transformers_logging
+        from transformers import AutoTokenizer
+        from transformers.utils import logging as transformers_logging
 
-            transformers_logging.disable_progress_bar()
-            model = load_whole(folder, options.get("dtype", "auto"))
-            self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
-            if "adapter" in options:
-                # The model itself, whose layers peft has replaced: it has the parameters of `forward`.
-                model = adapted(model, Path(options["adapter"])).get_base_model()
+        transformers_logging.disable_progress_bar()
+        model = load_whole(folder, options.get("dtype", "auto"))
+        self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
+        if "adapter" in options:
+            # The model itself, whose layers peft has replaced: it has the parameters of `forward`.
+            model = adapted(model, Path(options["adapter"])).get_base_model()
         self._model = model.to(self.device).eval()
-        self._stopped = threading.Event()
-        self._model.register_forward_pre_hook(functools.partial(_go_on, self._stopped))
         self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings
         ends = model.generation_config.eos_token_id
@@ -68,14 +62,10 @@ class TransformersModel:
         padding = self.tokenizer.pad_token_id
         self._padding = padding if padding is not None else min(self._ends, default=0)
         # transformers samples from the 50 most probable tokens unless told otherwise; no other engine does.
-        own = {name: getattr(model.generation_config, name, None) for name in _PASSED_ON}
+        own = {name: getattr(model.generation_config, name, None) for name in PASSED_ON}
         file = folder / "generation_config.json"
         stated = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
-
-    def stop(self) -> None:
-        """Let what is generated or weighed end before its next token or text; may be called from another thread."""
-        self._stopped.set()
 
     def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
         """The tokens that a request's answer follows, and how many were left out in front of them."""
@@ -221,18 +211,6 @@ class TransformersModel:
             if value > -math.inf
         )
         return TokenLogprob(self.tokenizer.decode([token]), float(logprobs[token]), top)
-
-
-def _go_on(stopped: threading.Event, *_: Any) -> None:
-    """Raise before a pass of a model that was closed. A method would keep the weights from being freed."""
-    if stopped.is_set():
-        raise EngineError("it was closed")
-
-
-def refuse_unknown_sampling(request: Request, name: str) -> None:
-    """Refuse sampling parameters that transformers' generate has not."""
-    if unknown := sorted(set(request.sampling) - _KNOWN):
-        raise CapabilityError(f"{name} has no {', '.join(unknown)}. It knows: {', '.join(sorted(_KNOWN))}.")
 
 
 Pieces = Callable[[list[int]], list[str]]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
+from harness.errors import EngineError
+from harness.models.local_engine import WEIGHED, read_request, sample_fields
 from harness.models.weighing import (
     RowWeight,
     TokenRow,
@@ -24,7 +25,7 @@ class _Drawing:
     def __init__(self, engine: Any, request_id: int, request: Request, n: int, defaults: dict[str, Any]) -> None:
         self.request_id = request_id
         self.is_seeded = request.sampling.get("seed") is not None
-        self.answer: dict[str, Any] | None = None
+        self.answer: list[dict[str, Any]] | None = None
         self._request = request
         self._n = n
         self._defaults = defaults
@@ -56,17 +57,18 @@ class _Drawing:
         choices = []
         for choice in output.outputs:
             if choice.finish_reason not in ("stop", "length"):
-                self.answer = {"error": f"the engine ended the request with {choice.finish_reason!r}"}
-                return False
+                raise EngineError(f"the engine ended the request with {choice.finish_reason!r}")
             choices.append(
                 {
                     "text": choice.text,
                     "finish_reason": choice.finish_reason,
+                    "prompt_tokens": len(output.prompt_token_ids),
                     "completion_tokens": len(choice.token_ids),
                     "logprobs": None if self._request.logprobs is None else self._logprobs(choice),
+                    "cut_tokens": self._cut,
                 }
             )
-        self.answer = {"choices": choices, "prompt_tokens": len(output.prompt_token_ids), "cut_tokens": self._cut}
+        self.answer = choices
         return False
 
     def _logprobs(self, choice: Any) -> list[Any]:
@@ -126,7 +128,7 @@ class _Weighing:
         self.prompts = list(engine.renderer.render_cmpl(prompts)) if prompts else []
         self._weights: dict[int, RowWeight] = {}
         self._computed_whole: set[int] = set()
-        self.answer: dict[str, Any] | None = None
+        self.answer: list[dict[str, Any]] | None = None
         self._finish()
 
     def parameters(self, number: int, /) -> Any:
@@ -151,9 +153,9 @@ class _Weighing:
         is_computed = output.num_cached_tokens < row.before and len(entries) == len(weighed)
         if not (is_computed and all(token in entry for token, entry in zip(weighed, entries, strict=True))):
             if number in self._computed_whole:
-                self.answer = {"error": "the engine gave no log probabilities of the prompt"}
+                raise EngineError("the engine gave no log probabilities of the prompt")
             self._computed_whole.add(number)
-            return self.answer is None
+            return True
         self._weights[number] = self._weight(row, entries)
         self._finish()
         return False
@@ -178,24 +180,25 @@ class _Weighing:
     def _finish(self) -> None:
         if self.answer is None and len(self._weights) == len(self._rows):
             sample = weighed_sample(self._rows, [self._weights[number] for number in range(len(self._rows))], self._top)
-            self.answer = {"sample": dataclasses.asdict(sample)}
+            self.answer = [sample_fields(sample)]
 
 
 EngineJob = _Drawing | _Weighing
 """One request of the parent, `request_id`, to the engine. Each of its `prompts` is a request of the engine, whose
-output `take` takes in: it tells whether the prompt has to be asked again, with other `parameters`. `answer` is for the
-parent, once nothing is left to ask.
+output `take` takes in: it tells whether the prompt has to be asked again, with other `parameters`, or raises
+`EngineError`. `answer` is for the parent, once nothing is left to ask.
 """
 
 
-def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> EngineJob:
-    """Make the job that a message of the parent asks of the engine. Raises ValueError: it can't be rendered.
+def open_job(engine: Any, request_id: int, fields: dict[str, Any], n: int, defaults: dict[str, Any]) -> EngineJob:
+    """Make the job that a request asks of the engine. Raises ValueError: it can't be rendered.
 
     Args:
+        fields: of the request.
+        n: choices that are drawn.
         defaults: sampling parameters of the model's generation config.
     """
-    fields = message["request"]
-    request = Request(**{**fields, "messages": tuple(fields["messages"])})
-    if request.kind in ("loglikelihood", "rolling"):
-        return _Weighing(engine, message["id"], request)
-    return _Drawing(engine, message["id"], request, message["n"], defaults)
+    request = read_request(fields)
+    if request.kind in WEIGHED:
+        return _Weighing(engine, request_id, request)
+    return _Drawing(engine, request_id, request, n, defaults)

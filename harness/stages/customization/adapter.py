@@ -10,7 +10,7 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings, Step
 from harness.errors import EngineError, NotInLineageError
 from harness.models.adapters.adapter_files import read_adapter
-from harness.models.processes.answering import AskedProcess
+from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
 from harness.stages.case_files import CaseSource
@@ -90,8 +90,9 @@ class Adapter:
             "adapter": str(files.path),
             "root": str(context.settings.root),
         }
-        module = "harness.stages.customization.adapter_process"
-        self._process = AskedProcess(f"The adapter of {version.name}", module, start)
+        target = "harness.stages.customization.adapter_process:AdapterProber"
+        self._worker = WaitingWorker(target, start, name=f"The adapter of {version.name}")
+        self.close = self._worker.close
 
     def effect(self, text: str) -> AdapterEffect:
         """Measure the adapter's effect on a text.
@@ -100,7 +101,7 @@ class Adapter:
             EngineError: the text can't be read, or is longer than a window.
         """
         try:
-            answer = self._process.ask({"text": text})
+            answer = self._worker.ask("probe", text=text)
         except EngineError as error:
             raise EngineError(f"The adapter of {self.version}: {error}") from error
         lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
@@ -130,10 +131,6 @@ class Adapter:
         """Yield the texts that it was trained on; none where it was not trained here."""
         if self._step.data is not None:
             yield from read_texts(training_data(self._settings, self._step.data))
-
-    def close(self) -> None:
-        """End the process that computes."""
-        self._process.close()
 
 
 def _searched(text: TrainingText) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The process that computes what an adapter does: `python -m harness.stages.customization.adapter_process`."""
+"""What an adapter does, computed in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,20 +9,8 @@ from typing import Any
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.adapters.merging import adapted, untied
 from harness.models.files.saved import load_whole
-from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
-
-
-def main() -> None:
-    """Load the weights and the adapter that the first message names, and answer."""
-    answer_messages(_loaded)
-
-
-def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
-    """Load the adapter; return True (ready) and the function that answers."""
-    prober = AdapterProber(start["options"], Path(start["adapter"]), Path(start["root"]))
-    return True, lambda message: prober.probe(message["text"])
 
 
 class AdapterProber:
@@ -34,21 +22,21 @@ class AdapterProber:
         root: folder that relative paths start from.
     """
 
-    def __init__(self, options: Mapping[str, Any], adapter: Path, root: Path) -> None:
+    def __init__(self, options: Mapping[str, Any], adapter: str, root: str) -> None:
         from transformers import AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
-        folder = materialize(options, root)
-        self._tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_path(options, root) or folder))
-        self._model = untied(adapted(load_whole(folder, "float32").eval(), adapter))
+        folder = materialize(options, Path(root))
+        self._tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_path(options, Path(root)) or folder))
+        self._model = untied(adapted(load_whole(folder, "float32").eval(), Path(adapter)))
         layers = {
             name: module for name, module in self._model.get_base_model().named_modules() if hasattr(module, "lora_A")
         }
         self._told = {
             "modules": list(layers),
             "idle": [name for name, module in layers.items() if not module.get_delta_weight("default").any()],
-            "left_out": [name for name in read_adapter(adapter).shapes if name not in layers],
+            "left_out": [name for name in read_adapter(Path(adapter)).shapes if name not in layers],
         }
 
     def probe(self, text: str) -> dict[str, Any]:
@@ -78,7 +66,3 @@ class AdapterProber:
         with torch.inference_mode():
             rows = torch.tensor([[prefix_token(self._tokenizer), *tokens[:-1]]])
             return self._model(input_ids=rows, use_cache=False).logits[0]
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,9 +13,9 @@ from harness.config import Settings, VersionSettings, cache_dir
 from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.roles import corpus_name
-from harness.errors import CorpusError, NotInLineageError, SettingsError
+from harness.errors import CorpusError, NotInLineageError, SettingsError, SteelyardError
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
-from harness.models.processes.ordered import order
+from harness.models.processes.worker import WaitingWorker
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
@@ -23,7 +24,6 @@ from harness.stages.data.corpus import Corpus, open_corpus
 from harness.stages.data.recipe import Recipe, corpus_recipe
 from harness.stages.data.steps.step import INSTALL
 from harness.stages.known_builds import known_builds
-from harness.stages.ordered import failure
 
 if TYPE_CHECKING:
     from harness.stages.lineage import StageContext
@@ -99,12 +99,16 @@ def build_corpus(
     log = request.work / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
 
-    def told(message: dict[str, Any]) -> None:
-        progress(BuildState(name, message["phase"], message["done"], message["total"]))
+    def tell(state: dict[str, Any]) -> None:
+        if "failed" in state:
+            raise CorpusError(state["failed"])
+        progress(BuildState(name, **state))
 
-    failed = failure(order(_MODULE, request, log=log, environment=_ENVIRONMENT, told=told), "builds", log)
-    if failed is not None:
-        raise CorpusError(f"The corpus {name!r} could not be built. {failed}")
+    try:
+        with WaitingWorker(_MODULE, name="The build", env=_ENVIRONMENT, log=log) as worker:
+            worker.call("build_ordered", {"order": pickle.dumps(request).hex()}, tell)
+    except SteelyardError as error:
+        raise CorpusError(f"The corpus {name!r} could not be built. {error}") from error
     return open_corpus(folder, name)
 
 

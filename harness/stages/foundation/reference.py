@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import EngineError, SettingsError
 from harness.models.description.description import describe_weights
-from harness.models.processes.answering import AskedProcess
+from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
 from harness.records import Sample
 from harness.requests.bridge import settle
@@ -25,7 +25,7 @@ from harness.stages.lineage import StageContext
 _CHANGES = ("quantized", "dtype", "max_model_len")
 """Settings that say how weights are computed, and not which they are."""
 _WHOLE = ("float64", "float32", "float16", "bfloat16", "half", "float")
-_MODULE = "harness.stages.foundation.reference_process"
+_COMPARER = "harness.stages.foundation.reference_process:Comparer"
 
 
 class Reference:
@@ -43,8 +43,8 @@ class Reference:
         self.version = version
         self.is_rounded = is_rounded
         start = {"options": dict(options), "root": root}
-        self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
-        self.ask = self._process.ask
+        self._worker = WaitingWorker(_COMPARER, start, name=f"The reference of {version}")
+        self.close = self._worker.close
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
         """The divergence of what a version foresees of a text from the reference, at each position.
@@ -62,7 +62,7 @@ class Reference:
         return settled
 
     async def _compared(self, sample: Sample) -> TextDivergence:
-        return read_positions(await asyncio.to_thread(self.ask, sampled_message(sample)))
+        return read_positions(await asyncio.to_thread(self._worker.ask, "compare_sample", **sampled_message(sample)))
 
     def compare_weights(self, other: Mapping[str, Any], text: str) -> TextDivergence:
         """The divergence of other weights from the reference on a text, from whole distributions, both computed alike.
@@ -71,17 +71,14 @@ class Reference:
             other: their options. They stay loaded beside the reference.
 
         Raises:
-            SettingsError, EngineError: as of `ask`, and where the vocabularies differ.
+            SettingsError: the weights can't be loaded.
+            EngineError: the text can't be read at once, or the vocabularies differ.
         """
-        return read_positions(self.ask({"text": text, "other": dict(other)}))
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.close()
+        return read_positions(self._worker.ask("compare_weights", text=text, other=dict(other)))
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """The message for the reference's process, of a sample of `model.prompt_logprobs`.
+    """What the reference's process is asked, of a sample of `model.prompt_logprobs`.
 
     Raises:
         EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.

@@ -1,4 +1,4 @@
-"""The process of a reference: `python -m harness.stages.foundation.reference_process`."""
+"""What a reference computes, in its process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
 from harness.models.files.saved import load_whole
-from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.statistics.divergence import js_divergence, kl_divergence
@@ -19,62 +18,48 @@ _AT_ONCE = 128
 """Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""
 
 
-def main() -> None:
-    """Load the weights that the first message names, and answer."""
-    answer_messages(_loaded)
-
-
-def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
-    """Return True (ready) and the function that compares."""
-    return True, Comparer(start).answer
-
-
 class Comparer:
     """The reference's weights, and those that are compared with them in full, once they are asked for.
 
     Args:
-        start: `options` of the reference, and the folder `root`.
+        options: of the reference.
+        root: folder that relative paths start from.
     """
 
-    def __init__(self, start: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], root: str) -> None:
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
-        options, self._root = start["options"], Path(start["root"])
+        self._root = Path(root)
         folder = materialize(options, self._root)
         self._tokenizer = _tokenizer(folder, options, self._root)
         self._pieces = self._tokenizer.get_vocab()
         self._model = _load(folder, options)
         self._others: dict[str, Any] = {}
 
-    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Compare one text: a `text` in full with the weights of the options `other`, or `tokens` with what an engine
-        foresees of them.
+    def compare_weights(self, text: str, other: Mapping[str, Any]) -> dict[str, Any]:
+        """Compare a text in full with the weights of the options `other`.
 
         Raises:
-            EngineError: tokens that the reference does not have, or more than go into its window; a vocabulary that is
-                not the reference's.
+            EngineError: it has no tokens, or more than go into a window; the vocabulary is not the reference's.
         """
-        if "text" in message:
-            other = self._other(message["other"])
-            tokens = text_tokens(self._tokenizer, message["text"])
-        else:
-            tokens = self._ids(message["tokens"])
-        if not tokens:
-            raise EngineError("a text without tokens has nothing to compare")
-        models = [self._model, *([other] if "text" in message else [])]
-        window = min(each.config.max_position_embeddings for each in models)
-        if len(tokens) > window:
-            raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {window} at once")
-        logits = self._logits(self._model, tokens)
-        if "text" in message:
-            others = self._logits(other, tokens)
-            # Embeddings may be padded, to whatever size, with some that are no token's.
-            width = min(max(self._pieces.values()) + 1, logits.shape[-1], others.shape[-1])
-            positions = _compare_whole(logits[:, :width], others[:, :width], tokens)
-            return {"positions": positions, "is_lower_bound": False}
-        listed = [self._ids(top) for top in message["top"]]
-        positions = _compare_listed(logits, tokens, listed, message)
+        model = self._other(other)
+        tokens = text_tokens(self._tokenizer, text)
+        own, others = self._logits(tokens, self._model, model)
+        # Embeddings may be padded, to whatever size, with some that are no token's.
+        width = min(max(self._pieces.values()) + 1, own.shape[-1], others.shape[-1])
+        positions = _compare_whole(own[:, :width], others[:, :width], tokens)
+        return {"positions": positions, "is_lower_bound": False}
+
+    def compare_sample(self, tokens: list[str], top: list[list[str]], **logprobs: Any) -> dict[str, Any]:
+        """Compare what an engine foresees of tokens.
+
+        Raises:
+            EngineError: tokens that the reference does not have, or more than go into its window.
+        """
+        ids = self._ids(tokens)
+        (logits,) = self._logits(ids, self._model)
+        positions = _compare_listed(logits, ids, [self._ids(pieces) for pieces in top], logprobs)
         return {"positions": positions, "is_lower_bound": True}
 
     def _other(self, options: Mapping[str, Any]) -> Any:
@@ -93,18 +78,23 @@ class Comparer:
             self._others[key] = _load(folder, options)
         return self._others[key]
 
-    def _logits(self, model: Any, tokens: list[int]) -> Any:
-        """(n_tokens, n_vocabulary): what is foreseen at the place of each token."""
+    def _logits(self, tokens: list[int], *models: Any) -> list[Any]:
+        """Each model's (n_tokens, n_vocabulary): what is foreseen at the place of each token."""
         import torch
 
-        prefix, size = prefix_token(self._tokenizer), model.config.get_text_config().vocab_size
-        if max(prefix, *tokens) >= size:
+        if not tokens:
+            raise EngineError("a text without tokens has nothing to compare")
+        window = min(each.config.max_position_embeddings for each in models)
+        if len(tokens) > window:
+            raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {window} at once")
+        rows = [prefix_token(self._tokenizer), *tokens[:-1]]
+        size, most = min(each.config.get_text_config().vocab_size for each in models), max(rows[0], *tokens)
+        if most >= size:
             raise EngineError(
-                f"the text has token {max(prefix, *tokens):,}, and the weights have {size:,} tokens: the tokenizer is "
-                "not theirs"
+                f"the text has token {most:,}, and the weights have {size:,} tokens: the tokenizer is not theirs"
             )
         with torch.inference_mode():
-            return model(torch.tensor([[prefix, *tokens[:-1]]]), use_cache=False).logits[0].float()
+            return [model(torch.tensor([rows]), use_cache=False).logits[0].float() for model in models]
 
     def _ids(self, pieces: list[str]) -> list[int]:
         ids = self._tokenizer.convert_tokens_to_ids(pieces)
@@ -170,7 +160,3 @@ def _rows(forward: Any, reverse: Any, same: list[bool], likely: list[tuple[float
         [float(kl), float(back), is_same, own, of_reference]
         for kl, back, is_same, (own, of_reference) in zip(forward, reverse, same, likely, strict=True)
     ]
-
-
-if __name__ == "__main__":
-    main()

@@ -14,13 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+
+import psutil
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_S = 8.0
 _ENDED_BY_SIGNAL = 128
-_STEP_S = 0.05
 
 
 def main() -> int:
@@ -35,9 +35,9 @@ def main() -> int:
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        while process.poll() is None:
-            if select.select([0], [], [], _STEP_S)[0] and not os.read(0, 1 << 10):
-                break
+        ended = os.pidfd_open(process.pid)
+        while ended not in select.select([0, ended], [], [])[0] and os.read(0, 1 << 10):
+            pass
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if process.poll() is None:
         process.terminate()
@@ -50,26 +50,13 @@ def main() -> int:
 
 
 def _end_descendants() -> None:
-    """Kill whatever is left of what the command started, until nothing is."""
+    """Kill whatever is left of what the command started, until nothing is: what loses its parent becomes a child."""
     deadline = time.monotonic() + _GRACE_S
-    while children := _children():
-        for pid in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        if time.monotonic() > deadline:
-            return
-        time.sleep(_STEP_S)
-
-
-def _children() -> list[int]:
-    """The children of this process; their own become this one's when they end."""
-    try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    except OSError:
-        return []
+    while (left := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, _GRACE_S)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from harness.config import child_environment
 from harness.errors import EngineError
-from harness.models.processes.ends import how_it_ended
+from harness.models.processes.worker import how_it_ended
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.models.weights.weights import materialize, tokenizer_path

@@ -9,7 +9,7 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.models.files.saved import load_whole
-from harness.stages.ordered import Told
+from harness.models.processes.worker import Progress
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import read_sequences
 from harness.stages.training.trainers import remove_checkpoints, run_trainer
@@ -17,7 +17,7 @@ from harness.stages.training.trainers import remove_checkpoints, run_trainer
 _KEPT = ("adapter_model.safetensors", CONFIG)
 
 
-def train_adapter(request: TrainingRequest, told: Told) -> None:
+def train_adapter(request: TrainingRequest, told: Progress) -> None:
     """Train an adapter, and leave it in the folder of the request as peft saves it.
 
     Raises:

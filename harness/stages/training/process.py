@@ -1,18 +1,24 @@
-"""The process that trains: `python -m harness.stages.training.process`."""
+"""What the worker of a training does."""
 
 from __future__ import annotations
 
+import pickle
+
 from harness.config.customization import DistilledSettings
-from harness.stages.ordered import Told, carry_out
+from harness.models.processes.worker import Progress
 from harness.stages.training.running import TrainingRequest
 
 
-def run(request: TrainingRequest, told: Told) -> None:
-    """Train, and leave the result in the folder of the request.
+def train_here(order: str, progress: Progress) -> None:
+    """Train in this process, and leave the result in the folder of the request.
+
+    Args:
+        order: the request, pickled, in hexadecimal digits.
 
     Raises:
         UsageError: the data, the weights or the settings can't be trained with.
     """
+    request: TrainingRequest = pickle.loads(bytes.fromhex(order))
     import torch
     import transformers
 
@@ -25,12 +31,8 @@ def run(request: TrainingRequest, told: Told) -> None:
     if isinstance(request.settings, DistilledSettings):
         from harness.stages.training.students import train_student
 
-        train_student(request, told)
+        train_student(request, progress)
     else:
         from harness.stages.training.adapters import train_adapter
 
-        train_adapter(request, told)
-
-
-if __name__ == "__main__":
-    carry_out(run)
+        train_adapter(request, progress)

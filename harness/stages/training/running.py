@@ -1,17 +1,16 @@
-"""What is asked of a training, and the process that does it."""
+"""What is asked of a training, and the worker that does it."""
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.config.environment import first_gpu
-from harness.errors import UsageError
-from harness.models.processes.ordered import order
+from harness.errors import EngineError, UsageError
+from harness.models.processes.worker import WaitingWorker
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.ordered import failure
 from harness.stages.training.texts import TrainingData
 
 LOG = "training.log"
@@ -64,10 +63,10 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     # Of several GPUs transformers' trainer would give each a batch of its own.
     environment = {"OMP_NUM_THREADS": str(request.threads), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
 
-    def told(message: dict[str, Any]) -> None:
-        progress(BuildState(request.version, **message))
-
-    failed = failure(order(_MODULE, request, log=log, environment=environment, told=told), "trains", log)
-    if failed is not None:
-        raise UsageError(failed)
+    with WaitingWorker(_MODULE, name="The training", env=environment, log=log) as worker:
+        try:
+            order = pickle.dumps(request).hex()
+            worker.call("train_here", {"order": order}, lambda state: progress(BuildState(request.version, **state)))
+        except EngineError as error:
+            raise UsageError(str(error)) from error
     log.unlink()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from harness.config.customization import DistilledSettings
 from harness.models.files.saved import load_whole, save_like
-from harness.stages.ordered import Told
+from harness.models.processes.worker import Progress
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence, config_setting, read_sequences
 from harness.stages.training.soft_targets import distillation_loss
@@ -17,7 +17,7 @@ from harness.stages.training.trainers import collated, remove_checkpoints, run_t
 from harness.stages.training.vocabularies import check_vocabularies
 
 
-def train_student(request: TrainingRequest, told: Told) -> None:
+def train_student(request: TrainingRequest, told: Progress) -> None:
     """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard.
 
     Raises:
@@ -40,7 +40,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
 
 
 def _targets_of(
-    chosen: Sequence[TokenSequence], request: TrainingRequest, teacher: Path, told: Told, n_tokens: int
+    chosen: Sequence[TokenSequence], request: TrainingRequest, teacher: Path, told: Progress, n_tokens: int
 ) -> TeacherCache:
     """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
     import torch

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.stages.ordered import Told
+from harness.models.processes.worker import Progress
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
 
@@ -28,7 +28,7 @@ def run_trainer(
     model: Any,
     chosen: Sequence[TokenSequence],
     request: TrainingRequest,
-    told: Told,
+    told: Progress,
     *,
     trainer_class: Callable[..., Any] | None = None,
     collate: Collate | None = None,
@@ -61,7 +61,7 @@ def run_trainer(
     return trainer.model
 
 
-def _telling(told: Told, chosen: Sequence[TokenSequence], request: TrainingRequest) -> Any:
+def _telling(told: Progress, chosen: Sequence[TokenSequence], request: TrainingRequest) -> Any:
     """Make a trainer's callback that tells after each step how far training is, and ends what diverged."""
     from transformers import TrainerCallback
 
@@ -90,7 +90,7 @@ class Teller:
         total: steps in all.
     """
 
-    def __init__(self, told: Told, total: int) -> None:
+    def __init__(self, told: Progress, total: int) -> None:
         self._told, self._total = told, total
         self._began: tuple[float, int] | None = None
         self._tokens = 0

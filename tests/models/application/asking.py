@@ -52,7 +52,7 @@ class Limits:
     def __init__(self, engine: ApplicationEngine) -> None:
         self._engine = engine
         self._set: list[asyncio.Timeout] = []
-        engine._pool.limit = self._limit
+        engine.limit = self._limit
 
     def _limit(self, _seconds: float) -> asyncio.Timeout:
         self._set.append(asyncio.timeout(None))

@@ -27,7 +27,7 @@ def test_a_call_that_takes_what_it_is_given_is_sound(tmp_path: Path) -> None:
     [
         (CODE, {"sampling": {"temperature": 0.5}}, "'temperature': 0.5}, which bot:answer does not take"),
         (CODE, {"system": "Be brief."}, "has a system text, and bot:answer takes a prompt"),
-        ("1 / 0", {}, "(?s)version 'bot': bot:answer can't be imported. ZeroDivisionError.*Traceback"),
+        ("1 / 0", {}, "(?s)version 'bot' could not start: bot:answer can't be imported. ZeroDivisionError.*Traceback"),
         ("import os; print('no key'); os._exit(3)", {}, "(?s)ended with exit code 3"),
         ("import threading; threading.Event().wait()", {"timeout_s": 0.3}, "was not imported within 0.3 s"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", {}, r"was killed \(signal 9\)"),

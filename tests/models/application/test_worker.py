@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.models.application.engine import worker_command
-from harness.models.processes.frames import encode_frame
+from harness.models.processes.child import encode_frame, take_frames
 from tests.models.application.asking import application
 from tests.processes import is_running
 from tests.waiting import wait_until
@@ -21,19 +21,33 @@ def test_an_interpreter_without_any_package_runs_it(tmp_path: Path) -> None:
     application(tmp_path, "def answer(prompt): return prompt")
     application(tmp_path, "raise AssertionError", "harness.py")  # another package of this name hides nothing
     (python, *options) = worker_command(sys.executable)
-    start = encode_frame({"call": "bot:answer", "paths": [str(tmp_path)]})
-    asked = encode_frame({"id": 0, "prompt": "Hi"})
-    done = subprocess.run(
+    given = {"name": "bot", "call": "bot:answer", "paths": [str(tmp_path)]}
+    asked = {"prompt": "Hi", "messages": [{"role": "user", "content": "Hi"}]}
+    calls = [
+        {"id": 0, "op": "start", "payload": given},
+        {"cancel": 9},
+        {"id": 1, "op": "ask", "payload": asked},
+        {"close": True},
+    ]
+    worker = subprocess.Popen(
         [python, "-I", "-S", *options],
-        input=start + encode_frame({"cancel": 9}) + asked,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         cwd=tmp_path,
-        capture_output=True,
         start_new_session=True,
-        check=True,
     )
-    assert done.stderr == b""
-    assert done.stdout.startswith(encode_frame({"ready": {"takes_messages": False, "is_async": False, "options": []}}))
-    assert b'"answer":{"text":"Hi"}' in done.stdout
+    with worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        assert worker.stderr is not None
+        worker.stdin.write(b"".join(map(encode_frame, calls)))
+        worker.stdin.flush()
+        ready, answer = take_frames(bytearray(worker.stdout.read()))
+        assert worker.stderr.read() == b""
+    assert worker.returncode == 0
+    assert ready == {"id": 0, "result": {"takes_messages": False, "is_async": False, "options": []}}
+    assert answer["result"]["answer"] == {"text": "Hi"}
 
 
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
@@ -42,11 +56,12 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent = f"""
 import signal, subprocess, sys
 from harness.models.application.engine import worker_command
-from harness.models.processes.frames import encode_frame
+from harness.models.processes.child import encode_frame
 command, PIPE, NULL = worker_command(sys.executable), subprocess.PIPE, subprocess.DEVNULL
 worker = subprocess.Popen(command, stdin=PIPE, stdout=NULL, start_new_session=True)
-worker.stdin.write(encode_frame({{"call": "bot:answer", "paths": [{str(tmp_path)!r}]}}))
-worker.stdin.write(encode_frame({{"id": 0, "prompt": "Hi"}}))
+given = {{"name": "bot", "call": "bot:answer", "paths": [{str(tmp_path)!r}]}}
+worker.stdin.write(encode_frame({{"id": 0, "op": "start", "payload": given}}))
+worker.stdin.write(encode_frame({{"id": 1, "op": "ask", "payload": {{"prompt": "Hi", "messages": []}}}}))
 worker.stdin.flush()
 signal.pause()
 """

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import gc
 import json
 import math
 import shutil
-import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,15 +14,17 @@ import pytest
 from harness.errors import CapabilityError, EngineError
 from harness.models.adapters.merging import merge_adapters
 from harness.models.transformers.engine import TransformersEngine
+from harness.models.transformers.worker import TransformersWorker
 from harness.records import Request
 from tests.models.adapters.adapters import write_adapter
 from tests.models.asking import Loop, chat
+from tests.processes import is_running
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 
 @pytest.fixture(scope="module")
-def engine(run: Loop, tiny_llama: Path) -> Iterator[TransformersEngine]:
+def engine(run: Loop, tiny_llama: Path, loaded_torch: None) -> Iterator[TransformersEngine]:
     engine = TransformersEngine("transformers (tiny)", {"weights": str(tiny_llama), "batch_size": 4}, tiny_llama)
     run(engine.start())
     yield engine
@@ -163,49 +162,24 @@ def test_what_it_cannot_do_is_refused(run: Loop, engine: TransformersEngine) -> 
         run(engine.sample(chat(sampling={"presence_penalty": 1.0}), [0]))
 
 
-def test_an_engine_that_is_closed_generates_no_further_token(run: Loop, tiny_llama: Path) -> None:
+def test_an_engine_that_is_closed_leaves_no_process_and_tells_who_waits(run: Loop, tiny_llama: Path) -> None:
     engine = TransformersEngine("transformers (closed)", {"weights": str(tiny_llama)}, tiny_llama)
+    with pytest.raises(EngineError, match="was asked before it was started"):
+        run(engine.sample(chat(), [0]))
     run(engine.start())
-    assert engine._model is not None
-    passes: list[int] = []
-    third, may_go_on = threading.Event(), threading.Event()
-
-    def wait(*_: Any) -> None:
-        passes.append(len(passes))
-        if len(passes) == 3:
-            third.set()
-            may_go_on.wait(60)
-
-    engine._model._model.register_forward_hook(wait)
+    pid = engine.pid
+    assert pid is not None
 
     async def closed() -> Any:
         drawing = asyncio.ensure_future(engine.sample(chat(sampling={"max_tokens": 400, "seed": 1}), [0]))
-        assert await asyncio.to_thread(third.wait, 60)
-        closing = asyncio.ensure_future(engine.close())
         await asyncio.sleep(0)
-        may_go_on.set()
-        await closing
+        await engine.close()
         return (await asyncio.gather(drawing, return_exceptions=True))[0]
 
     failure = run(closed())
-    assert len(passes) == 3
     assert isinstance(failure, EngineError)
-    assert str(failure) == "transformers (closed) could not answer: it was closed"
-
-
-def test_the_weights_of_a_closed_engine_are_freed_at_once(run: Loop, tiny_llama: Path) -> None:
-    engine = TransformersEngine("transformers (freed)", {"weights": str(tiny_llama)}, tiny_llama)
-    run(engine.start())
-    run(engine.sample(chat(), [0]))
-    assert engine._model is not None
-    weights = weakref.ref(engine._model._model)
-    gc.collect()
-    gc.disable()
-    try:
-        run(engine.close())
-        assert weights() is None
-    finally:
-        gc.enable()
+    assert str(failure) == "transformers (closed) was closed."
+    assert not is_running(pid)
 
 
 def test_a_token_that_the_weights_have_not_fails_its_request_alone(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
@@ -231,17 +205,22 @@ def test_a_token_that_the_weights_have_not_fails_its_request_alone(run: Loop, ti
 
 
 def test_whatever_a_model_raises_its_requests_end(run: Loop, tiny_llama: Path) -> None:
-    engine = TransformersEngine("transformers (broken)", {"weights": str(tiny_llama)}, tiny_llama)
-    run(engine.start())
-    assert engine._model is not None
+    request = {"messages": [{"role": "user", "content": "Hi"}], "sampling": {"max_tokens": 2}}
 
-    def fail(*_: Any) -> None:
-        raise IndexError("index out of range in self")
+    async def asked() -> list[Any]:
+        worker = TransformersWorker({"weights": str(tiny_llama)}, str(tiny_llama), 4)
+        first = await worker.sample(request, [0])
 
-    engine._model._model.register_forward_hook(fail)
-    with pytest.raises(EngineError, match="could not answer: IndexError: index out of range in self"):
-        run(engine.sample(chat(), [0]))
-    run(engine.close())
+        def fail(*_: Any) -> None:
+            raise IndexError("index out of range in self")
+
+        worker._model._model.register_forward_hook(fail)
+        return [*first, *await asyncio.gather(*(worker.sample(request, [0]) for _ in range(2)), return_exceptions=True)]
+
+    first, *failures = run(asked())
+    assert first["completion_tokens"] in (1, 2)
+    assert [type(each) for each in failures] == [EngineError] * 2
+    assert {str(each) for each in failures} == {"IndexError: index out of range in self"}
 
 
 def test_damaged_weights_are_an_engine_error(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from harness.plugin.loop.threads import LooseThreads
-from tests.models.conftest import write_tiny_llama
-from tests.plugin.projects import Project
 
 WAIT_S = 30
 
@@ -60,15 +58,3 @@ def test_threads_keep_nobody_from_ending_and_what_waits_is_dropped(pool: LooseTh
     assert not any(each.done() for each in held)
     go.set()
     assert [each.result(WAIT_S) for each in held] == [True, True]
-
-
-@pytest.mark.nightly
-def test_two_engines_of_transformers_load_in_two_threads(project: Project) -> None:
-    """In a process that has not imported transformers, which is not made to be imported by two threads at once."""
-    write_tiny_llama(project.path / "tiny")
-    tiny = {"engine": "transformers", "weights": "tiny", "sampling": {"max_tokens": 2}}
-    project.versions = {"one": tiny, "two": {**tiny, "drop_layers": 1}}
-    project.body("return len(model.ask(case.prompt)) >= 0")
-    result = project.run_anew("--candidate", "one", "--baseline", "two")
-    assert "could not start" not in str(result.stdout)
-    assert project.score() == 1.0

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.service
 def test_each_text_finds_the_same_weights(tiny_llama: Path, tmp_path: Path) -> None:
     from harness.stages.customization.adapter_process import AdapterProber
 
-    prober = AdapterProber({"weights": str(tiny_llama)}, write_adapter(tiny_llama, tmp_path / "adapter"), tmp_path)
+    prober = AdapterProber(
+        {"weights": str(tiny_llama)}, str(write_adapter(tiny_llama, tmp_path / "adapter")), str(tmp_path)
+    )
     first = prober.probe("abc")
     assert prober.probe("cab") != first
     assert prober.probe("abc") == first
@@ -36,7 +38,7 @@ def test_one_of_tied_weights_changes_the_head_apart_from_the_embedding(tmp_path:
 
     weights = tie(write_tiny_llama(tmp_path / "tied"))
     adapter = write_adapter(weights, tmp_path / "adapter", ["embed_tokens", "lm_head"])
-    prober = AdapterProber({"weights": str(weights)}, adapter, tmp_path)
+    prober = AdapterProber({"weights": str(weights)}, str(adapter), str(tmp_path))
     first = prober.probe("abc")
     assert first["effect"] > 0.1
 
@@ -45,7 +47,9 @@ def test_matrices_that_hold_no_numbers_are_named(tiny_llama: Path, tmp_path: Pat
     """NaN is no no-op, and beyond no tolerance."""
     from harness.stages.customization.adapter_process import AdapterProber
 
-    prober = AdapterProber({"weights": str(tiny_llama)}, write_adapter(tiny_llama, tmp_path / "adapter"), tmp_path)
+    prober = AdapterProber(
+        {"weights": str(tiny_llama)}, str(write_adapter(tiny_llama, tmp_path / "adapter")), str(tmp_path)
+    )
     for name, matrix in prober._model.named_parameters():
         if "lora_B" in name:
             matrix.data.fill_(float("nan"))
@@ -58,7 +62,7 @@ def test_matrices_that_peft_leaves_out_are_named(tiny_llama: Path, tmp_path: Pat
     from harness.stages.customization.adapter_process import AdapterProber
 
     folder = change_config(write_adapter(tiny_llama, tmp_path / "adapter"), target_modules=["o_proj"])
-    found = AdapterProber({"weights": str(tiny_llama)}, folder, tmp_path).probe("abc")
+    found = AdapterProber({"weights": str(tiny_llama)}, str(folder), str(tmp_path)).probe("abc")
     assert found["effect"] == 0
     assert len(found["left_out"]) == 8
     assert found["idle"] == found["modules"]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import shutil
 import signal
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 from harness.errors import EngineError, NotInLineageError
 from harness.models.transformers.engine import TransformersEngine
 from harness.records import Request, Sample
-from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import (
     Reference,
     is_rounded,
@@ -25,6 +24,8 @@ from harness.stages.foundation.reference import (
     sampled_message,
 )
 from tests.models.description.made import set_config
+from tests.processes import is_running
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
@@ -159,7 +160,7 @@ def test_tokens_of_another_vocabulary_are_named(reference: Reference, tiny_llama
     message = sampled_message(sample)
     message["tokens"][3] = "Ġelsewhere"
     with pytest.raises(EngineError, match="no token 'Ġelsewhere': the engine has another tokenizer"):
-        read_positions(reference.ask(message))
+        reference._worker.ask("compare_sample", **message)
     assert divergence(reference, sample).same_top == 1.0, "the process goes on"
 
 
@@ -167,13 +168,13 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
     sample = foreseen(tiny_llama)
     assert sample.logprobs is not None
-    found.ask(sampled_message(sample))
-    process = found._process._process
-    assert process is not None
-    os.kill(process.pid, signal.SIGKILL)
-    select.select([process.stdout], [], [], 60)  # until it is gone: one that is being killed may still answer
+    divergence(found, sample)
+    pid = found._worker.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid))  # one that is being killed may still answer
     with pytest.raises(EngineError, match=r"was killed \(signal 9\)"):
-        found.ask(sampled_message(replace(sample, logprobs=sample.logprobs[:-1])))
+        divergence(found, replace(sample, logprobs=sample.logprobs[:-1]))
     found.close()
 
 

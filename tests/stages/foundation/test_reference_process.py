@@ -14,11 +14,11 @@ from tests.models.conftest import write_resized
 
 @pytest.fixture(scope="module")
 def comparer(tiny_llama: Path) -> Comparer:
-    return Comparer({"options": {"weights": str(tiny_llama)}, "root": str(tiny_llama)})
+    return Comparer({"weights": str(tiny_llama)}, str(tiny_llama))
 
 
 def in_full(comparer: Comparer, text: str, other: Path) -> dict[str, Any]:
-    return comparer.answer({"text": text, "other": {"weights": str(other)}})
+    return comparer.compare_weights(text, {"weights": str(other)})
 
 
 def test_a_model_is_no_way_from_itself(comparer: Comparer, tiny_llama: Path) -> None:
@@ -37,7 +37,7 @@ def test_more_positions_than_are_compared_at_once_are_all_compared(comparer: Com
 def test_embeddings_that_are_no_token_s_count_for_nothing(comparer: Comparer, tiny_llama: Path, tmp_path: Path) -> None:
     padded = write_resized(tmp_path / "padded", 300)
     text = "abc and more"
-    other_way = Comparer({"options": {"weights": str(padded)}, "root": str(tmp_path)})
+    other_way = Comparer({"weights": str(padded)}, str(tmp_path))
     for answer in (in_full(comparer, text, padded), in_full(other_way, text, tiny_llama)):
         for kl, back, *_ in answer["positions"]:
             assert (kl, back) == (pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))

@@ -11,6 +11,7 @@ import pytest
 from harness.errors import NotInLineageError, SettingsError
 from harness.stages.foundation.weights import load_weights
 from tests.models.conftest import write_tiny_llama
+from tests.processes import is_running
 
 pytestmark = pytest.mark.usefixtures("loaded_torch")
 
@@ -39,9 +40,10 @@ def test_the_loaded_tokenizer_ends_with_the_run(tmp_path: Path) -> None:
     write_tiny_llama(tmp_path / "tiny")
     weights = load_weights(version(weights="tiny"), context(tmp_path))
     assert weights.loaded.encode("ab") == weights.tokenizer.encode("ab")
-    process = weights.loaded._process._process
+    pid = weights.loaded.pid
+    assert pid is not None
     weights.close()
-    assert process.poll() is not None
+    assert not is_running(pid)
 
 
 def test_a_version_without_weights_has_none(tmp_path: Path) -> None:

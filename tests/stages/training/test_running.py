@@ -37,9 +37,9 @@ def test_of_several_gpus_it_sees_the_first(
     """With each of them the trainer of transformers would read another batch in every step."""
     (tmp_path / "seeing.py").write_text(
         "import os\n"
-        "from harness.models.processes.ends import answer_pipe\n"
-        "from harness.models.processes.frames import encode_frame\n"
-        "answer_pipe().write(encode_frame({'failed': 'sees ' + os.environ['CUDA_VISIBLE_DEVICES'] + '.'}))\n"
+        "from harness.errors import UsageError\n"
+        "def train_here(order, progress):\n"
+        "    raise UsageError('sees ' + os.environ['CUDA_VISIBLE_DEVICES'] + '.')\n"
     )
     monkeypatch.setenv("PYTHONPATH", python_path([str(tmp_path)]))
     monkeypatch.setattr(running, "_MODULE", "seeing")

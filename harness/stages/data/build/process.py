@@ -1,4 +1,4 @@
-"""The process that builds a corpus: `python -m harness.stages.data.build.process`.
+"""What the process that builds a corpus does.
 
 Nothing that datatrove does is done to the process that wants the corpus: its workers are forked from this one, which
 has made the steps, and never import a user's main module. What it had done when it was killed is there for the next.
@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import json
 import os
+import pickle
 import shutil
 import signal
 import threading
@@ -24,10 +25,10 @@ from typing import Any
 from harness.config import Settings
 from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
+from harness.models.processes.worker import Progress
 from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.recipe import Recipe
-from harness.stages.ordered import Told, carry_out
 
 _TOLD_EVERY_S = 0.25
 
@@ -53,21 +54,21 @@ class BuildRequest:
     tokenizer: Mapping[str, Any] | None
 
 
-def run(request: BuildRequest, told: Told) -> None:
-    """Build what is asked for.
+def build_ordered(order: str, progress: Progress) -> None:
+    """Build what is asked for. A worker that is killed is told as a state with the key `failed`.
+
+    Args:
+        order: the `BuildRequest`, pickled, in hexadecimal digits.
 
     Raises:
         CorpusError: a package is not installed.
         UsageError: it can't be built.
     """
 
-    def give_up(why: str) -> None:
-        told({"failed": why})
-        os.killpg(0, signal.SIGKILL)
-
-    watch = WorkerWatch(give_up)
+    request: BuildRequest = pickle.loads(bytes.fromhex(order))
+    watch = WorkerWatch(lambda why: progress({"failed": why}))
     try:
-        build(request, _Teller(told), build_executor(request.executor, watch.pool))
+        build(request, _Teller(progress), build_executor(request.executor, watch.pool))
     except ImportError as error:
         extra = "ray" if error.name == "ray" else "data"
         raise CorpusError(f'{error}. Install what is missing: pip install "steelyard[{extra}]"') from error
@@ -84,7 +85,7 @@ def _end_with_parent() -> None:
 class _Teller:
     """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Progress) -> None:
         self._told = told
         self._phase: tuple[str, Path | None, int | None] = ("", None, None)
         self._done = 0
@@ -201,7 +202,3 @@ def _statistics(
         "seconds": round(seconds, 3),
         "steps": totals,
     }
-
-
-if __name__ == "__main__":
-    carry_out(run)

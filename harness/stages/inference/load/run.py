@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.openai.redaction import Redactor
-from harness.models.processes.ends import how_it_ended
+from harness.models.processes.worker import how_it_ended
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load import counters, machine, payloads
 from harness.stages.inference.load.answers import read_answer
