@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from harness.requests.conversation import SimulatedUser
     from harness.scoring import checks as checks
     from harness.scoring.judging import Judge
-    from harness.stages.customization.adapter import Adapter, AdapterEffect
+    from harness.stages.customization.adapter_effect import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
     from harness.stages.data.corpus import Corpus
@@ -127,7 +127,7 @@ _NAMES = {
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
     "harness.scoring.judging": "Judge",
-    "harness.stages.customization.adapter": "Adapter AdapterEffect",
+    "harness.stages.customization.adapter_effect": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.corpus": "Corpus",

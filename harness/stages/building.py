@@ -55,8 +55,8 @@ class Builder(Protocol):
 CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
-    "distilled": "harness.stages.distillation.distilling",
-    "adapter": "harness.stages.customization.adapters",
+    "distilled": "harness.stages.distillation.student_recipe",
+    "adapter": "harness.stages.customization.adapter_recipe",
     "retrieval": "harness.stages.customization.passages",
 }
 """The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""

@@ -41,7 +41,7 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "teacher": StageFixture("harness.stages.other_versions:load_teacher"),
     "base": StageFixture("harness.stages.other_versions:load_base"),
     "distillation": StageFixture("harness.stages.distillation.distillation:load_distillation", is_exact=True),
-    "adapter": StageFixture("harness.stages.customization.adapter:load_adapter", is_exact=True),
+    "adapter": StageFixture("harness.stages.customization.adapter_effect:load_adapter", is_exact=True),
     "prompt": StageFixture("harness.stages.customization.prompt:load_prompt", is_exact=True),
     "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True),
     "needles": StageFixture("harness.stages.customization.needles:load_needles", is_exact=True),

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import cache_dir
 from harness.config.settings import load_settings
-from harness.stages.distillation.distilling import KIND, _Parts
+from harness.stages.distillation.student_recipe import KIND, StudentRecipe
 from harness.stages.made_folders import make
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
@@ -34,7 +34,7 @@ def test_a_student_whose_weights_are_gone_is_decided_by_its_stored_answers(
     project.configure()
     settings = load_settings(project.path)
     student = settings.version("student")
-    recipe = _Parts(settings, student, student.steps[-1]).recipe
+    recipe = StudentRecipe(settings, student, student.steps[-1]).recipe
     make(KIND, recipe, lambda to: shutil.copytree(write_tiny_llama(project.path / "own"), to, dirs_exist_ok=True))
     project.body("return len(model.ask(case.prompt)) < 99", threshold=0.5, margin=0.3)
 

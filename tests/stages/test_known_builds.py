@@ -14,12 +14,12 @@ from harness.errors import SettingsError
 from harness.models.version import load_version
 from harness.models.weights.weights import materialize
 from harness.stages.building import built
-from harness.stages.customization.adapters import KIND as ADAPTER
-from harness.stages.customization.adapters import _AdapterParts
+from harness.stages.customization.adapter_recipe import KIND as ADAPTER
+from harness.stages.customization.adapter_recipe import AdapterRecipe
 from harness.stages.data.recipe import corpus_recipe
 from harness.stages.data.versions import corpus_folder
-from harness.stages.distillation.distilling import KIND as DISTILLED
-from harness.stages.distillation.distilling import _Parts
+from harness.stages.distillation.student_recipe import KIND as DISTILLED
+from harness.stages.distillation.student_recipe import StudentRecipe
 from harness.stages.known_builds import KnownBuilds, knowing, known_builds
 from harness.stages.made_folders import find_made, make, place_of
 from tests.config.settings_files import load
@@ -69,11 +69,11 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     student = found.version("student")
     make(
         DISTILLED,
-        _Parts(found, student, student.steps[-1]).recipe,
+        StudentRecipe(found, student, student.steps[-1]).recipe,
         lambda to: copy(write_tiny_llama(tmp_path / "own"), to),
     )
     tuned = replace(found.version("tuned"), engine_options=built(found, "student").engine_options)
-    recipe = _AdapterParts(found, tuned, tuned.steps[-1]).recipe
+    recipe = AdapterRecipe(found, tuned, tuned.steps[-1]).recipe
     make(ADAPTER, recipe, lambda to: copy(tmp_path / "adapter", to))
     return found
 
@@ -126,7 +126,7 @@ def test_a_student_is_known_by_a_corpus_that_is_gone(settings: Settings) -> None
     contents = {("corpus", corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee 3"}
     taught = settings.version("taught")
     with knowing(KnownBuilds(contents, is_offline=True)):
-        place = place_of(DISTILLED, _Parts(settings, taught, taught.steps[-1]).recipe)
+        place = place_of(DISTILLED, StudentRecipe(settings, taught, taught.steps[-1]).recipe)
     contents |= {(DISTILLED, place.name): "facade", ("weights", "facade"): "decade"}
     with knowing(KnownBuilds(contents, is_offline=True)):
         made = built(settings, "taught", offline=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
-from harness.config.files import json_lines, replacing
+from harness.config.files import replacing
 from harness.errors import FailedDrawError, SteelyardError, UsageError, some
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version
@@ -115,12 +115,6 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
     return [{**rows[given[place]], "id": row["id"], "prompt": row["prompt"]} for place, row in enumerate(rows)]
-
-
-def unended_answers(path: Path) -> frozenset[int]:
-    """The places in a file of answers of those that ran into the limit of tokens."""
-    rows = json_lines(path, UsageError, "")
-    return frozenset(place for place, (_, row) in enumerate(rows) if row["finish_reason"] == "length")
 
 
 async def ask_teacher(

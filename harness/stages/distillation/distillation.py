@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
+from harness.models.files.content_hash import file_hash
 from harness.models.version import Version
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.requests.bridge import settle
@@ -23,9 +23,8 @@ from harness.stages.case_files import CaseSource
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import build_version, find_version, sources_of
-from harness.stages.foundation.divergence import TextDivergence
-from harness.stages.foundation.reference import Reference, reference_options
+from harness.stages.distillation.student_recipe import build_version, find_version, sources_of
+from harness.stages.foundation.reference import Reference, TextDivergence, reference_options
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingData, TrainingText, read_texts, training_data
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
@@ -187,15 +186,12 @@ class Distillation:
             UsageError: they are gone.
             NotInLineageError: it was trained elsewhere, and nothing says on what.
         """
-        path = self._folder / ANSWERS
-        if not path.is_file():
-            if self._data is None:
-                raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
-            return tuple(map(_lesson, read_texts(self._data)))
-        rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
-        return tuple(
-            Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
-        )
+        path, data = self._folder / ANSWERS, self._data
+        if path.is_file():
+            data = TrainingData(ANSWERS, path, file_hash(path), is_corpus=False)
+        if data is None:
+            raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
+        return tuple(map(_lesson, read_texts(data)))
 
     @property
     def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
@@ -248,7 +244,7 @@ class Distillation:
 
 def _lesson(text: TrainingText) -> Lesson:
     earlier = tuple(str(text.prompt[place]["content"]) for place in text.turns)
-    return Lesson(text.id, text.prompt, text.text, earlier=earlier)
+    return Lesson(text.id, text.prompt, text.text, text.finish_reason in ("", "stop"), earlier)
 
 
 def load_distillation(version: Version, context: StageContext) -> Distillation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -29,6 +29,7 @@ class TrainingText:
         learns_all: whether the answers among these messages are learned, too.
         line: of which file it is, in words; "" for a document of a corpus.
         states_id: whether the line states its id.
+        finish_reason: of a teacher's answer; "" for any other.
     """
 
     id: str
@@ -37,6 +38,7 @@ class TrainingText:
     learns_all: bool = False
     line: str = field(default="", compare=False)
     states_id: bool = field(default=True, compare=False)
+    finish_reason: str = field(default="", compare=False)
 
     @property
     def called(self) -> str:
@@ -48,6 +50,11 @@ class TrainingText:
         """The places of the answers in the prompt that are learned, too; what opens a chat answers nothing."""
         turns = range(1, len(self.prompt)) if self.learns_all else ()
         return [each for each in turns if self.prompt[each].get("role") == "assistant"]
+
+    @property
+    def whole(self) -> str:
+        """What was asked, and the answer."""
+        return "\n".join([*(str(message.get("content", "")) for message in self.prompt), self.text])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,8 @@ def is_here(settings: Settings, name: str) -> bool:
 
 
 def known_texts(settings: Settings, name: str) -> list[TrainingText]:
-    """The texts of a file, before anything is built; none of a corpus, which is read when it is built.
-
-    Args:
-        name: as the setting `data` has it.
+    """The texts of the file that `data` names, before anything is built; none of a corpus, which is read when it is
+    built.
 
     Raises:
         UsageError: it can't be read; of a corpus, there are no such documents, or its recipe can't be followed.
@@ -105,20 +110,6 @@ def known_texts(settings: Settings, name: str) -> list[TrainingText]:
         found(settings, name)
         return []
     return list(read_texts(training_data(settings, name)))
-
-
-def check_answer(text: TrainingText) -> None:
-    """Refuse a prompt that has no answer to learn from.
-
-    Raises:
-        UsageError: saying what gives it one.
-    """
-    if text.prompt and not text.text.strip():
-        raise UsageError(
-            f'{text.called} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
-            'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
-            "hard_weight = 0."
-        )
 
 
 def read_texts(data: TrainingData) -> Iterator[TrainingText]:
@@ -147,14 +138,14 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
     if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
         raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
     for where, values in lines:
-        text = _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
-        yield replace(text, states_id="id" in values)
+        yield _of_line(values, where)
 
 
-def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
+def _of_line(values: Mapping[str, Any], where: str) -> TrainingText:
     text, prompt, messages = (values.get(each) for each in ("text", "prompt", "messages"))
+    name = str(values.get("id", where.rpartition(" ")[2]))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
-        return TrainingText(name, text, line=where)
+        return TrainingText(name, text, line=where, states_id="id" in values)
     if isinstance(prompt, str) and prompt.strip():
         prompt = [{"role": "user", "content": prompt}]
     answer = values.get("answer", "")
@@ -169,9 +160,12 @@ def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     if not isinstance(answer, str):
         raise UsageError(f"{where}: the answer is {answer!r}, and only a text can be learned.")
     try:
-        return TrainingText(name, answer, check_messages(prompt), learns_all=learns_all, line=where)
+        prompt = check_messages(prompt)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
+    return TrainingText(
+        name, answer, prompt, learns_all, where, "id" in values, finish_reason=str(values.get("finish_reason") or "")
+    )
 
 
 def _are_messages(value: Any) -> TypeGuard[list[dict[str, Any]]]:

@@ -16,7 +16,6 @@ from harness.stages.build_state import BuildState
 from harness.stages.distillation.answers import (
     answer_sampling,
     is_answered,
-    unended_answers,
     write_answers,
 )
 from harness.stages.training.texts import TrainingText
@@ -125,7 +124,7 @@ def test_prompt_and_answer_share_the_sequence_and_what_is_cut_is_known(tmp_path:
     write_answers(settings, teacher, DistilledSettings("wise", "p", length=10), asked, path, ("s", lambda _: None))
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert [row["answer"] for row in rows] == ["Aye, aye.", "Aye,"]
-    assert unended_answers(path) == {1}
+    assert [row["finish_reason"] for row in rows] == ["stop", "length"]
 
 
 def test_settings_of_soft_targets_are_refused_with_another_method(tmp_path: Path) -> None:

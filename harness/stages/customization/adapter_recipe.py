@@ -1,4 +1,4 @@
-"""Builds the adapter of a version: trains it or takes a ready one, and adds it into the weights where that is asked."""
+"""The recipe of an adapter: what it is made of, what identifies that, and how it is built, or a ready one is taken."""
 
 from __future__ import annotations
 
@@ -12,31 +12,19 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import AdapterSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.adapters.adapter_files import (
-    AdapterFiles,
-    Shape,
-    check_fits,
-    check_modules,
-    matrix_shapes,
-    read_adapter,
-)
+from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
-from harness.models.weights.weights import (
-    made_folder,
-    materialize,
-    tokenizer_digest,
-    tokenizer_path,
-    weights_digest,
-)
+from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make
-from harness.stages.training.running import TrainingRequest, train
-from harness.stages.training.texts import TrainingData, check_answer, is_here, known_texts, training_data
+from harness.stages.training.sequences import check_length, check_taught
+from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
+from harness.stages.training.training_worker import TrainingRequest, train
 
 KIND = "adapter"
 ADAPTERS = "adapters"
@@ -57,18 +45,18 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     if data is not None and not is_here(settings, data):
         return None
     with told_of(settings, step):
-        parts = _AdapterParts(settings, version, step)
-        if parts.ready is None:
-            made = find_made(KIND, parts.recipe)
+        recipe = AdapterRecipe(settings, version, step)
+        if recipe.ready is None:
+            made = find_made(KIND, recipe.recipe)
             if made is None or made.is_here:
-                return None if made is None else parts.with_made(made)
+                return None if made is None else recipe.with_made(made)
             digest = known_builds().content(ADAPTERS, made.content)
-            return None if digest is None else parts.with_adapter(made.path, digest)
+            return None if digest is None else recipe.with_adapter(made.path, digest)
         if known_builds().is_offline:  # what it fits was checked before there were samples
-            return parts.with_adapter(parts.ready, read_adapter(parts.ready).digest)
-        weights = made_folder(parts.options, settings.root)
-        adapter = parts.checked({} if weights is None else matrix_shapes(weights), parts.digest)
-        return None if weights is None else parts.with_adapter(parts.ready, adapter.digest)
+            return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
+        weights = made_folder(recipe.options, settings.root)
+        digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
+        return None if weights is None else recipe.with_adapter(recipe.ready, digest)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
@@ -78,23 +66,18 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
     """
-    from harness.stages.training.sequences import check_length, check_taught
-
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
-        parts = _AdapterParts(settings, version, step)
-        if parts.ready is None or parts.is_merged:
+        recipe = AdapterRecipe(settings, version, step)
+        if recipe.ready is None or recipe.is_merged:
             check_packages((*PACKAGES, "peft"), "customization")
         beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
-        if parts.ready is not None:
-            parts.checked(beginning.shapes, None)
+        if recipe.ready is not None:
+            recipe.checked(beginning.shapes, None)
             return None
         check_modules(adapter.modules, beginning.shapes)
         check_length(adapter.length, beginning.folder)
-        texts = known_texts(settings, str(adapter.data))
-        for text in texts:
-            check_answer(text)
-        tokenizer = beginning.tokenizer
+        texts, tokenizer = known_texts(settings, str(adapter.data)), beginning.tokenizer
         return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
 
 
@@ -108,14 +91,15 @@ def build_version(
     """
     assert step is not None
     with told_of(settings, step):
-        parts = _AdapterParts(settings, version, step, progress)
-        weights = materialize(parts.options, settings.root)
-        if parts.ready is None:
-            whole = parts.with_made(parts.trained(weights))
+        recipe = AdapterRecipe(settings, version, step, progress)
+        weights = materialize(recipe.options, settings.root)
+        if recipe.ready is None:
+            build = lambda folder: train(recipe.request(weights, folder), progress)  # noqa: E731
+            whole = recipe.with_made(make(KIND, recipe.recipe, build, keeps_draft=True))
         else:
-            adapter = parts.checked(matrix_shapes(weights), parts.digest)
-            whole = parts.with_adapter(parts.ready, adapter.digest)
-    if parts.is_merged:
+            digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
+            whole = recipe.with_adapter(recipe.ready, digest)
+    if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
     return whole
@@ -134,13 +118,16 @@ def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
     return {**options, "merged": merged} if merged else options
 
 
-class _AdapterParts:
+class AdapterRecipe:
     """The weights and the settings that an adapter is made of.
 
     Attributes:
         options: of the weights that it is put on.
         ready: the folder of a ready one; None where it is trained.
         is_merged: whether it is added into them.
+
+    Raises:
+        UsageError: the engine takes none, or a ready one is not there.
     """
 
     def __init__(
@@ -174,7 +161,7 @@ class _AdapterParts:
         return training_data(self._settings, str(self._adapter.data), self._progress)
 
     @property
-    def digest(self) -> str:
+    def start_digest(self) -> str:
         """The digest of the weights that it is put on."""
         return weights_digest(self.options, self._settings.root)
 
@@ -186,13 +173,26 @@ class _AdapterParts:
         return {
             **how,
             "data": self._data.digest,
-            "start": self.digest,
+            "start": self.start_digest,
             "packages": {name: version_of(name) for name in packages_of(self._adapter)},
             **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
-    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> AdapterFiles:
-        """The ready adapter, which fits the weights.
+    def request(self, weights: Path, folder: Path) -> TrainingRequest:
+        """What is asked of the training on these weights, whose result goes into a folder."""
+        return TrainingRequest(
+            version=self._version.name,
+            settings=self._adapter,
+            data=self._data,
+            start=weights,
+            folder=folder,
+            threads=free_threads(),
+            tokenizer=tokenizer_path(self.options, self._settings.root),
+            start_digest=self.start_digest,
+        )
+
+    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> str:
+        """See that the ready adapter fits the weights; give the digest that identifies it.
 
         Args:
             shapes: of their matrices; {} where they are not made yet.
@@ -210,31 +210,7 @@ class _AdapterParts:
                 f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
                 f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
             )
-        return adapter
-
-    def trained(self, weights: Path) -> MadeFolder:
-        """The adapter, trained on the weights.
-
-        Raises:
-            UsageError: the texts or the settings can't be trained with.
-        """
-
-        def build(folder: Path) -> None:
-            request = TrainingRequest(
-                version=self._version.name,
-                settings=self._adapter,
-                data=self._data,
-                start=weights,
-                teacher=None,
-                targets=None,
-                folder=folder,
-                threads=free_threads(),
-                tokenizer=tokenizer_path(self.options, self._settings.root),
-                start_digest=self.digest,
-            )
-            train(request, self._progress)
-
-        return make(KIND, self.recipe, build, keeps_draft=True)
+        return adapter.digest
 
     def with_made(self, made: MadeFolder) -> VersionSettings:
         """The version with an adapter that was trained; its digest is noted, for when it is not here."""

@@ -14,8 +14,9 @@ from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
 from harness.stages.case_files import CaseSource
-from harness.stages.customization.adapters import options_before
+from harness.stages.customization.adapter_recipe import options_before
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
+from harness.stages.foundation.reference import COMPARER
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingText, read_texts, training_data
 
@@ -84,14 +85,13 @@ class Adapter:
         self.modules = tuple(files.shapes)
         self._settings = context.settings
         self._step = cast("AdapterSettings", step.settings)
-        self._searches = CaseSearches(context.settings.root, lambda: map(_searched, self._texts()))
+        self._searches = CaseSearches(context.settings.root, lambda: ((each.id, each.whole) for each in self._texts()))
         start = {
             "options": options_before(version.settings, step),
             "adapter": str(files.path),
             "root": str(context.settings.root),
         }
-        target = "harness.stages.customization.adapter_process:AdapterProber"
-        self._worker = WaitingWorker(target, start, name=f"The adapter of {version.name}")
+        self._worker = WaitingWorker(COMPARER, start, name=f"The adapter of {version.name}")
         self.close = self._worker.close
 
     def effect(self, text: str) -> AdapterEffect:
@@ -101,7 +101,7 @@ class Adapter:
             EngineError: the text can't be read, or is longer than a window.
         """
         try:
-            answer = self._worker.ask("probe", text=text)
+            answer = self._worker.ask("weigh_adapter", text=text)
         except EngineError as error:
             raise EngineError(f"The adapter of {self.version}: {error}") from error
         lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
@@ -131,11 +131,6 @@ class Adapter:
         """Yield the texts that it was trained on; none where it was not trained here."""
         if self._step.data is not None:
             yield from read_texts(training_data(self._settings, self._step.data))
-
-
-def _searched(text: TrainingText) -> tuple[str, str]:
-    """A text to look in, with its id: prompt and answer as one."""
-    return text.id, "\n".join([*(str(message.get("content", "")) for message in text.prompt), text.text])
 
 
 def load_adapter(version: Version, context: StageContext) -> Adapter:

@@ -13,9 +13,9 @@ import pytest
 from harness.config import Settings
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import read_adapter
-from harness.stages.training.adapters import new_adapter, train_adapter
-from harness.stages.training.running import TrainingRequest
+from harness.stages.training.lora import new_adapter, train_adapter
 from harness.stages.training.texts import training_data
+from harness.stages.training.training_worker import TrainingRequest
 
 pytestmark = pytest.mark.service
 
@@ -31,8 +31,6 @@ def request_of(tiny_llama: Path, tmp_path: Path) -> TrainingRequest:
         settings=SETTINGS,
         data=training_data(Settings(root=tmp_path), "d.jsonl"),
         start=tiny_llama,
-        teacher=None,
-        targets=None,
         folder=tmp_path,
         threads=1,
         start_digest="f" * 64,
