@@ -18,7 +18,7 @@ from harness.stages.customization.adapter_recipe import options_before
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.foundation.reference import COMPARER
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingText, read_texts, training_data
+from harness.stages.training.texts import Lesson, read_texts, training_data
 
 SAME = 1e-6
 """The largest relative difference of logits of 32 bits where nothing was computed otherwise."""
@@ -85,7 +85,7 @@ class Adapter:
         self.modules = tuple(files.shapes)
         self._settings = context.settings
         self._step = cast("AdapterSettings", step.settings)
-        self._searches = CaseSearches(context.settings.root, lambda: ((each.id, each.whole) for each in self._texts()))
+        self._searches = CaseSearches(context.settings.root, lambda: ((each.id, each.text) for each in self._texts()))
         start = {
             "options": options_before(version.settings, step),
             "adapter": str(files.path),
@@ -127,7 +127,7 @@ class Adapter:
         """The ids that the lines state that it was trained on; empty where it was not trained here."""
         return frozenset(text.id for text in self._texts() if text.states_id)
 
-    def _texts(self) -> Iterator[TrainingText]:
+    def _texts(self) -> Iterator[Lesson]:
         """Yield the texts that it was trained on; none where it was not trained here."""
         if self._step.data is not None:
             yield from read_texts(training_data(self._settings, self._step.data))

@@ -36,9 +36,6 @@ _NEED_PLAIN = ("adapter", "distilled")
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
     """The version with the ready adapter, or with the one that was trained before by the same recipe; None where none
     was, or the weights that a ready one must fit are not made yet.
-
-    Raises:
-        UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
     data = cast("AdapterSettings", step.settings).data
@@ -62,9 +59,6 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
     trained on; say what of them is cut.
-
-    Raises:
-        UsageError: they are not there or broken, or what trains is not installed.
     """
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
@@ -84,11 +78,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 def build_version(
     settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
 ) -> VersionSettings:
-    """The version with its adapter, trained now; training that was killed goes on.
-
-    Raises:
-        UsageError: what it is made of is not there or does not fit.
-    """
+    """The version with its adapter, trained now; training that was killed goes on."""
     assert step is not None
     with told_of(settings, step):
         recipe = AdapterRecipe(settings, version, step, progress)
@@ -106,11 +96,7 @@ def build_version(
 
 
 def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
-    """The options of the weights that a version's adapter was put on, for a version that is built.
-
-    Args:
-        step: the adapter's.
-    """
+    """The options of the weights that the adapter of a step was put on, of a version that is built."""
     options = {name: value for name, value in version.engine_options.items() if name not in ("quantized", "adapter")}
     merged = list(options.pop("merged", ()))
     if step.folder in merged:
@@ -125,9 +111,6 @@ class AdapterRecipe:
         options: of the weights that it is put on.
         ready: the folder of a ready one; None where it is trained.
         is_merged: whether it is added into them.
-
-    Raises:
-        UsageError: the engine takes none, or a ready one is not there.
     """
 
     def __init__(
@@ -148,16 +131,15 @@ class AdapterRecipe:
         self.is_merged = (
             self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
         )
-        self._progress = progress
         self.ready: Path | None = None
         if (name := self._adapter.folder) is not None:
             self.ready = (settings.root / name).resolve()
             if not self.ready.is_dir():
                 raise UsageError(f"folder = {name!r}: there is no folder {self.ready}.")
+        self._progress = progress
 
     @cached_property
     def _data(self) -> TrainingData:
-        """What it is trained on; a corpus is built first."""
         return training_data(self._settings, str(self._adapter.data), self._progress)
 
     @property
@@ -197,9 +179,6 @@ class AdapterRecipe:
         Args:
             shapes: of their matrices; {} where they are not made yet.
             digest: that identifies them; None where they are not built yet.
-
-        Raises:
-            UsageError: it does not.
         """
         assert self.ready is not None
         adapter = read_adapter(self.ready)

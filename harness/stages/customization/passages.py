@@ -28,9 +28,6 @@ KIND = "retrieval"
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
     """The version with the index that was built before of the same passages; None where none was. What a function finds
     is known by its code and what it reads, and needs no building.
-
-    Raises:
-        UsageError: the passages are not there.
     """
     assert step is not None
     retrieval = cast("RetrievalSettings", step.settings)
@@ -50,11 +47,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
 
 
 def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
-    """Refuse passages that can't be indexed.
-
-    Raises:
-        UsageError: a line that is no passage, too large a `k`, or what finds them is not installed.
-    """
+    """Refuse passages that can't be indexed."""
     if (retrieval := cast("RetrievalSettings", step.settings)).call is None:
         _recipe(settings, step)
         with told_of(settings, step):
@@ -64,11 +57,7 @@ def check_step(settings: Settings, _version: VersionSettings, step: Step) -> Non
 def build_version(
     settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
 ) -> VersionSettings:
-    """The version with the index of its passages, built now.
-
-    Raises:
-        UsageError: a line that is no passage, or what finds them is not installed.
-    """
+    """The version with the index of its passages, built now."""
     assert step is not None
     progress(BuildState(version.name, "indexing", unit="passages"))
     retrieval, recipe = cast("RetrievalSettings", step.settings), _recipe(settings, step)
@@ -99,11 +88,7 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
 
 
 def load_retriever(version: Version, context: StageContext) -> Retriever:
-    """The retriever of a version.
-
-    Raises:
-        NotInLineageError: it finds no passages.
-    """
+    """The retriever of a version. Raises NotInLineageError: it finds no passages."""
     return _retriever(context.settings, version.settings)
 
 

@@ -22,7 +22,7 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import Lesson
 
 ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
@@ -34,13 +34,13 @@ _NAMED = 20
 """Prompts that are named."""
 
 
-def is_answered(distilled: DistilledSettings, texts: Iterable[TrainingText]) -> bool:
+def is_answered(distilled: DistilledSettings, texts: Iterable[Lesson]) -> bool:
     """Tell whether a student learns from answers that its teacher gives: also by soft targets alone, where no prompt of
     the data has an answer.
     """
     if distilled.method != SOFT_TARGETS or distilled.hard_weight > 0:
         return distilled.method == SEQUENCE
-    lacks = (bool(text.prompt) and not text.text.strip() for text in texts)
+    lacks = (bool(text.prompt) and not text.answer.strip() for text in texts)
     return next(lacks, False) and all(lacks)
 
 
@@ -61,7 +61,7 @@ def write_answers(
     settings: Settings,
     teacher: Version,
     distilled: DistilledSettings,
-    asked: Sequence[tuple[TrainingText, int]],
+    asked: Sequence[tuple[Lesson, int]],
     path: Path,
     told: tuple[str, BuildProgress],
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,35 +26,11 @@ from harness.stages.distillation.answers import ANSWERS
 from harness.stages.distillation.student_recipe import build_version, find_version, sources_of
 from harness.stages.foundation.reference import Reference, TextDivergence, reference_options
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingData, TrainingText, read_texts, training_data
+from harness.stages.training.texts import Lesson, TrainingData, read_texts, training_data
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 CONTROLS = ("hard_labels", "shuffled")
 _RUN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A text that a student was taught on.
-
-    Attributes:
-        id: of the text, or of the prompt that it answers.
-        prompt: the messages that it answers; () for a text that answers none.
-        answer: the text, or the answer: the teacher's, where it taught by answers.
-        is_ended: whether whoever wrote it ended it, and not a limit of tokens.
-        earlier: answers in the prompt that are learned, too.
-    """
-
-    id: str
-    prompt: tuple[Mapping[str, Any], ...]
-    answer: str
-    is_ended: bool = True
-    earlier: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """All of it: what was asked, and the answer."""
-        return "\n".join([*(str(message["content"]) for message in self.prompt), self.answer])
 
 
 class Distillation:
@@ -191,7 +167,7 @@ class Distillation:
             data = TrainingData(ANSWERS, path, file_hash(path), is_corpus=False)
         if data is None:
             raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
-        return tuple(map(_lesson, read_texts(data)))
+        return tuple(read_texts(data))
 
     @property
     def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
@@ -240,11 +216,6 @@ class Distillation:
     def close(self) -> None:
         """End the process that holds the weights."""
         self._reference.close()
-
-
-def _lesson(text: TrainingText) -> Lesson:
-    earlier = tuple(str(text.prompt[place]["content"]) for place in text.turns)
-    return Lesson(text.id, text.prompt, text.text, text.finish_reason in ("", "stop"), earlier)
 
 
 def load_distillation(version: Version, context: StageContext) -> Distillation:
@@ -306,7 +277,7 @@ def control_weights(
         changed = replace(distilled, method=SOFT_TARGETS, hard_weight=1.0)
         data = str(distilled.data)
         is_taught = data in settings.corpora or all(
-            text.text.strip() for text in read_texts(training_data(settings, data))
+            text.answer.strip() for text in read_texts(training_data(settings, data))
         )
         if not is_taught:
             what = f"control {control!r}, because prompts of its data have no answer"

@@ -45,11 +45,7 @@ _NOT_TRAINED_BY = ("teacher", "data", "weights", "start")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
-    """The version with the weights that were trained elsewhere, or before by the same recipe; None where none were.
-
-    Raises:
-        UsageError: teacher, data or student are not there.
-    """
+    """The version with the weights that were trained elsewhere, or before by the same recipe; None where none were."""
     assert step is not None
     _refuse_circle(settings, step.version)
     distilled = cast("DistilledSettings", step.settings)
@@ -67,9 +63,6 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
     """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit by
     the weights that both begin with; say what of the texts is cut.
-
-    Raises:
-        UsageError: they are not there or broken, or what trains is not installed.
     """
     distilled = cast("DistilledSettings", step.settings)
     if not is_built(found(settings, distilled.teacher)):
@@ -83,7 +76,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
         texts = known_texts(settings, data)
         if distilled.method == SEQUENCE:
             document = "a document of a corpus" if data in settings.corpora else None
-            if no_prompt := next((text.called for text in texts if not text.prompt), document):
+            if no_prompt := next((text.name for text in texts if not text.prompt), document):
                 raise UsageError(
                     f"data = {data!r}: {no_prompt} is no prompt that the teacher could answer. Give a file with a "
                     '"prompt" on each line, or take method = "soft_targets", which teaches on texts.'
@@ -103,11 +96,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
-    """Refuse a teacher or a student that has no weights where it needs them.
-
-    Raises:
-        UsageError: saying which, and what to do.
-    """
+    """Refuse a teacher or a student that has no weights where it needs them."""
     if "weights" not in engine_spec(version.engine).settings:
         raise UsageError(
             f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
@@ -132,9 +121,6 @@ def build_version(
 ) -> VersionSettings:
     """The version with its weights, trained now; training that was killed goes on. Of a student that was trained
     elsewhere, teacher and data are built.
-
-    Raises:
-        UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
     distilled = cast("DistilledSettings", step.settings)
@@ -156,11 +142,7 @@ def build_version(
 
 
 class StudentRecipe:
-    """The teacher, the weights and the data that a student is made of; what is not built is built.
-
-    Raises:
-        UsageError: they are not there, or not what is needed.
-    """
+    """The teacher, the weights and the data that a student is made of; what is not built is built."""
 
     def __init__(
         self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
@@ -220,11 +202,7 @@ class StudentRecipe:
         return {"weights": str(source), "drop_layers": [layer for layer in range(count or 0) if layer not in kept]}
 
     def request(self, folder: Path, progress: BuildProgress) -> TrainingRequest:
-        """What is asked of the training, whose result goes into a folder; a teacher that answers has answered.
-
-        Raises:
-            UsageError: the teacher can't be asked.
-        """
+        """What is asked of the training, whose result goes into a folder; a teacher that answers has answered."""
         start, has_logits = materialize(self.start, self._root), self._distilled.method == SOFT_TARGETS
         return TrainingRequest(
             version=self._version.name,
@@ -259,14 +237,7 @@ def _unrounded(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
-    """Refuse a teacher that there is not, and versions of which each is taught by the next.
-
-    Args:
-        taught: those from which a chain of teachers came to this one.
-
-    Raises:
-        UsageError: naming it, or them.
-    """
+    """Refuse a teacher that there is not, and versions of which each is `taught` by the next."""
     if name in taught:
         circle = " -> ".join([*taught[taught.index(name) :], name])
         raise UsageError(
@@ -287,12 +258,6 @@ def sources_of(
 ) -> tuple[dict[str, Any] | None, TrainingData | None]:
     """Return the sources of a student: the options of the weights that it started from, and the data. Of one that was
     trained elsewhere it started from its base, and either may be None.
-
-    Args:
-        step: of the version, by which it was made.
-
-    Raises:
-        UsageError: they are not there.
     """
     distilled = cast("DistilledSettings", step.settings)
     with told_of(settings, step):
@@ -306,11 +271,7 @@ def sources_of(
 
 
 def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
-    """The version with the weights of a student that was trained elsewhere.
-
-    Raises:
-        UsageError: they are not there, or its engine loads none.
-    """
+    """The version with the weights of a student that was trained elsewhere."""
     distilled = cast("DistilledSettings", step.settings)
     _check_sources(version, version, distilled)
     weights = str(distilled.weights)

@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
 from harness.records import Messages
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import Lesson
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
@@ -76,7 +76,7 @@ def spelling_of(tokenizer: VersionTokenizer) -> Spelling:
     )
 
 
-def make_sequences(texts: Iterable[TrainingText], spelling: Spelling, length: int) -> list[TokenSequence]:
+def make_sequences(texts: Iterable[Lesson], spelling: Spelling, length: int) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
     chat that is learned whole.
@@ -91,7 +91,7 @@ def make_sequences(texts: Iterable[TrainingText], spelling: Spelling, length: in
     found = [_answered(text, spelling, length) for text in texts if text.prompt]
     documents = [text for text in texts if not text.prompt]
     end = () if spelling.end is None else (spelling.end,)
-    stream = tuple(chain.from_iterable((*spelling.encode(text.text), *end) for text in documents))
+    stream = tuple(chain.from_iterable((*spelling.encode(text.answer), *end) for text in documents))
     if documents and len(stream) < length:
         raise UsageError(
             f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
@@ -101,14 +101,14 @@ def make_sequences(texts: Iterable[TrainingText], spelling: Spelling, length: in
     return found + [TokenSequence(part, part) for part in parts]
 
 
-def _answered(text: TrainingText, spelling: Spelling, length: int) -> TokenSequence:
-    if not text.text.strip():
+def _answered(text: Lesson, spelling: Spelling, length: int) -> TokenSequence:
+    if not text.answer.strip():
         raise UsageError(
-            f'{text.called} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
+            f'{text.name} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
             'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
             "hard_weight = 0."
         )
-    messages = [*text.prompt, {"role": "assistant", "content": text.text}]
+    messages = [*text.prompt, {"role": "assistant", "content": text.answer}]
     try:
         chat = spelling.chat(messages, False)
         whole = spelling.encode(chat)
@@ -128,7 +128,7 @@ def _answered(text: TrainingText, spelling: Spelling, length: int) -> TokenSeque
                 )
             labels[len(asked) : len(answered)] = answered[len(asked) :]
     except UsageError as error:
-        raise UsageError(f"{text.called}: {error}") from error
+        raise UsageError(f"{text.name}: {error}") from error
     # Templates end a chat with a space that nobody misses.
     n_whole = len(whole) if len(whole) <= length else len(spelling.encode(chat.rstrip()))
     return TokenSequence(tuple(whole[:length]), tuple(labels[:length]), n_whole)
@@ -159,7 +159,7 @@ def check_length(length: int, *weights: Path) -> None:
 
 
 def check_taught(
-    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
+    texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
 ) -> str | None:
     """Refuse what `make_sequences` would of prompts, before anything is built.
 
@@ -175,7 +175,7 @@ def check_taught(
     """
     asked = [text for text in texts if text.prompt]
     if is_asked:
-        asked = [replace(text, text="Yes.", learns_all=False) for text in asked]
+        asked = [replace(text, answer="Yes.", learns_all=False) for text in asked]
     made = make_sequences(asked, spelling_of(tokenizer), length)
     unended = [text.finish_reason == "length" for text in asked]
     n_cut = sum(each.whole > length or is_cut for each, is_cut in zip(made, unended, strict=True))

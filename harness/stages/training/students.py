@@ -35,11 +35,7 @@ _TELLING = 2000
 
 
 def train_student(request: TrainingRequest, told: Progress) -> None:
-    """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard.
-
-    Raises:
-        UsageError: the texts can't be learned from, or the teacher does not know them.
-    """
+    """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard."""
     import torch
     from transformers import AutoConfig
 
@@ -70,12 +66,8 @@ def train_student(request: TrainingRequest, told: Progress) -> None:
 
 
 class TeacherCache:
-    """A teacher's predictions at each place of some sequences.
-
-    Args:
-        folder: that keeps it, for one teacher, temperature and number of tokens.
-        top_k: how many tokens are kept at each place.
-        temperature: at which their log probabilities are.
+    """A teacher's predictions at each place of some sequences: its `top_k` likeliest tokens, with their log
+    probabilities at a temperature. A folder keeps them for one teacher, `top_k` and temperature.
     """
 
     def __init__(self, folder: Path, top_k: int, temperature: float) -> None:
@@ -94,9 +86,9 @@ class TeacherCache:
         """See that what the teacher says of these sequences is there; give how many it was asked for.
 
         Args:
-            load: loads the teacher's model; not called where nothing is missing.
+            load: loads the teacher's model, where something is missing.
             told: called with how many sequences are done, of how many.
-            n_tokens: that there are; what the teacher has beyond them is no token. None for as many as it has.
+            n_tokens: that there are; what the teacher has beyond them is no token.
         """
         import torch
 
@@ -126,8 +118,8 @@ class TeacherCache:
         return len(missing)
 
     def read(self, tokens: tuple[int, ...]) -> tuple[Any, Any, Any]:
-        """The ids and log probabilities of one sequence, arrays of shape (length, top_k); and, of shape (length - 1,),
-        the log probability at temperature 1 of each of its tokens but for the first.
+        """The ids and log probabilities of one sequence, (length, top_k), and the log probability at temperature 1 of
+        each of its tokens but for the first.
         """
         with np.load(self._path(tokens)) as found:
             return found["ids"], found["logprobs"], found["own"]
@@ -141,9 +133,6 @@ def _weigh_teacher(
 ) -> None:
     """Tell how much of what the teacher expects is kept, and refuse one that knows less of the texts than how often
     each token comes.
-
-    Raises:
-        UsageError: it does.
     """
     own, kept, n_of = 0.0, 0.0, Counter[int]()
     for each in dict.fromkeys(chosen):
@@ -220,10 +209,8 @@ def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
 
 
 def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, Any]]:
-    """The same targets at other places of a batch: what a teacher says, and not of which place it says it.
-
-    Args:
-        targets: ids and log probabilities of each sequence, of shape (length, top_k).
+    """The same targets, (length, top_k) of each sequence, at other places of a batch: what a teacher says, and not of
+    which place it says it.
     """
     lengths = [len(ids) for ids, _ in targets]
     every = [np.concatenate(parts) for parts in zip(*targets, strict=True)]

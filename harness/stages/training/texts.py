@@ -19,13 +19,13 @@ from harness.stages.building import built, found
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingText:
-    """One text to learn from.
+class Lesson:
+    """A text that a model is taught on.
 
     Attributes:
         id: of the document or the line; the line's number where it states none.
-        text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
-        prompt: the messages that the text answers, and that carry no loss; () for a document.
+        answer: to the prompt; "" where somebody else gives it. Of a document all of it.
+        prompt: the messages that it answers, and that carry no loss; () for a document.
         learns_all: whether the answers among these messages are learned, too.
         line: of which file it is, in words; "" for a document of a corpus.
         states_id: whether the line states its id.
@@ -33,7 +33,7 @@ class TrainingText:
     """
 
     id: str
-    text: str
+    answer: str
     prompt: Messages = ()
     learns_all: bool = False
     line: str = field(default="", compare=False)
@@ -41,8 +41,8 @@ class TrainingText:
     finish_reason: str = field(default="", compare=False)
 
     @property
-    def called(self) -> str:
-        """Its name in messages: its line, or its id."""
+    def name(self) -> str:
+        """Its line, or its id, for messages."""
         return self.line or f"The text {self.id!r}"
 
     @property
@@ -52,9 +52,19 @@ class TrainingText:
         return [each for each in turns if self.prompt[each].get("role") == "assistant"]
 
     @property
-    def whole(self) -> str:
-        """What was asked, and the answer."""
-        return "\n".join([*(str(message.get("content", "")) for message in self.prompt), self.text])
+    def earlier(self) -> tuple[str, ...]:
+        """The answers in the prompt that are learned, too."""
+        return tuple(str(self.prompt[place]["content"]) for place in self.turns)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether whoever wrote it ended it, and not a limit of tokens."""
+        return self.finish_reason in ("", "stop")
+
+    @property
+    def text(self) -> str:
+        """All of it: what was asked, and the answer."""
+        return "\n".join([*(str(message.get("content", "")) for message in self.prompt), self.answer])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ def is_here(settings: Settings, name: str) -> bool:
     return name not in settings.corpora or is_built(found(settings, name))
 
 
-def known_texts(settings: Settings, name: str) -> list[TrainingText]:
+def known_texts(settings: Settings, name: str) -> list[Lesson]:
     """The texts of the file that `data` names, before anything is built; none of a corpus, which is read when it is
     built.
 
@@ -112,7 +122,7 @@ def known_texts(settings: Settings, name: str) -> list[TrainingText]:
     return list(read_texts(training_data(settings, name)))
 
 
-def read_texts(data: TrainingData) -> Iterator[TrainingText]:
+def read_texts(data: TrainingData) -> Iterator[Lesson]:
     """The texts, in the order of the data.
 
     Raises:
@@ -126,14 +136,14 @@ def read_texts(data: TrainingData) -> Iterator[TrainingText]:
         raise UsageError(f"data = {data.name!r} holds no text, so there is nothing to learn from.")
 
 
-def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
+def _of_corpus(data: TrainingData) -> Iterator[Lesson]:
     from harness.stages.data.corpus import open_corpus
 
     for document in open_corpus(data.path, data.name).documents():
-        yield TrainingText(document.id, document.text)
+        yield Lesson(document.id, document.text)
 
 
-def _of_file(data: TrainingData) -> Iterator[TrainingText]:
+def _of_file(data: TrainingData) -> Iterator[Lesson]:
     lines = [*json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.')]
     if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
         raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
@@ -141,11 +151,11 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
         yield _of_line(values, where)
 
 
-def _of_line(values: Mapping[str, Any], where: str) -> TrainingText:
+def _of_line(values: Mapping[str, Any], where: str) -> Lesson:
     text, prompt, messages = (values.get(each) for each in ("text", "prompt", "messages"))
     name = str(values.get("id", where.rpartition(" ")[2]))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
-        return TrainingText(name, text, line=where, states_id="id" in values)
+        return Lesson(name, text, line=where, states_id="id" in values)
     if isinstance(prompt, str) and prompt.strip():
         prompt = [{"role": "user", "content": prompt}]
     answer = values.get("answer", "")
@@ -163,7 +173,7 @@ def _of_line(values: Mapping[str, Any], where: str) -> TrainingText:
         prompt = check_messages(prompt)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
-    return TrainingText(
+    return Lesson(
         name, answer, prompt, learns_all, where, "id" in values, finish_reason=str(values.get("finish_reason") or "")
     )
 

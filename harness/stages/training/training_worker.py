@@ -64,11 +64,8 @@ class TrainingRequest:
 
 
 def train(request: TrainingRequest, progress: BuildProgress) -> None:
-    """Train in a process of its own, which ends with this one.
-
-    Raises:
-        UsageError: the data, the weights or the settings can't be trained with. What was trained until then is kept in
-            the folder.
+    """Train in a process of its own, which ends with this one; where it fails, what was trained until then is kept in
+    the folder. Raises UsageError: the data, the weights or the settings can't be trained with.
     """
     log = request.folder / LOG
     fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
@@ -84,14 +81,7 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
 
 
 def train_here(order: str, progress: Progress) -> None:
-    """Train in this process, and leave the result in the folder of the request.
-
-    Args:
-        order: the request, pickled, in hexadecimal digits.
-
-    Raises:
-        UsageError: the data, the weights or the settings can't be trained with.
-    """
+    """Train in this process as a request says that is pickled, in hexadecimal digits."""
     request: TrainingRequest = pickle.loads(bytes.fromhex(order))
     import torch
     import transformers
@@ -113,11 +103,7 @@ def train_here(order: str, progress: Progress) -> None:
 
 
 def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], Any]:
-    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them.
-
-    Raises:
-        UsageError: the texts can't be learned from.
-    """
+    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them."""
     from transformers import AutoTokenizer
 
     settings = request.settings
@@ -142,25 +128,29 @@ def run_trainer(
         chosen: the sequences of all steps.
         trainer_class: of transformers; None for the trainer whose loss is the model's own.
         collate: makes a batch; None for that of `collated`.
-
-    Raises:
-        UsageError: training diverged.
     """
     from transformers import Trainer, TrainerCallback
 
-    batch, teller = request.settings.batch, Teller(told, request.settings.steps)
+    settings, first = request.settings, checkpoint_of(request.folder)
 
     class Telling(TrainerCallback):  # type: ignore[misc]
         """Tells after each step how far training is, and ends what diverged."""
 
+        began_s, tokens = 0.0, -1
+
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-            if logs and "loss" in logs:
-                loss, step = float(logs["loss"]), state.global_step
-                if not math.isfinite(loss):
-                    raise UsageError(
-                        f"Training diverged: the loss of step {step} is {loss}. Take a lower learning_rate."
-                    )
-                teller.step(step, loss, sum(len(each.tokens) for each in chosen[(step - 1) * batch : step * batch]))
+            if not logs or "loss" not in logs:
+                return
+            loss, step, now_s = float(logs["loss"]), state.global_step, time.monotonic()
+            if not math.isfinite(loss):
+                raise UsageError(f"Training diverged: the loss of step {step} is {loss}. Take a lower learning_rate.")
+            note = f"loss {loss:.3f}"
+            if self.tokens < 0:  # the first step takes longer
+                self.began_s, self.tokens = now_s, 0
+            else:
+                self.tokens += sum(len(each.tokens) for each in chosen[(step - 1) * settings.batch :][: settings.batch])
+                note += f", {self.tokens / max(now_s - self.began_s, 1e-9):,.0f} tokens/s"
+            told({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
 
     trainer = (trainer_class or Trainer)(
         model=model,
@@ -169,36 +159,13 @@ def run_trainer(
         data_collator=collate or collated,
         callbacks=[Telling()],
     )
-    trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
+    trainer.train(resume_from_checkpoint=first)
     # A last step whose loss was a number may leave weights that are none.
     if not all(each.isfinite().all() for each in trainer.model.parameters() if each.requires_grad):
         raise UsageError(
             "Training diverged: its last step left weights that are no numbers. Take a lower learning_rate."
         )
     return trainer.model
-
-
-class Teller:
-    """Tells how far training is: the step, the loss, tokens a second and the time that is left."""
-
-    def __init__(self, told: Progress, total: int) -> None:
-        self._told, self._total = told, total
-        self._began: tuple[float, int] | None = None
-        self._tokens = 0
-
-    def step(self, done: int, loss: float, tokens: int) -> None:
-        """A step is done, of so many tokens."""
-        now_s, note = time.monotonic(), f"loss {loss:.3f}"
-        if self._began is None:
-            self._began = now_s, done
-        else:
-            began_s, first = self._began
-            self._tokens += tokens
-            seconds = max(now_s - began_s, 1e-9)
-            note += f", {self._tokens / seconds:,.0f} tokens/s"
-            if done < self._total:
-                note += f", {seconds / (done - first) * (self._total - done):,.0f} s left"
-        self._told({"phase": "training", "done": done, "total": self._total, "unit": "steps", "note": note})
 
 
 def _arguments(request: TrainingRequest) -> Any:

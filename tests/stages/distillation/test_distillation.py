@@ -17,9 +17,9 @@ from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
-from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
+from harness.stages.distillation.distillation import Distillation, load_distillation
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import training_data
+from harness.stages.training.texts import Lesson, training_data
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 from tests.stages.training.test_students import other_start
@@ -46,7 +46,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     assert set(found.ratios) == {"parameters", "flops"}
     assert 0 < found.ratios["parameters"] < 1
     assert 0 < found.ratios["flops"] < 1
-    assert found.lessons[1] == Lesson("t1", (), "The 1 ships of 7 left harbour. " * 3)
+    assert found.lessons[1] == Lesson("t1", "The 1 ships of 7 left harbour. " * 3)
     assert found.quality["valid"] == found.quality["distinct"] == 1.0
     assert 0 < (found.quality["diversity"] or 0) < 0.7, "each sentence is there three times"
     (tmp_path / "cases.jsonl").write_text(

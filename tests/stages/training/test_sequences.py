@@ -24,7 +24,7 @@ from harness.stages.training.sequences import (
     spelling_of,
     transformers_spelling,
 )
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import Lesson
 from tests.config.settings_files import load
 from tests.libraries import needed
 from tests.models.conftest import write_tiny_llama
@@ -52,12 +52,12 @@ def own(tiny_llama: Path) -> VersionTokenizer:
     return load_tokenizer({"weights": str(tiny_llama)}, tiny_llama)
 
 
-def asked(prompt: str, answer: str) -> TrainingText:
-    return TrainingText("a", answer, ({"role": "user", "content": prompt},))
+def asked(prompt: str, answer: str) -> Lesson:
+    return Lesson("a", answer, ({"role": "user", "content": prompt},))
 
 
 def test_documents_are_joined_with_an_end_after_each_and_cut(tokenizer: Any, spelling: Spelling) -> None:
-    documents = [TrainingText("a", "abcdef"), TrainingText("b", "ghij")]
+    documents = [Lesson("a", "abcdef"), Lesson("b", "ghij")]
     found = make_sequences(documents, spelling, 4)
     assert {len(each.tokens) for each in found} == {4}
     assert "abcdef</s>ghij</s>".startswith("".join(tokenizer.decode(each.tokens) for each in found))
@@ -77,8 +77,8 @@ def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any, spelling: Spelling
 def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any, spelling: Spelling) -> None:
     chat = [("user", "Two?"), ("assistant", "Yes."), ("user", "Three?")]
     messages = tuple({"role": role, "content": content} for role, content in chat)
-    (found,) = make_sequences([TrainingText("a", "No.", messages, learns_all=True)], spelling, 99)
-    (last,) = make_sequences([TrainingText("a", "No.", messages)], spelling, 99)
+    (found,) = make_sequences([Lesson("a", "No.", messages, learns_all=True)], spelling, 99)
+    (last,) = make_sequences([Lesson("a", "No.", messages)], spelling, 99)
     assert found.tokens == last.tokens
     learned = [tokenizer.decode([token for token in each.labels if token != IGNORED]) for each in (found, last)]
     assert learned == [" Yes.</s> No.</s>", " No.</s>"]
@@ -89,12 +89,10 @@ def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any, sp
     [
         ([asked("A long prompt", "Yes.")], r"The text 'a': the prompt has \d+ tokens, and a sequence has 12"),
         ([asked("?", "")], "The text 'a' has a prompt and no answer"),
-        ([TrainingText("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
+        ([Lesson("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
     ],
 )
-def test_what_nothing_could_be_learned_from_is_refused(
-    spelling: Spelling, texts: list[TrainingText], message: str
-) -> None:
+def test_what_nothing_could_be_learned_from_is_refused(spelling: Spelling, texts: list[Lesson], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make_sequences(texts, spelling, 12)
 
@@ -106,13 +104,13 @@ def test_every_sequence_is_drawn_before_any_comes_again() -> None:
     assert found == drawn(sequences, 12, seed=3) != drawn(sequences, 12, seed=4)
 
 
-def prompt_of(tokens: int, tokenizer: Any) -> TrainingText:
+def prompt_of(tokens: int, tokenizer: Any) -> Lesson:
     """A prompt of so many tokens."""
     around = len(tokenizer.apply_chat_template([user("")], add_generation_prompt=True, return_dict=False))
     word = " z"
     each = len(tokenizer(word * 2, add_special_tokens=False)["input_ids"]) / 2
     text = word * int((tokens - around) / each)
-    return TrainingText("p", "", (user(text),), line="d.jsonl, line 3")
+    return Lesson("p", "", (user(text),), line="d.jsonl, line 3")
 
 
 def user(text: str) -> dict[str, str]:
@@ -138,7 +136,7 @@ def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: Ver
         check_taught([text], own, n_tokens, is_asked=True)
 
 
-def whole_length(text: TrainingText, tokenizer: Any) -> int:
+def whole_length(text: Lesson, tokenizer: Any) -> int:
     return len(make_sequences([text], transformers_spelling(tokenizer), WINDOW)[0].tokens)
 
 
@@ -152,7 +150,7 @@ def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: A
     with pytest.raises(UsageError, match=f"All 2 answers are cut at length = 40, .*: set length to {longest} to keep"):
         check_taught([long, long], own, 40)
     chat = (user("Two?"), {"role": "assistant", "content": "Yes."}, user("Three?"))
-    learned = TrainingText("a", "No, " * 9, chat, learns_all=True)
+    learned = Lesson("a", "No, " * 9, chat, learns_all=True)
     assert check_taught([learned], own, 70) is not None, "its first answer ends"
     ended, unended = (replace(short, finish_reason=reason) for reason in ("stop", "length"))
     paid = replace(long, finish_reason="stop")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.stages.build_state import BuildState
 from harness.stages.training import training_worker
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.training_worker import LOG, Teller, checkpoint_of, collated, train, turns_of
+from harness.stages.training.training_worker import LOG, checkpoint_of, collated, train, turns_of
 from tests.stages.training.requests import request_of
 
 
@@ -44,19 +44,6 @@ def test_padding_is_not_looked_at_and_the_first_token_is_not_foretold() -> None:
     }
 
 
-def test_steps_are_told_with_loss_speed_and_time_left() -> None:
-    told: list[dict[str, Any]] = []
-    teller = Teller(told.append, 4)
-    for step in (1, 2):
-        teller.step(step, 2.5, 100)
-    assert [(each["done"], each["total"], each["unit"]) for each in told] == [(1, 4, "steps"), (2, 4, "steps")]
-    assert told[0]["note"] == "loss 2.500"
-    assert "tokens/s" in told[1]["note"]
-    assert told[1]["note"].endswith("s left")
-    teller.step(4, 2.5, 100)
-    assert told[2]["note"].endswith("tokens/s"), "nothing is left"
-
-
 def test_training_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path: Path) -> None:
     assert checkpoint_of(tmp_path) is None
     for number, state in ((9, "{}"), (10, "{}"), (11, None)):
@@ -72,7 +59,10 @@ def test_training_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path: Pat
 def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
     told: list[BuildState] = []
     train(request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3), told.append)
-    assert [state.done for state in told if state.phase == "training"] == [1, 2]
+    steps = [state for state in told if state.phase == "training"]
+    assert [(state.done, state.total, state.unit) for state in steps] == [(1, 2, "steps"), (2, 2, "steps")]
+    assert re.fullmatch(r"loss \d\.\d{3}", steps[0].note)
+    assert re.fullmatch(r"loss \d\.\d{3}, [\d,]+ tokens/s", steps[1].note)
     assert {state.version for state in told} == {"student"}
     assert (tmp_path / "to" / "model.safetensors").is_file()
     assert not (tmp_path / "to" / LOG).exists()
