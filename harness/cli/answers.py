@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError, choices
-from harness.gate.history.answers import StoredAnswer, answers_of_case
+from harness.gate.history.answers import StoredAnswer, answers_of_case, turns_of
 from harness.gate.history.runs import find_version
-from harness.records import Request, Sample, answer_turns
+from harness.records import Request, Sample
 from harness.records.tool_calls import turns_in_words, with_calls
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.text import pad, printable
@@ -74,7 +74,7 @@ def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) ->
                 "answer": None if each.sample is None else each.sample.text,
                 "finish_reason": None if each.sample is None else each.sample.finish_reason,
                 **({} if each.sample is None else _told(each.sample)),
-                **({"messages": turns} if (turns := _turns(each)) else {}),
+                **({"messages": turns} if (turns := turns_of(each.request, each.sample)) else {}),
             }
             for each in answers
         ],
@@ -114,7 +114,7 @@ def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -
 
 def _beside(answer: StoredAnswer, encoding: str) -> Iterator[str]:
     """What an answer came with: the turns before it, the last ones of many, and what an application told."""
-    turns = _turns(answer)[:-1]
+    turns = turns_of(answer.request, answer.sample)[:-1]
     if len(turns) > _MOST_TURNS:
         yield f"{len(turns) - _MOST_TURNS:,} turns before these: --json has them all"
     for turn in turns[-_MOST_TURNS:]:
@@ -131,19 +131,9 @@ def _beside(answer: StoredAnswer, encoding: str) -> Iterator[str]:
             yield f"{name}  {printable(told[name], _MOST_ANSWER_CELLS, encoding=encoding)}"
 
 
-def _turns(answer: StoredAnswer) -> list[Mapping[str, Any]]:
-    """The turns of a conversation, its answer the last; none of what was asked once."""
-    sample, request = answer.sample, answer.request
-    if sample is None or request is None:
-        return []
-    turns = [*request.messages, *answer_turns(request.messages, sample)]
-    is_asked_once = not sample.messages and all(each.get("role") != "assistant" for each in turns[:-1])
-    return [] if is_asked_once else turns
-
-
 def _said(answer: StoredAnswer) -> str | None:
     """What is said, with the tools that are called in the same breath; those before it are turns of their own."""
-    turns = _turns(answer)
+    turns = turns_of(answer.request, answer.sample)
     if answer.sample is None or not turns:
         return None if answer.sample is None else answer.sample.said
     return with_calls(answer.sample.text, turns[-1].get("tool_calls"))
@@ -161,7 +151,7 @@ def _scores(answer: StoredAnswer) -> str:
 
 def _system(answer: StoredAnswer) -> str:
     """Give the system text of what was asked once; "" for none, and for a conversation, whose turns have it."""
-    if answer.request is None or _turns(answer):
+    if answer.request is None or turns_of(answer.request, answer.sample):
         return ""
     messages = answer.request.messages
     return "\n".join(_text(each.get("content")) for each in messages if each.get("role") in ("system", "developer"))

@@ -41,14 +41,14 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     """
     from harness.gate.baselines.files import recorded_path, write_recording
     from harness.gate.baselines.recording import left_out, recording_of, too_few_samples
-    from harness.gate.history.runs import find_candidate, stored_report
+    from harness.gate.history.runs import find_version, stored_report
     from harness.reporting.shared.figures import plural
     from harness.reporting.shared.text import labelled, printable
     from harness.reporting.terminal.report import terminal_layout
 
     settings = settings_with_store(place)
     with open_store(settings, readonly=True) as opened:
-        found = find_candidate(opened.runs(), run_name)
+        found = find_version(opened.runs(), run_name, ("candidate",))
         report = stored_report(opened, found.run.run_id)
         path = recorded_path(settings, name or found.version.name)
         recording = recording_of(opened, found, report, path.stem)

@@ -13,7 +13,6 @@ from harness.statistics.betting.sequential import Horizon, Units, Wealth, ratio_
 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05
-_BETS_TRIED = np.geomspace(0.01, 0.95, 25)
 #: Before anything is seen: the variance of the cases' true means (or of their differences), that of a single sample,
 #: and the share of it that a unit has: 1/5 for each of two versions with five samples a case.
 _BETWEEN, _WITHIN, _NOISE = 0.04, 0.05, 0.4
@@ -160,25 +159,6 @@ class BettingContrast:
         """Give the number of rows at which it was first proven to be worse by more than the margin."""
         units = self.worse.first_above(-self.allowed, level)
         return None if units is None else self.ends[units - 1]
-
-    def growth_needed(self, level: float, red_level: float) -> float | None:
-        """Estimate how many times the present units a decision takes, if those to come are like those seen.
-
-        What is shown to be worse by less than the margin may still pass.
-        """
-        times = [_times(self.better, self.allowed, level)]
-        if self.worse.first_above(-self.demanded, red_level) is None:
-            times.append(_times(self.worse, -self.demanded, red_level))
-        return min((each for each in times if each is not None), default=None)
-
-
-def _times(wealth: Wealth, mean: float, level: float) -> float | None:
-    """Estimate how many times the present units it takes the wealth to reach 1 / level, by the best constant bet."""
-    seen = wealth.units.above(mean)
-    bets = _BETS_TRIED / max(mean - wealth.units.low, 1e-3)
-    growth = float(np.log1p(bets[:, np.newaxis] * seen).mean(axis=1).max())
-    lacking = -math.log(level) - float(wealth.log(mean)[-1])
-    return None if growth <= 0 else 1 + max(0.0, lacking) / (growth * len(seen))
 
 
 def betting_contrast(

@@ -1,20 +1,59 @@
-"""What a mean does not tell: which cases are lost, and requests that are left unanswered."""
+"""What a mean does not tell: how each case did, which are lost, and requests that are left unanswered."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 
 from harness.decisions.observations import Observations, has_score, oriented
-from harness.records import Check, LostClaim
-from harness.statistics.arrays import FloatArray
+from harness.records import CaseResult, Check, LostClaim
+from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 from harness.statistics.intervals.proportions import exact_lower
 from harness.statistics.suites.lost import lost_cases
 
 #: At most so many of the cases that are listed as lost are not, on average.
 LISTED_AT = 0.05
+
+
+_STATES: tuple[Literal["broken", "flaky", "stable"], ...] = ("broken", "flaky", "stable")
+
+
+def case_results(observed: Observations) -> tuple[CaseResult, ...]:
+    """Every case that has a candidate score, in the order given.
+
+    A case is stable when every sample is right, broken when none is, flaky between. A sample of a binary metric is
+    right at 1; of another, when it reaches the threshold, or 0.5 where scores in [0, 1] have none. A measure without a
+    threshold has no right and wrong: its cases are stable.
+    """
+    scores, n_cases = observed.candidate, len(observed.case_ids)
+    counts = (~np.isnan(scores)).sum(axis=1)
+    rights = (_right(observed) & ~np.isnan(scores)).sum(axis=1)
+    states = np.where(rights == counts, 2, np.where(rights == 0, 0, 1)).tolist()
+    theirs = [None] * n_cases if observed.baseline is None else _means(observed.baseline)
+    clusters = [None] * n_cases if observed.clusters is None else list(map(str, observed.clusters))
+    rows = zip(observed.case_ids, counts.tolist(), _means(scores), theirs, states, clusters, strict=True)
+    return tuple(
+        CaseResult(case, n, mean, other, _STATES[state], cluster, unanswered=observed.unanswered.get(case))
+        for case, n, mean, other, state, cluster in rows
+        if n
+    )
+
+
+def _right(observed: Observations) -> BoolArray:
+    scores, least = observed.candidate, observed.plan.threshold
+    if observed.bounded:
+        least = (1.0 if observed.higher_is_better else 0.0) if is_binary(scores) else 0.5 if least is None else least
+    right: BoolArray = np.ones(scores.shape, dtype=np.bool_)
+    if least is not None:
+        right = scores >= least if observed.higher_is_better else scores <= least
+    return right
+
+
+def _means(scores: FloatArray) -> list[float | None]:
+    return [None if mean != mean else mean for mean in case_means(scores).tolist()]
 
 
 def may_leave_unanswered(observed: Observations, level: float) -> float | None:

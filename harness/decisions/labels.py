@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions.betting import BettingContrast
-from harness.decisions.comparisons import bounded, ruled
+from harness.decisions.questions import Question
 from harness.decisions.reasons import figure
 from harness.records import Check, Difference, Estimate, VerdictKind
 from harness.statistics.arrays import FloatArray, check_confidence
@@ -57,9 +57,9 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         judged: (n_cases,) the judge's scores of all cases in the order of their turns (`Items.judged_means`).
 
     Returns:
-        What the rule of every gate says of the cases that had their turn (`ruled`). With fewer than 5 judge scores
-        contradicted by labels, the labels alone must show it, too. Where all answers are known to be the same, that
-        takes no label.
+        What the rule of every gate (`Question.ruling`) says of the cases that had their turn. With fewer than 5 judge
+        scores contradicted by labels, the labels alone must show it, too. Where all answers are known to be the same,
+        that takes no label.
     """
     levels, is_rate = (question.level, question.red_level), question.of == "rate"
     against: Literal["threshold", "baseline"] = "threshold" if is_rate else "baseline"
@@ -86,7 +86,8 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         method=f"betting on labels and judge, valid whenever one stops{alone}",
         last=len(ends) if len(worst.values) >= len(judged) else None,
     )
-    outcome = kind, lower, _ = ruled(contrast, against, question.margin, levels)
+    asked = Question(against, question.margin, (contrast,), (contrast,))
+    ruling = kind, lower, _ = asked.ruling(levels)
     more = None
     if kind is VerdictKind.PASSED:
         reason = f"no worse by more than {figure(question.margin)}"
@@ -105,7 +106,7 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
     n_excluded = _n_excluded(said, len(ends))
     if n_excluded:
         reason += f"; {n_excluded:,} excluded {'item counts' if n_excluded == 1 else 'items count'} the worst way"
-    check = Check(against, kind, reason, bounded(contrast, outcome, question.margin, levels), None, *levels[::-1])
+    check = Check(against, kind, reason, asked.difference(ruling, levels), None, *levels[::-1])
     n_errors = worst.errors[-1] if worst.errors else 0
     return LabelledCheck(check, estimate, more, len(ends) - n_excluded, n_errors, n_excluded)
 

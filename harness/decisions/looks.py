@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records import LookTaken
@@ -14,10 +14,9 @@ FIRST_SHARE = 0.9
 def share_of(number: int) -> float:
     """The share of the error rate that a look of this number gets, counted from 1.
 
-    The union bound needs nothing of the looks: they may rest on the same samples, and whoever takes them may have seen
-    everything (a spending function, as K. K. G. Lan and D. L. DeMets, 1983, Biometrika 70:659-663, call it). A look may
-    rest on any of the sets of draws that were begun before it, at most one for each earlier look, so that the shares
-    times their number sum to 1.
+    The union bound needs nothing of the looks: whoever takes them may have seen everything (a spending function, as
+    K. K. G. Lan and D. L. DeMets, 1983, Biometrika 70:659-663, call it). A look may rest on any of the sets of draws
+    that were begun before it, at most one for each earlier look: the shares times their number sum to 1.
 
     >>> [round(share_of(number), 4) for number in (1, 2, 3)]
     [0.9, 0.05, 0.0125]
@@ -29,6 +28,8 @@ def share_of(number: int) -> float:
 
 ADDED_LATER = "added after others were weighed"
 """Reason why the first look of an evaluation has less for red than those that were there before it."""
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 CLOSED = 0
 """The batch of evaluations that nobody looks at again: one that has no scores leaves its share to the others."""
@@ -78,14 +79,14 @@ def single_looks(names: Iterable[str], share: float = 1.0) -> dict[str, Look]:
     Args:
         share: what their reds may spend together.
     """
-    known = list(dict.fromkeys(names))
+    known = dict.fromkeys(names)
     return {name: Look(red=share / len(known), weight=1 / len(known), batch=CLOSED) for name in known}
 
 
 def first_looks(names: Iterable[str]) -> dict[str, Look]:
     """The looks of evaluations that a gate weighs for the first time, all together."""
-    known = list(dict.fromkeys(names))
-    return {name: look_at(1, 1, len(known)) for name in known}
+    known = dict.fromkeys(names)
+    return dict.fromkeys(known, look_at(1, 1, max(1, len(known))))
 
 
 def next_share(look: Look) -> float:
@@ -110,8 +111,7 @@ def ordinal(number: int) -> str:
     >>> ordinal(2), ordinal(21)
     ('second', '21st')
     """
-    words: Mapping[int, str] = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
-    if number in words:
-        return words[number]
+    if number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

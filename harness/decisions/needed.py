@@ -9,18 +9,17 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from harness.decisions.aims import SameContrast
-from harness.decisions.betting import BettingContrast
-from harness.decisions.hypotheses import Hypothesis
-from harness.decisions.suite import TwoStageContrast
+from harness.decisions.observations import Observations
+from harness.decisions.questions import Against, Levels, Question, questions
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.intervals.contrasts import Contrast
-from harness.statistics.intervals.ratios import RatioContrast
-from harness.statistics.intervals.signed_ranks import SignedRankContrast, fewest_pairs
-from harness.statistics.quantiles.quantiles import QuantileContrast
+from harness.statistics.intervals.signed_ranks import fewest_pairs
+from harness.statistics.searching import first_that
 
 #: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
 _POWER = 0.8416212335729143
+#: How many times the rows that bets have seen they are tried on, up to so many in all.
+_TIMES, _MOST_ROWS = (4, 32, 256), 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,93 +33,114 @@ class SamplesNeeded:
     samples: int
     cases: int | None
     samples_per_case: int | None
-    beyond: Literal["field", "texts", "requests", "answers"] | None = None
+    beyond: Literal["field", "texts"] | None = None
     is_rest: bool = False
 
 
 def needed(
-    hypothesis: Hypothesis, lower: float, levels: tuple[float, float], next_share: float = 1.0
+    observed: Observations, asked: Question, lower: float, levels: Levels, next_share: float = 1.0
 ) -> SamplesNeeded | None:
     """Compute what would decide an open comparison if the difference stays as it is; None where nothing tells yet.
 
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
     is another look. About cases like these new cases are bet on at the present look, where it bets.
 
-    Half-widths shrink with the root of the number of units, and with that number itself where no case differs. A
-    cluster is a unit: where copies and cases that ask the same count as one, so do those to come, and clusters of the
-    user's field have as many cases as those there are.
+    Bets are asked when they would end on the same cases over again; half-widths of others shrink with the root of the
+    number of units, and with that number itself where no case differs. A cluster is a unit: where copies count as one,
+    so do those to come, and clusters of the user's field have as many cases as those there are.
 
     Args:
-        hypothesis: an inconclusive comparison.
+        asked: an inconclusive comparison.
         lower: its bound, less than 0 being worse.
         levels: at which it would pass, and at which it would be red.
         next_share: what the next look has of the present one's level.
     """
-    contrast, observed = hypothesis.contrast, hypothesis.observed
-    if isinstance(contrast, SameContrast):  # the direction in which it lies has further to go
-        one, levels = replace(hypothesis, contrast=contrast.worse), (levels[0], levels[1] / 2)
-        return needed(one, contrast.worse.lower(1 - levels[0]), levels, next_share)
-    if isinstance(contrast, TwoStageContrast):
-        return _about_suite(hypothesis, contrast, (levels[0] * next_share, levels[1] * next_share))
-    is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
-    if contrast is None or (is_recorded and observed.by_samples):  # no more of the baseline's can come
-        return None
-    weighed = contrast.logs if isinstance(contrast, RatioContrast) else contrast
-    if isinstance(weighed, SignedRankContrast):
-        return _pairs(contrast, weighed.pairs, observed.plan.margin, (levels[0] * next_share, levels[1] * next_share))
-    if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
-        return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
-    if not math.isfinite(lower):
-        return None
-    n_samples = int((~np.isnan(observed.candidate)).sum())
-    if isinstance(contrast, BettingContrast):
-        factor = contrast.growth_needed(*levels)
-    else:
-        levels = (levels[0] * next_share, levels[1] * next_share)
-        units = n_samples if observed.by_samples else len(observed.cluster_sizes)
-        factor = _growth(contrast, levels, observed.plan.margin, units)
-    if factor is None:
-        return None
-    if observed.by_samples:
-        extra = _at_least_one((factor - 1) * n_samples)
-        return SamplesNeeded(extra, None, extra)
-    per_case = n_samples / max(1, int(observed.scored.sum()))
-    n_units = len(observed.cluster_sizes)
-    counts_once = observed.clusters_known_by == "texts"
-    extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
-    beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
-    return SamplesNeeded(_at_least_one(extra * per_case), extra, None, beyond)
-
-
-def _about_suite(
-    hypothesis: Hypothesis, contrast: TwoStageContrast, levels: tuple[float, float]
-) -> SamplesNeeded | None:
-    """The cases that are left, or else more samples of each; None where none of them would do."""
-    observed = hypothesis.observed
-    n_samples = int((~np.isnan(observed.candidate)).sum())
-    per_case = n_samples / max(1, int(observed.scored.sum()))
-    if contrast.whole is None:
+    contrast, levels = asked.worst, (levels[0], levels[1] / len(asked.directions))
+    later = levels[0] * next_share, levels[1] * next_share
+    n_samples, n_scored = observed.n_samples, max(1, int(observed.scored.sum()))
+    per_case, n_units = n_samples / n_scored, len(observed.cluster_sizes)
+    is_recorded = asked.against == "baseline" and observed.baseline_is_recorded
+    if observed.is_about_suite and not observed.is_whole:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
-    units = len(observed.cluster_sizes) * (1.0 if observed.is_repeatable else per_case)
-    factor = _growth(contrast, levels, observed.plan.margin, units)
-    if factor is None:
+    if observed.is_about_suite and not observed.is_repeatable:
+        factor = _growth(contrast, later, asked.margin, n_units * per_case)
+        return None if factor is None else _more_samples(observed, factor, per_case, is_recorded=is_recorded)
+    if is_recorded and observed.by_samples:  # no more of the baseline's can come
         return None
-    if observed.is_repeatable:  # more samples of a case are no more draws
-        extra = _at_least_one((factor - 1) * hypothesis.n_cases)
-        return SamplesNeeded(_at_least_one(extra * per_case), extra, None)
+    counted = n_samples if observed.by_samples else n_units if observed.clusters_known_by == "texts" else n_scored
+    if observed.plan.in_blocks and asked.against == "baseline":
+        more = _pairs(contrast, n_scored, asked.margin, later)
+    elif asked.bets and not observed.is_about_suite:
+        more = _more_bets(observed, asked, levels)
+    elif observed.quantile is not None and not math.isfinite(lower):
+        more = _to_bound(observed, asked, levels, n_samples if observed.by_samples else n_units)
+    else:
+        factor = _growth(contrast, later, asked.margin, n_samples if observed.by_samples else n_units)
+        more = None if factor is None else _at_least_one((factor - 1) * counted)
+    if more is None:
+        return None
+    if observed.by_samples:
+        return SamplesNeeded(more, None, more)
+    beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
+    return SamplesNeeded(_at_least_one(more * per_case), more, None, beyond)
+
+
+def _asked_again(observed: Observations, against: Against, levels: Levels, n: int) -> Question:
+    """The same question of so many cases (samples, of a single one), those that there are over and over again."""
+    is_single = observed.by_samples or observed.plan.per == "case"
+    rows = np.resize(np.arange(len(observed.case_ids)), 1 if is_single else n)
+    sides = (None if each is None else each[rows] for each in (observed.candidate, observed.baseline))
+    ours, theirs = (np.resize(each, (1, n)) if is_single and each is not None else each for each in sides)
+    assert ours is not None
+    times = (np.arange(len(rows)) // len(observed.case_ids)).tolist()
+    clusters, copies = (
+        None if each is None else tuple((each[row], time) for row, time in zip(rows.tolist(), times, strict=True))
+        for each in (observed.clusters, observed.copies)
+    )
+    ids = tuple(map(str, range(len(rows))))
+    grown = replace(observed, case_ids=ids, candidate=ours, baseline=theirs, clusters=clusters, copies=copies)
+    return next(each for each in questions(grown, levels) if each.against == against)
+
+
+def _more_bets(observed: Observations, asked: Question, levels: Levels) -> int | None:
+    """The cases (samples, of a single one) with which bets decide it if those to come are like those seen."""
+    seen = observed.n_rows
+    for times in _TIMES:
+        n = min(times * seen, _MOST_ROWS)
+        passed, worse = _asked_again(observed, asked.against, levels, n).ends(levels)
+        if passed is not None or worse is not None:
+            end = min(each for each in (passed, worse) if each is not None)
+            if observed.clusters is None or observed.clusters_known_by != "texts":
+                return max(1, end - seen)
+            whole, rest = divmod(end, seen)
+            return max(1, (whole - 1) * len(set(observed.clusters)) + len(set(observed.clusters[:rest])))
+    return None
+
+
+def _to_bound(observed: Observations, asked: Question, levels: Levels, units: int) -> int | None:
+    """The units that are lacking so that there can be a bound at all."""
+    alone = replace(observed, clusters=None if observed.clusters is None else tuple(range(len(observed.case_ids))))
+    fewest = first_that(
+        lambda n: math.isfinite(_asked_again(alone, asked.against, levels, n).ruling(levels)[1]), units + 1, _MOST_ROWS
+    )
+    return None if fewest is None else fewest - units
+
+
+def _more_samples(observed: Observations, factor: float, per_case: float, *, is_recorded: bool) -> SamplesNeeded | None:
+    """More samples of each case; None where that can't be enough, for the rest of the noise is a recording's."""
     ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0
-    if hypothesis.against == "baseline" and observed.baseline is not None and observed.baseline_is_recorded:
+    if is_recorded and observed.baseline is not None:
         theirs = float(np.nansum(_noise(observed.baseline)))
     share = ours / (ours + theirs) if theirs > 0 else 1.0
     room = 1 / factor - (1 - share)
     if room <= 0:
-        return None  # what is left comes from the recording
+        return None
     extra = _at_least_one(per_case * (share / room - 1))
-    return SamplesNeeded(extra * hypothesis.n_cases, None, extra)
+    return SamplesNeeded(extra * int(observed.scored.sum()), None, extra)
 
 
-def _pairs(contrast: Contrast, pairs: int, margin: float, levels: tuple[float, float]) -> SamplesNeeded | None:
+def _pairs(contrast: Contrast, pairs: int, margin: float, levels: Levels) -> int | None:
     """The pairs of blocks with which the nearer end is reached, no fewer than its level can be shown with at all."""
     error = contrast.standard_error
     if not math.isfinite(error):
@@ -130,25 +150,10 @@ def _pairs(contrast: Contrast, pairs: int, margin: float, levels: tuple[float, f
         for distance, level in ((contrast.value + margin, levels[0]), (-contrast.value, levels[1]))
         if distance > 0
     ]
-    if not ways:
-        return None
-    extra = _at_least_one(min(ways) - pairs)
-    return SamplesNeeded(extra, extra, None)
+    return _at_least_one(min(ways) - pairs) if ways else None
 
 
-def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
-    """Return the samples and cases that a quantile needs so that there can be a bound at all."""
-    observed = hypothesis.observed
-    n_samples = int((~np.isnan(observed.candidate)).sum())
-    if observed.by_samples:
-        extra = max(1, fewest - n_samples)
-        return SamplesNeeded(extra, None, extra)
-    units = len(observed.cluster_sizes)
-    extra, beyond = max(1, fewest - units), observed.clusters_known_by if units < len(observed.case_ids) else None
-    return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None, beyond)
-
-
-def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, units: float) -> float | None:
+def _growth(contrast: Contrast, levels: Levels, margin: float, units: float) -> float | None:
     """The factor by which units must grow until a bound decides; None where neither comes nearer.
 
     Where so many units do not differ at all, a bound is as far away as 1 - level^(1/units) (Clopper and Pearson, 1934).

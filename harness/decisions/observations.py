@@ -6,12 +6,14 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from harness.records import Aim, Interruption, Plan, Role, Stakes, weighed_by
+from harness.records import Interruption, Plan, Role, Stakes, weighed_by
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
+
+Required = TypeVar("Required", Plan, Stakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +154,13 @@ class Observations:
     @property
     def is_sequential(self) -> bool:
         """Whether it may stop once it is decided: bets are on means of numbers whose range is known."""
-        return self.plan.design == "sequential" and self.has_range and self.statistic is None
+        return self.plan.design == "sequential" and self.is_by_mean
 
     @property
-    def has_range(self) -> bool:
-        """Whether the numbers weighed lie in a known range: scores do, and measures that declare one; no ratio does."""
-        return (self.bounded or self.at_most is not None) and not self.plan.margin_is_relative
+    def is_by_mean(self) -> bool:
+        """Whether a mean is weighed, of numbers in a known range: of scores, or of a measure that declares one."""
+        has_range = self.bounded or self.at_most is not None
+        return has_range and not self.plan.margin_is_relative and self.statistic is None
 
     @property
     def is_by_median(self) -> bool:
@@ -178,7 +181,7 @@ class Observations:
 
     def as_drawn(self, scores: FloatArray) -> FloatArray:
         """Scores of one version with one column for each draw of a case: at temperature 0 its samples are one."""
-        return case_means(scores)[:, np.newaxis] if self.is_repeatable and not self.by_samples else scores
+        return case_means(scores)[:, np.newaxis] if self.is_repeatable else scores
 
     def as_scores(self) -> Observations:
         """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
@@ -192,11 +195,7 @@ class Observations:
             self,
             candidate=(self.candidate - low) / width,
             baseline=None if self.baseline is None else (self.baseline - low) / width,
-            plan=replace(
-                self.plan,
-                threshold=None if self.plan.threshold is None else (self.plan.threshold - low) / width,
-                margin=self.plan.margin / width,
-            ),
+            plan=_scaled(self.plan, low, width),
             stakes=None if self.stakes is None else _scaled(self.stakes, low, width),
             unit=None,
             at_least=None,
@@ -220,10 +219,9 @@ class Observations:
         """Whether samples are the units, because there is a single case (and not the first of many to come), and they
         may differ.
         """
-        if self.plan.is_exact:
-            return False
         is_single = self.plan.design == "fixed" or self.n_planned <= 1
-        return self.plan.per == "case" or (is_single and int(self.scored.sum()) == 1)
+        is_alone = self.plan.per == "case" or (is_single and int(self.scored.sum()) == 1)
+        return is_alone and not self.plan.is_exact
 
     @property
     def tuned_to(self) -> Stakes:
@@ -238,12 +236,7 @@ class Observations:
         A measure without a range, weighed by a quantile or by its ratio to the baseline, has the second claim alone;
         a single case has one.
         """
-        return self.has_range and self.statistic is None and not self.by_samples
-
-    @property
-    def aim(self) -> Aim:
-        """The direction that is better, or "same"."""
-        return "same" if self.is_same else "higher" if self.higher_is_better else "lower"
+        return self.is_by_mean and not self.by_samples
 
     @property
     def is_about_suite(self) -> bool:
@@ -266,10 +259,14 @@ class Observations:
         return self.candidate.shape[1] if self.by_samples else len(self.case_ids)
 
     @property
+    def n_samples(self) -> int:
+        """The number of the candidate's scores."""
+        return int((~np.isnan(self.candidate)).sum())
+
+    @property
     def n_done(self) -> int:
         """The number of the `n_planned` that it came to, skipped ones included."""
-        n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
-        return n + self.n_skipped
+        return (self.n_samples if self.by_samples else len(self.case_ids)) + self.n_skipped
 
     def as_shown(self) -> Observations:
         """Itself; a part of a fixed design with bounds that hold whenever one stops, and without a say.
@@ -305,10 +302,10 @@ class Observations:
         )
 
 
-def _scaled(stakes: Stakes, low: float, width: float) -> Stakes:
-    """Stakes on a measure as stakes on scores."""
-    threshold = None if stakes.threshold is None else (stakes.threshold - low) / width
-    return replace(stakes, threshold=threshold, margin=stakes.margin / width)
+def _scaled(required: Required, low: float, width: float) -> Required:
+    """What is required of a measure, as it is of scores."""
+    threshold = None if required.threshold is None else (required.threshold - low) / width
+    return replace(required, threshold=threshold, margin=required.margin / width)
 
 
 def oriented(observed: Observations, scores: FloatArray) -> FloatArray:

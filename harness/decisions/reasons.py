@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.decisions.aims import SameContrast
-from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import ADDED_LATER, Look, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observations import Observations
-from harness.records import Check, Estimate, LostClaim, VerdictKind, weighed_by
+from harness.decisions.questions import Levels, Question
+from harness.records import Check, Estimate, LostClaim, SliceResult, VerdictKind, weighed_by
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 
 _ALIKE = {
@@ -20,59 +19,51 @@ _ALIKE = {
     "texts": ("are copies of others", "are copies of one"),
 }
 """Phrases for what some cases have in common, and for what all of them have."""
-_NEW = {
-    "field": " in new clusters",
-    "texts": " that are not copies",
-}
+_NEW = {None: "", "field": " in new clusters", "texts": " that are not copies"}
 """Phrases for the cases that would tell something new."""
+_NAMED = 3
+"""So many of a list are named."""
 
 
-def passed(hypothesis: Hypothesis, upper: float) -> str:
+def passed(observed: Observations, asked: Question, upper: float) -> str:
     """Say what a pass proves, and whether the candidate is proven to be lower for all that."""
-    observed = hypothesis.observed
-    sign = 1 if observed.higher_is_better else -1
+    threshold, sign = observed.plan.threshold, 1 if observed.higher_is_better else -1
+    is_required = asked.against == "threshold" and threshold is not None
+    text = f"required {figure(threshold, observed.unit)}, proven " if is_required and threshold is not None else ""
     if observed.is_same:
-        within = f"within ±{allowed(hypothesis)}"
-        text = f"{within} of the baseline"
-        if hypothesis.against == "threshold" and observed.plan.threshold is not None:
-            text = f"required {figure(observed.plan.threshold, observed.unit)}, proven {within} of it"
-    elif hypothesis.against == "threshold" and observed.plan.threshold is not None:
-        side = "above" if sign > 0 else "below"
-        bound = observed.plan.threshold - sign * observed.plan.margin
-        text = f"required {figure(observed.plan.threshold, observed.unit)}, proven {side} "
-        text += figure(bound, observed.unit, apart_from=observed.plan.threshold)
-    elif observed.plan.margin == 0:
+        text += f"within ±{_share(observed, asked, asked.margin)} of {'it' if text else 'the baseline'}"
+    elif is_required and threshold is not None:
+        bound = figure(threshold - sign * asked.margin, observed.unit, apart_from=threshold)
+        text += f"{'above' if sign > 0 else 'below'} {bound}"
+    elif asked.margin == 0:
         text = "better"
     else:
-        text = f"no worse by more than {allowed(hypothesis)}"
-    return f"{text}; {worse(hypothesis)}, within margin" if upper < 0 else text
+        text = f"no worse by more than {_share(observed, asked, asked.margin)}"
+    return f"{text}; {asked.worse}, within margin" if upper < 0 else text
 
 
-def red(hypothesis: Hypothesis, upper: float) -> str:
+def red(observed: Observations, asked: Question, upper: float) -> str:
     """Say how a failed or regressed evaluation is worse."""
-    observed = hypothesis.observed
-    if hypothesis.against == "threshold" and observed.plan.threshold is not None:
-        side = "below" if worse(hypothesis) == "lower" else "above"
-        return f"{side} {figure(observed.plan.threshold, observed.unit)}"
-    by = f"by more than {allowed(hypothesis)}"
-    if upper < -observed.plan.margin:
-        return f"{worse(hypothesis)} {by}"
-    return worse(hypothesis) if observed.is_sequential else f"{worse(hypothesis)}, perhaps {by}"
+    by = f"by more than {_share(observed, asked, asked.margin)}"
+    if asked.against == "threshold" and observed.plan.threshold is not None:
+        side = "below" if asked.worse == "lower" else "above"
+        return f"{side} {figure(observed.plan.threshold, observed.unit)}" + f" {by}" * asked.red_beyond
+    if upper < -asked.margin:
+        return f"{asked.worse} {by}"
+    return asked.worse if observed.is_sequential else f"{asked.worse}, perhaps {by}"
 
 
-def cut_answers(observed: Observations) -> str:
-    """Say that a limit of tokens cut half of the answers of a red one, or more; "" where it did not."""
-    n_answers = int((~np.isnan(observed.candidate)).sum())
-    if not observed.n_truncated or 2 * observed.n_truncated < n_answers:
-        return ""
-    return f"; {observed.n_truncated:,} of {n_answers:,} answers were cut at max_tokens"
+def perhaps_within(observed: Observations, asked: Question) -> str:
+    """Say that a slice is worse, and maybe by less than its margin."""
+    return f"{asked.worse}, not shown to be by more than {_share(observed, asked, asked.margin)}"
 
 
 def inconclusive(
-    hypothesis: Hypothesis,
+    observed: Observations,
+    asked: Question,
     lower: float,
     more: SamplesNeeded | None,
-    levels: tuple[float, float],
+    levels: Levels,
     next_share: float = 1.0,
 ) -> str:
     """Say how much worse the candidate could still be, and what would decide it.
@@ -81,55 +72,38 @@ def inconclusive(
         levels: at which it would pass, and at which it would be red.
         next_share: what the next look has of them.
     """
-    observed = hypothesis.observed
-    if hypothesis.contrast is None:
-        return no_scores(hypothesis)
-    if _weighs_pairs(hypothesis):
-        return _of_pairs(hypothesis, lower, more, levels, next_share)
+    if observed.plan.in_blocks and asked.against == "baseline":
+        return _of_pairs(observed, asked, lower, more, levels, next_share)
     if not math.isfinite(lower):
         few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic or 'the median'}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
-    text = _reach(hypothesis, lower)
+    text = _reach(observed, asked, lower)
     if more is not None and more.is_rest:
         left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
         return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
 
 
-def _reach(hypothesis: Hypothesis, lower: float) -> str:
+def _reach(observed: Observations, asked: Question, lower: float) -> str:
     """Say how much worse the candidate could still be."""
-    observed = hypothesis.observed
-    if observed.is_same:
-        text = f"could differ by up to {_share(hypothesis, -lower, apart_from=observed.plan.margin)}"
-    elif hypothesis.against == "threshold" and observed.plan.threshold is not None:
-        sign = 1 if observed.higher_is_better else -1
-        reach = figure(observed.plan.threshold + sign * lower, observed.unit, apart_from=observed.plan.threshold)
-        text = f"could be as {'low' if sign > 0 else 'high'} as {reach}"
-    elif lower >= 0:
-        text = "not proven to be better"
-    else:
-        text = f"could be {worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.plan.margin)}"
-    return text
-
-
-def _weighs_pairs(hypothesis: Hypothesis) -> bool:
-    """Tell whether it is decided by the signed ranks of pairs of blocks."""
-    return hypothesis.observed.plan.in_blocks and hypothesis.against == "baseline"
+    threshold = observed.plan.threshold
+    if not observed.is_same and asked.against == "threshold" and threshold is not None:
+        sign, end = (1, "low") if observed.higher_is_better else (-1, "high")
+        return f"could be as {end} as {figure(threshold + sign * lower, observed.unit, apart_from=threshold)}"
+    if not observed.is_same and lower >= 0:
+        return "not proven to be better"
+    what = "could differ" if observed.is_same else f"could be {asked.worse}"
+    return f"{what} by up to {_share(observed, asked, -lower, apart_from=asked.margin)}"
 
 
 def _of_pairs(
-    hypothesis: Hypothesis,
-    lower: float,
-    more: SamplesNeeded | None,
-    levels: tuple[float, float],
-    next_share: float,
+    observed: Observations, asked: Question, lower: float, more: SamplesNeeded | None, levels: Levels, next_share: float
 ) -> str:
     """Say why pairs of blocks are open: too few to pass, or for red, at their levels, or what lies between."""
-    pairs = hypothesis.n_cases
-    red_level = levels[1] / 2 if hypothesis.observed.is_same else levels[1]
-    text = _reach(hypothesis, lower) if math.isfinite(lower) else ""
-    if not text:
-        text = f"{pairs:,} pairs of blocks have no bound at {levels[0]:.2g}, {fewest_pairs(levels[0]):,} have one"
+    pairs, red_level = int(observed.scored.sum()), levels[1] / len(asked.directions)
+    text = f"{pairs:,} pairs of blocks have no bound at {levels[0]:.2g}, {fewest_pairs(levels[0]):,} have one"
+    if math.isfinite(lower):
+        text = _reach(observed, asked, lower)
     if more is not None:
         text += f"; about {more.samples:,} more {_plural('pair', more.samples)} would decide it"
     if fewest_pairs(red_level) > pairs:
@@ -166,25 +140,112 @@ def part(observed: Observations, summed_up: str) -> str:
 
 def lost(found: LostClaim) -> str:
     """Name the lost cases, where there are more than are allowed."""
-    named = ", ".join(found.decisive[:3]) + (", …" if len(found.decisive) > 3 else "")
+    named = ", ".join(found.decisive[:_NAMED]) + (", …" if len(found.decisive) > _NAMED else "")
     allowed = "none" if found.max_lost == 0 else f"{found.max_lost:,}"
     return f"{found.n_decisive:,} {_plural('case', found.n_decisive)} lost, {allowed} allowed: {named}"
 
 
-def of_look(look: Look, level: float, kind: VerdictKind) -> str:
-    """Say at which level a look after the first was decided, and why it is one; of the first what is said of it, and of
+def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -> str:
+    """The reason of an evaluation of which slices are red.
+
+    Args:
+        kind, reason: of all cases together.
+        slices: the worst first.
+    """
+    reds = [each for each in slices if each.verdict.is_red]
+    n, names = reds[0].n_cases, [f"{each.field} {each.value}" for each in reds]
+    text = f"{names[0]} ({n:,} {_plural('case', n)}) {reds[0].reason}"
+    if len(reds) > 1:
+        others = ", ".join(names[1:_NAMED]) + (", …" if len(reds) > _NAMED else "")
+        text = f"{len(reds):,} slices are worse: {text}; {others}"
+    return f"{reason}; {text}" if kind.is_red else f"{text}; all cases: {reason}"
+
+
+def asides(
+    observed: Observations,
+    checks: Sequence[Check],
+    candidate: Estimate | None,
+    kind: VerdictKind,
+    look: Look,
+    level: float,
+) -> str:
+    """Say what else a reader must know of the range, the answers, the cases and the look."""
+    is_red = kind in (VerdictKind.FAILED, VerdictKind.REGRESSED)
+    found = [
+        _one_sided(observed, checks, candidate),
+        _cut_answers(observed) if is_red else "",
+        _alone(observed),
+        _counted_as(observed),
+        _partly_skipped(observed),
+        _of_look(look, level, kind),
+    ]
+    return "".join(f"; {each}" for each in found if each)
+
+
+def _one_sided(observed: Observations, checks: Sequence[Check], candidate: Estimate | None) -> str:
+    """Why a bound is proven that lies inside the range shown."""
+    proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
+    plan, is_inside = observed.plan, False
+    if proven and candidate is not None and plan.threshold is not None and not observed.errors:
+        below, above = candidate.low < plan.threshold - plan.margin, candidate.high > plan.threshold + plan.margin
+        is_inside = (below and (observed.is_same or observed.higher_is_better)) or (
+            above and (observed.is_same or not observed.higher_is_better)
+        )
+    return "its range is wider, for it allows for error at both ends" if is_inside else ""
+
+
+def _cut_answers(observed: Observations) -> str:
+    """A limit of tokens that cut half of the answers of a red one, or more."""
+    n_answers = observed.n_samples
+    is_half = observed.n_truncated and 2 * observed.n_truncated >= n_answers
+    return f"{observed.n_truncated:,} of {n_answers:,} answers were cut at max_tokens" if is_half else ""
+
+
+def _alone(observed: Observations) -> str:
+    """Why it is not compared with the baseline that the run has."""
+    held = "nothing to compare it with" if observed.plan.threshold is None else "held to the threshold alone"
+    return f"{observed.alone_because}: {held}" if observed.alone_because else ""
+
+
+def _counted_as(observed: Observations) -> str:
+    """As how many units cases of shared clusters count; "" where the user's are of no account."""
+    known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
+    if known_by is None or observed.errors or len(sizes) == sum(sizes):
+        return ""
+    if known_by == "field":
+        told = f"{sum(sizes):,} cases in {len(sizes):,} {_plural('cluster', len(sizes))}"
+        return "" if observed.is_about_suite else told
+    some, all_of_them = _ALIKE[known_by]
+    common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
+    return f"{sum(sizes):,} cases count as {len(sizes):,}, for {common}"
+
+
+def _partly_skipped(observed: Observations) -> str:
+    """Cases that are missing though not all of their bodies skipped; "" where an error comes first."""
+    partly = observed.partly_skipped
+    if partly is None or observed.errors:
+        return ""
+    by_version = ", ".join(f"{role} {count:,} of {partly.n_bodies:,}" for role, count in partly.n_skips.items())
+    return (
+        f"{partly.n_cases:,} {_plural('case', partly.n_cases)} left out though not every body skipped ({by_version}): "
+        "skipping by what the model answered biases the result"
+    )
+
+
+def _of_look(look: Look, level: float, kind: VerdictKind) -> str:
+    """The level at which a look after the first was decided, and why it is one; of the first what is said of it, and of
     an evaluation that was added later at which level it could be red where it is open.
     """
     if look.number > 1:
-        return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
+        return f"{ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
     if look.because == ADDED_LATER:
-        return f"; {look.because}: red at {level * look.red:.2g}" if kind is VerdictKind.INCONCLUSIVE else ""
-    return f"; {look.because}" if look.because else ""
+        return f"{look.because}: red at {level * look.red:.2g}" if kind is VerdictKind.INCONCLUSIVE else ""
+    return look.because
 
 
 def where_stopped(observed: Observations) -> str:
     """After how many of its cases (samples, for a single case) a sequential design was decided; "" for all of them."""
-    n = int((~np.isnan(observed.candidate)).sum()) if observed.by_samples else len(observed.case_ids)
+    n = observed.n_samples if observed.by_samples else len(observed.case_ids)
     if not observed.is_sequential or not n < observed.n_planned:
         return ""
     if observed.by_samples:
@@ -196,22 +257,6 @@ def _n_samples(observed: Observations) -> int:
     """The samples of both versions that were scored."""
     both = (scores for scores in (observed.candidate, observed.baseline) if scores is not None)
     return sum(int((~np.isnan(scores)).sum()) for scores in both)
-
-
-def one_sided(observed: Observations, checks: Sequence[Check], candidate: Estimate | None) -> str:
-    """Say why a bound is proven that lies inside the range shown; "" where none does."""
-    proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
-    if not proven or candidate is None or observed.plan.threshold is None or observed.errors:
-        return ""
-    if observed.is_same:
-        inside = candidate.low < observed.plan.threshold - observed.plan.margin or candidate.high > (
-            observed.plan.threshold + observed.plan.margin
-        )
-    elif observed.higher_is_better:
-        inside = candidate.low < observed.plan.threshold - observed.plan.margin
-    else:
-        inside = candidate.high > observed.plan.threshold + observed.plan.margin
-    return "; its range is wider, for it allows for error at both ends" if inside else ""
 
 
 def cut_short(observed: Observations, otherwise: str) -> str:
@@ -230,11 +275,9 @@ def part_of_fixed(observed: Observations) -> str:
     return f"a fixed design is decided by all of them: {left:,} more {_plural(what, left)}"
 
 
-def no_scores(hypothesis: Hypothesis) -> str:
+def no_scores(observed: Observations) -> str:
     """Say why there is nothing to compare."""
-    if not hypothesis.observed.scored.any():
-        return nothing_scored(hypothesis.observed.n_skipped)
-    return "no case has a score of both versions"
+    return "no case has a score of both versions" if observed.scored.any() else nothing_scored(observed.n_skipped)
 
 
 def nothing_scored(n_skipped: int) -> str:
@@ -242,44 +285,10 @@ def nothing_scored(n_skipped: int) -> str:
     return "every case was skipped" if n_skipped else "no case has a score"
 
 
-def alone(observed: Observations) -> str:
-    """Say why it is not compared with the baseline that the run has; "" where it is."""
-    if not observed.alone_because:
-        return ""
-    held = "nothing to compare it with" if observed.plan.threshold is None else "held to the threshold alone"
-    return f"; {observed.alone_because}: {held}"
-
-
-def partly_skipped(observed: Observations) -> str:
-    """Cases that are missing though not all of their bodies skipped; "" for none, or where an error comes first."""
-    partly = observed.partly_skipped
-    if partly is None or observed.errors:
-        return ""
-    by_version = ", ".join(f"{role} {count:,} of {partly.n_bodies:,}" for role, count in partly.n_skips.items())
-    cases = f"{partly.n_cases:,} {_plural('case', partly.n_cases)}"
-    return (
-        f"; {cases} left out though not every body skipped ({by_version}): "
-        "skipping by what the model answered biases the result"
-    )
-
-
-def counted_as(observed: Observations) -> str:
-    """Say as how many units cases of shared clusters count; "" for none, and where the user's are of no account."""
-    known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
-    if known_by is None or observed.errors or len(sizes) == sum(sizes):
-        return ""
-    if known_by == "field":
-        told = f"; {sum(sizes):,} cases in {len(sizes):,} {_plural('cluster', len(sizes))}"
-        return "" if observed.is_about_suite else told
-    some, all_of_them = _ALIKE[known_by]
-    common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
-    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}"
-
-
 def more_in_words(more: SamplesNeeded) -> str:
     """About so many more cases, samples for each case, or samples."""
     if more.cases is not None:
-        return f"about {more.cases:,} more {_plural('case', more.cases)}{_NEW.get(more.beyond or '', '')}"
+        return f"about {more.cases:,} more {_plural('case', more.cases)}{_NEW[more.beyond]}"
     if more.samples_per_case == more.samples:
         return f"about {more.samples:,} more {_plural('sample', more.samples)}"
     count = more.samples_per_case or 0
@@ -321,15 +330,9 @@ def figure(value: float, unit: str | None = None, *, apart_from: float | None = 
     return f"{text} {unit}" if unit else text
 
 
-def allowed(hypothesis: Hypothesis) -> str:
-    """The margin in words."""
-    return _share(hypothesis, hypothesis.observed.plan.margin)
-
-
-def _share(hypothesis: Hypothesis, difference: float, *, apart_from: float | None = None) -> str:
+def _share(observed: Observations, asked: Question, difference: float, *, apart_from: float | None = None) -> str:
     """The size of a difference in words: in the unit, or in per cent of the baseline where it is a ratio."""
-    observed = hypothesis.observed
-    if not observed.plan.margin_is_relative:
+    if not asked.is_share:
         return figure(difference, observed.unit, apart_from=apart_from)
     return percent(difference, apart_from=apart_from)
 
@@ -349,13 +352,6 @@ def _misleads(value: float, places: int, apart_from: float | None) -> bool:
     rounded = round(value, places)
     reads_as_zero = rounded == 0 and value != 0
     return reads_as_zero or (apart_from is not None and value != apart_from and rounded == round(apart_from, places))
-
-
-def worse(hypothesis: Hypothesis) -> str:
-    """The direction that is worse, or in which it differs: "lower" or "higher"."""
-    if isinstance(hypothesis.contrast, SameContrast):
-        return "lower" if hypothesis.contrast.is_lower else "higher"
-    return "lower" if hypothesis.observed.higher_is_better else "higher"
 
 
 def _plural(word: str, count: int) -> str:

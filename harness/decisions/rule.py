@@ -1,27 +1,27 @@
-"""The rule of every gate: scores in, verdicts out."""
+"""The rule of every gate: scores in, verdicts out, for all cases of an evaluation and for its slices."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.aims import is_bet_on
-from harness.decisions.claims import lost_claim, may_leave_unanswered
-from harness.decisions.comparisons import check, red_levels
-from harness.decisions.hypotheses import estimate, hypotheses
-from harness.decisions.looks import Look, next_share, single_looks
-from harness.decisions.observations import Observations
-from harness.decisions.slices.results import slice_ends, slice_results, with_slices
-from harness.records import CaseResult, Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
-from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
+from harness.decisions.claims import case_results, lost_claim, may_leave_unanswered
+from harness.decisions.looks import CLOSED, Look, next_share, single_looks
+from harness.decisions.needed import needed
+from harness.decisions.observations import CaseSlice, Observations
+from harness.decisions.questions import Levels, Question, estimate, questions
+from harness.records import Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
+from harness.statistics.arrays import check_confidence
+from harness.statistics.multiplicity import weighted_holm_levels
 
-_Beside = tuple[LostClaim | None, tuple[SliceResult, ...]]
+_Asked = tuple[Observations, Question]
+_Ends = tuple[int | None, int | None]
 
 
 def decide(
@@ -62,57 +62,139 @@ def decide(
     level = 1 - check_confidence(confidence_level)
     if not 0 < share <= 1:
         raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
-    evaluations = _by_evaluation(observed)
-    known = single_looks(evaluations, share) if looks is None else looks
-    levels = {name: _own_levels(group, level, known[name]) for name, group in evaluations.items()}
-    ends = {name: decided_after(group, levels[name][0], level * known[name].red) for name, group in evaluations.items()}
-    used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
-    verdicts = []
-    parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
-    for each, checks in zip(used, _all_checks(used, levels, known, parts), strict=True):
-        lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.plan.max_lost is not None else None
-        slices = slice_results(each, levels[each.id], level)
-        verdicts.append(_verdict(each, checks, level, (lost, slices), known[each.id]))
-    return tuple(verdicts)
-
-
-def _by_evaluation(observed: Iterable[Observations]) -> dict[str, list[Observations]]:
-    """The metrics of each evaluation, by its id."""
     evaluations: dict[str, list[Observations]] = {}
     for each in observed:
         evaluations.setdefault(each.id, []).append(each)
-    return evaluations
-
-
-def _own_levels(observed: Sequence[Observations], level: float, look: Look) -> tuple[float, float]:
-    """At which an evaluation passes, and at which one of its comparisons is red by itself."""
-    return level * look.passing, settling_level(observed, level * look.red)
+    known = single_looks(evaluations, share) if looks is None else looks
+    levels, ends = {}, {}
+    for name, group in evaluations.items():
+        passing, red = level * known[name].passing, level * known[name].red
+        levels[name] = (passing, settling_level(group, red))
+        ends[name] = decided_after(group, passing, red)
+    used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
+    parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
+    verdicts = []
+    for each, checks in zip(used, _all_checks(used, levels, known, parts), strict=True):
+        lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.plan.max_lost is not None else None
+        slices = slice_results(each, levels[each.id], level)
+        verdicts.append(_verdict(each, checks, level, lost, slices, known[each.id]))
+    return tuple(verdicts)
 
 
 def _all_checks(
-    used: Sequence[Observations],
-    levels: Mapping[str, tuple[float, float]],
-    looks: Mapping[str, Look],
-    parts: Mapping[str, int],
-) -> list[tuple[Check, ...]]:
-    """The comparisons of each metric, judged among those of all evaluations.
+    used: Sequence[Observations], levels: Mapping[str, Levels], looks: Mapping[str, Look], parts: Mapping[str, int]
+) -> Iterator[tuple[Check, ...]]:
+    """The comparisons of each metric, judged among those of all evaluations."""
+    asked = [() if each.errors else questions(each, levels[each.id]) for each in used]
+    tested = [
+        (each, question)
+        for each, group in zip(used, asked, strict=True)
+        for question in group
+        if question.directions or each.stopped_at
+    ]
+    reds = red_levels(tested, [levels[each.id][1] for each, _ in tested], looks, parts)
+    by_identity = {id(question): red for (_, question), red in zip(tested, reds, strict=True)}
+    together = Counter(looks[each.id].batch for each, _ in tested)
+    for each, group in zip(used, asked, strict=True):
+        look, passing = looks[each.id], levels[each.id][0]
+        m = together[look.batch]
+        correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
+        yield tuple(
+            check(each, one, (passing, by_identity.get(id(one), 0.0)), correction, next_share(look)) for one in group
+        )
+
+
+def red_levels(
+    tested: Sequence[_Asked], own: Sequence[float], looks: Mapping[str, Look], parts: Mapping[str, int]
+) -> list[float]:
+    """The level of each comparison's upper bound, so that any false red has at most the chance that they share.
+
+    Holm's procedure with weights, in each batch by itself: what a comparison that is red had to spend goes to the
+    others of its batch. The p-values of sequential designs hold whenever one stops, and those of fixed ones hold at
+    their look, so that looking again takes nothing back: a p-value can only fall, and what was red stays red.
 
     Args:
-        used: what of each is decided by.
-        levels: by evaluation, as `_own_levels` gives them.
-        parts: by evaluation, as `n_comparisons` counts them.
+        tested: comparisons of a run that have scores, or were cut short before they had any. Of one that was cut short
+            nothing counts but evidence that has reached its own share: drawn to its end it might pass.
+        own: what each may spend by itself.
+        looks: of the evaluations, by id.
+        parts: of the evaluations, by id: how many share what one may spend. What slices and lost cases have of it they
+            keep, whatever else is red.
     """
-    asked = [() if each.errors else hypotheses(each, levels[each.id]) for each in used]
-    tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
-    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks, parts)
-    by_identity = dict(zip(map(id, tested), reds, strict=True))
-    together = Counter(looks[each.observed.id].batch for each in tested)
-    found = []
-    for each, group in zip(used, asked, strict=True):
-        m, following = together[looks[each.id].batch], next_share(looks[each.id])
-        passing, told = levels[each.id][0], "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
-        found.append(tuple(check(one, passing, by_identity.get(id(one), 0.0), told, following) for one in group))
-    return found
+    levels = [0.0] * len(tested)
+    batches: dict[int, list[int]] = {}
+    for i, (each, _) in enumerate(tested):
+        batches.setdefault(looks[each.id].batch, []).append(i)
+    for batch, members in batches.items():
+        names = [tested[i][0].id for i in members]
+        weights = np.array([looks[name].weight / parts[name] for name in names])
+        whole = sum(looks[name].weight for name in set(names)) if batch == CLOSED else 1.0
+        p_values, theirs = [_p_less(*tested[i], own[i]) for i in members], np.array([own[i] for i in members]) / whole
+        found = weighted_holm_levels(p_values, theirs, weights / whole)
+        for i, level in zip(members, found.tolist(), strict=True):
+            levels[i] = level
+    return levels
+
+
+def _p_less(observed: Observations, asked: Question, own: float) -> float:
+    """The p-value of being no worse; 1 where it must not count."""
+    if not asked.directions or not observed.may_decide:
+        return 1.0
+    p_value = asked.p_less
+    return p_value if p_value <= own or not observed.stopped_at else 1.0
+
+
+def check(
+    observed: Observations, asked: Question, levels: Levels, correction: str = "", next_share: float = 1.0
+) -> Check:
+    """The rule, applied to one comparison.
+
+    Args:
+        levels: at which it passes, and at which it is red, corrected over the comparisons that it is weighed with.
+        correction: that correction, as the method of the difference tells it; "" for none.
+        next_share: what the next look has of the level of this one.
+    """
+    is_open = VerdictKind.INCONCLUSIVE
+    if not asked.directions:
+        return Check(
+            asked.against, is_open, reasons.no_scores(observed), _unbounded(math.nan, math.inf, "no scores to compare")
+        )
+    if not observed.may_decide:
+        return _shown(observed, asked, levels)
+    ruling = asked.ruling(levels)
+    kind, lower, upper = ruling
+    more = None
+    if kind is VerdictKind.PASSED:
+        reason = reasons.passed(observed, asked, upper)
+    elif kind.is_red:
+        reason = reasons.red(observed, asked, upper)
+    elif asked.red_beyond and upper < 0:
+        reason = reasons.perhaps_within(observed, asked)
+    else:
+        more = needed(observed, asked, lower, levels, next_share)
+        reason = reasons.inconclusive(observed, asked, lower, more, levels, next_share)
+    difference = asked.difference(ruling, levels, correction)
+    return Check(asked.against, kind, reason, difference, more.samples if more else None, levels[1], levels[0])
+
+
+def _shown(observed: Observations, asked: Question, levels: Levels) -> Check:
+    """A comparison of a part of a fixed design, which decides nothing."""
+    is_open = VerdictKind.INCONCLUSIVE
+    if asked.bets:
+        difference = asked.difference((is_open, *asked.ruling(levels)[1:]), levels)
+    else:
+        first = asked.directions[0]
+        value = first.value if asked.higher_is_better or observed.is_same else -first.value
+        difference = _unbounded(value, first.standard_error, "cut short: a measure has no bounds by then")
+    left = (observed.n_planned - observed.n_done) * observed.candidate.shape[1]
+    return Check(asked.against, is_open, reasons.part_of_fixed(observed), difference, left)
+
+
+def _unbounded(value: float, standard_error: float, method: str) -> Difference:
+    return Difference(value, standard_error, -math.inf, math.inf, 1.0, method)
+
+
+# ------------------------------------------------------------------------------------------------------------ verdicts
 
 
 def worst(kinds: Iterable[VerdictKind]) -> VerdictKind:
@@ -142,87 +224,81 @@ _AS_OBSERVED = (
 """What a verdict tells as it was observed."""
 
 
-def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, beside: _Beside, look: Look) -> Verdict:
+def _verdict(
+    observed: Observations,
+    checks: tuple[Check, ...],
+    level: float,
+    lost: LostClaim | None,
+    slices: tuple[SliceResult, ...],
+    look: Look,
+) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
-    (lost, slices), (kind, reason) = beside, _outcome(observed, checks, beside, level * look.passing)
+    kind, reason = _outcome(observed, checks, lost, slices, level * look.passing)
     candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
+    is_open = kind is VerdictKind.INCONCLUSIVE
     return Verdict(
         **{name: getattr(observed, name) for name in _AS_OBSERVED},
         plan=replace(
             observed.plan,
             design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
             about="suite" if observed.is_about_suite else "population",
-            aim=observed.aim,
+            aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
         ),
         verdict=kind,
-        reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(kind, observed, look, level),
+        reason=reason + reasons.asides(observed, checks, candidate, kind, look, level),
         n_cases=int(observed.scored.sum()),
-        n_samples=int((~np.isnan(observed.candidate)).sum()),
+        n_samples=observed.n_samples,
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
-        samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
+        samples_needed=_samples_needed(checks) if is_open else None,
         cases=case_results(observed),
         checks=checks,
         largest_cluster=max(observed.largest_cluster, 1, *(() if observed.clusters_known_by == "field" else sizes)),
         n_clusters=len(sizes),
-        stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
+        stopped_at=observed.stopped_at or None if is_open else None,
         lost=lost,
-        look=_taken(look, level, observed),
+        look=LookTaken(
+            number=look.number,
+            level=level * look.passing,
+            red_level=level * look.red,
+            weight=look.weight,
+            batch=look.batch,
+            because=look.because,
+            stakes=observed.stakes,
+            share=look.passing,
+            red_share=look.red,
+        ),
         slices=slices,
     )
 
 
-def _difference(checks: tuple[Check, ...]) -> Difference | None:
+def _difference(checks: Sequence[Check]) -> Difference | None:
     """The one to the baseline; to the threshold where there is no baseline."""
     by_name = {check.against: check.difference for check in checks}
     return by_name.get("baseline", by_name.get("threshold"))
 
 
-def _samples_needed(checks: tuple[Check, ...]) -> int | None:
+def _samples_needed(checks: Sequence[Check]) -> int | None:
     """Count the samples that would decide all open comparisons; None where that is not known of any."""
     return max((each.samples_needed for each in checks if each.samples_needed is not None), default=None)
 
 
-def _asides(kind: VerdictKind, observed: Observations, look: Look, level: float) -> str:
-    """Say what else a reader must know of the answers, the cases and the look."""
-    is_red = kind in (VerdictKind.FAILED, VerdictKind.REGRESSED)
-    return (
-        (reasons.cut_answers(observed) if is_red else "")
-        + reasons.alone(observed)
-        + reasons.counted_as(observed)
-        + reasons.partly_skipped(observed)
-        + reasons.of_look(look, level, kind)
-    )
-
-
-def _taken(look: Look, level: float, observed: Observations) -> LookTaken:
-    """The look with its levels, as a report keeps it."""
-    return LookTaken(
-        number=look.number,
-        level=level * look.passing,
-        red_level=level * look.red,
-        weight=look.weight,
-        batch=look.batch,
-        because=look.because,
-        stakes=observed.stakes,
-        share=look.passing,
-        red_share=look.red,
-    )
-
-
 def _outcome(
-    observed: Observations, checks: tuple[Check, ...], beside: _Beside, level: float
+    observed: Observations,
+    checks: tuple[Check, ...],
+    lost: LostClaim | None,
+    slices: tuple[SliceResult, ...],
+    level: float,
 ) -> tuple[VerdictKind, str]:
-    lost, slices = beside
     if observed.errors:
         return VerdictKind.ERROR, reasons.errors(observed.errors)
     if not observed.scored.any():
         nothing = reasons.nothing_scored(observed.n_skipped)
         return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, nothing)
+    if not checks and observed.stopped_at:
+        return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
     if not checks:
-        if observed.stopped_at:
-            return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
     if observed.undecided:
@@ -231,12 +307,17 @@ def _outcome(
         return VerdictKind.REGRESSED, reasons.lost(lost)
     if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
         return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
-    summed_up = reasons.summed_up(checks, kind)
-    summed_up += reasons.by_quantile(observed, summed_up)
-    kind, summed_up = with_slices(kind, summed_up, slices)
+    reason = reasons.summed_up(checks, kind)
+    reason += reasons.by_quantile(observed, reason)
+    if slices and slices[0].verdict.is_red:
+        reason = reasons.with_slices(kind, reason, slices)
+        kind = worst([kind, slices[0].verdict])
     if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, summed_up)
-    return kind, summed_up + reasons.where_stopped(observed)
+        return kind, reasons.cut_short(observed, reason)
+    return kind, reason + reasons.where_stopped(observed)
+
+
+# -------------------------------------------------------------------------------------------------------- when it ends
 
 
 def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:
@@ -273,78 +354,124 @@ def n_comparisons(observed: Sequence[Observations]) -> int:
     )
 
 
-def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
+def _decided(observed: Observations, levels: Levels) -> int | None:
     """After how many rows one metric is decided: every comparison has passed, or one is red; and its slices each by
     itself, so that a red evaluation tells which of them are worse.
     """
-    level, red_level = levels
-    ends: list[tuple[int | None, int | None]] = []
-    for each in hypotheses(observed, levels):
-        if not is_bet_on(each.contrast):
-            return None
-        passed = each.contrast.passed_at(level)
-        if observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
-            passed = len(observed.case_ids) if observed.is_whole else None
-        ends.append((passed, each.contrast.worse_at(red_level)))
     last = 0
-    for found in itertools.chain([ends], slice_ends(observed, levels)):  # one that is open is enough to know
-        end = _end(found)
+    for found in itertools.chain([_ends(observed, levels)], _slice_ends(observed, levels)):  # one that is open will do
+        reds = [worse for passed, worse in found if worse is not None and (passed is None or worse < passed)]
+        passes = [passed for passed, _ in found if passed is not None]
+        end = min([*([max(passes)] if passes and len(passes) == len(found) else []), *reds], default=None)
         if end is None:
             return None
         last = max(last, end)
     return last
 
 
-def _end(ends: Sequence[tuple[int | None, int | None]]) -> int | None:
-    """After how many rows comparisons are decided together, by those at which each passed and at which it was red."""
-    reds = [worse for passed, worse in ends if worse is not None and (passed is None or worse < passed)]
-    passes = [passed for passed, _ in ends if passed is not None]
-    all_passed = [max(passes)] if passes and len(passes) == len(ends) else []
-    return min([*all_passed, *reds], default=None)
+def _ends(observed: Observations, levels: Levels) -> list[_Ends]:
+    """After how many rows each comparison had passed, and after how many it was red."""
+    found = []
+    for asked in questions(observed, levels):
+        if not asked.bets:
+            return []
+        passed, worse = asked.ends(levels)
+        if observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
+            passed = len(observed.case_ids) if observed.is_whole else None
+        found.append((passed, worse))
+    return found
 
 
-_STATES: tuple[Literal["broken", "flaky", "stable"], ...] = ("broken", "flaky", "stable")
+# -------------------------------------------------------------------------------------------------------------- slices
 
 
-def case_results(observed: Observations) -> tuple[CaseResult, ...]:
-    """Every case that has a candidate score, in the order given.
+def slice_results(observed: Observations, levels: Levels, level: float) -> tuple[SliceResult, ...]:
+    """Judge each slice, the worst first.
 
-    A case is stable when every sample is right, broken when none is, flaky between. A sample of a binary metric is
-    right at 1; of another, when it reaches the threshold, or 0.5 where scores in [0, 1] have none. A measure without a
-    threshold has no right and wrong: its cases are stable.
+    A slice is red where the upper bound of its difference lies below minus its margin. All slices of a comparison share
+    what one comparison of the evaluation may spend on a false red, in equal parts (Bonferroni; O. J. Dunn, 1961, JASA
+    56:52-64): whatever they have to do with each other, and whenever one stops, any of them is wrong with at most that
+    chance, and so are their bounds, for all margins at once.
+
+    Args:
+        observed: what the evaluation is decided by.
+        levels: at which the evaluation passes, and at which one of its comparisons is red by itself.
+        level: the chance that any of the intervals of the slices' means is wrong.
     """
-    scored = observed.scored
-    scores = observed.candidate
-    counts = (~np.isnan(scores)).sum(axis=1)
-    rights = np.where(np.isnan(scores), False, _right(observed)).sum(axis=1)
-    states = np.where(rights == counts, 2, np.where(rights == 0, 0, 1)).tolist()
-    candidate = _means(scores)
-    baseline: list[float | None] = [None] * len(scores)
-    if observed.baseline is not None:
-        baseline = _means(observed.baseline)
-    clusters: list[str | None] = [None] * len(scores)
-    if observed.clusters is not None:
-        clusters = [str(cluster) for cluster in observed.clusters]
-    names = [_STATES[state] for state in states]
-    rows = zip(observed.case_ids, counts.tolist(), candidate, baseline, names, clusters, strict=True)
-    return tuple(
-        CaseResult(case, n, ours, theirs, state, cluster, unanswered=observed.unanswered.get(case))
-        for (case, n, ours, theirs, state, cluster), kept in zip(rows, scored.tolist(), strict=True)
-        if kept
+    if observed.errors or not observed.scored.any():
+        return ()
+    count = len(observed.slices)
+    found = [_slice(observed, each, (levels[0] / count, levels[1] / count), level / count) for each in observed.slices]
+    return tuple(sorted(found, key=lambda each: (-each.verdict.severity, _standing(each, observed))))
+
+
+def _slice(observed: Observations, each: CaseSlice, levels: Levels, level: float) -> SliceResult:
+    part, _ = _part(observed, each)
+    n_cases, count, open_ = int(part.scored.sum()), len(observed.slices), VerdictKind.INCONCLUSIVE
+    if not n_cases:
+        return SliceResult(each.field, each.value, 0, None, None, None, open_, "no case has a score", None, each.size)
+    told = f", both simultaneous over {count:,} slices" if count > 1 else ""
+    checks = [check(part, one, levels, told) for one in questions(part, levels, red_beyond=True)]
+    # The worse verdict is a slice's; of two open comparisons, the one that needs more tells why.
+    of_all = max(checks, key=lambda one: (one.verdict.severity, _or_infinite(one.samples_needed)), default=None)
+    kind = VerdictKind.PASSED if of_all is None else of_all.verdict
+    return SliceResult(
+        field=each.field,
+        value=each.value,
+        n_cases=n_cases,
+        candidate=estimate(part, part.candidate, 1 - level),
+        baseline=estimate(part, part.baseline, 1 - level),
+        difference=_difference(checks),
+        verdict=open_ if observed.undecided and of_all is not None else kind,
+        reason="nothing required" if of_all is None else of_all.reason,
+        samples_needed=_samples_needed(checks),
+        n_planned=each.size,
     )
 
 
-def _right(observed: Observations) -> BoolArray:
-    scores = observed.candidate
-    right: BoolArray = np.ones(scores.shape, dtype=np.bool_)
-    if observed.bounded and is_binary(scores):
-        right = scores == (1 if observed.higher_is_better else 0)
-    elif observed.plan.threshold is not None:
-        right = scores >= observed.plan.threshold if observed.higher_is_better else scores <= observed.plan.threshold
-    elif observed.bounded:
-        right = scores >= 0.5 if observed.higher_is_better else scores <= 0.5
-    return right
+def _slice_ends(observed: Observations, levels: Levels) -> Iterator[list[_Ends]]:
+    """For each slice: after how many rows of the evaluation each of its comparisons has passed, and was red."""
+    own = levels[0] / max(1, len(observed.slices)), levels[1] / max(1, len(observed.slices))
+    for each in observed.slices:
+        part, rows = _part(observed, each)
+        found: list[_Ends] = []
+        for asked in questions(part, own, red_beyond=True):
+            ends = asked.ends(own) if asked.bets else (None, None)
+            # Of a single case they are numbers of samples.
+            passed, worse = (None if end is None else rows[-1 if part.by_samples else end - 1] + 1 for end in ends)
+            found.append((passed, worse))
+        yield found
 
 
-def _means(scores: FloatArray) -> list[float | None]:
-    return [None if mean != mean else mean for mean in case_means(scores).tolist()]
+def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[int]]:
+    """The slice as an evaluation of its own, and the rows that it has.
+
+    Drawn in a random order, its cases are in one as well. Stakes are those of the evaluation, as they were at the first
+    look, with as many cases to come as the slice had then.
+    """
+    rows = [row for row, case_id in enumerate(observed.case_ids) if case_id in each.case_ids]
+    size = len(rows) if observed.is_whole else each.size
+    part = replace(
+        observed.rows(rows),
+        plan=replace(observed.plan, margin=observed.plan.slice_margin or 0.0),
+        n_planned=size,
+        suite_size=size,
+        n_skipped=0,
+        stakes=replace(observed.tuned_to, horizon=each.horizon),
+        slices=(),
+    )
+    return part, rows
+
+
+def _standing(each: SliceResult, observed: Observations) -> float:
+    """Return the figure that slices of one verdict are ordered by: their difference, or mean where there is none."""
+    shown = each.difference or each.candidate
+    if shown is None:
+        return math.inf
+    if observed.is_same and each.difference is not None:
+        return -abs(shown.value)
+    return shown.value if observed.higher_is_better else -shown.value
+
+
+def _or_infinite(number: float | None) -> float:
+    return math.inf if number is None else number

@@ -59,8 +59,8 @@ class GateSession:
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or check
-        nothing themselves, and which are not sampled together.
+        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or
+        cases that resemble each other, or check nothing themselves, and which are not sampled together.
         """
         evaluations = self.collection.evaluations.values()
         lines = [*copies_lines(evaluations), *self.collection.notes]

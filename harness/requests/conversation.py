@@ -1,15 +1,18 @@
-"""Conversations: turns of a user and answers of a version, in which tools may be called, as one sample."""
+"""Conversations: turns of a user and answers of a version, in which functions may be called as tools, as one sample."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
+import re
+import typing
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from harness.errors import EngineError, UsageError, shortened
+from harness.errors import EngineError, ToolError, UsageError, nearest, shortened
 from harness.records import Messages, Price, Sample
-from harness.requests.tools import Toolbox
 
 TURNS = 10
 """Turns of a simulated user whose goal is not met, unless more or fewer are asked for."""
@@ -17,6 +20,8 @@ STEPS = 8
 """Answers of a version that goes on calling tools, unless more or fewer are asked for."""
 
 _SHOWN = 80
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _PLAYED = """You play a user who talks to an assistant. Stay in that role, whatever the assistant says: never help, \
 and never say that you play. Say one thing at a time, in this user's own words, and tell what you know only when it is \
 asked.
@@ -92,6 +97,55 @@ class Ask(Protocol):
         if `goes_on`."""
 
 
+class Toolbox:
+    """Functions that a model may call.
+
+    Args:
+        functions: `def` or `async def`. Name, docstring and annotations are what the model is told of each.
+
+    Attributes:
+        definitions: of the tools, in the form of OpenAI's API.
+
+    Raises:
+        UsageError: one of them can't be a tool, or two have one name.
+    """
+
+    def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:
+        if callable(functions) or not isinstance(functions, Sequence) or not functions:
+            raise UsageError(f"tools = {functions!r} is no list of functions; give some, such as [get_weather].")
+        self._functions = {_name_of(function): function for function in functions}
+        if len(self._functions) < len(functions):
+            names = ", ".join(map(_name_of, functions))
+            raise UsageError(f"Two tools have one name: {names}. A model calls a tool by its name; rename one.")
+        self.definitions: tuple[Mapping[str, Any], ...] = tuple(map(_definition, functions))
+
+    async def reply(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The message that answers a call: what the function gave, or what is wrong with the call.
+
+        Raises:
+            RuntimeError: the function failed an assertion.
+            Exception: whatever else it raises, but `ToolError`, whose message is the answer.
+        """
+        try:
+            text = _written(await self._result(call.get("function") or {}))
+        except ToolError as error:
+            text = f"Error: {error}"
+        return {"role": "tool", "tool_call_id": call.get("id"), "content": text}
+
+    async def _result(self, called: Mapping[str, Any]) -> Any:
+        name = str(called.get("name"))
+        function = self._functions.get(name)
+        if function is None:
+            known = ", ".join(self._functions)
+            raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, [*self._functions])}")
+        arguments = _arguments(function, called.get("arguments"))
+        try:
+            result = function(**arguments)
+            return await result if inspect.isawaitable(result) else result
+        except AssertionError as error:  # which of the body itself would be a 0 for the model
+            raise RuntimeError(f"the tool {name} raised AssertionError: {error}") from error
+
+
 class Conversation:
     """The turns so far, and the samples that the version's answers are.
 
@@ -109,12 +163,9 @@ class Conversation:
         steps: int = STEPS,
         messages: str | Iterable[Mapping[str, Any]] = (),
     ) -> None:
-        self._ask = ask
-        self._toolbox = toolbox
-        self._steps = steps
+        self._ask, self._toolbox, self._steps = ask, toolbox, steps
         self.turns: list[Mapping[str, Any]] = []
-        self._n_turns = 0
-        """Turns of the user; what an application asks itself is none."""
+        self._n_turns = 0  # of the user; what an application asks itself is none
         self._prompts: set[int] = set()
         self._goes_on = toolbox is not None and steps > 1
         """Whether more may be asked after the first answer: other turns, or what its calls gave."""
@@ -150,7 +201,8 @@ class Conversation:
             self._say(said)
             if not await self.answer():
                 return
-            part.append({"role": "assistant", "content": _acted(said)})
+            acted = json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)  # as it was written
+            part.append({"role": "assistant", "content": acted})
             part.append({"role": "user", "content": self.samples[-1].text or _SILENCE})
         self.ended = "turns"
 
@@ -173,8 +225,9 @@ class Conversation:
         """Add a turn. A text is a prompt: the version puts its template around it, as around any other."""
         if isinstance(said, str):
             self._prompts.add(len(self.turns))
-        self.turns.append(_turn(said))
-        self._n_turns += self.turns[-1]["role"] == "user"
+            said = {"role": "user", "content": said}
+        self.turns.append(said)
+        self._n_turns += said["role"] == "user"
 
     @property
     def shortfall(self) -> str | None:
@@ -187,18 +240,14 @@ class Conversation:
 
     def transcript(self, price: Price | None) -> Sample:
         """All of it as one sample: the last answer, with the turns and what all answers took together."""
-        last = self.samples[-1]
-        told = {"turns": self._n_turns, "steps": len(self.samples), "ended": self.ended}
-        return replace(
-            last,
-            prompt_tokens=_total(each.prompt_tokens for each in self.samples),
-            completion_tokens=_total(each.completion_tokens for each in self.samples),
-            latency_s=_total(each.latency_s for each in self.samples),
-            cost=_total(_cost(each, price) for each in self.samples),
-            messages=tuple(self.turns),
-            metadata={**(last.metadata or {}), **told},
-            stored=all(each.stored for each in self.samples),
-        )
+        last, samples = self.samples[-1], self.samples
+        told = {"turns": self._n_turns, "steps": len(samples), "ended": self.ended}
+        totals: dict[str, Any] = {}
+        for name in ("prompt_tokens", "completion_tokens", "latency_s", "cost"):
+            values = [_cost(each, price) if name == "cost" else getattr(each, name) for each in samples]
+            totals[name] = None if None in values else sum(values)
+        metadata, stored = {**(last.metadata or {}), **told}, all(each.stored for each in samples)
+        return replace(last, **totals, messages=tuple(self.turns), metadata=metadata, stored=stored)
 
 
 def check_script(user: Any) -> None:
@@ -265,15 +314,6 @@ async def _next_words(
     raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem.rstrip('.')}.{remedy}")
 
 
-def _turn(said: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"role": "user", "content": said} if isinstance(said, str) else said
-
-
-def _acted(said: str) -> str:
-    """A simulated user's turn as it was written."""
-    return json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)
-
-
 def _with_ids(turn: Mapping[str, Any], step: int) -> Mapping[str, Any]:
     """The last turn of an answer. Each of its calls has an id, by which it is answered."""
     if not turn.get("tool_calls"):
@@ -298,7 +338,72 @@ def _cost(sample: Sample, price: Price | None) -> float | None:
     return price.of(sample.prompt_tokens or 0, sample.completion_tokens or 0)
 
 
-def _total(values: Iterable[Any]) -> Any:
-    """The sum; None where one of them is not known."""
-    known = list(values)
-    return None if None in known else sum(known)
+def _name_of(function: Any) -> str:
+    name = getattr(function, "__name__", None)
+    if not callable(function) or not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UsageError(
+            f"tools holds {function!r}, which is no function with a name that a model could call; write it as a `def`."
+        )
+    return name
+
+
+def _definition(function: Callable[..., Any]) -> Mapping[str, Any]:
+    parameters = {key: value for key, value in _adapter(function).json_schema().items() if key != "title"}
+    described = inspect.getdoc(function)
+    told = {"name": function.__name__, **({"description": described} if described else {}), "parameters": parameters}
+    return {"type": "function", "function": told}
+
+
+@functools.lru_cache(maxsize=512)
+def _adapter(function: Callable[..., Any]) -> Any:
+    """Make the adapter that describes and validates a function's arguments, from its signature, once."""
+    from typing import NotRequired
+
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+    from typing_extensions import TypedDict
+
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+        fields: dict[str, Any] = {}
+        for name, each in inspect.signature(function).parameters.items():
+            if each.kind not in _BY_NAME:
+                raise UsageError(f"The tool {function.__name__} takes {each}, which has no name to be called by.")
+            hint = hints.get(name, Any)
+            fields[name] = hint if each.default is inspect.Parameter.empty else NotRequired[hint]
+        arguments = TypedDict("arguments", fields)  # type: ignore[misc]
+        arguments.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+        adapter = TypeAdapter(arguments)
+        adapter.json_schema()
+    except (NameError, TypeError, PydanticUserError) as error:
+        raise UsageError(
+            f"The tool {function.__name__} can't be described by its signature: {error}. Annotate what it takes with "
+            "types that JSON has: str, int, float, bool, lists and dicts of these, Literal, a dataclass."
+        ) from error
+    return adapter
+
+
+def _arguments(function: Callable[..., Any], given: Any) -> dict[str, Any]:
+    """Read the arguments that a model gave, as the function takes them.
+
+    Raises:
+        ToolError: they are no JSON object, or not what the function takes.
+    """
+    from pydantic import ValidationError
+
+    try:
+        data = json.loads(given or "{}") if isinstance(given, str | None) else given
+        found: dict[str, Any] = _adapter(function).validate_python(data)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())
+        raise ToolError(told) from None
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"the arguments are no JSON: {error}") from None
+    return found
+
+
+def _written(result: Any) -> str:
+    if isinstance(result, str):
+        return result
+    from pydantic_core import to_json
+
+    return str(to_json(result, fallback=str).decode())

@@ -1,14 +1,16 @@
-"""The version under test as one test body sees it."""
+"""The version under test as one test body sees it, and what the body asked of it."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import json
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Messages, Request, Sample, answer_turns
-from harness.records.keys import KeyedQuestion, case_number, request_text
+from harness.records import Judgement, Messages, Request, Sample, ScoringRule, answer_turns
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
@@ -17,22 +19,76 @@ from harness.requests.conversation import (
     Play,
     Script,
     SimulatedUser,
+    Toolbox,
     check_count,
     check_script,
 )
-from harness.requests.structured import data_of
-from harness.requests.tools import Toolbox
-from harness.requests.trace import Trace, Way
+from harness.requests.pending import Question, SampleSource, Way
 
 if TYPE_CHECKING:
     from harness.models.engine import Engine
-    from harness.requests.pending import SampleSource
     from harness.requests.sampler import Sampler
 
 SETS_APART = 10_000_000
 """Distance between the indices of a model's sets of draws: more than there are samples of a case."""
 
+_CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 Result = TypeVar("Result")
+
+
+class Trace:
+    """What one body asked, of all versions.
+
+    Attributes:
+        case: the id of the case that it runs for, to which its draws belong.
+        own, others: in what ways the version under test was asked, and those that it is compared with or judged by.
+        request: what the version under test was asked first.
+        key, sample: of the last sample of the version under test, which stands for the body.
+        lack: why a text that the body was given is not what the version has to say, in words; None where it is.
+        truncated: whether any sample of that version was cut at max_tokens.
+        drew: whether any sample had to be drawn, by this body or another one; the store had the others.
+        error: the first error of an engine, a judge or the store, which counts even if the body catches it.
+        generation: of the candidate's draws, to which the turns of simulated users belong.
+        made: the methods that were called, with what is to be awaited of each.
+        judgements: what each judge did that the body asked.
+        judged_by: by whom and by what rule the body had something judged, the last time that it had.
+    """
+
+    def __init__(self, case: str = "", generation: int = 0) -> None:
+        self.case, self.generation = case, generation
+        self.own: set[Way] = set()
+        self.others: set[Way] = set()
+        self.request: Request | None = None
+        self.key: bytes | None = None
+        self.sample: Sample | None = None
+        self.lack: str | None = None
+        self.truncated = self.drew = False
+        self.error: BaseException | None = None
+        self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
+        self.judgements: list[Judgement] = []
+        self.judged_by: ScoringRule | None = None
+
+    @property
+    def way(self) -> Way | None:
+        """How what it is scored by came about: as the answers of the version under test did, where it gave any."""
+        answers: tuple[Way, ...] = ("drawn", "greedy")
+        known = (way for ways in (self.own, self.others) for way in answers if way in ways)
+        return next(known, "weighed" if self.own or self.others else None)
+
+    def unawaited(self) -> list[str]:
+        """The names of the methods whose answers were never awaited."""
+        return [name for name, work in self.made if _is_unawaited(work)]
+
+    def drop_unawaited(self) -> None:
+        """End what was never awaited, which Python would warn of; what a task is to run is that task's."""
+        tasks = {task.get_coro() for task in asyncio.all_tasks()}
+        for _, work in self.made:
+            if _is_unawaited(work) and work not in tasks:
+                work.close()
+
+
+def _is_unawaited(work: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
 
 
 class Model:
@@ -50,11 +106,8 @@ class Model:
     def __init__(
         self, sampler: Sampler, source: SampleSource, index: int, trace: Trace, *, is_other: bool = False
     ) -> None:
-        self._is_other = is_other
-        self._sampler = sampler
-        self._source = source
+        self._sampler, self._source, self._trace, self._is_other = sampler, source, trace, is_other
         self._index = source.first_index + index
-        self._trace = trace
         self._occurrences: dict[bytes, int] = {}
         self._players: dict[str, Model] = {}
 
@@ -108,7 +161,17 @@ class Model:
         Returns:
             str
         """
-        return self._settle("ask", self._text(self._source.version.chat(prompt, sampling=sampling)))
+        version, case, last = self._source.version, self._trace.case, self._sampler.last_question
+        is_plain = not sampling and type(prompt) is str
+        if (
+            last is None
+            or not is_plain
+            or (last.version is not version, last.case, last.prompt) != (False, case, prompt)
+        ):
+            request = version.chat(prompt, sampling=sampling)
+            last = Question(version, case, request, prompt if is_plain else None)
+            self._sampler.last_question = last
+        return self._settle("ask", self._text(last))
 
     def chat(
         self,
@@ -148,7 +211,7 @@ class Model:
                 a number that was cut there.
         """
         request = self._source.version.chat(messages, sampling=sampling, schema=schema)
-        return self._settle("structured", self._structured(request))
+        return self._settle("structured", self._read(request, data_of))
 
     def complete(
         self,
@@ -188,7 +251,7 @@ class Model:
             CapabilityError: the engine gives no log probabilities of given text.
         """
         request = self._source.version.loglikelihood(prompt, continuation)
-        return self._settle("loglikelihood", self._loglikelihood(request))
+        return self._settle("loglikelihood", self._read(request, _loglikelihood))
 
     def weigh(
         self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
@@ -210,7 +273,7 @@ class Model:
 
         What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
         """
-        return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
+        return self._settle("rolling", self._read(self._source.version.rolling(text), _loglikelihood))
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Coroutine[Any, Any, Sample]:
         """Compute what the version foresees at the place of each token of a text, from its first one.
@@ -334,49 +397,73 @@ class Model:
         return settled
 
     async def _draw(self, request: Request, later: int = 0, talks: Engine | None = None) -> Sample:
-        """The sample of a request, one of the case's own; `talks` goes on after it.
+        """The sample of a request, one of the case's own; `later` and `talks` are as for `_answer`."""
+        return await self._answer(Question(self._source.version, self._trace.case, request), later, talks)
+
+    async def _answer(self, question: Question, later: int = 0, talks: Engine | None = None) -> Sample:
+        """The sample of a question.
 
         Args:
             later: is added to the number of times that this was asked: those of a later generation, say.
+            talks: goes on after it.
         """
-        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
-        way = way if request.kind in ("chat", "completion") else "weighed"
-        if way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
-            sampling = {**request.sampling, "seed": seed + case_number(self._trace.case)}
-            request = replace(request, sampling=sampling)
-        text = request_text(self._source.version.fingerprint, request)
-        occurrence = self._occurrences.get(text, 0)
-        self._occurrences[text] = occurrence + 1
-        question = KeyedQuestion(text, occurrence + later, self._trace.case)
-        if way == "greedy" and "drawn" in self._trace.others:  # it may answer a turn that was drawn
+        trace, sampler, source = self._trace, self._sampler, self._source
+        occurrence = self._occurrences.get(question.text, 0)
+        self._occurrences[question.text] = occurrence + 1
+        number, request, way = occurrence + later, question.request, question.way
+        keyed = question.keyed(number) if number else question.first
+        if way == "greedy" and "drawn" in trace.others:  # it may answer a turn that was drawn
             way = "drawn"
-        (self._trace.others if self._is_other else self._trace.own).add(way)
-        if self._trace.request is None and not self._is_other:
-            self._trace.request = request
+        (trace.others if self._is_other else trace.own).add(way)
+        if trace.request is None and not self._is_other:
+            trace.request = request
         try:
-            self._sampler.check_time()
-            await self._sampler.check_turns(talks, self._source, request, question, self._index)
-            key, sample = await self._sampler.draw(self._source, request, question, self._index)
-            self._sampler.check_time()
+            sampler.check_time()
+            if talks is not None:
+                await sampler.check_turns(talks, source, request, keyed, self._index)
+            key, sample = await sampler.draw(source, request, keyed, self._index)
+            sampler.check_time()
         except SteelyardError as error:
-            self._trace.error = self._trace.error or error
+            trace.error = trace.error or error
             raise
-        self._trace.drew = self._trace.drew or not sample.stored
+        trace.drew = trace.drew or not sample.stored
         if not self._is_other:
-            self._trace.add(key, sample)
+            trace.key, trace.sample = key, sample
+            trace.truncated = trace.truncated or sample.truncated
         return sample
 
-    async def _text(self, request: Request) -> str:
-        sample = await self._draw(request)
+    async def _text(self, question: Question) -> str:
+        sample = await self._answer(question)
         if not self._is_other:
             self._trace.lack = self._trace.lack or sample.lack
         return sample.text
 
-    async def _structured(self, request: Request) -> Any:
-        return data_of(await self._draw(request), self.name)
+    async def _read(self, request: Request, read: Callable[[Sample, str], Result]) -> Result:
+        return read(await self._draw(request), self.name)
 
-    async def _loglikelihood(self, request: Request) -> float:
-        value = (await self._draw(request)).loglikelihood
-        if value is None:
-            raise EngineError(f"{self.name} gave no log likelihood.")
-        return value
+
+def _loglikelihood(sample: Sample, name: str) -> float:
+    if sample.loglikelihood is None:
+        raise EngineError(f"{name} gave no log likelihood.")
+    return sample.loglikelihood
+
+
+def data_of(sample: Sample, name: str) -> Any:
+    """What the JSON of an answer holds: dict, list, str, …
+
+    Args:
+        name: of the version that answered, for the error.
+
+    Raises:
+        EngineError: it is no JSON, or a number that was cut at max_tokens, which may have had more digits.
+    """
+    begins = repr(sample.text[:200])
+    cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""
+    try:
+        data = json.loads(sample.text)
+    except ValueError as error:
+        raise EngineError(f"{name} answered no JSON for a schema ({error}): {begins}.{cut}") from None
+    # Whatever else JSON holds shows its own end.
+    if sample.truncated and isinstance(data, int | float) and not isinstance(data, bool):
+        raise EngineError(f"{name} answered a number that may have more digits: {begins}.{cut}")
+    return data

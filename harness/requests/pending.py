@@ -1,13 +1,19 @@
-"""Draws that are still to be made, and where they come from."""
+"""Questions, the draws of them that are still to be made, and where these come from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from harness.errors import MissingSampleError, SettingsError, SteelyardError
 from harness.models.engine import Engine
 from harness.models.version import Version
-from harness.records import NewSample, Request, Sample
+from harness.records import Request, Sample
+from harness.records.keys import KeyedQuestion, case_number, request_text
+
+Way = Literal["drawn", "greedy", "weighed"]
+"""An answer that is left to chance, one at temperature 0, or the weights of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +62,52 @@ class SampleOrigins:
     newest: float | None = None
     n_older: int = 0
 
-    def add(self, sample: Sample, *, is_older: bool = False) -> None:
-        """Count one from the store."""
-        at = sample.drawn_at
-        self.n_older += is_older
-        if at is not None:
-            self.oldest = at if self.oldest is None else min(self.oldest, at)
-            self.newest = at if self.newest is None else max(self.newest, at)
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Count some from the store."""
+        if known := [sample.drawn_at for sample in samples if sample.drawn_at is not None]:
+            self.oldest = min(known) if self.oldest is None else min(self.oldest, *known)
+            self.newest = max(known) if self.newest is None else max(self.newest, *known)
+
+
+class Question:
+    """What a case asks of a version, rendered once for its samples, which ask it in one tick.
+
+    Attributes:
+        prompt: the text that it is the question of; None where it is of more.
+        request: as it is sent: the seed is the case's own.
+        way: how its answers come about.
+        first: the question as a body asks it first.
+        text: tells it from other questions.
+    """
+
+    __slots__ = ("_keyed", "case", "first", "prompt", "request", "text", "version", "way")
+
+    def __init__(self, version: Version, case: str, request: Request, prompt: str | None = None) -> None:
+        self.version, self.case, self.prompt = version, case, prompt
+        way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
+        self.way: Way = way if request.kind in ("chat", "completion") else "weighed"
+        if self.way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
+            request = replace(request, sampling={**request.sampling, "seed": seed + case_number(case)})
+        self.request, self.text = request, request_text(version.fingerprint, request)
+        self.first = KeyedQuestion(self.text, 0, case)
+        self._keyed = {0: self.first}
+
+    def keyed(self, occurrence: int) -> KeyedQuestion:
+        """The question with its number among those that a body asks alike."""
+        if occurrence not in self._keyed:
+            self._keyed[occurrence] = KeyedQuestion(self.text, occurrence, self.case)
+        return self._keyed[occurrence]
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDraws:
-    """Draws of one request that are still to be made, and the number of its question."""
+    """Draws of one request that are still to be made, with its question and the key of its new draws."""
 
     source: SampleSource
     request: Request
     key: bytes
     indices: tuple[int, ...]
-    number: int = 0
+    question: KeyedQuestion | None = None
 
     @property
     def engine(self) -> Engine:
@@ -81,7 +115,6 @@ class PendingDraws:
         assert self.source.engine is not None
         return self.source.engine
 
-    def drawn(self, sample: Sample) -> NewSample:
-        """One of them, to be stored."""
-        source = self.source
-        return NewSample(self.key, source.version.fingerprint, source.generation, self.request, sample)
+    def of(self, indices: tuple[int, ...]) -> PendingDraws:
+        """Some of them."""
+        return self if indices == self.indices else replace(self, indices=indices)

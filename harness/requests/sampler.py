@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 from harness.errors import (
     TIMED_OUT,
     CapabilityError,
     EngineError,
     FailedDrawError,
+    LockedError,
     StoreError,
     UnreachableError,
     UnstorableError,
@@ -21,16 +24,19 @@ from harness.errors import (
 from harness.models.engine import Engine
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
-from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
+from harness.requests.pending import PendingDraws, Question, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
-from harness.requests.writing import LOCKED_S, Writer
 
+LOCKED_S = 1.0
+"""Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
+_TOLD_AFTER_S = 3.0
 _RENEWED_S = 2.0
 _LOOKED_AGAIN_S = 0.2
 """Seconds after which it is seen whether another run has drawn what is waited for."""
 _LACKING = 10
 """Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
+Given = TypeVar("Given")
 
 
 class DrawLeases(Protocol):
@@ -68,15 +74,53 @@ Kept = tuple[bytes, Sample]
 """A sample with the key that the store keeps it under."""
 
 
-@dataclass(slots=True)
-class _DrawsOfTick:
-    """Draws of one request that were asked for in this tick of the loop."""
+class Writer:
+    """One thread that writes in turn, so that a lock which another process holds stops no request. It waits for locks
+    until it is told to give up.
 
-    source: SampleSource
-    request: Request
-    question: KeyedQuestion
-    indices: list[int] = field(default_factory=list)
-    asked_again: set[int] = field(default_factory=set)
+    Args:
+        gives_up: whether nobody waits for what is written any more.
+    """
+
+    def __init__(self, gives_up: Callable[[], bool]) -> None:
+        self._gives_up = gives_up
+        self._thread = ThreadPoolExecutor(1, "steelyard-store")
+        self._since: float | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Say how long the store has been locked; "" where it is not."""
+        waited_s = 0.0 if self._since is None else time.monotonic() - self._since
+        return f"the store is locked by another process, for {waited_s:.0f} s now" if waited_s > _TOLD_AFTER_S else ""
+
+    async def write(self, call: Callable[[], Given]) -> Given:
+        """Call in the thread, after all that was given before.
+
+        Raises:
+            StoreError: what the store said; that it is locked only once nobody waits any more.
+        """
+        return await asyncio.wrap_future(self.submit(call))
+
+    def submit(self, call: Callable[[], Given]) -> Future[Given]:
+        """The same, for who goes on meanwhile."""
+        return self._thread.submit(self._patiently, call)
+
+    def _patiently(self, call: Callable[[], Given]) -> Given:
+        began = time.monotonic()
+        try:
+            while True:
+                try:
+                    return call()
+                except LockedError:
+                    self._since = began
+                    if self._gives_up():
+                        raise
+        finally:
+            self._since = None
+
+    def close(self) -> None:
+        """End the thread once all is written."""
+        self._thread.shutdown()
 
 
 class Sampler:
@@ -105,19 +149,19 @@ class Sampler:
         find_source: Callable[[str], Awaitable[SampleSource]] | None = None,
         asks_again: bool = False,
     ) -> None:
-        self._store = store
-        self._find_source = find_source
-        self._asks_again = asks_again
+        self._store, self._find_source, self._asks_again = store, find_source, asks_again
         self.named: dict[str, SampleSource] = {}
         """Sources of samples of the versions that bodies named."""
-        self._wanted: dict[bytes, _DrawsOfTick] = {}
+        self._wanted: dict[bytes, tuple[PendingDraws, list[int]]] = {}
+        """Draws that were asked for in this tick of the loop, and their indices."""
         self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
         self._arrived: list[NewSample] = []
         self._writing: asyncio.Task[None] | None = None
         self._leases = store.draw_leases()
-        self._missing: list[tuple[_DrawsOfTick, PendingDraws]] = []
+        self._missing: list[PendingDraws] = []
         self._returned: list[tuple[bytes, int]] = []
-        self._elsewhere: list[tuple[_DrawsOfTick, PendingDraws]] = []
+        self._elsewhere: list[PendingDraws] = []
+        """Draws that another run makes."""
         self._looking_again: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
@@ -129,15 +173,14 @@ class Sampler:
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.writer = Writer(lambda: self.is_halted or self.spending.is_late)
-        self.model_calls = 0
-        self.n_unstored = 0
-        self.stored_samples = 0
-        self.shared_samples = 0
-        self.measured_blocks = 0
-        self.stored_blocks = 0
-        self._asked: dict[int, dict[bytes, int]] = {}
+        self.model_calls = self.stored_samples = self.shared_samples = self.n_unstored = 0
+        self.measured_blocks = self.stored_blocks = 0
+        self._known: dict[tuple[int, bytes], int] = {}
+        """The samples that the run was given, one bit for each: who asks for them again shares them."""
         self._origins: dict[tuple[str, int], SampleOrigins] = {}
         self.is_halted = False
+        self.last_question: Question | None = None
+        self._last_key: tuple[KeyedQuestion | None, int, bytes] = (None, 0, b"")
 
     def halt(self) -> None:
         """Give no more answers: the run is interrupted."""
@@ -171,17 +214,17 @@ class Sampler:
             raise self.spending.refuse()
 
     async def check_turns(
-        self, engine: Engine | None, source: SampleSource, request: Request, question: KeyedQuestion, index: int
+        self, engine: Engine, source: SampleSource, request: Request, question: KeyedQuestion, index: int
     ) -> None:
         """Refuse a conversation that an application can't go on with, before one of its draws is paid for.
 
         The application tells once it runs, and is started to tell where this draw is not stored.
         """
         check = getattr(engine, "check_turns", None)
-        if engine is None or check is None:
+        if check is None:
             return
-        wanted = {question.key(source.generation): _DrawsOfTick(source, request, question, [index])}
-        if not any(self._find(wanted).values()):
+        asked = PendingDraws(source, request, question.key(source.generation), (index,), question)
+        if not self._find([asked])[asked.key]:
             await self.window.start(engine)
             check()
 
@@ -195,100 +238,104 @@ class Sampler:
             EngineError: the engine could not answer.
             BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
         """
-        key = question.key(source.generation)
-        asked_again = self._was_asked(source, key, index)
+        last, generation, key = self._last_key
+        if last is not question or generation != source.generation:
+            key = question.key(source.generation)
+            self._last_key = question, source.generation, key
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Kept] = loop.create_future()  # of its own, for a body may give up that others wait with
-        if (key, index) in self._futures:
-            self._futures[key, index].append(future)
+        waiting = self._futures.get((key, index))
+        if waiting is not None:
+            waiting.append(future)
             kept = await future
             self.shared_samples += 1
             return kept
-        if source.engine is not None:
-            check_capabilities(source.engine, request)
-        self._futures[key, index] = [future]
-        if not self._wanted:
-            loop.call_soon(self._look_up)
         wanted = self._wanted.get(key)
         if wanted is None:
-            wanted = self._wanted[key] = _DrawsOfTick(source, request, question)
-        wanted.indices.append(index)
-        if asked_again:
-            wanted.asked_again.add(index)
+            if source.engine is not None:
+                check_capabilities(source.engine, request)
+            if not self._wanted:
+                loop.call_soon(self._look_up)
+            wanted = self._wanted[key] = PendingDraws(source, request, key, (), question), []
+        self._futures[key, index] = [future]
+        wanted[1].append(index)
         return await future
-
-    def _was_asked(self, source: SampleSource, key: bytes, index: int) -> bool:
-        """Note that a sample is asked for, and tell whether it was before in this run; one bit for each."""
-        asked = self._asked.setdefault(source.first_index, {})
-        before, bit = asked.get(key, 0), 1 << (index - source.first_index)
-        asked[key] = before | bit
-        return bool(before & bit)
 
     def _look_up(self) -> None:
         """Answer what the store holds, send for the rest."""
-        wanted, self._wanted = self._wanted, {}
+        wanted = [asked.of(tuple(indices)) for asked, indices in self._wanted.values()]
+        self._wanted = {}
         if not wanted:  # looked up with what was waited for
             return
         try:
             found = self._find(wanted)
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for key, item in wanted.items():
-                self._break(key, item.indices, error)
+            for asked in wanted:
+                self._break(asked.key, asked.indices, error)
             return
-        for key, item in wanted.items():
-            stored = found.get(key, {})
-            for index in item.indices:
-                if index in stored:
-                    self._count_failure(item.source.version.fingerprint, *stored[index])
-                    if index in item.asked_again:
-                        self.shared_samples += 1
-                    else:
-                        self.stored_samples += 1
-                        is_older = stored[index][0] != key and item.source.generation > min(item.source.older)
-                        self.origins(item.source).add(stored[index][1], is_older=is_older)
-                    self._give(key, index, *stored[index])
-            missing = self._unfailed(item.source, key, sorted(index for index in item.indices if index not in stored))
-            if missing and item.source.engine is None:
-                self._break(key, missing, item.source.missing())
-            elif missing:
-                self._missing.append(
-                    (item, PendingDraws(item.source, item.request, key, missing, item.question.number))
-                )
+        for asked in wanted:
+            source, key, of_key = asked.source, asked.key, found[asked.key]
+            origins, known = self.origins(source), self._known.get((source.first_index, key), 0)
+            is_newest = source.generation > min(source.older, default=source.generation)
+            fresh: list[Sample] = []
+            for index, kept in of_key.items():
+                self._count_failure(source.version.fingerprint, *kept)
+                if known >> (index - source.first_index) & 1:
+                    self.shared_samples += 1
+                else:
+                    fresh.append(kept[1])
+                    origins.n_older += is_newest and kept[0] != key
+                self._give(key, index, *kept)
+            self._note_known(source, key, fresh)
+            self.stored_samples += len(fresh)
+            origins.add(fresh)
+            if len(of_key) < len(asked.indices):
+                self._send_for(asked.of(tuple(sorted(index for index in asked.indices if index not in of_key))))
         if self._missing:
             self._begin_writing()
 
-    def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
-        """Those that have not failed in this run; the others are given their failures again."""
+    def _note_known(self, source: SampleSource, key: bytes, samples: Sequence[Sample]) -> None:
+        known = self._known.get((source.first_index, key), 0)
+        for sample in samples:
+            known |= 1 << (sample.index - source.first_index)
+        self._known[source.first_index, key] = known
+
+    def _send_for(self, asked: PendingDraws) -> None:
+        """Draw what is missing; what has failed in this run is given its failure again."""
+        source, key = asked.source, asked.key
         failed = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
-        for index in indices:
+        for index in asked.indices:
             if (key, index) in failed:
                 self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
-        return tuple(index for index in indices if (key, index) not in failed)
+        missing = tuple(index for index in asked.indices if (key, index) not in failed)
+        if missing and source.engine is None:
+            self._break(key, missing, source.missing())
+        elif missing:
+            self._missing.append(asked.of(missing))
 
-    def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:
+    def _find(self, wanted: Sequence[PendingDraws]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the first generation of its source that has it."""
-        found = dict(self._store.find(list(wanted)))
-        chains = {
-            key: (key, *(item.question.key(generation) for generation in item.source.older))
-            for key, item in wanted.items()
-            if item.source.older and not found.get(key, {}).keys() >= set(item.indices)
-        }
-        if chains:
-            found |= self._store.find([older for chain in chains.values() for older in chain[1:]])
+        found = dict(self._store.find([asked.key for asked in wanted]))
+        places = {asked.key: [asked.key] for asked in wanted}
+        for asked in wanted:
+            if asked.source.older and asked.question and not found.get(asked.key, {}).keys() >= set(asked.indices):
+                places[asked.key] += map(asked.question.key, asked.source.older)
+        if older := [place for chain in places.values() for place in chain[1:]]:
+            found |= self._store.find(older)
         kept: dict[bytes, dict[int, Kept]] = {}
-        for key, item in wanted.items():
-            of_key = kept[key] = {}
-            for index in item.indices:
-                for place in chains.get(key, (key,)):
-                    if index in found.get(place, {}):
-                        of_key[index] = place, found[place][index]
-                        break
+        for asked in wanted:
+            of_key = kept[asked.key] = {}
+            for place in reversed(places[asked.key]):
+                known = found.get(place, {})
+                of_key |= {index: (place, known[index]) for index in asked.indices if index in known}
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
-        for index, sample in zip(asked.indices, samples, strict=True):
-            self._arrived.append(asked.drawn(sample if sample.index == index else replace(sample, index=index)))
-            self.model_calls += 1
+        given = zip(asked.indices, samples, strict=True)
+        drawn = [sample if sample.index == index else replace(sample, index=index) for index, sample in given]
+        self._arrived += _drawn(asked, drawn)
+        self._note_known(asked.source, asked.key, drawn)
+        self.model_calls += len(samples)
         self.origins(asked.source).n_asked += len(samples)
         self._begin_writing()
 
@@ -312,18 +359,18 @@ class Sampler:
         """Send for what nobody else draws; the rest is looked up again."""
         missing, self._missing = self._missing, []
         returned, self._returned = self._returned, []
-        draws = [(asked.key, index) for _, asked in missing for index in asked.indices]
+        draws = [(asked.key, index) for asked in missing for index in asked.indices]
         try:
             own = await self.writer.write(lambda: self._leases.take(draws, returned, LOCKED_S))
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for _, asked in missing:
+            for asked in missing:
                 self._break(asked.key, asked.indices, error)
             return
-        for item, asked in missing:
+        for asked in missing:
             if mine := tuple(index for index in asked.indices if (asked.key, index) in own):
-                self.window.add(replace(asked, indices=mine))
+                self.window.add(asked.of(mine))
             if others := tuple(index for index in asked.indices if (asked.key, index) not in own):
-                self._elsewhere.append((item, replace(asked, indices=others)))
+                self._elsewhere.append(asked.of(others))
         self.window.pump()
         loop = asyncio.get_running_loop()
         if self._elsewhere and self._looking_again is None:
@@ -335,16 +382,14 @@ class Sampler:
         """Look up what another run was to draw, unless nobody waits for it any more."""
         self._looking_again = None
         elsewhere, self._elsewhere = self._elsewhere, []
-        for item, asked in elsewhere:
+        for asked in elsewhere:
             if self.spending.is_late:
                 self._break(asked.key, asked.indices, self.spending.refuse())
             for index in asked.indices:
                 if all(future.done() for future in self._futures.get((asked.key, index), ())):
                     self._futures.pop((asked.key, index), None)
                     continue
-                wanted = self._wanted.setdefault(asked.key, replace(item, indices=[]))
-                wanted.indices.append(index)
-                wanted.asked_again |= item.asked_again & {index}
+                self._wanted.setdefault(asked.key, (asked, []))[1].append(index)
         self._look_up()
 
     async def _renew(self) -> None:
@@ -359,7 +404,7 @@ class Sampler:
     @property
     def trouble(self) -> str:
         """Say what the store keeps this run waiting for; "" where it does not."""
-        n_elsewhere = sum(len(asked.indices) for _, asked in self._elsewhere)
+        n_elsewhere = sum(len(asked.indices) for asked in self._elsewhere)
         waiting = f"waiting for {n_elsewhere:,} samples that another run draws" if n_elsewhere else ""
         return self.writer.trouble or waiting
 
@@ -419,7 +464,8 @@ class Sampler:
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
             failed = self._failed.setdefault((fingerprint, asked.source.generation), {})
-            failed |= {(asked.key, each): asked.drawn(Sample("", each, failure=failure)) for each in asked.indices}
+            draws = _drawn(asked, [Sample("", each, failure=failure) for each in asked.indices])
+            failed |= {(asked.key, each.sample.index): each for each in draws}
         self._returned += [(asked.key, each) for each in asked.indices]
         self._begin_writing()
         self._break(asked.key, asked.indices, error)
@@ -458,6 +504,13 @@ class Sampler:
             self._renewing = None
         self.writer.close()
         await self.window.close_engines()
+
+
+def _drawn(asked: PendingDraws, samples: Iterable[Sample]) -> list[NewSample]:
+    """Samples as they are stored."""
+    source = asked.source
+    place = asked.key, source.version.fingerprint, source.generation, asked.request
+    return [NewSample(*place, sample) for sample in samples]
 
 
 def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.engine import Capability, Engine
@@ -14,19 +14,15 @@ from harness.requests.pending import PendingDraws
 from harness.requests.spending import Spending
 
 
+@dataclass(slots=True, eq=False)
 class _Lane:
     """The requests that wait for one engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.queue: deque[PendingDraws] = deque()
-        self.in_flight = 0
-        self.n_sent = 0
-        self.ready: asyncio.Task[None] | None = None
-
-    @property
-    def has_work(self) -> bool:
-        return self.in_flight > 0 or bool(self.queue)
+    engine: Engine
+    queue: deque[PendingDraws] = field(default_factory=deque)
+    in_flight: int = 0
+    n_sent: int = 0
+    ready: asyncio.Task[None] | None = None
 
 
 class Window:
@@ -47,13 +43,11 @@ class Window:
         width: int,
         arrived: Callable[[PendingDraws, Sequence[Sample]], None],
         failed: Callable[[PendingDraws, BaseException], None],
-        spending: Spending | None = None,
+        spending: Spending,
     ) -> None:
-        self.spending = spending or Spending()
+        self.spending = spending
         self._deadline: asyncio.TimerHandle | None = None
-        self._width = width
-        self._arrived = arrived
-        self._failed = failed
+        self._width, self._arrived, self._failed = width, arrived, failed
         self._lanes: dict[int, _Lane] = {}
         self._turn: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,16 +103,15 @@ class Window:
         self.pump()
 
     def pump(self) -> None:
-        """Send what there is room for, engine by engine."""
+        """Send what there is room for, an engine after the other, one request of each at a time."""
         waiting = [lane for lane in self._lanes.values() if lane.queue]
         while waiting:
-            for lane in list(waiting):
+            for lane in waiting:
                 if self.in_flight < self._width and self._is_ready(lane) and self._has_turn(lane) and self._fits(lane):
                     self._send_next(lane)
                 else:
-                    waiting.remove(lane)
-                if not lane.queue and lane in waiting:
-                    waiting.remove(lane)
+                    waiting = [each for each in waiting if each is not lane]
+            waiting = [lane for lane in waiting if lane.queue]
         if self.spending.is_over:
             self._refuse()
 
@@ -171,19 +164,18 @@ class Window:
 
     def _has_turn(self, lane: _Lane) -> bool:
         device = lane.engine.device
-        if device is None:
-            return True
-        holder = self._turn.get(device)
-        if holder is None or holder is lane or not holder.has_work:
+        holder = lane if device is None else self._turn.get(device, lane)
+        if holder is not lane and (holder.in_flight > 0 or holder.queue):
+            return False
+        if device is not None:
             self._turn[device] = lane
-            return True
-        return False
+        return True
 
     def _send_next(self, lane: _Lane) -> None:
         whole = lane.queue.popleft()
         asked = _next(whole)
         if len(asked.indices) < len(whole.indices):
-            lane.queue.appendleft(replace(whole, indices=whole.indices[len(asked.indices) :]))
+            lane.queue.appendleft(whole.of(whole.indices[len(asked.indices) :]))
         lane.in_flight += 1
         lane.n_sent += 1
         self.in_flight += 1
@@ -194,25 +186,28 @@ class Window:
 
     async def _send(self, lane: _Lane, asked: PendingDraws) -> None:
         samples: list[Sample] = []
+        # Only an engine that makes its own chance sees the number of a question.
+        number = 0 if asked.question is None else asked.question.number
+        request = replace(asked.request, number=number) if number else asked.request
         try:
-            samples = _apart(asked.request, await lane.engine.sample(_numbered(asked), asked.indices))
-            self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
+            samples = _apart(request, await lane.engine.sample(request, asked.indices))
+            self._arrived(asked.of(asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
             is_given_up = self.spending.is_late and not self._stopped
             self._failed(asked, self.spending.refuse() if is_given_up else error)
             raise
         except PartlyAnsweredError as partly:
-            samples = _apart(asked.request, partly.samples.values())
-            self._arrived(replace(asked, indices=tuple(partly.samples)), samples)
+            samples = _apart(request, partly.samples.values())
+            self._arrived(asked.of(tuple(partly.samples)), samples)
             self.n_failed += len(partly.errors)
             for index, cause in partly.errors.items():
-                self._failed(replace(asked, indices=(index,)), cause)
+                self._failed(asked.of((index,)), cause)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self.n_failed += len(asked.indices)
             self._failed(asked, error)
         else:
             if len(samples) < len(asked.indices):
-                lane.queue.appendleft(replace(asked, indices=asked.indices[len(samples) :]))
+                lane.queue.appendleft(asked.of(asked.indices[len(samples) :]))
         finally:
             lane.in_flight -= 1
             self.in_flight -= 1
@@ -233,10 +228,10 @@ class Window:
 
     async def close_engines(self) -> None:
         """Free every engine that was used."""
-        for lane in self._lanes.values():
-            if lane.ready is not None:
-                lane.ready.cancel()
-                await asyncio.gather(lane.ready, return_exceptions=True)
+        starting = [lane.ready for lane in self._lanes.values() if lane.ready is not None]
+        for ready in starting:
+            ready.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
         await asyncio.gather(*(lane.engine.close() for lane in self._lanes.values()), return_exceptions=True)
 
 
@@ -254,27 +249,12 @@ def reasoning_apart(sample: Sample) -> Sample:
     return replace(sample, text=answer.lstrip(), reasoning=reasoning.strip() or None)
 
 
-def _numbered(asked: PendingDraws) -> Request:
-    """The request with the number of its question, which only an engine sees that makes its own chance."""
-    return replace(asked.request, number=asked.number) if asked.number else asked.request
-
-
 def _next(asked: PendingDraws) -> PendingDraws:
     """The first draws of what was asked, as many as fit in one request."""
-    take = _sendable(asked)
-    return asked if take == len(asked.indices) else replace(asked, indices=asked.indices[:take])
-
-
-def _sendable(asked: PendingDraws) -> int:
-    """Count the first indices that fit in one request; a seeded request draws consecutive ones."""
-    most = min(len(asked.indices), max(1, asked.engine.choices_per_request(asked.request)))
-    if "seed" not in asked.request.sampling:
-        return most
-    first = asked.indices[0]
-    run = 1
-    while run < most and asked.indices[run] == first + run:
-        run += 1
-    return run
+    most, first = max(1, asked.engine.choices_per_request(asked.request)), asked.indices[0]
+    if "seed" in asked.request.sampling:  # which draws consecutive ones
+        most = next((n for n, index in enumerate(asked.indices[:most]) if index != first + n), most)
+    return asked.of(asked.indices[:most])
 
 
 def check_capabilities(engine: Engine, request: Request) -> None:
@@ -295,18 +275,12 @@ def check_capabilities(engine: Engine, request: Request) -> None:
         Capability.SEED: "seed" in request.sampling,
     }
     lacking = [name.value for name, is_wanted in wanted.items() if is_wanted and name not in engine.capabilities]
-    if lacking:
-        remedy = getattr(engine, "remedy", None)  # of an application, which its author can change
-        if remedy is not None and (how := remedy(lacking[0])):
-            raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {how}.")
-        able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
-        raise CapabilityError(
-            f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it{_served(request)}."
-        )
-
-
-def _served(request: Request) -> str:
-    """Name a server by which the same weights may be able to use tools; "" where no tools are asked for."""
-    if request.tools is None:
-        return ""
-    return ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
+    if not lacking:
+        return
+    remedy = getattr(engine, "remedy", None)  # of an application, which its author can change
+    if remedy is not None and (how := remedy(lacking[0])):
+        raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {how}.")
+    able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
+    server = "such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
+    told = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
+    raise CapabilityError(f"{told}." if request.tools is None else f"{told}, {server}.")

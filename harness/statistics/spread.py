@@ -10,9 +10,6 @@ from scipy import special
 
 from harness.statistics.arrays import FloatArray, IntArray
 
-#: How many imagined cases, whose samples all agree, steady the variance between cases. With few cases, those that
-#: vary most are often missing from the data, and an interval from the data alone covers too little.
-_AGREEING_CASES = 2
 #: Numbers that differ by no more than this share of the largest are equal: 0.6 - 0.2 and 0.8 - 0.4 are.
 _ROUNDING = 1e-11
 
@@ -84,43 +81,3 @@ def t_quantile(confidence_level: float, degrees: int) -> float:
     if degrees < 1:
         return math.copysign(math.inf, confidence_level - 0.5)
     return float(special.stdtrit(degrees, confidence_level))
-
-
-def normal_tail(confidence_level: float, degrees: int) -> float:
-    """The tail of the normal beyond t's quantile: an exact method at this tail is as wide as t's uncertainty asks.
-
-    This is how E. L. Korn and B. I. Graubard (1998), Confidence intervals for proportions with small expected number
-    of positive counts estimated from survey data, Survey Methodology 24:193-201, carry degrees of freedom into Clopper
-    and Pearson's interval, applied to the tail instead of the sample size.
-    """
-    return float(special.ndtr(-t_quantile(confidence_level, degrees)))
-
-
-def effective_n(mean: MeanSpread, n_scores: float) -> float:
-    """Give the number of independent scores of 0 or 1 that would tell this mean in [0, 1] as exactly.
-
-    The design effect comes from the variance between cases, steadied by two imagined cases whose samples all agree;
-    it is exact, n_effective = n, for one sample a case. Never more than the number of scores, and the number of units
-    where the data show no variance at all.
-
-    Parameters
-    ----------
-    mean : spread of a mean in [0, 1]
-    n_scores : number of scores behind it
-    """
-    room = mean.value * (1 - mean.value)
-    if room <= 0 or mean.degrees < 1:
-        return min(mean.units, n_scores)
-    degrees = mean.degrees
-    variance = (degrees * mean.variance + _AGREEING_CASES * room / degrees) / (degrees + _AGREEING_CASES)
-    return min(max((degrees + 1) / degrees * room / variance, 1.0), n_scores)
-
-
-def is_thin(mean: MeanSpread) -> bool:
-    """Tell whether so few units carry the variance that Student's t can't be trusted with it.
-
-    Simulated with a few per cent of the cases flipping from right to wrong, t alone calls a drop of the whole margin
-    harmless in 8 to 36 of 100 runs; from 40 carriers on, or with a kurtosis below 6, it is right within a point.
-    """
-    units = mean.degrees + 1
-    return mean.carriers < 40 and mean.carriers * 6 < units

@@ -184,7 +184,7 @@ def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:
 
 
 def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observations:
-    order, plan = order_of(evaluation, 2, 0, drawn=entry.order(evaluation)).cases, evaluation.plan
+    order, plan = order_of(evaluation, 2, 0, drawn=entry.order).cases, evaluation.plan
     ours, theirs = (
         truth.scores(role, (entry.draws(role) or (0,))[0], plan.samples)[np.array(order)]
         for role in ("candidate", "baseline")
@@ -194,6 +194,11 @@ def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observatio
         observed(shape, ours, theirs, evaluation.id),
         case_ids=tuple(evaluation.cases[number].id for number in order),
         stakes=None if entry.question is None else entry.question.stakes,
-        slices=case_slices(plan.slice_fields, evaluation.cases, entry.order(evaluation) or order, entry.horizon),
+        slices=case_slices(
+            plan.slice_fields,
+            evaluation.cases,
+            entry.order or order,
+            entry.question.stakes.horizon if entry.question else 0,
+        ),
         slice_margin=truth.shape.margin,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from harness.decisions import decide, first_looks, worst
-from harness.decisions.hypotheses import hypotheses
+from harness.decisions.questions import questions
 from harness.gate.planning.simulation import ScoreSpread, Shape, observed
 from harness.gate.sampling.order import most_samples
 from harness.records import VerdictKind
@@ -88,9 +88,8 @@ def _single(rate: float, part: int) -> FloatArray:
     for run in range(_AT_ONCE):
         rng = np.random.default_rng([5, int(10 * rate), part, run])
         entry = observed(shape, (rng.random((1, most)) < rate).astype(float), None)
-        (hypothesis,) = hypotheses(replace(entry, per="case", n_planned=most), (LEVEL, LEVEL))
-        passed = hypothesis.contrast.passed_at(LEVEL) or math.inf  # type: ignore[union-attr]
-        worse = hypothesis.contrast.worse_at(LEVEL) or math.inf  # type: ignore[union-attr]
+        (asked,) = questions(replace(entry, per="case", n_planned=most), (LEVEL, LEVEL))
+        passed, worse = (end or math.inf for end in asked.ends((LEVEL, LEVEL)))
         is_wrong = worse < passed if rate == 0.9 else passed < worse
         sums += min(math.ceil(min(passed, worse, most) / 5) * 5, most), is_wrong, passed == worse == math.inf
     return sums

@@ -11,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decisions import Observations, decided_after, first_looks
-from harness.decisions.betting import BettingContrast
-from harness.decisions.comparisons import red_levels
-from harness.decisions.hypotheses import Hypothesis, hypotheses
-from harness.decisions.rule import settling_level
-from harness.records import Plan
+from harness.decisions.questions import Question, questions
+from harness.decisions.rule import red_levels, settling_level
+from harness.records import Plan, VerdictKind
 
 MARGIN, LEVEL = 0.05, 0.05
 _Z_TWO_SIDED = 1.959963984540054
@@ -150,32 +148,15 @@ def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], lis
     level = LEVEL * looks[entries[0].id].passing
     own = LEVEL * looks[entries[0].id].red
     used: list[Observations] = []
-    tested: list[Hypothesis] = []
+    tested: list[tuple[Observations, Question]] = []
     for entry in entries:
         end = decided_after([entry], level, own)
         used.append(entry if end is None else entry.first(end))
-        tested.extend(hypotheses(used[-1], (level, settling_level([entry], own))))
+        tested += [(used[-1], asked) for asked in questions(used[-1], (level, settling_level([entry], own)))]
     levels = red_levels(tested, [own] * len(tested), looks, dict.fromkeys(looks, 1))
-    green = [_passes(hypothesis, level) for hypothesis in tested]
-    worse = [_is_worse(hypothesis, level) for hypothesis, level in zip(tested, levels, strict=True)]
-    red = [is_worse and not passes for is_worse, passes in zip(worse, green, strict=True)]
-    return red, green, [entry.candidate.size for entry in used]
-
-
-def _passes(hypothesis: Hypothesis, level: float) -> bool:
-    contrast = hypothesis.contrast
-    assert contrast is not None
-    if isinstance(contrast, BettingContrast):
-        return contrast.passed_at(level) is not None
-    return contrast.lower(1 - level) > -MARGIN
-
-
-def _is_worse(hypothesis: Hypothesis, level: float) -> bool:
-    contrast = hypothesis.contrast
-    assert contrast is not None
-    if isinstance(contrast, BettingContrast):
-        return contrast.worse_at(level) is not None
-    return contrast.upper(1 - level) < 0
+    kinds = [asked.ruling((level, red))[0] for (_, asked), red in zip(tested, levels, strict=True)]
+    samples = [entry.candidate.size for entry in used]
+    return [kind.is_red for kind in kinds], [kind is VerdictKind.PASSED for kind in kinds], samples
 
 
 PRACTICES: dict[str, Practice] = {

@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.decisions import decide
 from harness.records import VerdictKind
-from harness.statistics.intervals.differences import paired_contrast
+from harness.statistics.intervals.means import paired_contrast
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 

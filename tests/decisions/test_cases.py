@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.decisions import decide
-from harness.decisions.rule import case_results
+from harness.decisions.claims import case_results
 from tests.decisions.observations import observed
 
 

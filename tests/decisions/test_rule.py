@@ -47,7 +47,7 @@ def test_a_proven_drop_within_the_margin_passes_with_a_note():
 def test_too_few_cases_are_inconclusive_and_say_what_would_decide():
     verdict = one(share_right(19, 20), share_right(19, 20))
     assert verdict.verdict is INCONCLUSIVE
-    assert verdict.reason.startswith("could be lower by up to 0.15; about ")
+    assert verdict.reason.startswith("could be lower by up to 0.14; about ")
     assert verdict.reason.endswith(" more cases would decide it")
     assert verdict.samples_needed > 0
 

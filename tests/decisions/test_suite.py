@@ -74,6 +74,14 @@ def test_at_temperature_0_more_cases_are_asked_for_and_no_case_is_shown_to_be_lo
     assert verdict.lost.cases == ()
 
 
+@pytest.mark.parametrize("design", ["sequential", "fixed"])
+def test_at_temperature_0_a_single_case_is_one_draw_and_decides_nothing(design):
+    entry = suite(np.ones((1, 90)), None, threshold=0.9, margin=0.1, design=design, per="case", n_planned=90)
+    assert verdict_of(entry).verdict is PASSED
+    assert verdict_of(replace(entry, is_repeatable=True)).verdict is INCONCLUSIVE
+    assert decided_after([replace(entry, design="sequential", is_repeatable=True)], 0.045, 0.04) is None
+
+
 @pytest.mark.parametrize("n_cases", [20, 50, 100, 200])
 def test_two_servers_at_temperature_0_pass_a_drop_of_the_margin_in_at_most_5_of_100(n_cases):
     """A tenth of the answers differ; each is repeated, which was taken for certainty: green in half of them."""

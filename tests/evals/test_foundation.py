@@ -8,7 +8,7 @@ import pytest
 
 from harness import checks
 from harness.gate.baselines.files import read_recording
-from harness.gate.evaluations.contents import content_digest
+from harness.gate.evaluations.cases import content_digest
 from harness.stages.case_files import load_cases
 
 ROOT = Path(__file__).parents[2]

@@ -240,7 +240,7 @@ def test_a_simulated_user_talks_until_its_goal_is_met(stage: Stage) -> None:
     assert stage.played[-1].messages[-1]["content"] == "So."
     assert all(part in stage.played[0].messages[0]["content"] for part in ("Ana, in a hurry.", "The day."))
     assert [len(request.messages) for request in stage.said] == [1, 3]
-    assert stage.trace.asked_others
+    assert stage.trace.others
     assert stage.run(lambda model: model.converse(user())).stored
     assert (stage.drawn, stage.played) == (0, [])
 
@@ -269,7 +269,7 @@ def test_a_user_whose_turns_are_over_need_say_nothing_more(stage: Stage) -> None
 def test_a_model_of_the_body_plays_the_user_as_well_and_is_none_of_its_samples(stage: Stage) -> None:
     with pytest.raises(EngineError, match=r"v has no answer to .The assistant waits for you"):
         stage.run(lambda model: model.converse(user(version=model)))
-    assert not stage.trace.asked
+    assert not stage.trace.own
 
 
 def test_a_turn_that_is_none_is_drawn_once_more(stage: Stage) -> None:

@@ -46,8 +46,8 @@ def source(engine: NotingEngine, name: str = "v", price: Price | None = None) ->
     return SampleSource(Version(name, VersionSettings(name, "scripted", price=price), fingerprint=name * 8), engine)
 
 
-def asked(where: SampleSource, text: str = "q", n: int = 1, **sampling: Any) -> PendingDraws:
-    request = Request(messages=({"role": "user", "content": text},), sampling=sampling)
+def asked(where: SampleSource, text: str = "q", n: int = 1) -> PendingDraws:
+    request = Request(messages=({"role": "user", "content": text},))
     return PendingDraws(where, request, text.encode(), tuple(range(n)))
 
 
@@ -185,11 +185,13 @@ def test_what_does_not_fit_waits_while_anything_is_under_way_and_then_ends_the_r
 
 def test_of_a_version_that_nothing_is_known_of_one_request_goes_out() -> None:
     spending, where = Spending(BudgetLimits(max_tokens=40)), source(NotingEngine())
-    long = asked(where, "word " * 100, max_tokens=1000)
-    assert spending.allows(long, 0, 0)
-    spending.sent(long)
-    assert not spending.allows(long, 1, 1), "125 tokens of prompt are expected, and 256 of the answer"
+    assert spending.allows(asked(where), 0, 0)
+    spending.sent(asked(where))
+    assert not spending.allows(asked(where), 1, 1)
     assert not spending.is_over
+    landed(spending, asked(where), 10, 5)
+    spending.landed(asked(where), [])
+    assert spending.allows(asked(where), 2, 0)
 
 
 def test_a_spent_limit_allows_nothing_not_even_of_a_version_that_nothing_is_known_of() -> None:
@@ -204,9 +206,13 @@ def test_max_cost_weighs_tokens_by_price() -> None:
     dear, cheap = source(NotingEngine(), "dear", Price(0, 1e6)), source(NotingEngine(), "cheap", Price(0, 1))
     landed(spending, asked(cheap), 5, 1000)
     assert spending.allows(asked(cheap), 1, 0)
-    spending.sent(asked(dear, max_tokens=1))
-    assert spending.allows(asked(cheap), 2, 1) is False, "the dear one's answer is expected to cost 1"
+    spending.sent(asked(dear))
+    assert not spending.allows(asked(cheap), 2, 1), "nothing is known of what the dear one's answer costs"
     assert not spending.is_over
+    spending.landed(asked(dear), [Sample("a", 0, prompt_tokens=5, completion_tokens=1)])
+    assert spending.stopped_by is None
+    assert not spending.allows(asked(cheap), 2, 0), "it cost 1"
+    assert spending.stopped_by == "max_cost"
 
 
 def test_a_failed_request_frees_what_it_was_expected_to_take() -> None:

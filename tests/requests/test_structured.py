@@ -5,7 +5,7 @@ import pytest
 
 from harness.errors import EngineError
 from harness.records import Sample
-from harness.requests.structured import data_of
+from harness.requests.model import data_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from harness.errors import ToolError, UsageError
-from harness.requests.tools import Toolbox
+from harness.requests.conversation import Toolbox
 
 
 @dataclass

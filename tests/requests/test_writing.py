@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness.errors import LockedError
-from harness.requests.writing import Writer
+from harness.requests.sampler import Writer
 
 
 def test_a_lock_is_waited_for_while_the_loop_goes_on() -> None:

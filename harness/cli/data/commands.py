@@ -234,7 +234,7 @@ def contamination(name: str, cases: str, run_name: str | None, place: str | None
 def _scores(
     run_name: str, place: str | None, cases: Sequence[FiledCase], found: Contamination
 ) -> Sequence[LeakedScores]:
-    from harness.gate.evaluations.contents import content_digest
+    from harness.gate.evaluations.cases import content_digest
     from harness.gate.history.leaked_scores import leaked_scores
     from harness.gate.history.runs import find_version, stored_report
 

@@ -15,11 +15,8 @@ BASELINE_FIRST_INDEX = 1_000_000
 
 
 def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_baseline: bool) -> int:
-    """The index of a candidate's first draw: those recorded of this very version are not drawn again.
-
-    Args:
-        recording: that it is weighed against.
-        as_baseline: whether a version that is weighed against nothing is drawn as a baseline is, to be recorded.
+    """The index of a candidate's first draw: those recorded of this very version are not drawn again. What is weighed
+    against nothing may be drawn as a baseline is, to be recorded.
     """
     if recording is None:
         return BASELINE_FIRST_INDEX if as_baseline else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ FOLDER = Path("reports") / "baselines"
 _SUFFIX = ".json"
 _OPENED = 3
 """Levels of the file whose entries have a line each."""
-_AGAIN = "Record the run again with `steelyard baseline record`."
 
 _RECORDING = pydantic.TypeAdapter(Recording)
 _encode = json.JSONEncoder(allow_nan=False, sort_keys=True).encode
@@ -82,10 +82,12 @@ def read_recording(path: Path) -> Recording:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        where = ", ".join(map(str, first["loc"]))
-        raise SettingsError(f"{path} is no recorded baseline: {where}: {first['msg']}. {_AGAIN}") from None
+        why = f"{', '.join(map(str, first['loc']))}: {first['msg']}"
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is no recorded baseline: no JSON: {error}. {_AGAIN}") from None
+        why = f"no JSON: {error}"
+    raise SettingsError(
+        f"{path} is no recorded baseline: {why}. Record the run again with `steelyard baseline record`."
+    )
 
 
 def recording_named(settings: Settings) -> Recording | None:
@@ -102,24 +104,22 @@ def recording_named(settings: Settings) -> Recording | None:
         return None
     is_path = name.endswith(_SUFFIX) or "/" in name
     for place in (settings.root / name, folder / name) if is_path else (folder / f"{name}{_SUFFIX}",):
-        try:
-            is_file = place.is_file()
-        except (OSError, ValueError):  # a name too long for a file, or with a NUL
-            is_file = False
-        if is_file:
-            return read_recording(place)
+        with suppress(OSError, ValueError):  # a name too long for a file, or with a NUL
+            if place.is_file():
+                return read_recording(place)
     known = sorted(folder.glob(f"*{_SUFFIX}"))
     if is_path:
         names = [path.name for path in known]
         raise SettingsError(f"{choices('recorded baseline', name, names)} Looked in {settings.root} and {folder}.")
     more = (
-        f" Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{_SUFFIX}, which "
+        f"Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{_SUFFIX}, which "
         f"`steelyard baseline record --name {name}` writes of a run."
     )
-    if _is_commit(settings, name):
-        more = f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
+    with suppress(SettingsError):  # no such ref, or no repository
+        Repository(settings.root).commit(name)
+        more = f"Did you mean {GIT}{name}, the candidate as it was at that commit?"
     names = list(dict.fromkeys([*settings.versions, *(path.stem for path in known)]))
-    raise SettingsError(f"{choices('baseline', name, names)}{more}")
+    raise SettingsError(f"{choices('baseline', name, names)} {more}")
 
 
 def recorded_path(settings: Settings, name: str) -> Path:
@@ -134,10 +134,3 @@ def recorded_path(settings: Settings, name: str) -> Path:
     if name == NO_BASELINE:
         raise SettingsError(f"A recorded baseline can't be called {name!r}: --baseline {name} means something else.")
     return settings.root / FOLDER / f"{name}{_SUFFIX}"
-
-
-def _is_commit(settings: Settings, ref: str) -> bool:
-    try:
-        return bool(Repository(settings.root).commit(ref))
-    except SettingsError:  # no such ref, or no repository
-        return False

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from harness.errors import SettingsError, some
 from harness.gate.baselines.recording import RecordedEvaluation, Recording, too_few_samples
-from harness.gate.evaluations.contents import content_digest
+from harness.gate.evaluations.cases import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
-from harness.records import BaselineRecord, Case, RecordedSide, ScoringRule, kind_and_direction, same_kind
-from harness.scoring.results import Reading
+from harness.records import (
+    BaselineRecord,
+    Case,
+    Kind,
+    RecordedSide,
+    ScoreRow,
+    ScoringRule,
+    Verdict,
+    kind_and_direction,
+    same_kind,
+)
+from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
 
-State = Literal["paired", "changed", "new", "skipped"]
-_WORDS: Mapping[str, str] = {
-    "changed": "changed",
-    "new": "new",
-    "skipped": "skipped when it was recorded",
-    "gone": "gone",
-}
+State = Literal["paired", "changed", "new", "skipped", "gone"]
+_WORDS: Mapping[State, str] = {"changed": "changed", "new": "new", "skipped": "skipped when recorded", "gone": "gone"}
 _NOTHING = RecordedEvaluation({}, {})
+_AGAIN = "they can't be compared; record a run again"
 
 
 class Pairing:
@@ -36,9 +43,10 @@ class Pairing:
     Attributes:
         recorded: the evaluation as it was recorded; nothing where the recording does not have it.
         states: of each case by its id, as far as it is recorded: "paired" ones are weighed.
-        n_gone: recorded cases that the evaluation no longer has.
-        scored_otherwise: whether other code scored it when it was recorded.
+        counts: of cases by state, with the recorded ones that the evaluation no longer has as "gone".
         trouble: why nothing can be weighed; "" where something can.
+        kinds: the recorded metrics, for bodies of which each failed an assertion, which is a 0 on each of them; none
+            where those that were recorded did so, too.
     """
 
     def __init__(
@@ -48,31 +56,32 @@ class Pairing:
         self.recorded = recording.evaluations.get(evaluation.id, _NOTHING)
         self.states = {case.id: _state(case, self.recorded) for case in evaluation.cases}
         gone = {*self.recorded.cases, *self.recorded.skipped}.difference(self.states)
-        self.n_gone = sum(fnmatch.fnmatchcase(case, pattern) for case in gone)
-        then, now = self.recorded.code, scoring_digest(evaluation.body)
-        self.scored_otherwise = None not in (then, now) and then != now
+        self.counts = Counter[State](self.states.values())
+        self.counts["gone"] = sum(fnmatch.fnmatchcase(case, pattern) for case in gone)
         self.trouble = self._trouble(judges)
+        self.kinds: Mapping[str, Kind] = {} if METRIC in self.recorded.metrics else self.recorded.metrics
+        self._seen: dict[tuple[str, ScoringRule | None], str] = {}  # metrics, by whom, and what is wrong with them
+        self._added: set[str] = set()
 
     def _trouble(self, judges: tuple[str, ...]) -> str:
-        source, again = self.recording.in_words, "record a run again"
+        source, is_judged = self.recording.in_words, "judge" in self.evaluation.wants
         if self.recorded is _NOTHING:
             return f"{source} has no scores of this evaluation; record a run that has it"
-        if "paired" not in self.states.values():
-            others = ", ".join(self._others())
-            return f"none of its {len(self.states):,} cases can be paired with {source} ({others}); {again}"
-        if "judge" in self.evaluation.wants and not self.evaluation.weighs_judge:
-            for name in self.recorded.metrics:
-                if (known := self._rules(name)) and judges not in {each.judges for each in known}:
-                    return (
-                        f"the scores of {name!r} are other judges' in {source}: they can't be compared; name those "
-                        f"with --judge, or {again}"
-                    )
+        if not self.counts["paired"]:
+            return (
+                f"none of its {len(self.states):,} cases can be paired with {source} ({self._others()}); record a run "
+                "again"
+            )
+        for name in self.recorded.metrics if is_judged and not self.evaluation.weighs_judge else ():
+            if (known := self._rules(name)) and judges not in {each.judges for each in known}:
+                return (
+                    f"the scores of {name!r} are other judges' in {source}: they can't be compared; name those with "
+                    "--judge, or record a run again"
+                )
         return ""
 
-    def _others(self) -> list[str]:
-        counts = Counter[str](self.states.values())
-        counts["gone"] = self.n_gone
-        return [f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state]]
+    def _others(self) -> str:
+        return ", ".join(f"{self.counts[state]:,} {words}" for state, words in _WORDS.items() if self.counts[state])
 
     def _rules(self, metric: str) -> list[ScoringRule]:
         """By whom, and by what rubrics, the recorded scores of a metric were given."""
@@ -92,73 +101,82 @@ class Pairing:
             known = ", ".join(map(repr, self.recorded.metrics))
             return f"metric {metric!r} is not in {source}, which has {known}; record a run again"
         if not same_kind(recorded, reading):
-            return (
-                f"{metric!r} is {kind_and_direction(reading)} now, {kind_and_direction(recorded)} in {source}: "
-                "they can't be compared; record a run again"
-            )
-        return "" if reading.judged_by is None else self._judged_otherwise(metric, reading.judged_by)
-
-    def _judged_otherwise(self, metric: str, by: ScoringRule) -> str:
-        known = self._rules(metric)
-        has_rubric = any(each.rubric == by.rubric for each in known)
-        if by in known or (self.evaluation.weighs_judge and has_rubric):
+            then, now = kind_and_direction(recorded), kind_and_direction(reading)
+            return f"{metric!r} is {now} now, {then} in {source}: {_AGAIN}"
+        by, rules = reading.judged_by, self._rules(metric)
+        has_rubric = by is not None and any(each.rubric == by.rubric for each in rules)
+        if by is None or by in rules or (self.evaluation.weighs_judge and has_rubric):
             return ""
         what = "other judges' now than" if has_rubric else "by another rubric now than"
-        what = what if known else "a judge's now, and nobody's"
-        source = self.recording.in_words
-        return f"the scores of {metric!r} are {what} in {source}: they can't be compared; record a run again"
+        what = what if rules else "a judge's now, and nobody's"
+        return f"the scores of {metric!r} are {what} in {source}: {_AGAIN}"
 
-    def unjudged(self, metric: str, judged: Collection[str]) -> str:
-        """Say what is wrong with scores that no judge gave now, where the recorded ones are a judge's; "" for nothing.
-
-        Args:
-            judged: the metrics that a judge gave scores of now.
+    def add(self, case: str, readings: Mapping[str, Reading]) -> Iterator[ScoreRow]:
+        """Take in the readings of a body of a case; with the first of them come the scores recorded of it, so that
+        whoever reads the run finds both.
         """
-        if metric in judged or not self._rules(metric):
-            return ""
-        source = self.recording.in_words
-        return f"the scores of {metric!r} are a judge's in {source}, and nobody's now: they can't be compared"
+        if self.states[case] != "paired":
+            return
+        for metric, reading in readings.items():
+            if (metric, reading.judged_by) not in self._seen:
+                self._seen[metric, reading.judged_by] = self.mismatch(metric, reading)
+        if case in self._added:
+            return
+        self._added.add(case)
+        own = self.evaluation.id, self.recording.version.fingerprint
+        for metric, values in self.recorded.cases[case].scores.items():
+            rule = rules[0] if len(rules := self._rules(metric)) == 1 else None
+            for index, value in enumerate(values):
+                yield ScoreRow(own[0], metric, "baseline", own[1], case, index, value, judged_by=rule)
 
-    def record(self, asked: Mapping[str, str | None]) -> BaselineRecord:
-        """Give what a report tells of the baseline.
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether more cases can't help, since nothing can be weighed."""
+        return self.trouble != "" or any(self._seen.values())
 
-        Args:
-            asked: digests of what was asked in the cases that count, by their ids.
-        """
-        counts = Counter(self.states.values())
-        return BaselineRecord(
+    @property
+    def errors(self) -> list[str]:
+        """Why scores can't be weighed: what is wrong with the recording, and a judge's scores that nobody gave now."""
+        judged, source = {metric for metric, by in self._seen if by is not None}, self.recording.in_words
+        unjudged = [metric for metric, _ in self._seen if metric not in judged and self._rules(metric)]
+        told = "the scores of {!r} are a judge's in {}, and nobody's now: they can't be compared"
+        found = [self.trouble, *self._seen.values(), *(told.format(metric, source) for metric in unjudged)]
+        return list(dict.fromkeys(filter(None, found)))
+
+    def described(self, verdict: Verdict) -> Verdict:
+        """A verdict with what is known of the recorded scores, by the digests of what was asked now."""
+        asked = {case.id: case.asked for case in verdict.cases if self.states[case.id] == "paired"}
+        both = ((case, now, self.recorded.cases[case].asked) for case, now in asked.items())
+        otherwise = sorted(case for case, now, then in both if None not in (now, then) and now != then)
+        then, now = self.recorded.code, scoring_digest(self.evaluation.body)
+        record = BaselineRecord(
             name=self.recording.name,
             run_id=self.recording.run_id,
             created=self.recording.created,
-            n_paired=counts["paired"],
-            n_changed=counts["changed"],
-            n_new=counts["new"],
-            n_gone=self.n_gone,
-            asked_otherwise=len(self._asked_otherwise(asked)),
-            n_skipped=counts["skipped"],
-            scored_otherwise=self.scored_otherwise,
+            n_paired=self.counts["paired"],
+            n_changed=self.counts["changed"],
+            n_new=self.counts["new"],
+            n_gone=self.counts["gone"],
+            n_skipped=self.counts["skipped"],
+            asked_otherwise=len(otherwise),
+            scored_otherwise=None not in (then, now) and then != now,
         )
+        notes = [] if self.trouble or verdict.errors else self._notes(record, otherwise)
+        return replace(verdict, reason="; ".join([verdict.reason, *notes]), baseline_record=record)
 
-    def _asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:
-        """The paired cases that were asked something else when they were recorded, as far as both are known; sorted."""
-        paired = [case for case in asked if self.states[case] == "paired"]
-        both = [(case, asked[case], self.recorded.cases[case].asked) for case in paired]
-        return sorted(case for case, now, then in both if None not in (now, then) and now != then)
-
-    def notes(self, asked: Mapping[str, str | None], metrics: Iterable[str]) -> list[str]:
+    def _notes(self, record: BaselineRecord, otherwise: Sequence[str]) -> list[str]:
         """Note what a reader must know of the pairs, for the reason of the verdict."""
         notes, source = [], self.recording.in_words
         if others := self._others():
-            n_paired = list(self.states.values()).count("paired")
-            notes.append(f"{n_paired:,} of {len(self.states):,} cases paired with {source} ({', '.join(others)})")
-        if otherwise := self._asked_otherwise(asked):
+            notes.append(f"{record.n_paired:,} of {len(self.states):,} cases paired with {source} ({others})")
+        if otherwise:
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
-        if self.scored_otherwise:
+        if record.scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
         if few := too_few_samples(self.recorded, self.evaluation.plan.samples - 1):
             notes.append(few)
-        missing = set() if self.recorded.only_failed else {*self.recorded.metrics} - {*metrics}
-        if missing:
+        returned = {metric for metric, _ in self._seen}
+        if returned and not self.recorded.only_failed and (missing := self.recorded.metrics.keys() - returned):
             notes.append(f"recorded, and no longer returned: {', '.join(sorted(missing))}")
         return notes
 
@@ -176,12 +194,14 @@ def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[i
     Args:
         begun: when each generation of its version began in this store.
     """
-    recorded = recording.evaluations.get(evaluation.id, _NOTHING)
-    states = {case.id: _state(case, recorded) for case in evaluation.cases}
-    unpaired = frozenset(case for case, state in states.items() if state in ("new", "changed"))
-    here = {f"{number}:{at:.0f}" for number, at in begun.items()}
-    asked = frozenset(each.rpartition(":")[0] for each in recorded.draws if each.partition(":")[2] in here)
-    return RecordedSide(recording.run_id, " ".join(recorded.draws) or recording.run_id, unpaired, asked)
+    pairing = Pairing(recording, evaluation)
+    here, draws = {f"{number}:{at:.0f}" for number, at in begun.items()}, pairing.recorded.draws
+    return RecordedSide(
+        recording.run_id,
+        draws=" ".join(draws) or recording.run_id,
+        unpaired=frozenset(case for case, state in pairing.states.items() if state in ("new", "changed")),
+        asked=frozenset(each.rpartition(":")[0] for each in draws if each.partition(":")[2] in here),
+    )
 
 
 def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> None:
@@ -191,7 +211,7 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> N
         SettingsError: naming what both have.
     """
     ours = [evaluation.id for evaluation in evaluations]
-    if not any(identity in recording.evaluations for identity in ours):
+    if not recording.evaluations.keys() & {*ours}:
         known = some(map(repr, recording.evaluations))
         raise SettingsError(
             f"--baseline: {recording.in_words} is of other evaluations: it has {known}, and this run has {some(ours)}."

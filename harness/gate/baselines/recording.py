@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSerializer
 
-from harness.errors import SettingsError, without_traceback
+from harness.errors import SettingsError, some, without_traceback
 from harness.gate.evaluations.evaluation import samples_for_recording
+from harness.gate.evaluations.kinds import span_of
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side, scores_of
-from harness.records import Report, Verdict, VerdictKind, VersionRef
+from harness.records import Report, VerdictKind, VersionRef
 from harness.scoring.results import METRIC
 from harness.store import Store
 
-_NAMED = 3
-_KIND = ("unit", "higher_is_better", "at_least", "at_most", "statistic")
 _WHOLE = ConfigDict(extra="forbid")
 
 
@@ -66,12 +65,10 @@ class RecordedCase(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordedEvaluation:
-    """One evaluation.
+    """One evaluation: its metrics by name, and its cases by id.
 
     Attributes:
-        metrics: by name.
-        cases: by id; none that was skipped.
-        skipped: ids of the cases that its body skipped.
+        skipped: ids of the cases that its body skipped, which are not among the others.
         code: a digest of the code that scored it; None where that was not at hand.
         draws: first index, generation and when that began, of each that its samples are of.
     """
@@ -85,12 +82,11 @@ class RecordedEvaluation:
 
     def __post_init__(self) -> None:
         """Refuse scores of an unknown metric, or outside its range."""
-        ranges = {name: _range(each) for name, each in self.metrics.items()}
         for identity, case in self.cases.items():
             for metric, values in case.scores.items():
-                if metric not in ranges:
+                if metric not in self.metrics:
                     raise ValueError(f"case {identity!r}: no metric is called {metric!r}")
-                least, most = ranges[metric]
+                least, most = span_of(self.metrics[metric])
                 if not all(least <= value <= most for value in values):
                     raise ValueError(f"case {identity!r}: {metric} is in [{least:g}, {most:g}], not {_written(values)}")
 
@@ -109,24 +105,13 @@ class RecordedEvaluation:
         return not self.table.metrics and [*self.metrics] == [METRIC] and self.metrics[METRIC].unit is None
 
 
-def _range(metric: RecordedMetric) -> tuple[float, float]:
-    if metric.unit is None:
-        return 0.0, 1.0
-    least, most = metric.at_least, metric.at_most
-    return -math.inf if least is None else least, math.inf if most is None else most
-
-
 @dataclass(frozen=True)
 class Recording:
-    """The candidate of a run, as a file keeps it.
+    """The candidate of a run, as a file keeps it; called as the file is.
 
     Attributes:
-        name: of the file.
-        version: that was weighed.
-        run_id, created: of the run.
         first_index: the index of the stored sample that its sample 0 is.
         environment: engine and packages that answered, for those who read the file.
-        evaluations: by id.
     """
 
     version: Annotated[VersionRef, PlainSerializer(lambda its: {"name": its.name, "fingerprint": its.fingerprint})]
@@ -170,10 +155,10 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
         SettingsError: an evaluation ended in an error, was interrupted, cut short or not reached, or stopped as soon as
             it was decided; or nothing is left.
     """
-    spec = weighed.run.spec
-    _check_whole(report)
-    begun = store.begun(weighed.version.fingerprint)
-    noted, code, first_index = spec[weighed.role], spec.get("code") or {}, weighed.source.first_index
+    run, version, first_index = weighed.run, weighed.version, weighed.source.first_index
+    if why := _why_not_whole(report):
+        raise SettingsError(f"Run {report.run_id} {why}")
+    begun, noted, code = store.begun(version.fingerprint), run.spec[weighed.role], run.spec.get("code") or {}
     found = {}
     for scores in scores_of(store, Side(weighed, report)):
         if scores.compared_with is None:
@@ -187,19 +172,12 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
             )
     if not found:
         raise SettingsError(
-            f"Run {weighed.run.run_id} has no scores of {weighed.version.name} alone to record: its bodies compare "
-            "with their own baseline, or nothing was scored."
+            f"Run {run.run_id} has no scores of {version.name} alone to record: its bodies compare with their own "
+            "baseline, or nothing was scored."
         )
-    packages = (spec.get("environment") or {}).get("packages", {})
-    return Recording(
-        name=name,
-        version=weighed.version,
-        run_id=weighed.run.run_id,
-        created=weighed.run.created,
-        first_index=first_index,
-        environment={"engine": noted["engine"], "packages": dict(packages)} if "engine" in noted else {},
-        evaluations=found,
-    )
+    packages = (run.spec.get("environment") or {}).get("packages", {})
+    environment = {"engine": noted["engine"], "packages": dict(packages)} if "engine" in noted else {}
+    return Recording(version, run.run_id, run.created, found, first_index, environment, name=name)
 
 
 def left_out(report: Report, recording: Recording) -> tuple[str, ...]:
@@ -207,43 +185,39 @@ def left_out(report: Report, recording: Recording) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.id for entry in report.evaluations if entry.id not in recording.evaluations))
 
 
-def _check_whole(report: Report) -> None:
-    """Refuse a run that lacks scores, or ended where they showed enough: they lean one way."""
-    run, again = f"Run {report.run_id}", "Run it again: what it drew is stored and not drawn again."
+def _why_not_whole(report: Report) -> str:
+    """Say what a run lacks, or that it ended where its scores showed enough, so that they lean one way; "" for none."""
+    again = "Run it again: what it drew is stored and not drawn again."
     broken = {entry.id: entry for entry in report.evaluations if entry.verdict is VerdictKind.ERROR}
-    cut = next((entry for entry in report.evaluations if entry.stopped_at is not None), None)
-    early = next((entry for entry in report.evaluations if _stopped_early(entry)), None)
     if broken:
-        shown = [f"{identity} ({without_traceback(entry.reason)})" for identity, entry in broken.items()][:_NAMED]
-        more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+        shown = some([f"{name} ({without_traceback(entry.reason)})" for name, entry in broken.items()])
         is_cut = any(entry.interruption is not None for entry in broken.values())
         what = "was interrupted" if is_cut else "ended in errors"
-        raise SettingsError(f"{run} {what}, and a baseline must be whole: {'; '.join(shown)}{more}. {again}")
+        return f"{what}, and a baseline must be whole: {shown}. {again}"
     if report.n_unreached:
-        raise SettingsError(
-            f"{run} stopped before {report.n_unreached} of its evaluations, as -x does, and a baseline must be whole. "
-            "Run it without -x."
+        return (
+            f"stopped before {report.n_unreached} of its evaluations, as -x does, and a baseline must be whole. Run it "
+            "without -x."
         )
-    if cut is not None:
-        raise SettingsError(f"{run} stopped at {cut.stopped_at} in {cut.id}, and a baseline must be whole. {again}")
-    if early is not None:
-        raise SettingsError(
-            f"{run} stopped in {early.id} as soon as it was decided, so that its scores lean one way. Record a run of "
-            "pytest --for-baseline, which draws everything."
-        )
-
-
-def _stopped_early(entry: Verdict) -> bool:
-    n = entry.n_samples if entry.plan.per == "case" else len(entry.cases) + entry.n_skipped
-    return entry.plan.design == "sequential" and n < entry.n_planned
+    for entry in report.evaluations:
+        n = entry.n_samples if entry.plan.per == "case" else len(entry.cases) + entry.n_skipped
+        if entry.stopped_at is not None:
+            return f"stopped at {entry.stopped_at} in {entry.id}, and a baseline must be whole. {again}"
+        if entry.plan.design == "sequential" and n < entry.n_planned:
+            return (
+                f"stopped in {entry.id} as soon as it was decided, so that its scores lean one way. Record a run of "
+                "pytest --for-baseline, which draws everything."
+            )
+    return ""
 
 
 def _cases(scores: Scores) -> dict[str, RecordedCase]:
+    """The cases that a run was decided by, with the scores that they have."""
     listed = max((entry.cases for entry in scores.entries.values()), key=len)
     tables = {metric: scores.table.of(metric, [case.id for case in listed]) for metric in sorted(scores.entries)}
     found = {}
     for row, case in enumerate(listed):
-        own = {metric: tuple(x for x in table[row].tolist() if not math.isnan(x)) for metric, table in tables.items()}
+        own = {metric: tuple(table[row][~np.isnan(table[row])].tolist()) for metric, table in tables.items()}
         if any(own.values()):
             found[case.id] = RecordedCase(case.content, case.asked, own)
     return found
@@ -253,7 +227,7 @@ def _metric(store: Store, scores: Scores, metric: str) -> RecordedMetric:
     entry = scores.entries[metric]
     judged_by = store.judged_by([scores.sets[metric]]) if metric in scores.sets else ()
     return RecordedMetric(
-        **{name: getattr(entry, name) for name in _KIND},
+        **{name: getattr(entry, name) for name in ("unit", "higher_is_better", "at_least", "at_most", "statistic")},
         value=None if entry.candidate is None else entry.candidate.value,
         judged_by=tuple(sorted(map(str, judged_by))),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -12,7 +13,6 @@ from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
 from harness.decisions.suite import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
-from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
 from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
@@ -26,15 +26,19 @@ KEYWORDS = (
     *("slices", "slice_margin", "max_lost", "requirement", "review", "weighs", "task", "load"),
 )
 TASK_WORDS = ("metric", "num_fewshot", "apply_chat_template")
-PER = ("suite", "case")
-WEIGHS = ("model", "judge")
-AIMS = ("higher", "lower", "same")
+_WORDS = {
+    "per": ("suite", "case"),
+    "weighs": ("model", "judge"),
+    "review": (None, "uncertain", "failures", "all"),
+    "aim": (None, "higher", "lower", "same"),
+}
+"""The marker's words that have a few values, the first where nothing is said."""
 _CHECKED = ("samples", "threshold", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
 """The marker's words that are settings, too, or are checked like one, beside margins."""
 _MARGINS = ("margin", "slice_margin")
-REVIEWS = ("uncertain", "failures", "all")
-_FEWEST_RECORDED, _TIMES_RECORDED = 20, 4
 Ending = Literal["failed", "skipped", "aborted", "error"]
+Aggregation = Callable[[Sequence[Any]], Mapping[str, float]]
+"""Makes named figures of the parts of many bodies."""
 
 
 def samples_for_recording(n_samples: int) -> int:
@@ -43,7 +47,10 @@ def samples_for_recording(n_samples: int) -> int:
     >>> samples_for_recording(1), samples_for_recording(10)
     (20, 40)
     """
-    return max(_FEWEST_RECORDED, _TIMES_RECORDED * n_samples)
+    return max(20, 4 * n_samples)
+
+
+# -- the marker ---------------------------------------------------------------------------------------------------
 
 
 def read_plan(
@@ -58,7 +65,7 @@ def read_plan(
     """The plan of a marker.
 
     Args:
-        keywords, settings: what the marker was given, and the project's settings with the options laid over.
+        settings: those of the project, with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
@@ -70,22 +77,24 @@ def read_plan(
     _check_keywords(keywords, where)
     given = (name for name in (*_CHECKED, *_MARGINS) if keywords.get(name) is not None and name not in options)
     values = {name: _checked(name, keywords[name], where, measures) for name in given}
-    if not measures and keywords.get("aim", "higher") == "higher":
-        _check_margin(values, settings, where)
-    if keywords.get("review") is not None:
-        _check_review(keywords, values, settings, where)
-    design = _design(keywords, values.get("design", settings.design), options, exact=exact)
-    if keywords.get("per") == "case" and design != "fixed":
-        _check_single_case(values, settings, where)
-    margin = values.get("margin", settings.margin)
+    is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
+    if exact:
+        samples = keywords.get("samples") or 1
+    elif is_recorded and "samples" not in options:
+        samples = samples_for_recording(samples)
+    design = values.get("design", settings.design)
+    if keywords.get("review") is not None or is_recorded:  # people and recordings need all that is drawn
+        design = "fixed"
+    elif keywords.get("per") == "case":
+        design = "fixed" if exact or design == "fixed" else "sequential"
     slice_fields = read_slices(keywords, where=where)
-    return Plan(
+    plan = Plan(
         requirement=values.get("requirement"),
         threshold=values.get("threshold"),
-        margin=margin,
+        margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(keywords.get("margin")),
-        samples=_samples(keywords, values.get("samples", settings.samples), options, exact=exact),
+        samples=samples,
         max_samples=values.get("max_samples", settings.max_samples),
         per=keywords.get("per", "suite"),
         design=design,
@@ -93,118 +102,27 @@ def read_plan(
         aim=keywords.get("aim"),
         cluster=values.get("cluster"),
         slice_fields=slice_fields,
-        slice_margin=values.get("slice_margin", margin) if slice_fields else None,
+        slice_margin=values.get("slice_margin", values.get("margin", settings.margin)) if slice_fields else None,
         max_lost=values.get("max_lost"),
         weighs=keywords.get("weighs", "model"),
         review_mode=keywords.get("review"),
         is_exact=exact,
     )
-
-
-def _samples(keywords: Mapping[str, Any], asked_for: int, options: Collection[str], *, exact: bool) -> int:
-    """Return the number of samples of a case: one where each comes to the same, more for a recording."""
-    if exact:
-        return keywords.get("samples") or 1
-    is_recorded = "for_baseline" in options and "samples" not in options
-    return samples_for_recording(asked_for) if is_recorded else asked_for
-
-
-def _design(keywords: Mapping[str, Any], asked_for: Any, options: Collection[str], *, exact: bool) -> Any:
-    """The design: people and recordings need all that is drawn, and a single case may stop when it is decided."""
-    if keywords.get("review") is not None or "for_baseline" in options:
-        return "fixed"
-    own = "fixed" if exact or asked_for == "fixed" else "sequential"
-    return own if keywords.get("per") == "case" else asked_for
-
-
-def with_blocks(plan: Plan, *, is_relative: bool) -> Plan:
-    """The plan of an evaluation whose body takes `load`: pairs of blocks are its cases.
-
-    Args:
-        is_relative: whether the margin is a share of the baseline's figure, as it is where the marker says none.
-    """
-    own = replace(plan, in_blocks=True, samples=1, design="fixed", about="population", cluster=False)
-    return replace(own, margin_is_relative=plan.margin_is_relative or is_relative)
+    _check_plan(plan, where, measures)
+    return plan
 
 
 def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
-    """Refuse a keyword that there is not, or a value that is none of its own."""
     for keyword in keywords:
         for table, members in (("load", LOAD_WORDS), ("task", TASK_WORDS)):
             if keyword in members:
                 raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
         if keyword not in KEYWORDS:
             raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
-    words = (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("aim", (*AIMS, None)))
-    for name, known in words:
+    for name, known in _WORDS.items():
         value = keywords.get(name, known[0])
         if value not in known:
             raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
-
-
-def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> None:
-    """Refuse a margin under which a version that is never right would pass."""
-    threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
-    if threshold and margin >= threshold:
-        default = "" if "margin" in values or not settings.margin_is_default else ", the default,"
-        raise MarkerError(
-            f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
-            "0 is no further below it. Lower the margin; a body that returns a measure says so: `-> harness.Measure`."
-        )
-
-
-def is_relative(margin: Any) -> bool:
-    """Tell whether a margin is written in per cent.
-
-    >>> is_relative("10 %"), is_relative(0.1)
-    (True, False)
-    """
-    return isinstance(margin, str) and margin.strip().endswith("%")
-
-
-def _share(margin: str, where: str, measures: bool) -> float:
-    """A margin in per cent as a share."""
-    if not measures:
-        raise MarkerError(
-            f"{where}: margin = {margin!r} is a share of what the baseline measured, and a score lies in [0, 1]: write "
-            "a number, such as margin=0.05. A body that returns harness.Measure may have a margin in per cent."
-        )
-    try:
-        percent = float(margin.strip().removesuffix("%"))
-    except ValueError:
-        percent = math.nan
-    if not 0 <= percent < 100:
-        raise MarkerError(f"{where}: margin = {margin!r} is no share from 0 up to 100 %, such as margin='10 %'.")
-    return percent / 100
-
-
-def _check_review(keywords: Mapping[str, Any], values: Mapping[str, Any], settings: Settings, where: str) -> None:
-    """People label a part of an evaluation's cases, until it is shown that their mean is as required, or is not."""
-    threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
-    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", ""), "aim": keywords.get("aim")}
-    clashes["aim"] = "" if clashes["aim"] == "higher" else clashes["aim"]
-    for name, value in clashes.items():
-        if value and keywords.get(name) == value:
-            raise MarkerError(
-                f"{where}: review= asks people about a part of the cases, each weighed by itself, and does not go with "
-                f"{name}={value!r}."
-            )
-    if margin == 0 or (threshold is not None and not margin < threshold < 1):
-        shown = "" if threshold is None else f" and threshold = {threshold:g}"
-        raise MarkerError(
-            f"{where}: review= needs a margin above 0 and a threshold between the margin and 1: labels tell one "
-            f"from the other. It has margin = {margin:g}{shown}."
-        )
-
-
-def _check_single_case(values: Mapping[str, Any], settings: Settings, where: str) -> None:
-    """A single case is sampled until it is decided, and that needs to know what is demanded and what is allowed."""
-    margin = values.get("margin", settings.margin)
-    if "threshold" not in values or ("margin" not in values and settings.margin_is_default) or margin == 0:
-        raise MarkerError(
-            f'{where}: per="case" samples each case until it is decided, and needs a threshold and a margin above 0 '
-            'for that, such as threshold=0.9, margin=0.1; or draw a fixed number of samples with design="fixed".'
-        )
 
 
 def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
@@ -226,6 +144,110 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
         raise MarkerError(f"{error}{hint}") from None
 
 
+def is_relative(margin: Any) -> bool:
+    """Tell whether a margin is written in per cent, as "10 %"."""
+    return isinstance(margin, str) and margin.strip().endswith("%")
+
+
+def _share(margin: str, where: str, measures: bool) -> float:
+    if not measures:
+        raise MarkerError(
+            f"{where}: margin = {margin!r} is a share of what the baseline measured, and a score lies in [0, 1]: write "
+            "a number, such as margin=0.05. A body that returns harness.Measure may have a margin in per cent."
+        )
+    try:
+        percent = float(margin.strip().removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent < 100:
+        raise MarkerError(f"{where}: margin = {margin!r} is no share from 0 up to 100 %, such as margin='10 %'.")
+    return percent / 100
+
+
+def _check_plan(plan: Plan, where: str, measures: bool) -> None:
+    """Refuse a plan under which a version that is never right would pass, or that could never be decided."""
+    threshold, margin = plan.threshold, plan.margin
+    if not measures and plan.aim in (None, "higher") and threshold and margin >= threshold:
+        raise MarkerError(
+            f"{where}: margin = {margin:g}{', the default,' if plan.margin_is_default else ''} lets everything pass "
+            f"against threshold = {threshold:g}: a score of 0 is no further below it. Lower the margin; a body that "
+            "returns a measure says so: `-> harness.Measure`."
+        )
+    is_open = threshold is None or plan.margin_is_default or margin == 0
+    if is_open and plan.per == "case" and plan.design != "fixed":  # it has to know what is demanded and allowed
+        raise MarkerError(
+            f'{where}: per="case" samples each case until it is decided, and needs a threshold and a margin above 0 '
+            'for that, such as threshold=0.9, margin=0.1; or draw a fixed number of samples with design="fixed".'
+        )
+    if plan.review_mode is None:
+        return
+    clashes = {"per": plan.per == "case", "weighs": plan.weighs == "judge", "cluster": plan.cluster}
+    for name, clash in {**clashes, "aim": plan.aim in ("lower", "same")}.items():
+        if clash:
+            raise MarkerError(
+                f"{where}: review= asks people about a part of the cases, each weighed by itself, and does not go with "
+                f"{name}={getattr(plan, name)!r}."
+            )
+    if margin == 0 or (threshold is not None and not margin < threshold < 1):
+        shown = "" if threshold is None else f" and threshold = {threshold:g}"
+        raise MarkerError(
+            f"{where}: review= needs a margin above 0 and a threshold between the margin and 1: labels tell one "
+            f"from the other. It has margin = {margin:g}{shown}."
+        )
+
+
+def with_blocks(plan: Plan, *, is_relative: bool) -> Plan:
+    """The plan of an evaluation whose body takes `load`: pairs of blocks are its cases. Where the marker says no margin
+    it is a share of the baseline's figure.
+    """
+    own = replace(plan, in_blocks=True, samples=1, design="fixed", about="population", cluster=False)
+    return replace(own, margin_is_relative=plan.margin_is_relative or is_relative)
+
+
+def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
+    """The plan with the design that decides more often for its size, where the plan leaves it open.
+
+    About these cases that is the sequential one at any size, for it ends with all of them. About cases like these a
+    small suite is decided more often by the bounds of all of it than by bets on the way.
+    """
+    if plan.design != "auto":
+        return plan
+    bets = plan.about == "suite" or may_pass_early(n_cases, plan.margin, (1 - confidence_level) * share_of(1))
+    fits = plan.max_samples is None or n_cases * plan.samples <= plan.max_samples
+    return replace(plan, design="sequential" if bets or not fits else "fixed")
+
+
+def is_exact(wants: Collection[str]) -> bool:
+    """Tell whether each run of a body that takes these fixtures comes to the same.
+
+    >>> is_exact({"case", "weights"}), is_exact({"case", "weights", "model"}), is_exact({"case"})
+    (True, False, False)
+    """
+    others = set(wants) - {"case"}
+    return bool(others) and all(name in STAGE_FIXTURES and STAGE_FIXTURES[name].is_exact for name in others)
+
+
+def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
+    """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
+    check_slices(plan.slice_fields, cases, where=where, is_part=is_part)
+    lacking = next((case for case in cases if plan.cluster and plan.cluster not in case), None)
+    if lacking is not None:
+        raise CaseError(
+            f"{where}: cluster={plan.cluster!r}, but case {lacking.id!r} has no such field: {', '.join(lacking)}."
+        )
+    drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "
+    if plan.design == "sequential":
+        drawn, what = plan.samples, "a sequential design draws at least "
+    if plan.max_samples is not None and drawn > plan.max_samples:
+        raise MarkerError(
+            f"{where}: {what}{drawn:,} samples, more than max_samples = {plan.max_samples:,}. "
+            "Lower samples, choose cases with --case, or raise max_samples."
+        )
+
+
+# -- the evaluation -----------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One test function with its cases: the unit that gets a verdict.
@@ -233,13 +255,13 @@ class Evaluation:
     Attributes:
         id: stable and unique in the run.
         body: called as `body(case=…, model=…, baseline=…, judge=…)` with those of `wants` that it names.
-        arguments: what the body gets besides, the same for all calls.
-        wants: which of "case", "model", "baseline", "judge" and the stage fixtures the body takes.
         classify: what an exception of the body means.
+        wants: which of "case", "model", "baseline", "judge" and the stage fixtures the body takes.
+        arguments: what the body gets besides, the same for all calls.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
-        is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
+        is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
         blocks: of time that are measured under load, for a body that takes `load`; None for all others.
@@ -293,51 +315,22 @@ class Evaluation:
 
         People label cases one by one (`review`), so there copies count as cases.
         """
-        name = self.plan.cluster
-        if name:
+        if name := self.plan.cluster:
             return tuple(str(case[name]) for case in self.cases)
         counts = name is None and self.plan.review_mode is None
         return self.copies.labels if self.copies is not None and counts else None
 
 
-def is_exact(wants: Collection[str]) -> bool:
-    """Tell whether each run of a body that takes these fixtures comes to the same.
-
-    >>> is_exact({"case", "weights"}), is_exact({"case", "weights", "model"}), is_exact({"case"})
-    (True, False, False)
-    """
-    others = set(wants) - {"case"}
-    return bool(others) and all(name in STAGE_FIXTURES and STAGE_FIXTURES[name].is_exact for name in others)
-
-
-def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
-    """The plan with the design that decides more often for its size, where the plan leaves it open.
-
-    About these cases that is the sequential one at any size, for it ends with all of them. About cases like these a
-    small suite is decided more often by the bounds of all of it than by bets on the way.
-    """
-    if plan.design != "auto":
-        return plan
-    bets = plan.about == "suite" or may_pass_early(n_cases, plan.margin, (1 - confidence_level) * share_of(1))
-    fits = plan.max_samples is None or n_cases * plan.samples <= plan.max_samples
-    return replace(plan, design="sequential" if bets or not fits else "fixed")
+def clusters_of(evaluation: Evaluation, kept: Sequence[int]) -> dict[str, Any]:
+    """The clusters of these cases as observations have them: the user's, else what is a copy of what."""
+    labels = None if evaluation.clusters is None else tuple(evaluation.clusters[i] for i in kept)
+    if labels is not None and evaluation.plan.cluster:
+        return {"clusters": labels, "clusters_known_by": "field"}
+    if labels is not None and len(set(labels)) < len(labels):
+        return {"clusters": labels, "copies": labels, "clusters_known_by": "texts"}
+    return {}
 
 
-def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
-    """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
-    check_slices(plan.slice_fields, cases, where=where, is_part=is_part)
-    lacking = next((case for case in cases if plan.cluster and plan.cluster not in case), None)
-    if lacking is not None:
-        raise CaseError(
-            f"{where}: cluster={plan.cluster!r}, but case {lacking.id!r} has no such field: {', '.join(lacking)}."
-        )
-    if plan.max_samples is None:
-        return
-    drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "
-    if plan.design == "sequential":
-        drawn, what = plan.samples, "a sequential design draws at least "
-    if drawn > plan.max_samples:
-        raise MarkerError(
-            f"{where}: {what}{drawn:,} samples, more than max_samples = {plan.max_samples:,}. "
-            "Lower samples, choose cases with --case, or raise max_samples."
-        )
+def bet_on_together(evaluation: Evaluation) -> int:
+    """The most cases that are one bet by their sum: the user's largest cluster. Copies are one by their mean."""
+    return max(Counter(evaluation.clusters if evaluation.plan.cluster else None).values(), default=1)

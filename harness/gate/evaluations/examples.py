@@ -1,81 +1,25 @@
-"""The cases of an evaluation that are worth a look, each with one answer of each version."""
+"""The cases of an evaluation that are worth a look, and figures over all of its cases at once."""
 
 from __future__ import annotations
 
 import heapq
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from harness.decisions import Observations
-from harness.gate.evaluations.score_table import names_of
-from harness.records import Case, Change, Role, Sample, Verdict, VerdictKind
-from harness.records.tool_calls import turns_in_words
-from harness.requests import Trace
+from harness.gate.evaluations.evaluation import Aggregation
+from harness.records import Aggregate, Case, CaseResult, Change, Role, Verdict, VerdictKind
 from harness.scoring.results import Reading
-from harness.statistics.arrays import FloatArray, case_means
+from harness.statistics.arrays import case_means
 
 Place = tuple[Role, int, int]
 """Role, number of the case and number of the sample."""
-Shown = tuple[str | None, str | None]
-"""An answer and the reason of its score, as far as they are known."""
-ANSWER_KEPT = 400
-"""Characters of an answer, and of its reason, kept to be shown; the whole is in the store."""
-_MOST = 50
-_ROLES: tuple[Role, Role] = ("candidate", "baseline")
-_MOST_OF_EACH = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptAnswer:
-    """An answer; the one of the lowest value is shown."""
-
-    value: float
-    sample: int
-    answer: str | None = None
-    reason: str | None = None
-
-    def makes_needless(self, other: _KeptAnswer) -> bool:
-        """Tell whether the other one can't be the one to show, however many of the first samples count."""
-        return self.sample <= other.sample and self.value <= other.value
-
-
-class Answers:
-    """One answer of each case, metric and version: the candidate's worst and the baseline's best, to be shown side by
-    side. Of equal ones the first sample's, whatever order they arrive in.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, int, Role], list[_KeptAnswer]] = {}
-
-    def keep(self, metric: str, place: Place, reading: Reading, trace: Trace) -> None:
-        """Keep what a body was answered, with the score and the reason that it gave, where it is the one to show."""
-        role, case, sample = place
-        value = reading.value if reading.higher_is_better == (role == "candidate") else -reading.value
-        is_answer = trace.sample is not None and trace.sample.loglikelihood is None
-        answer = _shown(trace.sample) if trace.sample is not None and is_answer else None
-        reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
-        new, kept = _KeptAnswer(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
-        if not any(each.makes_needless(new) for each in kept):
-            kept[:] = [*(each for each in kept if not new.makes_needless(each)), new]
-
-    def of(self, metric: str, case: int, role: Role, n: int) -> Shown:
-        """Answer and reason among the first `n` samples."""
-        found = [
-            each for name in names_of(metric) for each in self._kept.get((name, case, role), ()) if each.sample < n
-        ]
-        shown = min(found, key=lambda each: (each.value, each.sample), default=_KeptAnswer(0.0, 0))
-        return shown.answer, shown.reason
-
-
-def _shown(sample: Sample) -> str:
-    """As much of an answer as is kept to be shown; of a conversation its last turns, which scores are mostly about."""
-    if not sample.messages:
-        return sample.said[:ANSWER_KEPT]
-    turns = turns_in_words(sample.messages)
-    return turns if len(turns) <= ANSWER_KEPT else f"…{turns[1 - ANSWER_KEPT :]}"
+SHOWN = 400
+"""Characters of an answer, of its reason and of what is expected that are shown; the whole is in the store."""
+_MOST, _MOST_OF_EACH = 50, 3
 
 
 def expected_of(case: Case) -> str | None:
@@ -84,14 +28,12 @@ def expected_of(case: Case) -> str | None:
     if expected is None:
         return None
     text = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False, default=str)
-    return text[:ANSWER_KEPT]
+    return text[:SHOWN]
 
 
-def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers) -> list[Change]:
+def changes(observed: Observations) -> list[Change]:
     """The cases to look at: those that moved, the largest drop first; with aim="same" the largest move. Where there is
     no baseline, or a threshold, those that were not always right as well, the lowest score first.
-
-    `numbers` has the number of each case, by its id.
     """
     sign = 1.0 if observed.higher_is_better else -1.0
     ours = case_means(observed.candidate)
@@ -101,20 +43,9 @@ def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers
     if theirs is None or observed.plan.threshold is not None:
         is_chosen |= ~np.isnan(moved) & ((ours < 1) if observed.bounded else True)
     gained = -np.abs(moved) if observed.is_same else sign * moved
-    ranked = heapq.nsmallest(
-        _MOST,
-        np.flatnonzero(is_chosen).tolist(),
-        key=lambda row: (gained[row], sign * ours[row], observed.case_ids[row]),
-    )
-    widths = observed.candidate.shape[1], 0 if observed.baseline is None else observed.baseline.shape[1]
-
-    def change(row: int) -> Change:
-        case = numbers[observed.case_ids[row]]
-        shown = [answers.of(observed.metric, case, role, n) for role, n in zip(_ROLES, widths, strict=True)]
-        means = float(ours[row]), None if theirs is None else float(theirs[row])
-        return change_of(observed, row, means, (shown[0], shown[1]))
-
-    return [change(row) for row in ranked]
+    rows, ids = np.flatnonzero(is_chosen).tolist(), observed.case_ids
+    ranked = heapq.nsmallest(_MOST, rows, key=lambda row: (gained[row], sign * ours[row], ids[row]))
+    return [change_of(observed, row) for row in ranked]
 
 
 def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
@@ -131,25 +62,48 @@ def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Cha
     )
 
 
-def change_of(
-    observed: Observations, row: int, means: tuple[float, float | None], shown: tuple[Shown, Shown]
-) -> Change:
-    """The case of a row, with its mean score and what is shown of its answers, the candidate's first."""
-    (answer, reason), (other, why) = shown
+def change_of(observed: Observations, row: int) -> Change:
+    """The case of a row, with its mean scores."""
+    ours, theirs = observed.candidate[row], None if observed.baseline is None else observed.baseline[row]
     return Change(
         evaluation_id=observed.id,
         case_id=observed.case_ids[row],
         metric=observed.metric,
-        candidate=means[0],
-        baseline=means[1],
-        n=_count(observed.candidate, row),
-        candidate_answer=answer,
-        baseline_answer=other,
-        baseline_n=None if observed.baseline is None else _count(observed.baseline, row),
-        candidate_reason=reason,
-        baseline_reason=why,
+        candidate=float(np.nanmean(ours)),
+        baseline=None if theirs is None else float(np.nanmean(theirs)),
+        n=int((~np.isnan(ours)).sum()),
+        candidate_answer=None,
+        baseline_answer=None,
+        baseline_n=None if theirs is None else int((~np.isnan(theirs)).sum()),
     )
 
 
-def _count(scores: FloatArray, row: int) -> int:
-    return int((~np.isnan(scores[row])).sum())
+class Parts:
+    """The parts that the bodies of one evaluation gave for figures over all of them."""
+
+    def __init__(self) -> None:
+        self._parts: dict[Place, Any] = {}
+
+    def keep(self, place: Place, readings: Mapping[str, Reading]) -> None:
+        """Keep the part of one body, if it gave one."""
+        part = next((reading.part for reading in readings.values() if reading.part is not None), None)
+        if part is not None:
+            self._parts[place] = part
+
+    def aggregates(
+        self, aggregation: Aggregation, cases: Sequence[CaseResult], numbers: Mapping[str, int]
+    ) -> tuple[Aggregate, ...]:
+        """The figures of both versions.
+
+        Args:
+            cases: that were decided by.
+            numbers: of each case, by its id; parts are taken in their order, whatever order was drawn.
+        """
+        samples, rows = range(max((case.n for case in cases), default=0)), sorted(numbers[case.id] for case in cases)
+        figures: list[Mapping[str, float]] = []
+        for role in ("candidate", "baseline"):
+            places = ((role, row, sample) for row in rows for sample in samples)
+            parts = [self._parts[place] for place in places if place in self._parts]
+            figures.append(aggregation(parts) if parts else {})
+        ours, theirs = figures
+        return tuple(Aggregate(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs]))

@@ -1,7 +1,6 @@
-"""Describes the exceptions of test bodies: their text, and the line of the user's code that raised them.
+"""The exceptions of test bodies: their text, and the lines of the user's code that they came through.
 
-The exceptions that Steelyard itself raises are classes of `harness.errors`; those that an evaluation met are counted in
-`harness.gate.sampling.body_errors`.
+What Steelyard itself raises are classes of `harness.errors`; `harness.gate.sampling.body_errors` counts what was met.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ import traceback
 from pathlib import Path
 
 _MOST_FRAMES = 5
-_NOT_THE_USERS = (str(Path(__file__).parents[2]), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+_NOT_THE_USERS = (
+    str(Path(__file__).parents[2]), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen"
+)  # fmt: skip
 
 
 def describe(error: BaseException) -> str:
@@ -24,29 +25,23 @@ def describe(error: BaseException) -> str:
 
 def raised_at(error: BaseException) -> str:
     """The last line of a user's code that an exception came through, as ` (test_x.py:12: answer = parse(text))`."""
-    frames = _frames(error)
-    return f" ({_place(frames[-1])})" if frames else ""
+    lines = _lines(error)
+    return f" ({lines[-1]})" if lines else ""
 
 
 def user_frames(error: BaseException) -> tuple[str, ...]:
-    """The lines of a user's code that an exception came through, the last ones, outermost first; () for a single one.
-
-    A single one is what `raised_at` says.
+    """The last lines of a user's code that an exception came through, outermost first; () for a single one, which
+    `raised_at` says.
     """
-    frames = _frames(error)
-    return tuple(map(_place, frames[-_MOST_FRAMES:])) if len(frames) > 1 else ()
+    lines = _lines(error)
+    return tuple(lines[-_MOST_FRAMES:]) if len(lines) > 1 else ()
 
 
-def _frames(error: BaseException) -> list[traceback.FrameSummary]:
-    return [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    name = f"{Path(frame.filename).name}:{frame.lineno}"
-    return f"{name}: {frame.line}" if frame.line else name
-
-
-def _is_users(filename: str) -> bool:
-    return not filename.startswith((*_NOT_THE_USERS, "<frozen")) and not any(
-        part.endswith("-packages") for part in Path(filename).parts
-    )
+def _lines(error: BaseException) -> list[str]:
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if not frame.filename.startswith(_NOT_THE_USERS) and not any(part.endswith("-packages") for part in path.parts):
+            place = f"{path.name}:{frame.lineno}"
+            found.append(f"{place}: {frame.line}" if frame.line else place)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,25 +18,20 @@ if TYPE_CHECKING:
 
 def two_kinds(metric: str, one: Kind, other: Kind) -> str:
     """Say that readings of one metric are of two kinds."""
-    told = kind_in_words if kind_in_words(one) != kind_in_words(other) else kind_and_direction
-    return f"metric {metric!r} is sometimes {told(one)}, sometimes {told(other)}"
+    described = kind_in_words if kind_in_words(one) != kind_in_words(other) else kind_and_direction
+    return f"metric {metric!r} is sometimes {described(one)}, sometimes {described(other)}"
+
+
+def span_of(kind: Kind) -> tuple[float, float]:
+    """The range of a metric: [0, 1] for a score, all numbers for a measure without one."""
+    least, most = (0.0, 1.0) if kind.unit is None else (kind.at_least, kind.at_most)
+    return -math.inf if least is None else least, math.inf if most is None else most
 
 
 def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
-    """List what lies outside the range of a metric, which is [0, 1] for a score.
-
-    Args:
-        margin: in the unit of the metric.
-
-    >>> from harness.scoring.results import Reading
-    >>> misfits("s", Reading(1.0, unit="s", at_least=0.0, at_most=30.0), 40.0, 0.5)
-    ["threshold 40 is outside [0, 30], and 's' is in s from 0 to 30"]
-    """
-    least, most = (0.0, 1.0) if kind.unit is None else (kind.at_least, kind.at_most)
-    if least is None or most is None:
-        return []
-    what = f"{metric!r} is {kind_in_words(kind)}"
-    found = []
+    """List what lies outside the range of a metric; the margin is in its unit."""
+    least, most = span_of(kind)
+    what, found = f"{metric!r} is {kind_in_words(kind)}", []
     if threshold is not None and not least <= threshold <= most:
         found.append(f"threshold {threshold:g} is outside [{least:g}, {most:g}], and {what}")
     if margin >= most - least:
@@ -43,10 +39,8 @@ def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.
     return found
 
 
-def aimed(readings: Mapping[str, Reading], aim: str | None) -> dict[str, Reading]:
-    """Readings with the direction that the marker says is better, where it says that lower is."""
-    if aim != "lower":
-        return dict(readings)
+def aimed(readings: Mapping[str, Reading]) -> dict[str, Reading]:
+    """Readings of an evaluation whose marker says that lower is better."""
     return {metric: replace(reading, higher_is_better=False) for metric, reading in readings.items()}
 
 
@@ -57,26 +51,33 @@ def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
     return [f"the marker says aim='higher', and {metric!r} is {kind_and_direction(kind)}: leave one of the two out"]
 
 
+def failed_assertions(kinds: Mapping[str, Kind]) -> list[str]:
+    """Say for which of these metrics a failed assertion, a 0, is no score of a body that failed."""
+    return [
+        f"a body that measures {metric!r} in {kind.unit} failed an assertion, which gives no measure"
+        if kind.unit is not None
+        else f"a body failed an assertion, which scores 0, and with aim='lower' 0 is the best {metric!r} there is: "
+        "return the score instead, as in `return leaks(answer)`, or leave `aim` out"
+        for metric, kind in kinds.items()
+        if kind.unit is not None or not kind.higher_is_better
+    ]
+
+
 def without_ratio(observed: Observations) -> list[str]:
     """Say why a margin in per cent can't be weighed; [] where it can."""
-    if not observed.plan.margin_is_relative or not observed.scored.any():
+    plan, unit = observed.plan, observed.unit
+    if not plan.margin_is_relative or not observed.scored.any():
         return []
-    if observed.unit is None:
-        return [
-            f"margin={100 * observed.plan.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]: "
-            f"write margin={observed.plan.margin:g}"
-        ]
-    if observed.baseline is None:
-        return []
-    may_be_zero = (
-        observed.plan.in_blocks and observed.higher_is_better
-    )  # the worst there is: signed ranks need order alone
-    for role, scores in (("candidate", observed.candidate), ("baseline", observed.baseline)):
+    if unit is None:
+        what = f"margin={100 * plan.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]"
+        return [f"{what}: write margin={plan.margin:g}"]
+    may_be_zero = plan.in_blocks and observed.higher_is_better  # the worst there is: signed ranks need order alone
+    sides = {} if observed.baseline is None else {"candidate": observed.candidate, "baseline": observed.baseline}
+    for role, scores in sides.items():
         rows, _ = np.nonzero(scores < 0 if may_be_zero and role == "candidate" else scores <= 0)
         if len(rows):
-            figure = float(np.nanmin(scores[rows[0]]))
             return [
-                f"a margin in per cent is weighed by ratios, and the {role} measured {figure:g} {observed.unit} in "
-                f"case {observed.case_ids[rows[0]]!r}: give the margin in {observed.unit}, or measure what is above 0"
+                f"a margin in per cent is weighed by ratios, and the {role} measured {np.nanmin(scores[rows[0]]):g} "
+                f"{unit} in case {observed.case_ids[rows[0]]!r}: give the margin in {unit}, or measure what is above 0"
             ]
     return []

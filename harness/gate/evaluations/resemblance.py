@@ -1,37 +1,29 @@
-"""Finds the cases of an evaluation that are copies of each other, by what is written in them."""
+"""Finds cases of an evaluation that are copies of each other, or resemble each other, by what is written in them."""
 
 from __future__ import annotations
 
 import json
-import tempfile
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from harness.gate.evaluations.contents import plain
+from harness.gate.evaluations.cases import plain
 from harness.records import Case
 
 _FEWEST_WORDS = 3
 """Cases whose texts are all shorter are never copies: ten that say `Hi` may be meant."""
-_LONG = 20
-"""Words of a text of which one can tell whether it is nearly another's."""
+_TELLING, _ALIKE, _AGREEING, _FEWEST = 5, 0.4, 0.8, 0.05
+"""Words by which like cases are looked for, the share of all words (by weight) that two of them have in common, the
+share of like cases that a field has to group, and that of all cases that have to be alike."""
+
+
 _MOST = 5_000
-"""More texts are not looked through: it would take seconds before each run."""
-_BUCKETS, _HASHES = 8, 20
-"""A pair with a Jaccard similarity of 0.9 of its shingles of 5 words shares one of 8 buckets in 2 of 3 cases, one of
-0.75 in 1 of 40."""
+"""More cases are not looked through: it would take seconds before each run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """The cases of an evaluation that are copies.
-
-    Attributes:
-        labels: of each case the id of the first that it is a copy of, its own where it is none.
-        example: the ids of two that are copies of each other.
-    """
+class Copies(NamedTuple):
+    """Of each case of an evaluation the id of the first that it is a copy of, or its own; and the ids of two copies."""
 
     labels: tuple[str, ...]
     example: tuple[str, str]
@@ -49,48 +41,53 @@ def find_copies(cases: Sequence[Case]) -> Copies | None:
     white space. Cases without a text of three words, and with what has no JSON form, are none.
     """
     first: dict[str, str] = {}
-    labels, example = [], None
-    for case in cases:
-        label = first.setdefault(_content(case) or f"id {case.id}", case.id)
-        labels.append(label)
-        if label != case.id and example is None:
-            example = label, case.id
-    return None if example is None else Copies(tuple(labels), example)
+    labels = tuple(first.setdefault(_content(case) or f"id {case.id}", case.id) for case in cases)
+    pairs = ((label, case.id) for label, case in zip(labels, cases, strict=True) if label != case.id)
+    example = next(pairs, None)
+    return None if example is None else Copies(labels, example)
 
 
-def find_near(cases: Sequence[Case]) -> tuple[int, tuple[str, str]] | None:
-    """How many cases nearly repeat the text of another one, and two that do; None where none do.
+class Alike(NamedTuple):
+    """How many cases resemble one before them, the ids of two, and the field whose values group them; "" for none."""
 
-    It is told by the MinHash that corpora have, of texts of 20 words and more; without datatrove nothing is told.
+    n: int
+    example: tuple[str, str]
+    field: str
+
+
+def find_near(cases: Sequence[Case]) -> Alike | None:
+    """The cases whose words are, for a good part, those of another one; None where fewer than one in twenty are.
+
+    Words weigh by how rare they are, so that a template that all cases have is no likeness. A case is set beside the
+    first ones that have its rarest words in common with it.
     """
-    texts = {case.id: _folded(" ".join(_texts(case.fields))) for case in cases}
-    texts = {name: text for name, text in texts.items() if len(text.split()) >= _LONG}
-    if not 2 <= len(texts) <= _MOST:
+    cases = cases[:_MOST]
+    texts = [set(_folded(" ".join(_texts(case.fields))).split()) for case in cases]
+    counts = Counter(word for words in texts for word in words)
+    weights = {word: math.log(len(cases) / count) ** 2 for word, count in counts.items()}
+
+    def likeness(one: set[str], other: set[str]) -> float:
+        shared, every = (math.fsum(map(weights.__getitem__, words)) for words in (one & other, one | other))
+        return shared / every if every else 0.0
+
+    first: dict[str, int] = {}
+    alike: list[tuple[Case, Case]] = []
+    for number, (case, words) in enumerate(zip(cases, texts, strict=True)):
+        telling = sorted((word for word in words if counts[word] > 1), key=lambda word: (counts[word], word))
+        others = {first.setdefault(word, number) for word in telling[:_TELLING]} - {number}
+        like = next((other for other in sorted(others) if likeness(words, texts[other]) >= _ALIKE), None)
+        if like is not None:
+            alike.append((cases[like], case))
+    if len(alike) < max(1, _FEWEST * len(cases)):
         return None
-    try:
-        from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
-        from datatrove.utils.hashing import HashConfig, create_hash_func
-    except ImportError:
-        return None
-    hashing = HashConfig(hash_fc="sha1")
-    number_of = create_hash_func(hashing)
-    config = MinhashConfig(num_buckets=_BUCKETS, hashes_per_bucket=_HASHES, hash_config=hashing)
-    first: dict[Any, str] = {}
-    near: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        signature = MinhashDedupSignature(folder, config)
-        for name, text in texts.items():
-            words = text.split()
-            grams = [" ".join(words[i : i + config.n_grams]) for i in range(len(words) - config.n_grams + 1)]
-            shingles = np.array([[number_of(gram)] for gram in grams], np.uint64)
-            for place, hashes in enumerate(signature.get_signature(shingles)):
-                other = first.setdefault((place, *hashes), name)
-                if texts[other] != text:
-                    near.setdefault(name, other)
-    if not near:
-        return None
-    name, other = next(iter(near.items()))
-    return len(near), (other, name)
+    grouping: list[tuple[int, bool, str]] = []
+    for name in dict.fromkeys(name for case in cases for name in case if name != "id"):
+        n_values = len({str(case.get(name)) for case in cases})
+        n_agreeing = sum(str(one.get(name)) == str(other.get(name)) for one, other in alike)
+        if 1 < n_values < len(cases) and n_agreeing >= _AGREEING * len(alike):
+            grouping.append((n_values, name != "expected", name))
+    field = max(grouping, key=lambda each: each[:2])[2] if grouping else ""
+    return Alike(len(alike), (alike[0][0].id, alike[0][1].id), field)
 
 
 def _content(case: Case) -> str | None:
@@ -118,13 +115,10 @@ def _folded_in(value: Any) -> Any:
 
 
 def _texts(value: Any) -> Iterable[str]:
-    """All texts in a value, however deep."""
+    """All texts in a value, however deep, without an id."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
-        for name, each in value.items():
-            if name != "id":
-                yield from _texts(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
+    elif isinstance(value, Mapping | list | tuple):
+        of_fields = isinstance(value, Mapping)
+        for each in (value[name] for name in value if name != "id") if of_fields else value:
             yield from _texts(each)

@@ -6,12 +6,11 @@ This module alone knows so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.records import Kind
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
@@ -39,21 +38,17 @@ class ScoreTable:
         table = cls(dict.fromkeys(case for _, case, _ in known), max([1, *(len(values) for *_, values in known)]))
         for metric, case, values in known:
             table._of_metric(metric)[table._rows[case], : len(values)] = values
-        table._find_failed()
-        return table
-
-    def _find_failed(self) -> None:
-        """Tell the zeros of failed assertions from scores that bodies returned under the same name."""
-        unnamed = self._values.pop(METRIC, None)
+        unnamed = table._values.pop(METRIC, None)
         if unnamed is None:
-            return
-        if self._values:
-            self.failed = (unnamed == 0) & np.all([np.isnan(values) for values in self._values.values()], axis=0)
+            return table
+        if table._values:  # zeros of failed assertions are where no metric has a score
+            table.failed = (unnamed == 0) & np.all([np.isnan(values) for values in table._values.values()], axis=0)
         elif not np.nan_to_num(unnamed).any():
-            self.failed = unnamed == 0
-        unnamed[self.failed] = np.nan
+            table.failed = unnamed == 0
+        unnamed[table.failed] = np.nan
         if not np.isnan(unnamed).all():
-            self._values[METRIC] = unnamed
+            table._values[METRIC] = unnamed
+        return table
 
     @property
     def case_ids(self) -> tuple[str, ...]:
@@ -88,21 +83,5 @@ class ScoreTable:
 
 
 def names_of(metric: str) -> tuple[str, ...]:
-    """The names under which scores of a metric are found: its own, and that of failed assertions."""
+    """The names under which a store has scores of a metric: its own, and that of failed assertions."""
     return tuple(dict.fromkeys([metric, METRIC]))
-
-
-def failed_assertions(kinds: Mapping[str, Kind]) -> list[str]:
-    """Say what is wrong with metrics for which a failed assertion, a 0, is no score of a body that failed.
-
-    Args:
-        kinds: the metrics of bodies of which one failed an assertion.
-    """
-    return [
-        f"a body that measures {metric!r} in {kind.unit} failed an assertion, which gives no measure"
-        if kind.unit is not None
-        else f"a body failed an assertion, which scores 0, and with aim='lower' 0 is the best {metric!r} there is: "
-        "return the score instead, as in `return leaks(answer)`, or leave `aim` out"
-        for metric, kind in kinds.items()
-        if kind.unit is not None or not kind.higher_is_better
-    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-_SIZE_BYTES = 8
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def scoring_digest(body: Callable[..., Any]) -> str | None:
@@ -30,7 +30,7 @@ def scoring_digest(body: Callable[..., Any]) -> str | None:
             parts[name] = ast.unparse(known[name])
             waiting += [each.id for each in ast.walk(known[name]) if isinstance(each, ast.Name)]
     content = "\0".join(f"{name}\0{text}" for name, text in sorted(parts.items()))
-    digest = hashlib.blake2b(content.encode("utf-8", "backslashreplace"), digest_size=_SIZE_BYTES)
+    digest = hashlib.blake2b(content.encode("utf-8", "backslashreplace"), digest_size=8)
     return digest.hexdigest() if parts else None
 
 
@@ -42,13 +42,13 @@ def _definitions(file: Path, _changed_ns: int) -> dict[str, ast.stmt]:
     except (OSError, ValueError, SyntaxError):
         return {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(node, _Definition):
             node.decorator_list = []
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:] or [ast.Pass()]
     found: dict[str, ast.stmt] = {}
     for each in tree.body:
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(each, _Definition):
             found[each.name] = each
         elif isinstance(each, ast.Assign | ast.AnnAssign):
             targets = each.targets if isinstance(each, ast.Assign) else [each.target]

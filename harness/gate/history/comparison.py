@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
 from harness.gate.history.runs import find_pair, stored_report
 from harness.gate.history.scores import EVERY_CASE, Pair, Scores, Side, scores_of
-from harness.records import Report, Request, ScoringRule, Usage, Verdict
+from harness.records import Report, Request, ScoringRule, Usage
 from harness.store import Store
 
 
@@ -42,12 +43,11 @@ class ComparisonResult:
     """The cases that one evaluation was compared on, and how.
 
     Attributes:
-        n_cases: those that both sides have and no body skipped.
-        candidate_alone, baseline_alone: cases that one side alone has, which are left out.
+        n_cases: those that both sides have and no body skipped; those of one side alone are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
+        judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
         is_sequential: whether it is weighed as a run that stops when it is decided, by the cases drawn in one order.
         why_fixed: why it is not, though a run stopped so; "" where none did, or it is.
-        judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
     """
 
     evaluation_id: str
@@ -56,19 +56,14 @@ class ComparisonResult:
     baseline_alone: int
     asked_otherwise: int
     example: str | None
-    judged_otherwise: bool = False
-    is_sequential: bool = False
-    why_fixed: str = ""
+    judged_otherwise: bool
+    is_sequential: bool
+    why_fixed: str
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedEvaluations:
-    """The evaluations of two sides.
-
-    Attributes:
-        pairs: those that both have scores of, in the order of the candidate's run.
-        candidate_alone, baseline_alone: those that one side alone has scores of.
-        against_others: those whose bodies compare with their own run's baseline, which is not the same in both runs.
+class MatchedEvaluations(NamedTuple):
+    """The evaluations of two sides: those that both have scores of, in the order of the candidate's run; those of one
+    side alone; and those whose bodies compare with their own run's baseline, which is another one.
     """
 
     pairs: tuple[Pair, ...]
@@ -79,14 +74,8 @@ class MatchedEvaluations:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of comparing two sides.
-
-    Attributes:
-        report: as a gate's; `changes` has the cases that moved most, the drops first.
-        matched: which evaluations were compared, and which not.
-        compared: on what, each of them.
-        n_moved: how many cases moved at all, over all metrics.
-        tally: of the cases of all metrics.
+    """The result of comparing two sides: a report as a gate's, whose `changes` are the cases that moved most; on what
+    each evaluation was compared; how many cases moved at all, and their tally, over all metrics.
     """
 
     report: Report
@@ -104,10 +93,10 @@ def sides(store: Store, candidate: str, baseline: str) -> tuple[Side, Side]:
     Raises:
         SettingsError: as `find_pair` has it.
     """
-    pair = find_pair(store.runs(), candidate, baseline)
-    reports = {run_id: stored_report(store, run_id) for run_id in {each.run.run_id for each in pair}}
-    ours, theirs = (Side(each, reports[each.run.run_id]) for each in pair)
-    return ours, theirs
+    ours, theirs = find_pair(store.runs(), candidate, baseline)
+    report = stored_report(store, ours.run.run_id)
+    is_one_run = ours.run.run_id == theirs.run.run_id
+    return Side(ours, report), Side(theirs, report if is_one_run else stored_report(store, theirs.run.run_id))
 
 
 def compare(
@@ -123,35 +112,30 @@ def compare(
         SettingsError, CaseError: nothing is left that both sides have, or the margin can't be.
     """
     matched = match(store, candidate, baseline, choice.evaluations, choice.cases)
-    found: list[tuple[Observations, Pair]] = []
+    every: list[Observations] = []
     compared: list[ComparisonResult] = []
     for pair in matched.pairs:
         observed = [pair.observed(metric, choice.margin) for metric in pair.metrics]
         if pair.case_ids or pair.n_skipped or any(each.errors for each in observed):
-            found += [(each, pair) for each in observed]
+            every += observed
             compared.append(_compared(store, pair))
-    if not found:
+    if not every:
         raise _nothing(matched, choice, candidate, baseline)
-    every = [each for each, _ in found]
-    _check_units(every, choice.margin)
-    n_moved, changes = most_changed(store, found, choice.n_changes)
+    units = sorted({each.unit or "[0, 1]" for each in every})
+    if choice.margin is not None and len(units) > 1 and len(compared) > 1:
+        raise SettingsError(
+            f"The margin {choice.margin:g} is one number, and what is compared is measured in {', '.join(units)}. "
+            "Choose the evaluation that it is for."
+        )
+    n_moved, changes = most_changed(store, every, (candidate, baseline), choice.n_changes)
     report = replace(_report(candidate, baseline, every, choice), changes=changes)
     return Comparison(report, candidate, baseline, matched, tuple(compared), n_moved, tally(every))
 
 
 def match(
-    store: Store,
-    candidate: Side,
-    baseline: Side,
-    evaluations: Collection[str] | None = None,
-    cases: str = EVERY_CASE,
+    store: Store, candidate: Side, baseline: Side, evaluations: Collection[str] | None = None, cases: str = EVERY_CASE
 ) -> MatchedEvaluations:
-    """Find the scores of all evaluations that both sides have.
-
-    Args:
-        evaluations: ids of those to look at; None for all.
-        cases: a shell pattern of the ids of their cases.
-    """
+    """Find the scores of all evaluations that both sides have, of these ids, and the cases of this shell pattern."""
     ours, theirs = ({each.id: each for each in scores_of(store, side, evaluations)} for side in (candidate, baseline))
     both = [name for name in ours if name in theirs]
     against_others = [name for name in both if ours[name].compared_with != theirs[name].compared_with]
@@ -165,21 +149,19 @@ def match(
 
 def _compared(store: Store, pair: Pair) -> ComparisonResult:
     asked: list[str] = []
-    is_judged_otherwise = False
     if not pair.is_of_one_run:
         ours, theirs = ([*each.sets.values()] for each in (pair.candidate, pair.baseline))
-        paired = set(pair.case_ids)
         differing = store.differing_requests(ours, theirs)
-        asked = [case for case, one, other in differing if case in paired and _question(one) != _question(other)]
-        is_judged_otherwise = _judges(store, pair.candidate) != _judges(store, pair.baseline)
+        asked = [case for case, one, other in differing if _question(one) != _question(other)]
+    asked = sorted({*asked} & {*pair.case_ids})
     return ComparisonResult(
         evaluation_id=pair.candidate.id,
         n_cases=len(pair.case_ids),
         candidate_alone=pair.candidate_alone,
         baseline_alone=pair.baseline_alone,
         asked_otherwise=len(asked),
-        example=min(asked, default=None),
-        judged_otherwise=is_judged_otherwise,
+        example=next(iter(asked), None),
+        judged_otherwise=not pair.is_of_one_run and _judges(store, pair.candidate) != _judges(store, pair.baseline),
         is_sequential=pair.is_in_order,
         why_fixed=pair.other_orders,
     )
@@ -196,40 +178,34 @@ def _question(request: Request) -> object:
     return request.user_turns[:1], request.prompt, request.continuation
 
 
-def _check_units(observed: Sequence[Observations], margin: float | None) -> None:
-    """Refuse one margin for evaluations of several units; metrics of one evaluation share theirs in a gate, too."""
-    units = sorted({each.unit or "[0, 1]" for each in observed})
-    if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
-        raise SettingsError(
-            f"The margin {margin:g} is one number, and what is compared is measured in {', '.join(units)}. Choose the "
-            "evaluation that it is for."
-        )
-
-
 def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: Side, baseline: Side) -> UsageError:
     """The error for two sides that have nothing to compare."""
-    if matched.pairs and choice.cases != EVERY_CASE:
-        known = {case for pair in matched.pairs for case in pair.candidate.known & pair.baseline.known}
+    pairs, why = matched.pairs, "no case of their evaluations is in both"
+    if pairs and choice.cases != EVERY_CASE:
+        known = (case for pair in pairs for case in pair.candidate.known & pair.baseline.known)
         return no_case_matches(choice.cases, known)
-    why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
-    if matched.against_others:
+    if matched.against_others and not pairs:
         others = some(matched.against_others)
         why = f"the bodies of {others} compare with their own run's baseline, which is another one"
-    if matched.pairs:
-        why = "no case of their evaluations is in both"
-    return SettingsError(
-        f"{candidate.weighed}, and {baseline.weighed}, have nothing in common: {why}. Name runs of the same suite."
-    )
+    elif not pairs:
+        why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
+    sides = f"{candidate.weighed}, and {baseline.weighed}"
+    return SettingsError(f"{sides}, have nothing in common: {why}. Name runs of the same suite.")
 
 
 def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], choice: ComparisonOptions) -> Report:
-    own, run = candidate.report, candidate.weighed.run
-    is_one_run = run.run_id == baseline.weighed.run.run_id
+    own = candidate.report
+    is_one_run = candidate.weighed.run.run_id == baseline.weighed.run.run_id
     looks = single_looks([each.id for each in observed])
     if is_one_run:  # what each evaluation may spend is what it had then
         looks |= {entry.id: look_again(entry.look) for entry in own.evaluations if entry.id in looks}
     level = own.confidence_level if choice.confidence_level is None else choice.confidence_level
-    verdicts = tuple(_with_contents(verdict, own) for verdict in decide(observed, level, looks=looks))
+    known = {(entry.id, case.id): case for entry in own.evaluations for case in entry.cases}
+    verdicts = []
+    for verdict in decide(observed, level, looks=looks):
+        of_run = [(case, known.get((verdict.id, case.id), case)) for case in verdict.cases]
+        cases = [replace(case, content=then.content, asked=then.asked, fields=then.fields) for case, then in of_run]
+        verdicts.append(replace(verdict, cases=tuple(cases)))
     kinds = [verdict.verdict for verdict in verdicts]
     arrays = {each.id: (each.candidate, each.baseline) for each in observed}
     n_scores = sum(int((~np.isnan(side)).sum()) for both in arrays.values() for side in both if side is not None)
@@ -242,16 +218,6 @@ def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], c
         candidate=candidate.weighed.version,
         baseline=baseline.weighed.version,
         usage=Usage(stored_samples=n_scores),
-        evaluations=verdicts,
+        evaluations=tuple(verdicts),
         best_of=own.best_of if is_one_run else 1,
     )
-
-
-def _with_contents(verdict: Verdict, report: Report) -> Verdict:
-    """The verdict with the digests of its cases that the candidate's run knew."""
-    known = {case.id: case for entry in report.evaluations if entry.id == verdict.id for case in entry.cases}
-    cases = [
-        replace(case, content=own.content, asked=own.asked, fields=own.fields) if (own := known.get(case.id)) else case
-        for case in verdict.cases
-    ]
-    return replace(verdict, cases=tuple(cases))

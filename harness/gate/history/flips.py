@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.decisions import Observations
 from harness.decisions.observations import has_score
-from harness.gate.evaluations.examples import ANSWER_KEPT, Shown, change_of
-from harness.gate.evaluations.score_table import names_of
-from harness.gate.history.runs import AnswerSource
-from harness.gate.history.scores import Pair
-from harness.records import Change, ScoreRow
+from harness.gate.evaluations.examples import change_of
+from harness.gate.history.answers import with_answers
+from harness.gate.history.scores import Side
+from harness.records import Change
 from harness.statistics.arrays import case_means
 from harness.store import Store
 
@@ -26,11 +24,8 @@ class FlipCounts:
     """The numbers of cases that were stable, flaky, improved or worsened.
 
     Draw one sample of each version: a case has worsened when the candidate's is the worse one at least 3 times in 4 (of
-    right and wrong: when its rate fell by half or more), and improved when it is the better one as often.
-
-    Attributes:
-        stable: every sample of both versions scored the same.
-        flaky: samples differ, and neither version is clearly better.
+    right and wrong: when its rate fell by half or more), and improved when it is the better one as often. Of the others
+    it is stable where every sample of both versions scored the same.
     """
 
     stable: int = 0
@@ -59,66 +54,25 @@ def tally(observed: Iterable[Observations]) -> FlipCounts:
     return FlipCounts(*counts.tolist())
 
 
-def most_changed(store: Store, found: Sequence[tuple[Observations, Pair]], most: int) -> tuple[int, tuple[Change, ...]]:
+def most_changed(
+    store: Store, observed: Sequence[Observations], sides: tuple[Side, Side], most: int
+) -> tuple[int, tuple[Change, ...]]:
     """Count the cases that moved, and give those that moved most with an answer of each version: drops, then gains.
 
-    Scores are ranked by how far their mean moved, measures by the share of the larger one. Of a drop the candidate's
-    worst and the baseline's best answer is given, of a gain the other way round.
+    Scores are ranked by how far their mean moved, measures by the share of the larger one.
     """
     moved: list[tuple[float, bool, int, int]] = []  # by how much, whether it is a gain, of which metric, in which row
-    means = [(case_means(each.candidate), case_means(each.baseline)) for each, _ in found if each.baseline is not None]
-    for number, ((observed, _), (ours, theirs)) in enumerate(zip(found, means, strict=True)):
-        moves = ours - theirs if observed.higher_is_better else theirs - ours
+    for number, each in enumerate(observed):
+        assert each.baseline is not None
+        ours, theirs = case_means(each.candidate), case_means(each.baseline)
+        moves = ours - theirs if each.higher_is_better else theirs - ours
         rows = np.flatnonzero(np.abs(moves) > 0)
-        scale = 1.0 if observed.bounded else np.maximum(np.abs(ours), np.abs(theirs))
+        scale = 1.0 if each.bounded else np.maximum(np.abs(ours), np.abs(theirs))
         sizes = np.abs(moves / scale)[rows].tolist()
         moved += zip(sizes, (moves[rows] > 0).tolist(), [number] * len(rows), rows.tolist(), strict=True)
     moved.sort(key=lambda each: (-each[0], *each[1:]))
     chosen = sorted(moved[:most], key=lambda each: (each[1], -each[0], *each[2:]))
-    wanted: dict[int, dict[int, bool]] = defaultdict(dict)
-    for _, is_gain, number, row in chosen:
-        wanted[number][row] = is_gain
-    changes = {}
-    for number, gains in wanted.items():
-        observed, pair = found[number]
-        ids = {observed.case_ids[row]: is_gain for row, is_gain in gains.items()}
-        shown = (
-            examples(store, pair.candidate.side.weighed.source, observed, ids),
-            examples(store, pair.baseline.side.weighed.source, observed, {case: not ids[case] for case in ids}),
-        )
-        for row in gains:
-            case, (ours, theirs) = observed.case_ids[row], means[number]
-            one, other = (each.get(case, (None, None)) for each in shown)
-            changes[number, row] = change_of(observed, row, (float(ours[row]), float(theirs[row])), (one, other))
-    return len(moved), tuple(changes[number, row] for _, _, number, row in chosen)
-
-
-def examples(
-    store: Store, source: AnswerSource, observed: Observations, best_first: Mapping[str, bool]
-) -> dict[str, Shown]:
-    """Answer and reason of one sample of each case, as `Change` shows them: the best one, or the worst; the first of
-    equal ones.
-
-    Args:
-        source: of the answers.
-        best_first: the cases, each with whether the best answer is wanted.
-    """
-    wanted = {(observed.id, source.role, name) for name in names_of(observed.metric)}
-    sets = [each for each in store.score_sets(source.run_id) if (each.evaluation_id, each.role, each.metric) in wanted]
-    rows = [row for each in sets for row in store.scores_of(each, best_first)]
-    sign = 1.0 if observed.higher_is_better else -1.0
-
-    def rank(row: ScoreRow) -> tuple[float, int]:
-        value = sign * (row.value or 0.0)
-        return -value if best_first[row.case_id] else value, row.sample_index
-
-    chosen: dict[str, ScoreRow] = {}
-    for row in sorted((row for row in rows if row.value is not None), key=rank):
-        chosen.setdefault(row.case_id, row)
-    samples = store.find(row.sample_key for row in chosen.values() if row.sample_key is not None)
-    answers = {}
-    for case, row in chosen.items():
-        drawn = samples.get(row.sample_key or b"", {}).get(source.first_index + row.sample_index)
-        answer = None if drawn is None else drawn.said[:ANSWER_KEPT]
-        answers[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
-    return answers
+    changes = [change_of(observed[number], row) for _, _, number, row in chosen]
+    lower = {(each.id, each.metric) for each in observed if not each.higher_is_better}
+    candidate, baseline = (side.weighed.source for side in sides)
+    return len(moved), tuple(with_answers(store, changes, {"candidate": candidate, "baseline": baseline}, lower))

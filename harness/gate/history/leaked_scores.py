@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.records import CaseResult, Report, Verdict
-from harness.statistics.arrays import FloatArray
-from harness.statistics.intervals.differences import DifferenceEstimate
-from harness.statistics.intervals.independent import independent_difference
+from harness.records import Report, Verdict
+from harness.statistics.intervals.means import MeanEstimate, independent_difference
 from harness.statistics.multiplicity import holm
 
 
@@ -27,8 +25,7 @@ class LeakedScores:
         n_leaked, n_clean: cases; those that depend on each other (clusters) are one.
         difference: the candidate's, leaked less clean.
         gain: the same of candidate less baseline, case by case; None without a baseline.
-        is_shown: whether there is a difference at the error rate of all together (Holm): of the gain, where there is
-            one, else of the scores.
+        is_shown: whether `telling` differs from 0 at the error rate of all together (Holm).
     """
 
     evaluation_id: str
@@ -36,12 +33,12 @@ class LeakedScores:
     unit: str | None
     n_leaked: int
     n_clean: int
-    difference: DifferenceEstimate
-    gain: DifferenceEstimate | None
+    difference: MeanEstimate
+    gain: MeanEstimate | None
     is_shown: bool = False
 
     @property
-    def telling(self) -> DifferenceEstimate:
+    def telling(self) -> MeanEstimate:
         """The difference that says most: the gain, where there is one."""
         return self.gain or self.difference
 
@@ -58,30 +55,17 @@ def leaked_scores(report: Report, leaked: Mapping[str, bool], confidence_level: 
 
 
 def _of_entry(entry: Verdict, leaked: Mapping[str, bool], level: float) -> LeakedScores | None:
-    units = _units(entry.cases, leaked)
-    sides = {
-        state: np.array([unit for unit, is_leaked in units if is_leaked == state]).reshape(-1, 2)
-        for state in (True, False)
-    }
-    one, other = (each[~np.isnan(each[:, 0])] for each in (sides[True], sides[False]))
-    if not len(one) or not len(other):
-        return None
-    bounded = entry.unit is None
-    gains = [each[~np.isnan(each[:, 1])] for each in (one, other)]
-    gain = None
-    if all(map(len, gains)):
-        moved = [each[:, 0] - each[:, 1] for each in gains]
-        gain = independent_difference(moved[0], moved[1], level, bounded=False)
-    difference = independent_difference(one[:, 0], other[:, 0], confidence_level=level, bounded=bounded)
-    return LeakedScores(entry.id, entry.metric, entry.unit, len(one), len(other), difference, gain)
-
-
-def _units(cases: Iterable[CaseResult], leaked: Mapping[str, bool]) -> list[tuple[FloatArray, bool]]:
-    """Mean scores of candidate and baseline, of each case or cluster of cases; one leaked case makes its cluster so."""
     rows: dict[str, list[tuple[float, float, bool]]] = defaultdict(list)
-    for case in cases:
+    for case in entry.cases:
         if case.content is not None and case.content in leaked and case.candidate is not None:
             other = np.nan if case.baseline is None else case.baseline
             name = f"case {case.id}" if case.cluster is None else f"cluster {case.cluster}"
             rows[name].append((case.candidate, other, leaked[case.content]))
-    return [(np.mean([row[:2] for row in unit], axis=0), any(row[2] for row in unit)) for unit in rows.values()]
+    units = np.array([(*np.mean(unit, axis=0)[:2], np.max(unit, axis=0)[2]) for unit in rows.values()]).reshape(-1, 3)
+    one, other_side = units[units[:, 2] == 1], units[units[:, 2] == 0]  # one leaked case makes its cluster so
+    if not len(one) or not len(other_side):
+        return None
+    difference = independent_difference(one[:, 0], other_side[:, 0], level, bounded=entry.unit is None)
+    gains = [gain[~np.isnan(gain)] for gain in (side[:, 0] - side[:, 1] for side in (one, other_side))]
+    gain = independent_difference(gains[0], gains[1], level, bounded=False) if all(map(len, gains)) else None
+    return LeakedScores(entry.id, entry.metric, entry.unit, len(one), len(other_side), difference, gain)

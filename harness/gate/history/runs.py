@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from harness.errors import SettingsError
+from harness.gate.history.answers import AnswerSource
 from harness.models.corpus.spec import N_DOCUMENTS
 from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
@@ -18,21 +19,9 @@ _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
 
 
-class AnswerSource(NamedTuple):
-    """The run and role that have a version's answers; its sample 0 is the stored sample of this first index."""
-
-    run_id: str
-    role: Role
-    first_index: int
-
-
 @dataclass(frozen=True, slots=True)
 class WeighedVersion:
-    """A version as a finished run weighed it.
-
-    Attributes:
-        role: which of the run's versions it was.
-    """
+    """A version as a finished run weighed it; `role` says as which of its versions."""
 
     run: RunInfo
     role: Role
@@ -57,9 +46,9 @@ class WeighedVersion:
     def source(self) -> AnswerSource:
         """The samples that its answers are."""
         entry = self.run.spec[self.role]
-        first_index = int(entry.get("first_index", 0))
-        if self.is_recorded:
-            return AnswerSource(entry["recorded"]["run_id"], "candidate", first_index)
+        first_index, recorded = int(entry.get("first_index", 0)), entry.get("recorded")
+        if recorded is not None:
+            return AnswerSource(recorded["run_id"], "candidate", first_index)
         return AnswerSource(self.run.run_id, self.role, first_index)
 
 
@@ -113,35 +102,31 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
             newest.
     """
     runs = [run for run in runs if _name(run, "candidate") is not None]
-    if text == LATEST and runs:
-        return _finished(WeighedVersion(runs[-1], "candidate"), runs)
     named = [WeighedVersion(run, role) for run in reversed(runs) for role in roles if _name(run, role) == text]
-    if named:
-        return next((each for each in named if each.run.finished), None) or _finished(named[0], runs)
     begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
-    if len(begun) > 1:
+    if text == LATEST and runs:
+        found = WeighedVersion(runs[-1], "candidate")
+    elif named:
+        found = next((each for each in named if each.run.finished), named[0])
+    elif len(begun) > 1:
         raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
-    if begun:
-        return _finished(WeighedVersion(begun[0], "candidate"), runs)
-    nearest = f"No stored run or version is called {text!r}. {_nearest(text, runs)}" if runs else ""
-    raise SettingsError(f"{nearest}{_newest(runs)}")
-
-
-def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
-    """The candidate of the run of this name; a version stands for the newest finished run that has it as its candidate.
-
-    Raises:
-        SettingsError: as `find_version` has it, or the version was a baseline alone.
-    """
-    if any(_name(run, "candidate") == text for run in runs):
-        return find_version(runs, text, ("candidate",))
-    found = find_version(runs, text)
-    if found.role == "candidate":
-        return found
-    raise SettingsError(
-        f"{text!r} is stored as the baseline of run {found.run.run_id} alone, and a run's candidate is what is "
-        f"recorded: run pytest with --candidate {text}. {_newest(runs)}"
-    )
+    elif begun:
+        found = WeighedVersion(begun[0], "candidate")
+    elif not runs:
+        raise SettingsError(_newest(runs))
+    else:
+        names = {name for run in runs for role in roles if (name := _name(run, role)) is not None}
+        nearest = difflib.get_close_matches(text, [*sorted(names), LATEST, *(run.run_id for run in runs)], n=1)
+        meant = f"Did you mean {nearest[0]!r}? " if nearest else ""
+        raise SettingsError(
+            f"No stored run or version is called {text!r}. Versions: {', '.join(sorted(names))}. {meant}{_newest(runs)}"
+        )
+    if not found.run.finished:
+        raise SettingsError(
+            f"Run {found.run.run_id} did not come to its end, so that it has no verdicts. Where it does not go on "
+            f"any more, run its gate again: what it drew is stored and not drawn again. {_newest(runs)}"
+        )
+    return found
 
 
 def run_of(store: Store, run_id: str) -> RunInfo:
@@ -171,24 +156,9 @@ def stored_report(store: Store, run_id: str) -> Report:
         raise SettingsError(f"Run {run_id}: {error}") from None
 
 
-def _finished(weighed: WeighedVersion, runs: Sequence[RunInfo]) -> WeighedVersion:
-    if not weighed.run.finished:
-        raise SettingsError(
-            f"Run {weighed.run.run_id} did not come to its end, so that it has no verdicts. Where it does not go on "
-            f"any more, run its gate again: what it drew is stored and not drawn again. {_newest(runs)}"
-        )
-    return weighed
-
-
 def _name(run: RunInfo, role: Role) -> str | None:
     entry: Any = run.spec.get(role)
     return entry.get("name") if isinstance(entry, dict) else None
-
-
-def _nearest(text: str, runs: Iterable[RunInfo]) -> str:
-    names = {name for run in runs for role in _ROLES if (name := _name(run, role)) is not None}
-    nearest = difflib.get_close_matches(text, [*sorted(names), LATEST, *(run.run_id for run in runs)], n=1)
-    return f"Versions: {', '.join(sorted(names))}. " + (f"Did you mean {nearest[0]!r}? " if nearest else "")
 
 
 def _newest(runs: Sequence[RunInfo]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from harness.decisions import Observations
 from harness.errors import SettingsError
@@ -13,9 +12,9 @@ from harness.gate.evaluations.kinds import misfits
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import slices_again
 from harness.gate.history.runs import WeighedVersion
-from harness.records import Kind, Plan, Report, Verdict, kind_and_direction, kind_in_words, same_kind
+from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
-from harness.store import ScoreArray, ScoreSet, Store
+from harness.store import ScoreSet, Store
 
 EVERY_CASE = "*"
 
@@ -34,71 +33,45 @@ class Scores:
     Attributes:
         id: of the evaluation.
         entries: the run's verdicts on the evaluation, by metric.
-        sets: by metric, as the store has them.
+        sets: by metric, as the store has them; `table` is what they hold.
+        skipped: the cases that were skipped; `known` are these and those that have a score.
         compared_with: the fingerprint of the baseline that its bodies compare with themselves, if they do.
+        metrics: of the run; none where each body of this side failed an assertion.
+        listed: the cases that the run was decided by, in the order in which it took them.
+        stopped_at: the limit that ended the run before its last case; "" where none did.
+        is_in_order: whether the run took the cases in a random order, and stopped when it was decided or at a limit.
     """
 
     def __init__(self, store: Store, side: Side, sets: Iterable[ScoreSet], compared_with: str | None = None) -> None:
-        self._store, self.side, self.compared_with = store, side, compared_with
+        self.side, self.compared_with = side, compared_with
         self.sets = {each.metric: each for each in sets}
         self.id = next(iter(self.sets.values())).evaluation_id
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == self.id}
-
-    @cached_property
-    def _arrays(self) -> Mapping[str, ScoreArray]:
-        return {metric: self._store.score_array(each) for metric, each in self.sets.items()}
-
-    @cached_property
-    def table(self) -> ScoreTable:
-        """The scores."""
-        return ScoreTable.of_rows(
+        arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
+        self.table = ScoreTable.of_rows(
             (metric, case, values)
-            for metric, array in self._arrays.items()
+            for metric, array in arrays.items()
             for case, values in zip(array.case_ids, array.values, strict=True)
         )
-
-    @cached_property
-    def skipped(self) -> frozenset[str]:
-        """The cases that were skipped."""
-        return frozenset(case for array in self._arrays.values() for case in array.skipped)
-
-    @cached_property
-    def known(self) -> frozenset[str]:
-        """The cases that have a score or were skipped."""
-        return self.skipped.union(self.table.case_ids)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics of the run; none where each body of this side failed an assertion."""
-        return tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
-
-    @property
-    def listed(self) -> list[str]:
-        """The cases that the run was decided by, in the order in which it took them."""
-        return max(([case.id for case in entry.cases] for entry in self.entries.values()), key=len, default=[])
-
-    @property
-    def stopped_at(self) -> str:
-        """The limit that ended the run before its last case; "" where none did."""
-        return next((entry.stopped_at for entry in self.entries.values() if entry.stopped_at is not None), "")
-
-    @property
-    def is_in_order(self) -> bool:
-        """Whether the run took the cases in a random order, and stopped as soon as it was decided or at a limit."""
-        return self.stopped_at != "" or any(entry.plan.design == "sequential" for entry in self.entries.values())
+        self.skipped = frozenset(case for array in arrays.values() for case in array.skipped)
+        self.known = self.skipped.union(self.table.case_ids)
+        self.metrics = tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
+        entries = self.entries.values()
+        self.listed = max(([case.id for case in entry.cases] for entry in entries), key=len, default=[])
+        self.stopped_at = next((entry.stopped_at for entry in entries if entry.stopped_at is not None), "")
+        self.is_in_order = self.stopped_at != "" or any(entry.plan.design == "sequential" for entry in entries)
 
 
 def scores_of(store: Store, side: Side, evaluations: Collection[str] | None = None) -> list[Scores]:
     """The scores of a side in each evaluation that its run has a verdict on; `evaluations` names those wanted."""
-    weighed, spec = side.weighed, side.weighed.run.spec
-    sets: dict[str, list[ScoreSet]] = {}
+    weighed, sets = side.weighed, dict[str, list[ScoreSet]]()
     apart = set()
     for each in store.score_sets(weighed.run.run_id):
         if each.role == "baseline":
             apart.add(each.evaluation_id)
         if (each.role, each.fingerprint) == (weighed.role, weighed.version.fingerprint):
             sets.setdefault(each.evaluation_id, []).append(each)
-    other = spec.get("baseline") or {"recorded": None}
+    other = weighed.run.spec.get("baseline") or {"recorded": None}
     against = None if "recorded" in other else str(other["fingerprint"])
     return [
         Scores(store, side, sets[name], None if name in apart else against)
@@ -126,18 +99,18 @@ class Pair:
 
     def __init__(self, candidate: Scores, baseline: Scores, pattern: str = EVERY_CASE) -> None:
         self.candidate, self.baseline = candidate, baseline
-        sides = candidate, baseline
-        ours, theirs = ({case for case in each.known if fnmatch.fnmatchcase(case, pattern)} for each in sides)
+        self._sides = candidate, baseline
+        ours, theirs = ({case for case in each.known if fnmatch.fnmatchcase(case, pattern)} for each in self._sides)
         skipped = (candidate.skipped | baseline.skipped) & ours & theirs
         paired = (ours & theirs) - skipped
-        listed = [each.listed for each in sides if each.is_in_order]
+        listed = [each.listed for each in self._sides if each.is_in_order]
         drawn = paired.intersection(*listed)
         orders = {tuple(case for case in each if case in drawn) for each in listed}
         self.is_of_one_run = candidate.side.weighed.run.run_id == baseline.side.weighed.run.run_id
         is_apart = not self.is_of_one_run and (len(orders) > 1 or bool(orders and paired and not drawn))
         self.other_orders = "they drew their cases in different orders (another `seed`)" if is_apart else ""
         self.is_in_order = len(orders) == 1 and not is_apart
-        self.undecided = "what two runs drew in different orders" if self.other_orders else ""
+        self.undecided = "what two runs drew in different orders" if is_apart else ""
         if len(ours | theirs) < len(candidate.known | baseline.known):
             self.undecided = "a part of the cases (--case)"
         known = dict.fromkeys(case for case in candidate.listed if case in paired)
@@ -160,16 +133,24 @@ class Pair:
         Raises:
             SettingsError: the margin lets everything pass.
         """
-        ours, theirs = self.candidate, self.baseline
+        ours, theirs = self._sides
         entry = ours.entries.get(metric) or next(iter(ours.entries.values()))
-        own = [each.entries[metric] for each in (ours, theirs) if metric in each.entries] or [entry]
+        own = [each.entries[metric] for each in self._sides if metric in each.entries] or [entry]
         kind, plan = own[0], entry.plan
         if not self.is_of_one_run:
             is_sequential = self.is_in_order and any(each.plan.design == "sequential" for each in own)
             is_exact = all(each.plan.is_exact for each in own)
             plan = replace(plan, design="sequential" if is_sequential else "fixed", is_exact=is_exact)
         if margin is not None:
-            plan = _with_margin(plan, margin, entry.id, metric, kind)
+            if misfits(metric, kind, None, margin):
+                what = f"{metric!r} of {entry.id} is {kind_in_words(kind)}"
+                raise SettingsError(f"--margin {margin:g} lets everything pass: {what}.")
+            plan = replace(plan, margin=margin, margin_is_default=False, margin_is_relative=False)
+        labels = {case.id: case.cluster for case in entry.cases if case.cluster is not None}
+        clusters = tuple(labels.get(case, f"case {case}") for case in self.case_ids) if labels else None
+        # Of pairs of blocks, the share of requests that were left unanswered; blocks of two runs are no pairs.
+        sign = (1 if ours.side.weighed.role == "candidate" else -1) if self.is_of_one_run else 0
+        unanswered = {case.id: sign * case.unanswered for case in entry.cases if sign and case.unanswered is not None}
         is_whole = self.is_of_one_run or self.is_in_order or not (self.candidate_alone or self.baseline_alone)
         n_both = len(self.case_ids) + self.n_skipped
         is_counted = self.candidate_alone == 0 and ours.side.weighed.role == "candidate"
@@ -180,7 +161,7 @@ class Pair:
             case_ids=self.case_ids,
             candidate=ours.table.of(metric, self.case_ids),
             baseline=theirs.table.of(metric, self.case_ids),
-            clusters=(clusters := self._clusters(entry)),
+            clusters=clusters,
             copies=clusters if entry.clusters_known_by == "texts" else None,
             clusters_known_by=entry.clusters_known_by,
             unit=kind.unit,
@@ -193,47 +174,28 @@ class Pair:
             suite_size=min(each.suite_size for each in own) if is_whole else n_both,
             n_skipped=entry.n_skipped if self.is_of_one_run else self.n_skipped,
             n_truncated=entry.n_truncated if is_counted else 0,
-            errors=self._errors(metric),
+            errors=self._errors(ours.entries.get(metric), theirs.entries.get(metric)),
             baseline_is_recorded=theirs.side.weighed.is_recorded,
             stopped_at=ours.stopped_at or theirs.stopped_at,
             stakes=entry.look.stakes if entry.look is not None and margin is None else None,
             undecided=self.undecided,
             is_repeatable=any(each.is_repeatable for each in own),
-            unanswered=self._unanswered(entry),
+            unanswered=unanswered,
             slices=slices_again(entry, self.case_ids),
         )
 
-    def _clusters(self, entry: Verdict) -> tuple[str, ...] | None:
-        """The clusters that the candidate's run was decided in."""
-        known = {case.id: case.cluster for case in entry.cases if case.cluster is not None}
-        return tuple(known.get(case, f"case {case}") for case in self.case_ids) if known else None
-
-    def _unanswered(self, entry: Verdict) -> Mapping[str, float]:
-        """The shares of requests that pairs of blocks left unanswered; blocks of two runs are no pairs."""
-        if not self.is_of_one_run:
-            return {}
-        sign = 1 if self.candidate.side.weighed.role == "candidate" else -1
-        return {case.id: sign * case.unanswered for case in entry.cases if case.unanswered is not None}
-
-    def _errors(self, metric: str) -> tuple[str, ...]:
+    def _errors(self, ours: Verdict | None, theirs: Verdict | None) -> tuple[str, ...]:
         """List the errors of either run: nobody knows what an evaluation that broke off would have shown."""
-        ours, theirs = (each.entries.get(metric) for each in (self.candidate, self.baseline))
         if self.is_of_one_run:
             return ours.errors if ours else ()
         found = [
             f"run {each.side.weighed.run.run_id}: {error}"
-            for each, entry in ((self.candidate, ours), (self.baseline, theirs))
+            for each, entry in zip(self._sides, (ours, theirs), strict=True)
             for error in (entry.errors if entry else ())
         ]
         if ours and theirs and not same_kind(ours, theirs):
             one, two = kind_and_direction(ours), kind_and_direction(theirs)
-            found.append(f"{metric!r} is {one}, in the candidate's run, {two}, in the baseline's; run a gate again")
+            found.append(
+                f"{ours.metric!r} is {one}, in the candidate's run, {two}, in the baseline's; run a gate again"
+            )
         return tuple(found)
-
-
-def _with_margin(plan: Plan, margin: float, evaluation: str, metric: str, kind: Kind) -> Plan:
-    if misfits(metric, kind, None, margin):
-        raise SettingsError(
-            f"--margin {margin:g} lets everything pass: {metric!r} of {evaluation} is {kind_in_words(kind)}."
-        )
-    return replace(plan, margin=margin, margin_is_default=False, margin_is_relative=False)

@@ -18,7 +18,6 @@ from harness.gate.baselines.draws import (
     oldest,
 )
 from harness.gate.baselines.pairing import recorded_side
-from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.notes import specification
 from harness.gate.runs.players import Players
@@ -33,8 +32,7 @@ from harness.gate.runs.versions import (
     why_unasked,
 )
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws
+from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -225,16 +223,12 @@ def _assemble(
     now = time.time()
     run_id = new_run_id(now)
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
-    against_recorded = None
-    if options.recording is not None:
-        judging = tuple(judge.version.fingerprint for judge in judges)
-        against_recorded = RecordedBaseline(options.recording, store, settings.seed, options.cases, judging)
     context = RunContext(
         run_id=run_id,
         settings=settings,
         options=options,
         candidate=candidate,
-        baseline=baseline or against_recorded,
+        baseline=baseline,
         judges=judges,
         lineages=_lineages(sides, shared),
         ledger=ledger,

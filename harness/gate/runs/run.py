@@ -14,10 +14,11 @@ from harness.config import Settings
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
 from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
-from harness.gate.baselines.recorded_collector import RecordedBaseline
+from harness.gate.baselines.pairing import Pairing
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
+from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.costs import flops_spent
 from harness.gate.runs.notes import version_reference
@@ -30,7 +31,7 @@ from harness.gate.sampling.order import order_of
 from harness.models.version import Version, answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
-from harness.requests.writing import LOCKED_S
+from harness.requests.sampler import LOCKED_S
 from harness.stages.lineage import Lineages
 from harness.store import Store
 
@@ -44,8 +45,7 @@ class RunContext:
     """The things that all evaluations of a run share.
 
     Attributes:
-        candidate, baseline: where the samples come from; no baseline, no comparison. Of a recorded one the scores are
-            there, and nothing is asked.
+        candidate, baseline: where the samples come from; no baseline where none is asked.
         judges: where the judges' samples come from; none where nothing is judged.
         lineages: makes what bodies take of a version beside its answers.
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
@@ -57,7 +57,7 @@ class RunContext:
     settings: Settings
     options: RunOptions
     candidate: SampleSource
-    baseline: SampleSource | RecordedBaseline | None
+    baseline: SampleSource | None
     judges: tuple[SampleSource, ...]
     lineages: Lineages
     ledger: Mapping[str, Entry]
@@ -78,8 +78,7 @@ class Run:
         self.context, self.sampler, self._store = context, sampler, store
         self.run_id, self.settings, self.options = context.run_id, context.settings, context.options
         self.candidate, self.judges = context.candidate, context.judges
-        self.baseline = context.baseline if isinstance(context.baseline, SampleSource) else None
-        self._recorded = context.baseline if isinstance(context.baseline, RecordedBaseline) else None
+        self.baseline, self._recording = context.baseline, context.options.recording
         self._sources: dict[Role, SampleSource] = {"candidate": self.candidate}
         if self.baseline is not None:
             self._sources["baseline"] = self.baseline
@@ -173,19 +172,18 @@ class Run:
         """Make the collector of an evaluation; without an entry in the ledger it has its equal share of all."""
         weight, best_of = 1 / self.options.n_evaluations, self.settings.best_of
         alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
-        entry, own = self.context.ledger.get(evaluation.id) or Entry(alone), self.candidate.version.fingerprint
-        may_be_cut = self.sampler.spending.limits.bounded
-        if self._recorded is not None:
-            collector: Collector = self._recorded.collector(
-                evaluation, own, self._keep_row, entry, may_be_cut=may_be_cut
-            )
-        else:
-            is_alone = evaluation.is_pairwise or bool(alone_because)
-            roles: tuple[Role, ...] = ("candidate",) if is_alone else tuple(self._sources)
-            prints = {role: self._sources[role].version.fingerprint for role in roles}
-            drawn = entry.order(evaluation)
-            order = order_of(evaluation, len(prints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
-            collector = Collector(evaluation, order, prints, self._keep_row, entry, alone_because)
+        entry = self.context.ledger.get(evaluation.id) or Entry(alone)
+        recorded, judges = None, tuple(judge.version.fingerprint for judge in self.judges)
+        if self._recording is not None:
+            recorded = Pairing(self._recording, evaluation, self.options.cases, judges)
+        is_alone = evaluation.is_pairwise or bool(alone_because)
+        roles: tuple[Role, ...] = ("candidate",) if is_alone else tuple(self._sources)
+        prints = {role: self._sources[role].version.fingerprint for role in roles}
+        may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) if recorded is None else 2
+        drawn = entry.order
+        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+        collector = Collector(evaluation, order, prints, self._keep_row, entry, recorded)
+        collector.alone_because = alone_because
         self.collectors[evaluation.id] = collector
         return collector
 
@@ -251,7 +249,20 @@ class Run:
             self._verdicts[name] = collector.with_aggregates(own)
             changes = {each.metric: collector.changes(each) for each in observed[name]}
             self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
-        self.changes = most_telling(self._changes)
+        self.changes = self._with_answers(most_telling(self._changes))
+
+    def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Cases to look at with what was answered, as far as the store has it."""
+        drawn, recording = self._sources.items(), self._recording
+        sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
+        if recording is not None:
+            sources["baseline"] = AnswerSource(recording.run_id, "candidate", recording.first_index)
+        lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
+        with suppress(StoreError):  # is told at the end, unless it can be done then
+            if changes:
+                self.flush()
+            changes = with_answers(self._store, changes, sources, lower)
+        return tuple(changes)
 
     def _verdicts_of(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
@@ -348,8 +359,8 @@ class Run:
 
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
-        if self._recorded is not None:
-            return version_reference(self.candidate), self._recorded.recording.reference
+        if self._recording is not None:
+            return version_reference(self.candidate), self._recording.reference
         return version_reference(self.candidate), None if self.baseline is None else version_reference(self.baseline)
 
     def judge_references(self) -> tuple[VersionRef, ...]:

@@ -14,7 +14,6 @@ from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.ledger import Entry
-from harness.models.version import Version
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
@@ -39,17 +38,9 @@ _KEPT = (
 _NOT_KEPT = "Run again: the pairs before it are in the store."
 
 
-@dataclass(frozen=True, slots=True)
-class _PairPlace:
-    """Where a pair is kept.
-
-    Attributes:
-        generations: of each version's draws that it belongs to.
-        n_before: places that hold half of another pair, which a merge of stores may leave.
-    """
-
-    generations: Mapping[Role, int]
-    n_before: int = 0
+Place = tuple[Mapping[Role, int], int]
+"""Where a pair is kept: the generations of each version's draws that it belongs to, and how many places before it hold
+half of another pair, which a merge of stores may leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +52,22 @@ class _Side:
     told: str
     server: Server
 
-    def question(self, place: _PairPlace) -> KeyedQuestion:
+    def question(self, place: Place) -> KeyedQuestion:
         """What its blocks answer in pairs of this place: half of another pair is no half of theirs."""
-        differ = len({*place.generations.values()}) > 1
-        told = f"{self.told}|{sorted(place.generations.items())}" if differ else self.told
-        told += f"|after {place.n_before}" if place.n_before else ""
-        return KeyedQuestion(request_text(self.source.version.fingerprint, Request(kind="completion", prompt=told)))
+        generations, n_before = place
+        differ = len({*generations.values()}) > 1
+        told = f"{self.told}|{sorted(generations.items())}" if differ else self.told
+        told += f"|after {n_before}" if n_before else ""
+        return KeyedQuestion(request_text(self.source.version.fingerprint, _request(told)))
 
-    def key(self, place: _PairPlace) -> bytes:
+    def key(self, place: Place) -> bytes:
         """Where its blocks in pairs of this place are."""
-        return self.question(place).key(place.generations[self.role])
+        return self.question(place).key(place[0][self.role])
 
-    def draw(self, pair: int, block: LoadBlock, place: _PairPlace) -> NewSample:
-        """The block as the store keeps it."""
-        load, source, question = block.load, self.source, self.question(place)
+    def draw(self, pair: int, block: LoadBlock, place: Place) -> NewSample:
+        """The block as the store keeps it: the plan stands in its text."""
+        load, source = block.load, self.source
+        asked = hashlib.blake2b(self.question(place).text, digest_size=8).hexdigest()
         sample = Sample(
             block.as_text(),
             source.first_index + pair,
@@ -82,7 +75,7 @@ class _Side:
             completion_tokens=load["completion_tokens"],
             latency_s=load["duration_s"],
         )
-        return NewSample(self.key(place), source.version.fingerprint, source.generation, _asked(question), sample)
+        return NewSample(self.key(place), source.version.fingerprint, source.generation, _request(asked), sample)
 
 
 class BlockRoom:
@@ -155,7 +148,8 @@ class BlockRoom:
         prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
         told = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
-        if any(_has_switches_off(source.version) for source in sources.values()):
+        given = (each.version.settings.engine_options.get("engine_args", {}).values() for each in sources.values())
+        if any(value is False or isinstance(value, list | tuple) for values in given for value in values):
             told += "|served as told"  # servers were once started without these arguments
         return _Side(role, sources[role], told, servers[role])
 
@@ -171,10 +165,10 @@ class BlockRoom:
 
     def _look_up(
         self, sides: Mapping[Role, _Side], pair: int, generations: Mapping[Role, int]
-    ) -> tuple[dict[Role, LoadBlock], _PairPlace]:
+    ) -> tuple[dict[Role, LoadBlock], Place]:
         """The blocks of a pair of these generations, and their place: where they are to be kept if there are none."""
         for n_before in itertools.count():
-            place = _PairPlace(generations, n_before)
+            place = generations, n_before
             kept = self._store.find(side.key(place) for side in sides.values())
             samples = {
                 role: of_key[index]
@@ -217,21 +211,14 @@ class BlockRoom:
         self.phase = phase
 
 
-def _has_switches_off(version: Version) -> bool:
-    """True where arguments of its engine are false or lists."""
-    given = version.settings.engine_options.get("engine_args", {}).values()
-    return any(value is False or isinstance(value, list | tuple) for value in given)
-
-
 def _generations(sides: Mapping[Role, _Side]) -> list[Mapping[Role, int]]:
     """The generations of the versions that a pair may be of, the newest first."""
     each = ((side.source.generation, *side.source.older) for side in sides.values())
     return [dict(zip(sides, generations, strict=True)) for generations in itertools.product(*each)]
 
 
-def _asked(question: KeyedQuestion) -> Request:
-    """The request that the store shows for a block: the plan stands in its text."""
-    return Request(kind="completion", prompt=hashlib.blake2b(question.text, digest_size=8).hexdigest())
+def _request(prompt: str) -> Request:
+    return Request(kind="completion", prompt=prompt)
 
 
 def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:

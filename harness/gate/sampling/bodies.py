@@ -11,7 +11,6 @@ from typing import Any
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
 from harness.gate.evaluations.exceptions import describe, raised_at
-from harness.records import ScoringRule
 from harness.requests import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
@@ -55,19 +54,14 @@ async def run_body(
         trace.drop_unawaited()
         if outcome.error is None or "coroutine" in describe(outcome.error):
             return BodyResult(error=_forgotten(body, unawaited[0], outcome.error))
-    if outcome.readings is not None and trace.judged_by is not None:
-        outcome = replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
-    return outcome if trace.lack is None else _explained(outcome, trace.lack)
-
-
-def _explained(outcome: BodyResult, lack: str) -> BodyResult:
-    """Tell in a body's score that it was given a text which is not what the model has to say."""
-    if outcome.readings is not None:
-        readings = {
-            name: replace(reading, reason=_joined(lack, reading.reason)) for name, reading in outcome.readings.items()
-        }
-        return replace(outcome, readings=readings)
-    return replace(outcome, reason=_joined(lack, outcome.reason)) if outcome.failed else outcome
+    lack, judge, readings = trace.lack, trace.judged_by, outcome.readings
+    if readings is not None and judge is not None and all(each.judged_by is None for each in readings.values()):
+        readings = {name: replace(each, judged_by=judge) for name, each in readings.items()}
+    if readings is not None and lack is not None:  # the body was given a text which is not what the model has to say
+        readings = {name: replace(each, reason=_joined(lack, each.reason)) for name, each in readings.items()}
+    if outcome.failed and lack is not None:
+        return replace(outcome, reason=_joined(lack, outcome.reason))
+    return outcome if readings is outcome.readings else BodyResult(readings)
 
 
 def _joined(lack: str, reason: str | None) -> str:
@@ -98,21 +92,6 @@ def starts_loop(what: str) -> str:
     )
 
 
-def _with_advice(error: BaseException) -> BaseException:
-    """The error; where a body started an event loop, one that says what to do."""
-    said = describe(error)
-    if isinstance(error, RuntimeError) and any(text in said for text in _SECOND_LOOP):
-        return MarkerError(f"{said}{raised_at(error)}: {starts_loop('run')}")
-    return error
-
-
-def _attributed(readings: dict[str, Reading], by: ScoringRule) -> dict[str, Reading]:
-    """The readings of a body that asked a judge: those that are the judge's say so, or all of them where none does."""
-    if any(reading.judged_by is not None for reading in readings.values()):
-        return readings
-    return {name: replace(reading, judged_by=by) for name, reading in readings.items()}
-
-
 async def _ended(
     body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending]
 ) -> BodyResult:
@@ -132,6 +111,9 @@ async def _ended(
         if ending == "aborted":
             raise SessionAbort(error) from error
         if ending == "error":
-            return BodyResult(error=_with_advice(error))
+            said = describe(error)
+            if isinstance(error, RuntimeError) and any(text in said for text in _SECOND_LOOP):
+                return BodyResult(error=MarkerError(f"{said}{raised_at(error)}: {starts_loop('run')}"))
+            return BodyResult(error=error)
         reason = describe(error)[:_REASON_KEPT] or None
         return BodyResult(failed=ending == "failed", skipped=ending == "skipped", reason=reason)

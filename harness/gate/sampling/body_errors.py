@@ -27,12 +27,12 @@ _WHOLE = -1
 _TEXT_KEPT = 1000
 _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 """The parts in which messages of ours differ that are about the same: values and numbers."""
-
-
 NOTHING_ASKED = (
     "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body; what weighs "
     "no version is a test without the marker"
 )
+CaseOf = Callable[[int], str]
+"""The id of the case of a step."""
 
 
 def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str]:
@@ -41,53 +41,40 @@ def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str
     Args:
         scores: of complete steps, by metric; NaN where a body gave none.
     """
-    counts = {
-        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) for metric, by_role in scores.items()
-    }
+    counts = {name: sum(int(np.isnan(each).sum()) for each in by_role.values()) for name, by_role in scores.items()}
     return [
-        f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
-        for metric, missing in counts.items()
-        if missing
+        f"{count:,} bodies returned no metric {name!r}, others did; return the same metrics each time"
+        for name, count in counts.items()
+        if count
     ]
 
 
 @dataclass(slots=True)
-class _ErrorGroup:
+class _Alike:
     """Errors that are one message: the same exception from the same line, or the same text but for numbers and names.
 
     Attributes:
         shown: the step and text of the first of them, its example.
         frames: the user's frames of that one; None for what no body raised.
-        steps: how many at each step.
-        texts: a hash of each text, with the first step that had it.
+        met: the step of each, with a hash of its text.
     """
 
     shown: tuple[int, str]
     frames: tuple[str, ...] | None
-    steps: Counter[int] = field(default_factory=Counter)
-    texts: dict[int, int] = field(default_factory=dict)
-
-    def add(self, step: int, text: str, frames: tuple[str, ...] | None) -> None:
-        """Take in one more."""
-        self.steps[step] += 1
-        digest = hash(text)
-        self.texts[digest] = min(step, self.texts.get(digest, step))
-        if (step, text) < self.shown:
-            self.shown, self.frames = (step, text), frames
+    met: list[tuple[int, int]] = field(default_factory=list)
 
     def count(self, end: int) -> int:
         """Count those that came before a step."""
-        return sum(count for step, count in self.steps.items() if step < end)
+        return sum(step < end for step, _ in self.met)
 
-    def line(self, end: int, case_of: Callable[[int], str]) -> str:
+    def line(self, end: int, case_of: CaseOf) -> str:
         """The example's case and text, and how many came before a step."""
-        step, text = self.shown
+        (step, text), count = self.shown, self.count(end)
         place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
-        count, n_texts = self.count(end), sum(first < end for first in self.texts.values())
         if count == 1:
             return place + text
         first, *traceback = text.split("\n")
-        differ = ", the texts differ" if n_texts > 1 else ""
+        differ = ", the texts differ" if len({digest for at, digest in self.met if at < end}) > 1 else ""
         return "\n".join([f"{place}{first} ({count:,} bodies ended so{differ})", *traceback])
 
 
@@ -101,7 +88,7 @@ class BodyErrors:
     """
 
     def __init__(self) -> None:
-        self._errors: dict[str, _ErrorGroup] = {}
+        self._errors: dict[str, _Alike] = {}
         self._missing: Counter[int] = Counter()
         self.is_hopeless = False
         self.lacking: list[NotInLineageError] = []
@@ -131,46 +118,38 @@ class BodyErrors:
 
     def _add(self, step: int, text: str, group: str, frames: tuple[str, ...] | None = None) -> None:
         text = text[:_TEXT_KEPT]
-        alike = self._errors.setdefault(group[:_TEXT_KEPT], _ErrorGroup((step, text), frames))
-        alike.add(step, text, frames)
+        alike = self._errors.setdefault(group[:_TEXT_KEPT], _Alike((step, text), frames))
+        alike.met.append((step, hash(text)))
+        if (step, text) < alike.shown:
+            alike.shown, alike.frames = (step, text), frames
 
-    def lines(self, end: int, case_of: Callable[[int], str]) -> tuple[str, ...]:
-        """List what went wrong before a step, most frequent first; empty if nothing did.
-
-        Args:
-            case_of: the id of the case of a step.
-        """
-        lines = []
+    def lines(self, end: int, case_of: CaseOf) -> tuple[str, ...]:
+        """List what went wrong before a step, most frequent first; empty if nothing did."""
         n_missing = sum(count for step, count in self._missing.items() if step < end)
-        if n_missing:
-            lines.append(f"{n_missing:,} samples are not in the store; run without --offline to draw them")
-        ranked = self._ranked(end)
+        told = f"{n_missing:,} samples are not in the store; run without --offline to draw them"
+        ranked, lines = self._ranked(end), [told] if n_missing else []
         most = _SHOWN if len(ranked) <= _SHOWN else _SHOWN - 1
         lines += [alike.line(end, case_of) for alike in ranked[:most]]
-        hidden = ranked[most:]
-        if hidden:
+        if hidden := ranked[most:]:
             count = sum(alike.count(end) for alike in hidden)
-            lines.append(
-                f"{count:,} others ended in {len(hidden):,} other ways, such as {hidden[0].line(end, case_of)}"
-            )
+            example = hidden[0].line(end, case_of)
+            lines.append(f"{count:,} others ended in {len(hidden):,} other ways, such as {example}")
         return tuple(lines)
 
-    def late(self, end: int, case_of: Callable[[int], str]) -> str:
+    def late(self, end: int, case_of: CaseOf) -> str:
         """The most frequent error of steps that no longer counted, and of how many cases; "" where others did count."""
-        steps = {step for alike in self._errors.values() for step in alike.steps}
+        steps = {step for alike in self._errors.values() for step, _ in alike.met}
         if not steps or min(steps) < end:
             return ""
-        cases = {case_of(step) for step in steps}
-        told = "case" if len(cases) == 1 else "cases"
-        return (
-            f"{len(cases):,} {told} ended in an error: {self._ranked(max(steps) + 1)[0].line(max(steps) + 1, case_of)}"
-        )
+        n_cases, last = len({case_of(step) for step in steps}), max(steps) + 1
+        told = self._ranked(last)[0].line(last, case_of)
+        return f"{n_cases:,} {'case' if n_cases == 1 else 'cases'} ended in an error: {told}"
 
     def traceback(self, end: int) -> tuple[str, ...]:
         """The user's frames of the most frequent error before a step."""
         return next((alike.frames for alike in self._ranked(end) if alike.frames is not None), ())
 
-    def _ranked(self, end: int) -> list[_ErrorGroup]:
+    def _ranked(self, end: int) -> list[_Alike]:
         """The errors before a step, the most frequent first."""
         found = [alike for alike in self._errors.values() if alike.count(end)]
         return sorted(found, key=lambda alike: (-alike.count(end), alike.shown[1]))

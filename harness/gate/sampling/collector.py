@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observations
-from harness.gate.evaluations.aggregates import Parts
-from harness.gate.evaluations.clusters import bet_on_together, clusters_of
-from harness.gate.evaluations.contents import question_digest, with_contents
-from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
+from harness.decisions import Observations, PartlySkippedCases
+from harness.gate.baselines.pairing import Pairing
+from harness.gate.evaluations.cases import question_digest, with_contents
+from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
+from harness.gate.evaluations.examples import SHOWN, Parts, Place, changes, expected_of
 from harness.gate.evaluations.exceptions import describe
-from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
-from harness.gate.evaluations.score_table import ScoreTable, failed_assertions
+from harness.gate.evaluations.kinds import against_aim, aimed, failed_assertions, misfits, two_kinds, without_ratio
+from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
-from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.ledger import Entry, unless_grown
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.question import unless_grown
-from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.stages.inference.blocks.measured import excess_unanswered
 from harness.statistics.arrays import FloatArray
+
+Outcome = Literal["scored", "skipped", "error"]
 
 
 class Collector:
@@ -41,9 +41,10 @@ class Collector:
         fingerprints: of the versions that its body runs for, by role.
         keep: takes each score on its way to the store.
         entry: what the ledger says of the evaluation.
-        alone_because: why its body runs for the candidate alone though there is a baseline; "" where it does not.
+        recorded: the recorded scores that stand for a baseline's; None where there are none.
 
     Attributes:
+        alone_because: why its body runs for the candidate alone though there is a baseline; "" where it does not.
         of_stages: what its bodies get of each version's lineage, by role and name.
         loads: the blocks that were measured for them, by role and case, or the error that a case has in their place.
     """
@@ -55,30 +56,32 @@ class Collector:
         fingerprints: Mapping[Role, str],
         keep: Callable[[ScoreRow], None],
         entry: Entry,
-        alone_because: str = "",
+        recorded: Pairing | None = None,
     ) -> None:
-        self.evaluation = evaluation
-        self.order = order
+        self.evaluation, self.order, self.entry = evaluation, order, entry
         self.roles: tuple[Role, ...] = tuple(fingerprints)
-        self._fingerprints = fingerprints
-        self._keep = keep
-        self._alone_because = alone_because
+        self._fingerprints, self._keep, self._recorded = fingerprints, keep, recorded
+        self.alone_because = ""
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
-        self._positions = {case: position for position, case in enumerate(order.cases)}
-        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
-        self.entry = entry
-        drawn = entry.order(evaluation) or order.cases
-        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, entry.horizon)
-        self._upto: int | None = None
+        self._n_batches = order.n_steps // max(1, len(order.cases))
+        self._first_steps = {case: position * self._n_batches for position, case in enumerate(order.cases)}
+        self._left = [len(self.roles) * len(order.bodies(step)) for step in range(order.n_steps)]
+        settled = entry.question
+        horizon = 0 if settled is None else settled.stakes.horizon
+        drawn = entry.order or order.cases
+        self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, horizon)
+        self.upto: int | None = None
+        """The steps that count, once it is decided."""
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
-        self._skips = Skips(self.roles)
-        self._cut_at: str | None = None
+        self._skips: dict[int, Counter[Role]] = {}
+        """How often bodies skipped a case, by version."""
+        self.cut_at: str | None = None
+        """The limit of the run that was reached before its last step."""
         self._tally = BodyErrors()
         self._asked: dict[int, str | None] = {}
-        self._answers = Answers()
         self._truncated = np.zeros((len(evaluation.cases), order.n_samples), dtype=bool)
         self._interruption: Interruption | None = None
         self._judges = Judges()
@@ -89,24 +92,19 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = entry.largest_cluster or bet_on_together(evaluation)
+        self._largest_cluster = bet_on_together(evaluation) if settled is None else settled.largest_cluster
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
 
     @property
     def total(self) -> int:
         """Bodies to run in all, at most."""
-        ended = self._upto is not None or self._cut_at is not None
+        ended = self.upto is not None or self.cut_at is not None
         return self.done if ended else len(self.roles) * self.order.n_bodies
 
     def cut(self, limit: str) -> None:
         """Draw nothing more, because a limit of the run is reached: steps that are not complete never will be."""
-        self._cut_at = limit
-
-    @property
-    def is_cut(self) -> bool:
-        """True once a limit of the run was reached before its last step."""
-        return self._cut_at is not None
+        self.cut_at = limit
 
     def stop_after(self, n: int) -> None:
         """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped.
@@ -114,37 +112,28 @@ class Collector:
         The skipped cases right after them count as drawn: without them a suite of which all is drawn would lack some.
         """
         if self.evaluation.plan.per == "case":
-            self._upto = self._step(0, n - 1) + 1
+            self.upto = self._step(0, n - 1) + 1
             return
         kept = self._kept(self.complete)
-        self._upto = self._step(kept[n], 0) if n < len(kept) else self.complete
+        self.upto = self._step(kept[n], 0) if n < len(kept) else self.complete
 
     @property
     def asks_people(self) -> bool:
         """True where people are to label its answers: all of its cases are put to them or, cut short, none."""
-        return self.evaluation.plan.review_mode is not None and self._cut_at is None
-
-    def count_all(self) -> None:
-        """Decide by all that is there: nothing more can come."""
-        self._upto = self.order.n_steps
+        return self.evaluation.plan.review_mode is not None and self.cut_at is None
 
     def _step(self, case: int, sample: int) -> int:
-        return self.order.step_of(self._positions[case], sample)
-
-    @property
-    def is_stopped(self) -> bool:
-        """True once it is decided, so that no further step counts."""
-        return self._upto is not None
+        return self._first_steps[case] + sample // self.order.batch
 
     @property
     def is_over(self) -> bool:
         """True once no further step is to start: it is decided, or can't be, or nothing more is drawn."""
-        return self.is_hopeless or self.is_stopped or self._cut_at is not None
+        return self.is_hopeless or self.upto is not None or self.cut_at is not None
 
     def _end(self) -> int:
         """The steps that count: of a sequential design the complete ones, without a cluster that goes on after them."""
-        if self._upto is not None or not self.order.interleaved:
-            return self.order.n_steps if self._upto is None else self._upto
+        if self.upto is not None or not self.order.interleaved:
+            return self.order.n_steps if self.upto is None else self.upto
         end, clusters = self.complete, self.evaluation.clusters
         if clusters is not None and end < self.order.n_steps:
             while end > 0 and clusters[self.order.cases[end - 1]] == clusters[self.order.cases[end]]:
@@ -153,77 +142,70 @@ class Collector:
 
     def _kept(self, end: int) -> list[int]:
         """The cases of the first steps in the order drawn, without those that were skipped."""
-        return self._skips.kept(self.order.cases[:end])
+        return [case for case in self.order.cases[:end] if case not in self._skips]
+
+    def _partly_skipped(self, end: int, n_bodies: int) -> PartlySkippedCases | None:
+        """Those of the cases left out of which some bodies, or those of one version, did not skip."""
+        skips = [self._skips[case] for case in self.order.cases[:end] if case in self._skips]
+        partly = [each for each in skips if any(each[role] < n_bodies for role in self.roles)]
+        by_role = {role: sum(each[role] for each in partly) for role in self.roles}
+        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role) if partly else None
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
         self.done += 1
-        step = self._step(case, sample)
+        step, place = self._step(case, sample), (role, case, sample)
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += (trace.asked or trace.asked_others) and not (trace.drew or trace.error)
+        self.n_stored += bool(trace.own or trace.others) and not (trace.drew or trace.error)
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
-        if role == "candidate" and sample == 0:
-            self._asked[case] = question_digest(trace.request)
+            if sample == 0:
+                self._asked[case] = question_digest(trace.request)
         self._ways.add(trace.way)
-        place = (role, case, sample)
-        self._judges.keep(place, trace.judgements)
+        if trace.judgements:
+            self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
-            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
+            reading = Reading(float("nan"), describe(outcome.error)[:SHOWN])
+            self._emit(METRIC, place, reading, "error", trace)
         elif outcome.skipped:
-            self._skips.add(case, role)
+            self._skips.setdefault(case, Counter())[role] += 1
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
-        elif outcome.failed:
-            self._note_asked(role, trace)
-            self._tables[role].failed[case, sample] = True
-            reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
-            self._answers.keep(METRIC, place, reading, trace)
-            self._emit(METRIC, place, reading, "scored", trace)
         else:
-            self._note_asked(role, trace)
-            readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
-            self._parts.keep(place, readings)
-            for metric, reading in readings.items():
-                self._put(metric, reading, place)
-                self._answers.keep(metric, place, reading, trace)
-                self._emit(metric, place, reading, "scored", trace)
+            self._score(place, outcome, trace)
 
-    def _note_asked(self, role: Role, trace: Trace) -> None:
-        """Note whether a body that gave a score asked what is weighed."""
+    def _score(self, place: Place, outcome: BodyResult, trace: Trace) -> None:
+        role, case, sample = place
         if role == "candidate" and self._unasked is not False:
-            others = trace.asked_others and not self.evaluation.needs_version
-            self._unasked = not (trace.asked or others or self.evaluation.stages)
+            others = bool(trace.others) and not self.evaluation.needs_version
+            self._unasked = not (trace.own or others or self.evaluation.stages)
+        readings = outcome.readings or {}
+        if outcome.failed:
+            self._tables[role].failed[case, sample] = True
+            readings = {METRIC: Reading(0.0, outcome.reason, judged_by=trace.judged_by)}
+        elif self.evaluation.plan.aim == "lower":
+            readings = aimed(readings)
+        if self.evaluation.aggregation is not None:
+            self._parts.keep(place, readings)
+        for metric, reading in readings.items():
+            if not outcome.failed:
+                known = self._kinds.setdefault(metric, reading)
+                if known is reading or same_kind(known, reading):
+                    self._tables[role].put(metric, case, sample, reading.value)
+                else:
+                    self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
+            self._emit(metric, place, reading, "scored", trace)
+        if self._recorded is not None:
+            for row in self._recorded.add(self.evaluation.cases[case].id, {} if outcome.failed else readings):
+                self._keep(row)
 
-    def _emit(
-        self, metric: str, place: Place, reading: Reading, how: Literal["scored", "skipped", "error"], trace: Trace
-    ) -> None:
+    def _emit(self, metric: str, place: Place, reading: Reading, how: Outcome, trace: Trace) -> None:
         role, case, sample = place
-        self._keep(
-            ScoreRow(
-                evaluation_id=self.evaluation.id,
-                metric=metric,
-                role=role,
-                fingerprint=self._fingerprints[role],
-                case_id=self.evaluation.cases[case].id,
-                sample_index=sample,
-                value=reading.value if how == "scored" else None,
-                outcome=how,
-                reason=reading.reason,
-                sample_key=trace.key,
-                judged_by=reading.judged_by,
-            )
-        )
-
-    def _put(self, metric: str, reading: Reading, place: Place) -> None:
-        role, case, sample = place
-        known = self._kinds.setdefault(metric, reading)
-        if not same_kind(known, reading):
-            self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
-            return
-        self._tables[role].put(metric, case, sample, reading.value)
+        value = reading.value if how == "scored" else None
+        row = self.evaluation.id, metric, role, self._fingerprints[role], self.evaluation.cases[case].id, sample, value
+        self._keep(ScoreRow(*row, how, reading.reason, trace.key, reading.judged_by))
 
     @property
     def lack(self) -> str:
@@ -233,8 +215,10 @@ class Collector:
 
     @property
     def is_hopeless(self) -> bool:
-        """True where more cases can't help: the body itself is broken, or the endpoint was given up."""
-        return self._tally.is_hopeless
+        """True where more cases can't help: the body itself is broken, the endpoint was given up, or what is recorded
+        can't be weighed.
+        """
+        return self._tally.is_hopeless or (self._recorded is not None and self._recorded.is_hopeless)
 
     def note(self, error: str) -> None:
         """Note an error of the evaluation as a whole."""
@@ -249,11 +233,11 @@ class Collector:
     @property
     def late_errors(self) -> str:
         """The errors of cases that the decision did not need; "" where there are none."""
-        told = "" if self._upto is None else self._tally.late(self._upto, self._case_of)
+        told = "" if self.upto is None else self._tally.late(self.upto, self._case_of)
         return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
 
     def _case_of(self, step: int) -> str:
-        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
+        return self.evaluation.cases[self.order.bodies(step)[0][0]].id
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
@@ -282,14 +266,12 @@ class Collector:
         return sorted(kept) if whole else kept, self.order.n_samples
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that the bodies returned; none where each of them failed an assertion."""
-        return tuple(self._kinds)
-
-    @property
     def kinds(self) -> Mapping[str, Kind]:
-        """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
-        return self._kinds or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
+        """The metrics that are decided, and what they are; where each body failed an assertion the recorded ones, or
+        one alone.
+        """
+        recorded = {} if self._recorded is None else self._recorded.kinds
+        return self._kinds or recorded or {METRIC: Reading(0.0, higher_is_better=self.evaluation.plan.aim != "lower")}
 
     def _failed_assertions(self) -> list[str]:
         """The errors of metrics of which a body failed an assertion, where that is no score."""
@@ -298,23 +280,22 @@ class Collector:
 
     def _observed(self, metric: str, sides: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observations:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
-        errors = [*errors, *against_aim(metric, kind, plan.aim)]
+        recorded, case_ids = self._recorded, tuple(self.evaluation.cases[i].id for i in kept)
+        errors = [*([] if recorded is None else recorded.errors), *errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
-        clusters = clusters_of(self.evaluation, kept)
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
             plan=replace(
                 plan,
                 design="sequential" if self.order.stops else "fixed",
-                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"}),
+                # How recorded answers came about is not known.
+                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"} and recorded is None),
             ),
-            case_ids=tuple(self.evaluation.cases[i].id for i in kept),
+            case_ids=case_ids,
             candidate=candidate,
-            baseline=sides.get("baseline"),
-            clusters=clusters.labels,
-            copies=clusters.copies,
-            clusters_known_by=clusters.known_by,
+            baseline=sides.get("baseline") if recorded is None else recorded.scores(metric, case_ids),
+            baseline_is_recorded=recorded is not None,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
             at_least=kind.at_least,
@@ -322,33 +303,35 @@ class Collector:
             statistic=kind.statistic,
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
-            n_skipped=self._skips.count(self.order.cases[: self._end()]),
-            partly_skipped=self._skips.partly(self.order.cases[: self._end()], self._counted()[1]),
+            n_skipped=sum(case in self._skips for case in self.order.cases[: self._end()]),
+            partly_skipped=self._partly_skipped(self._end(), self._counted()[1]),
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
-            stopped_at=(self._cut_at or "") if self._upto is None else "",
+            stopped_at=(self.cut_at or "") if self.upto is None else "",
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.question is None else self.entry.question.stakes,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
             is_repeatable="greedy" in self._ways,
-            alone_because=self._alone_because,
+            alone_because=self.alone_because,
             traceback=self._tally.traceback(self._end()),
             unanswered=excess_unanswered(self.loads),
             slices=self._slices,
+            **clusters_of(self.evaluation, kept),
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """The work of each judge in the bodies that count."""
         kept, n_samples = self._counted()
-        clusters = clusters_of(self.evaluation, kept).labels
+        clusters = clusters_of(self.evaluation, kept).get("clusters")
         counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:
-        """The verdict with digests of its cases, by which a later run knows them again."""
-        return with_contents(verdict, self.evaluation.cases, self._asked)
+        """The verdict with digests of its cases, by which a later run knows them again, and of what is recorded."""
+        known = with_contents(verdict, self.evaluation.cases, self._asked)
+        return known if self._recorded is None else self._recorded.described(known)
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""
@@ -359,7 +342,6 @@ class Collector:
         return (replace(verdicts[0], aggregates=told), *verdicts[1:])
 
     def changes(self, observed: Observations) -> list[Change]:
-        """The cases of a metric to look at, the worst first, each with an answer of each version."""
+        """The cases of a metric to look at, the worst first."""
         cases = self.evaluation.cases
-        found = changes(observed, self._numbers, self._answers)
-        return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in found]
+        return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in changes(observed)]

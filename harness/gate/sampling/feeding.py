@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError, InvalidBlockError
 from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.collector import Collector
-from harness.gate.sampling.turns import Turns
 from harness.models.engine import Engine
 from harness.records import Role
 from harness.requests import Model, Sampler, SampleSource, Trace
@@ -23,6 +21,9 @@ from harness.stages.other_versions import OtherVersion
 _LIVE_BODIES_PER_REQUEST = 32
 _LATE_S = 0.5
 """Bodies may take so long to end after the deadline. What they wait for from a model ends at the deadline."""
+_FEWEST_STEPS_AHEAD, _MOST_STEPS_AHEAD, _SHARE_AHEAD = 8, 32, 4
+_FIRST_STEPS = 2
+_SHARE_BETWEEN_LOOKS = 25
 
 
 class Feeder:
@@ -44,19 +45,12 @@ class Feeder:
         concurrency: int,
         level: float,
     ) -> None:
-        self._sources = sources
-        self._judges = judges
-        self._sampler = sampler
-        self._level = level
+        self._sources, self._judges, self._sampler, self._level = sources, judges, sampler, level
         self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
-        self._n_fed = 0
-        self._ranks: dict[Collector, int] = {}
-        self._left_behind: set[Collector] = set()
-        self._bodies: set[asyncio.Task[None]] = set()
-        self._of_looks: dict[tuple[Collector, int], SampleSource] = {}
-        self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
+        self._feedings: dict[_Feeding, None] = {}  # in the order in which they began
+        self._n_begun = 0
 
     @property
     def n_alive(self) -> int:
@@ -69,6 +63,10 @@ class Feeder:
         left_s = self._sampler.spending.left_s
         return None if left_s is None else left_s + _LATE_S
 
+    @property
+    def _is_late(self) -> bool:
+        return self.left_s is not None and self.left_s <= 0
+
     def halt(self) -> None:
         """Let no body go on: the run is interrupted. The handler of a signal may call this."""
         self._sampler.halt()
@@ -76,126 +74,140 @@ class Feeder:
 
     def give_up(self) -> None:
         """Cancel all bodies at once, so that none of them goes on in a loop that has much to catch up with."""
-        for task in list(self._bodies):
-            task.cancel()
+        for feeding in list(self._feedings):
+            feeding.cancel()
 
     async def feed(self, collector: Collector) -> None:
         """Run the bodies of an evaluation until it is decided, none is left, or the deadline comes."""
-        left_s = self.left_s
+        left_s, feeding = self.left_s, _Feeding(collector, self._sources, self._judges, self._n_begun)
+        self._n_begun += 1
+        self._feedings[feeding] = None
         try:
             async with asyncio.timeout(None if left_s is None else max(_LATE_S, left_s)) as timeout:
-                await self._feed(collector)
+                await self._feed(feeding)
         except (TimeoutError, asyncio.CancelledError):
-            if not timeout.expired() and not self._are_given_up():
+            task = asyncio.current_task()
+            is_cancelled = self._sampler.is_halted or (task is not None and task.cancelling() > 0)
+            if not timeout.expired() and (is_cancelled or not self._is_late):
                 raise
             collector.cut(self._sampler.spending.refuse().limit)
-            self._left_behind.add(collector)
-
-    def _are_given_up(self) -> bool:
-        """True where it was the deadline that cancelled the bodies, and nobody the evaluation."""
-        task = asyncio.current_task()
-        is_cancelled = self._sampler.is_halted or (task is not None and task.cancelling() > 0)
-        return not is_cancelled and self.left_s is not None and self.left_s <= 0
-
-    async def _feed(self, collector: Collector) -> None:
-        """Start the steps of an evaluation as there is room."""
-        groups: set[asyncio.Task[None]] = set()
-        pace = Lookahead(
-            collector,
-            lambda: self._concurrency // (len(self._sources) * max(1, self._n_fed)),
-            is_frugal=self._sampler.spending.limits.are_shared,
-        )
-
-        def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
-            self._leave(collector, engine)
-            if not group.cancelled() and group.exception() is not None:
-                pace.stop()  # it stays among the groups, so that what it raised is raised when no other step begins
-            else:
-                groups.discard(group)
-                if pace.is_due():
-                    self._look(collector)
-            pace.go_on()
-            self.turns.go_on()
-
-        self._n_fed += 1
-        self.turns.join(collector)
-        try:
-            for role, step in collector.order.work(collector.roles):
-                await pace.wait_for(step)
-                if role == collector.roles[0]:
-                    await self.turns.take(collector, pace.is_over)
-                engine = self._sources[role].engine if collector.order.interleaved else None
-                await self._enter(collector, engine)
-                if self._sampler.spending.is_late and not pace.is_over():
-                    collector.cut(self._sampler.spending.refuse().limit)
-                if pace.is_over():
-                    self._leave(collector, engine)
-                    break
-                group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
-                groups.add(group)
-                group.add_done_callback(functools.partial(ended, engine=engine))
-            while groups:  # not gathered: that would wait for a body that catches its cancellation
-                for group in (await asyncio.wait(groups, return_when=asyncio.FIRST_EXCEPTION))[0]:
-                    group.result()
-            self._look(collector)
-            if collector.is_hopeless and not collector.is_stopped:
-                collector.count_all()
+            feeding.is_left = True
         finally:
-            self._n_fed -= 1
-            self.turns.leave(collector)
-            for group in groups:
-                group.cancel()
+            del self._feedings[feeding]
+            feeding.cancel()
+            self._go_on()
+
+    async def _feed(self, feeding: _Feeding) -> None:
+        """Start the steps of an evaluation as there is room."""
+        collector, spending = feeding.collector, self._sampler.spending
+        if spending.limits.are_shared:  # all that were started with it join first
+            await asyncio.sleep(0)
+        for role, step in collector.order.work(collector.roles):
+            while not feeding.is_over and not self._may_begin(feeding, role, step):
+                await feeding.moved()
+            engine = self._sources[role].engine if collector.order.interleaved else None
+            await self._enter(feeding, engine)
+            if spending.is_late and not feeding.is_over:
+                collector.cut(spending.refuse().limit)
+            if feeding.is_over:
+                self._leave(collector, engine)
+                break
+            self._begin(feeding, role, step, engine)
+        while feeding.n_steps and feeding.error is None:  # one that catches its cancellation is not waited for
+            await feeding.moved()
+        if feeding.error is not None:
+            raise feeding.error
+        self._look(collector)
+        if collector.is_hopeless and collector.upto is None:  # nothing more can come
+            collector.upto = collector.order.n_steps
+
+    def _may_begin(self, feeding: _Feeding, role: Role, step: int) -> bool:
+        """Tell whether a step may begin: 8 to 32 beyond those that are complete, as there is room, or a quarter of them
+        if that is more. The batches of a single case come one by one: there are other cases to fill the window. Under a
+        budget no more are begun than are complete, and 2 at first, and no evaluation begins one while another has begun
+        fewer, so that none is far ahead when the budget ends.
+        """
+        collector, is_frugal = feeding.collector, self._sampler.spending.limits.are_shared
+        if collector.order.interleaved:
+            complete, room = collector.complete, self._concurrency // (len(self._sources) * max(1, len(self._feedings)))
+            ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, room), complete // _SHARE_AHEAD)
+            ahead = min(ahead, max(_FIRST_STEPS, complete)) if is_frugal else ahead
+            if step - complete >= (1 if collector.evaluation.plan.per == "case" else ahead):
+                return False
+        if is_frugal and role == collector.roles[0]:
+            if feeding.n_begun > min(each.n_begun for each in self._feedings):
+                return False
+            feeding.n_begun += 1
+            self._go_on()
+        return True
+
+    def _go_on(self) -> None:
+        """Let those go on that wait for others to come as far."""
+        for feeding in self._feedings if self._sampler.spending.limits.are_shared else ():
+            feeding.go_on()
 
     def _look(self, collector: Collector) -> None:
         """Stop an evaluation that is decided."""
-        if collector.is_stopped or not collector.order.stops:
+        if collector.upto is not None or not collector.order.stops:
             return
         look = collector.entry.look
         end = decided_after(collector.observed(), self._level * look.passing, self._level * look.red)
         if end is not None:
             collector.stop_after(end)
 
-    async def _enter(self, collector: Collector, engine: Engine | None) -> None:
+    async def _enter(self, feeding: _Feeding, engine: Engine | None) -> None:
         """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up.
 
         There those of the evaluation that began first go first, so that its verdict comes early.
         """
-        await self._admission.acquire(collector.order.batch)
+        batch = feeding.collector.order.batch
+        await self._admission.acquire(batch)
         if engine is not None and engine.batch_size is not None:
             busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
-            await busy.acquire(collector.order.batch, self._ranks.setdefault(collector, len(self._ranks)))
+            await busy.acquire(batch, feeding.rank)
 
     def _leave(self, collector: Collector, engine: Engine | None) -> None:
         self._admission.release(collector.order.batch)
         if engine is not None and id(engine) in self._busy:
             self._busy[id(engine)].release(collector.order.batch)
 
-    async def _step(self, collector: Collector, role: Role, step: int) -> None:
-        """All bodies of a step start in one tick, so that what they ask becomes one request."""
-        loop = asyncio.get_running_loop()
-        bodies = [
-            loop.create_task(self._body(collector, role, case, sample)) for case, sample in collector.order.bodies(step)
-        ]
-        self._bodies.update(bodies)
-        for body in bodies:
-            body.add_done_callback(self._bodies.discard)
-        await asyncio.gather(*bodies)
+    def _begin(self, feeding: _Feeding, role: Role, step: int, engine: Engine | None) -> None:
+        """Start all bodies of a step in one tick, so that what they ask becomes one request."""
+        loop, collector = asyncio.get_running_loop(), feeding.collector
+        left = 0
 
-    async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
-        if self._sampler.spending.is_late or self._is_left(collector):
-            self._cut(collector)
+        def ended(body: asyncio.Task[None]) -> None:
+            nonlocal left
+            left -= 1
+            feeding.bodies.discard(body)
+            if body.cancelled():
+                feeding.error = feeding.error or asyncio.CancelledError()
+            elif body.exception() is not None:
+                feeding.error = feeding.error or body.exception()
+            feeding.n_steps -= not left
+            if not left or feeding.error is not None:
+                feeding.go_on()
+            if not left:
+                self._leave(collector, engine)
+                self._go_on()
+                if feeding.error is None and feeding.is_look_due():
+                    self._look(collector)
+
+        feeding.n_steps += 1
+        for case, sample in collector.order.bodies(step):
+            left += 1
+            body = loop.create_task(self._body(feeding, role, case, sample))
+            feeding.bodies.add(body)
+            body.add_done_callback(ended)
+
+    async def _body(self, feeding: _Feeding, role: Role, number: int, sample: int) -> None:
+        if self._sampler.spending.is_late or self._is_left(feeding):
+            self._cut(feeding)
             return
-        evaluation, outcome = collector.evaluation, None
-        generation = self._source(collector, "candidate").generation
-        trace = Trace(evaluation.cases[number].id, generation)
-        source = self._source(collector, role)
-        offered = self._offered(collector, source, number, sample, trace)
-        made = {
-            name: self._with_draws(collector, each, source, sample, trace)
-            for name, each in collector.of_stages.get(role, {}).items()
-            if name in evaluation.wants
-        }
-        arguments = {**evaluation.arguments, **offered, **made}
+        collector, outcome = feeding.collector, None
+        evaluation = collector.evaluation
+        trace = Trace(evaluation.cases[number].id, feeding.sources["candidate"].generation)
+        arguments = self._arguments(feeding, role, number, sample, trace)
         if "load" in evaluation.wants:
             load = collector.loads.get((role, evaluation.cases[number].id))
             if load is None:  # its pair, or one before it, can't be trusted
@@ -207,29 +219,20 @@ class Feeder:
         try:
             outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         except BaseException:
-            if not self._is_left(collector):
+            if not self._is_left(feeding):
                 raise
-        if outcome is None or self._is_left(collector):
-            self._cut(collector)
+        if outcome is None or self._is_left(feeding):
+            self._cut(feeding)
         elif isinstance(outcome.error, BudgetSpentError):
             collector.cut(outcome.error.limit)
         else:
             collector.add(role, number, sample, outcome, trace)
 
-    def _with_draws(
-        self, collector: Collector, made: object, source: SampleSource, sample: int, trace: Trace
-    ) -> object:
-        """A stage fixture as this call of the body gets it: what draws, with the draws that this look goes by."""
-        if isinstance(made, OtherVersion):
-            return Model(self._sampler, self._settled(collector, made.source), sample, trace, is_other=True)
-        return made.drawn_from(source) if isinstance(made, Repeats) else made
-
-    def _is_left(self, collector: Collector) -> bool:
+    def _is_left(self, feeding: _Feeding) -> bool:
         """True where nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""
-        is_late = self.left_s is not None and self.left_s <= 0
-        return is_late or self._sampler.is_halted or collector in self._left_behind
+        return self._sampler.is_halted or feeding.is_left or (self._sampler.spending.is_late and self._is_late)
 
-    def _cut(self, collector: Collector) -> None:
+    def _cut(self, feeding: _Feeding) -> None:
         """Note that a body was given up.
 
         Raises:
@@ -237,46 +240,103 @@ class Feeder:
         """
         if self._sampler.is_halted:
             raise asyncio.CancelledError
-        if not collector.is_cut:
-            collector.cut(self._sampler.spending.refuse().limit)
+        if feeding.collector.cut_at is None:
+            feeding.collector.cut(self._sampler.spending.refuse().limit)
 
-    def _source(self, collector: Collector, role: Role) -> SampleSource:
-        """Return the source of a version's samples, with the draws that this look goes by."""
-        return self._settled(collector, self._sources[role])
-
-    def _settled(self, collector: Collector, source: SampleSource) -> SampleSource:
-        """The source of a version that bodies ask, with the draws that this look goes by: settled once for all bodies
-        of an evaluation.
-        """
-        place = collector, id(source)
-        if place not in self._of_looks:
-            own = source.version.fingerprint
-            names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
-            draws = next(filter(None, map(collector.entry.draws, names)), None)
-            if draws is None and collector.entry.question is not None:  # a teacher: what was drawn first, nobody chose
-                draws = tuple(sorted((source.generation, *source.older)))
-            self._of_looks[place] = source.of_generations(draws)
-        return self._of_looks[place]
-
-    def _offered(
-        self, collector: Collector, source: SampleSource, number: int, sample: int, trace: Trace
-    ) -> dict[str, object]:
-        """The `case`, `model`, `baseline` and `judge` that this call of the body gets."""
-        evaluation = collector.evaluation
-        offered: dict[str, object] = {}
-        if "case" in evaluation.wants:
-            offered["case"] = evaluation.cases[number]
-        if "model" in evaluation.wants:
-            offered["model"] = Model(self._sampler, source, sample, trace)
-        if "baseline" in evaluation.wants and "baseline" in self._sources:
-            against = self._source(collector, "baseline")
-            offered["baseline"] = Model(self._sampler, against, sample, trace, is_other=True)
-        if "judge" in evaluation.wants:
+    def _arguments(self, feeding: _Feeding, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
+        """What this call of the body gets: `case`, `model`, `baseline` and `judge`, fixtures of stages and of users."""
+        evaluation, sampler = feeding.collector.evaluation, self._sampler
+        arguments, wants, source = dict(evaluation.arguments), evaluation.wants, feeding.sources[role]
+        if "case" in wants:
+            arguments["case"] = evaluation.cases[number]
+        if "model" in wants:
+            arguments["model"] = Model(sampler, source, sample, trace)
+        if "baseline" in wants and "baseline" in feeding.sources:
+            arguments["baseline"] = Model(sampler, feeding.sources["baseline"], sample, trace, is_other=True)
+        if "judge" in wants:
             own = evaluation.weighs_judge
-            sources = [source] if own else [self._settled(collector, each) for each in self._judges]
-            judges = [Model(self._sampler, each, sample, trace, is_other=not own) for each in sources]
-            offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
-        return offered
+            judging = [source] if own else feeding.judges
+            judges = [Model(sampler, each, sample, trace, is_other=not own) for each in judging]
+            arguments["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
+        for name, made in feeding.stages.get(role, {}).items():
+            if isinstance(made, SampleSource):
+                made = Model(sampler, made, sample, trace, is_other=True)
+            arguments[name] = made
+        return arguments
+
+
+class _Feeding:
+    """An evaluation that is being fed.
+
+    Attributes:
+        sources, judges: of the versions that its bodies ask, with the draws that its look goes by.
+        stages: what its bodies get of the lineage of the version that they run for, by name.
+        rank: how many began before it.
+        n_begun: steps of its first version that began under a budget.
+        n_steps: steps under way.
+        error: what a body raised, or its cancellation: no further step begins.
+        is_left: whether nobody waits for its bodies any more.
+    """
+
+    def __init__(
+        self, collector: Collector, sources: Mapping[Role, SampleSource], judges: Sequence[SampleSource], rank: int
+    ) -> None:
+        self.collector, self.rank = collector, rank
+        self._all = sources
+        self.sources = {role: self._settled(source) for role, source in sources.items()}
+        self.judges = [self._settled(source) for source in judges]
+        wants = collector.evaluation.wants
+        self.stages = {
+            role: {name: self._with_draws(role, by_name[name]) for name in wants.intersection(by_name)}
+            for role, by_name in collector.of_stages.items()
+        }
+        self.bodies: set[asyncio.Task[None]] = set()
+        self.n_begun = self.n_steps = 0
+        self.error: BaseException | None = None
+        self.is_left = False
+        self._moved = asyncio.Event()
+        self._next_look = 1
+
+    def _settled(self, source: SampleSource) -> SampleSource:
+        entry, own = self.collector.entry, source.version.fingerprint
+        names = [*(role for role, each in self._all.items() if each.version.fingerprint == own), own]
+        draws = next(filter(None, map(entry.draws, names)), None)
+        if draws is None and entry.question is not None:  # a teacher: what was drawn first, nobody chose
+            draws = tuple(sorted((source.generation, *source.older)))
+        return source.of_generations(draws)
+
+    def _with_draws(self, role: Role, made: object) -> object:
+        """A stage fixture with the draws of this look: of another version the source of its samples."""
+        if isinstance(made, OtherVersion):
+            return self._settled(made.source)
+        return made.drawn_from(self.sources[role]) if isinstance(made, Repeats) else made
+
+    @property
+    def is_over(self) -> bool:
+        """True once no further step is to begin."""
+        return self.error is not None or self.collector.is_over
+
+    def is_look_due(self) -> bool:
+        """True once enough steps were completed since the last look for another one."""
+        complete = self.collector.complete
+        if complete < self._next_look:
+            return False
+        self._next_look = complete + 1 + complete // _SHARE_BETWEEN_LOOKS
+        return True
+
+    async def moved(self) -> None:
+        """Wait until something has come to its end."""
+        self._moved.clear()
+        await self._moved.wait()
+
+    def go_on(self) -> None:
+        """Something has come to its end."""
+        self._moved.set()
+
+    def cancel(self) -> None:
+        """Cancel its bodies."""
+        for body in list(self.bodies):
+            body.cancel()
 
 
 class Admission:
@@ -326,71 +386,3 @@ class Admission:
 
     def _fits(self, size: int) -> bool:
         return self._alive == 0 or self._alive + size <= self._limit
-
-
-_MOST_STEPS_AHEAD = 32
-
-
-_FEWEST_STEPS_AHEAD = 8
-
-
-_SHARE_AHEAD = 4
-
-
-_FIRST_STEPS = 2
-
-
-_SHARE_BETWEEN_LOOKS = 25
-
-
-class Lookahead:
-    """Lets a sequential design run ahead of what is complete, but not so far that stopping saves nothing.
-
-    Args:
-        collector: of the evaluation.
-        room: how many steps of an evaluation would fill the window of requests at the moment.
-        is_frugal: whether what is begun and not completed is spent for nothing, because the run has a budget.
-    """
-
-    def __init__(self, collector: Collector, room: Callable[[], int], *, is_frugal: bool = False) -> None:
-        self._is_frugal = is_frugal
-        self._collector = collector
-        self._room = room
-        self._moved = asyncio.Event()
-        self._next_look = 1
-        self._stopped = False
-
-    async def wait_for(self, step: int) -> None:
-        """Wait until a step may start: 8 to 32 beyond those that are complete, as there is room, or a quarter of them
-        if that is more. The batches of a single case come one by one: there are other cases to fill the window. Under a
-        budget no more are begun than are complete, and 2 at first.
-        """
-        while self._collector.order.interleaved and not self.is_over():
-            complete = self._collector.complete
-            ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, self._room()), complete // _SHARE_AHEAD)
-            if self._is_frugal:
-                ahead = min(ahead, max(_FIRST_STEPS, complete))
-            if step - complete < (1 if self._collector.evaluation.plan.per == "case" else ahead):
-                return
-            self._moved.clear()
-            await self._moved.wait()
-
-    def is_due(self) -> bool:
-        """True once enough steps were completed since the last look for another one."""
-        complete = self._collector.complete
-        if complete < self._next_look:
-            return False
-        self._next_look = complete + 1 + complete // _SHARE_BETWEEN_LOOKS
-        return True
-
-    def go_on(self) -> None:
-        """Something came to its end."""
-        self._moved.set()
-
-    def stop(self) -> None:
-        """No further step starts."""
-        self._stopped = True
-
-    def is_over(self) -> bool:
-        """True once no further step is to start."""
-        return self._stopped or self._collector.is_over

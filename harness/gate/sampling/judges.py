@@ -29,19 +29,35 @@ class CountedBodies:
     clusters: Sequence[object] | None
     by_samples: bool
 
+    def mean(self, values: Iterable[tuple[int, float | None]], confidence_level: float) -> Estimate | None:
+        """The mean over cases of what their bodies have, by row, with its interval; None where none has any."""
+        by_case: dict[int, list[float]] = {}
+        for row, value in values:
+            if value is not None:
+                by_case.setdefault(row, []).append(value)
+        if not by_case:
+            return None
+        table = np.full((len(self.cases), max(map(len, by_case.values()))), np.nan)
+        for row, of_case in by_case.items():
+            table[row, : len(of_case)] = of_case
+        alone = self.by_samples or len(by_case) == 1
+        scores, clusters = (as_column(table), None) if alone else (table, self.clusters)
+        mean = clustered_mean(scores, clusters, confidence_level)
+        return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
+
 
 class Judges:
     """The judgements that the bodies of an evaluation asked for, in whatever order they ended."""
 
     def __init__(self) -> None:
         self._kept: dict[str, list[tuple[Place, Judgement]]] = {}
-        self._all_complete = True
+        self._are_complete = True
 
     def keep(self, place: Place, judgements: Iterable[Judgement]) -> None:
         """Take in what the judges of one body did."""
         for each in judgements:
             self._kept.setdefault(each.judge, []).append((place, each))
-            self._all_complete = self._all_complete and each.is_complete
+            self._are_complete = self._are_complete and each.is_complete
 
     def errors(self, counts: Callable[[Place], bool]) -> list[str]:
         """For each judge that left a body without a judgement: how many of its answers followed no form.
@@ -50,10 +66,9 @@ class Judges:
             counts: whether a body counts.
         """
         found: list[str] = []
-        for name in () if self._all_complete else sorted(self._kept):
+        for name in () if self._are_complete else sorted(self._kept):
             given = [each for place, each in self._kept[name] if counts(place)]
-            left = sum(not each.is_complete for each in given)
-            if left:
+            if left := sum(not each.is_complete for each in given):
                 n_malformed, n_answers = sum(each.n_malformed for each in given), sum(each.n_answers for each in given)
                 found.append(
                     f"judge {name}: {n_malformed:,} of {n_answers:,} answers did not follow the form or the scale that "
@@ -67,48 +82,26 @@ class Judges:
         rows = {case: row for row, case in enumerate(counted.cases)}
         found = []
         for name in sorted(self._kept):
-            entries = [entry for entry in self._kept[name] if _counts(entry[0], rows, counted.n_samples)]
             # Floating-point sums must not depend on which body ended first.
-            entries.sort(key=lambda entry: (rows[entry[0][1]], entry[0][0], entry[0][2]))
-            given = [each for _, each in entries]
+            entries = [
+                (rows[case], role, sample, each)
+                for (role, case, sample), each in self._kept[name]
+                if case in rows and sample < counted.n_samples
+            ]
+            entries.sort(key=lambda entry: entry[:3])
+            given = [(row, each) for row, _, _, each in entries]
             if given:
-                flips = [(rows[place[1]], each.flip) for place, each in entries]
-                wins = [(rows[place[1]], each.first_wins) for place, each in entries]
                 found.append(
                     JudgeSummary(
                         name=name,
-                        n_answers=sum(each.n_answers for each in given),
-                        n_malformed=sum(each.n_malformed for each in given),
-                        noise=_noise([each.values for each in given]),
-                        flip=_mean(counted, flips, confidence_level),
-                        first_wins=_mean(counted, wins, confidence_level),
+                        n_answers=sum(each.n_answers for _, each in given),
+                        n_malformed=sum(each.n_malformed for _, each in given),
+                        noise=_noise(each.values for _, each in given),
+                        flip=counted.mean(((row, each.flip) for row, each in given), confidence_level),
+                        first_wins=counted.mean(((row, each.first_wins) for row, each in given), confidence_level),
                     )
                 )
         return tuple(found)
-
-
-def _mean(
-    counted: CountedBodies, values: Sequence[tuple[int, float | None]], confidence_level: float
-) -> Estimate | None:
-    """The mean over cases of what their bodies have, with its interval; None where none has any."""
-    by_case: dict[int, list[float]] = {}
-    for row, value in values:
-        if value is not None:
-            by_case.setdefault(row, []).append(value)
-    if not by_case:
-        return None
-    table = np.full((len(counted.cases), max(map(len, by_case.values()))), np.nan)
-    for row, of_case in by_case.items():
-        table[row, : len(of_case)] = of_case
-    alone = counted.by_samples or len(by_case) == 1
-    scores, clusters = (as_column(table), None) if alone else (table, counted.clusters)
-    mean = clustered_mean(scores, clusters, confidence_level)
-    return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
-
-
-def _counts(place: Place, rows: dict[int, int], n_samples: int) -> bool:
-    _, case, sample = place
-    return case in rows and sample < n_samples
 
 
 def _noise(repeats: Iterable[Sequence[float]]) -> float | None:

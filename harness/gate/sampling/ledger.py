@@ -8,31 +8,150 @@ says that samples were pruned.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.decisions import Look, look_at, share_of
-from harness.gate.evaluations.clusters import bet_on_together
-from harness.gate.evaluations.evaluation import Evaluation
+import pydantic
+
+from harness.decisions import Look, Observations, look_at, share_of
+from harness.gate.evaluations.cases import settled_digest
+from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.order import draw_order, most_samples
-from harness.gate.sampling.question import (
-    ANEW,
-    RULE,
-    Draws,
-    Question,
-    case_digests,
-    changes,
-    numbers_of,
-    question_of,
-)
 from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, Settle
 
+RULE = 2
+"""Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
+_ANEW = "drawn anew"
+Draws = tuple[int, ...]
+"""Generations of draws, in the order in which they are looked through for a sample."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that the bets of an evaluation depend on, settled before anything is seen, whatever is asked for later.
+
+    Attributes:
+        words: what makes it another question, by the name that is told then.
+        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" (with
+            "@INDEX" where these have draws of their own) and of judges by fingerprint.
+        cases: a digest of each case, in the order drawn.
+        stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
+        seed: of the order.
+        largest_cluster: the most cases that were one bet by their sum.
+        n_cases: with how many it was first asked.
+        may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
+        unpaired: digests of the cases that a recorded baseline lacks.
+        recorded: which draws a recorded baseline is of.
+    """
+
+    words: dict[str, str | int | float | None]
+    draws: dict[str, Draws]
+    cases: tuple[str, ...]
+    stakes: Stakes
+    seed: int = 0
+    largest_cluster: int = 1
+    n_cases: int = 0
+    may_grow: bool = False
+    unpaired: frozenset[str] = frozenset()
+    recorded: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Names the question, whatever cases came later."""
+        return hashlib.sha256(json.dumps([self.words, self.draws], sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def weighed(self) -> frozenset[str]:
+        """The cases that are weighed against the baseline."""
+        return frozenset(self.cases) - self.unpaired
+
+    @property
+    def plain(self) -> str:
+        """As JSON."""
+        return _JSON.dump_json(self).decode()
+
+    def with_cases(self, cases: Iterable[str]) -> tuple[str, ...]:
+        """Its cases in their order, and behind them those of these digests that it has not."""
+        return tuple(dict.fromkeys((*self.cases, *cases)))
+
+    def drawn(self, *, of_candidate: bool = False) -> set[tuple[str, int]]:
+        """Whose draws of which generation it rests on, or the candidate's alone."""
+        names = (name for name in self.draws if _role(name) == "candidate" or not of_candidate)
+        return {(name, number) for name in names for number in self.draws[name]}
+
+    def of_threshold(self) -> Question:
+        """The question about the candidate's score alone."""
+        draws = {name: numbers for name, numbers in self.draws.items() if _role(name) != "baseline"}
+        return replace(self, words={**self.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
+
+
+_JSON = pydantic.TypeAdapter(Question)
+
+
+def _role(name: str) -> str:
+    return name.partition("@")[0]
+
+
+def _read(plain: str) -> Question | None:
+    """The question that was written; None for what another rule, or nobody, wrote."""
+    try:
+        return _JSON.validate_json(plain)
+    except pydantic.ValidationError:
+        return None
+
+
+def changes(before: Question | None, now: Question) -> list[str]:
+    """Say what makes it another question than one before; nothing where a run goes on with that."""
+    if before is None:
+        return ["another rule of the gate"]
+    told = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
+    why = [
+        f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
+        for name, (old, new) in told.items()
+        if old != new
+    ]
+    judged, judges = (
+        {name: each for name, each in asked.draws.items() if _role(name) not in ("candidate", "baseline")}
+        for asked in (before, now)
+    )
+    if judged.keys() != judges.keys():
+        why.append("other judges")
+    elif judged != judges:
+        why.append("judged anew")
+    elif before.draws != now.draws:
+        why.append(_ANEW)
+    old, new = set(before.cases if now.may_grow else before.cases[: before.n_cases]), set(now.cases)
+    if gone := len(old - new):
+        why.append(f"{gone:,} {'case' if gone == 1 else 'cases'} changed or left out")
+    elif (added := len(new - old)) and not now.may_grow:
+        why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
+    if (before.unpaired ^ now.unpaired) & old & new:
+        why.append("other cases have recorded scores")
+    return why
+
+
+def unless_grown(question: Question | None, observed: Observations) -> Observations:
+    """The same; undecided where it can't be bet on and has grown since it was first asked: each number of cases is
+    another test. That a body may measure was not seen then, or it would have been another question.
+    """
+    if question is None or observed.undecided or observed.plan.design == "fixed" or observed.is_sequential:
+        return observed
+    by_samples = observed.plan.per == "case"
+    has_more = observed.n_planned > question.stakes.horizon if by_samples else len(question.cases) > question.n_cases
+    what = "samples" if by_samples else "cases"
+    told = (
+        f"a measure that can't be bet on, with more {what} than when it was first looked at (say -> harness.Measure, "
+        "and they are another look)"
+    )
+    return replace(observed, undecided=told) if has_more else observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +164,7 @@ class Entry:
         is_new: whether this run is the first to look so.
         spent: the shares of all looks, this one included; above 1 where two stores handed out the same level.
         undecided: why it decides nothing and is no look, in words; "" where it is one.
+        order: the numbers of the cases in the order in which they are drawn; None for that of the run's own seed.
     """
 
     look: Look
@@ -52,27 +172,14 @@ class Entry:
     is_new: bool = True
     spent: float = 0.0
     undecided: str = ""
-
-    @property
-    def horizon(self) -> int:
-        """The most cases that there were to be at the first look; 0 where not known."""
-        return 0 if self.question is None else self.question.stakes.horizon
-
-    @property
-    def largest_cluster(self) -> int:
-        """The most cases that are one bet by their sum; 0 where that is not settled."""
-        return 0 if self.question is None else self.question.largest_cluster
-
-    def order(self, evaluation: Evaluation) -> list[int] | None:
-        """The numbers of the cases in the order in which they are drawn; None for the order of the run's own seed."""
-        return None if self.question is None else numbers_of(self.question, evaluation.cases)
+    order: tuple[int, ...] | None = None
 
     def draws(self, name: str) -> Draws | None:
         """The generations that a version's samples come from, by its role or a judge's fingerprint; None for those of
         the run.
         """
         known = {} if self.question is None else self.question.draws
-        return next((numbers for each, numbers in known.items() if each.partition("@")[0] == name), None)
+        return next((numbers for each, numbers in known.items() if _role(each) == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,44 +227,30 @@ def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence
     """Enter a look at each of these evaluations, before its first sample is drawn; one that asks a question again is
     the look that asked it first.
     """
-    # Others wait while the ledger is settled, so what takes time is done before.
-    digests = {each.id: case_digests(each.cases) for each in evaluations}
-    entries, lacking, settle = _settling(family, run_id, evaluations, digests, {})
-    looks.settle(family.candidate, settle)
-    if lacking:  # begun while nobody waits
-        entries, _, settle = _settling(family, run_id, evaluations, digests, family.begin())
-        looks.settle(family.candidate, settle)
-    return entries
-
-
-def _settling(
-    family: Family,
-    run_id: str,
-    evaluations: Sequence[Evaluation],
-    digests: Mapping[str, Sequence[str]],
-    anew: Mapping[str, Draws],
-) -> tuple[dict[str, Entry], set[str], Settle]:
-    """The function that enters evaluations, with what it fills: their entries, and whose draws have to be begun first.
-
-    Args:
-        anew: the generations that were begun for this run.
-    """
+    asking = [_Asking(family, each) for each in evaluations]  # takes its time, while nobody waits for the ledger
     entries: dict[str, Entry] = {}
-    lacking: set[str] = set()
+    anew: Mapping[str, Draws] = {}
+    lacking = True
 
     def settle(rows: Sequence[LookRow]) -> list[LookRow]:
-        added = _members(family, rows, run_id)
+        nonlocal lacking
+        lacking, added = False, _members(family, rows, run_id)
         known: dict[str, list[LookRow]] = {}
         for row in (*rows, *added):
             known.setdefault(row.evaluation_id, []).append(row)
-        for each in evaluations:
-            entering = _Entering(family, run_id, each, digests[each.id], known[each.id], anew)
-            entries[each.id], changed = entering.entry()
-            lacking.update(entering.lacking)
+        for each in asking:
+            entering = _Entering(each, run_id, known[each.evaluation.id], anew)
+            entry, changed = entering.entry()
+            entries[each.evaluation.id] = replace(entry, order=each.numbers(entry))
+            lacking = lacking or entering.is_lacking
             added += [] if changed is None else [changed]
         return [] if lacking else added
 
-    return entries, lacking, settle
+    looks.settle(family.candidate, settle)
+    if lacking:  # begun while nobody waits
+        anew = family.begin()
+        looks.settle(family.candidate, settle)
+    return entries
 
 
 def _members(family: Family, rows: Sequence[LookRow], run_id: str) -> list[LookRow]:
@@ -168,165 +261,28 @@ def _members(family: Family, rows: Sequence[LookRow], run_id: str) -> list[LookR
     return [LookRow(family.candidate, family.against, name, 0, 0.0, batch, len(new), run_id) for name in new]
 
 
-class _Entering:
-    """Enters one evaluation.
+class _Asking:
+    """What a run asks of one evaluation, whatever was asked before."""
 
-    Args:
-        rows: all of it for the candidate, whatever it was weighed against.
-        anew: generations begun for this run, by role or fingerprint.
-    """
+    def __init__(self, family: Family, evaluation: Evaluation) -> None:
+        self.family, self.evaluation = family, evaluation
+        self.side = family.recorded.get(evaluation.id, RecordedSide())
+        texts = (f"{each.id}|{settled_digest(each)}".encode("utf-8", "surrogatepass") for each in evaluation.cases)
+        self._digests = [hashlib.blake2b(text, digest_size=8).hexdigest() for text in texts]
+        self._first = self._of(family.seed)
 
-    def __init__(
-        self,
-        family: Family,
-        run_id: str,
-        evaluation: Evaluation,
-        digests: Sequence[str],
-        rows: Sequence[LookRow],
-        anew: Mapping[str, Draws],
-    ) -> None:
-        self._family, self._run_id, self._evaluation, self._digests = family, run_id, evaluation, digests
-        looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
-        self._asked = [(row, question_of(row.question)) for row in looked]
-        self._counted = [(row, asked) for row, asked in self._asked if self._counts(row)]
-        self._member = next(row for row in rows if row.against == family.against)
-        self._anew = anew
-        self.lacking: set[str] = set()
+    def question(self, seed: int) -> Question:
+        """The question, with its cases in the order of a seed."""
+        return self._first if seed == self.family.seed else self._of(seed)
 
-    def entry(self) -> tuple[Entry, LookRow | None]:
-        """The look, with the row that has to be written for it."""
-        family, wanted = self._family, self._wanted()
-        own = [(row, asked) for row, asked in self._counted if row.against == family.against]
-        tried = [None if asked is None else changes(asked, self._as_before(asked, wanted)) for _, asked in own]
-        spent = sum(row.share for row, _ in own)
-        going = [place for place, why in enumerate(tried) if why == []]
-        if going:
-            exact = [place for place in going if len(_question(own[place]).cases) == len(wanted.cases)]
-            place = exact[-1] if exact else going[0]
-            row, before = own[place][0], _question(own[place])
-            cases = before.with_cases(wanted.cases)
-            found = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
-            look = self._look(place + 1, found, PRUNED if row.pruned else row.because)
-            # The order of new cases is settled as well, before they are drawn.
-            grown = replace(row, question=found.plain) if found != before else None
-            return Entry(look, found, is_new=False, spent=spent), grown
-        if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
-            return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
-        draws, gone = self._draws(wanted)
-        number, asked, why = len(own) + 1, replace(wanted, draws=draws), nearest(tried)
-        if gone and not any(row.against == family.against for row, _ in self._asked):
-            why = "seen before with other cases"
-        if gone and why and not why.endswith(ANEW):
-            why = f"{why}, so {ANEW}"
-        look, share = self._look(number, asked, why), share_of(number)
-        last = max((row.number for row, _ in self._asked if row.against == family.against), default=0)
-        row = replace(
-            self._member, number=last + 1, share=share, run_id=self._run_id, begun=time.time(), because=look.because
-        )
-        return Entry(look, asked, spent=spent + share), replace(row, digest=asked.digest, question=asked.plain)
+    def numbers(self, entry: Entry) -> tuple[int, ...]:
+        """The numbers of the cases in the order in which they are drawn."""
+        numbers = {digest: number for number, digest in enumerate(self._digests)}
+        cases = () if entry.question is None else entry.question.cases
+        return tuple(numbers[digest] for digest in cases if digest in numbers)
 
-    def _look(self, number: int, asked: Question, because: str) -> Look:
-        """The look of this number, or a later one: a threshold is one question, whatever the baseline."""
-        seen: list[Question] = []
-        for _, before in self._counted if asked.words["threshold"] else ():
-            if before is not None and before.words["threshold"]:
-                seen += [] if any(_same(each, before) for each in seen) else [before]
-        place = next((at for at, each in enumerate(seen, 1) if _same(each, asked)), len(seen) + 1)
-        if place > number and asked.words["threshold"]:
-            number, because = place, because or "its threshold was looked at before"
-        best_of = self._family.best_of
-        return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
-
-    def _counts(self, row: LookRow) -> bool:
-        age = self._family.max_age_s
-        return age is None or abs(time.time() - row.begun) <= age
-
-    def _as_before(self, before: Question, wanted: Question) -> Question:
-        """What is wanted, on the draws of a look before, where these are not too old (those that another run began
-        since are not) and nothing is drawn anew.
-        """
-        if self._family.is_fresh:
-            return wanted
-        usable = {**self._family.draws, **self._family.judges}
-        kept = {
-            name: each
-            for name, each in before.draws.items()
-            if name in wanted.draws and (each[0] in usable[name] or each[0] > max(usable[name]))
-        }
-        return replace(wanted, draws={**wanted.draws, **kept})
-
-    def _draws(self, wanted: Question) -> tuple[dict[str, Draws], set[str]]:
-        """The draws of a new look, those of the look before that had most of its cases, the newest of these; and whose
-        are drawn anew.
-
-        Who left out or edited the cases that went wrong would end with a suite in which nothing does, and so would who
-        draws them anew one by one, if the newest draws counted. So draws are good where every case that was seen of
-        them is weighed; others are begun anew, and those that are too old.
-        """
-        if self._family.is_fresh:
-            return wanted.draws, set()
-        seen: set[tuple[str, int]] = set()
-        known = [(row.against == self._family.against, asked) for row, asked in self._asked if asked is not None]
-        for is_own, asked in known:
-            if asked.weighed - wanted.weighed:
-                seen |= asked.drawn(of_candidate=not is_own)
-        cases = set(wanted.cases)
-        own = sorted((asked for is_own, asked in known if is_own), key=lambda each: len(cases.intersection(each.cases)))
-        for before in reversed(own):
-            kept = self._as_before(before, wanted)
-            if kept.drawn(of_candidate=True) == before.drawn(of_candidate=True) and seen.isdisjoint(kept.drawn()):
-                return kept.draws, set()
-        last = own[-1] if own else wanted
-        found = self._as_before(last, wanted) if own else wanted
-        gone = {name for name, _ in found.drawn() & seen}
-        gone |= {name for name, numbers in found.draws.items() if last.draws.get(name, numbers) != numbers}
-        self.lacking = gone if not self._anew else set()
-        begun = {name: self._anew.get(name.partition("@")[0], (0,)) for name in gone}
-        return {name: begun.get(name) or numbers for name, numbers in found.draws.items()}, gone
-
-    def _left_of_recording(self, wanted: Question, own: Sequence[Question]) -> str:
-        """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
-        whatever name they are recorded.
-        """
-        if not wanted.words["recording"]:
-            return ""
-        known = {*wanted.recorded, *self._side.asked}
-        same = [
-            each
-            for each in own
-            if each.words["recording"] == wanted.words["recording"] or known.intersection(_of_other_side(each))
-        ]
-        gone = max((len(each.weighed - wanted.weighed) for each in same), default=0)
-        told = "record it anew, from a run with --fresh"
-        return f"what is left of a recording without {gone:,} of its cases that were seen ({told})" if gone else ""
-
-    @property
-    def _side(self) -> RecordedSide:
-        return self._family.recorded.get(self._evaluation.id, RecordedSide())
-
-    def _wanted(self) -> Question:
-        """The question that the run asks, in the order of the first look, whose seed was chosen before anything was
-        seen; where its threshold was looked at before, with the stakes and the candidate's draws of that.
-        """
-        known = [asked for _, asked in self._asked if asked is not None]
-        wanted = self._question(known[0].seed if known else self._family.seed)
-        if not wanted.words["threshold"]:
-            return wanted
-        for _, before in self._counted:
-            if before is None or changes(_of_threshold(before), _of_threshold(self._as_before(before, wanted))):
-                continue
-            return replace(
-                wanted,
-                cases=before.with_cases(wanted.cases),
-                draws={**wanted.draws, **_of_threshold(before).draws},
-                stakes=before.stakes,
-                largest_cluster=before.largest_cluster,
-                n_cases=before.n_cases,
-            )
-        return wanted
-
-    def _question(self, seed: int) -> Question:
-        evaluation, family, side = self._evaluation, self._family, self._side
+    def _of(self, seed: int) -> Question:
+        evaluation, family, side, digests = self.evaluation, self.family, self.side, self._digests
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -357,38 +313,164 @@ class _Entering:
         return Question(
             words=words,
             draws={**family.draws, **(family.judges if judged else {})},
-            cases=tuple(self._digests[number] for number in order),
+            cases=tuple(digests[number] for number in order),
             stakes=Stakes(plan.threshold, plan.margin, size, may_stop),
             seed=seed,
             largest_cluster=bet_on_together(evaluation),
             n_cases=len(order),
             may_grow=not evaluation.may_measure and may_stop and plan.about == "population",
-            unpaired=frozenset(self._digests[n] for n in order if evaluation.cases[n].id in side.unpaired),
+            unpaired=frozenset(digests[n] for n in order if evaluation.cases[n].id in side.unpaired),
             recorded=tuple(side.draws.split()),
         )
 
 
-def _question(known: tuple[LookRow, Question | None]) -> Question:
-    assert known[1] is not None
-    return known[1]
+class _Entering:
+    """Enters one evaluation.
 
+    Args:
+        rows: all of it for the candidate, whatever it was weighed against.
+        anew: generations begun for this run, by role or fingerprint.
+    """
 
-def nearest(tried: Sequence[Collection[str] | None]) -> str:
-    """Say what keeps a run from going on with the nearest earlier look, of several the newest; "" for no look."""
-    told = [["another rule of the gate"] if each is None else list(each) for each in tried]
-    least = min(map(len, told), default=0)
-    return next((", ".join(each) for each in reversed(told) if len(each) == least), "")
+    def __init__(self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws]) -> None:
+        self._asking, self._family, self._run_id, self._anew = asking, asking.family, run_id, anew
+        age, now = self._family.max_age_s, time.time()
+        looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
+        self._asked = [(row, _read(row.question)) for row in looked]
+        self._counted = [each for each in self._asked if age is None or abs(now - each[0].begun) <= age]
+        self._member = next(row for row in rows if row.against == self._family.against)
+        self.is_lacking = False
+        """True where draws have to be begun first."""
 
+    def entry(self) -> tuple[Entry, LookRow | None]:
+        """The look, with the row that has to be written for it."""
+        wanted, against = self._wanted(), self._family.against
+        own = [each for each in self._counted if each[0].against == against]
+        tried = [changes(asked, self._as_before(asked, wanted)) for _, asked in own]
+        spent = sum(row.share for row, _ in own)
+        going = [
+            (number, row, asked)
+            for number, ((row, asked), why) in enumerate(zip(own, tried, strict=True), 1)
+            if asked is not None and not why
+        ]
+        if going:
+            exact = [each for each in going if len(each[2].cases) == len(wanted.cases)]
+            number, row, before = exact[-1] if exact else going[0]
+            cases = before.with_cases(wanted.cases)
+            found = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
+            look = self._look(number, found, PRUNED if row.pruned else row.because)
+            # The order of new cases is settled as well, before they are drawn.
+            grown = replace(row, question=found.plain) if found != before else None
+            return Entry(look, found, is_new=False, spent=spent), grown
+        if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
+            return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
+        draws, is_anew = self._draws(wanted)
+        nearest = min(reversed(tried), key=len, default=[])  # of several the newest
+        number, asked, why = len(own) + 1, replace(wanted, draws=draws), ", ".join(nearest)
+        before_it = [row.number for row, _ in self._asked if row.against == against]
+        if is_anew and not before_it:
+            why = "seen before with other cases"
+        if is_anew and why and not why.endswith(_ANEW):
+            why = f"{why}, so {_ANEW}"
+        look, share = self._look(number, asked, why), share_of(number)
+        row = replace(
+            self._member,
+            number=max(before_it, default=0) + 1,
+            share=share,
+            run_id=self._run_id,
+            begun=time.time(),
+            because=look.because,
+            digest=asked.digest,
+            question=asked.plain,
+        )
+        return Entry(look, asked, spent=spent + share), row
 
-def _of_threshold(asked: Question) -> Question:
-    """The question about the candidate's score alone."""
-    draws = {name: numbers for name, numbers in asked.draws.items() if name.partition("@")[0] != "baseline"}
-    return replace(asked, words={**asked.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
+    def _look(self, number: int, asked: Question, because: str) -> Look:
+        """The look of this number, or a later one: a threshold is one question, whatever the baseline."""
+        if asked.words["threshold"]:
+            seen: list[Question] = []
+            for _, before in self._counted:
+                if before is not None and before.words["threshold"] and not any(_same(each, before) for each in seen):
+                    seen.append(before)
+            place = next((at for at, each in enumerate(seen, 1) if _same(each, asked)), len(seen) + 1)
+            if place > number:
+                number, because = place, because or "its threshold was looked at before"
+        best_of = self._family.best_of
+        return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
+
+    def _as_before(self, before: Question | None, wanted: Question) -> Question:
+        """What is wanted, on the draws of a look before, where these are not too old (those that another run began
+        since are not) and nothing is drawn anew.
+        """
+        if self._family.is_fresh or before is None:
+            return wanted
+        usable = {**self._family.draws, **self._family.judges}
+        kept = {
+            name: each
+            for name, each in before.draws.items()
+            if name in wanted.draws and (each[0] in usable[name] or each[0] > max(usable[name]))
+        }
+        return replace(wanted, draws={**wanted.draws, **kept})
+
+    def _draws(self, wanted: Question) -> tuple[dict[str, Draws], bool]:
+        """The draws of a new look, those of the look before that had most of its cases, the newest of these; and
+        whether any are drawn anew.
+
+        Who left out or edited the cases that went wrong would end with a suite in which nothing does, and so would who
+        draws them anew one by one, if the newest draws counted. So draws are good where every case that was seen of
+        them is weighed; others are begun anew, and those that are too old.
+        """
+        if self._family.is_fresh:
+            return wanted.draws, False
+        seen: set[tuple[str, int]] = set()
+        known = [(row.against == self._family.against, asked) for row, asked in self._asked if asked is not None]
+        for is_own, asked in known:
+            if asked.weighed - wanted.weighed:
+                seen |= asked.drawn(of_candidate=not is_own)
+        cases = set(wanted.cases)
+        own = sorted((asked for is_own, asked in known if is_own), key=lambda each: len(cases.intersection(each.cases)))
+        for before in reversed(own):
+            kept = self._as_before(before, wanted)
+            if kept.drawn(of_candidate=True) == before.drawn(of_candidate=True) and seen.isdisjoint(kept.drawn()):
+                return kept.draws, False
+        last = own[-1] if own else wanted
+        found = self._as_before(last, wanted)
+        gone = {name for name, _ in found.drawn() & seen}
+        gone |= {name for name, numbers in found.draws.items() if last.draws.get(name, numbers) != numbers}
+        self.is_lacking = bool(gone) and not self._anew
+        begun = {name: self._anew.get(_role(name), (0,)) for name in gone}
+        return {name: begun.get(name) or numbers for name, numbers in found.draws.items()}, bool(gone)
+
+    def _left_of_recording(self, wanted: Question, own: Sequence[Question]) -> str:
+        """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
+        whatever name they are recorded.
+        """
+        name, known = wanted.words["recording"], {*wanted.recorded, *self._asking.side.asked}
+        same = [each for each in own if each.words["recording"] == name or known.intersection(_of_other_side(each))]
+        gone = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
+        told = "record it anew, from a run with --fresh"
+        return f"what is left of a recording without {gone:,} of its cases that were seen ({told})" if gone else ""
+
+    def _wanted(self) -> Question:
+        """The question that the run asks, in the order of the first look, whose seed was chosen before anything was
+        seen; where its threshold was looked at before, with the stakes and the candidate's draws of that.
+        """
+        seeds = (asked.seed for _, asked in self._asked if asked is not None)
+        wanted = self._asking.question(next(seeds, self._family.seed))
+        for _, before in self._counted if wanted.words["threshold"] else ():
+            if before is None:
+                continue
+            one = before.of_threshold()
+            if not changes(one, self._as_before(before, wanted).of_threshold()):
+                cases, draws = before.with_cases(wanted.cases), {**wanted.draws, **one.draws}
+                settled = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
+                return replace(wanted, cases=cases, draws=draws, **settled)  # type: ignore[arg-type]
+        return wanted
 
 
 def _same(before: Question, now: Question) -> bool:
     """Tell whether two questions about a threshold are one, whichever has cases that came later."""
-    one, other = _of_threshold(before), _of_threshold(now)
+    one, other = before.of_threshold(), now.of_threshold()
     return not changes(one, other) or not changes(other, one)
 
 

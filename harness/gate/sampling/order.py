@@ -33,24 +33,24 @@ class Order:
     stops: bool
 
     @property
+    def _n_batches(self) -> int:
+        return -(-self.n_samples // self.batch)
+
+    @property
     def n_steps(self) -> int:
         """The number of steps for each version."""
-        return len(self.cases) * math.ceil(self.n_samples / self.batch)
+        return len(self.cases) * self._n_batches
 
     @property
     def n_bodies(self) -> int:
         """Count the bodies that run for a version."""
         return len(self.cases) * self.n_samples
 
-    def step_of(self, position: int, sample: int) -> int:
-        """The step of a sample of the case at this position of the order."""
-        return position * math.ceil(self.n_samples / self.batch) + sample // self.batch
-
-    def bodies(self, step: int) -> Iterator[tuple[int, int]]:
+    def bodies(self, step: int) -> list[tuple[int, int]]:
         """Number of the case and number of the sample of each body of a version's step."""
-        batches = math.ceil(self.n_samples / self.batch)
-        case, begin = self.cases[step // batches], step % batches * self.batch
-        return ((case, sample) for sample in range(begin, min(begin + self.batch, self.n_samples)))
+        position, batch = divmod(step, self._n_batches)
+        case, begin = self.cases[position], batch * self.batch
+        return [(case, sample) for sample in range(begin, min(begin + self.batch, self.n_samples))]
 
     def work(self, roles: tuple[Role, ...]) -> Iterator[tuple[Role, int]]:
         """Version and step, in the order in which they are started."""
@@ -95,9 +95,12 @@ def order_of(
 
 def draw_order(evaluation: Evaluation, seed: int) -> list[int]:
     """The numbers of the cases in a random order of this seed, the cases of a cluster together."""
-    cases = evaluation.cases
-    clusters = evaluation.clusters or tuple(case.id for case in cases)
-    return sorted(range(len(cases)), key=lambda i: (_draw(seed, str(clusters[i])), _draw(seed, cases[i].id)))
+    own = [_draw(seed, case.id) for case in evaluation.cases]
+    clusters = evaluation.clusters
+    if clusters is None:
+        return sorted(range(len(own)), key=own.__getitem__)
+    of_cluster = {cluster: _draw(seed, str(cluster)) for cluster in set(clusters)}
+    return sorted(range(len(own)), key=lambda number: (of_cluster[clusters[number]], own[number]))
 
 
 def _draw(seed: int, name: str) -> bytes:

@@ -340,13 +340,23 @@ def copies_lines(evaluations: Iterable[Evaluation]) -> list[str]:
 
 
 def near_lines(evaluations: Iterable[Evaluation]) -> list[str]:
-    """A line on all evaluations with cases that nearly repeat others, where no `cluster` says what depends on what."""
+    """A line for each evaluation about cases like its own, some of which resemble each other though no `cluster` says
+    what depends on what.
+    """
     from harness.gate.evaluations.resemblance import find_near
 
-    near = []
+    lines = []
     for each in evaluations:
-        found = find_near(each.cases) if each.plan.cluster is None else None
-        if found is not None:
-            near.append(f"{found[0]:,} of {each.id}, such as {found[1][1]!r} of {found[1][0]!r}")
-    told = "cases that nearly repeat others count as cases, unless cluster= names a field that they share"
-    return [f"{told}: {'; '.join(near)}"] if near else []
+        labels = [case.id for case in each.cases] if each.copies is None else each.copies.labels
+        cases = [case for case, label in zip(each.cases, labels, strict=True) if case.id == label]
+        is_open = each.plan.about == "population" and each.plan.cluster is None
+        if is_open and (found := find_near(cases)) is not None:
+            first, second = found.example
+            way_out = (
+                f'cluster="{found.field}" groups them' if found.field else 'cluster="FIELD" groups those that share it'
+            )
+            lines.append(
+                f"{each.id}: {found.n:,} of {len(cases):,} cases resemble others, such as {second!r} of {first!r}, and "
+                f"count as if they did not; {way_out}"
+            )
+    return lines

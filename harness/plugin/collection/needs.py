@@ -56,7 +56,7 @@ def check_needs(item: pytest.Function, evaluation: Evaluation, settings: Setting
     Raises:
         UsageError: with the test function, and what to say.
     """
-    from harness.config.roles import baseline_name, judge_names
+    from harness.config.roles import baseline_name, candidate_name, judge_names
     from harness.plugin.collection.inspection import check_figures, check_review
 
     where, plan, wants, is_pairwise = item.nodeid, evaluation.plan, evaluation.wants, evaluation.is_pairwise
@@ -68,6 +68,15 @@ def check_needs(item: pytest.Function, evaluation: Evaluation, settings: Setting
             )
         _refuse(recording, f"{where} takes `load`, whose blocks are measured in pairs on one machine,", _LEAVE_OUT)
         check_figures(item.function, evaluation.blocks, settings, where=where)
+    rests = f"max_lost={plan.max_lost}" if plan.max_lost is not None else 'per="case"' if plan.per == "case" else ""
+    if rests and "model" in wants and not plan.is_exact:
+        version = settings.version(candidate_name(settings))
+        if version.sampling.get("temperature") == 0:
+            raise MarkerError(
+                f"{where}: {rests} rests on the samples of each case, and at temperature 0, which {version.name!r} "
+                "has, all samples of a case are one draw: they can't tell. Leave it out, or give the version a "
+                "temperature above 0."
+            )
     if is_pairwise:
         _refuse(recording, f"{where} takes `baseline`, whose answers it needs,", _LEAVE_OUT)
         if baseline_name(settings) is None:

@@ -67,7 +67,9 @@ class Announcer:
         hooks: of all plugins.
     """
 
-    def __init__(self, config: pytest.Config, opened: OpenRun, ids: tuple[str, ...], hooks: dict[str, list[Hook]]) -> None:
+    def __init__(
+        self, config: pytest.Config, opened: OpenRun, ids: tuple[str, ...], hooks: dict[str, list[Hook]]
+    ) -> None:
         from harness.records import GateStart
 
         self._config, self._hooks = config, hooks

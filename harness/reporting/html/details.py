@@ -24,8 +24,8 @@ _CHARACTERS_OF_A_FILE = 400_000
 _MOST_OF_AN_ANSWER = 20_000
 _MOST_OF_A_QUESTION = 20_000
 _MOST_OF_A_REASON = 4_000
-MOST_BODIES = 100_000
-"""The most bodies that have details: writing more would take longer than deciding them."""
+MOST_BODIES = 5_000
+"""The most bodies that have details, those of the cases to look at first: writing more takes longer than deciding."""
 _NAME = re.compile(r"\d+\.js")
 
 
@@ -65,7 +65,7 @@ def write_details(
     """Write the files, each a call `steelyard.details(stamp, number, cases)`, and remove those of an earlier report.
 
     Args:
-        answers: of the run, by evaluation and case.
+        answers: of the run, those of a case one after the other.
         labels: what people said of them.
         stamp: tells the files of this page from another's.
         folder: is there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,13 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     labels = labels_of_run(store, run.run_id, batches)
     path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
     with replacing(path, option) as temporary:
-        written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
+        shown: dict[str, dict[str, None]] = {}
+        named = [(each.evaluation_id, each.case_id) for each in report.changes]
+        for evaluation_id, case_id in [*named, *((each.evaluation_id, each.case_id) for each in labels)]:
+            shown.setdefault(evaluation_id, {})[case_id] = None
+        rest = (each for each in answers_of_run(store, run) if each.case_id not in shown.get(each.evaluation_id, ()))
+        answers = itertools.chain(answers_of_run(store, run, shown), rest)
+        written = write_details(answers, labels, report, run.run_id, details)
         place = option_for(store.url)
         waiting = review_step(as_queued_now(store, report), place)
         steps = [*resume_step(store, report, place), *waiting, *look_up(report, place)]

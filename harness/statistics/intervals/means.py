@@ -1,14 +1,14 @@
-"""The mean score of a suite, with cases as the units, and its distance from a threshold."""
+"""One bound of a fixed number of cases: means, their distance from a threshold, their differences."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from harness.statistics.arrays import (
     FloatArray,
@@ -18,82 +18,31 @@ from harness.statistics.arrays import (
     case_means,
     check_confidence,
     group_indices,
-    is_binary,
     is_bounded,
 )
-from harness.statistics.intervals.contrasts import (
-    Contrast,
-    LopsidedContrast,
-    StudentContrast,
-    guarded,
-    is_lopsided,
-)
-from harness.statistics.intervals.proportions import exact_lower, wilson_bound
-from harness.statistics.spread import MeanSpread, effective_n, is_thin, normal_tail, spread, t_quantile
+from harness.statistics.intervals.contrasts import Contrast, MeanContrast, Rest
+from harness.statistics.spread import spread
+
+Clusters = Sequence[Any] | npt.NDArray[Any] | None
+#: A difference of less than this share of the figures is rounding.
+_ROUNDING = 1e-12
+#: The largest standard deviation of a number, as a share of its range.
+_LARGEST_DEVIATION = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class MeanEstimate:
-    """The mean over cases with its two-sided interval.
-
-    `n_effective` is the number of independent scores that would know the mean as well.
-    """
+    """A mean, or a difference of means, with its two-sided interval; the p-value is that of its being 0."""
 
     value: float
     standard_error: float
     low: float
     high: float
-    n_effective: float
+    p_value: float
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """Scores reduced to what intervals need: the spread of case means, and of what kind the scores are."""
-
-    mean: MeanSpread
-    n_scores: int
-    binary: bool
-    bounded: bool
-    agreeing: bool
-    groups: IntArray | None
-
-
-def summarise(scores: npt.ArrayLike, clusters: Sequence[Any] | npt.NDArray[Any] | None, bounded: bool | None) -> Suite:
-    """Reduce scores to their spread over cases; cases without any score are left out.
-
-    Raises:
-        ValueError: wrong shapes, no score at all, or scores outside [0, 1] that are said to be bounded.
-    """
-    array = as_scores(scores)
-    groups = group_indices(clusters, len(array))
-    means = case_means(array)
-    kept = ~np.isnan(means)
-    if not kept.any():
-        raise ValueError("scores holds no number: every sample is missing (NaN).")
-    inside = is_bounded(array)
-    if bounded and not inside:
-        raise ValueError(f"scores lie between {np.nanmin(array)} and {np.nanmax(array)}, outside [0, 1].")
-    if groups is not None and not kept.all():
-        groups = group_indices(groups[kept], int(kept.sum()))
-    means = means[kept]
-    is_bounded_here = inside if bounded is None else bounded
-    binary = is_bounded_here and is_binary(array)
-    return Suite(
-        mean=spread(means, groups),
-        n_scores=int((~np.isnan(array)).sum()),
-        binary=binary,
-        bounded=is_bounded_here,
-        agreeing=binary and groups is None and bool(np.all((means == 0) | (means == 1))),
-        groups=groups,
-    )
-
-
-def clustered_mean(
-    scores: npt.ArrayLike,
-    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    confidence_level: float = 0.95,
-) -> MeanEstimate:
+def clustered_mean(scores: npt.ArrayLike, clusters: Clusters = None, confidence_level: float = 0.95) -> MeanEstimate:
     """The mean over cases, each weighing the same, with an interval that counts cases and not samples.
 
     Parameters
@@ -102,14 +51,6 @@ def clustered_mean(
     clusters : (n_cases,) labels; cases that share one are dependent
     confidence_level : in (0, 1), two-sided
 
-    Returns
-    -------
-    MeanEstimate
-        Scores of 0 and 1: Wilson's interval at the effective sample size, with t's quantile for cases less one. Other
-        scores: t on case means. Where so few cases differ from the rest that their variance can't be trusted (none at
-        all, in the extreme), scores in [0, 1] get Wilson's interval where it is wider: no score in [0, 1] varies more
-        than a binary one of the same mean.
-
     Raises
     ------
     ValueError
@@ -117,169 +58,201 @@ def clustered_mean(
 
     References
     ----------
-    E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, equations 1 and 4, for cases as the unit; Korn and
-    Graubard (1998), Survey Methodology 24:193-201, for the effective sample size.
+    E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, equations 1 and 4, for cases as the unit.
 
     Examples
     --------
     >>> estimate = clustered_mean([[1, 1], [1, 0], [1, 1], [0, 0]])
     >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
-    (0.625, 0.132, 0.948)
+    (0.625, 0.0, 1.0)
     """
-    level = 0.5 + check_confidence(confidence_level) / 2
-    suite = summarise(scores, clusters, bounded=True)
-    mean = suite.mean
-    return _bounded_mean(mean, effective_n(mean, suite.n_scores), t_quantile(level, mean.degrees), binary=suite.binary)
+    contrast = threshold_contrast(scores, 0.0, clusters)
+    return _two_sided(contrast, contrast, confidence_level)
 
 
-def _bounded_mean(mean: MeanSpread, n_effective: float, quantile: float, *, binary: bool) -> MeanEstimate:
-    """The estimate of scores in [0, 1], as `clustered_mean` tells it."""
-    low, high = (wilson_bound(mean.value, n_effective, each) for each in (-quantile, quantile))
-    error = mean.standard_error if mean.degrees else 0.5
-    if binary:
-        return MeanEstimate(mean.value, error, low, high, n_effective, _wilson_name(n_effective, mean))
-    half = quantile * mean.standard_error
-    if is_thin(mean) or mean.degrees < 1 or mean.variance == 0:
-        low, high = min(low, mean.value - half), max(high, mean.value + half)
-        return MeanEstimate(mean.value, error, max(low, 0.0), min(high, 1.0), n_effective, _thin_name(mean))
-    low, high = max(0.0, mean.value - half), min(1.0, mean.value + half)
-    return MeanEstimate(mean.value, error, low, high, n_effective, _student_name(mean))
-
-
-def threshold_contrast(
-    scores: npt.ArrayLike,
-    threshold: float,
-    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-) -> Contrast:
+def threshold_contrast(scores: npt.ArrayLike, threshold: float, clusters: Clusters = None) -> Contrast:
     """The mean over cases less a threshold, with one-sided bounds.
 
     Parameters
     ----------
-    scores, clusters : as for `clustered_mean`
+    scores, clusters : as for `clustered_mean`, errors too
     threshold : the score demanded
-
-    Notes
-    -----
-    The bounds of binary scores are Korn and Graubard's: Clopper and Pearson's at the effective sample size, carried
-    through t, or as they are where the samples of every case agree (one sample a case, say), whose number is binomial.
-    All have bounds that see what the cases can't show (see `GuardedContrast`).
-
-    References
-    ----------
-    E. L. Korn, B. I. Graubard (1998), Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data, Survey Methodology 24:193-201.
 
     Examples
     --------
     >>> contrast = threshold_contrast([[1, 1], [1, 0], [1, 1], [0, 0]], 0.5)
     >>> contrast.value, round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3)
-    (0.125, -0.393, 0.477)
+    (0.125, -0.47, 0.5)
     """
-    threshold = as_finite(threshold, "threshold")
-    suite = summarise(scores, clusters, bounded=True)
-    contrast = _threshold_contrast(suite, threshold)
-    return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
+    threshold, array = as_finite(threshold, "threshold"), as_scores(scores)
+    means, groups = _kept(case_means(array), clusters, "scores holds no number: every sample is missing (NaN).")
+    _check_bounded("scores", array)
+    ends = (0.0 - threshold, 1.0 - threshold)
+    return _contrast(means - threshold, groups, "t on case means", ends, whole=_is_whole(means, groups))
 
 
-def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
-    mean = suite.mean
-    flat = mean.variance == 0 or mean.degrees < 1
-    if suite.binary or flat:
-        n_effective = effective_n(mean, suite.n_scores)
-        return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
-    ends = (-threshold, 1 - threshold)
-    if is_lopsided(mean):
-        return LopsidedContrast(mean, threshold, *ends)
-    return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean), *ends)
+def paired_difference(
+    candidate: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    clusters: Clusters = None,
+    confidence_level: float = 0.95,
+    *,
+    bounded: bool | None = None,
+) -> MeanEstimate:
+    """The difference of `paired_contrast`, whose arguments it takes, with its two-sided interval.
+
+    >>> result = paired_difference([0.9, 0.8, 0.7, 0.9], [0.8, 0.8, 0.9, 0.5])
+    >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
+    (0.075, -0.497, 0.576)
+    """
+    contrast = paired_contrast(candidate, baseline, clusters, bounded=bounded)
+    mirrored = paired_contrast(baseline, candidate, clusters, bounded=bounded)
+    return _two_sided(contrast, mirrored, confidence_level)
 
 
-@dataclass(frozen=True, slots=True)
-class ProportionContrast:
-    """The mean of scores in [0, 1] less a threshold, by bounds for a proportion at the effective sample size."""
+def paired_contrast(
+    candidate: npt.ArrayLike, baseline: npt.ArrayLike, clusters: Clusters = None, *, bounded: bool | None = None
+) -> Contrast:
+    """The paired difference with bounds at any level.
 
-    mean: MeanSpread
-    threshold: float
-    n_effective: float
-    exact: bool
-    student: bool
+    Parameters
+    ----------
+    candidate, baseline : (n_cases, samples) or (n_cases,), the same cases in the same order; the number of samples
+        may differ; NaN for missing. Cases that lack either version are left out.
+    clusters : (n_cases,) labels; cases that share one are dependent
+    bounded : whether scores are confined to [0, 1]; by default whether all of them are. Others have t's bounds alone.
 
-    @property
-    def value(self) -> float:
-        """The estimated difference."""
-        return self.mean.value - self.threshold
+    Raises
+    ------
+    ValueError
+        Wrong or different numbers of cases, no common case, an infinite score, scores outside [0, 1] with bounded=True.
 
-    @property
-    def standard_error(self) -> float:
-        """Its standard error."""
-        return self.mean.standard_error if self.mean.degrees else 0.5
+    References
+    ----------
+    E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, for pairs as the unit.
 
-    @property
-    def method(self) -> str:
-        """The method behind the bounds."""
-        if self.exact:
-            return f"Clopper-Pearson, n {self.n_effective:.0f}"
-        if self.student:
-            return _thin_name(self.mean)
-        return f"Korn-Graubard, effective n {self.n_effective:.0f}, t with {self.mean.degrees} df"
-
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true difference of 0 or more."""
-        if self.mean.degrees < 1 and not self.exact:
-            return 1.0
-        p_value = self._p_exact()
-        if self.exact:
-            return p_value
-        p_value = float(special.stdtr(self.mean.degrees, special.ndtri(p_value)))
-        if self.student and self.mean.variance > 0:
-            p_value = max(p_value, float(special.stdtr(self.mean.degrees, self.value / self.mean.standard_error)))
-        return p_value
-
-    def lower(self, confidence_level: float) -> float:
-        """The one-sided lower bound."""
-        bound = exact_lower(self.mean.value * self.n_effective, self.n_effective, self._tail(confidence_level))
-        bound -= self.threshold
-        if self.student:
-            bound = min(bound, self.value - self._student_half(confidence_level))
-        return max(bound, -self.threshold)
-
-    def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        missed = (1 - self.mean.value) * self.n_effective
-        bound = 1 - exact_lower(missed, self.n_effective, self._tail(confidence_level)) - self.threshold
-        if self.student:
-            bound = max(bound, self.value + self._student_half(confidence_level))
-        return min(bound, 1 - self.threshold)
-
-    def _tail(self, confidence_level: float) -> float:
-        return 1 - confidence_level if self.exact else normal_tail(confidence_level, self.mean.degrees)
-
-    def _student_half(self, confidence_level: float) -> float:
-        return t_quantile(confidence_level, self.mean.degrees) * self.mean.standard_error
-
-    def _p_exact(self) -> float:
-        """Chance of so few right ones, or fewer, at the threshold."""
-        n = self.n_effective
-        if self.threshold <= 0 or self.mean.value >= 1:
-            return 1.0
-        if self.threshold >= 1:
-            return 0.0
-        successes = self.mean.value * n
-        return float(special.betaincc(successes + 1, n - successes, self.threshold))
+    Examples
+    --------
+    >>> contrast = paired_contrast([0.9, 0.8, 0.7, 0.9], [0.8, 0.8, 0.9, 0.5])
+    >>> round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3), round(contrast.p_less, 3)
+    (-0.396, 0.485, 1.0)
+    """
+    first, second = as_scores(candidate, "candidate"), as_scores(baseline, "baseline")
+    if len(first) != len(second):
+        raise ValueError(f"candidate has {len(first)} cases, baseline {len(second)}; pair them case by case.")
+    means, others = case_means(first), case_means(second)
+    differences, groups = _kept(means - others, clusters, "No case has a score of both versions.")
+    ends = _ends(bounded, first, second)
+    rounding = _ROUNDING * max(float(np.nanmax(np.abs(means))), float(np.nanmax(np.abs(others))))
+    differences = np.where(np.abs(differences) <= rounding, 0.0, differences)
+    whole = _is_whole(differences, groups)
+    return _contrast(differences, groups, "paired t on case means", ends, whole=whole)
 
 
-def _wilson_name(n_effective: float, mean: MeanSpread) -> str:
-    return f"Wilson, effective n {n_effective:.0f}, t with {mean.degrees} df"
+def independent_difference(
+    candidate: npt.ArrayLike, baseline: npt.ArrayLike, confidence_level: float = 0.95, *, bounded: bool | None = None
+) -> MeanEstimate:
+    """The difference of `independent_contrast`, whose arguments it takes, with its two-sided interval.
+
+    >>> result = independent_difference([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
+    >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
+    (0.8, -0.136, 1.0)
+    """
+    contrast = independent_contrast(candidate, baseline, bounded=bounded)
+    mirrored = independent_contrast(baseline, candidate, bounded=bounded)
+    return _two_sided(contrast, mirrored, confidence_level)
 
 
-def _student_name(mean: MeanSpread) -> str:
-    return f"t on case means, {mean.degrees} df"
+def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, bounded: bool | None = None) -> Contrast:
+    """The difference of two independent sets of samples with bounds at any level.
 
+    Parameters
+    ----------
+    candidate, baseline : flat sequences of scores, NaN for missing
+    bounded : as for `paired_contrast`, errors too
 
-def _thin_name(mean: MeanSpread) -> str:
-    return f"wider of t on case means and Wilson, {mean.degrees} df"
+    References
+    ----------
+    B. L. Welch (1947), The generalization of Student's problem when several different population variances are
+    involved, Biometrika 34:28-35; G. Y. Zou, A. Donner (2008), Construction of confidence limits about effect measures:
+    a general approach, Statistics in Medicine 27:1693-1702, for what the variances do not tell.
+
+    Examples
+    --------
+    >>> contrast = independent_contrast([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
+    >>> round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3)
+    (0.019, 1.0)
+    """
+    first, second = as_scores(candidate, "candidate").ravel(), as_scores(baseline, "baseline").ravel()
+    ends = _ends(bounded, first, second)
+    nothing = "A version has no sample."
+    scores = [_kept(each, None, nothing)[0] for each in (first, second)]
+    sides = [spread(each, None) for each in scores]
+    value, known = sides[0].value - sides[1].value, [each for each in sides if each.degrees > 0]
+    variance = sum(each.variance for each in known)
+    if variance == 0 and not math.isfinite(ends[1]):
+        return _unknown(value)
+    degrees = variance**2 / sum(each.variance**2 / each.degrees for each in known) if variance > 0 else 0.0
+    told = f"Welch's t of {len(scores[0])} and {len(scores[1])} samples, {degrees:.1f} df"
+    rests: tuple[Rest, ...] = ()
+    if math.isfinite(ends[1]):
+        rests = tuple(Rest(each, 0.0, 1.0, _is_whole(of)) for each, of in zip(sides, scores, strict=True))
+        variance += _LARGEST_DEVIATION**2 * (len(sides) - len(known))
+    return MeanContrast(value, *ends, math.sqrt(variance), degrees, rests, told)
 
 
 def as_column(samples: FloatArray) -> FloatArray:
     """The samples of a single case as units of their own: shape (1, n) becomes (n, 1)."""
     return samples.reshape(-1, 1)
+
+
+def _contrast(
+    values: FloatArray, groups: IntArray | None, told: str, ends: tuple[float, float], *, whole: bool
+) -> Contrast:
+    """The mean of one number for each case, between two ends or none."""
+    mean, is_bound = spread(values, groups), math.isfinite(ends[1])
+    if not is_bound and (mean.degrees < 1 or mean.variance == 0):
+        return _unknown(mean.value)
+    error = mean.standard_error if mean.degrees else _LARGEST_DEVIATION * (ends[1] - ends[0])
+    rests = (Rest(mean, *ends, whole),) if is_bound else ()
+    return MeanContrast(mean.value, *ends, error, mean.degrees, rests, f"{told}, {mean.degrees} df")
+
+
+def _is_whole(values: FloatArray, groups: IntArray | None = None) -> bool:
+    """Whether each case counts whole or not at all, by itself."""
+    return groups is None and bool(((values == 0) | (np.abs(values) == 1)).all())
+
+
+def _unknown(value: float) -> MeanContrast:
+    """A difference without any measure of its spread: all numbers equal on an unbounded scale, or a single one."""
+    return MeanContrast(value, -math.inf, math.inf, math.inf, 1, (), "no spread to judge by")
+
+
+def _two_sided(contrast: Contrast, mirrored: Contrast, confidence_level: float) -> MeanEstimate:
+    """A contrast at one level; `mirrored` is that of the baseline less the candidate."""
+    level = 0.5 + check_confidence(confidence_level) / 2
+    p_value = min(1.0, 2 * min(contrast.p_less, mirrored.p_less))
+    ends = contrast.lower(level), contrast.upper(level)
+    return MeanEstimate(contrast.value, contrast.standard_error, *ends, p_value, contrast.method)
+
+
+def _kept(values: FloatArray, clusters: Clusters, nothing: str) -> tuple[FloatArray, IntArray | None]:
+    """The numbers that are there, with the clusters of their cases."""
+    groups, kept = group_indices(clusters, len(values)), ~np.isnan(values)
+    if not kept.any():
+        raise ValueError(nothing)
+    return values[kept], None if groups is None else group_indices(groups[kept], int(kept.sum()))
+
+
+def _ends(bounded: bool | None, *scores: FloatArray) -> tuple[float, float]:
+    """How small and how large a difference of scores can be."""
+    if bounded:
+        for each in scores:
+            _check_bounded("scores", each)
+    inside = all(map(is_bounded, scores)) if bounded is None else bounded
+    return (-1.0, 1.0) if inside else (-math.inf, math.inf)
+
+
+def _check_bounded(name: str, scores: FloatArray) -> None:
+    if not is_bounded(scores):
+        raise ValueError(f"{name} lie between {np.nanmin(scores)} and {np.nanmax(scores)}, outside [0, 1].")

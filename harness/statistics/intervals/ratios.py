@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from harness.statistics.arrays import FloatArray
-from harness.statistics.intervals.contrasts import Contrast
+from harness.statistics.intervals.contrasts import Contrast, ToldContrast
 
 LOG_OF_ZERO = -1000.0
 """Stands for the logarithm of 0 where order alone counts: below that of any figure, and its ratio is 0."""
@@ -33,119 +32,52 @@ def log_figures(figures: FloatArray, of_zero: float | None = None) -> FloatArray
     return logs
 
 
-@dataclass(frozen=True, slots=True)
-class RelativeContrast:
+def relative_contrast(kept: Contrast, worse: Contrast, margin: float, figure: float) -> Contrast:
     """The mean of a version as a share of another one's, less 1: both bounds are of differences, in units of that mean.
 
-    The margin is a share of a mean that is not known either. So what is kept, c - (1 - margin) b, is tested directly.
+    The margin is a share of a mean that is not known either. So what is kept, c - (1 - margin) b, is tested directly:
+    the lower bound is above -margin exactly where what is kept is above what is allowed.
 
-    Attributes
+    Parameters
     ----------
-    kept : the mean less the least that is allowed, turned so that less than 0 is worse by more than the margin.
-    worse : the difference of the means, turned so that less than 0 is worse.
-    margin : the share that may be lost.
-    figure : the other one's mean, above 0.
+    kept : the mean less the least that is allowed, turned so that less than 0 is worse by more than the margin
+    worse : the difference of the means, turned so that less than 0 is worse
+    margin : the share that may be lost
+    figure : the other one's mean, above 0; the standard error takes it as it is
     """
-
-    kept: Contrast
-    worse: Contrast
-    margin: float
-    figure: float
-
-    @property
-    def value(self) -> float:
-        """The share, turned so that less than 0 is worse."""
-        return self.worse.value / self.figure
-
-    @property
-    def standard_error(self) -> float:
-        """Its standard error, the other one's mean taken as it is."""
-        return self.worse.standard_error / self.figure
-
-    @property
-    def method(self) -> str:
-        """The method that the bounds come from."""
-        return f"share of the other's mean: {self.worse.method}"
-
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true share of 0 or more."""
-        return self.worse.p_less
-
-    def lower(self, confidence_level: float) -> float:
-        """The one-sided lower bound: above -margin exactly where what is kept is above what is allowed."""
-        return self.kept.lower(confidence_level) / self.figure - self.margin
-
-    def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        return self.worse.upper(confidence_level) / self.figure
+    method = f"share of the other's mean: {worse.method}"
+    return ToldContrast(
+        worse, lambda each: each / figure, 1 / figure, method, kept, lambda each: each / figure - margin
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class RatioContrast:
+def ratio_contrast(logs: Contrast, *, higher_is_better: bool) -> Contrast:
     """The ratio of a version to the other one, less 1: its share above (or below) it.
 
     Of signed ranks of logarithms it is that of pairs of blocks; of quantiles of logarithms, which no growing function
     moves, the ratio of quantiles. Bounds are carried over one by one, so that they hold as often as those of the logs.
 
-    Attributes
+    Parameters
     ----------
-    logs : the difference of the logarithms, turned so that less than 0 is worse.
-    higher_is_better : False where more is worse, so that `logs` is the other one's logarithm less this one's.
+    logs : the difference of the logarithms, turned so that less than 0 is worse; where some figures are 0 it has no
+        standard error
+    higher_is_better : False where more is worse, so that `logs` is the other one's logarithm less this one's
 
     References
     ----------
     J. M. Bland, D. G. Altman (1996), The use of transformation when comparing two means, BMJ 312:1153: the antilog of a
     mean difference of logarithms is a ratio of geometric means, and so are those of its bounds.
-
-    Examples
-    --------
-    >>> from harness.statistics.intervals.contrasts import StudentContrast
-    >>> round(RatioContrast(StudentContrast(math.log(0.9), 0.01, 9, "t"), True).value, 3)
-    -0.1
     """
+    sign = 1 if higher_is_better else -1
 
-    logs: Contrast
-    higher_is_better: bool
-
-    @property
-    def value(self) -> float:
-        """The ratio less 1, turned so that less than 0 is worse."""
-        return self._share(self.logs.value)
-
-    @property
-    def standard_error(self) -> float:
-        """Its standard error, by the delta method; infinite where some of the figures are 0."""
-        if self.logs.standard_error > _LARGEST_ERROR:
-            return math.inf
-        ratio = math.exp(self.logs.value if self.higher_is_better else -self.logs.value)
-        return ratio * self.logs.standard_error
-
-    @property
-    def method(self) -> str:
-        """The method that the bounds come from."""
-        return f"ratio: {self.logs.method} of logarithms"
-
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true ratio that is no worse than 1."""
-        return self.logs.p_less
-
-    def lower(self, confidence_level: float) -> float:
-        """The one-sided lower bound."""
-        return self._share(self.logs.lower(confidence_level))
-
-    def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        return self._share(self.logs.upper(confidence_level))
-
-    def _share(self, log: float) -> float:
+    def share(log: float) -> float:
         """The logarithm of a ratio as a share, turned as `logs` is; no bound of the one is none of the other."""
         if not math.isfinite(log):
             return log
-        if self.higher_is_better:
-            return math.expm1(log) if log < _LARGEST else math.inf
-        return -math.expm1(-log) if -log < _LARGEST else -math.inf
+        return sign * (math.expm1(sign * log) if sign * log < _LARGEST else math.inf)
+
+    scale = math.inf if logs.standard_error > _LARGEST_ERROR else math.exp(sign * logs.value)
+    return ToldContrast(logs, share, scale, f"ratio: {logs.method} of logarithms")
 
 
 _LARGEST = 700.0

@@ -14,7 +14,6 @@ from scipy import special
 from harness.statistics.arrays import FloatArray, as_scores, as_share, group_indices
 from harness.statistics.quantiles.quantiles import (
     QuantileContrast,
-    fewest_units,
     log_evidence,
     p_value,
     quantile_contrast,
@@ -96,13 +95,6 @@ class _PairedQuantiles(QuantileContrast):
         """The method behind the bounds."""
         by = "binomial tests of" if self._is_exact else "bets on each case's"
         return f"difference of p{100 * self.probability:g} by {by} shares of values beyond it"
-
-    def fewest_units(self, tail: float) -> int:
-        """At any place either the first one's values must be shown to be few beyond it, or the other's to be many."""
-        sides = zip((self.probability, 1 - self.probability), _directions(self.probability)[:2], strict=True)
-        if self._is_exact:
-            return max(math.ceil(math.log(tail * part) / math.log(side) - 1e-9) for side, (_, part) in sides)
-        return max(fewest_units(tail * part, (1 - side) / side) for side, (_, part) in sides)
 
     @property
     def _value(self) -> float:

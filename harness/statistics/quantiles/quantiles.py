@@ -85,10 +85,6 @@ class QuantileContrast(ABC):
         """The one-sided upper bound."""
         return self._high(1 - confidence_level) if self.higher_is_better else -self._low(1 - confidence_level)
 
-    @abstractmethod
-    def fewest_units(self, tail: float) -> int:
-        """The fewest cases or clusters with which it can pass, whatever the values."""
-
     def _low(self, tail: float) -> float:
         return max(self.least, self._bound(tail, upper=False))
 
@@ -202,13 +198,6 @@ class _AgainstNumber(QuantileContrast):
             return f"{name} by order statistics (binomial), n {len(self.values)}"
         return f"{name} by bets on each case's share of values beyond it"
 
-    def fewest_units(self, tail: float) -> int:
-        """The fewest cases or clusters with which it can pass."""
-        within = 1 - self.probability if self.higher_is_better else self.probability
-        if self._is_exact:
-            return math.ceil(math.log(tail) / math.log(within) - 1e-9)
-        return fewest_units(tail, (1 - within) / within)
-
     @property
     def _value(self) -> float:
         return quantile_of(self.values, self.probability) - self.number
@@ -300,15 +289,3 @@ def log_evidence(
 def p_value(evidence: FloatArray) -> float:
     """The p-value of the least evidence of all places."""
     return min(1.0, math.exp(-float(evidence.min())))
-
-
-def fewest_units(tail: float, gain: float) -> int:
-    """Find the fewest units whose evidence can reach 1 / tail, where each brings all it can."""
-
-    def reached(n: int) -> bool:
-        return float(special.logsumexp(n * np.log1p(_STAKES * gain), b=_WEIGHTS)) >= -math.log(tail)
-
-    most = 1
-    while not reached(most):
-        most *= 2
-    return bisect.bisect_left(range(most + 1), True, key=reached)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from harness.statistics.arrays import FloatArray, as_finite, as_scores, case_means, group_indices, is_binary, is_bounded
-from harness.statistics.intervals.contrasts import tail_where_negative
+from harness.statistics.intervals.contrasts import HalfContrast
 from harness.statistics.noise import (
     Draws,
     Noise,
@@ -120,6 +120,8 @@ def _contrast(
     total = noise.falls + noise.rises + noise.unknown
     return SuiteContrast(
         value=0.0 if abs(value) < _ROUNDING else value,
+        least=-threshold if len(scores) == 1 else -1.0,
+        most=1 - threshold,
         falls=noise.falls / n**2,
         rises=noise.rises / n**2,
         unknown=noise.unknown / n**2,
@@ -128,13 +130,11 @@ def _contrast(
         units=Draws.of(np.tile(sizes / n, len(draws)), np.concatenate(draws)),
         binary=groups is None and all(is_binary(each) for each in scores),
         single=bool(single.any()),
-        least=-threshold if len(scores) == 1 else -1.0,
-        most=1 - threshold,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteContrast:
+class SuiteContrast(HalfContrast):
     """A mean over fixed cases whose bounds come from the noise of their samples and from what these can't show.
 
     What lowers the mean (a wrong answer of a case that is mostly right; of the baseline a right one of a case that is
@@ -160,10 +160,8 @@ class SuiteContrast:
     units : what draws independently.
     binary : whether scores are 0 or 1 and each case draws by itself.
     single : whether a version has but one sample of a case, so that the spread over cases stands for noise.
-    least, most : how small and how large the value can be.
     """
 
-    value: float
     falls: float
     rises: float
     unknown: float
@@ -172,8 +170,6 @@ class SuiteContrast:
     units: Draws
     binary: bool
     single: bool
-    least: float
-    most: float
 
     @property
     def standard_error(self) -> float:
@@ -188,23 +184,10 @@ class SuiteContrast:
         spread = "the spread over cases, for want of samples" if self.single else "the noise within cases"
         return f"about these cases: wider of t and recovered Poisson bounds (MOVER) of {spread}"
 
-    @property
-    def p_less(self) -> float:
-        """One-sided p-value for a true difference of 0 or more."""
-        if self.value >= 0:
-            return 1.0
-        return tail_where_negative(lambda tail: self.value + self._half(tail, self.rises + self.unknown, self.falls))
-
-    def lower(self, confidence_level: float) -> float:
-        """The one-sided lower bound."""
-        return max(self.least, self.value - self._half(1 - confidence_level, self.falls + self.unknown, self.rises))
-
-    def upper(self, confidence_level: float) -> float:
-        """The one-sided upper bound."""
-        return min(self.most, self.value + self._half(1 - confidence_level, self.rises + self.unknown, self.falls))
-
-    def _half(self, tail: float, more: float, fewer: float) -> float:
-        """The distance to the bound beyond which `more` would have to be more often than seen, `fewer` less often."""
+    def half(self, tail: float, side: float) -> float:
+        """The distance to the bound beyond which what moves it to that side would be more often than seen."""
+        more, fewer = (self.rises, self.falls) if side > 0 else (self.falls, self.rises)
+        more += self.unknown
         size = self.units.unseen(tail) / -math.log(tail)
         if len(self.units.counts) > 1:
             size = max(size, self.event)

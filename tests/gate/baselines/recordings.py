@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.gate.baselines.recording import RecordedCase, RecordedEvaluation, RecordedMetric, Recording
-from harness.gate.evaluations.contents import content_digest
+from harness.gate.evaluations.cases import content_digest
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.records import Case, VersionRef
 from tests.decisions.observations import replace

@@ -23,13 +23,13 @@ def test_cases_that_are_new_changed_or_gone_are_not_paired() -> None:
     known = recorded(cases(5), skipped=("c5",))
     found = paired(known, evaluation((*cases(3, c1="another"), *cases(8)[5:7])))
     assert found.states == {"c0": "paired", "c1": "changed", "c2": "paired", "c5": "skipped", "c6": "new"}
-    assert (found.n_gone, found.trouble) == (2, "")
+    assert (found.counts["gone"], found.trouble) == (2, "")
     np.testing.assert_array_equal(found.scores("score", ["c2", "c1", "c0"]), [[0, 1], [np.nan] * 2, [0, 1]])
 
 
 def test_gone_are_those_of_the_pattern_alone() -> None:
     known = recorded(cases(12))
-    assert paired(known, evaluation(cases(2)[1:]), pattern="c1*").n_gone == 2
+    assert paired(known, evaluation(cases(2)[1:]), pattern="c1*").counts["gone"] == 2
 
 
 def test_nothing_in_common_and_an_unknown_evaluation_are_troubles() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import left_out, recording_of
-from harness.gate.history.runs import find_candidate
+from harness.gate.history.runs import find_version
 from harness.records import ScoringRule
 from harness.store import Store
 from tests.gate.stored import Scored, run
@@ -63,12 +63,12 @@ def test_a_version_stands_for_the_newest_run_that_has_it_as_its_candidate(store:
     run(store, "r1", one, names={"candidate": "small"})
     run(store, "r2", one, names={"candidate": "other", "baseline": "small"})
     run(store, "r3", one, names={"candidate": "small"}, finished=False)
-    assert find_candidate(store.runs(), "small").run.run_id == "r1"
+    assert find_version(store.runs(), "small", ["candidate"]).run.run_id == "r1"
     with pytest.raises(SettingsError, match="Run r3 did not come to its end"):
-        find_candidate(store.runs(), "latest")
+        find_version(store.runs(), "latest", ["candidate"])
     run(store, "r4", one, names={"candidate": "other", "baseline": "large"})
-    with pytest.raises(SettingsError, match="'large' is stored as the baseline of run r4 alone"):
-        find_candidate(store.runs(), "large")
+    with pytest.raises(SettingsError, match=r"No stored run or version is called 'large'. Versions: other, small\."):
+        find_version(store.runs(), "large", ["candidate"])
 
 
 BROKE = 'it broke: no\nTraceback (most recent call last):\n  File "bot.py", line 3, in answer\n    raise\nit broke: no'

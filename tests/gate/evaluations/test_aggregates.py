@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.gate.evaluations.aggregates import Parts
+from harness.gate.evaluations.examples import Parts
 from harness.records import Aggregate, CaseResult
 from harness.scoring.results import Reading
 

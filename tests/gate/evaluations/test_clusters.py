@@ -10,8 +10,7 @@ import pytest
 
 from harness.config import Settings
 from harness.decisions import Observations, decide
-from harness.gate.evaluations.clusters import bet_on_together, clusters_of
-from harness.gate.evaluations.evaluation import Evaluation, read_plan
+from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of, read_plan
 from harness.gate.evaluations.resemblance import Copies, find_copies
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Verdict, VerdictKind
@@ -58,9 +57,7 @@ def observed(asked: Evaluation, numbers: Any, ours: Any, theirs: Any, found: Any
         baseline=np.repeat(np.asarray(theirs, dtype=float)[:, np.newaxis], 2, axis=1),
         n_planned=len(asked.cases),
         largest_cluster=bet_on_together(asked),
-        clusters=found.labels,
-        copies=found.copies,
-        clusters_known_by=found.known_by,
+        **found,
     )
 
 
@@ -111,4 +108,4 @@ def test_the_users_clusters_win() -> None:
     copies = Copies(("c0",) * 3, ("c0", "c1"))
     for cluster, labels in ((None, ("c0",) * 3), ("page", ("p0", "p1", "p0")), (False, None)):
         found = replace(suite(cluster=cluster), cases=cases, copies=copies)
-        assert clusters_of(found, range(3)).labels == labels
+        assert clusters_of(found, range(3)).get("clusters") == labels

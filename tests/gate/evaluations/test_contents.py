@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.gate.evaluations.contents import content_digest, question_digest, settled_digest
+from harness.gate.evaluations.cases import content_digest, question_digest, settled_digest
 from harness.records import Case, Request
 
 

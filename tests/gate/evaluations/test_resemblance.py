@@ -1,4 +1,4 @@
-"""Copies among cases: what is one, what is none, and what nearly is."""
+"""Copies among cases and cases that resemble each other, with the field that groups them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ import pytest
 
 from harness.gate.evaluations.resemblance import find_copies, find_near
 from harness.records import Case
-
-LETTER = (
-    "Dear all, the library on Marlow Road opens at nine every weekday and closes at seven, on Saturdays it is open "
-    "from ten until four and it is closed on Sundays; adults may borrow twelve books at a time for three weeks, "
-    "children may borrow six and pay no fines, and whoever loses a card gets another one at the desk."
-)
 
 
 def cases(*rows: dict[str, Any]) -> list[Case]:
@@ -37,7 +31,44 @@ def test_short_texts_and_what_has_no_json_form_are_no_copies(row: dict[str, Any]
     assert find_copies(cases(row, row)) is None
 
 
-def test_long_texts_that_nearly_repeat_others_are_told_and_short_ones_and_equal_ones_are_not() -> None:
-    letters = [LETTER, LETTER + " Yours.", LETTER.upper(), "Dear all, this is something else. " + "No. " * 30]
-    assert find_near(cases(*({"prompt": letter} for letter in letters))) == (1, ("c0", "c1"))
-    assert find_near(cases({"prompt": "What is it?"}, {"prompt": "What is it then?"})) is None
+def of_documents(**fields: str) -> list[dict[str, Any]]:
+    """Sixty questions on twelve documents, with other fields of each."""
+    return [
+        {
+            "prompt": f"What is said of matter{i} in this text?",
+            "passage": " ".join(f"word{i % 12}-{k}" for k in range(20)),
+            "expected": f"answer {i % 12}",
+            **{name: value.format(i=i, document=i % 12, half=i % 2) for name, value in fields.items()},
+        }
+        for i in range(60)
+    ]
+
+
+def test_cases_that_resemble_each_other_are_told_with_the_field_that_makes_the_most_groups_of_them() -> None:
+    fields = {"topic": "all of them", "half": "{half}", "document": "d{document}", "row": "row {i}"}
+    for named, known in (("document", {"prompt", *fields}), ("half", {"prompt", "half"}), ("", {"prompt", "row"})):
+        rows = [{name: row[name] for name in ("text", *row) if name in known} for row in of_documents(**fields)]
+        texts = [{**row, "texts": [each["passage"]]} for row, each in zip(rows, of_documents(), strict=True)]
+        found = find_near(cases(*({**row, "texts": [*row["texts"], f"note {i}"]} for i, row in enumerate(texts))))
+        assert found is not None
+        assert (found.n, found.example, found.field) == (48, ("c0", "c12"), named)
+
+
+def test_what_is_expected_is_named_where_no_other_field_groups_them() -> None:
+    with_id, without = (
+        of_documents(document="d{document}"),
+        [{**row, "passage": [row["passage"]]} for row in of_documents()],
+    )
+    assert getattr(find_near(cases(*with_id)), "field", None) == "passage"
+    found = find_near(cases(*({**row, "passage": [*row["passage"], str(i)]} for i, row in enumerate(without))))
+    assert found is not None
+    assert found.field == "expected"
+
+
+def test_a_template_that_all_cases_have_is_no_likeness_and_a_pair_of_many_is_not_told() -> None:
+    lands = [f"Land{i}" for i in range(40)]
+    capitals = [{"prompt": f"What is the capital of {land}?"} for land in lands]
+    assert find_near(cases(*capitals)) is None
+    assert find_near(cases(*capitals, {"prompt": "What, then, is the capital of Land7?"})) is None
+    assert find_near(cases({"n": 1}, {"n": 1})) is None
+    assert find_near([]) is None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from harness.gate.history.answers import answers_of_case, answers_of_run
+from harness.gate.history.answers import AnswerSource, answers_of_case, answers_of_run, with_answers
+from harness.records import Change, Role
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored
+from tests.store.rows import draw, score
 
 TEST = "suites/test_capitals.py::test_capitals"
 OTHER = "suites/test_rivers.py::test_rivers"
@@ -52,3 +54,44 @@ def test_an_answer_that_was_pruned_leaves_its_scores(store: Store) -> None:
     store.prune(fingerprints=["f-small"])
     (found,) = answers_of_run(store, side.weighed.run)
     assert (found.sample, found.request, found.rows["score"].value) == (None, None, 1.0)
+
+
+SOURCES: dict[Role, AnswerSource] = {
+    "candidate": AnswerSource("r1", "candidate", 0),
+    "baseline": AnswerSource("r1", "baseline", 0),
+}
+
+
+def with_one(store: Store, answer: str, reason: str = "why", **sample: object) -> Change:
+    """A case whose candidate answered so, as it is shown."""
+    store.begin_run("r1", "2026-11-24T16:03:12Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
+    drawn = draw("peru", answer, **sample)
+    store.add([drawn])
+    row = score("peru", value=0.0, reason=reason, sample_key=drawn.key)
+    store.add_scores("r1", [row])
+    change = Change(row.evaluation_id, "peru", row.metric, 0.0, None, 1, None, None)
+    (shown,) = with_answers(store, [change], SOURCES)
+    return shown
+
+
+def test_long_answers_and_reasons_are_shown_by_their_start(store: Store) -> None:
+    shown = with_one(store, "a" * 10_000, "w" * 10_000)
+    assert (shown.candidate_answer, shown.candidate_reason, shown.baseline_answer) == ("a" * 400, "w" * 400, None)
+
+
+def test_of_a_conversation_the_last_turns_are_shown(store: Store) -> None:
+    said = ("user", "peru"), ("assistant", "a" * 500), ("user", "And now?"), ("assistant", "Hello.")
+    turns = tuple({"role": role, "content": text} for role, text in said)
+    answer = with_one(store, "Hello.", messages=turns).candidate_answer
+    assert answer is not None
+    assert (len(answer), answer[0], answer[-8:]) == (400, "…", ": Hello.")
+
+
+def test_a_likelihood_is_no_answer_and_has_its_reason(store: Store) -> None:
+    shown = with_one(store, "", loglikelihood=-3.0)
+    assert (shown.candidate_answer, shown.candidate_reason) == (None, "why")
+
+
+def test_a_run_that_is_not_in_the_store_has_no_answers(store: Store) -> None:
+    change = Change(TEST, "peru", "score", 0.0, 1.0, 1, None, None)
+    assert with_answers(store, [change], SOURCES) == [change]

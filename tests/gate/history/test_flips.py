@@ -49,8 +49,9 @@ def changed(store: Store, most: int, *evaluations: Scored):
 
 
 def moved(store: Store, ours: Side, most: int):
-    pairs = match(store, ours, side(store, "r1", "baseline")).pairs
-    return most_changed(store, [(pair.observed(metric), pair) for pair in pairs for metric in pair.metrics], most)
+    sides = ours, side(store, "r1", "baseline")
+    pairs = match(store, *sides).pairs
+    return most_changed(store, [pair.observed(metric) for pair in pairs for metric in pair.metrics], sides, most)
 
 
 CASES = Scored(

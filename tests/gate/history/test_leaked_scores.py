@@ -9,7 +9,7 @@ import pytest
 
 from harness.gate.history.leaked_scores import leaked_scores
 from harness.records import CaseResult
-from harness.statistics.intervals.independent import independent_difference
+from harness.statistics.intervals.means import independent_difference
 from tests.reporting.example_reports import report, verdict
 
 

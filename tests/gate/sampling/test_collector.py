@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.config import Settings
-from harness.decisions import Look, decide
+from harness.decisions import Look, PartlySkippedCases, decide
 from harness.errors import EngineError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.sampling.bodies import BodyResult
@@ -44,7 +44,7 @@ def outcomes() -> list[tuple]:
         for case in range(N_CASES):
             for sample in range(N_SAMPLES):
                 trace = Trace()
-                trace.add(bytes([case] * 16), Sample(f"{role} {case} {sample}", sample))
+                trace.key, trace.sample = bytes([case] * 16), Sample(f"{role} {case} {sample}", sample)
                 value = (case * 7 + sample * 3 + len(role)) % 5 / 4
                 outcome = BodyResult(failed=True) if value == 0 else BodyResult(readings={"score": Reading(value)})
                 found.append((role, case, sample, outcome, trace))
@@ -136,6 +136,20 @@ def test_case_skipped_once_is_left_out_for_both_versions() -> None:
     assert observed.n_skipped == 1
 
 
+def test_a_case_that_not_every_body_skipped_is_told_with_how_many_did() -> None:
+    gathered = collector()
+    for role, case, sample, outcome, trace in outcomes():
+        skipped = case == 1 or (role, case) == ("candidate", 3)
+        gathered.add(role, case, sample, BodyResult(skipped=True) if skipped else outcome, trace)
+    (observed,) = gathered.observed()
+    assert (observed.case_ids, observed.n_skipped) == (("c0", "c2", "c4", "c5"), 2)
+    assert observed.partly_skipped == PartlySkippedCases(1, N_SAMPLES, {"candidate": N_SAMPLES, "baseline": 0})
+    whole = collector()
+    for role, case, sample, outcome, trace in outcomes():
+        whole.add(role, case, sample, BodyResult(skipped=True) if case == 1 else outcome, trace)
+    assert whole.observed()[0].partly_skipped is None
+
+
 def test_skipped_cases_after_the_last_that_decides_count_as_drawn() -> None:
     gathered = collector(design="sequential")
     drawn = gathered.order.cases
@@ -157,7 +171,7 @@ def test_clusters_are_those_of_the_marker() -> None:
     assert gathered.observed()[0].clusters == ("0", "0", "1", "1", "2", "2")
 
 
-def test_changes_are_ranked_worst_first_with_an_answer_of_each_version() -> None:
+def test_changes_are_ranked_worst_first() -> None:
     gathered = collector()
     for entry in outcomes():
         gathered.add(*entry)
@@ -166,9 +180,6 @@ def test_changes_are_ranked_worst_first_with_an_answer_of_each_version() -> None
     drops = [change.candidate - change.baseline for change in changes]
     assert drops == sorted(drops)
     assert all(drop != 0 for drop in drops)
-    for change in changes:
-        assert (change.candidate_answer or "").startswith(f"candidate {change.case_id[1:]}")
-        assert (change.baseline_answer or "").startswith(f"baseline {change.case_id[1:]}")
 
 
 def test_metric_of_two_units_is_an_error() -> None:

@@ -17,8 +17,7 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks
-from harness.gate.sampling.question import Draws, unless_grown
+from harness.gate.sampling.ledger import PRUNED, Draws, Entry, Family, enter_looks, unless_grown
 from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
@@ -137,8 +136,8 @@ def test_new_cases_go_behind_the_old_order():
     first = look(store, evaluation(40))
     more = look(store, evaluation(60))
     assert more.look == first.look
-    order = more.order(evaluation(60))
-    assert order[:40] == first.order(evaluation(40))
+    order = more.order
+    assert order[:40] == first.order
     assert sorted(order) == list(range(60))
     assert more.question.stakes.horizon == 40
 
@@ -147,9 +146,9 @@ def test_the_order_of_new_cases_is_settled_when_they_come():
     """Else another seed, or a third lot of cases, would shuffle what has been seen."""
     store = Memory()
     look(store, evaluation(40))
-    order = look(store, evaluation(60)).order(evaluation(60))
-    assert look(store, evaluation(60), replace(FAMILY, seed=9)).order(evaluation(60)) == order
-    assert look(store, evaluation(90), replace(FAMILY, seed=9)).order(evaluation(90))[:60] == order
+    order = look(store, evaluation(60)).order
+    assert look(store, evaluation(60), replace(FAMILY, seed=9)).order == order
+    assert look(store, evaluation(90), replace(FAMILY, seed=9)).order[:60] == order
     assert look(store, evaluation(90)).look.number == 1
 
 
@@ -552,9 +551,9 @@ def test_the_largest_cluster_is_settled_with_the_first_look():
         return replace(evaluation(cluster="document"), cases=cases)
 
     store = Memory()
-    assert look(store, clustered(1, 1, 2)).largest_cluster == 2
+    assert look(store, clustered(1, 1, 2)).question.largest_cluster == 2
     more = look(store, clustered(1, 1, 2, 1, 1))
-    assert (more.is_new, more.largest_cluster) == (False, 2)
+    assert (more.is_new, more.question.largest_cluster) == (False, 2)
 
 
 def test_a_case_with_a_field_without_json_form_is_known_by_the_rest():

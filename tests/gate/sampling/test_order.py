@@ -86,7 +86,7 @@ def test_the_most_samples_of_a_single_case_are_about_one_and_a_half_times_135() 
 
 def test_a_step_holds_the_bodies_that_are_said_to_be_in_it() -> None:
     order = Order(cases=(2, 0), n_samples=7, batch=3, interleaved=True, stops=True)
-    for step in range(order.n_steps):
-        for case, sample in order.bodies(step):
-            assert order.step_of(order.cases.index(case), sample) == step
-    assert sum(1 for step in range(order.n_steps) for _ in order.bodies(step)) == order.n_bodies == 14
+    steps = [order.bodies(step) for step in range(order.n_steps)]
+    assert steps[:3] == [[(2, 0), (2, 1), (2, 2)], [(2, 3), (2, 4), (2, 5)], [(2, 6)]]
+    assert [body for step in steps for body in step] == [(case, sample) for case in (2, 0) for sample in range(7)]
+    assert order.n_bodies == 14

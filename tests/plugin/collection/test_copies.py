@@ -47,6 +47,29 @@ def test_cases_are_cases(project: Project, marker: str, body: str) -> None:
     assert (entry["n_clusters"], entry["clusters_known_by"]) == (12, None)
 
 
+ALIKE = (
+    "[{'id': f'q{i}', 'prompt': f'Is matter{i} in it?', 'page': f'p{i % 4}', "
+    "'text': ' '.join(f'w{i % 4}{k}' for k in range(20))} for i in range(12)]"
+)
+
+
+@pytest.mark.parametrize(
+    ("marker", "is_told"),
+    [(", about='population'", True), (", about='population', cluster='page'", False), (", about='suite'", False)],
+)
+def test_cases_that_resemble_others_are_told_with_the_field_that_groups_them(
+    project: Project, marker: str, is_told: bool
+) -> None:
+    project.module(f"""
+        @pytest.mark.evaluation(cases={ALIKE}, threshold=0.5{marker})
+        def test_it(model, case):
+            return model.ask(case.prompt) == "yes"
+    """)
+    stdout = project.run().stdout
+    told = ["steelyard: *test_it: 8 of 12 cases resemble others, such as 'q4' of 'q0', *; cluster=\"page\" groups them"]
+    (stdout.fnmatch_lines if is_told else stdout.no_fnmatch_line)(told if is_told else "*resemble others*")
+
+
 @pytest.mark.parametrize("seed", [None, 7])
 def test_200_cases_that_begin_with_the_same_prompt_are_200_cases_with_draws_of_their_own(
     project: Project, seed: int | None

@@ -10,7 +10,7 @@ from harness.gate.history.leaked_scores import LeakedScores
 from harness.reporting.data.contamination import contamination_document, contamination_lines
 from harness.reporting.terminal.report import Layout
 from harness.stages.data.overlap.contamination import RULE, CaseOverlap, Contamination, FoundPlace
-from harness.statistics.intervals.differences import DifferenceEstimate
+from harness.statistics.intervals.means import MeanEstimate
 
 PLACES = tuple(
     FoundPlace("prompt", f"d{n}", 40 + n, "What is the\ncapital of Peru?", 6, with_answer=n == 0) for n in range(5)
@@ -21,8 +21,8 @@ CASES = (
     CaseOverlap("foundation/pieces/words", "foundation/pieces/cases.jsonl", "too short"),
 )
 FOUND = Contamination(RULE, 4000, {each.id: each for each in CASES})
-DIFFERENCE = DifferenceEstimate(0.31, 0.05, 0.2, 0.42, 0.001, "Welch's t")
-GAIN = DifferenceEstimate(0.25, 0.05, 0.14, 0.36, 0.002, "Welch's t")
+DIFFERENCE = MeanEstimate(0.31, 0.05, 0.2, 0.42, 0.001, "Welch's t")
+GAIN = MeanEstimate(0.25, 0.05, 0.14, 0.36, 0.002, "Welch's t")
 SCORES = (
     LeakedScores("suites/foundation/test_capitals.py::test_capitals", "score", None, 12, 150, DIFFERENCE, GAIN, True),
 )

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.gate.history.answers import answers_of_run
-from harness.records import NewSample, Request, Sample, ScoreRow, ScoringRule
+from harness.records import Change, NewSample, Request, Sample, ScoreRow, ScoringRule
 from harness.reporting.html import write_html
-from harness.reporting.html.details import write_details
+from harness.reporting.html.details import FOLDER, write_details
 from harness.review import Queue
 from harness.review.labels import labels_of_run
 from harness.store import Store
@@ -153,3 +153,12 @@ def test_a_very_large_run_has_details_of_its_first_cases(store: Store, tmp_path:
     assert (written.n_bodies, written.is_cut) == (6, True)
     answers = answers_of_run(store, side.weighed.run)
     assert not write_details(answers, (), side.report, "r1", tmp_path, most_bodies=18).is_cut
+
+
+def test_the_cases_to_look_at_come_first(store: Store, tmp_path: Path) -> None:
+    scored = Scored(candidate={f"case-{number}": [1.0, 0.0 if number == 7 else 1.0] for number in range(9)})
+    side = stored.run(store, "r1", scored)
+    change = Change(scored.id, "case-7", "score", 0.5, None, 2, None, None)
+    write_html(store, side.weighed.run, replace(side.report, changes=(change,)), tmp_path)
+    first, *others = [case["case"] for case in pages.cases_in(tmp_path / FOLDER, "r1")]
+    assert (first, others) == ("case-7", [f"case-{number}" for number in range(9) if number != 7])

@@ -10,9 +10,9 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from harness.gate.planning.simulation import ScoreSpread, Shape
-from harness.statistics.intervals.differences import PairedContrast, paired_contrast, paired_difference
-from harness.statistics.intervals.means import threshold_contrast
+from harness.statistics.intervals.means import paired_contrast, paired_difference, threshold_contrast
 from harness.statistics.intervals.proportions import exact_lower
+from tests.error_rates import is_at_most
 from tests.simulated import simulated
 
 
@@ -23,12 +23,14 @@ def drawn(rng, rates, n_samples):
 def test_ordinary_scores_give_the_paired_t_test():
     rng = np.random.default_rng(1)
     baseline, candidate = rng.uniform(0, 1, (50, 1)), rng.uniform(0, 0.8, (50, 1))
-    result = paired_difference(candidate, baseline)
+    result = paired_difference(candidate, baseline, bounded=False)
     oracle = stats.ttest_rel(candidate.mean(axis=1), baseline.mean(axis=1))
     interval = oracle.confidence_interval(0.95)
     assert result.p_value == pytest.approx(oracle.pvalue)
     assert (result.low, result.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
     assert result.method == "paired t on case means, 49 df"
+    inside, width = paired_difference(candidate, baseline), interval.high - interval.low
+    assert width <= inside.high - inside.low <= 1.1 * width
 
 
 def test_binary_samples_of_many_flaky_cases_give_the_paired_t_test():
@@ -36,7 +38,8 @@ def test_binary_samples_of_many_flaky_cases_give_the_paired_t_test():
     rates = rng.uniform(0, 1, 200)
     candidate, baseline = drawn(rng, rates, 5), drawn(rng, rates, 5)
     oracle = stats.ttest_rel(candidate.mean(axis=1), baseline.mean(axis=1))
-    assert paired_difference(candidate, baseline).p_value == pytest.approx(oracle.pvalue)
+    assert paired_difference(candidate, baseline, bounded=False).p_value == pytest.approx(oracle.pvalue)
+    assert oracle.pvalue <= paired_difference(candidate, baseline).p_value <= oracle.pvalue + 0.02
 
 
 def test_unbounded_measures_give_the_paired_t_test():
@@ -66,11 +69,11 @@ def test_standard_error_over_clusters_is_that_of_statsmodels():
 
 
 def test_no_case_differs_the_bound_is_the_exact_one_for_no_loss():
-    """0 of 59 rules out 5 % at level 0.95 (rule of three), here with t's 58 degrees of freedom for the normal."""
+    """0 of 59 rules out 5 % at level 0.95 (rule of three)."""
     contrast = paired_contrast(np.ones((59, 10)), np.ones((59, 10)))
     exact = 1 - exact_lower(59, 59, 0.05)
     assert contrast.value == 0
-    assert -1.05 * exact < contrast.lower(0.95) < -exact
+    assert contrast.lower(0.95) == pytest.approx(-exact)
     assert contrast.upper(0.95) > 0.04
     assert contrast.p_less == 1
 
@@ -95,11 +98,6 @@ def test_equal_differences_still_give_an_interval_with_width(value, n_cases):
     assert -1 <= result.low <= value <= result.high <= 1
     assert result.high - result.low > 0.01
     assert math.isfinite(result.standard_error)
-
-
-def test_equal_differences_on_an_unbounded_scale_are_bounded_by_the_range_seen():
-    baseline = np.linspace(20, 80, 200)
-    assert -60 * 3.1 / 200 < paired_contrast(baseline, baseline).lower(0.95) < -60 * 2 / 200
 
 
 def test_one_figure_repeated_in_both_versions_has_no_finite_interval():
@@ -184,10 +182,43 @@ def test_a_pass_at_the_margin_is_rare_where_a_few_cases_flip():
         candidate = np.where(broken, 0.0, 1.0)
         contrast = paired_contrast(candidate, np.ones(100))
         passed += contrast.lower(0.95) > -0.05
-        if isinstance(contrast, PairedContrast):
-            by_t += contrast.value - stats.t.ppf(0.95, 99) * contrast.standard_error > -0.05
+        by_t += contrast.value - stats.t.ppf(0.95, 99) * contrast.standard_error > -0.05
     assert by_t / runs > 0.08
     assert passed / runs <= 0.05
+
+
+def one_in_20_lost(rng, n_cases, n_samples):
+    """A drop of 0.05 over all cases that there could be: one in 18 is never right again, all are noisy."""
+    rates = rng.beta(0.9, 0.1, n_cases)
+    lost = rng.random(n_cases) < 0.05 / 0.9
+    return drawn(rng, np.where(lost, 0.0, rates), n_samples), drawn(rng, rates, n_samples)
+
+
+@pytest.mark.parametrize(("n_cases", "n_samples"), [(20, 10), (50, 5)])
+def test_one_case_in_20_lost_among_noisy_ones_is_green_in_at_most_5_of_100(n_cases, n_samples):
+    """The noise of binary samples tells nothing of cases that are not there: trusted, it was green in 0.12 at 20."""
+    rng = np.random.default_rng([14, n_cases])
+    is_green = lambda: paired_contrast(*one_in_20_lost(rng, n_cases, n_samples)).lower(0.95) > -0.05  # noqa: E731
+    assert is_at_most(0.05, is_green, 400)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("n_cases", "n_samples"), [(20, 2), (50, 2), (50, 10), (100, 2), (200, 5)])
+def test_no_kind_of_loss_of_the_margin_is_green_in_more_than_5_of_100(n_cases, n_samples):
+    """The table of decision 9; nothing can be greener than the same version's 0.65 at 50 cases of 10 samples."""
+    rng, runs, ones = np.random.default_rng([15, n_cases, n_samples]), 2_000, np.ones(n_cases)
+    green = np.zeros(5)
+    for _ in range(runs):
+        rates, even = rng.beta(0.9, 0.1, n_cases), rng.uniform(0.65, 1, n_cases)
+        gates = [
+            one_in_20_lost(rng, n_cases, n_samples),
+            (drawn(rng, 0.9 * ones, n_samples), drawn(rng, 0.95 * ones, n_samples)),
+            (drawn(rng, np.where(rng.random(n_cases) < 0.1, 0.5, 1.0), n_samples), np.ones((n_cases, n_samples))),
+            (drawn(rng, even - 0.05, n_samples), drawn(rng, even, n_samples)),
+            (drawn(rng, rates * (1 - 0.05 / 0.9), n_samples), drawn(rng, rates, n_samples)),
+        ]
+        green += [paired_contrast(*gate, bounded=True).lower(0.95) > -0.05 for gate in gates]
+    assert (green / runs).max() <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
 
 
 @pytest.mark.service
@@ -241,18 +272,8 @@ def test_cases_lost_altogether_have_the_exact_bound_however_many_they_are(n_case
     lost = n_cases // 20
     contrast = paired_contrast(np.arange(n_cases) >= lost, np.ones(n_cases))
     exact = 1 - exact_lower(n_cases - lost, n_cases, 0.05)
-    assert contrast.lower(0.95) == pytest.approx(-exact, rel=0.02)
-    assert contrast.lower(0.95) < -exact < contrast.value
-
-
-def test_a_continuity_correction_is_half_of_what_a_case_moves_the_mean_by():
-    """A fifth of 200 cases lose a fifth or gain one of their 5 samples; the variance rests on 40 of them."""
-    differences = np.repeat([-0.2, 0.2, 0.0], [30, 9, 161])
-    baseline = (np.arange(5) < 3) * np.ones((200, 1))
-    candidate = (np.arange(5) < (3 + 5 * differences.round(1))[:, np.newaxis]).astype(float)
-    result = paired_contrast(candidate, baseline)
-    plain = stats.ttest_1samp(differences, 0, alternative="greater").confidence_interval(0.95).low
-    assert result.lower(0.95) == pytest.approx(plain - 0.2 / 200 / 2)
+    assert contrast.lower(0.95) == pytest.approx(-exact, rel=0.04)
+    assert contrast.lower(0.95) < -0.999 * exact < contrast.value
 
 
 def test_differences_that_are_equal_but_for_rounding_have_no_spread():

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from harness.statistics.intervals.means import clustered_mean, threshold_contrast
-from harness.statistics.intervals.proportions import exact_lower, wilson_bound
+from harness.statistics.intervals.proportions import exact_lower
 from tests.error_rates import is_at_most
 
 
@@ -21,35 +21,25 @@ def beta_binomial(rng, n_cases, n_samples, mean=0.9, correlation=0.5):
     return (rng.random((n_cases, n_samples)) < rates[:, np.newaxis]).astype(float)
 
 
-def test_one_binary_sample_a_case_gives_wilson_with_t():
-    scores = np.array([1.0] * 17 + [0.0] * 3)
-    estimate = clustered_mean(scores)
-    quantile = stats.t.ppf(0.975, 19)
-    assert estimate.n_effective == pytest.approx(20)
-    assert estimate.low == pytest.approx(wilson_bound(0.85, 20, -quantile))
-    assert estimate.high == pytest.approx(wilson_bound(0.85, 20, quantile))
-    assert estimate.method == "Wilson, effective n 20, t with 19 df"
-
-
 def test_scores_between_0_and_1_get_t_on_case_means():
     rng = np.random.default_rng(3)
-    scores = rng.uniform(0.2, 0.8, (40, 5))
+    scores = rng.uniform(0, 1, (100, 1))
     estimate = clustered_mean(scores, confidence_level=0.9)
     means = scores.mean(axis=1)
-    low, high = stats.t.interval(0.9, 39, means.mean(), stats.sem(means))
-    assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
+    low, high = stats.t.interval(0.9, 99, means.mean(), stats.sem(means))
     assert estimate.standard_error == pytest.approx(stats.sem(means))
+    assert high - low <= estimate.high - estimate.low <= 1.05 * (high - low)
 
 
 def test_standard_error_over_clusters_is_that_of_statsmodels():
     rng = np.random.default_rng(4)
-    clusters = rng.integers(0, 12, 60)
-    values = 0.5 + 0.1 * np.clip(rng.normal(0, 1, 60) + rng.normal(0, 1, 12)[clusters], -5, 5)
+    clusters = rng.integers(0, 80, 400)
+    values = 0.5 + 0.1 * np.clip(rng.normal(0, 1, 400) + 2 * rng.normal(0, 1, 80)[clusters], -5, 5)
     estimate = clustered_mean(values, clusters)
-    fit = OLS(values, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+    fit = OLS(values, np.ones(400)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
     low, high = fit.conf_int()[0]
     assert estimate.standard_error == pytest.approx(fit.bse[0])
-    assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
+    assert high - low <= estimate.high - estimate.low <= 1.2 * (high - low)
 
 
 def test_a_cluster_for_each_case_changes_nothing():
@@ -152,12 +142,25 @@ def test_interval_covers_the_mean_as_often_as_promised(n_samples, n_cases, goal)
     assert hits / runs >= goal - 2 * math.sqrt(goal * (1 - goal) / runs)
 
 
-def test_threshold_bounds_are_exact_when_samples_of_each_case_agree():
+@pytest.mark.parametrize("n_cases", [20, 100, 200])
+@pytest.mark.parametrize("level", [0.05, 0.005])
+def test_one_sample_a_case_is_wrong_as_often_as_the_level_says_whatever_the_rate(n_cases, level):
+    """By brute force over all counts; Clopper and Pearson's is narrower by 2 % at 50 cases of which 45 are right."""
+    counts = range(n_cases + 1)
+    bounds = [threshold_contrast(np.arange(n_cases) < count, 0.0).upper(1 - level) for count in counts]
+    for rate in np.linspace(0.005, 0.995, 199):
+        wrong = stats.binom.pmf(counts, n_cases, rate)[np.array(bounds) < rate].sum()
+        assert wrong <= 1.04 * level
+
+
+def test_few_wrong_ones_have_clopper_and_pearsons_bounds():
     scores = np.repeat([[1.0]] * 93 + [[0.0]] * 7, 5, axis=1)
     contrast = threshold_contrast(scores, 0.9)
-    assert contrast.lower(0.95) == pytest.approx(exact_lower(93, 100, 0.05) - 0.9)
-    assert contrast.upper(0.95) == pytest.approx(0.1 - exact_lower(7, 100, 0.05))
-    assert contrast.p_less == pytest.approx(stats.binomtest(93, 100, 0.9, alternative="less").pvalue)
+    assert contrast.lower(0.95) == pytest.approx(exact_lower(93, 100, 0.05) - 0.9, abs=0.001)
+    assert contrast.upper(0.95) == pytest.approx(0.1 - exact_lower(7, 100, 0.05), abs=0.01)
+    exact = stats.binomtest(93, 100, 0.97, alternative="less").pvalue
+    assert exact <= threshold_contrast(scores, 0.97).p_less <= 2 * exact
+    assert threshold_contrast(np.ones(100), 0.9).lower(0.95) == pytest.approx(exact_lower(100, 100, 0.05) - 0.9)
 
 
 @pytest.mark.parametrize("kind", ["binary", "agreeing", "thin", "continuous", "clustered"])

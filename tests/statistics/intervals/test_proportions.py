@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.statistics.intervals.proportions import Interval, exact_lower, jeffreys_lower, wilson_interval
+from harness.statistics.intervals.proportions import Interval, exact_lower, wilson_interval
 
 COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 LEVELS = st.floats(0.5, 0.999)
@@ -66,10 +66,3 @@ def test_an_interval_has_width_and_holds_the_rate(counts, level):
     for interval in (wilson_interval(successes, n, level), exact_interval(successes, n, level)):
         assert 0 <= interval.low <= successes / n <= interval.high <= 1
         assert interval.high > interval.low
-
-
-def test_jeffreys_bound_is_that_of_brown_cai_and_dasgupta():
-    """Brown, Cai, DasGupta (2001), table 5: 95 % Jeffreys interval for 5 of 10 is (0.224, 0.776)."""
-    assert round(jeffreys_lower(5, 10, 0.025), 3) == 0.224
-    assert jeffreys_lower(0, 10, 0.025) == 0
-    assert jeffreys_lower(10, 10, 0.025) == pytest.approx(0.025**0.1)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.statistics.quantiles.quantiles import fewest_units, log_evidence, p_value, shares_beyond
+from harness.statistics.quantiles.quantiles import log_evidence, p_value, shares_beyond
 
 NAN = math.nan
 
@@ -42,11 +42,3 @@ def test_cases_of_one_cluster_are_one_bet() -> None:
     together = log_evidence([gains], [((1.0,), 1.0)], np.array([0, 0, 1, 1, 2, 2]))
     assert together.tolist() == pytest.approx(alone.tolist())
     assert log_evidence([gains], [((1.0,), 1.0)], None)[0] > together[0]
-
-
-def test_the_fewest_units_reach_the_level_and_one_fewer_does_not() -> None:
-    def evidence(n: int) -> float:
-        return float(log_evidence([np.full((n, 1), 0.5)], [((1.0,), 1.0)], None)[0])
-
-    fewest = fewest_units(0.05, 0.5)
-    assert evidence(fewest) >= math.log(20) > evidence(fewest - 1)

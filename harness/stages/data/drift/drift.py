@@ -24,7 +24,7 @@ from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.words import spaced_parts, words_of
 from harness.statistics.arrays import FloatArray
 from harness.statistics.effects import histogram_delta, pseudo_values
-from harness.statistics.intervals.differences import paired_difference
+from harness.statistics.intervals.means import paired_difference
 from harness.statistics.multiplicity import holm
 
 BLOCKS = 30

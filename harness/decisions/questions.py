@@ -1,0 +1,400 @@
+"""The questions of an evaluation: each comparison that it asks for, with the bounds that answer it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
+from harness.decisions.observations import Observations, has_score, oriented
+from harness.decisions.suite import TwoStageContrast, early_shares
+from harness.records import Difference, Estimate, VerdictKind
+from harness.statistics.arrays import BoolArray, FloatArray, case_means
+from harness.statistics.betting.sequential import anytime_interval
+from harness.statistics.intervals.contrasts import Contrast, MeanContrast, scaled
+from harness.statistics.intervals.means import (
+    as_column,
+    clustered_mean,
+    independent_contrast,
+    paired_contrast,
+    threshold_contrast,
+)
+from harness.statistics.intervals.ratios import LOG_OF_ZERO, log_figures, ratio_contrast, relative_contrast
+from harness.statistics.intervals.signed_ranks import signed_rank_contrast
+from harness.statistics.quantiles.differences import quantile_difference
+from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
+from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
+
+Against = Literal["threshold", "baseline"]
+Levels = tuple[float, float]
+"""The chance of a false pass, and that of a false red by this comparison alone."""
+Ruling = tuple[VerdictKind, float, float]
+"""What the rule says, with the lower and the upper bound that it goes by."""
+#: A change of a mean by less is rounding.
+_ROUNDING = 1e-12
+
+
+class Bets(Contrast, Protocol):
+    """A contrast whose bounds hold whenever one stops, so that it knows when it was decided."""
+
+    def passed_at(self, level: float) -> int | None:
+        """The rows after which it was first shown to be no worse by more than the margin."""
+
+    def worse_at(self, level: float) -> int | None:
+        """The rows after which it was first shown to be worse, and is to be red."""
+
+    def beyond_at(self, level: float) -> int | None:
+        """The rows after which it was first shown to be worse by more than the margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One comparison, in which less than 0 is worse.
+
+    Where neither way is better it has two directions. It passes where both do, each at the whole level (two one-sided
+    tests: D. J. Schuirmann, 1987, J. Pharmacokinetics and Biopharmaceutics 15:657-680), and is red where one of them
+    is, each at half the level (Bonferroni).
+
+    Attributes:
+        directions: the candidate less the other, turned so that more is better; where neither way is, the other less
+            the candidate as well. None where no case has the scores that it takes.
+        bets: the same, where they hold whenever one stops.
+        is_share: whether figures are shares of the baseline's.
+        red_beyond: whether it is red only where it is worse by more than the margin, as a slice is.
+    """
+
+    against: Against
+    margin: float
+    directions: tuple[Contrast, ...]
+    bets: tuple[Bets, ...] = ()
+    higher_is_better: bool = True
+    is_share: bool = False
+    red_beyond: bool = False
+
+    @property
+    def worse(self) -> Literal["lower", "higher"]:
+        """The direction that is worse, or in which it differs."""
+        is_lower = self.directions[0].value < 0 if len(self.directions) > 1 else self.higher_is_better
+        return "lower" if is_lower else "higher"
+
+    @property
+    def worst(self) -> Contrast:
+        """The contrast in that direction."""
+        return self.directions[0 if self.worse == "lower" else -1]
+
+    @property
+    def p_less(self) -> float:
+        """The p-value of being no worse."""
+        return min(1.0, len(self.directions) * min(each.p_less for each in self.directions))
+
+    def ruling(self, levels: Levels) -> Ruling:
+        """The rule of every gate: lower > -margin passes, else upper < 0 is red.
+
+        What bets show on the way to be worse may pass yet, while its mean is not below -margin.
+        """
+        lower = min(each.lower(1 - levels[0]) for each in self.directions)
+        upper = min(each.upper(1 - levels[1] / len(self.directions)) for each in self.directions)
+        is_red = upper < (-self.margin if self.red_beyond else 0.0)
+        if lower > -self.margin:
+            return VerdictKind.PASSED, lower, upper
+        if is_red and (self.red_beyond or not self.bets or self.ends(levels)[1] is not None):
+            return VerdictKind.FAILED if self.against == "threshold" else VerdictKind.REGRESSED, lower, upper
+        return VerdictKind.INCONCLUSIVE, lower, upper
+
+    def ends(self, levels: Levels) -> tuple[int | None, int | None]:
+        """After how many rows bets had passed, and after how many they were red."""
+        red = levels[1] / len(self.bets)
+        passed = [each.passed_at(levels[0]) for each in self.bets]
+        reds = [each.beyond_at(red) if self.red_beyond else each.worse_at(red) for each in self.bets]
+        known = [each for each in passed if each is not None]
+        both = max(known) if len(known) == len(passed) else None
+        return both, min((each for each in reds if each is not None), default=None)
+
+    def difference(self, ruling: Ruling, levels: Levels, correction: str = "") -> Difference:
+        """The difference as a report shows it, candidate less the other, with the bounds of the ruling.
+
+        Bounds that hold whenever one stops never move back, so that a mean that does may leave them: they are shown to
+        hold it.
+
+        Args:
+            correction: of the level of red, in words.
+        """
+        kind, lower, upper = ruling
+        worst, value, error = self.worst, self.worst.value, self.worst.standard_error
+        method, passing, red = worst.method, f"one-sided at {1 - levels[0]:.4g}", levels[1] / len(self.directions)
+        if len(self.directions) > 1:
+            method = f"two one-sided tests: {method}"
+            if not kind.is_red:
+                forth, back = self.directions
+                low, high = min(forth.lower(1 - levels[0]), forth.value), max(-back.lower(1 - levels[0]), forth.value)
+                return Difference(forth.value, error, low, high, self.p_less, f"{method}; both bounds {passing}")
+            lower, upper = worst.lower(1 - levels[0]), worst.upper(1 - red)
+        lower = lower if kind is VerdictKind.PASSED and value <= -self.margin else min(lower, value)
+        upper = upper if kind.is_red and value >= 0 else max(upper, value)
+        ends = ("lower", "upper")
+        if self.worse == "higher":
+            value, lower, upper, ends = -value, -upper, -lower, ("upper", "lower")
+        told = f"{method}; {ends[0]} bound {passing}, {ends[1]} bound one-sided at {1 - red:.6g}{correction}"
+        return Difference(value, error, lower, upper, self.p_less, told)
+
+
+def questions(observed: Observations, levels: Levels, *, red_beyond: bool = False) -> tuple[Question, ...]:
+    """The comparisons with threshold and baseline, as far as the evaluation has them.
+
+    Args:
+        levels: of a sequential design: at which it passes, and at which evidence for worse is settled.
+        red_beyond: as `Question` has it.
+    """
+    about: Literal["suite", "population"] = "suite" if observed.is_about_suite and observed.may_decide else "population"
+    claim = replace(
+        observed,
+        plan=replace(observed.plan, about=about),
+        candidate=observed.as_drawn(observed.candidate),
+        baseline=None if observed.baseline is None else observed.as_drawn(observed.baseline),
+    )
+    asked: list[Against] = ["threshold"] if observed.plan.threshold is not None else []
+    asked += ["baseline"] if observed.baseline is not None else []
+    return tuple(_question(claim, each, levels, red_beyond=red_beyond) for each in asked)
+
+
+def _question(claim: Observations, against: Against, levels: Levels, *, red_beyond: bool) -> Question:
+    plan = claim.plan
+    if against == "threshold" and plan.margin_is_relative and plan.threshold is not None:
+        plan = replace(plan, margin=plan.margin * abs(plan.threshold), margin_is_relative=False)
+        claim = replace(claim, plan=plan)
+    turns = (True, False) if claim.is_same else (claim.higher_is_better,)
+    turned = [replace(claim, higher_is_better=turn) for turn in turns] if _weighed(claim, against).any() else []
+    own, bets = (levels[0], levels[1] / len(turns)), tuple[Bets, ...]()
+    directions: tuple[Contrast, ...]
+    if claim.is_sequential and not plan.in_blocks:
+        directions = bets = tuple(filter(None, (_bets(each, against, own) for each in turned)))
+    else:
+        directions = tuple(filter(None, (_fixed(each, against, own) for each in turned)))
+    is_share = plan.margin_is_relative
+    return Question(against, plan.margin, directions, bets, claim.higher_is_better, is_share, red_beyond)
+
+
+def _weighed(observed: Observations, against: Against) -> BoolArray:
+    """The cases that have the scores that a comparison takes, (n_cases,) of bool."""
+    if against == "threshold" or observed.baseline is None:
+        return observed.scored
+    return observed.scored & has_score(observed.baseline)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The scores of the cases that are weighed, turned so that more is better, and what they are weighed against.
+
+    Attributes:
+        theirs: the baseline's; None against a threshold, which is `level`.
+        is_single: whether samples are the units, those of a single case.
+    """
+
+    ours: FloatArray
+    theirs: FloatArray | None
+    level: float | None
+    clusters: Sequence[object] | None
+    is_single: bool
+
+    @classmethod
+    def of(cls, observed: Observations, against: Against) -> _Sides:
+        kept, level = _weighed(observed, against), observed.plan.threshold if against == "threshold" else None
+        is_single, clusters = observed.plan.per == "case" or int(kept.sum()) == 1, observed.clusters
+        if clusters is not None:
+            clusters = None if is_single else tuple(each for each, is_in in zip(clusters, kept, strict=True) if is_in)
+        ours, theirs = observed.candidate[kept], None
+        if level is None and observed.baseline is not None:
+            theirs = oriented(observed, observed.baseline[kept])
+        if level is not None:
+            level = float(oriented(observed, np.array([level]))[0])
+        return cls(oriented(observed, ours), theirs, level, clusters, is_single)
+
+    def by_mean(self, theirs: FloatArray | None = None) -> Contrast:
+        """The bound of a fixed number of cases.
+
+        Args:
+            theirs: in place of the baseline's.
+        """
+        theirs = self.theirs if theirs is None else theirs
+        if theirs is None:
+            ours = as_column(self.ours) if self.is_single else self.ours
+            return threshold_contrast(ours, self.level or 0.0, self.clusters)
+        if self.is_single:
+            return independent_contrast(self.ours.ravel(), theirs.ravel())
+        return paired_contrast(self.ours, theirs, self.clusters)
+
+    def by_noise(self) -> Contrast:
+        """The bound of a whole suite."""
+        if self.theirs is None:
+            return suite_threshold_contrast(self.ours, self.level or 0.0, self.clusters)
+        return suite_contrast(self.ours, self.theirs, self.clusters)
+
+
+def _bets(observed: Observations, against: Against, levels: Levels) -> Bets | None:
+    inner = observed.as_scores()
+    if observed.is_about_suite:
+        return _about_suite(observed, against, levels)
+    row = threshold_row(inner) if against == "threshold" else baseline_row(inner)
+    return betting_contrast(row, inner, _Sides.of(inner, against).level, levels, observed.width)
+
+
+def _fixed(observed: Observations, against: Against, levels: Levels) -> Contrast | None:
+    if observed.quantile is not None or (observed.plan.in_blocks and against == "baseline"):
+        return _by_order(observed, against)
+    if observed.is_about_suite:
+        return _about_suite(observed, against, levels)
+    sides = _Sides.of(observed.as_scores(), against)
+    if not observed.plan.margin_is_relative or sides.theirs is None:
+        return scaled(sides.by_mean(), observed.width)
+    # What is kept of the baseline's mean, where a range bounds both: the allowed share of it is tested directly.
+    margin, higher = observed.plan.margin, observed.higher_is_better
+    one = _Sides.of(replace(observed.as_scores(), higher_is_better=True), against)
+    assert one.theirs is not None
+    figure = float(case_means(one.theirs).mean())
+    if not higher:
+        other = replace(one, ours=one.theirs, theirs=one.ours)
+        kept = scaled(other.by_mean(one.ours / (1 + margin)), 1 + margin)
+        return relative_contrast(kept, other.by_mean(), margin, figure)
+    return relative_contrast(one.by_mean(max(0.0, 1 - margin) * one.theirs), one.by_mean(), margin, figure)
+
+
+def _about_suite(observed: Observations, against: Against, levels: Levels) -> TwoStageContrast | None:
+    """A contrast about these cases; None where there is nothing yet."""
+    inner, early, whole = observed.as_scores(), None, None
+    sides, shares = _Sides.of(inner, against), early_shares(inner, levels[0])
+    if observed.is_sequential:
+        row = threshold_row(inner) if against == "threshold" else baseline_row(inner)
+        own = (levels[0] * (shares[0] or 1.0), levels[1] * (shares[1] or 1.0))
+        early = betting_contrast(row, inner, sides.level, own, hurries=False)
+    if observed.is_whole and observed.plan.is_exact:
+        other = case_means(sides.theirs) if sides.theirs is not None else np.full(len(sides.ours), sides.level)
+        whole = _computed(case_means(sides.ours) - other)
+    elif observed.is_whole:
+        whole = sides.by_noise()
+    if early is None and whole is None:
+        return None
+    return TwoStageContrast(early, whole, shares, len(observed.case_ids), observed.plan.margin, observed.width)
+
+
+def _computed(differences: FloatArray) -> Contrast:
+    """A mean of what comes to the same each time: nothing was drawn, so nothing is left to chance."""
+    value = float(np.nanmean(differences))
+    value = 0.0 if abs(value) < _ROUNDING else value
+    return MeanContrast(value, -math.inf, math.inf, 0.0, 1, (), "computed, and nothing drawn")
+
+
+def _by_order(observed: Observations, against: Against) -> Contrast | None:
+    """A comparison by ranks: of pairs of blocks by signed ones, else of quantiles, or of the median of differences."""
+    plan, higher, sides = (
+        observed.plan,
+        observed.higher_is_better,
+        _Sides.of(replace(observed, higher_is_better=True), against),
+    )
+    ours, theirs, clusters, quantile = sides.ours, sides.theirs, sides.clusters, observed.quantile or 0.5
+    if sides.is_single and theirs is not None:  # any pairs of independent samples will do
+        both = min(ours.shape[1], theirs.shape[1])
+        ours, theirs = as_column(ours[:, :both]), as_column(theirs[:, :both])
+    elif sides.is_single:
+        ours = as_column(ours)
+    if theirs is None:
+        ours = case_means(ours)[:, np.newaxis] if observed.is_by_median else ours
+        found = quantile_contrast(ours, quantile, sides.level or 0.0, clusters, higher_is_better=higher)
+        return _within_range(observed, found, sides.level)
+    as_ratio = plan.margin_is_relative and (plan.in_blocks or observed.statistic is not None)
+    if as_ratio:
+        ours, theirs = log_figures(ours, LOG_OF_ZERO if plan.in_blocks else None), log_figures(theirs)
+    contrast: Contrast
+    if plan.in_blocks:
+        contrast = signed_rank_contrast((1 if higher else -1) * (case_means(ours) - case_means(theirs)))
+    elif observed.is_by_median:
+        differences = _differences(ours, theirs, as_share=plan.margin_is_relative)
+        if not len(differences):
+            return None
+        contrast = quantile_contrast(differences, quantile, 0.0, clusters, higher_is_better=higher)
+    else:
+        found = quantile_difference(ours, theirs, quantile, clusters, higher_is_better=higher)
+        contrast = found if as_ratio else _within_range(observed, found, None)
+    return ratio_contrast(contrast, higher_is_better=higher) if as_ratio else contrast
+
+
+def _differences(ours: FloatArray, theirs: FloatArray, *, as_share: bool) -> FloatArray:
+    """The difference of each case, or its ratio less 1, (n_cases, 1): whatever the figures, half of all lie beyond
+    their median. Both versions give as many samples of a case, for a mean of more samples of a skewed law has another
+    one.
+    """
+    both = min(ours.shape[1], theirs.shape[1])
+    there = ~(np.isnan(ours[:, :both]) | np.isnan(theirs[:, :both]))
+    if not there.any():
+        return np.empty((0, 1))
+    one, other = (case_means(np.where(there, each[:, :both], np.nan)) for each in (ours, theirs))
+    differences: FloatArray = (one / other - 1 if as_share else one - other)[:, np.newaxis]
+    return differences
+
+
+def _within_range(observed: Observations, contrast: QuantileContrast, threshold: float | None) -> Contrast:
+    """The difference of quantiles, which can't be larger than a declared range allows."""
+    if observed.at_least is None or observed.at_most is None:
+        return contrast
+    least, most = -observed.width, observed.width
+    if threshold is not None:
+        least, most = observed.at_least - threshold, observed.at_most - threshold
+    return replace(contrast, least=least, most=most)
+
+
+def estimate(observed: Observations, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
+    """The mean (or quantile) of one version with its two-sided interval; None where it has no score."""
+    if scores is None or not scores.size or np.isnan(scores).all():
+        return None
+    given = scores = observed.as_drawn(scores)
+    clusters, width, is_ranged = observed.clusters, observed.width, observed.at_most is not None
+    if observed.plan.per == "case" or int(has_score(scores).sum()) == 1:
+        scores, clusters = as_column(scores), None
+    start = observed.at_least if observed.at_least is not None else 0.0
+    if observed.quantile is not None:
+        scores = case_means(scores)[:, np.newaxis] if observed.is_by_median else scores
+        quantile = quantile_estimate(scores, observed.quantile, clusters, confidence_level)
+        value, error, low, high, method = (
+            quantile.value,
+            quantile.standard_error,
+            quantile.low,
+            quantile.high,
+            quantile.method,
+        )
+        low = low if observed.at_least is None else max(low, observed.at_least)
+        high = high if observed.at_most is None else min(high, observed.at_most)
+        start, width = 0.0, 1.0
+    else:
+        if is_ranged:  # an assertion that failed is a 0, which may lie outside the range: it is shown, and an error
+            scores, given = (np.clip((each - start) / width, 0.0, 1.0) for each in (scores, given))
+        value, error, low, high, method = _mean(observed, scores, given, clusters, confidence_level)
+    if observed.errors or not (observed.may_decide or observed.is_sequential):  # no random part of all
+        return Estimate(start + width * value, width * error, -math.inf, math.inf, "in part, without bounds")
+    return Estimate(start + width * value, width * error, start + width * low, start + width * high, method)
+
+
+def _mean(
+    observed: Observations, scores: FloatArray, given: FloatArray, clusters: Sequence[object] | None, level: float
+) -> tuple[float, float, float, float, str]:
+    """The mean of scores in [0, 1]: value, standard error, both ends of its interval and the method.
+
+    Args:
+        given: the scores as they were drawn, cases by samples.
+    """
+    if observed.is_about_suite and observed.is_whole and observed.may_decide:
+        exact, tail = observed.plan.is_exact, 0.5 + level / 2
+        own = _computed(case_means(given)) if exact else suite_threshold_contrast(given, 0.0, observed.clusters)
+        low, high = min(own.value, own.lower(tail)), max(own.value, own.upper(tail))
+        return own.value, own.standard_error, low, high, own.method
+    mean = clustered_mean(scores, clusters, level)
+    if not observed.is_sequential:
+        return mean.value, mean.standard_error, mean.low, mean.high, mean.method
+    units = score_units(observed.as_scores(), given)
+    low, high = anytime_interval(units, level)
+    # As the difference has it, where cases that resemble each other count once.
+    counts_once = observed.clusters_known_by == "texts"
+    value = float(units.sums.sum() / units.sizes.sum()) if counts_once else mean.value
+    return value, mean.standard_error, min(low, value), max(high, value), "betting, valid whenever one stops"

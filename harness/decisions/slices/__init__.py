@@ -1,1 +1,0 @@
-"""Parts of an evaluation's cases, each weighed by itself."""
