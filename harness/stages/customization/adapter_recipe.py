@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import builds, find_artifact, get_or_build
 from harness.config.customization import AdapterSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
@@ -20,14 +21,11 @@ from harness.models.weights.weights import made_folder, materialize, tokenizer_d
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
-from harness.stages.known_builds import known_builds
-from harness.stages.made_folders import MadeFolder, find_made, make
 from harness.stages.training.sequences import check_length, check_taught
 from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 
 KIND = "adapter"
-ADAPTERS = "adapters"
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
@@ -44,12 +42,9 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     with told_of(settings, step):
         recipe = AdapterRecipe(settings, version, step)
         if recipe.ready is None:
-            made = find_made(KIND, recipe.recipe)
-            if made is None or made.is_here:
-                return None if made is None else recipe.with_made(made)
-            digest = known_builds().content(ADAPTERS, made.content)
-            return None if digest is None else recipe.with_adapter(made.path, digest)
-        if known_builds().is_offline:  # what it fits was checked before there were samples
+            made = find_artifact(KIND, recipe.recipe)
+            return None if made is None else recipe.with_adapter(made.path, made.digest)
+        if builds().is_offline:  # what it fits was checked before there were samples
             return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
         weights = made_folder(recipe.options, settings.root)
         digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
@@ -85,7 +80,10 @@ def build_version(
         weights = materialize(recipe.options, settings.root)
         if recipe.ready is None:
             build = lambda folder: train(recipe.request(weights, folder), progress)  # noqa: E731
-            whole = recipe.with_made(make(KIND, recipe.recipe, build, keeps_draft=True))
+            made = get_or_build(
+                KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
+            )
+            whole = recipe.with_adapter(made.path, made.digest)
         else:
             digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
             whole = recipe.with_adapter(recipe.ready, digest)
@@ -190,12 +188,6 @@ class AdapterRecipe:
                 f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
             )
         return adapter.digest
-
-    def with_made(self, made: MadeFolder) -> VersionSettings:
-        """The version with an adapter that was trained; its digest is noted, for when it is not here."""
-        digest = read_adapter(made.path).digest
-        known_builds().note(ADAPTERS, made.content, digest)
-        return self.with_adapter(made.path, digest)
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""
