@@ -98,9 +98,10 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         # Of the base is made what only adds to it; what takes the place of something is made of the files anew.
         unset = None if first is None else [*wanted[:first], *(None for _ in wanted[first:])]
         adds = base is not None and (unset is None or _given(base, sources) == unset)
+        taught_on = {_name_of(step): getattr(step.settings, "data", None) for step in version.steps}
         for step in _steps_of(version, base, own, sources, adds=adds):
-            taught_on = (each.removeprefix("data ") for each in step.of if each.startswith("data "))
-            corpora = [corpus for each in taught_on if each in versions for corpus in _corpora(each, sources)]
+            data = taught_on.get(step.made)
+            corpora = _corpora(data, sources) if data in versions else ()
             steps += [*(corpus for corpus in corpora if corpus not in steps), step]
         base = version
     return tuple(steps)
@@ -139,7 +140,11 @@ def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
     told = f"made for {made_for}, as it says" if made_for else ""
     by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
-    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, step.content)
+    return LineageStep(_name_of(step), of, by, step.kind, step.content)
+
+
+def _name_of(step: Step) -> str:
+    return f"{step.version}, {step.kind}"
 
 
 def _steps_of(

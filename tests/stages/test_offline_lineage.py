@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -21,7 +23,7 @@ from harness.stages.customization.adapter_recipe import AdapterRecipe
 from harness.stages.data.recipe import CORPORA, corpus_recipe
 from harness.stages.data.versions import corpus_folder
 from harness.stages.distillation.student_recipe import KIND as DISTILLED
-from harness.stages.distillation.student_recipe import StudentRecipe
+from harness.stages.distillation.student_recipe import StudentRecipe, find_version
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
@@ -144,3 +146,33 @@ def test_passages_are_needed_to_ask(settings: Settings) -> None:
     shutil.rmtree(cache_dir() / "retrieval")
     with knowing(Builds(noted.noted, is_offline=True)), pytest.raises(SettingsError, match="desk is not built"):
         built(settings, "desk", offline=True)
+
+
+def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each level walked the chain below it twice, so that a fifth student cost 31 walks."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    write_tiny_llama(tmp_path / "weights")
+    (tmp_path / "d.jsonl").write_text('{"prompt": "a?", "answer": "b"}\n', "utf-8")
+    names = [f"student{n}" for n in range(5)]
+    teachers = ["teacher", *names]
+    text = '[models.teacher]\nengine = "transformers"\nweights = "weights"\n'
+    for name, teacher in zip(names, teachers, strict=False):
+        text += f'[models.{name}]\nbase = "teacher"\n'
+        text += f'distilled = {{ teacher = "{teacher}", data = "d.jsonl", steps = 3 }}\n'
+    settings = load(tmp_path, text)
+    for name, teacher in zip(names, teachers, strict=False):
+        version = settings.version(name)
+        recipe = StudentRecipe(settings, version, version.steps[-1], built(settings, teacher)).recipe
+        get_or_build(DISTILLED, recipe, lambda to: copy(tmp_path / "weights", to), digest=folder_content)
+    walked: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is find_version.__code__:
+            walked.append(frame.f_locals["version"].name)
+
+    sys.setprofile(note)
+    try:
+        built(settings, names[-1])
+    finally:
+        sys.setprofile(None)
+    assert walked == names[::-1]
