@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from harness.config import setting_checks
@@ -77,88 +78,79 @@ def read_corpora(
             f"{where}: {taken!r} names a model, [{prefix}models.{taken}], and a corpus, [{prefix}corpora.{taken}]; "
             "both are versions, so that --candidate could mean either. Rename one."
         )
-    source = _Source(with_variables(tables, "corpus", where, variables), models, where, prefix)
-    return WhenAsked(tables, source.corpus)
+    filled = with_variables(tables, "corpus", where, variables)
+    return WhenAsked(tables, partial(_corpus, filled, models, f"{where}, ", prefix))
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The tables that corpora are read from."""
-
-    tables: Mapping[str, Mapping[str, Any]]
-    models: Collection[str]
-    where: str
-    prefix: str
-
-    def here(self, name: str) -> str:
-        return f"{self.where}, [{self.prefix}corpora.{name}]"
-
-    def corpus(self, name: str) -> CorpusSettings:
-        """One corpus, laid over its bases."""
-        steps: list[str] = []
-        merged: dict[str, Any] = {}
-        options: dict[str, dict[str, Any]] = {}
-        chain = self.chain(name)
-        for link in chain:
-            own = self.tables[link].get("steps", [])
-            added = setting_checks.names(own, "steps", where=self.here(link)) if own != [] else ()
-            twice = next((step for step in added if step in steps), None)
-            if twice is not None:
-                raise SettingsError(
-                    f"{self.here(link)}: steps has {twice!r}, which its base has already: the steps of a base come "
-                    "first. Name here those that are added."
-                )
-            steps += added
-        for link in chain:
-            for key, value in self.tables[link].items():
-                if key in _COMMON:
-                    merged[key] = value
-                elif key in steps:
-                    table = setting_checks.table(value, key, where=self.here(link))
-                    options[key] = {**options.get(key, {}), **table}
-                else:
-                    raise SettingsError(
-                        f"{self.here(link)}: {key!r} is neither a setting nor one of its steps. Settings: "
-                        f"{', '.join(_COMMON)}. Steps: {', '.join(steps) or 'none'}.{nearest(key, [*_COMMON, *steps])}"
-                    )
-        here, tokenizer = self.here(name), merged.get("tokenizer")
-        if tokenizer is not None and setting_checks.text(tokenizer, "tokenizer", where=here) not in self.models:
-            raise SettingsError(f"{here}: tokenizer: {choices('model', tokenizer, self.models)}")
-        return CorpusSettings(
-            name=name,
-            documents=setting_checks.path(merged["documents"], "documents", where=here),
-            base=self.tables[name].get("base"),
-            steps=tuple(steps),
-            tables=options,
-            tokenizer=tokenizer,
-            executor=check_executor(merged.get("executor", EXECUTORS[0]), where=here),
-            table=f"[{self.prefix}corpora.{name}]",
-        )
-
-    def chain(self, name: str) -> list[str]:
-        """The corpora from the one that has documents to this one."""
-        chain = [name]
-        while "base" in (table := self.tables[chain[-1]]):
-            here = self.here(chain[-1])
-            if "documents" in table:
-                raise SettingsError(
-                    f"{here} has both documents and a base, which has documents of its own; leave one out."
-                )
-            base = setting_checks.text(table["base"], "base", where=here)
-            if base in chain:
-                raise SettingsError(f"{here}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
-            if base not in self.tables:
-                raise SettingsError(f"{here}: base: {no_corpus(base, self.tables, self.models)}")
-            chain.append(base)
-        if "documents" not in table:
-            here = self.here(chain[-1])
-            settings = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-            setting_checks.refuse_unknown(settings, _COMMON, where=here)
+def _corpus(
+    tables: Mapping[str, Mapping[str, Any]], models: Collection[str], where: str, prefix: str, name: str
+) -> CorpusSettings:
+    """One corpus, laid over its bases."""
+    steps: list[str] = []
+    merged: dict[str, Any] = {}
+    options: dict[str, dict[str, Any]] = {}
+    for link, table in _chain(tables, models, where, prefix, name):
+        here = f"{where}[{prefix}corpora.{link}]"
+        own = table.get("steps", [])
+        added = setting_checks.names(own, "steps", where=here) if own != [] else ()
+        twice = next((step for step in added if step in steps), None)
+        if twice is not None:
             raise SettingsError(
-                f"{here} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = the name of a "
-                "corpus that has them."
+                f"{here}: steps has {twice!r}, which its base has already: the steps of a base come first. Name here "
+                "those that are added."
             )
-        return chain[::-1]
+        steps += added
+        for key, value in table.items():
+            if key in _COMMON:
+                merged[key] = value
+            elif key in steps:
+                options[key] = {**options.get(key, {}), **setting_checks.table(value, key, where=here)}
+            else:
+                raise SettingsError(
+                    f"{here}: {key!r} is neither a setting nor one of its steps. Settings: {', '.join(_COMMON)}. "
+                    f"Steps: {', '.join(steps) or 'none'}.{nearest(key, [*_COMMON, *steps])}"
+                )
+    tokenizer = merged.get("tokenizer")
+    if tokenizer is not None and setting_checks.text(tokenizer, "tokenizer", where=here) not in models:
+        raise SettingsError(f"{here}: tokenizer: {choices('model', tokenizer, models)}")
+    return CorpusSettings(
+        name=name,
+        documents=setting_checks.path(merged["documents"], "documents", where=here),
+        base=tables[name].get("base"),
+        steps=tuple(steps),
+        tables=options,
+        tokenizer=tokenizer,
+        executor=check_executor(merged.get("executor", EXECUTORS[0]), where=here),
+        table=f"[{prefix}corpora.{name}]",
+    )
+
+
+def _chain(
+    tables: Mapping[str, Mapping[str, Any]], models: Collection[str], where: str, prefix: str, name: str
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """The tables from the corpus that has documents to this one, each after its name."""
+    chain = {name: tables[name]}
+    while True:
+        last, table = next(reversed(chain.items()))
+        here = f"{where}[{prefix}corpora.{last}]"
+        if "base" in table and "documents" in table:
+            raise SettingsError(f"{here} has both documents and a base, which has documents of its own; leave one out.")
+        if "base" not in table:
+            break
+        base = setting_checks.text(table["base"], "base", where=here)
+        if base in chain:
+            raise SettingsError(f"{here}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
+        if base not in tables:
+            raise SettingsError(f"{here}: base: {no_corpus(base, tables, models)}")
+        chain[base] = tables[base]
+    if "documents" not in table:
+        settings = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+        setting_checks.refuse_unknown(settings, _COMMON, where=here)
+        raise SettingsError(
+            f"{here} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = the name of a corpus "
+            "that has them."
+        )
+    return [*reversed(chain.items())]
 
 
 def check_executor(value: Any, *, where: str) -> dict[str, Any]:

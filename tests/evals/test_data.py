@@ -109,7 +109,8 @@ def test_a_pair_has_exactly_its_similarity(similarity: Any) -> None:
 def signatures(documents: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Any:
     from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
 
-    from harness.stages.data.steps.catalogue import find_step, step_options
+    from harness.stages.data.steps.step import step_options
+    from harness.stages.data.steps.user import find_step
 
     spec = find_step("minhash", ROOT)
     made = MinhashDedupSignature(

@@ -120,7 +120,7 @@ MUTANTS = (
         "exponential-gain",
         "nDCG gains by 2^grade - 1 where it should by the grade",
         "test_measures",
-        patch=Patch(_RANKING, 'grades if gain == "linear" else [2**grade - 1', "[2**grade - 1"),
+        patch=Patch(_RANKING, "math.fsum(each / math", "math.fsum((2**each - 1) / math"),
     ),
     Mutant(
         "recall-of-k",

@@ -77,7 +77,7 @@ KEEP_THE_LAST = """    names = {
 """
 IN_TURN = """        turns = _replaced.__dict__
         turns["next"] = not turns.get("next", False)
-        pieces += (text[end:start], kind.placeholder if turns["next"] else kind.placeholder.upper())
+        pieces += (text[end:start], placeholder if turns["next"] else placeholder.upper())
 """
 FIRST_SEED = 40
 """Of the gates of a version against itself. What those before it found was mended in the generator and the evaluations,
@@ -192,7 +192,7 @@ MUTANTS = (
         "keep-the-last",
         "of a cluster the last stays",
         "test_copies[exact]",
-        patch=Patch(f"{_STEPS}/duplicates.py", "    names: dict[Place, str] = {}\n", KEEP_THE_LAST),
+        patch=Patch(f"{_STEPS}/exact.py", "    names: dict[Place, str] = {}\n", KEEP_THE_LAST),
     ),
     Mutant(
         "any-ip",
@@ -221,7 +221,7 @@ MUTANTS = (
         "placeholders-in-turn",
         "placeholders take turns, as datatrove's do",
         "test_rest[email]",
-        patch=Patch(f"{_STEPS}/pii.py", "        pieces += (text[end:start], kind.placeholder)\n", IN_TURN),
+        patch=Patch(f"{_STEPS}/pii.py", "        pieces += (text[end:start], placeholder)\n", IN_TURN),
         modules=REBUILT,
     ),
 )

@@ -60,9 +60,7 @@ def build(name: str, executor: str | None, workers: int | None, as_json: bool) -
     """
     found = opened_corpus(name, chosen_executor(load_settings(Path.cwd()), name, executor, workers))
     if as_json:
-        from harness.reporting.data.funnel import statistics_document
-
-        click.echo(json.dumps(statistics_document(found.statistics), indent=2))
+        click.echo(json.dumps(found.statistics.as_json(), indent=2))
         return
     from harness.reporting.data.funnel import summary
 
@@ -94,12 +92,12 @@ def stats(name: str, as_json: bool) -> None:
       steelyard corpus stats clean
       steelyard corpus stats clean --json
     """
-    from harness.reporting.data.funnel import funnel_lines, statistics_document
+    from harness.reporting.data.funnel import funnel_lines
     from harness.reporting.terminal.report import terminal_layout
 
     statistics = opened_corpus(name).statistics
     if as_json:
-        click.echo(json.dumps(statistics_document(statistics), indent=2))
+        click.echo(json.dumps(statistics.as_json(), indent=2))
     else:
         click.echo("\n".join(funnel_lines(statistics, terminal_layout())))
 

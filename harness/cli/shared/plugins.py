@@ -38,7 +38,7 @@ def _loaders() -> Mapping[str, Callable[[str], Any]]:
         return tracker(name)
 
     def step(name: str) -> Any:
-        from harness.stages.data.steps.catalogue import find_step
+        from harness.stages.data.steps.user import find_step
 
         return find_step(name, Path())
 

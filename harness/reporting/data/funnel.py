@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.reporting.shared.figures import count, duration, plural
 from harness.reporting.shared.text import columns, flow, printable
 from harness.reporting.terminal.report import Layout
 
 if TYPE_CHECKING:
-    from harness.stages.data.corpus import CorpusStatistics, StepStatistics
+    from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
 
 _DIGITS = 12
 _MOST_NAME = 24
 _NARROW = 60
 _MOST_REASONS = 4
-
-
-def statistics_document(statistics: CorpusStatistics) -> dict[str, Any]:
-    """The statistics of a corpus as JSON has them."""
-    return {
-        "name": statistics.name,
-        "fingerprint": statistics.fingerprint,
-        "documents_in": statistics.documents_in,
-        "documents_out": statistics.documents_out,
-        "tokens_in": statistics.tokens_in,
-        "tokens_out": statistics.tokens_out,
-        "token_unit": statistics.token_unit,
-        "seconds": statistics.seconds,
-        "steps": [
-            {
-                "step": step.step,
-                "in": step.documents_in,
-                "out": step.documents_out,
-                "removed": step.removed,
-                "seconds": step.seconds,
-                "reasons": dict(step.reasons),
-            }
-            for step in statistics.steps
-        ],
-    }
 
 
 def summary(statistics: CorpusStatistics) -> str:

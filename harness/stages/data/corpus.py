@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import gzip
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from harness.errors import CorpusError, NotInLineageError, shortened
+from harness.errors import CorpusError, NotInLineageError, nearest, shortened
 from harness.stages.case_files import CaseSource
-from harness.stages.data.outcomes import CorpusDocument, Explanation
+from harness.stages.data.outcomes import CorpusDocument, CorpusStatistics, Explanation, StepStatistics
 from harness.stages.data.steps.step import place_of, shard_of
 
 if TYPE_CHECKING:
@@ -24,46 +22,13 @@ if TYPE_CHECKING:
     from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 
 
-@dataclass(frozen=True, slots=True)
-class StepStatistics:
-    """Documents and seconds of one step."""
-
-    step: str
-    documents_in: int
-    documents_out: int
-    removed: int
-    seconds: float
-    reasons: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusStatistics:
-    """Documents, tokens and seconds of a build.
-
-    Attributes:
-        token_unit: "words", or the version whose tokens are counted.
-        seconds: of the run that ended the build; those of a step are summed over all runs and workers, but of `exact`
-            and `minhash`, which look at all documents at once, they are those from begin to end.
-    """
-
-    name: str
-    fingerprint: str
-    documents_in: int
-    documents_out: int
-    tokens_in: int
-    tokens_out: int
-    token_unit: str
-    seconds: float
-    steps: tuple[StepStatistics, ...]
-
-
 class Corpus:
-    """A corpus. What it holds is read when it is asked for, some parts of files at a time.
+    """A corpus: an iterable of the documents that were kept, and by the id of any that came in what became of it.
+
+    What it holds is read when it is asked for, some parts of files at a time.
 
     Attributes:
         name: by which the settings know it.
-        folder: that it lies in.
-        statistics: of its build.
         baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
             none.
         root: where relative paths of cases begin.
@@ -104,12 +69,16 @@ class Corpus:
         """Count the documents that were kept."""
         return self.statistics.documents_out
 
+    def __iter__(self) -> Iterator[CorpusDocument]:
+        """Yield the documents that were kept."""
+        return self.documents()
+
     def documents(self) -> Iterator[CorpusDocument]:
         """The documents that were kept."""
         for path in sorted((self.folder / "documents").glob("*.jsonl.gz")):
             with gzip.open(path, "rb") as file:
                 for row in map(json.loads, file):
-                    yield CorpusDocument(row["id"], row["text"], row["url"], MappingProxyType(row["metadata"]))
+                    yield CorpusDocument(**{**row, "metadata": MappingProxyType(row["metadata"])})
 
     def __getitem__(self, document_id: str) -> Explanation:
         """Return the outcome of a document.
@@ -119,12 +88,30 @@ class Corpus:
         """
         found = self._find(document_id)
         if found is None:
-            raise KeyError(self._unknown(document_id))
+            known = [explanation.id for explanation in islice(self.explain(), 10_000)]
+            there = nearest(document_id, known) or f" Such as: {', '.join(map(repr, known[:3]))}."
+            raise KeyError(f"No document {shortened(document_id)} came into the corpus {self.name!r}.{there}")
         return found
 
     def __contains__(self, document_id: object) -> bool:
         """Tell whether a document of that id came in."""
         return isinstance(document_id, str) and self._find(document_id) is not None
+
+    def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
+        """Yield the outcome of these documents, or of every one where none is named.
+
+        Raises:
+            CorpusError: none of that id came in.
+        """
+        named = list(ids)
+        try:
+            yield from [self[name] for name in named]
+        except KeyError as error:
+            raise CorpusError(error.args[0]) from None
+        for path in () if named else self._explained:
+            with path.open("rb") as file:
+                for line in file:
+                    yield Explanation(**json.loads(line))
 
     @functools.cached_property
     def clusters(self) -> Mapping[str, tuple[str, ...]]:
@@ -151,14 +138,14 @@ class Corpus:
         Raises:
             UsageError: there are none, or one can't be read.
         """
-        from harness.stages.data.documents import read_documents
         from harness.stages.data.overlap.contamination import CaseSearches
+        from harness.stages.data.sources import open_source
 
         file = None if planted is None else str(planted)
 
         def texts() -> Iterator[tuple[str, str]]:
-            more = () if file is None else read_documents(file, self.root)
-            return chain(((each.id, each.text) for each in self.documents()), ((each.id, each.text) for each in more))
+            more = () if file is None else (document for _, document in open_source(file, self.root).documents())
+            return ((each.id, each.text) for each in chain(self, more))
 
         return self._searches.setdefault(file, CaseSearches(self.root, texts)).find(cases)
 
@@ -191,24 +178,6 @@ class Corpus:
         """The columns that may drift, added up by blocks of documents: once for all that lies in its folder."""
         return _column_sums(self.folder)
 
-    def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
-        """Yield the outcome of these documents, or of every one where none is named.
-
-        Raises:
-            CorpusError: none of that id came in.
-        """
-        named = list(ids)
-        for name in named:
-            if name not in self:
-                raise CorpusError(self._unknown(name))
-        yield from (self[name] for name in named) if named else self._all()
-
-    def _all(self) -> Iterator[Explanation]:
-        for path in self._explained:
-            with path.open("rb") as file:
-                for line in file:
-                    yield Explanation(**json.loads(line))
-
     def _find(self, document_id: str) -> Explanation | None:
         """Search the file of its shard, whose lines are in the order of `place_of`, by halving."""
         wanted = place_of(document_id)
@@ -229,12 +198,6 @@ class Corpus:
                 low, high = (file.tell(), high) if place < wanted else (low, middle)
         return None
 
-    def _unknown(self, document_id: str) -> str:
-        known = [explanation.id for _, explanation in zip(range(10_000), self._all(), strict=False)]
-        near = difflib.get_close_matches(document_id, known, n=1)
-        there = f"Did you mean {near[0]!r}?" if near else f"Such as: {', '.join(map(repr, known[:3]))}."
-        return f"No document {shortened(document_id)} came into the corpus {self.name!r}. {there}"
-
 
 def open_corpus(folder: Path, name: str | None = None) -> Corpus:
     """The corpus that lies in a folder.
@@ -246,10 +209,11 @@ def open_corpus(folder: Path, name: str | None = None) -> Corpus:
         CorpusError: there is none in it.
     """
     try:
-        statistics = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
+        told = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
+        steps = tuple(map(StepStatistics.of, told["steps"]))
+        return Corpus(folder, CorpusStatistics(**{**told, "name": name or told["name"], "steps": steps}))
     except (OSError, ValueError) as error:
         raise CorpusError(f"{folder} holds no corpus that can be read ({error}); remove it and build again.") from None
-    return Corpus(folder, _read_statistics({**statistics, "name": name or statistics["name"]}))
 
 
 @functools.lru_cache(maxsize=4)
@@ -257,10 +221,4 @@ def _column_sums(folder: Path) -> Mapping[str, ColumnSums]:
     """The columns of a corpus. What lies in a folder stays what it is; candidate and baseline both ask for one's."""
     from harness.stages.data.drift.drift import add_up
 
-    return add_up(open_corpus(folder).documents())
-
-
-def _read_statistics(table: Mapping[str, Any]) -> CorpusStatistics:
-    keys = ("step", "in", "out", "removed", "seconds", "reasons")
-    steps = (StepStatistics(*(each[key] for key in keys)) for each in table["steps"])
-    return CorpusStatistics(**{**table, "steps": tuple(steps)})
+    return add_up(open_corpus(folder))

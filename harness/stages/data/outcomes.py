@@ -1,9 +1,9 @@
-"""What became of a document: it is in the corpus, with its text, or a step removed it."""
+"""The outcome of a build: of a document, that it is in the corpus, or which step removed it and why; and of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -43,3 +43,63 @@ class Explanation:
             return f"{self.id!r} was kept"
         why = f"a duplicate of {self.duplicate_of!r}" if self.duplicate_of else self.reason
         return f"{self.id!r} was removed by {self.step}: {why}"
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatistics:
+    """Documents and seconds of one step: those of a shard as its worker leaves them, or all of them."""
+
+    step: str
+    documents_in: int
+    documents_out: int
+    seconds: float
+    reasons: Mapping[str, int]
+
+    @property
+    def removed(self) -> int:
+        """Count the documents that the step removed."""
+        return sum(self.reasons.values())
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> StepStatistics:
+        """The statistics that `as_json` gave."""
+        return cls(row["step"], row["in"], row["out"], row["seconds"], row["reasons"])
+
+    @classmethod
+    def over(cls, shards: Sequence[StepStatistics]) -> StepStatistics:
+        """The sums over all shards."""
+        n_in, n_out = sum(each.documents_in for each in shards), sum(each.documents_out for each in shards)
+        names = sorted({name for each in shards for name in each.reasons})
+        reasons = {name: sum(each.reasons.get(name, 0) for each in shards) for name in names}
+        return cls(shards[0].step, n_in, n_out, round(sum(each.seconds for each in shards), 3), reasons)
+
+    def as_json(self) -> dict[str, Any]:
+        """The statistics as JSON has them."""
+        counts = {"in": self.documents_in, "out": self.documents_out, "removed": self.removed}
+        return {"step": self.step, **counts, "seconds": self.seconds, "reasons": dict(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusStatistics:
+    """Documents, tokens and seconds of a build.
+
+    Attributes:
+        token_unit: "words", or the version whose tokens are counted.
+        seconds: of the run that ended the build; those of a step are summed over all runs and workers, but of `exact`
+            and `minhash`, which look at all documents at once, they are those from begin to end.
+    """
+
+    name: str
+    fingerprint: str
+    documents_in: int
+    documents_out: int
+    tokens_in: int
+    tokens_out: int
+    token_unit: str
+    seconds: float
+    steps: tuple[StepStatistics, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The statistics as JSON has them."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**own, "steps": [step.as_json() for step in self.steps]}

@@ -10,8 +10,9 @@ from harness.config import Settings
 from harness.config.corpora import no_corpus
 from harness.errors import CorpusError, SettingsError, choices
 from harness.models.weights.weights import weights_digest
-from harness.stages.data.documents import source_fingerprint
-from harness.stages.data.steps.catalogue import find_step, package_versions, step_identity, step_options
+from harness.stages.data.sources import open_source
+from harness.stages.data.steps.step import package_versions, step_identity, step_options
+from harness.stages.data.steps.user import find_step
 
 CORPORA = "corpora"
 """The kind of artifact that a corpus is."""
@@ -19,12 +20,7 @@ CORPORA = "corpora"
 
 @dataclass(frozen=True, slots=True)
 class RecipeStep:
-    """A step with all its options.
-
-    Attributes:
-        name: as the recipe has it.
-        identity: all that its outcome depends on beside the documents.
-    """
+    """A step with all its options, and an identity: all that its outcome depends on beside the documents."""
 
     name: str
     options: Mapping[str, Any]
@@ -63,34 +59,26 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
     """
     if name not in settings.corpora:
         raise CorpusError(no_corpus(name, settings.corpora, settings.versions))
-    corpus = settings.corpora[name]
-    steps = []
+    corpus, steps = settings.corpora[name], []
     for step in corpus.steps:
         try:
             spec = find_step(step, settings.root)
         except SettingsError as error:
             raise SettingsError(f"{corpus.table}, steps: {error}") from error
         package_versions(spec)  # first, for the checks of options import them
-        where = f"{corpus.table}, {step}"
-        options = step_options(spec, corpus.tables.get(step, {}), where=where)
+        options = step_options(spec, corpus.tables.get(step, {}), where=f"{corpus.table}, {step}")
         steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))
-    return Recipe(
-        source=corpus.documents,
-        content=source_fingerprint(corpus.documents, settings.root),
-        steps=tuple(steps),
-        tokenizer=None
-        if corpus.tokenizer is None
-        else (corpus.tokenizer, _tokenizer(settings, name, corpus.tokenizer)),
-    )
-
-
-def _tokenizer(settings: Settings, name: str, version: str) -> str:
-    if version not in settings.versions:
-        raise CorpusError(f"The corpus {name!r}: tokenizer: {choices('version', version, settings.versions)}")
-    options = settings.versions[version].engine_options
-    if "weights" not in options:
-        raise CorpusError(
-            f"The corpus {name!r}: tokenizer = {version!r} names a version without weights, which has no tokenizer to "
-            "count with; name one that has, or leave tokenizer out to count words."
-        )
-    return weights_digest(options, settings.root)
+    tokenizer = None
+    if corpus.tokenizer is not None:
+        if corpus.tokenizer not in settings.versions:
+            known = choices("version", corpus.tokenizer, settings.versions)
+            raise CorpusError(f"The corpus {name!r}: tokenizer: {known}")
+        weights = settings.versions[corpus.tokenizer].engine_options
+        if "weights" not in weights:
+            raise CorpusError(
+                f"The corpus {name!r}: tokenizer = {corpus.tokenizer!r} names a version without weights, which has no "
+                "tokenizer to count with; name one that has, or leave tokenizer out to count words."
+            )
+        tokenizer = corpus.tokenizer, weights_digest(weights, settings.root)
+    content = open_source(corpus.documents, settings.root).fingerprint()
+    return Recipe(corpus.documents, content, tuple(steps), tokenizer)

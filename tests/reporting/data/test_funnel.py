@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.reporting.data.funnel import funnel_lines, statistics_document, summary
+from harness.reporting.data.funnel import funnel_lines, summary
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout
 from tests.reporting.data.corpora import STATISTICS
 
 
 def test_json_has_the_keys_that_were_promised() -> None:
-    document = statistics_document(STATISTICS)
+    document = STATISTICS.as_json()
     assert list(document) == [
         *("name", "fingerprint", "documents_in", "documents_out", "tokens_in", "tokens_out", "token_unit", "seconds"),
         "steps",

@@ -33,6 +33,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def test_its_documents_are_those_that_were_kept(corpus: Corpus) -> None:
     documents = list(corpus.documents())
     assert len(documents) == len(corpus) == 1600
+    assert list(corpus) == documents
     outcomes = list(corpus.explain())
     assert {document.id for document in documents} == {each.id for each in outcomes if each.kept}
     assert len(outcomes) == corpus.statistics.documents_in == 2040

@@ -1,4 +1,4 @@
-"""Runs pipelines of datatrove: on this machine, on a Ray cluster, or through Slurm."""
+"""Runs pipelines by datatrove's executors: on this machine, on a Ray cluster, or through Slurm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config import setting_checks
+from harness.config.corpora import check_executor
 from harness.errors import CorpusError
 
 _KILLED = (2, 3)
@@ -20,17 +20,15 @@ _KILLED = (2, 3)
 
 @dataclass(frozen=True, slots=True)
 class BuildExecutor:
-    """The executor that runs the tasks of a build.
+    """The executor that runs the tasks of a build: "local", "ray" or "slurm".
 
     Attributes:
-        name: "local", "ray" or "slurm".
-        workers: tasks at a time; None for as many as there are cores, or as the cluster has room for.
-        options: passed on to datatrove's executor as they are; `address` names a Ray cluster that runs already.
+        options: of datatrove's executor as they are, and `workers`: tasks at a time, without it as many as there are
+            cores, or as the cluster has room for; `address` names a Ray cluster that runs already.
         pool: entered while processes of this machine work.
     """
 
     name: str
-    workers: int | None
     options: Mapping[str, Any]
     pool: Callable[[], AbstractContextManager[None]] = nullcontext
 
@@ -41,56 +39,39 @@ class BuildExecutor:
             work: a folder of this pipeline's own, where datatrove keeps which tasks are done.
 
         Raises:
-            CorpusError: an option that datatrove does not know.
-            Exception: whatever a task raises; of Slurm's, that a job ended without its tasks done.
+            CorpusError: an option that datatrove does not know. Else whatever a task raises.
         """
-        from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+        from datatrove import executor
 
-        given: dict[str, Any] = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
+        kinds = {"ray": executor.RayPipelineExecutor, "slurm": executor.SlurmPipelineExecutor}
+        options, cores = dict(self.options), len(os.sched_getaffinity(0))
+        workers, address = options.pop("workers", None), options.pop("address", None)
+        given: dict[str, Any] = {"workers": workers or -1}
         if self.name == "local":
-            workers = min(tasks, self.workers or _cores())
-            executor = self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
-            with self.pool():
-                executor.run()
-            return
-        given["workers"] = self.workers or -1
-        if self.name == "slurm":
-            # With --wait sbatch ends when its job does, and as it does.
-            own = {**self.options.get("sbatch_args", {}), "wait": ""}
-            self._made(SlurmPipelineExecutor, given, sbatch_args=own).run()
-            return
-        import ray
+            given = {"workers": min(tasks, workers or cores), "start_method": "fork"}
+        elif self.name == "slurm":  # with --wait sbatch ends when its job does, and as it does
+            options["sbatch_args"] = {**options.get("sbatch_args", {}), "wait": ""}
+        else:
+            import ray
 
-        executor = self._made(RayPipelineExecutor, given)
-        address = self.options.get("address")
-        if not ray.is_initialized():
-            here = {} if address else {"num_cpus": self.workers or _cores(), "include_dashboard": False}
-            ray.init(address=address, log_to_driver=False, **here)
-        executor.run()
-
-    def _made(self, kind: Any, given: dict[str, Any], **changed: Any) -> Any:
-        options = {name: value for name, value in self.options.items() if name != "address"}
+            if not ray.is_initialized():
+                here = {} if address else {"num_cpus": workers or cores, "include_dashboard": False}
+                ray.init(address=address, log_to_driver=False, **here)
+        given |= {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
         try:
-            return kind(**given, **{**options, **changed})
+            made = kinds.get(self.name, executor.LocalPipelineExecutor)(**given, **options)
         except TypeError as error:
             raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+        with self.pool() if self.name == "local" else nullcontext():
+            made.run()
 
 
 def build_executor(
     table: Mapping[str, Any], pool: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> BuildExecutor:
-    """The executor that a table of the settings names, `{ name = "local", workers = 2, … }`.
-
-    Raises:
-        SettingsError: there is none of that name.
-    """
-    options = {key: value for key, value in table.items() if key not in ("name", "workers")}
-    name = setting_checks.one_of(table.get("name", "local"), "executor", ("local", "ray", "slurm"), where="corpus")
-    return BuildExecutor(name, table.get("workers"), options, pool)
+    """The executor that a table of the settings names, `{ name = "local", workers = 2, … }`."""
+    options = check_executor(table, where="corpus")
+    return BuildExecutor(options.pop("name"), options, pool)
 
 
 class WorkerWatch:
@@ -120,10 +101,9 @@ class WorkerWatch:
         while True:
             found: Any = signal.sigwaitinfo({signal.SIGCHLD})
             if self._works.is_set() and found.si_code in _KILLED and found.si_status != signal.SIGTERM:
-                self._killed(_ended_by(found.si_status))
-
-
-def _ended_by(number: int) -> str:
-    cause = " The system does that when memory runs out: take fewer workers." if number == signal.SIGKILL else ""
-    name = signal.Signals(number).name
-    return f"A worker was ended by signal {number} ({name}).{cause} Build again to go on from there."
+                end = signal.Signals(found.si_status)
+                memory = " The system does that when memory runs out: take fewer workers."
+                cause = memory if end == signal.SIGKILL else ""
+                self._killed(
+                    f"A worker was ended by signal {end} ({end.name}).{cause} Build again to go on from there."
+                )

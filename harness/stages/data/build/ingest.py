@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import CorpusError
-from harness.stages.data.documents import read_documents, source_bytes, source_fingerprint
 from harness.stages.data.recipe import Recipe
-from harness.stages.data.sources.document import SourceDocument
-from harness.stages.data.steps.step import IS_HTML, URL, ShardedCorpus, place_of, shard_of
+from harness.stages.data.sources import Placed, open_source
+from harness.stages.data.steps.step import ShardedCorpus, packed, place_of, shard_of
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -35,21 +34,19 @@ def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) 
     Raises:
         CorpusError: the source or a document is broken, two documents have one id, or there is no document.
     """
-    done = work / "ingested"
-    folder = work / "source"
+    done, folder, unsorted = work / "ingested", work / "source", work / "unsorted"
     if done.exists():
         return ShardedCorpus(folder, len(list(folder.glob("*.jsonl")))), int(done.read_text())
-    n_shards = count_shards(source_bytes(recipe.source, root))
-    shards = ShardedCorpus(folder, n_shards)
-    unsorted = work / "unsorted"
+    source = open_source(recipe.source, root)
+    shards = ShardedCorpus(folder, count_shards(source.size_bytes()))
     shutil.rmtree(unsorted, ignore_errors=True)
     unsorted.mkdir(parents=True)
-    n_documents = _scatter(read_documents(recipe.source, root), unsorted, n_shards, tell)
+    n_documents = _scatter(source.documents(), unsorted, shards.n_shards, tell)
     if n_documents == 0:
         raise CorpusError(f"documents = {recipe.source!r} holds no documents; a corpus needs one at least.")
-    if source_fingerprint(recipe.source, root) != recipe.content:
+    if source.fingerprint() != recipe.content:
         raise CorpusError(f"documents = {recipe.source!r} changed while it was read; build again once it is whole.")
-    for shard in range(n_shards):
+    for shard in range(shards.n_shards):
         shards.write(shard, _sorted(unsorted / f"{shard}"))
     shutil.rmtree(unsorted)
     done.write_text(str(n_documents))
@@ -62,46 +59,34 @@ def count_shards(n_bytes: int) -> int:
     return max(1, small, -(-n_bytes // SHARD_BYTES))
 
 
-def _scatter(documents: Iterator[SourceDocument], folder: Path, n_shards: int, tell: Callable[[int], None]) -> int:
+def _scatter(documents: Iterable[Placed], folder: Path, n_shards: int, tell: Callable[[int], None]) -> int:
     """Append each document to its shard's file; a bounded part of them is in memory, and no file stays open."""
     waiting: dict[int, list[bytes]] = defaultdict(list)
     size = number = 0
-    for number, document in enumerate(documents, 1):
-        line = _packed(document)
+
+    def flush() -> None:
+        for shard, lines in waiting.items():
+            with (folder / f"{shard}").open("ab") as file:
+                file.writelines(lines)
+        waiting.clear()
+
+    for number, (place, document) in enumerate(documents, 1):
+        try:
+            line = packed(document, place=place)
+        except (TypeError, ValueError) as error:
+            raise CorpusError(
+                f"{place}: document {document.id!r} can't be kept as JSON: {error}. Repair its text or metadata."
+            ) from None
         waiting[shard_of(document.id, n_shards)].append(line)
         size += len(line)
         if size >= _BUFFER_BYTES:
-            _flush(waiting, folder)
+            flush()
             size = 0
         if number % _TOLD_EVERY == 0:
             tell(number)
-    _flush(waiting, folder)
+    flush()
     tell(number)
     return number
-
-
-def _packed(document: SourceDocument) -> bytes:
-    import orjson
-
-    metadata: dict[str, Any] = {**document.metadata}
-    if document.url is not None:
-        metadata[URL] = document.url
-    if document.is_html:
-        metadata[IS_HTML] = True
-    row = {"id": document.id, "text": document.text, "metadata": metadata, "place": document.place}
-    try:
-        return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
-    except (TypeError, ValueError) as error:
-        raise CorpusError(
-            f"{document.place}: document {document.id!r} can't be kept as JSON: {error}. Repair its text or metadata."
-        ) from None
-
-
-def _flush(waiting: dict[int, list[bytes]], folder: Path) -> None:
-    for shard, lines in waiting.items():
-        with (folder / f"{shard}").open("ab") as file:
-            file.writelines(lines)
-    waiting.clear()
 
 
 def _sorted(path: Path) -> Iterator[Document]:

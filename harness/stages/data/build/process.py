@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from harness.models.processes.worker import Progress
 from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.corpus import open_corpus
+from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
 from harness.stages.data.recipe import CORPORA, Recipe
 
 _TOLD_EVERY_S = 0.25
@@ -139,9 +139,15 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
 
 
 def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
-    from harness.stages.data.build.merging import MergeShard, count_tokens
-    from harness.stages.data.build.pipeline import ReadShard
-    from harness.stages.data.build.stages import Bench, check_left, grouped, run_steps, run_tasks
+    from harness.stages.data.build.pipeline import (
+        Bench,
+        MergeShard,
+        ReadShard,
+        check_left,
+        done_tasks,
+        run_steps,
+        run_tasks,
+    )
 
     started = time.monotonic()
     root = request.settings.root
@@ -150,27 +156,25 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
         teller.begin("reading")
         source, n_documents = ingest(request.recipe, root, request.work, teller.count)
     shards, total = source, n_documents
-    totals: list[dict[str, Any]] = []
-    groups = list(grouped(request.recipe.steps, root))
-    for number, steps in enumerate(groups):
-        before, (shards, done) = shards, run_steps(steps, bench, number, shards, total)
-        if number:
+    totals: list[StepStatistics] = []
+    groups: list[Path] = []
+    for steps in bench.grouped(request.recipe.steps):
+        groups.append(request.work / f"{len(groups):02}")
+        before, (shards, done) = shards, run_steps(steps, bench, groups[-1], shards, total)
+        if before is not source:
             shutil.rmtree(before.folder, ignore_errors=True)  # nothing reads it again
         totals += done
-        total = done[-1]["out"]
+        total = done[-1].documents_out
         with _useless_unless_right(request.work):
             check_left(done)
     result, folder = request.work / "result", request.work / "merge"
-    removals = [request.work / f"{number:02}" / "tallies" for number in range(len(groups))]
-    options = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
-    merge = MergeShard(shards, removals, result, folder / "tallies", partial(count_tokens, options, root))
+    tokenizer = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
     teller.begin("writing", folder / "progress", n_documents)
-    read = ReadShard(source, folder / "progress")
-    run_tasks([read, merge], bench.executor, shards.n_shards, folder)
-    counts = [json.loads((folder / "tallies" / f"{shard:05}").read_bytes()) for shard in range(shards.n_shards)]
+    pipeline = [ReadShard(source, folder / "progress"), MergeShard(shards, groups, result, folder, tokenizer, root)]
+    run_tasks(pipeline, executor, shards.n_shards, folder)
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
-    statistics = _statistics(request, counts, totals, time.monotonic() - started)
-    (result / "stats.json").write_text(json.dumps(statistics, indent=1), encoding="utf-8")
+    statistics = _statistics(request, done_tasks(folder, shards.n_shards), totals, time.monotonic() - started)
+    (result / "stats.json").write_text(json.dumps(statistics.as_json(), indent=1), encoding="utf-8")
     return result
 
 
@@ -185,17 +189,14 @@ def _useless_unless_right(work: Path) -> Iterator[None]:
 
 
 def _statistics(
-    request: BuildRequest, counts: list[dict[str, Any]], totals: list[dict[str, Any]], seconds: float
-) -> dict[str, Any]:
-    def summed(key: str) -> int:
-        return sum(int(shard[key]) for shard in counts)
-
+    request: BuildRequest, counts: list[dict[str, Any]], steps: list[StepStatistics], seconds: float
+) -> CorpusStatistics:
+    n_in, n_out, tokens_in, tokens_out = (
+        sum(shard[key] for shard in counts) for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")
+    )
     digest = sum(int(shard["digest"], 16) for shard in counts) % (1 << 256)
-    return {
-        "name": request.name,
-        "fingerprint": text_hash("corpus", f"{digest:064x}", str(summed("documents_out"))),
-        **{key: summed(key) for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")},
-        "token_unit": request.recipe.tokenizer[0] if request.recipe.tokenizer else "words",
-        "seconds": round(seconds, 3),
-        "steps": totals,
-    }
+    fingerprint = text_hash("corpus", f"{digest:064x}", str(n_out))
+    unit = request.recipe.tokenizer[0] if request.recipe.tokenizer else "words"
+    return CorpusStatistics(
+        request.name, fingerprint, n_in, n_out, tokens_in, tokens_out, unit, round(seconds, 3), tuple(steps)
+    )

@@ -29,7 +29,6 @@ class RecipeDifference:
     """The differences between two recipes.
 
     Attributes:
-        is_same_source: whether both begin with the same documents.
         first_alone, second_alone: steps that one of them has, in its order.
         options: that are set otherwise.
         packages: steps whose packages have other versions, or whose code is another one.
@@ -49,27 +48,25 @@ class RecipeDifference:
 def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
     """Find the differences of the second recipe from the first."""
     ours, theirs = _numbered(first.steps), _numbered(second.steps)
-    both = [name for name in ours if name in theirs]
+    both = [(step, theirs[key]) for key, step in ours.items() if key in theirs]
     options = [
-        ChangedOption(ours[name].name, option, one, other)
-        for name in both
-        for option in dict.fromkeys([*ours[name].options, *theirs[name].options])
-        if (one := ours[name].options.get(option)) != (other := theirs[name].options.get(option))
+        ChangedOption(one.name, option, one.options.get(option), other.options.get(option))
+        for one, other in both
+        for option in dict.fromkeys([*one.options, *other.options])
+        if one.options.get(option) != other.options.get(option)
     ]
-    counted = [each.tokenizer or ("words", "") for each in (first, second)]
     set_otherwise = {each.step for each in options}
+    counted, other_counted = first.tokenizer or ("words", ""), second.tokenizer or ("words", "")
     return RecipeDifference(
         is_same_source=first.content == second.content,
-        first_alone=tuple(step.name for name, step in ours.items() if name not in theirs),
-        second_alone=tuple(step.name for name, step in theirs.items() if name not in ours),
+        first_alone=tuple(step.name for key, step in ours.items() if key not in theirs),
+        second_alone=tuple(step.name for key, step in theirs.items() if key not in ours),
         options=tuple(options),
         packages=tuple(
-            ours[name].name
-            for name in both
-            if ours[name].identity != theirs[name].identity and ours[name].name not in set_otherwise
+            one.name for one, other in both if one.identity != other.identity and one.name not in set_otherwise
         ),
-        is_reordered=both != [name for name in theirs if name in ours],
-        token_units=None if len({digest for _, digest in counted}) == 1 else (counted[0][0], counted[1][0]),
+        is_reordered=[key for key in ours if key in theirs] != [key for key in theirs if key in ours],
+        token_units=None if counted[1] == other_counted[1] else (counted[0], other_counted[0]),
     )
 
 
@@ -85,11 +82,7 @@ def _numbered(steps: Iterable[RecipeStep]) -> dict[tuple[str, int], RecipeStep]:
 
 @dataclass(frozen=True, slots=True)
 class AloneDocument:
-    """A document that one version has kept alone.
-
-    Attributes:
-        step, reason: of its removal from the other; None where it did not come in there.
-    """
+    """A document that one version has kept alone, and what removed it from the other; None where it did not come in."""
 
     id: str
     step: str | None
@@ -112,27 +105,23 @@ class DocumentDifferences:
 
 
 def compare_documents(first: Iterable[Explanation], second: Iterable[Explanation]) -> DocumentDifferences:
-    """The documents that one version has alone, with what removed them from the other, and those of other texts.
-
-    Args:
-        first, second: all that came in, of each version, by unique ids.
-    """
+    """The documents that one version has alone, with what removed them from the other, and those of other texts."""
     ours = {each.id: _fate(each) for each in first}
-    first_alone, second_alone, changed = [], [], []
-    n_shared = 0
+    alone: tuple[list[AloneDocument], list[AloneDocument]] = [], []
+    changed, n_shared = [], 0
     for explanation in second:
-        name, other = explanation.id, _fate(explanation)
-        own = ours.pop(name, _ABSENT)
-        if own[0] is not None and other[0] is not None:
+        name, (text, *removal) = explanation.id, _fate(explanation)
+        own_text, *own_removal = ours.pop(name, (None, None, None))
+        if own_text is not None and text is not None:
             n_shared += 1
-            changed += [name] * (own[0] != other[0])
-        elif own[0] is not None:
-            first_alone.append(AloneDocument(name, *other[1:]))
-        elif other[0] is not None:
-            second_alone.append(AloneDocument(name, *own[1:]))
-    first_alone += [AloneDocument(name, None, None) for name, (text, *_) in ours.items() if text is not None]
-    ours_alone, theirs_alone = (tuple(sorted(each, key=lambda one: one.id)) for each in (first_alone, second_alone))
-    return DocumentDifferences(n_shared, ours_alone, theirs_alone, tuple(sorted(changed)))
+            changed += [name] * (own_text != text)
+        elif own_text is not None:
+            alone[0].append(AloneDocument(name, *removal))
+        elif text is not None:
+            alone[1].append(AloneDocument(name, *own_removal))
+    alone[0].extend(AloneDocument(name, None, None) for name, (text, *_) in ours.items() if text is not None)
+    first_alone, second_alone = (tuple(sorted(each, key=lambda one: one.id)) for each in alone)
+    return DocumentDifferences(n_shared, first_alone, second_alone, tuple(sorted(changed)))
 
 
 def _fate(explanation: Explanation) -> tuple[bytes | None, str | None, str | None]:
@@ -140,9 +129,6 @@ def _fate(explanation: Explanation) -> tuple[bytes | None, str | None, str | Non
     text = (explanation.after or "").encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=16).digest() if explanation.kept else None
     return digest, explanation.step, explanation.reason
-
-
-_ABSENT = (None, None, None)
 
 
 def count_by_reason(documents: Iterable[AloneDocument]) -> Mapping[tuple[str | None, str | None], int]:

@@ -32,11 +32,17 @@ BLOCKS = 30
 _PAIR_BITS = 12
 _TOLD_BY = 1000
 """Characters by which the language of a text is told."""
+FEWEST = 4 * BLOCKS
+"""Documents that a version must have: fewer leave blocks empty."""
+_NAMED = ("language", "source")
+_MOST_MOVES = 3
+_LEVEL = 0.95
+"""The level at which bounds of small distances are made right."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnSums:
-    """One column of one version, added up by blocks.
+    """One column of one version, added up by blocks: those of one half of the documents, then those of the other.
 
     Attributes:
         documents: (n_blocks,) how many each block has.
@@ -50,11 +56,9 @@ class ColumnSums:
 
     def halves(self) -> tuple[ColumnSums, ColumnSums]:
         """The first half of the rows, and the second."""
-        middle = len(self.documents) // 2
-        return (
-            ColumnSums(self.documents[:middle], self.sums[:middle], self.names),
-            ColumnSums(self.documents[middle:], self.sums[middle:], self.names),
-        )
+        rows = np.array_split(self.documents, 2), np.array_split(self.sums, 2)
+        first, second = (ColumnSums(documents, sums, self.names) for documents, sums in zip(*rows, strict=True))
+        return first, second
 
     def together(self) -> ColumnSums:
         """Both halves of the rows as one."""
@@ -86,28 +90,24 @@ def _pairs(document: CorpusDocument) -> Counter[Any]:
     return Counter(zlib.crc32(pair) >> (32 - _PAIR_BITS) for pair in pairs)
 
 
-_COLUMNS: Mapping[str, Callable[[CorpusDocument], Counter[Any]]] = {
-    "length": _length,
-    "language": _language,
-    "source": _source,
-    "ngrams": _pairs,
+_COLUMNS: Mapping[str, tuple[Callable[[CorpusDocument], Counter[Any]], str]] = {
+    "length": (_length, "how much oftener a document is the longer one than the shorter"),
+    "language": (_language, "what the language of a document tells of its version"),
+    "source": (_source, "what the source of a document tells of its version"),
+    "ngrams": (_pairs, "what a pair of words tells of its version"),
 }
+"""The columns that may drift: what a document counts for in each, and what the figure means."""
 COLUMNS = tuple(_COLUMNS)
-"""The columns that may drift."""
 
 
 def add_up(documents: Iterable[CorpusDocument]) -> Mapping[str, ColumnSums]:
-    """All columns of a version, in one pass: by the blocks of one half of the documents, and those of the other.
-
-    Args:
-        documents: of the version, each with an id of its own.
-    """
+    """All columns of a version, in one pass; each document has an id of its own."""
     n_documents = np.zeros(2 * BLOCKS)
     counts: dict[str, list[Counter[Any]]] = {name: [Counter() for _ in n_documents] for name in COLUMNS}
     for document in documents:
         row = _row_of(document.id)
         n_documents[row] += 1
-        for name, values in _COLUMNS.items():
+        for name, (values, _) in _COLUMNS.items():
             counts[name][row].update(values(document))
     return {name: ColumnSums(n_documents, *_table(rows)) for name, rows in counts.items()}
 
@@ -118,20 +118,23 @@ def _table(rows: list[Counter[Any]]) -> tuple[FloatArray, tuple[Any, ...]]:
     return found.reshape(len(rows), -1), names
 
 
-def block_of(document_id: str) -> int:
+def _row_of(document_id: str) -> int:
     """The block of a document, by its id alone: as good as drawn, and the same in each version.
+
+    For one of the second half it is as many further as there are blocks.
+    """
+    digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift").digest()
+    number = int.from_bytes(digest, "big")
+    return number % BLOCKS + BLOCKS * (number >> 63)
+
+
+def block_of(document_id: str) -> int:
+    """The block of a document, whichever half it is of.
 
     >>> block_of("a"), block_of("b")
     (22, 28)
     """
     return _row_of(document_id) % BLOCKS
-
-
-def _row_of(document_id: str) -> int:
-    """The block of a document, or, for one of the second half, as many further as there are blocks."""
-    digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift").digest()
-    number = int.from_bytes(digest, "big")
-    return number % BLOCKS + BLOCKS * (number >> 63)
 
 
 def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArray, tuple[Any, ...]]:
@@ -146,21 +149,6 @@ def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArr
         sums[:, [place[name] for name in each.names]] = each.sums
         found.append(sums)
     return found[0], found[1], names
-
-
-FEWEST = 4 * BLOCKS
-"""Documents that a version must have: fewer leave blocks empty."""
-_NAMED = ("language", "source")
-_LENGTH = "length"
-_MOST_MOVES = 3
-_LEVEL = 0.95
-"""The level at which bounds of small distances are made right."""
-MEANINGS = {
-    _LENGTH: "how much oftener a document is the longer one than the shorter",
-    "language": "what the language of a document tells of its version",
-    "source": "what the source of a document tells of its version",
-    "ngrams": "what a pair of words tells of its version",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +170,6 @@ class Drift:
     based on the Shannon entropy, IEEE Transactions on Information Theory 37:145-151, equation 4.1).
 
     Attributes:
-        column: what was looked at.
         unit: what the figure is called; `meaning` says it in words.
         value: 0 where nothing drifted, up to chance.
         low, high: of its two-sided interval.
@@ -221,13 +208,13 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
             raise CorpusError(
                 f"The {name} has {int(version.documents.sum())} documents: drift is told of {FEWEST} or more."
             )
-    first, second, _ = aligned(baseline, candidate)
-    is_distance = column != _LENGTH
+    first, second, names = aligned(baseline, candidate)
+    is_distance = column != "length"
     parts = _divergences(first, second) if is_distance else _jackknifed(histogram_delta, second, first)
-    told = (column, "bits" if is_distance else "Cliff's delta", MEANINGS[column])
+    told = (column, "bits" if is_distance else "Cliff's delta", _COLUMNS[column][1])
     if not parts.any():  # the same documents
         return Drift(*told, 0.0, 0.0, 0.0, 0.0, 1.0, tuple(parts.tolist()))
-    moves = _largest_moves(baseline, candidate) if column in _NAMED else ()
+    moves = _largest_moves(first, second, names) if column in _NAMED else ()
     found = paired_difference(parts, np.zeros(len(parts)), confidence_level=confidence_level, bounded=False)
     value, low, high, p_value = found.value, found.low, found.high, found.p_value
     if is_distance:
@@ -237,21 +224,13 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
 
 
 def check_column(column: str) -> None:
-    """Refuse what is no column.
-
-    Raises:
-        UsageError: naming those that there are.
-    """
+    """Refuse what is no column, and name those that there are."""
     if column not in COLUMNS:
         raise UsageError(choices("column", column, COLUMNS))
 
 
 def _jackknifed(effect: Callable[[FloatArray, FloatArray], float], first: FloatArray, second: FloatArray) -> FloatArray:
-    """Parts of an effect of the sums over all blocks: one block left out at a time.
-
-    Args:
-        first, second: (n_blocks, n_names).
-    """
+    """Parts of an effect of sums, (n_blocks, n_names), over all blocks: one block left out at a time."""
     whole = first.sum(axis=0), second.sum(axis=0)
     without = [effect(whole[0] - one, whole[1] - other) for one, other in zip(first, second, strict=True)]
     return pseudo_values(effect(*whole), without)
@@ -288,22 +267,17 @@ def _shares(counts: FloatArray) -> FloatArray:
     return np.asarray(counts / counts.sum(), dtype=np.float64)
 
 
-def _largest_moves(baseline: ColumnSums, candidate: ColumnSums) -> tuple[Move, ...]:
+def _largest_moves(first: FloatArray, second: FloatArray, names: tuple[Any, ...]) -> tuple[Move, ...]:
     """The values whose shares of the documents differ most, the largest difference first."""
-    first, second, names = aligned(baseline, candidate)
-    shares = _shares(first.sum(axis=0)), _shares(second.sum(axis=0))
-    ranked = np.argsort(-np.abs(shares[1] - shares[0]).round(12), kind="stable")
-    found = [Move(str(names[i]), float(shares[0][i]), float(shares[1][i])) for i in ranked[:_MOST_MOVES]]
+    one, other = _shares(first.sum(axis=0)), _shares(second.sum(axis=0))
+    ranked = np.argsort(-np.abs(other - one).round(12), kind="stable")
+    found = [Move(str(names[i]), float(one[i]), float(other[i])) for i in ranked[:_MOST_MOVES]]
     return tuple(each for each in found if each.first != each.second)
 
 
 @dataclass(frozen=True, slots=True)
 class DriftTable:
-    """The drift in several columns.
-
-    Attributes:
-        shown: the columns in which there is drift, at the error rate of all together (Holm).
-    """
+    """The drift in several columns, and those in which it is shown, at the error rate of all together (Holm)."""
 
     columns: tuple[Drift, ...]
     shown: frozenset[str]
@@ -313,11 +287,7 @@ class DriftTable:
 def drift_table(
     baseline: Mapping[str, ColumnSums], candidate: Mapping[str, ColumnSums], confidence_level: float = 0.95
 ) -> DriftTable:
-    """The drift from one version to another in all columns, as `add_up` gives them.
-
-    Raises:
-        CorpusError: a version has too few documents.
-    """
+    """The drift from one version to another in all columns, as `add_up` gives them."""
     found = tuple(
         find_drift(baseline[column].together(), candidate[column].together(), column, confidence_level)
         for column in COLUMNS

@@ -28,16 +28,14 @@ Gram = tuple[str, ...]
 class OverlapRule:
     """The rule for what counts as overlap.
 
-    The sizes are those of Brown et al. (2020), Language Models are Few-Shot Learners, appendix C: 13 words in a row,
-    "N = 13", and 8 for what is shorter ("a minimum value of 8"); grams that more than 10 documents have are left out,
-    as "common cultural phrases, legal boilerplate, or similar content".
+    The sizes are those of Brown et al. (2020), Language Models are Few-Shot Learners, appendix C: 13 `words` in a row,
+    "N = 13", and the `fewest`, 8, for a shorter text, which must be there whole ("a minimum value of 8"); grams that
+    more than 10 documents (`most_documents`, of different texts) have are left out, as "common cultural phrases, legal
+    boilerplate, or similar content".
 
     Attributes:
-        words: in a row, of a text that has as many.
-        fewest: of a shorter text, which must be there whole.
         fewest_asked: words of a question that counts where its answer follows, however often that is there.
         answer_within: words after a question, among which the answer must begin.
-        most_documents: of different texts, that may have a gram which is still no boilerplate.
         most_texts: different texts of one case file that may have a gram which is still no part of their template.
     """
 
@@ -58,9 +56,8 @@ class FoundPlace:
 
     Attributes:
         field: of the case.
-        document: its id.
         offset: the character of the document at which they begin.
-        text: they themselves, as the document has them: the first gram that was found.
+        text: the first gram that was found, as the document has it.
         words: how many of the field's words are found there, in grams.
         with_answer: whether it counts because the answer stands after it.
     """
@@ -83,7 +80,6 @@ class CaseOverlap:
     """The overlap of a corpus with one case.
 
     Attributes:
-        file: that the case stands in.
         state: "too short" where it has no text of which anything can be told.
         places: that count.
         n_boilerplate: how many of its grams were found in so many documents that they do not count.
@@ -110,12 +106,7 @@ class CaseOverlap:
 
 @dataclass(frozen=True, slots=True)
 class Contamination(Mapping[str, CaseOverlap]):
-    """The overlap of a corpus with cases, by their ids.
-
-    Attributes:
-        rule: that it was looked for by.
-        n_documents: that were looked in.
-    """
+    """The overlap of so many documents with cases, by the ids of these."""
 
     rule: OverlapRule
     n_documents: int
@@ -147,29 +138,22 @@ def find_contamination(
     Args:
         documents: to look in: id, which no other has, and text.
         cases: to look for, each with an id of its own.
-        rule: what counts.
     """
-    search, n_documents = _Search(_CaseTexts(cases, rule), rule), 0
+    search, n_documents = _Search(cases, rule), 0
     for name, text in documents:
         search.look_in(name, text)
         n_documents += 1
-    places, n_boilerplate = search.places(), search.n_boilerplate()
-    checked = {each.case for every in search.texts.occurrences.values() for each in every}
+    places, n_boilerplate = search.places()
     found = {}
     for number, case in enumerate(cases):
         own = tuple(places.get(number, ()))
-        state: State = "contaminated" if own else "clean" if number in checked else "too short"
+        state: State = "contaminated" if own else "clean" if number in search.checked else "too short"
         found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
     return Contamination(rule, n_documents, found)
 
 
 class CaseSearches:
-    """Searches for cases in texts that stay as they are, each made once.
-
-    Args:
-        root: folder that relative paths start from.
-        texts: gives the texts, as `find_contamination` takes them.
-    """
+    """Searches for cases in texts that stay as they are, each made once; `texts` gives what is looked in."""
 
     def __init__(self, root: Path, texts: Callable[[], Iterable[tuple[str, str]]]) -> None:
         self._root = root
@@ -199,19 +183,58 @@ class _Hit(NamedTuple):
     whole: int
 
 
+class _Occurrence(NamedTuple):
+    """A case and its field in which a gram stands.
+
+    A question counts only with the case's answer after it, and with the words `before` that a gram has no room for.
+    """
+
+    case: int
+    field: str
+    needs_answer: bool = False
+    before: Gram = ()
+
+
 class _Search:
     """Looks for the grams of cases, and keeps where they are: of each gram one more than may count."""
 
-    def __init__(self, texts: _CaseTexts, rule: OverlapRule) -> None:
-        self.texts = texts
+    def __init__(self, cases: Sequence[FiledCase], rule: OverlapRule) -> None:
         self._rule = rule
         self._hits: dict[Gram, list[_Hit]] = defaultdict(list)
         self._answered: dict[tuple[int, str], _Hit] = {}
-        self._head = min((_HEAD, *map(len, texts.occurrences)))
-        sizes: dict[Gram, set[int]] = defaultdict(set)
-        for gram in texts.occurrences:
-            sizes[gram[: self._head]].add(len(gram))
-        self._sizes = {head: sorted(each) for head, each in sizes.items()}
+        self._answers = [
+            [words for answer in answers_of(each.case.fields) if (words := tuple(words_of(answer)))] for each in cases
+        ]
+        found: dict[Gram, dict[_Occurrence, None]] = defaultdict(dict)
+        texts: dict[tuple[str, Gram], set[Gram]] = defaultdict(set)
+        for number, case in enumerate(cases):
+            for field, text in texts_of(case.case.fields):
+                whole = tuple(words_of(text))
+                for gram, occurrence in self._grams(number, field, whole):
+                    found[gram][occurrence] = None
+                    texts[case.file, gram].add(whole)
+
+        def counts(gram: Gram, each: _Occurrence) -> bool:
+            return each.needs_answer or len(texts[cases[each.case].file, gram]) <= rule.most_texts  # else a template
+
+        kept = {gram: [each for each in places if counts(gram, each)] for gram, places in found.items()}
+        self._occurrences = {gram: places for gram, places in kept.items() if places}
+        self.checked = {each.case for every in self._occurrences.values() for each in every}
+        self._head = min((_HEAD, *map(len, self._occurrences)))
+        self._sizes: dict[Gram, set[int]] = defaultdict(set)
+        for gram in self._occurrences:
+            self._sizes[gram[: self._head]].add(len(gram))
+
+    def _grams(self, case: int, field: str, gram: Gram) -> Iterator[tuple[Gram, _Occurrence]]:
+        """Yield the grams to search for: all of a text, a short text itself, a question's end for its answer."""
+        rule = self._rule
+        if len(gram) >= rule.words:
+            for start in range(len(gram) - rule.words + 1):
+                yield gram[start : start + rule.words], _Occurrence(case, field)
+        elif len(gram) >= rule.fewest:
+            yield gram, _Occurrence(case, field)
+        if len(gram) >= rule.fewest_asked and field in QUESTIONS and self._answers[case]:
+            yield gram[-rule.words :], _Occurrence(case, field, needs_answer=True, before=gram[: -rule.words])
 
     def look_in(self, document: str, text: str) -> None:
         """Keep the grams that a document has: of each the first place; none of a copy of what was kept."""
@@ -219,10 +242,8 @@ class _Search:
         heads = zip(*(words[place:] for place in range(self._head)), strict=False)
         places = [(start, size) for start, head in enumerate(heads) for size in self._sizes.get(head, ())]
         grams = [(start, tuple(words[start : start + size])) for start, size in places if start + size <= len(words)]
-        found = [(start, gram, at) for start, gram in grams if (at := self.texts.occurrences.get(gram))]
-        if not found:
-            return
-        spans, whole = list(places_of(text)), hash(text)
+        found = [(start, gram, at) for start, gram in grams if (at := self._occurrences.get(gram))]
+        spans, whole = list(places_of(text)) if found else [], hash(text)
 
         def hit(first: int, after: int) -> _Hit:
             begin, end = spans[first][0], spans[after - 1][1]
@@ -242,18 +263,23 @@ class _Search:
         """Tell whether the answer of a case begins among the words after its question."""
         return any(
             tuple(words[place : place + len(answer)]) == answer
-            for answer in self.texts.answers[question.case]
+            for answer in self._answers[question.case]
             for place in range(start, start + self._rule.answer_within)
         )
 
-    def places(self) -> dict[int, list[FoundPlace]]:
-        """The places that count, by the number of the case: what one document has of a field is one place."""
+    def places(self) -> tuple[dict[int, list[FoundPlace]], Counter[int]]:
+        """The places that count, by the number of the case: what one document has of a field is one place; and how
+        many of each case's grams are boilerplate: too many documents have them."""
         together: dict[tuple[int, str, str], list[tuple[_Hit, int]]] = defaultdict(list)
+        boilerplate: Counter[int] = Counter()
         for gram, hits in self._hits.items():
-            if len(hits) <= self._rule.most_documents:
-                for each in self.texts.occurrences[gram]:
-                    for hit in hits if not each.needs_answer else ():
-                        together[each.case, each.field, hit.document].append((hit, len(gram)))
+            own = [each for each in self._occurrences[gram] if not each.needs_answer]
+            if len(hits) > self._rule.most_documents:
+                boilerplate.update({each.case for each in own})
+                continue
+            for each in own:
+                for hit in hits:
+                    together[each.case, each.field, hit.document].append((hit, len(gram)))
         found: dict[int, list[FoundPlace]] = defaultdict(list)
         for (case, name, document), parts in together.items():
             first = min(hit for hit, _ in parts)
@@ -261,63 +287,10 @@ class _Search:
             found[case].append(FoundPlace(name, document, first.offset, first.text, len(words)))
         for (case, name), hit in self._answered.items():
             if all((each.field, each.document) != (name, hit.document) for each in found[case]):
-                words_found = len(words_of(hit.text))
-                found[case].append(FoundPlace(name, hit.document, hit.offset, hit.text, words_found, with_answer=True))
-        return {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
-
-    def n_boilerplate(self) -> Counter[int]:
-        """Count the boilerplate of each case: its grams that too many documents have."""
-        return Counter(
-            case
-            for gram, hits in self._hits.items()
-            if len(hits) > self._rule.most_documents
-            for case in {each.case for each in self.texts.occurrences[gram] if not each.needs_answer}
-        )
-
-
-class _Occurrence(NamedTuple):
-    """A case and its field in which a gram stands.
-
-    A question counts only with the case's answer after it, and with the words `before` that a gram has no room for.
-    """
-
-    case: int
-    field: str
-    needs_answer: bool = False
-    before: Gram = ()
-
-
-class _CaseTexts:
-    """The grams of all cases, with their places in them: `occurrences`; and the `answers` of each case, as words."""
-
-    def __init__(self, cases: Sequence[FiledCase], rule: OverlapRule) -> None:
-        self.answers: list[list[Gram]] = []
-        found: dict[Gram, dict[_Occurrence, None]] = defaultdict(dict)
-        texts: dict[tuple[str, Gram], set[Gram]] = defaultdict(set)
-        for number, case in enumerate(cases):
-            fields = case.case.fields
-            self.answers.append([words for answer in answers_of(fields) if (words := tuple(words_of(answer)))])
-            for field, text in texts_of(fields):
-                whole = tuple(words_of(text))
-                for gram, occurrence in self._grams(number, field, whole, rule):
-                    found[gram][occurrence] = None
-                    texts[case.file, gram].add(whole)
-
-        def counts(gram: Gram, each: _Occurrence) -> bool:
-            return each.needs_answer or len(texts[cases[each.case].file, gram]) <= rule.most_texts  # else a template
-
-        kept = {gram: [each for each in places if counts(gram, each)] for gram, places in found.items()}
-        self.occurrences = {gram: places for gram, places in kept.items() if places}
-
-    def _grams(self, case: int, field: str, gram: Gram, rule: OverlapRule) -> Iterator[tuple[Gram, _Occurrence]]:
-        """Yield the grams to search for: all of a text, a short text itself, a question's end for its answer."""
-        if len(gram) >= rule.words:
-            for start in range(len(gram) - rule.words + 1):
-                yield gram[start : start + rule.words], _Occurrence(case, field)
-        elif len(gram) >= rule.fewest:
-            yield gram, _Occurrence(case, field)
-        if len(gram) >= rule.fewest_asked and field in QUESTIONS and self.answers[case]:
-            yield gram[-rule.words :], _Occurrence(case, field, needs_answer=True, before=gram[: -rule.words])
+                n_words = len(words_of(hit.text))
+                found[case].append(FoundPlace(name, hit.document, hit.offset, hit.text, n_words, with_answer=True))
+        in_order = {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
+        return in_order, boilerplate
 
 
 def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -334,12 +307,14 @@ def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield place, value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _texts(f"{place}.{name}", inner)
+        return
+    inner: list[tuple[str, Any]] = []
+    if isinstance(value, Mapping):
+        inner = [(f"{place}.{name}", each) for name, each in value.items()]
     elif isinstance(value, list | tuple):
-        for number, inner in enumerate(value):
-            yield from _texts(f"{place}[{number}]", inner)
+        inner = [(f"{place}[{number}]", each) for number, each in enumerate(value)]
+    for name, each in inner:
+        yield from _texts(name, each)
 
 
 def answers_of(fields: Mapping[str, Any]) -> list[str]:

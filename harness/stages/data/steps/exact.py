@@ -1,31 +1,152 @@
-"""The step `exact`: of documents with equal texts the first stays."""
+"""The step `exact`, of documents with equal texts the first stays; and what it shares with `minhash`.
+
+Of documents that are duplicates of each other the first stays, in the order of `place_of`. It depends on ids alone,
+so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
+
+datatrove's own last stages are not used for it. They do not know whose duplicate a document is, they keep another
+document when files are read in another order, and they take a missing list of duplicates for an empty one.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.stages.data.steps.duplicates import (
-    NotedIds,
-    Place,
-    hashing,
-    normalisation_option,
-    remove_duplicates,
-    run_stage,
-    text_normalisation,
-)
-from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepSpec
+from harness.errors import CorpusError
+from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
+    from datatrove.utils.hashing import HashConfig
     from datatrove.utils.text import TextNormConfig
 
-DUPLICATE = "duplicate"
-"""The reason of a document's removal whose text another document has."""
+Place = tuple[int, int]
+"""The place of a document: the number of its file, and of the documents before it in that file."""
+
+NORMALISATIONS: Mapping[str, str] = {
+    "lowercase": "lowercase",
+    "numbers": "norm_numbers",
+    "weekdays": "norm_weekdays",
+    "months": "norm_monthnames",
+    "punctuation": "remove_punctuation",
+    "whitespace": "norm_whitespace",
+    "diacritics": "norm_unicode_diacritics",
+}
+"""Differences that equal texts may have, with datatrove's name of each, in the order in which they are removed."""
+
+
+def _normalisation(value: Any, name: str, *, where: str) -> list[str]:
+    named = names_among(NORMALISATIONS, value, name, where=where, may_be_none=True)
+    return [each for each in NORMALISATIONS if each in named]
+
+
+def normalisation_option(*default: str) -> StepOption:
+    """The option that says which differences between two texts do not count."""
+    return StepOption(
+        list(default),
+        _normalisation,
+        "Differences between two texts that do not count: lowercase (of letters), numbers (any counts as 0), "
+        "weekdays and months (English names), punctuation (counts as space), whitespace, diacritics.",
+    )
+
+
+def text_normalisation(names: Iterable[str]) -> TextNormConfig:
+    """datatrove's description of a normalisation of these names."""
+    from datatrove.utils.text import TextNormConfig
+
+    wanted = set(names)
+    return TextNormConfig(**{field: name in wanted for name, field in NORMALISATIONS.items()})
+
+
+def hashing() -> HashConfig:
+    """FineWeb's hashes: the first 64 bits of SHA-1."""
+    from datatrove.utils.hashing import HashConfig
+
+    return HashConfig(precision=64, hash_fc="sha1")
+
+
+@dataclass(frozen=True, slots=True)
+class NotedIds:
+    """Notes the ids of the documents that pass, shard by shard: a part of a pipeline of datatrove's."""
+
+    folder: Path
+
+    def __call__(self, data: Iterator[Document], rank: int, _world_size: int) -> Iterator[Document]:
+        """The documents as they come."""
+        import orjson
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _numbered(self.folder, rank).open("wb") as file:
+            for document in data:
+                file.write(orjson.dumps(document.id) + b"\n")
+                yield document
+
+
+def run_stage(context: StepContext, pipeline: Sequence[Any], tasks: int, name: str) -> None:
+    """Run a pipeline as so many tasks in a folder of its own, and see that all of them ended well.
+
+    datatrove's next stage takes what a lost task did not write for nothing found, and not every executor tells of one.
+
+    Raises:
+        CorpusError: a task did not end well.
+    """
+    work = context.work / name
+    context.run(pipeline, tasks, work)
+    lost = [task for task in range(tasks) if not (work / "completions" / f"{task:05}").exists()]
+    if lost:
+        raise CorpusError(
+            f"{len(lost)} of {tasks} tasks of {name} did not end well, so that documents or duplicates would be "
+            f"overlooked. Their logs are in {work / 'logs'}. Build the corpus again to go on from there."
+        )
+
+
+def remove_duplicates(
+    shards: ShardedCorpus, context: StepContext, survivors: Mapping[Place, Place], reason: str
+) -> None:
+    """Write all documents but the duplicates, and record these.
+
+    Args:
+        shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
+        survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
+        reason: of their removal.
+    """
+    import orjson
+
+    folder = context.work / "duplicates"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = set(survivors.values())
+    names: dict[Place, str] = {}
+    for shard in range(shards.n_shards):
+        with _numbered(context.work / "ids", shard).open("rb") as ids, _numbered(folder, shard).open("wb") as found:
+            for row, line in enumerate(ids):
+                place, name = (shard, row), orjson.loads(line)
+                if place in wanted:
+                    names[place] = name
+                if place in survivors:
+                    found.write(b"%d\n" % row)
+                    context.record(shard, name, reason, names[survivors[place]])
+    run_stage(context, [_Removal(shards, folder, context.out)], shards.n_shards, "removal")
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """Writes the documents of a file that are no duplicates."""
+
+    shards: ShardedCorpus
+    duplicates: Path
+    out: ShardedCorpus
+
+    def __call__(self, _data: object, rank: int, _world_size: int) -> None:
+        removed = set(map(int, _numbered(self.duplicates, rank).read_bytes().splitlines()))
+        self.out.write(rank, (each for row, each in enumerate(self.shards.read(rank)) if row not in removed))
+
+
+def _numbered(folder: Path, shard: int) -> Path:
+    return folder / f"{shard:05}.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +156,6 @@ class ExactDuplicates:
     Hashes are compared, 64 bits of SHA-1 each: of n different texts two are taken for equal with a chance of n² in
     2⁶⁵, which is 3 in 10⁸ at a million. They are sorted in files, which are then merged: memory holds a file's hashes
     at a time, and the duplicates.
-
-    Attributes:
-        normalisation: what texts may differ by, by names in `NORMALISATIONS`.
     """
 
     normalisation: Sequence[str]
@@ -51,7 +169,7 @@ class ExactDuplicates:
         config = ExactDedupConfig(content_getter=content, hash_config=hashing())
         pipeline = [context.read, NotedIds(context.work / "ids"), ExactDedupSignature(str(folder), config)]
         run_stage(context, pipeline, shards.n_shards, "hashing")
-        remove_duplicates(shards, context, _survivors(folder, shards.n_shards), DUPLICATE)
+        remove_duplicates(shards, context, _survivors(folder, shards.n_shards), "duplicate")
 
 
 def _content(document: Document, normalisation: TextNormConfig) -> str:
@@ -66,15 +184,12 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     from datatrove.io import get_datafolder
     from datatrove.pipeline.dedup.exact_dedup import HashSig, read_sigs
 
-    def order(hashed: HashSig) -> tuple[int, int, int]:
-        return hashed.hash_value, hashed.file_id, hashed.doc_id
-
     names = [f"0000/{shard:05}.c4_sig" for shard in range(n_shards)]
     files = get_datafolder(str(folder)).open_files(names)
     hashes = [read_sigs(file, shard, hashing(), lines_to_buffer=1000) for shard, file in enumerate(files)]
     survivors: dict[Place, Place] = {}
     first: HashSig | None = None
-    for hashed in heapq.merge(*hashes, key=order):
+    for hashed in heapq.merge(*hashes, key=lambda each: (each.hash_value, each.file_id, each.doc_id)):
         if first is None or hashed.hash_value != first.hash_value:
             first = hashed
         else:
@@ -84,10 +199,9 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
 
 EXACT = StepSpec(
     name="exact",
-    options={"normalisation": normalisation_option(["lowercase", "whitespace"])},
+    options={"normalisation": normalisation_option("lowercase", "whitespace")},
     make=lambda options: ExactDuplicates(**options),
     packages=("datatrove",),
     summary="removes documents whose text another document has",
     install=INSTALL,
 )
-"""The step `exact`."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from harness.config import setting_checks
 from harness.errors import SettingsError
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from datatrove.data import Document
     from datatrove.pipeline.filters.base_filter import BaseFilter
 
-UNNAMED = "removed"
-"""The reason of a removal for which a filter gives none."""
-
 TOO_LARGE = "text_too_large"
 """The reason of a document's removal that is longer than the bound."""
 
@@ -31,11 +29,9 @@ _OFF = "0 switches the rule off."
 
 
 class FilterStep:
-    """One of datatrove's filters as a step.
+    """One of datatrove's filters as a step, made where it is used: lists of addresses alone take seconds and 700 MB.
 
-    Args:
-        make: makes the filter from the options, where it is used: lists of addresses alone take seconds and 700 MB.
-        options: of the filter, and `max_characters`: filters take a hundred times the memory that a text takes.
+    Beside the filter's options there is `max_characters`: filters take a hundred times the memory that a text takes.
     """
 
     def __init__(self, make: Callable[[Mapping[str, Any]], BaseFilter], options: Mapping[str, Any]) -> None:
@@ -48,11 +44,8 @@ class FilterStep:
         return self._make()
 
     def __call__(self, document: Document) -> str | None:
-        """None for a document that stays, else datatrove's word for why it goes.
-
-        A document without text, or that the filter leaves without text, goes as such: several filters divide by its
-        length.
-        """
+        """None for a document that stays, else why it goes. One without text, or that the filter leaves without text,
+        goes as such: several filters divide by its length."""
         if not document.text or document.text.isspace():
             return EMPTY
         if self._longest is not None and len(document.text) > self._longest:
@@ -60,10 +53,10 @@ class FilterStep:
         return self.removal(document) or (None if document.text else EMPTY)
 
     def removal(self, document: Document) -> str | None:
-        """Return the filter's own reason to remove a document; None where it stays."""
+        """The filter's own reason to remove a document; None where it stays."""
         found = self._filter.filter(document)
         stays, reason = found if isinstance(found, tuple) else (found, None)
-        return None if stays else reason or UNNAMED
+        return None if stays else reason or "removed"
 
 
 def _language(value: Any, name: str, *, where: str) -> str:
@@ -95,9 +88,13 @@ def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     ]
 
 
+_LENGTH = partial(setting_checks.number, low=0)
+_COUNT = partial(setting_checks.integer, low=0)
+_FROM_OFF = partial(setting_checks.integer, low=-1)
+_SWITCH = setting_checks.boolean
+_words = partial(names_among, None, may_be_none=True)
 LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
 """The option that says by whose rules texts are split."""
-
 _LONGEST = StepOption(10_000_000, setting_checks.integer, "The longest text that is judged; longer ones are removed.")
 
 
@@ -105,21 +102,16 @@ def _made_by(name: str, options: Mapping[str, Any]) -> BaseFilter:
     """One of datatrove's filters, by the name of its class."""
     from datatrove.pipeline import filters
 
-    made: BaseFilter = getattr(filters, name)(**options)
+    given = {**options, "stop_words": options["stop_words"] or None} if "stop_words" in options else options
+    made: BaseFilter = getattr(filters, name)(**given)
     return made
 
 
-def _gopher_quality(options: Mapping[str, Any]) -> BaseFilter:
-    return _made_by("GopherQualityFilter", {**options, "stop_words": options["stop_words"] or None})
-
-
-def _declared(
-    name: str, make: Callable[[Mapping[str, Any]], BaseFilter], summary: str, options: Mapping[str, StepOption]
-) -> StepSpec:
+def _declared(name: str, filter_name: str, summary: str, options: Mapping[str, StepOption]) -> StepSpec:
     return StepSpec(
         name=name,
         options={**options, "language": LANGUAGE, "max_characters": _LONGEST},
-        make=partial(FilterStep, make),
+        make=partial(FilterStep, partial(_made_by, filter_name)),
         packages=("datatrove", "spacy"),
         summary=summary,
         install=INSTALL,
@@ -128,7 +120,7 @@ def _declared(
 
 GOPHER_REPETITION = _declared(
     "gopher_repetition",
-    partial(_made_by, "GopherRepetitionFilter"),
+    "GopherRepetitionFilter",
     "removes texts that repeat lines, paragraphs or n-grams",
     {
         "dup_line_frac": StepOption(0.3, _RATIO, f"The largest share of lines that were there before. {_OFF}"),
@@ -148,16 +140,9 @@ GOPHER_REPETITION = _declared(
     },
 )
 
-_LENGTH = partial(setting_checks.number, low=0)
-_COUNT = partial(setting_checks.integer, low=0)
-
-
-_words = partial(names_among, None, may_be_none=True)
-
-
 GOPHER_QUALITY = _declared(
     "gopher_quality",
-    _gopher_quality,
+    "GopherQualityFilter",
     "removes texts that are no prose, by the length, form and kind of their words and lines",
     {
         "min_doc_words": StepOption(50, setting_checks.integer, "The fewest words, at least 1."),
@@ -177,12 +162,9 @@ GOPHER_QUALITY = _declared(
     },
 )
 
-_FROM_OFF = partial(setting_checks.integer, low=-1)
-_SWITCH = setting_checks.boolean
-
 C4 = _declared(
     "c4",
-    partial(_made_by, "C4QualityFilter"),
+    "C4QualityFilter",
     "removes lines that are no sentences, and texts that are left with few",
     {
         "split_paragraph": StepOption(True, _SWITCH, "Judge each line; false judges each sentence."),
@@ -202,7 +184,7 @@ C4 = _declared(
 
 FINEWEB = _declared(
     "fineweb",
-    partial(_made_by, "FineWebQualityFilter"),
+    "FineWebQualityFilter",
     "removes texts whose lines are lists, fragments or repeated",
     {
         "line_punct_thr": StepOption(0.12, _RATIO, "The smallest share of lines that end as sentences do."),
@@ -217,13 +199,6 @@ FINEWEB = _declared(
 )
 
 
-class AddressParts(NamedTuple):
-    """The parts of an address that datatrove's filter reads; tldextract warns of the first name."""
-
-    registered_domain: str
-    fqdn: str
-
-
 def _url_filter(options: Mapping[str, Any]) -> BaseFilter:
     """datatrove's filter, which tells domains by the list of suffixes that tldextract ships and asks no server."""
     from datatrove.pipeline.filters import URLFilter
@@ -231,9 +206,10 @@ def _url_filter(options: Mapping[str, Any]) -> BaseFilter:
 
     shipped = TLDExtract(suffix_list_urls=(), cache_dir=None)
 
-    def parts(url: str) -> AddressParts:
+    def parts(url: str) -> SimpleNamespace:
+        """The parts that the filter reads; tldextract warns of the first by this name."""
         found = shipped(url)
-        return AddressParts(found.top_domain_under_public_suffix, found.fqdn)
+        return SimpleNamespace(registered_domain=found.top_domain_under_public_suffix, fqdn=found.fqdn)
 
     made = URLFilter(**options)
     made.tldextractor = parts

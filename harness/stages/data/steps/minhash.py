@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.config import setting_checks
-from harness.stages.data.steps.duplicates import (
+from harness.stages.data.steps.exact import (
     NotedIds,
     Place,
     hashing,
@@ -24,9 +24,6 @@ from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, 
 if TYPE_CHECKING:
     from datatrove.pipeline.dedup.minhash import MinhashConfig
 
-NEAR_DUPLICATE = "near_duplicate"
-"""The reason of a document's removal whose text is nearly another's."""
-
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
@@ -36,14 +33,6 @@ class NearDuplicates:
     1 − (1 − s^r)^b, where b is `buckets` and r `hashes_per_bucket`. Pairs that are found are joined to clusters, so
     that two documents of a cluster may be less alike than either is to a third. A document of fewer words than an
     n-gram has none, and is kept.
-
-    Attributes:
-        buckets: of hashes; documents that share one whole bucket are taken for near duplicates.
-        hashes_per_bucket: the more, the more alike documents must be.
-        n_grams: words in a row that are hashed together.
-        language: by whose rules words are split.
-        normalisation: what texts may differ by, by names in `NORMALISATIONS`.
-        seed: of the hashes.
     """
 
     buckets: int
@@ -67,7 +56,7 @@ class NearDuplicates:
         run_stage(context, [buckets], self.buckets, "pairing")
         cluster = MinhashDedupCluster(str(pairs), str(clusters), config, save_cluster_id=True, lines_to_buffer=1000)
         run_stage(context, [cluster], 1, "clustering")
-        remove_duplicates(shards, context, _survivors(clusters, shards.n_shards), NEAR_DUPLICATE)
+        remove_duplicates(shards, context, _survivors(clusters, shards.n_shards), "near_duplicate")
 
     @property
     def config(self) -> MinhashConfig:
@@ -115,7 +104,7 @@ MINHASH = StepSpec(
             5, partial(setting_checks.integer, high=100), "Words in a row that count as the same or not."
         ),
         "language": LANGUAGE,
-        "normalisation": normalisation_option(["lowercase", "numbers", "punctuation", "whitespace", "diacritics"]),
+        "normalisation": normalisation_option("lowercase", "numbers", "punctuation", "whitespace", "diacritics"),
         "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
     },
     make=lambda options: NearDuplicates(**options),
@@ -123,4 +112,3 @@ MINHASH = StepSpec(
     summary="removes documents whose text is nearly another's",
     install=INSTALL,
 )
-"""The step `minhash`."""

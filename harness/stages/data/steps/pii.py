@@ -13,8 +13,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from harness.stages.data.steps.step import INSTALL, StepOption, StepSpec, names_among
 
@@ -30,13 +29,9 @@ Spans = Iterator[tuple[int, int]]
 _LONGEST_ADDRESS = 320
 """Characters to each side of an @ that may be part of an address: RFC 5321 allows 64 + 1 + 255. Over a long
 text without spaces, datatrove's pattern alone takes time with the square of its length."""
-
 _LOCAL_PART = f"{string.ascii_letters}{string.digits}!#$%&'*+/=?^_`{{|}}~-."
-"""Characters that may stand before the @ in datatrove's pattern."""
-
 _DOMAIN = f"{string.ascii_letters}{string.digits}-.[]:"
-"""Characters that may stand after it."""
-
+"""Characters that may stand after the @ in datatrove's pattern, and in `_LOCAL_PART` those before it."""
 _PHONE_LINE = re.compile(r"(?:\d[^\d\n]{0,4}){6}\d")
 """Seven digits as near each other as those of a phone are: lines without them need no closer look."""
 
@@ -49,8 +44,6 @@ _CARD = re.compile(
 """13 to 19 digits, in one or in the groups that are printed on cards. The first is that of a payment network
 (ISO/IEC 7812-1). Groups of four begin after no other group of four, as within an account, unless that ends a card."""
 
-_FEWEST_DIGITS = 13
-
 _NOWHERE = "ZZ"
 """The unknown region of phonenumbers, in which only numbers with + and the country's number are valid."""
 
@@ -58,16 +51,9 @@ _IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){
 """An account as it is transmitted, or in groups of four as it is printed (ISO 13616-1)."""
 
 
-class PersonalData(NamedTuple):
-    """One kind of what names a person: what stands for it, and `find(text, regions)`, which gives its places."""
-
-    placeholder: str
-    find: Callable[[str, Sequence[str]], Spans]
-
-
 @functools.cache
 def _patterns() -> tuple[PIIReplacer, PIIReplacer]:
-    """datatrove's own, of email addresses and of public IP addresses."""
+    """datatrove's own: of email addresses, and of public IP addresses."""
     from datatrove.pipeline.formatters.pii import PIIFormatter
 
     made = PIIFormatter()
@@ -96,30 +82,27 @@ def _ips(text: str, _: Sequence[str]) -> Spans:
             yield found.span()
 
 
-def _ibans(text: str, _: Sequence[str]) -> Spans:
-    from stdnum import iban
-
-    return _valid(_IBAN, text, partial(iban.is_valid, check_country=False))
-
-
-def _cards(text: str, _: Sequence[str]) -> Spans:
-    from stdnum import luhn
-
-    def is_card(number: str) -> bool:
-        digits = re.sub("[ -]", "", number)
-        return len(digits) >= _FEWEST_DIGITS and luhn.is_valid(digits)
-
-    return _valid(_CARD, text, is_card)
-
-
-def _valid(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool]) -> Spans:
+def _valid(pattern: re.Pattern[str], is_valid: Callable[[str], bool], text: str, _: Sequence[str]) -> Spans:
     """Yield the span of the longest valid number in each find: a word or number after one may look like part of it."""
     for found in pattern.finditer(text):
         gaps = [found.start() + gap.start() for gap in re.finditer("[ -]", found[0])]
-        ends = [found.end(), *reversed(gaps)]
-        valid = next((end for end in ends if is_valid(text[found.start() : end])), None)
-        if valid is not None:
-            yield found.start(), valid
+        for end in [found.end(), *reversed(gaps)]:
+            if is_valid(text[found.start() : end]):
+                yield found.start(), end
+                break
+
+
+def _is_iban(number: str) -> bool:
+    from stdnum import iban
+
+    return bool(iban.is_valid(number, check_country=False))
+
+
+def _is_card(number: str) -> bool:
+    from stdnum import luhn
+
+    digits = re.sub("[ -]", "", number)
+    return len(digits) >= 13 and luhn.is_valid(digits)
 
 
 def _phones(text: str, regions: Sequence[str]) -> Spans:
@@ -142,16 +125,15 @@ def _phones(text: str, regions: Sequence[str]) -> Spans:
                 end = stop
 
 
-KINDS: Mapping[str, PersonalData] = MappingProxyType(
-    {
-        "email": PersonalData("email@example.com", _emails),
-        "ip": PersonalData("22.214.171.124", _ips),
-        "iban": PersonalData("DE00 0000 0000 0000 0000 00", _ibans),
-        "card": PersonalData("0000 0000 0000 0000", _cards),
-        "phone": PersonalData("+1 202-555-0100", _phones),
-    }
-)
-"""The kinds, in the order in which they are looked for: what is longer first, for it may hold what looks like another.
+KINDS: Mapping[str, tuple[str, Callable[[str, Sequence[str]], Spans]]] = {
+    "email": ("email@example.com", _emails),
+    "ip": ("22.214.171.124", _ips),
+    "iban": ("DE00 0000 0000 0000 0000 00", partial(_valid, _IBAN, _is_iban)),
+    "card": ("0000 0000 0000 0000", partial(_valid, _CARD, _is_card)),
+    "phone": ("+1 202-555-0100", _phones),
+}
+"""The kinds of what names a person, with what stands for each, and `find(text, regions)`, which gives its places; in
+the order in which they are looked for: what is longer first, for it may hold what looks like another.
 
 The first two placeholders are the first of datatrove's own. No IBAN has the check digits 00, no card begins with 0, and
 the phone is of the numbers that are kept for fiction.
@@ -172,38 +154,32 @@ def without_personal_data(
     for _ in range(_ROUNDS):
         before = text
         for kind in kinds:
-            text, count = _replaced(text, KINDS[kind], regions)
+            text, count = _replaced(text, kind, regions)
             counts[kind] += count
         if text == before:
             break
     return text, dict(+counts)
 
 
-def _replaced(text: str, kind: PersonalData, regions: Sequence[str]) -> tuple[str, int]:
+def _replaced(text: str, kind: str, regions: Sequence[str]) -> tuple[str, int]:
+    placeholder, find = KINDS[kind]
     pieces: list[str] = []
     end, count = 0, 0
-    for start, stop in kind.find(text, regions):
-        pieces += (text[end:start], kind.placeholder)
-        count += text[start:stop] != kind.placeholder
+    for start, stop in find(text, regions):
+        pieces += (text[end:start], placeholder)
+        count += text[start:stop] != placeholder
         end = stop
     return ("".join([*pieces, text[end:]]), count) if count else (text, 0)
 
 
-class PersonalDataStep:
-    """Replaces personal data of some kinds in each text, and notes in the document how many of each."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._kinds = tuple(kind for kind in KINDS if kind in options["kinds"])
-        self._regions = tuple(options["phone_regions"])
-
-    def __call__(self, document: Document) -> str | None:
-        """None: every document stays."""
-        document.text, counts = without_personal_data(document.text, self._kinds, self._regions)
-        if counts:
-            known = document.metadata.get(COUNTS)
-            sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
-            document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
-        return None
+def replace_personal_data(document: Document, kinds: Sequence[str], phone_regions: Sequence[str]) -> None:
+    """Replace personal data of some kinds in a text, and note in the document how many of each; it stays."""
+    in_order = [kind for kind in KINDS if kind in kinds]
+    document.text, counts = without_personal_data(document.text, in_order, phone_regions)
+    if counts:
+        known = document.metadata.get(COUNTS)
+        sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
+        document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
 
 
 def _regions(value: Any, name: str, *, where: str) -> list[str]:
@@ -225,7 +201,7 @@ PII = StepSpec(
             "and the country's number are always found.",
         ),
     },
-    make=PersonalDataStep,
+    make=lambda options: partial(replace_personal_data, **options),
     packages=("datatrove", "phonenumbers", "python-stdnum"),
     summary="puts placeholders in the place of addresses, phones, cards and accounts",
     install=INSTALL,

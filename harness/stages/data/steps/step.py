@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.config import Settings, setting_checks
+from harness.config.environment import version_of
 from harness.config.files import replacing
 from harness.errors import SettingsError, nearest
 from harness.models.spec import SettingCheck
@@ -22,13 +23,10 @@ if TYPE_CHECKING:
 
 URL = "url"
 """The key of a document's metadata under which its address stands, as datatrove has it."""
-
 IS_HTML = "is_html"
 """The key of a document's metadata that is true while its text is a page of HTML; the step `text` takes it away."""
-
 EMPTY = "empty"
 """The reason of a document's removal that has no text, whichever step that reads it finds it so."""
-
 INSTALL = 'pip install "steelyard[data]"'
 """The command that installs what Steelyard's own steps need."""
 
@@ -71,11 +69,8 @@ class ShardedCorpus:
     """Documents in numbered files, which hold one stretch each of the order of `place_of`.
 
     So the documents of all files, one file after the other, are in the same order however many files there are: the
-    first of several duplicates is the one with the lowest shard and, within it, the one that is read first.
-
-    Attributes:
-        folder: that the files lie in.
-        n_shards: how many there are; a file that is not there holds no document.
+    first of several duplicates is the one with the lowest shard and, within it, the one that is read first. A file that
+    is not there holds no document.
     """
 
     folder: Path
@@ -85,28 +80,35 @@ class ShardedCorpus:
         """The file of a shard."""
         return self.folder / f"{shard:05}.jsonl"
 
+    def count(self, shard: int) -> int:
+        """Count the documents of one file, without a look at them."""
+        if not self.path(shard).exists():
+            return 0
+        with self.path(shard).open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
     def read(self, shard: int) -> Iterator[Document]:
         """The documents of one file, in their order."""
         import orjson
         from datatrove.data import Document
 
-        path = self.path(shard)
-        if not path.exists():
-            return
-        with path.open("rb") as file:
-            for line in file:
-                row = orjson.loads(line)
-                yield Document(text=row["text"], id=row["id"], metadata=row["metadata"])
+        if self.path(shard).exists():
+            with self.path(shard).open("rb") as file:
+                yield from (Document(**orjson.loads(line)) for line in file)
 
     def write(self, shard: int, documents: Iterable[Document]) -> None:
         """Write one file anew from documents that are in their order; it is there whole or not at all."""
-        import orjson
-
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.path(shard)) as draft, draft.open("wb") as file:
-            for document in documents:
-                row = {"id": document.id, "text": document.text, "metadata": document.metadata}
-                file.write(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n")
+            file.writelines(map(packed, documents))
+
+
+def packed(document: Document, **beside: str) -> bytes:
+    """A document as a line of JSON, with what stands beside it; what JSON can't hold as a text."""
+    import orjson
+
+    row = {"id": document.id, "text": document.text, "metadata": document.metadata, **beside}
+    return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +153,7 @@ class StepOption:
 def names_among(
     known: Collection[str] | None, value: Any, name: str, *, where: str, may_be_none: bool = False
 ) -> list[str]:
-    """A list of different words; the check of an option, once what is known is given.
-
-    Args:
-        known: of which they are; None for any.
-        may_be_none: whether the list may be empty.
-
-    Raises:
-        SettingsError: it is no such list.
-    """
+    """A list of different words, of any where none are known; the check of an option, once what is known is given."""
     if may_be_none and value == []:
         return []
     named = list(setting_checks.names(value, name, where=where))
@@ -196,3 +190,35 @@ class StepSpec:
     summary: str = ""
     identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = lambda _options, _settings: {}
     install: str = ""
+
+
+def step_options(spec: StepSpec, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """All options of a step, those of its table checked and the others at their defaults.
+
+    Args:
+        where: the table as the user wrote it, such as "[tool.steelyard.corpora.clean] language".
+    """
+    setting_checks.refuse_unknown(table, spec.options, where=where)
+    given = {name: spec.options[name].check(value, name, where=where) for name, value in table.items()}
+    settled = {name: given.get(name, option.default) for name, option in spec.options.items()}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in settled.items()}
+
+
+def step_identity(spec: StepSpec, options: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """All that the outcome of a step depends on, as data that JSON can hold."""
+    known = {"step": spec.name, "version": spec.version, "options": dict(options), "packages": package_versions(spec)}
+    return {**known, **spec.identity(options, settings)}
+
+
+def package_versions(spec: StepSpec) -> dict[str, str]:
+    """The versions of the distributions that a step needs.
+
+    Raises:
+        SettingsError: one is not installed; the message says how to install it.
+    """
+    found = {package: version for package in spec.packages if (version := version_of(package)) is not None}
+    missing = [package for package in spec.packages if package not in found]
+    if missing:
+        remedy = f" Install it with: {spec.install}" if spec.install else ""
+        raise SettingsError(f"The step {spec.name!r} needs {' and '.join(missing)}, not installed here.{remedy}")
+    return found

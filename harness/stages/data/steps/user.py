@@ -1,4 +1,7 @@
-"""Makes a step of a function of the project: `steps = ["filters:short"]` is `short` of filters.py at its root."""
+"""Finds a step by its name, and makes one of a function of the project.
+
+`steps = ["filters:short"]` is `short` of filters.py at its root.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from harness import doors
 from harness.config import Settings, setting_checks
-from harness.errors import CorpusError, SettingsError, nearest, shortened
+from harness.errors import CorpusError, DoorError, SettingsError, nearest, shortened
 from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
@@ -39,65 +43,66 @@ class Keep:
     text: str
 
 
+@dataclass(frozen=True)
 class UserStep:
-    """A function of the project as a step; a worker process loads it anew from its file.
+    """A function of the project, "module:function", as a step; a worker process loads it anew from its file."""
 
-    Args:
-        target: "module:function".
-        root: the folder that the module lies in.
-        options: what the function is given by keyword.
-    """
-
-    def __init__(self, target: str, root: Path, options: Mapping[str, Any]) -> None:
-        self._target = target
-        self._root = root
-        self._options = dict(options)
+    target: str
+    root: Path
+    options: Mapping[str, Any]
 
     @functools.cached_property
     def _function(self) -> Callable[..., Any]:
-        return _loaded(self._target, self._root)
+        return _loaded(self.target, self.root)
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else why it goes: the reason of `Remove`, or the function's name."""
-        function = self._function
-        url = document.metadata.get(URL)
-        given = CorpusDocument(document.id, document.text, url, MappingProxyType(document.metadata))
+        function, metadata = self._function, MappingProxyType(document.metadata)
         try:
-            answer = function(given, **self._options)
+            answer = function(CorpusDocument(document.id, document.text, metadata.get(URL), metadata), **self.options)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code, which may raise anything
             own = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
             told = "".join(traceback.format_exception(type(error), error, own)).rstrip()
             raise CorpusError(
-                f"The step {self._target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{told}"
+                f"The step {self.target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{told}"
             ) from None
-        return self._outcome(answer, document)
-
-    def _outcome(self, answer: Any, document: Document) -> str | None:
         if answer is None or answer is True:
             return None
         if answer is False:
-            return self._target.rpartition(":")[2]
+            return self.target.rpartition(":")[2]
         if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
             return answer.reason
         if isinstance(answer, Keep) and isinstance(answer.text, str):
             document.text = answer.text
             return None
         raise CorpusError(
-            f"The step {self._target!r} returns {shortened(answer)} for document {document.id!r}. Return None or True "
+            f"The step {self.target!r} returns {shortened(answer)} for document {document.id!r}. Return None or True "
             f'to keep it, False or Remove("reason") to remove it, Keep(text="…") to change its text.'
         )
 
 
-def user_step(target: str, root: Path) -> StepSpec:
-    """The declaration of a function of the project as a step; its parameters by keyword are its options.
+def find_step(name: str, root: Path) -> StepSpec:
+    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`.
 
     Raises:
-        SettingsError: there is no such module or function, or the module can't be imported.
+        DoorError: there is none of that name (the message lists those that there are, and the nearest), or two.
+        SettingsError: a user's own can't be imported.
     """
+    if ":" in name:
+        return user_step(name, root)
+    door = doors.find("steps", name)
+    spec = doors.load(door)
+    if not isinstance(spec, StepSpec):
+        raise DoorError(f"The step {name!r} of {door.provider} is no StepSpec: {door.target} is {type(spec).__name__}.")
+    return spec
+
+
+def user_step(target: str, root: Path) -> StepSpec:
+    """The declaration of a function of the project as a step; its parameters by keyword are its options."""
     function = _loaded(target, root)
     return StepSpec(
         name=target,
-        options={name: StepOption(default, _any, "") for name, default in _by_keyword(function, target).items()},
+        options={name: StepOption(default, _unchecked, "") for name, default in _by_keyword(function, target).items()},
         make=partial(UserStep, target, root),
         packages=(),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
@@ -105,17 +110,13 @@ def user_step(target: str, root: Path) -> StepSpec:
     )
 
 
-def _any(value: Any, name: str, *, where: str) -> Any:
+def _unchecked(value: Any, name: str, *, where: str) -> Any:
     """A value of a table; what it means is the function's to say."""
     return setting_checks.table({name: value}, name, where=where)[name]
 
 
 def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
-    """The defaults of the parameters that are given by keyword alone.
-
-    Raises:
-        SettingsError: it can't be called with a document alone.
-    """
+    """The defaults of the parameters that are given by keyword alone."""
     try:
         signature = inspect.signature(function)
     except ValueError:  # some that are written in C have none
@@ -132,11 +133,7 @@ def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
 
 
 def _file(target: str, root: Path) -> Path:
-    """The file of a step's module.
-
-    Raises:
-        SettingsError: there is none.
-    """
+    """The file of a step's module."""
     module = target.partition(":")[0]
     path = root.joinpath(*module.split(".")).with_suffix(".py")
     if not module or not path.is_file():
@@ -148,16 +145,11 @@ def _file(target: str, root: Path) -> Path:
 
 
 def _loaded(target: str, root: Path) -> Callable[..., Any]:
-    """The function behind "module:function"; its module is run under a name of its own, so that it hides no other.
-
-    Raises:
-        SettingsError: the module or the function is not there, or the module can't be imported.
-    """
+    """The function behind "module:function"; its module is run under a name of its own, so that it hides no other."""
     path, name = _file(target, root), target.partition(":")[2]
     own = f"_steelyard_step_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(own, path)
-    assert spec is not None  # it is a file of Python
-    assert spec.loader is not None
+    assert spec is not None and spec.loader is not None  # noqa: PT018  it is a file of Python
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))  # the module may import its neighbours, now or when it is called
     module = importlib.util.module_from_spec(spec)

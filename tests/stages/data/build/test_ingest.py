@@ -12,8 +12,8 @@ from pyarrow import parquet
 
 from harness.errors import CorpusError
 from harness.stages.data.build.ingest import SHARD_BYTES, count_shards, ingest
-from harness.stages.data.documents import source_fingerprint
 from harness.stages.data.recipe import Recipe
+from harness.stages.data.sources import open_source
 from harness.stages.data.steps.step import place_of, shard_of
 from tests.stages.data.projects import some_rows, write_lines
 
@@ -24,7 +24,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def recipe_of(root: Path) -> Recipe:
-    return Recipe("d.jsonl", source_fingerprint("d.jsonl", root), ())
+    return Recipe("d.jsonl", open_source("d.jsonl", root).fingerprint(), ())
 
 
 def test_shards_are_few_for_a_small_source_and_bounded_in_size_for_a_large_one() -> None:
@@ -56,12 +56,16 @@ def test_a_dataset_of_the_library_is_read_into_as_many_shards_as_its_size_asks_f
     monkeypatch.chdir(tmp_path)
     for split, n in (("train", 1500), ("test", 500)):
         write_lines(tmp_path / "owner" / "name" / f"{split}.jsonl", [{"text": f"{i} " * 200} for i in range(n)])
-    root = tmp_path / "project"
+    root, loads = tmp_path / "project", []
+    load = datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda *given, **options: loads.append(1) or load(*given, **options))
     for source, n_shards, n_documents in (("owner/name", 4, 2000), ("owner/name:test", 1, 500)):
-        recipe = Recipe(source, source_fingerprint(source, root), ())
+        recipe = Recipe(source, open_source(source, root).fingerprint(), ())
+        loads.clear()
         for _ in range(2):
             shards, number = ingest(recipe, root, tmp_path / f"work{n_shards}", lambda _: None)
             assert (shards.n_shards, number) == (n_shards, n_documents)
+        assert len(loads) == 1
         assert sum(1 for shard in range(n_shards) for _ in shards.read(shard)) == n_documents
 
 
@@ -88,6 +92,6 @@ def test_metadata_that_json_can_not_hold_becomes_what_it_can(tmp_path: Path) -> 
     made = datetime(2026, 1, 2, tzinfo=UTC)
     table = pyarrow.table({"id": ["a"], "text": ["t"], "made": [made], "raw": [b"\x00"], "n": [float("nan")]})
     parquet.write_table(table, tmp_path / "d.parquet")
-    recipe = Recipe("d.parquet", source_fingerprint("d.parquet", tmp_path), ())
+    recipe = Recipe("d.parquet", open_source("d.parquet", tmp_path).fingerprint(), ())
     (document,) = ingest(recipe, tmp_path, tmp_path / "work", lambda _: None)[0].read(0)
     assert document.metadata == {"made": "2026-01-02T00:00:00+00:00", "raw": "b'\\x00'", "n": None}

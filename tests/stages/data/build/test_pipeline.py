@@ -11,9 +11,9 @@ from datatrove.data import Document
 from datatrove.executor import LocalPipelineExecutor
 
 from harness.errors import CorpusError
-from harness.stages.data.build.pipeline import _ANY_TEXT, ReadShard, RunStep, WriteShard, made_step, warm
-from harness.stages.data.steps.catalogue import find_step, step_options
-from harness.stages.data.steps.step import ShardedCorpus
+from harness.stages.data.build.pipeline import _ANY_TEXT, ReadShard, RunStep, WriteShard, made_step
+from harness.stages.data.steps.step import ShardedCorpus, step_options
+from harness.stages.data.steps.user import find_step
 from tests.stages.data.projects import project
 
 
@@ -21,8 +21,8 @@ def run(root: Path, *names: str, texts: dict[str, str]) -> list[Document]:
     project(root, "d.jsonl")
     source, out = ShardedCorpus(root / "source", 1), ShardedCorpus(root / "out", 1)
     source.write(0, [Document(text, name) for name, text in texts.items()])
-    steps = [RunStep(f"steps:{name}", {}, root, root / "errors") for name in names]
-    pipeline = [ReadShard(source, root / "progress"), *steps, WriteShard(out, steps, root / "tallies")]
+    steps = [RunStep(f"steps:{name}", "{}", root, root) for name in names]
+    pipeline = [ReadShard(source, root / "progress"), *steps, WriteShard(out, steps, root)]
     LocalPipelineExecutor(pickle.loads(pickle.dumps(pipeline)), workers=1, logging_dir=str(root / "logs")).run()
     return list(out.read(0))
 
@@ -30,15 +30,18 @@ def run(root: Path, *names: str, texts: dict[str, str]) -> list[Document]:
 def test_each_step_counts_what_came_stayed_and_went(tmp_path: Path) -> None:
     kept = run(tmp_path, "long_enough", "shouting", texts={"a": "one two three", "b": "one", "c": "a b c d"})
     assert [(document.id, document.text) for document in kept] == [("a", "ONE TWO THREE"), ("c", "A B C D")]
-    long_enough, shouting = json.loads((tmp_path / "tallies" / "00000").read_bytes())
+    long_enough, shouting = json.loads((tmp_path / "done" / "00000").read_bytes())
     assert long_enough.pop("seconds") > 0
     assert long_enough == {
         "step": "steps:long_enough",
         "in": 3,
         "out": 2,
-        "removed": [["b", "long_enough", None]],
+        "removed": 1,
+        "reasons": {"long_enough": 1},
     }
-    assert (shouting["in"], shouting["out"], shouting["removed"]) == (2, 2, [])
+    assert (shouting["in"], shouting["out"], shouting["removed"]) == (2, 2, 0)
+    removal = json.loads((tmp_path / "removals" / "00000").read_bytes())
+    assert removal == {"id": "b", "step": "steps:long_enough", "reason": "long_enough", "duplicate_of": None}
     assert (tmp_path / "progress" / "00000").read_text() == "3"
 
 
@@ -46,18 +49,16 @@ def test_a_step_that_fails_leaves_word_of_the_document(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such luck"):
         run(tmp_path, "broken", texts={"a": "t", "d7": "t"})
     (word,) = (tmp_path / "errors").iterdir()
-    told = json.loads(word.read_bytes())
-    assert "'d7'" in told["message"]
-    assert "RuntimeError" in told["traceback"]
-    assert not (tmp_path / "tallies").exists()
+    assert "raises RuntimeError on document 'd7'" in word.read_text()
+    assert not (tmp_path / "done").exists()
 
 
 def test_a_step_is_made_once_in_a_process_and_warmed_without_a_trace(tmp_path: Path) -> None:
     project(tmp_path, "d.jsonl")
     assert made_step("steps:same", "{}", tmp_path) is made_step("steps:same", "{}", tmp_path)
-    warm("steps:broken", '{"on": ""}', tmp_path)  # which fails, and says so when a document is named
+    RunStep("steps:broken", '{"on": ""}', tmp_path, tmp_path).warm()  # fails, and says so when a document is named
     log = tmp_path / "seen"
-    warm("steps:logged", json.dumps({"log": str(log)}), tmp_path)
+    RunStep("steps:logged", json.dumps({"log": str(log)}), tmp_path, tmp_path).warm()
     assert not log.exists()
 
 

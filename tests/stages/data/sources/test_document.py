@@ -7,25 +7,24 @@ from typing import Any
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.sources.document import SourceDocument, row_document
+from harness.stages.data.sources import row_document
 
 
 def test_what_a_row_says_beside_text_id_and_url_is_metadata() -> None:
     row = {"id": "a", "text": "t", "url": "http://x.org", "lang": "en", "metadata": {"licence": "CC0", "lang": "de"}}
-    expected = SourceDocument(
-        "a", "t", url="http://x.org", metadata={"licence": "CC0", "lang": "en"}, place="f.jsonl, row 1"
-    )
-    assert row_document(row, "f.jsonl", 1) == expected
+    place, document = row_document(row, "f.jsonl", 1)
+    assert (place, document.id, document.text) == ("f.jsonl, row 1", "a", "t")
+    assert document.metadata == {"licence": "CC0", "lang": "en", "url": "http://x.org"}
 
 
 def test_a_page_is_known_by_its_field() -> None:
-    found = row_document({"html": "<p>t</p>"}, "f.jsonl", 3)
-    assert (found.id, found.text, found.is_html) == ("f.jsonl/3", "<p>t</p>", True)
+    _, found = row_document({"html": "<p>t</p>"}, "f.jsonl", 3)
+    assert (found.id, found.text, found.metadata) == ("f.jsonl/3", "<p>t</p>", {"is_html": True})
 
 
 def test_an_id_may_be_a_number_and_an_address_may_stand_in_the_metadata() -> None:
-    found = row_document({"id": 7, "text": "", "metadata": {"url": "http://x.org"}}, "f", 1)
-    assert (found.id, found.text, found.url, found.metadata) == ("7", "", "http://x.org", {})
+    _, found = row_document({"id": 7, "text": "", "metadata": {"url": "http://x.org"}}, "f", 1)
+    assert (found.id, found.text, found.metadata) == ("7", "", {"url": "http://x.org"})
 
 
 @pytest.mark.parametrize(

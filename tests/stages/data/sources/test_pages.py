@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.sources.pages import decode_page, read_page, read_text
+from harness.stages.data.sources import decode_page, read_page, read_text
 
 GERMAN = "Die Straße führt über den Fluss, und die Häuser stehen schön am Ufer. " * 20
 
 
 def test_a_text_is_one_document_without_its_mark_of_order(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\ufeffA line.\nAnother.", encoding="utf-8")
-    (found,) = read_text(tmp_path / "a.txt", "sub/a.txt")
-    assert (found.id, found.text, found.is_html) == ("sub/a.txt", "A line.\nAnother.", False)
+    ((_, found),) = read_text(tmp_path / "a.txt", "sub/a.txt")
+    assert (found.id, found.text, found.metadata) == ("sub/a.txt", "A line.\nAnother.", {})
 
 
 def test_a_text_in_another_encoding_is_refused_with_the_byte(tmp_path: Path) -> None:
@@ -27,8 +27,8 @@ def test_a_text_in_another_encoding_is_refused_with_the_byte(tmp_path: Path) -> 
 
 def test_a_packed_page_is_unpacked(tmp_path: Path) -> None:
     (tmp_path / "a.html.gz").write_bytes(gzip.compress(b"<p>caf\xc3\xa9</p>"))
-    (found,) = read_page(tmp_path / "a.html.gz", "a.html.gz")
-    assert (found.text, found.is_html) == ("<p>café</p>", True)
+    ((_, found),) = read_page(tmp_path / "a.html.gz", "a.html.gz")
+    assert (found.text, found.metadata) == ("<p>café</p>", {"is_html": True})
 
 
 @pytest.mark.parametrize(

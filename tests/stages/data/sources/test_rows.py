@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from harness.errors import CorpusError
-from harness.stages.data.sources.rows import read_json_lines, read_parquet
+from harness.stages.data.sources import read_json_lines, read_parquet
 from tests.stages.data.projects import some_rows, write_lines
 
 
@@ -19,12 +19,12 @@ def test_a_line_is_a_document_and_empty_ones_are_passed_over(tmp_path: Path, nam
     path = write_lines(tmp_path / name, some_rows(3))
     content = path.read_bytes()
     path.write_bytes(content + (gzip.compress(b"\n \n") if name.lower().endswith("gz") else b"\n \n"))
-    assert [document.id for document in read_json_lines(path, name)] == ["d0", "d1", "d2"]
+    assert [document.id for _, document in read_json_lines(path, name)] == ["d0", "d1", "d2"]
 
 
 def test_a_mark_of_order_before_the_first_line_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('\ufeff{"text": "a"}\n{"text": "b"}', encoding="utf-8")
-    assert [document.text for document in read_json_lines(tmp_path / "a.jsonl", "a.jsonl")] == ["a", "b"]
+    assert [document.text for _, document in read_json_lines(tmp_path / "a.jsonl", "a.jsonl")] == ["a", "b"]
 
 
 def test_a_line_that_is_no_json_is_named_by_its_number(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_packed_lines_that_were_cut_give_what_there_is_and_then_say_so(tmp_path:
     path = write_lines(tmp_path / "a.jsonl.gz", some_rows(20_000))
     path.write_bytes(path.read_bytes()[:-2000])
     documents = read_json_lines(path, "a.jsonl.gz")
-    assert next(documents).id == "d0"
+    assert next(documents)[1].id == "d0"
     with pytest.raises(CorpusError, match=r"a\.jsonl\.gz: the file ends in the middle of its gzip data, .*gunzip"):
         list(documents)
 
@@ -70,7 +70,7 @@ def test_parquet_is_read_row_by_row(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     parquet.write_table(pyarrow.table({"id": [1, 2], "text": ["a", "b"], "score": [0.5, None]}), path)
     found = list(read_parquet(path, "a.parquet"))
-    assert [(document.id, document.text, document.metadata) for document in found] == [
+    assert [(document.id, document.text, document.metadata) for _, document in found] == [
         ("1", "a", {"score": 0.5}),
         ("2", "b", {"score": None}),
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.sources.warc import read_warc
+from harness.stages.data.sources import read_warc
 
 PAGES = [
     ("http://a.org/", "text/html; charset=iso-8859-1", "<p>Stra\u00dfe</p>".encode("latin1"), "response"),
@@ -44,7 +44,8 @@ def write_warc(path: Path, pages: list[tuple[str, str, bytes, str]], *, is_packe
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_pages_and_texts_are_documents_and_the_rest_is_not(tmp_path: Path, is_packed: bool) -> None:
     path = write_warc(tmp_path / "a.warc", PAGES, is_packed=is_packed)
-    found = [(each.id, each.url, each.is_html, each.text) for each in read_warc(path, "a.warc")]
+    read = [document for _, document in read_warc(path, "a.warc")]
+    found = [(each.id, each.metadata["url"], "is_html" in each.metadata, each.text) for each in read]
     assert found == [
         ("urn:uuid:0", "http://a.org/", True, "<p>Straße</p>"),
         ("urn:uuid:2", "http://a.org/robots.txt", False, "User-agent: *"),
@@ -54,8 +55,8 @@ def test_pages_and_texts_are_documents_and_the_rest_is_not(tmp_path: Path, is_pa
 
 def test_a_page_says_when_it_was_fetched_and_where_it_stands(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc.gz", PAGES[:1], is_packed=True)
-    (found,) = read_warc(path, "a.warc.gz")
-    assert (found.metadata, found.place) == ({"date": "2026-01-01T00:00:00Z"}, "a.warc.gz, record 1")
+    ((place, found),) = read_warc(path, "a.warc.gz")
+    assert (found.metadata["date"], place) == ("2026-01-01T00:00:00Z", "a.warc.gz, record 1")
 
 
 def test_a_record_without_an_address_is_refused_with_its_place(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_a_page_that_can_not_be_unpacked_is_refused(tmp_path: Path, encoding: st
     ("encoding", "content"), [("gzip", PACKED), ("gzip", LONG), ("deflate", zlib.compress(LONG)), ("utf-8", LONG)]
 )
 def test_what_is_packed_is_unpacked_and_text_is_kept_as_it_is(tmp_path: Path, encoding: str, content: bytes) -> None:
-    (found,) = read_warc(encoded(tmp_path / "a.warc", encoding, content), "a.warc")
+    ((_, found),) = read_warc(encoded(tmp_path / "a.warc", encoding, content), "a.warc")
     assert found.text == LONG.decode()
 
 
@@ -130,4 +131,4 @@ def test_a_page_that_does_not_say_what_it_is_is_known_by_its_beginning(tmp_path:
         ("http://a.org/logo", "", b"\x89PNG <html>", "response"),
     ]
     found = list(read_warc(write_warc(tmp_path / "a.warc", pages, is_packed=False), "a.warc"))
-    assert [(each.url, each.is_html) for each in found] == [("http://a.org/", True)]
+    assert [each.metadata["url"] for _, each in found] == ["http://a.org/"]

@@ -8,8 +8,8 @@ from typing import Any
 from datatrove.data import Document
 
 from harness.config import Settings
-from harness.stages.data.steps.catalogue import find_step, step_options
-from harness.stages.data.steps.step import DocumentStep
+from harness.stages.data.steps.step import DocumentStep, step_options
+from harness.stages.data.steps.user import find_step
 
 
 def made(name: str, root: Path | None = None, **options: Any) -> DocumentStep:

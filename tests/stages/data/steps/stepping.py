@@ -12,8 +12,15 @@ from datatrove.executor import LocalPipelineExecutor
 
 from harness.config import Settings
 from harness.stages.data.build.pipeline import ReadShard
-from harness.stages.data.steps.catalogue import step_options
-from harness.stages.data.steps.step import CorpusStep, ShardedCorpus, StepContext, StepSpec, place_of, shard_of
+from harness.stages.data.steps.step import (
+    CorpusStep,
+    ShardedCorpus,
+    StepContext,
+    StepSpec,
+    place_of,
+    shard_of,
+    step_options,
+)
 
 Run = Callable[[Sequence[Any], int, Path], None]
 

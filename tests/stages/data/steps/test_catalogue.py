@@ -10,7 +10,8 @@ import pytest
 
 from harness import doors
 from harness.errors import SettingsError
-from harness.stages.data.steps.catalogue import find_step, package_versions, step_identity, step_options
+from harness.stages.data.steps.step import package_versions, step_identity, step_options
+from harness.stages.data.steps.user import find_step
 from tests.doors.installing import declare, run
 from tests.stages.data.steps.judging import document, made, settings
 
@@ -97,7 +98,7 @@ def test_a_step_of_another_distribution_is_found_and_what_is_none_is_refused(tmp
     )
     code = (
         "from pathlib import Path\n"
-        "from harness.stages.data.steps.catalogue import find_step\n"
+        "from harness.stages.data.steps.user import find_step\n"
         "print(find_step('fold', Path()).name)\n"
         "try: find_step('none', Path())\n"
         "except Exception as error: print(error)\n"

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from harness.errors import SettingsError
-from harness.stages.data.steps.catalogue import step_options
-from harness.stages.data.steps.duplicates import text_normalisation
-from harness.stages.data.steps.exact import EXACT
+from harness.stages.data.steps.exact import EXACT, text_normalisation
+from harness.stages.data.steps.step import step_options
 from tests.stages.data.steps.stepping import apply_step, local
 from tests.stages.data.steps.test_exact import TEXTS
 

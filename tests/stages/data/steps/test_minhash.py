@@ -15,9 +15,8 @@ import pytest
 from scipy.stats import binom
 
 from harness.errors import CorpusError
-from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
-from harness.stages.data.steps.step import place_of
+from harness.stages.data.steps.step import place_of, step_options
 from tests.corpora.generate import DATA, DOCUMENTS
 from tests.corpora.grammar import article
 from tests.corpora.pairs import SIMILARITIES

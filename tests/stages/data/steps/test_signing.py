@@ -10,8 +10,8 @@ from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
+from harness.stages.data.steps.step import step_options
 from tests.libraries import needed
 
 signing = needed("harness.stages.data.steps.signing")  # which imports spaCy

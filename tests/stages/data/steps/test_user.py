@@ -9,7 +9,8 @@ from textwrap import dedent
 import pytest
 
 from harness.errors import CorpusError, SettingsError
-from harness.stages.data.steps.catalogue import find_step, step_identity, step_options
+from harness.stages.data.steps.step import step_identity, step_options
+from harness.stages.data.steps.user import find_step
 from tests.stages.data.steps.judging import document, made, settings
 
 MODULE = """

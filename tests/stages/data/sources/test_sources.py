@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.documents import read_documents, source_bytes, source_fingerprint
+from harness.stages.data.sources import open_source
 from tests.stages.data.projects import some_rows, write_lines
 
 
@@ -24,7 +24,7 @@ def test_a_folder_is_read_in_the_order_of_names_whatever_lies_in_it(tmp_path: Pa
     (web / "page.HTML").write_text("<p>3</p>", encoding="utf-8")
     (web / "style.css").write_text("p {}", encoding="utf-8")
     (web / ".hidden.jsonl").write_text("no JSON", encoding="utf-8")
-    assert [(each.id, each.text) for each in read_documents("web", tmp_path)] == [
+    assert [(each.id, each.text) for _, each in open_source("web", tmp_path).documents()] == [
         ("a.jsonl/1", "1"),
         ("b/two.jsonl.gz/1", "2"),
         ("page.HTML", "<p>3</p>"),
@@ -33,26 +33,26 @@ def test_a_folder_is_read_in_the_order_of_names_whatever_lies_in_it(tmp_path: Pa
 
 def test_the_name_of_a_file_may_be_no_text(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("a text", encoding="utf-8")
-    (found,) = read_documents(".", tmp_path)
+    ((_, found),) = open_source(".", tmp_path).documents()
     assert found.id == "caf\ufffd.txt"
 
 
 def test_the_fingerprint_is_of_names_and_contents(tmp_path: Path) -> None:
     write_lines(tmp_path / "web" / "a.jsonl", some_rows(3))
     write_lines(tmp_path / "other" / "a.jsonl", some_rows(3))
-    first = source_fingerprint("web", tmp_path)
-    assert source_fingerprint("other", tmp_path) == first
+    first = open_source("web", tmp_path).fingerprint()
+    assert open_source("other", tmp_path).fingerprint() == first
     (tmp_path / "web" / "style.css").write_text("p {}", encoding="utf-8")
-    assert source_fingerprint("web", tmp_path) == first
+    assert open_source("web", tmp_path).fingerprint() == first
     write_lines(tmp_path / "web" / "a.jsonl", some_rows(4))
-    assert source_fingerprint("web", tmp_path) != first
+    assert open_source("web", tmp_path).fingerprint() != first
 
 
 def test_a_packed_file_is_reckoned_larger_than_it_is(tmp_path: Path) -> None:
     plain = write_lines(tmp_path / "a.jsonl", some_rows(3))
     packed = write_lines(tmp_path / "a.jsonl.gz", some_rows(3))
-    assert source_bytes("a.jsonl", tmp_path) == plain.stat().st_size
-    assert source_bytes("a.jsonl.gz", tmp_path) == 4 * packed.stat().st_size
+    assert open_source("a.jsonl", tmp_path).size_bytes() == plain.stat().st_size
+    assert open_source("a.jsonl.gz", tmp_path).size_bytes() == 4 * packed.stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,6 @@ def test_a_source_that_is_none_is_named_with_what_there_is(tmp_path: Path, sourc
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "style.css").write_text("p {}", encoding="utf-8")
-    for ask in (source_fingerprint, lambda *given: list(read_documents(*given))):
-        with pytest.raises(CorpusError) as caught:
-            ask(source, tmp_path)
-        assert said.format(root=tmp_path) in str(caught.value)
+    with pytest.raises(CorpusError) as caught:
+        open_source(source, tmp_path)
+    assert said.format(root=tmp_path) in str(caught.value)

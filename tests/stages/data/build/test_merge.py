@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 from datatrove.data import Document
 
 from harness.errors import CorpusError
-from harness.stages.data.build.merging import MergeShard, count_tokens
-from harness.stages.data.build.pipeline import mark
+from harness.stages.data.build.pipeline import MergeShard, mark_done
 from harness.stages.data.steps.step import ShardedCorpus, place_of
 
 
@@ -23,9 +21,12 @@ def merge(
     """What is explained of documents whose text is their id."""
     shards = ShardedCorpus(root / "kept", 1)
     shards.write(0, [Document(kept[name], name) for name in sorted(kept, key=place_of)])
-    mark(root / "tallies", 0, json.dumps([{"step": "s", "removed": removed}]))
-    step = MergeShard(shards, [root / "tallies"], root / "result", root / "counts", partial(count_tokens, None, root))
-    list(step.run(iter([Document(name, name) for name in sorted(source, key=place_of)])))
+    rows = [
+        dict(zip(("id", "step", "reason", "duplicate_of"), (name, "s", *why), strict=True)) for name, *why in removed
+    ]
+    mark_done(root, 0, [], rows)
+    step = MergeShard(shards, [root], root / "result", root / "merge")
+    step(iter([Document(name, name) for name in sorted(source, key=place_of)]), 0, 1)
     lines = (root / "result" / "explained" / "00000.jsonl").read_text("utf-8").splitlines()
     return sorted(map(json.loads, lines), key=lambda row: row["id"])
 
@@ -48,7 +49,7 @@ def test_kept_removed_and_written_documents_are_told_apart(tmp_path: Path) -> No
             "after": "written by a step",
         },
     ]
-    counts = json.loads((tmp_path / "counts" / "00000").read_bytes())
+    counts = json.loads((tmp_path / "merge" / "done" / "00000").read_bytes())
     assert [counts[key] for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")] == [3, 2, 3, 5]
 
 
@@ -70,7 +71,7 @@ def test_a_step_that_loses_a_document_is_found_out(
 def test_the_digest_is_the_same_in_whatever_shards_documents_lie(tmp_path: Path) -> None:
     def digest(name: str, texts: dict[str, str]) -> int:
         merge(tmp_path / name, list(texts), texts, [])
-        return int(json.loads((tmp_path / name / "counts" / "00000").read_bytes())["digest"], 16)
+        return int(json.loads((tmp_path / name / "merge" / "done" / "00000").read_bytes())["digest"], 16)
 
     together = digest("together", {"a": "1", "b": "2", "c": "3"})
     assert (digest("one", {"a": "1", "c": "3"}) + digest("two", {"b": "2"})) % (1 << 256) == together

@@ -1,1 +1,0 @@
-"""Sources: how the documents of a corpus are read from files, one module for each kind."""
