@@ -95,15 +95,6 @@ def build_version(
     return whole
 
 
-def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
-    """The options of the weights that the adapter of a step was put on, of a version that is built."""
-    options = {name: value for name, value in version.engine_options.items() if name not in ("quantized", "adapter")}
-    merged = list(options.pop("merged", ()))
-    if step.folder in merged:
-        merged = merged[: merged.index(step.folder)]
-    return {**options, "merged": merged} if merged else options
-
-
 class AdapterRecipe:
     """The weights and the settings that an adapter is made of.
 

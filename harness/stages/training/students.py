@@ -40,7 +40,7 @@ def train_student(request: TrainingRequest, told: Progress) -> None:
     from transformers import AutoConfig
 
     settings = cast("DistilledSettings", request.settings)
-    chosen, tokenizer = read_sequences(request, told)
+    chosen, n_tokens = read_sequences(request, told)
     how: dict[str, Any] = {}
     if request.teacher is not None and settings.hard_weight < 1:
         teacher, device = request.teacher, "cuda" if torch.cuda.is_available() else "cpu"
@@ -49,7 +49,7 @@ def train_student(request: TrainingRequest, told: Progress) -> None:
         cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
         # The teacher may have more embeddings, padded, than the tokenizer and the student.
         n_embedded = AutoConfig.from_pretrained(str(request.start)).get_text_config().vocab_size
-        n_tokens = min(max(tokenizer.get_vocab().values()) + 1, n_embedded)
+        n_tokens = min(n_tokens, n_embedded)
         cache.fill(
             chosen,
             lambda: load_whole(teacher, "float32").to(device).eval(),

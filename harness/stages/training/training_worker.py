@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.config.environment import first_gpu
 from harness.errors import EngineError, UsageError
 from harness.models.processes.worker import Progress, WaitingWorker
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences, transformers_spelling
+from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.texts import TrainingData, read_texts
 
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
@@ -102,15 +104,19 @@ def train_here(order: str, progress: Progress) -> None:
         train_adapter(request, progress)
 
 
-def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], Any]:
-    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them."""
-    from transformers import AutoTokenizer
-
-    settings = request.settings
-    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
+def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], int]:
+    """The sequences of all steps of a training, in their order, and the size of the vocabulary."""
+    settings, folder = request.settings, request.tokenizer or request.start
     told({"phase": "reading", "unit": "texts"})
-    sequences = make_sequences(read_texts(request.data), transformers_spelling(tokenizer), settings.length)
-    return drawn(sequences, settings.steps * settings.batch, settings.seed), tokenizer
+    with TemporaryDirectory() as made:
+        if not (folder / "tokenizer.json").is_file():  # transformers alone reads it
+            from transformers import AutoTokenizer
+
+            AutoTokenizer.from_pretrained(str(folder)).save_pretrained(made)
+            folder = Path(made)
+        tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
+    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    return drawn(sequences, settings.steps * settings.batch, settings.seed), len(tokenizer.pieces)
 
 
 def run_trainer(
