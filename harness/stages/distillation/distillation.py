@@ -17,7 +17,7 @@ from harness.models.files.content_hash import file_hash
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import Version
 from harness.requests.bridge import settle
-from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.build_state import NOTE, BuildProgress, BuildState
 from harness.stages.building import built
 from harness.stages.case_files import CaseSource
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
@@ -218,7 +218,9 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         options["start"] = {**tokenizer, **start}
 
     def progress(state: BuildState) -> None:
-        context.told(f"{state.version}: {state.phase} {state.done:,}" + (f" of {state.total:,}" if state.total else ""))
+        total = f" of {state.total:,}" if state.total else ""
+        if state.phase != NOTE:
+            context.told(f"{state.version}: {state.phase} {state.done:,}{total}")
 
     def find_control(control: str) -> dict[str, Any]:
         allowed = None if context.is_offline else progress
