@@ -45,10 +45,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         recipe = AdapterRecipe(settings, version, step)
         if recipe.ready is None:
             made = find_made(KIND, recipe.recipe)
-            if made is None or made.is_here:
-                return None if made is None else recipe.with_made(made)
-            digest = known_builds().content(ADAPTERS, made.content)
-            return None if digest is None else recipe.with_adapter(made.path, digest)
+            return None if made is None else recipe.with_made(made)
         if known_builds().is_offline:  # what it fits was checked before there were samples
             return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
         weights = made_folder(recipe.options, settings.root)
@@ -83,12 +80,15 @@ def build_version(
     with told_of(settings, step):
         recipe = AdapterRecipe(settings, version, step, progress)
         weights = materialize(recipe.options, settings.root)
-        if recipe.ready is None:
-            build = lambda folder: train(recipe.request(weights, folder), progress)  # noqa: E731
-            whole = recipe.with_made(make(KIND, recipe.recipe, build, keeps_draft=True))
-        else:
+        if recipe.ready is not None:
             digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
-            whole = recipe.with_adapter(recipe.ready, digest)
+            whole: VersionSettings | None = recipe.with_adapter(recipe.ready, digest)
+        else:
+            made = make(
+                KIND, recipe.recipe, lambda folder: train(recipe.request(weights, folder), progress), keeps_draft=True
+            )
+            whole = recipe.with_made(made)
+    assert whole is not None
     if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -182,11 +182,14 @@ class AdapterRecipe:
             )
         return adapter.digest
 
-    def with_made(self, made: MadeFolder) -> VersionSettings:
-        """The version with an adapter that was trained; its digest is noted, for when it is not here."""
-        digest = read_adapter(made.path).digest
-        known_builds().note(ADAPTERS, made.content, digest)
-        return self.with_adapter(made.path, digest)
+    def with_made(self, made: MadeFolder) -> VersionSettings | None:
+        """The version with an adapter that was trained; None where it is not here, and nobody knows its digest."""
+        if made.is_here:
+            digest: str | None = read_adapter(made.path).digest
+            known_builds().note(ADAPTERS, made.content, str(digest))
+        else:
+            digest = known_builds().content(ADAPTERS, made.content)
+        return None if digest is None else self.with_adapter(made.path, digest)
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""

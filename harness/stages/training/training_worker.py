@@ -137,7 +137,7 @@ def run_trainer(
     """
     from transformers import Trainer, TrainerCallback
 
-    settings, first = request.settings, checkpoint_of(request.folder)
+    settings, checkpoint = request.settings, checkpoint_of(request.folder)
 
     class Telling(TrainerCallback):  # type: ignore[misc]
         """Tells after each step how far training is, and ends what diverged."""
@@ -165,7 +165,7 @@ def run_trainer(
         data_collator=collate or collated,
         callbacks=[Telling()],
     )
-    trainer.train(resume_from_checkpoint=first)
+    trainer.train(resume_from_checkpoint=checkpoint)
     # A last step whose loss was a number may leave weights that are none.
     if not all(each.isfinite().all() for each in trainer.model.parameters() if each.requires_grad):
         raise UsageError(
