@@ -64,7 +64,8 @@ class Comparer:
             own = tokens[start : start + _AT_ONCE]
             p, q = (each[start : start + _AT_ONCE, :width].log_softmax(-1).numpy() for each in both)
             columns = kl_divergence(p, q), kl_divergence(q, p), p.argmax(-1) == q.argmax(-1), _of(q, own), _of(p, own)
-            rows += zip(*(column.tolist() for column in (*columns, js_divergence(p, q))), strict=True)
+            columns = *columns, js_divergence(p, q)
+            rows += map(list, zip(*(column.tolist() for column in columns), strict=True))
         return {"positions": rows, "is_lower_bound": False}
 
     def compare_sample(

@@ -76,7 +76,7 @@ def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSe
             'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
             "hard_weight = 0."
         )
-    messages = [*text.prompt, {"role": "assistant", "content": text.answer}]
+    messages = (*text.prompt, {"role": "assistant", "content": text.answer})
     try:
         whole = _tokens(messages, tokenizer, is_open=False)
         labels = [IGNORED] * len(whole)

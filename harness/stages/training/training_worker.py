@@ -154,7 +154,8 @@ def run_trainer(
             if self.tokens < 0:  # the first step takes longer
                 self.began_s, self.tokens = now_s, 0
             else:
-                self.tokens += sum(len(each.tokens) for each in chosen[(step - 1) * settings.batch :][: settings.batch])
+                batch = chosen[(step - 1) * settings.batch : step * settings.batch]
+                self.tokens += sum(len(each.tokens) for each in batch)
                 note += f", {self.tokens / max(now_s - self.began_s, 1e-9):,.0f} tokens/s"
             told({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
 
@@ -212,16 +213,16 @@ def turns_of(batch: int, length: int, places_at_once: int) -> int:
 def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
     """A batch of sequences, padded at their ends with what is not looked at and carries no loss."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(len(item.tokens) for item in items)
-    batch: dict[str, list[list[int]]] = {"input_ids": [], "attention_mask": [], "labels": []}
-    for item in items:
-        lacking = longest - len(item.tokens)
-        batch["input_ids"].append([*item.tokens, *[0] * lacking])
-        batch["attention_mask"].append([1] * len(item.tokens) + [0] * lacking)
-        # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
-        batch["labels"].append([IGNORED, *item.labels[1:], *[IGNORED] * lacking])
-    return {name: torch.tensor(rows) for name, rows in batch.items()}
+    tokens = [torch.tensor(item.tokens) for item in items]
+    # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
+    labels = [torch.tensor([IGNORED, *item.labels[1:]]) for item in items]
+    return {
+        "input_ids": pad_sequence(tokens, batch_first=True),
+        "attention_mask": pad_sequence([torch.ones_like(each) for each in tokens], batch_first=True),
+        "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+    }
 
 
 def checkpoint_of(folder: Path) -> str | None:
