@@ -12,13 +12,12 @@ import importlib.util
 import logging
 import pkgutil
 import re
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config import cache_dir
+from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.environment import version_of
 from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
@@ -29,6 +28,7 @@ from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
 
 _log = logging.getLogger(__name__)
+_KIND = "weights"
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
@@ -74,7 +74,7 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
     Raises:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
-    base = _base_digest(options, root)
+    base = text_hash(*_content(options, root))
     tokenizer = tokenizer_digest(options, root)
     return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
 
@@ -95,21 +95,21 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     if source.is_gguf:
         dtype = converted_dtype(options)
         task = f"convert {source.path.name}"
-        digest = _base_digest(_without(exact, "drop_layers"), root)
-        folder = _once(digest, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
+        content = _content(_without(exact, "drop_layers"), root)
+        folder = _once(content, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
     dropped = dropped_layers(options, root)
     if dropped:
         complete = folder
         task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
-        folder = _once(_base_digest(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+        folder = _once(_content(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
     if options.get("merged"):
         bare, adapters = folder, [Path(each) for each in options["merged"]]
         task = f"add {len(adapters)} adapter{'s' * (len(adapters) > 1)} into {options['weights']}"
-        folder = _once(_base_digest(merged, root), task, lambda to: merging.merge_adapters(bare, to, adapters))
+        folder = _once(_content(merged, root), task, lambda to: merging.merge_adapters(bare, to, adapters))
     if "quantized" in options:
         unrounded, name = folder, options["quantized"]
         task = f"round {options['weights']} to {name}"
-        folder = _once(_base_digest(options, root), task, lambda to: quantization.quantize(unrounded, to, name))
+        folder = _once(_content(options, root), task, lambda to: quantization.quantize(unrounded, to, name))
     return folder
 
 
@@ -123,8 +123,8 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     is_changed = bool(dropped_layers(options, root)) or "quantized" in options or bool(options.get("merged"))
     if not source.is_gguf and not is_changed:
         return source.path
-    folder = _made_place(_base_digest(options, root))
-    return folder if folder.is_dir() else None
+    made = find_artifact(_KIND, {"content": _content(options, root)})
+    return made.path if made is not None and made.is_here else None
 
 
 def converted_dtype(options: Mapping[str, Any]) -> str:
@@ -152,15 +152,15 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
     raise SettingsError(f"tokenizer = {name!r} is neither a folder under {root} nor a hub id in the local hub cache.")
 
 
-def _base_digest(options: Mapping[str, Any], root: Path) -> str:
-    """The digest without a replaced tokenizer; names the folder in the cache."""
+def _content(options: Mapping[str, Any], root: Path) -> list[str]:
+    """All that decides what an engine loads, but for a replaced tokenizer."""
     content = _content_of_source(options, root)
     if options.get("merged"):
         digests = [adapter_files.adapter_digest(each) for each in options["merged"]]
         content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
     if "quantized" in options:
         content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
-    return text_hash(*content)
+    return content
 
 
 def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
@@ -298,29 +298,10 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
-def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
-    """The cache's folder of this digest, built if it is not there; of several processes one builds, the rest wait."""
-    folder = _made_place(digest)
-    if folder.is_dir():
-        return folder
-    from filelock import FileLock
+def _once(content: Sequence[str], task: str, build: Callable[[Path], None]) -> Path:
+    def build_in_turn(draft: Path) -> None:
+        _log.info("Once: %s into %s", task, draft.with_suffix(""))
+        with loading_turn():
+            build(draft)
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f"{digest}.draft")
-    with FileLock(f"{folder}.lock"):
-        if folder.is_dir():
-            return folder
-        _log.info("Once: %s into %s", task, folder)
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        try:
-            with loading_turn():
-                build(draft)
-            draft.replace(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return folder
-
-
-def _made_place(digest: str) -> Path:
-    return cache_dir() / "weights" / digest
+    return get_or_build(_KIND, {"content": content}, build_in_turn, digest=folder_content).path

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import builds, find_artifact, get_or_build
 from harness.config.customization import AdapterSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
@@ -20,14 +21,11 @@ from harness.models.weights.weights import made_folder, materialize, tokenizer_d
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
-from harness.stages.known_builds import known_builds
-from harness.stages.made_folders import MadeFolder, find_made, make
 from harness.stages.training.sequences import check_length, check_taught
 from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 
 KIND = "adapter"
-ADAPTERS = "adapters"
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
@@ -44,9 +42,9 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     with told_of(settings, step):
         recipe = AdapterRecipe(settings, version, step)
         if recipe.ready is None:
-            made = find_made(KIND, recipe.recipe)
-            return None if made is None else recipe.with_made(made)
-        if known_builds().is_offline:  # what it fits was checked before there were samples
+            made = find_artifact(KIND, recipe.recipe)
+            return None if made is None else recipe.with_adapter(made.path, made.digest)
+        if builds().is_offline:  # what it fits was checked before there were samples
             return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
         weights = made_folder(recipe.options, settings.root)
         digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
@@ -80,15 +78,18 @@ def build_version(
     with told_of(settings, step):
         recipe = AdapterRecipe(settings, version, step, progress)
         weights = materialize(recipe.options, settings.root)
-        if recipe.ready is not None:
-            digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
-            whole: VersionSettings | None = recipe.with_adapter(recipe.ready, digest)
-        else:
-            made = make(
-                KIND, recipe.recipe, lambda folder: train(recipe.request(weights, folder), progress), keeps_draft=True
+        if recipe.ready is None:
+
+            def build(folder: Path) -> None:
+                train(recipe.request(weights, folder), progress)
+
+            made = get_or_build(
+                KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
             )
-            whole = recipe.with_made(made)
-    assert whole is not None
+            whole = recipe.with_adapter(made.path, made.digest)
+        else:
+            digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
+            whole = recipe.with_adapter(recipe.ready, digest)
     if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -181,15 +182,6 @@ class AdapterRecipe:
                 f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
             )
         return adapter.digest
-
-    def with_made(self, made: MadeFolder) -> VersionSettings | None:
-        """The version with an adapter that was trained; None where it is not here, and nobody knows its digest."""
-        if made.is_here:
-            digest: str | None = read_adapter(made.path).digest
-            known_builds().note(ADAPTERS, made.content, str(digest))
-        else:
-            digest = known_builds().content(ADAPTERS, made.content)
-        return None if digest is None else self.with_adapter(made.path, digest)
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.customization import RetrievalSettings, Step, packages_of
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
@@ -20,7 +21,6 @@ from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
-from harness.stages.made_folders import find_made, make
 
 KIND = "retrieval"
 
@@ -38,12 +38,12 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         with told_of(settings, step):
             content = content_of(application, folder_of(application, version.root(settings.root)))
         return with_step(version, step, replace(step, content=content))
-    made = find_made(KIND, _recipe(settings, step))
+    made = find_artifact(KIND, _recipe(settings, step))
     if made is None or not made.is_here:
         return None
     with told_of(settings, step):
         check_k(retrieval, n_passages(made.path))
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
 
 
 def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
@@ -68,8 +68,8 @@ def build_version(
             raise UsageError(f"{retrieval.passages} was changed while it was indexed; build it again.")
 
     with told_of(settings, step):
-        made = make(KIND, recipe, build)
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
+        made = get_or_build(KIND, recipe, build)
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
 
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import Artifact, find_artifact, get_or_build, place_of
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.config.versions import BUILT
@@ -31,8 +32,6 @@ from harness.stages.beginning import (
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 from harness.stages.building import built, check_steps, found, noted, told_of, with_step
 from harness.stages.distillation.answers import ANSWERS, is_answered, write_answers
-from harness.stages.known_builds import known_builds
-from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.sequences import check_length, check_taught, count_prompt
 from harness.stages.training.texts import TrainingData, is_here, known_texts, read_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
@@ -40,7 +39,6 @@ from harness.stages.training.vocabularies import check_vocabularies
 
 KIND = "distilled"
 TARGETS = "teachers"
-WEIGHTS = "weights"
 _NOT_TRAINED_BY = ("teacher", "data", "weights", "start")
 
 
@@ -49,14 +47,14 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     assert step is not None
     _refuse_circle(settings, step.version)
     distilled = cast("DistilledSettings", step.settings)
-    if not is_built(found(settings, distilled.teacher)):
+    if not is_built(teacher := found(settings, distilled.teacher)):
         return None
     if distilled.data is not None and not is_here(settings, distilled.data):
         return None
     with told_of(settings, step):
         if distilled.weights is not None:
             return _ready(settings, version, step)
-        made = find_made(KIND, StudentRecipe(settings, version, step).recipe)
+        made = find_artifact(KIND, StudentRecipe(settings, version, step, teacher).recipe)
     return None if made is None else _trained(version, step, made)
 
 
@@ -134,24 +132,29 @@ def build_version(
             if distilled.data is not None:
                 training_data(settings, distilled.data, progress)
             return _ready(settings, version, step)
-        recipe = StudentRecipe(settings, version, step, progress)
-        made = make(KIND, recipe.recipe, lambda folder: train(recipe.request(folder, tell), tell), keeps_draft=True)
-    whole = _trained(version, step, made)
-    assert whole is not None
-    return whole
+        teacher = built(settings, distilled.teacher, progress=progress)
+        recipe = StudentRecipe(settings, version, step, teacher, progress)
+        build = lambda folder: train(recipe.request(folder, tell), tell)  # noqa: E731
+        made = get_or_build(KIND, recipe.recipe, build, digest=folder_content, keeps_draft=True)
+    return _trained(version, step, made)
 
 
 class StudentRecipe:
-    """The teacher, the weights and the data that a student is made of; what is not built is built."""
+    """The teacher, which is built, the weights and the data that a student is made of; a corpus is built first."""
 
     def __init__(
-        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
+        self,
+        settings: Settings,
+        version: VersionSettings,
+        step: Step,
+        teacher: VersionSettings,
+        progress: BuildProgress = unseen,
     ) -> None:
         self._root = settings.root
         self._settings = settings
         self._version = version
         self._distilled = cast("DistilledSettings", step.settings)
-        self._teacher = built(settings, self._distilled.teacher, progress=progress)
+        self._teacher = teacher
         _check_sources(version, self._teacher, self._distilled)
         self.data = training_data(settings, str(self._distilled.data), progress)
 
@@ -263,7 +266,7 @@ def sources_of(
     with told_of(settings, step):
         before = built(settings, version.name, offline=True, before=step)
         if distilled.weights is None:
-            recipe = StudentRecipe(settings, before, step)
+            recipe = StudentRecipe(settings, before, step, built(settings, distilled.teacher))
             return recipe.start, recipe.data
         options = _unrounded(before.engine_options)
         start = None if str(options["weights"]).startswith(BUILT) else options
@@ -279,13 +282,10 @@ def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionS
     return _with(version, step, weights, weights, digest)
 
 
-def _trained(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings | None:
-    """The version with what was trained: the folder of its weights, or their content; None where neither is known."""
-    if made.is_here:
-        known_builds().note(WEIGHTS, made.content, folder_content(made.path))
-        return _with(version, step, str(made.path), str(made.path), made.content)
-    content = known_builds().content(WEIGHTS, made.content)
-    return None if content is None else _with(version, step, f"{KNOWN}{content}", str(made.path), made.content)
+def _trained(version: VersionSettings, step: Step, made: Artifact) -> VersionSettings:
+    """The version with what was trained: the folder of its weights, or their content."""
+    weights = str(made.path) if made.is_here else f"{KNOWN}{made.digest}"
+    return _with(version, step, weights, str(made.path), made.digest)
 
 
 def _with(version: VersionSettings, step: Step, weights: str, folder: str, content: str) -> VersionSettings:

@@ -51,7 +51,7 @@ def test_a_version_is_the_content_that_was_registered(
     plain, first = loaded(str(own), None, tmp_path), loaded("models:/tiny/1", database, tmp_path)
     assert first.fingerprint == plain.fingerprint
     assert (str(first.registered), plain.registered) == ("models:/tiny/1", None)
-    assert first.settings.engine_options["weights"].startswith(str(cache / "weights"))
+    assert first.settings.engine_options["weights"].startswith(str(cache / "registry"))
 
     config = json.loads((own / "config.json").read_text())
     (own / "config.json").write_text(json.dumps({**config, "rope_theta": 9000.0}))
