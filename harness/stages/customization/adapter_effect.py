@@ -13,8 +13,8 @@ from harness.models.adapters.adapter_files import read_adapter
 from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
+from harness.stages.building import built
 from harness.stages.case_files import CaseSource
-from harness.stages.customization.adapter_recipe import options_before
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.foundation.reference import COMPARER
 from harness.stages.lineage import StageContext
@@ -86,20 +86,14 @@ class Adapter:
         self._settings = context.settings
         self._step = cast("AdapterSettings", step.settings)
         self._searches = CaseSearches(context.settings.root, lambda: ((each.id, each.text) for each in self._texts()))
-        start = {
-            "options": options_before(version.settings, step),
-            "adapter": str(files.path),
-            "root": str(context.settings.root),
-        }
+        before = built(context.settings, version.name, offline=True, before=step).engine_options
+        options = {name: value for name, value in before.items() if name != "quantized"}
+        start = {"options": options, "adapter": str(files.path), "root": str(context.settings.root)}
         self._worker = WaitingWorker(COMPARER, start, name=f"The adapter of {version.name}")
         self.close = self._worker.close
 
     def effect(self, text: str) -> AdapterEffect:
-        """Measure the adapter's effect on a text.
-
-        Raises:
-            EngineError: the text can't be read, or is longer than a window.
-        """
+        """Measure the adapter's effect on a text."""
         try:
             answer = self._worker.ask("weigh_adapter", text=text)
         except EngineError as error:
@@ -115,7 +109,6 @@ class Adapter:
 
         Raises:
             NotInLineageError: it was not trained here, so that nobody knows what on.
-            UsageError: there are no such cases.
         """
         if self._step.data is None:
             needed = 'adapter = { data = "train.jsonl" }'
@@ -134,11 +127,7 @@ class Adapter:
 
 
 def load_adapter(version: Version, context: StageContext) -> Adapter:
-    """The adapter of a version: its last.
-
-    Raises:
-        NotInLineageError: it has none.
-    """
+    """The adapter of a version: its last. Raises NotInLineageError: it has none."""
     steps = version.settings.steps
     # What was trained anew after it was adapted has no adapter of its own.
     last = max((place for place, step in enumerate(steps) if step.kind == "distilled"), default=0)

@@ -79,7 +79,10 @@ def build_version(
         recipe = AdapterRecipe(settings, version, step, progress)
         weights = materialize(recipe.options, settings.root)
         if recipe.ready is None:
-            build = lambda folder: train(recipe.request(weights, folder), progress)  # noqa: E731
+
+            def build(folder: Path) -> None:
+                train(recipe.request(weights, folder), progress)
+
             made = get_or_build(
                 KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
             )
@@ -91,15 +94,6 @@ def build_version(
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
     return whole
-
-
-def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
-    """The options of the weights that the adapter of a step was put on, of a version that is built."""
-    options = {name: value for name, value in version.engine_options.items() if name not in ("quantized", "adapter")}
-    merged = list(options.pop("merged", ()))
-    if step.folder in merged:
-        merged = merged[: merged.index(step.folder)]
-    return {**options, "merged": merged} if merged else options
 
 
 class AdapterRecipe:

@@ -121,9 +121,6 @@ class Needles:
             tokens: of the whole chat, as the version's own tokenizer and template have it.
             depth: where the first fact begins, from 0 to 1 of the text, as near as sentences end.
             seed: of facts and text.
-
-        Raises:
-            UsageError: an unknown task, no depth, a length beyond the window or too short for the facts.
         """
         if task not in TASKS:
             raise UsageError(choices("task", str(task), TASKS))
@@ -184,12 +181,7 @@ def _sentence(generator: Random) -> str:
 
 
 def load_needles(version: Version, context: StageContext) -> Needles:
-    """Load the `Needles` of a version.
-
-    Raises:
-        NotInLineageError: it has no weights, and so no tokenizer of its own.
-        SettingsError: these can't be read.
-    """
+    """The `Needles` of a version, which has weights, and so a tokenizer of its own. Raises as `own_options` does."""
     options = own_options(version, context)
     root = context.settings.root
     return Needles(version, load_tokenizer(options, root), describe_weights(options, root).in_engine.sizes.n_ctx)

@@ -45,12 +45,8 @@ def is_answered(distilled: DistilledSettings, texts: Iterable[Lesson]) -> bool:
 
 
 def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, Any]:
-    """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part.
-
-    The temperature of soft targets is that of distributions, and not of draws.
-
-    Args:
-        n_tokens: of the prompt, which shares the sequence with its answer.
+    """Return the options that override the teacher's own. An answer longer than a sequence, which it shares with the
+    tokens of its prompt, would be learned in part; the temperature of soft targets is not that of draws.
     """
     is_own = distilled.temperature is None or distilled.method == SOFT_TARGETS
     heat = {} if is_own else {"temperature": distilled.temperature}
@@ -71,9 +67,6 @@ def write_answers(
         asked: the prompts, each with its tokens.
         path: of the file; what is there already is taken as it is.
         told: the version that is built, and who is told how far it is.
-
-    Raises:
-        UsageError: the teacher can't be asked, or answers nothing.
     """
     if path.exists():
         return
@@ -101,11 +94,7 @@ def write_answers(
 
 
 def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
-    """The same prompts in their order, each with the answer to another.
-
-    Raises:
-        UsageError: there is no other.
-    """
+    """The same prompts in their order, each with the answer to another."""
     if len(rows) < 2:
         raise UsageError(
             "shuffled = true gives each answer of the teacher to another prompt, and it answers one alone."
@@ -146,21 +135,17 @@ async def ask_teacher(
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)
 
-        async def ask(request: Request) -> Sample:
-            question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
-            try:
-                _, sample = await sampler.draw(source, request, question, 0)
-            except FailedDrawError:
-                kept = sampler.failures.get(teacher.fingerprint, {})
-                if not any((question.key(each), 0) in kept for each in (newest, *older)):
-                    raise
-                _, sample = await sampler.draw(source, request, replace(question, text=_APART + question.text), 0)
-            return sample
-
         async def draw(prompt: str, request: Request) -> Sample | None:
             nonlocal n_answered
+            question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
             try:
-                sample = await ask(request)
+                try:
+                    _, sample = await sampler.draw(source, request, question, 0)
+                except FailedDrawError:
+                    kept = sampler.failures.get(teacher.fingerprint, {})
+                    if not any((question.key(each), 0) in kept for each in (newest, *older)):
+                        raise
+                    _, sample = await sampler.draw(source, request, replace(question, text=_APART + question.text), 0)
             except SteelyardError as error:
                 failures[prompt] = str(error)
                 if not n_answered and len(failures) >= _HOPELESS:
@@ -168,7 +153,8 @@ async def ask_teacher(
                 return None
             n_answered += 1
             answered(n_answered)
-            return _in_whole_characters(sample)
+            whole = sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return replace(sample, text=whole)
 
         try:
             drawn = await asyncio.gather(*starmap(draw, requests))
@@ -186,9 +172,3 @@ def _without_answers(teacher: Version, failures: Mapping[str, str], n_prompts: i
         f"{some([repr(prompt) for prompt in failures], _NAMED)}. {first!r}: {said.rstrip('.')}. What was answered is "
         "stored, and another build goes on there. Change or leave out what is refused each time."
     )
-
-
-def _in_whole_characters(sample: Sample) -> Sample:
-    if sample.text.isascii():
-        return sample
-    return replace(sample, text=sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -32,7 +32,7 @@ from harness.stages.beginning import (
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 from harness.stages.building import built, check_steps, found, noted, told_of, with_step
 from harness.stages.distillation.answers import ANSWERS, is_answered, write_answers
-from harness.stages.training.sequences import check_length, check_taught, spelling_of
+from harness.stages.training.sequences import check_length, check_taught, count_prompt
 from harness.stages.training.texts import TrainingData, is_here, known_texts, read_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 from harness.stages.training.vocabularies import check_vocabularies
@@ -224,8 +224,8 @@ class StudentRecipe:
         path, name, length = folder / ANSWERS, self._version.name, self._distilled.length
         vocabulary = tokenizer_path(self._version.engine_options, self._root) or start
         tokenizer = Beginning(start, None, vocabulary).tokenizer
-        count = (lambda _: 0) if tokenizer is None else spelling_of(tokenizer).count_prompt
-        asked = [(text, count(text.prompt)) for text in read_texts(self.data)]
+        texts = read_texts(self.data)
+        asked = [(text, 0 if tokenizer is None else count_prompt(text.prompt, tokenizer)) for text in texts]
         teacher = load_version(self._teacher, self._root)
         write_answers(self._settings, teacher, self._distilled, asked, path, (name, progress))
         answers = TrainingData(self.data.name, path, file_hash(path), is_corpus=False)

@@ -20,12 +20,8 @@ _AT_ONCE = 128
 
 
 class Comparer:
-    """Weights in 32 bits, and those that are compared with them in full, once they are asked for.
-
-    Args:
-        options: of the weights.
-        root: folder that relative paths start from.
-        adapter: the folder of one that `weigh_adapter` switches on and off; None for none.
+    """Weights in 32 bits, with an adapter that `weigh_adapter` switches on and off where the folder of one is given;
+    and those that are compared with them in full, once they are asked for.
     """
 
     def __init__(self, options: Mapping[str, Any], root: str, adapter: str | None = None) -> None:
@@ -48,11 +44,7 @@ class Comparer:
             }
 
     def compare_weights(self, text: str, other: Mapping[str, Any]) -> dict[str, Any]:
-        """Compare a text in full with the weights of the options `other`: the fields of a `TextDivergence`.
-
-        Raises:
-            EngineError: it has no tokens, or more than go into a window; the vocabulary is not the same.
-        """
+        """Compare a text in full with the weights of the options `other`: the fields of a `TextDivergence`."""
         key = json.dumps(other, sort_keys=True)
         if key not in self._others:
             tokenizer, model = self._load(other)
@@ -72,17 +64,14 @@ class Comparer:
             own = tokens[start : start + _AT_ONCE]
             p, q = (each[start : start + _AT_ONCE, :width].log_softmax(-1).numpy() for each in both)
             columns = kl_divergence(p, q), kl_divergence(q, p), p.argmax(-1) == q.argmax(-1), _of(q, own), _of(p, own)
-            rows += zip(*(column.tolist() for column in (*columns, js_divergence(p, q))), strict=True)
+            columns = *columns, js_divergence(p, q)
+            rows += map(list, zip(*(column.tolist() for column in columns), strict=True))
         return {"positions": rows, "is_lower_bound": False}
 
     def compare_sample(
         self, tokens: list[str], logprobs: list[float], top: list[list[str]], top_logprobs: list[list[float]]
     ) -> dict[str, Any]:
-        """Compare what an engine foresees of tokens, by its most probable ones; all others count as one.
-
-        Raises:
-            EngineError: tokens that the weights do not have, or more than go into their window.
-        """
+        """Compare what an engine foresees of tokens, by its most probable ones; all others count as one."""
         import numpy as np
 
         ids = self._ids(tokens)
@@ -96,11 +85,7 @@ class Comparer:
         return {"positions": rows, "is_lower_bound": True}
 
     def weigh_adapter(self, text: str) -> dict[str, Any]:
-        """Measure the adapter's effect on a text: the fields of `AdapterEffect`.
-
-        Raises:
-            EngineError: the text has no tokens, or more than go into a window, or what the adapter gives is no number.
-        """
+        """Measure the adapter's effect on a text: the fields of `AdapterEffect`."""
         tokens = text_tokens(self._tokenizer, text)
         own = self._logits(tokens, self._model)
         with self._model.disable_adapter():

@@ -108,10 +108,8 @@ class Reference:
     """A version's own weights in 32 bits, to compare with what its engine makes of them; in a process of its own, which
     starts when it is first asked.
 
-    Args:
+    Attributes:
         version: its name, for messages.
-        options: that name the weights.
-        root: folder that relative paths start from.
         is_rounded: whether the version's engine computes with fewer than 16 bits of the weights, of what passes through
             them, or of its cache.
     """
@@ -147,10 +145,6 @@ class Reference:
 
         Args:
             other: their options. They stay loaded beside the reference.
-
-        Raises:
-            SettingsError: the weights can't be loaded.
-            EngineError: the text can't be read at once, or the vocabularies differ.
         """
         return _read(self._worker.ask("compare_weights", text=text, other=dict(other)))
 
@@ -160,11 +154,7 @@ def _read(answer: Mapping[str, Any]) -> TextDivergence:
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process is asked, of a sample of `model.prompt_logprobs`.
-
-    Raises:
-        EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.
-    """
+    """What the reference's process is asked, of a sample of `model.prompt_logprobs`."""
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
         raise EngineError(
             "The sample has no log probabilities to compare: give the reference what "
@@ -192,11 +182,7 @@ def reference_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_reference(version: Version, context: StageContext) -> Reference:
-    """The reference of a version: its own weights.
-
-    Raises:
-        NotInLineageError, SettingsError: as `own_options` has it.
-    """
+    """The reference of a version: its own weights. Raises as `own_options` does."""
     options, root = own_options(version, context), context.settings.root
     return Reference(version.name, reference_options(options), str(root), is_rounded=is_rounded(options, root))
 

@@ -4,11 +4,10 @@ that is too long is cut."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,61 +36,30 @@ class TokenSequence:
     whole: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """A tokenizer, whichever library reads it.
-
-    Attributes:
-        chat: gives messages as a text, and whether an answer is to begin at its end.
-        encode: gives the tokens of a text, control tokens that are written in it as such.
-        end: the token after a document; None for none.
-    """
-
-    chat: Callable[[Messages, bool], str]
-    encode: Callable[[str], list[int]]
-    end: int | None
-
-    def count_prompt(self, prompt: Messages) -> int:
-        """The tokens of a prompt, up to where its answer begins."""
-        return len(self.encode(self.chat(prompt, True)))
+def count_prompt(prompt: Messages, tokenizer: VersionTokenizer) -> int:
+    """The tokens of a prompt, up to where its answer begins."""
+    return len(_tokens(prompt, tokenizer, is_open=True))
 
 
-def transformers_spelling(tokenizer: Any) -> Spelling:
-    """That of a tokenizer of transformers."""
-    return Spelling(
-        lambda messages, is_open: tokenizer.apply_chat_template(
-            messages, add_generation_prompt=is_open, tokenize=False
-        ),
-        lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
-        tokenizer.eos_token_id,
-    )
+def _tokens(messages: Messages, tokenizer: VersionTokenizer, *, is_open: bool) -> list[int]:
+    return tokenizer.encode(tokenizer.chat(messages, is_open=is_open), special=True, adds=False)
 
 
-def spelling_of(tokenizer: VersionTokenizer) -> Spelling:
-    """That of a version's tokenizer, without transformers."""
-    return Spelling(
-        lambda messages, is_open: tokenizer.chat(messages, is_open=is_open),
-        lambda text: tokenizer.encode(text, special=True, adds=False),
-        tokenizer.id_of("eos_token"),
-    )
-
-
-def make_sequences(texts: Iterable[Lesson], spelling: Spelling, length: int) -> list[TokenSequence]:
+def make_sequences(texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
     chat that is learned whole.
-
-    Args:
-        length: tokens in a sequence at most.
 
     Raises:
         UsageError: a prompt without an answer or that leaves no room for one, or documents too short for one sequence.
     """
     texts = list(texts)
-    found = [_answered(text, spelling, length) for text in texts if text.prompt]
+    found = [_answered(text, tokenizer, length) for text in texts if text.prompt]
     documents = [text for text in texts if not text.prompt]
-    end = () if spelling.end is None else (spelling.end,)
-    stream = tuple(chain.from_iterable((*spelling.encode(text.answer), *end) for text in documents))
+    number = tokenizer.id_of("eos_token")
+    end = () if number is None else (number,)
+    spelled = (tokenizer.encode(text.answer, special=True, adds=False) for text in documents)
+    stream = tuple(chain.from_iterable((*each, *end) for each in spelled))
     if documents and len(stream) < length:
         raise UsageError(
             f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
@@ -101,21 +69,20 @@ def make_sequences(texts: Iterable[Lesson], spelling: Spelling, length: int) -> 
     return found + [TokenSequence(part, part) for part in parts]
 
 
-def _answered(text: Lesson, spelling: Spelling, length: int) -> TokenSequence:
+def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSequence:
     if not text.answer.strip():
         raise UsageError(
             f'{text.name} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
             'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
             "hard_weight = 0."
         )
-    messages = [*text.prompt, {"role": "assistant", "content": text.answer}]
+    messages = (*text.prompt, {"role": "assistant", "content": text.answer})
     try:
-        chat = spelling.chat(messages, False)
-        whole = spelling.encode(chat)
+        whole = _tokens(messages, tokenizer, is_open=False)
         labels = [IGNORED] * len(whole)
         for place, turn in enumerate([*text.turns, len(text.prompt)]):
-            asked = spelling.encode(spelling.chat(messages[:turn], True))
-            answered = spelling.encode(spelling.chat(messages[: turn + 1], False))
+            asked = _tokens(messages[:turn], tokenizer, is_open=True)
+            answered = _tokens(messages[: turn + 1], tokenizer, is_open=False)
             if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
                 raise UsageError(
                     "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer "
@@ -130,7 +97,8 @@ def _answered(text: Lesson, spelling: Spelling, length: int) -> TokenSequence:
     except UsageError as error:
         raise UsageError(f"{text.name}: {error}") from error
     # Templates end a chat with a space that nobody misses.
-    n_whole = len(whole) if len(whole) <= length else len(spelling.encode(chat.rstrip()))
+    chat = tokenizer.chat(messages, is_open=False).rstrip()
+    n_whole = len(whole) if len(whole) <= length else len(tokenizer.encode(chat, special=True, adds=False))
     return TokenSequence(tuple(whole[:length]), tuple(labels[:length]), n_whole)
 
 
@@ -144,11 +112,7 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
 
 
 def check_length(length: int, *weights: Path) -> None:
-    """Refuse sequences that are longer than the window of any of some weights.
-
-    Raises:
-        UsageError: they are.
-    """
+    """Refuse sequences that are longer than the window of any of some weights."""
     configs = [json.loads((each / "config.json").read_text("utf-8")) for each in weights]
     windows = [config_settings(config)["context_length"] or length for config in configs]
     if length > (window := min(windows)):
@@ -176,7 +140,7 @@ def check_taught(
     asked = [text for text in texts if text.prompt]
     if is_asked:
         asked = [replace(text, answer="Yes.", learns_all=False) for text in asked]
-    made = make_sequences(asked, spelling_of(tokenizer), length)
+    made = make_sequences(asked, tokenizer, length)
     unended = [text.finish_reason == "length" for text in asked]
     n_cut = sum(each.whole > length or is_cut for each, is_cut in zip(made, unended, strict=True))
     if is_asked or not n_cut:

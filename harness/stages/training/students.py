@@ -40,7 +40,7 @@ def train_student(request: TrainingRequest, told: Progress) -> None:
     from transformers import AutoConfig
 
     settings = cast("DistilledSettings", request.settings)
-    chosen, tokenizer = read_sequences(request, told)
+    chosen, n_tokens = read_sequences(request, told)
     how: dict[str, Any] = {}
     if request.teacher is not None and settings.hard_weight < 1:
         teacher, device = request.teacher, "cuda" if torch.cuda.is_available() else "cpu"
@@ -49,7 +49,7 @@ def train_student(request: TrainingRequest, told: Progress) -> None:
         cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
         # The teacher may have more embeddings, padded, than the tokenizer and the student.
         n_embedded = AutoConfig.from_pretrained(str(request.start)).get_text_config().vocab_size
-        n_tokens = min(max(tokenizer.get_vocab().values()) + 1, n_embedded)
+        n_tokens = min(n_tokens, n_embedded)
         cache.fill(
             chosen,
             lambda: load_whole(teacher, "float32").to(device).eval(),
@@ -100,11 +100,10 @@ class TeacherCache:
         at_once = max(1, _PLACES_AT_ONCE // max(map(len, missing)))
         for begin in range(0, len(missing), at_once):
             several = missing[begin : begin + at_once]
-            longest = max(map(len, several))
-            batch = torch.tensor([[*tokens, *[0] * (longest - len(tokens))] for tokens in several])
-            mask = torch.tensor([[1] * len(tokens) + [0] * (longest - len(tokens)) for tokens in several])
+            batch = collated([TokenSequence(tokens, tokens) for tokens in several])
             with torch.inference_mode():
-                logits = model(input_ids=batch.to(model.device), attention_mask=mask.to(model.device)).logits
+                inputs = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
+                logits = model(**inputs).logits
             for tokens, row in zip(several, logits, strict=True):
                 each = row[: len(tokens), :n_tokens].float()
                 ids, logprobs = teacher_targets(each, self._top_k, self._temperature)
@@ -174,6 +173,7 @@ def unigram_loglikelihood(n_of: Counter[int], n_tokens: int) -> float:
 def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
     """Return the trainer's class, and what makes its batches."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
     from transformers import Trainer
 
     assert settings.temperature is not None
@@ -195,15 +195,12 @@ def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
             return (loss, outputs) if return_outputs else loss
 
     def with_targets(items: Sequence[TokenSequence]) -> dict[str, Any]:
-        batch = collated(items)
-        longest = batch["input_ids"].shape[1]
         read = [cache.read(item.tokens)[:2] for item in items]
         if settings.shuffled:
             read = shuffled(read, settings.seed)
-        tensors = [map(torch.from_numpy, pair) for pair in read]
-        padded = [[torch.nn.functional.pad(each, (0, 0, 0, longest - len(each))) for each in pair] for pair in tensors]
-        ids, logprobs = zip(*padded, strict=True)
-        return {**batch, "ids": torch.stack(ids), "logprobs": torch.stack(logprobs)}
+        ids, logprobs = (list(map(torch.from_numpy, part)) for part in zip(*read, strict=True))
+        padded = {"ids": pad_sequence(ids, batch_first=True), "logprobs": pad_sequence(logprobs, batch_first=True)}
+        return {**collated(items), **padded}
 
     return {"trainer_class": SoftTargets, "collate": with_targets}
 

@@ -85,11 +85,7 @@ class TrainingData:
 
 
 def training_data(settings: Settings, name: str, progress: BuildProgress = unseen) -> TrainingData:
-    """Find the corpus or file that the setting `data` names; a corpus is built first.
-
-    Raises:
-        UsageError: it is neither a corpus nor a file, or the corpus can't be built.
-    """
+    """Find the corpus or file that the setting `data` names; a corpus is built first."""
     if name in settings.corpora:
         options = built(settings, name, progress=progress).engine_options
         return TrainingData(name, Path(options[FOLDER]), options[CONTENT], is_corpus=True)
@@ -110,12 +106,7 @@ def is_here(settings: Settings, name: str) -> bool:
 
 
 def known_texts(settings: Settings, name: str) -> list[Lesson]:
-    """The texts of the file that `data` names, before anything is built; none of a corpus, which is read when it is
-    built.
-
-    Raises:
-        UsageError: it can't be read; of a corpus, there are no such documents, or its recipe can't be followed.
-    """
+    """The texts of the file that `data` names; none of a corpus that can be built, which is read when it is."""
     if name in settings.corpora:
         found(settings, name)
         return []
@@ -123,11 +114,7 @@ def known_texts(settings: Settings, name: str) -> list[Lesson]:
 
 
 def read_texts(data: TrainingData) -> Iterator[Lesson]:
-    """The texts, in the order of the data.
-
-    Raises:
-        UsageError: a line that is no text, or there is none at all, or the file is not what it was when it was found.
-    """
+    """The texts, in the order of the data. Raises UsageError: a line that is none, no line, a file that was changed."""
     has_any = False
     for text in _of_corpus(data) if data.is_corpus else _of_file(data):
         has_any = True

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.config.environment import first_gpu
 from harness.errors import EngineError, UsageError
 from harness.models.processes.worker import Progress, WaitingWorker
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences, transformers_spelling
+from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.texts import TrainingData, read_texts
 
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
@@ -102,15 +104,19 @@ def train_here(order: str, progress: Progress) -> None:
         train_adapter(request, progress)
 
 
-def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], Any]:
-    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them."""
-    from transformers import AutoTokenizer
-
-    settings = request.settings
-    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
+def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], int]:
+    """The sequences of all steps of a training, in their order, and the size of the vocabulary."""
+    settings, folder = request.settings, request.tokenizer or request.start
     told({"phase": "reading", "unit": "texts"})
-    sequences = make_sequences(read_texts(request.data), transformers_spelling(tokenizer), settings.length)
-    return drawn(sequences, settings.steps * settings.batch, settings.seed), tokenizer
+    with TemporaryDirectory() as made:
+        if not (folder / "tokenizer.json").is_file():  # transformers alone reads it
+            from transformers import AutoTokenizer
+
+            AutoTokenizer.from_pretrained(str(folder)).save_pretrained(made)
+            folder = Path(made)
+        tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
+    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    return drawn(sequences, settings.steps * settings.batch, settings.seed), len(tokenizer.pieces)
 
 
 def run_trainer(
@@ -131,7 +137,7 @@ def run_trainer(
     """
     from transformers import Trainer, TrainerCallback
 
-    settings, first = request.settings, checkpoint_of(request.folder)
+    settings, checkpoint = request.settings, checkpoint_of(request.folder)
 
     class Telling(TrainerCallback):  # type: ignore[misc]
         """Tells after each step how far training is, and ends what diverged."""
@@ -148,7 +154,8 @@ def run_trainer(
             if self.tokens < 0:  # the first step takes longer
                 self.began_s, self.tokens = now_s, 0
             else:
-                self.tokens += sum(len(each.tokens) for each in chosen[(step - 1) * settings.batch :][: settings.batch])
+                batch = chosen[(step - 1) * settings.batch : step * settings.batch]
+                self.tokens += sum(len(each.tokens) for each in batch)
                 note += f", {self.tokens / max(now_s - self.began_s, 1e-9):,.0f} tokens/s"
             told({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
 
@@ -159,7 +166,7 @@ def run_trainer(
         data_collator=collate or collated,
         callbacks=[Telling()],
     )
-    trainer.train(resume_from_checkpoint=first)
+    trainer.train(resume_from_checkpoint=checkpoint)
     # A last step whose loss was a number may leave weights that are none.
     if not all(each.isfinite().all() for each in trainer.model.parameters() if each.requires_grad):
         raise UsageError(
@@ -206,16 +213,16 @@ def turns_of(batch: int, length: int, places_at_once: int) -> int:
 def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
     """A batch of sequences, padded at their ends with what is not looked at and carries no loss."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(len(item.tokens) for item in items)
-    batch: dict[str, list[list[int]]] = {"input_ids": [], "attention_mask": [], "labels": []}
-    for item in items:
-        lacking = longest - len(item.tokens)
-        batch["input_ids"].append([*item.tokens, *[0] * lacking])
-        batch["attention_mask"].append([1] * len(item.tokens) + [0] * lacking)
-        # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
-        batch["labels"].append([IGNORED, *item.labels[1:], *[IGNORED] * lacking])
-    return {name: torch.tensor(rows) for name, rows in batch.items()}
+    tokens = [torch.tensor(item.tokens) for item in items]
+    # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
+    labels = [torch.tensor([IGNORED, *item.labels[1:]]) for item in items]
+    return {
+        "input_ids": pad_sequence(tokens, batch_first=True),
+        "attention_mask": pad_sequence([torch.ones_like(each) for each in tokens], batch_first=True),
+        "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+    }
 
 
 def checkpoint_of(folder: Path) -> str | None:

@@ -27,19 +27,9 @@ def template_of(tokenizer: VersionTokenizer) -> tuple[str, Mapping[str, str]] | 
     return template, {name: token for name, token in tokenizer.special_tokens.items() if name in template}
 
 
-def load_both(teacher: Path, student: Path) -> tuple[VersionTokenizer, VersionTokenizer]:
-    """The tokenizers of two folders, of weights or of a tokenizer alone."""
-    theirs, ours = (load_tokenizer({"tokenizer": str(folder)}, folder) for folder in (teacher, student))
-    return theirs, ours
-
-
 def check_vocabularies(teacher: Path, student: Path) -> None:
-    """See that a token means the same to both, and that both write a chat alike, by the content of their files.
-
-    Raises:
-        UsageError: it does not, or they don't.
-    """
-    theirs, ours = load_both(teacher, student)
+    """See that a token means the same to both, and that both write a chat alike, by the content of their files."""
+    theirs, ours = (load_tokenizer({"tokenizer": str(folder)}, folder) for folder in (teacher, student))
     if theirs.n_tokens != ours.n_tokens:
         raise UsageError(f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: {_NEEDS}")
     different = next(other_tokens(theirs, ours), None)

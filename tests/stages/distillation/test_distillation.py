@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,8 +19,10 @@ from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
 from harness.stages.distillation.distillation import Distillation, load_distillation
+from harness.stages.foundation.weights import load_weights
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import Lesson, training_data
+from suites.distillation import test_student as suite
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 from tests.stages.training.test_students import other_start
@@ -33,6 +36,9 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     try:
         divergence = asyncio.run(found.compare("The ships left."))
         start = asyncio.run(found.compare_start("The ships left."))
+        weights, case = load_weights(version, StageContext(settings)), SimpleNamespace(text="The ships left. " * 6)
+        with pytest.raises(ValueError, match=r"the teacher is no measure: \d\.\d\d nats a token, and chance has 5\.5"):
+            asyncio.run(suite.test_perplexity(found, weights, case))
     finally:
         found.close()
     assert divergence.kl.value > 0

@@ -15,14 +15,11 @@ from harness.models.tokenization.version_tokenizer import VersionTokenizer, load
 from harness.stages.building import built
 from harness.stages.training.sequences import (
     IGNORED,
-    Spelling,
     TokenSequence,
     check_length,
     check_taught,
     drawn,
     make_sequences,
-    spelling_of,
-    transformers_spelling,
 )
 from harness.stages.training.texts import Lesson
 from tests.config.settings_files import load
@@ -40,12 +37,6 @@ def tokenizer(tiny_llama: Path) -> Any:
     return transformers.AutoTokenizer.from_pretrained(str(tiny_llama))
 
 
-@pytest.fixture(scope="module", params=["transformers", "tokenizers"])
-def spelling(request: pytest.FixtureRequest, tokenizer: Any, own: VersionTokenizer) -> Spelling:
-    """By each of the libraries that read a tokenizer: what one checks, the other trains on."""
-    return transformers_spelling(tokenizer) if request.param == "transformers" else spelling_of(own)
-
-
 @pytest.fixture(scope="module")
 def own(tiny_llama: Path) -> VersionTokenizer:
     """The same, without transformers."""
@@ -56,17 +47,19 @@ def asked(prompt: str, answer: str) -> Lesson:
     return Lesson("a", answer, ({"role": "user", "content": prompt},))
 
 
-def test_documents_are_joined_with_an_end_after_each_and_cut(tokenizer: Any, spelling: Spelling) -> None:
+def test_documents_are_joined_with_an_end_after_each_and_cut(tokenizer: Any, own: VersionTokenizer) -> None:
     documents = [Lesson("a", "abcdef"), Lesson("b", "ghij")]
-    found = make_sequences(documents, spelling, 4)
+    found = make_sequences(documents, own, 4)
     assert {len(each.tokens) for each in found} == {4}
     assert "abcdef</s>ghij</s>".startswith("".join(tokenizer.decode(each.tokens) for each in found))
     assert 0 <= len(tokenizer("abcdefghij")["input_ids"]) + 2 - 4 * len(found) < 4
     assert all(each.labels == each.tokens for each in found)
 
 
-def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any, spelling: Spelling) -> None:
-    (found,) = make_sequences([asked("Two?", "Yes.")], spelling, 99)
+def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any, own: VersionTokenizer) -> None:
+    (found,) = make_sequences([asked("Two?", "Yes.")], own, 99)
+    chat = [{"role": "user", "content": "Two?"}, {"role": "assistant", "content": "Yes."}]
+    assert list(found.tokens) == tokenizer.apply_chat_template(chat, return_dict=False), "as transformers has it"
     answer = [token for token, label in zip(found.tokens, found.labels, strict=True) if label != IGNORED]
     prompt = [token for token, label in zip(found.tokens, found.labels, strict=True) if label == IGNORED]
     assert tokenizer.decode(prompt) == "<s>user: Two?</s><s>assistant:"
@@ -74,11 +67,11 @@ def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any, spelling: Spelling
     assert all(label in (IGNORED, token) for token, label in zip(found.tokens, found.labels, strict=True))
 
 
-def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any, spelling: Spelling) -> None:
+def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any, own: VersionTokenizer) -> None:
     chat = [("user", "Two?"), ("assistant", "Yes."), ("user", "Three?")]
     messages = tuple({"role": role, "content": content} for role, content in chat)
-    (found,) = make_sequences([Lesson("a", "No.", messages, learns_all=True)], spelling, 99)
-    (last,) = make_sequences([Lesson("a", "No.", messages)], spelling, 99)
+    (found,) = make_sequences([Lesson("a", "No.", messages, learns_all=True)], own, 99)
+    (last,) = make_sequences([Lesson("a", "No.", messages)], own, 99)
     assert found.tokens == last.tokens
     learned = [tokenizer.decode([token for token in each.labels if token != IGNORED]) for each in (found, last)]
     assert learned == [" Yes.</s> No.</s>", " No.</s>"]
@@ -92,9 +85,11 @@ def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any, sp
         ([Lesson("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
     ],
 )
-def test_what_nothing_could_be_learned_from_is_refused(spelling: Spelling, texts: list[Lesson], message: str) -> None:
+def test_what_nothing_could_be_learned_from_is_refused(
+    own: VersionTokenizer, texts: list[Lesson], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
-        make_sequences(texts, spelling, 12)
+        make_sequences(texts, own, 12)
 
 
 def test_every_sequence_is_drawn_before_any_comes_again() -> None:
@@ -136,13 +131,13 @@ def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: Ver
         check_taught([text], own, n_tokens, is_asked=True)
 
 
-def whole_length(text: Lesson, tokenizer: Any) -> int:
-    return len(make_sequences([text], transformers_spelling(tokenizer), WINDOW)[0].tokens)
+def whole_length(text: Lesson, own: VersionTokenizer) -> int:
+    return len(make_sequences([text], own, WINDOW)[0].tokens)
 
 
 def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: Any, own: VersionTokenizer) -> None:
     short, long = asked("Two?", "Yes."), asked("Two?", "Yes, " * 9)
-    longest = whole_length(long, tokenizer)
+    longest = whole_length(long, own)
     assert check_taught([short, long], own, longest) is None
     assert check_taught([short, long], own, longest, is_asked=True) is None
     said = f"answers are cut at length = {longest - 1}; set length to {longest} to keep them whole"
