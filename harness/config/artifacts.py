@@ -136,7 +136,12 @@ def get_or_build(
     path = place_of(kind, recipe)
     if (known := _digest_of(path)) is not None:
         return _used(Artifact(path, known, recipe))
-    with turn(path, waiting):
+
+    def wait() -> None:
+        _log.warning("%s is being built by somebody else; this build waits for it.", path)
+        waiting()
+
+    with turn(path, wait):
         known = _digest_of(path)
         if known is None and (note_of(path).is_file() or not path.is_dir()):
             shutil.rmtree(path, ignore_errors=True)
@@ -151,7 +156,8 @@ def get_or_build(
                 if path.is_dir() or not keeps_draft:
                     shutil.rmtree(draft, ignore_errors=True)
         if known is None:  # a folder without a note is whole: the disk was full
-            files = {str(file.relative_to(path)): _state(file) for file in sorted(path.rglob("*")) if file.is_file()}
+            names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+            files = {name: _state(path / name) for name in names}
             hashes = (part for name, (_, _, content) in files.items() for part in (name, content))
             known = _hash(*hashes)[:_DIGITS] if digest is None else digest(path)
             write_note(path, {"digest": known, "recipe": recipe, "files": files})
@@ -161,7 +167,7 @@ def get_or_build(
 
 @contextmanager
 def turn(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Hold the lock of an artifact; where somebody else has it, that is told."""
+    """Hold the lock of an artifact; `waiting` is called where somebody else has it."""
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +175,6 @@ def turn(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[N
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        _log.warning("%s is being built by somebody else; this build waits for it.", path)
         waiting()
         lock.acquire()
     try:
@@ -184,7 +189,7 @@ def note_of(path: Path) -> Path:
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
-    """What is known of an artifact; None where it is not whole."""
+    """What was noted of an artifact when it was whole; None for nothing."""
     try:
         note: dict[str, Any] = json.loads(note_of(path).read_bytes())
     except OSError:
@@ -231,7 +236,7 @@ def _used(artifact: Artifact) -> Artifact:
 def _digest_of(path: Path) -> str | None:
     """The digest of what was built; None where it is not here, or files were changed or lost, whatever was added."""
     note = read_note(path)
-    if note is None:
+    if note is None or not path.is_dir():
         return None
     for name, (size, changed_ns, content) in note["files"].items():
         file = path / name
