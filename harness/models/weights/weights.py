@@ -304,4 +304,4 @@ def _once(content: Sequence[str], task: str, build: Callable[[Path], None]) -> P
         with loading_turn():
             build(draft)
 
-    return get_or_build(_KIND, {"content": content}, build_in_turn, digest=folder_content).path
+    return get_or_build(_KIND, {"content": content}, build_in_turn).path

@@ -73,9 +73,9 @@ def build_corpus(
         UsageError: the recipe, the source or a document is wrong, or a step fails. What was built before is kept.
     """
     recipe = corpus_recipe(settings, name)
-    if (made := find_artifact(CORPORA, recipe.as_json())) is not None and made.is_here:
-        return open_corpus(made.path, name)
     folder = corpus_folder(recipe)
+    if find_artifact(CORPORA, recipe.as_json()) is not None and folder.is_dir():
+        return open_corpus(folder, name)
     from harness.stages.data.build.process import BuildRequest
 
     if version_of("datatrove") is None:
