@@ -24,6 +24,7 @@ from harness.stages.training.soft_targets import distillation_loss, teacher_targ
 from harness.stages.training.training_worker import (
     TrainingRequest,
     collated,
+    prepared,
     read_sequences,
     remove_checkpoints,
     run_trainer,
@@ -32,6 +33,11 @@ from harness.stages.training.training_worker import (
 _PLACES_AT_ONCE = 1024
 _TELLING = 2000
 """Places below which nothing is said of what a teacher knows."""
+
+
+def train_here(order: str, progress: Progress) -> None:
+    """Train in this process, a worker."""
+    train_student(prepared(order), progress)
 
 
 def train_student(request: TrainingRequest, told: Progress) -> None:

@@ -28,7 +28,11 @@ PLACES_AT_ONCE = 4096
 STATE = "trainer_state.json"
 """The file of a checkpoint that transformers writes last."""
 
-_MODULE = __name__
+_MODULES: dict[type, str] = {
+    DistilledSettings: "harness.stages.training.students",
+    AdapterSettings: "harness.stages.training.lora",
+}
+"""What a worker is, by what it makes."""
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 """For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
 time takes more than a quarter of the processor time."""
@@ -73,7 +77,8 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
     # Of several GPUs transformers' trainer would give each a batch of its own.
     environment = {"OMP_NUM_THREADS": str(request.threads), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
-    with WaitingWorker(_MODULE, name="The training", env=environment, log=log) as worker:
+    module = _MODULES[type(request.settings)]
+    with WaitingWorker(module, name="The training", env=environment, log=log) as worker:
         try:
             order = pickle.dumps(request).hex()
             worker.call("train_here", {"order": order}, lambda state: progress(BuildState(request.version, **state)))
@@ -82,8 +87,8 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     log.unlink()
 
 
-def train_here(order: str, progress: Progress) -> None:
-    """Train in this process as a request says that is pickled, in hexadecimal digits."""
+def prepared(order: str) -> TrainingRequest:
+    """The request that a worker was sent, pickled, in hexadecimal digits; its process is made ready to train."""
     request: TrainingRequest = pickle.loads(bytes.fromhex(order))
     import torch
     import transformers
@@ -94,14 +99,7 @@ def train_here(order: str, progress: Progress) -> None:
     torch.use_deterministic_algorithms(True)
     # Else each new tensor is filled with NaN before it is written, a fifth of the time of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    if isinstance(request.settings, DistilledSettings):
-        from harness.stages.training.students import train_student
-
-        train_student(request, progress)
-    else:
-        from harness.stages.training.lora import train_adapter
-
-        train_adapter(request, progress)
+    return request
 
 
 def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.customization import DistilledSettings
 from harness.config.environment import python_path
 from harness.errors import UsageError
 from harness.stages.build_state import BuildState
@@ -87,7 +88,7 @@ def test_of_several_gpus_it_sees_the_first(
         "    raise UsageError('sees ' + os.environ['CUDA_VISIBLE_DEVICES'] + '.')\n"
     )
     monkeypatch.setenv("PYTHONPATH", python_path([str(tmp_path)]))
-    monkeypatch.setattr(training_worker, "_MODULE", "seeing")
+    monkeypatch.setitem(training_worker._MODULES, DistilledSettings, "seeing")
     if visible is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
