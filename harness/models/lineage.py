@@ -101,7 +101,7 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         taught_on = {_name_of(step): getattr(step.settings, "data", None) for step in version.steps}
         for step in _steps_of(version, base, own, sources, adds=adds):
             data = taught_on.get(step.made)
-            corpora = _corpora(data, sources) if data in versions else ()
+            corpora = _corpora(data, sources) if data is not None and data in versions else ()
             steps += [*(corpus for corpus in corpora if corpus not in steps), step]
         base = version
     return tuple(steps)
