@@ -63,8 +63,8 @@ class Comparer:
         for start in range(0, len(tokens), _AT_ONCE):
             own = tokens[start : start + _AT_ONCE]
             p, q = (each[start : start + _AT_ONCE, :width].log_softmax(-1).numpy() for each in both)
-            columns = kl_divergence(p, q), kl_divergence(q, p), p.argmax(-1) == q.argmax(-1), _of(q, own), _of(p, own)
-            columns = *columns, js_divergence(p, q)
+            same = p.argmax(-1) == q.argmax(-1)
+            columns = [kl_divergence(p, q), kl_divergence(q, p), same, _of(q, own), _of(p, own), js_divergence(p, q)]
             rows += map(list, zip(*(column.tolist() for column in columns), strict=True))
         return {"positions": rows, "is_lower_bound": False}
 
