@@ -75,6 +75,7 @@ def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) ->
                 "finish_reason": None if each.sample is None else each.sample.finish_reason,
                 **({} if each.sample is None else _told(each.sample)),
                 **({"messages": turns} if (turns := turns_of(each.request, each.sample)) else {}),
+                **({"earlier": [_told(answer) for answer in each.earlier]} if each.earlier else {}),
             }
             for each in answers
         ],

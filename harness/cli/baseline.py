@@ -39,8 +39,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
       steelyard baseline record --name released
       steelyard baseline record 20261125-1615 --name released --force
     """
-    from harness.gate.baselines.files import recorded_path, write_recording
-    from harness.gate.baselines.recording import left_out, recording_of, too_few_samples
+    from harness.gate.baselines.recording import left_out, recorded_path, recording_of, too_few_samples, write_recording
     from harness.gate.history.runs import find_version, stored_report
     from harness.reporting.shared.figures import plural
     from harness.reporting.shared.text import labelled, printable

@@ -92,7 +92,7 @@ def plan(place: str | None, as_json: bool, **options: Any) -> None:
       steelyard plan --run none --score 0.7 --cases 50 --gates 2000
       steelyard plan --drop 0.05 --cost-per-case 2 --cost-per-sample 0.01
     """
-    from harness.gate.planning.plans import PlanTarget, plan_rows, sizes
+    from harness.gate.planning.power import PlanTarget, plan_rows, sizes
     from harness.reporting.plan import plan_json, render_plan
 
     settings = settings_with_store(place)

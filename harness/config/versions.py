@@ -315,13 +315,12 @@ def _every_engines_keys() -> list[str]:
 
 
 def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
-    for name, value in options.items():
-        declared.settings[name](value, name, where=where)
+    checked = {name: declared.settings[name](value, name, where=where) for name, value in options.items()}
     lacking = [name for name in declared.required(options) if name not in options]
     if lacking:
         needed = "; and ".join(f"{name}: {_NEEDED[name]}" if name in _NEEDED else name for name in lacking)
         raise SettingsError(f"{where} (engine {engine!r}) needs {needed}.")
-    return options
+    return checked
 
 
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:

@@ -72,6 +72,7 @@ async def describes_itself(subject: EngineUnderTest) -> None:
     engine = subject.create()
     wanted: dict[str, type | tuple[type, ...]] = {"name": str, "capabilities": frozenset, "device": (str, type(None))}
     wanted |= {"batch_size": (int, type(None)), "http_requests": int, "trouble": str, "answered_as": tuple}
+    wanted |= {"printed_lines": int, "learns_at_start": bool}
     for name, kind in wanted.items():
         assert isinstance(getattr(engine, name), kind), f"{name} = {getattr(engine, name)!r} is no {kind}."
     unknown = [each for each in engine.capabilities if not isinstance(each, Capability)]

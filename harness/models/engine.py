@@ -1,10 +1,9 @@
-"""The port between the sampler and whatever answers: every engine implements `Engine`."""
+"""The port between the sampler and whatever answers: every engine is an `Engine`."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from harness.errors import SteelyardError
 from harness.records import Request, Sample
@@ -26,42 +25,39 @@ class Capability(enum.StrEnum):
     SEED = "seed"
 
 
-class Engine(Protocol):
+class Engine:
     """Answers requests for one or more versions of the same weights and engine settings.
 
-    All methods are called from one asyncio loop. An engine retries what is worth retrying by itself; what it raises is
-    final: `EngineError` (with the version's name and what to do), `UnreachableError` once it gave up for good.
-    The properties may be plain attributes.
+    Engines derive from it: what stands here is right for an engine in process that has nothing to load. All methods are
+    called from one asyncio loop. An engine retries what is worth retrying by itself; what it raises is final:
+    `EngineError` (with the version's name and what to do), `UnreachableError` once it gave up for good.
+
+    Attributes:
+        name: shown in messages, e.g. "vllm (smollm2)".
+        capabilities: of `sample`; a request beyond them raises `CapabilityError` before it is sent.
+        device: that it computes on. Engines of the same one, such as two bound to the same CPU cores, slow each other
+            down, and so the sampler lets one finish before the other starts; None where there is no such thing.
+        batch_size: samples that keep it busy; more would only queue up. None where the window of requests is the only
+            bound.
+        http_requests: sent over a wire so far, retries included.
+        trouble: why requests are sent again right now, in a few words for people; "" where none is.
+        answered_as: names of models under which an endpoint answered in place of the one that was asked for.
+        learns_at_start: whether only its start tells what it can do, as of an application.
     """
 
-    @property
-    def name(self) -> str:
-        """The name that messages show, e.g. "vllm (smollm2)"."""
+    name: str
+    capabilities: frozenset[Capability]
+    device: str | None = None
+    batch_size: int | None = None
+    http_requests: int = 0
+    trouble: str = ""
+    answered_as: tuple[str, ...] = ()
+    learns_at_start: bool = False
 
     @property
-    def capabilities(self) -> frozenset[Capability]:
-        """The capabilities that `sample` has; a request beyond them raises `CapabilityError` before it is sent."""
-
-    @property
-    def device(self) -> str | None:
-        """The device that it computes on. Engines of the same one, such as two bound to the same CPU cores, slow each
-        other down, and so the sampler lets one finish before the other starts; None where there is no such thing."""
-
-    @property
-    def batch_size(self) -> int | None:
-        """Samples that keep it busy; more would only queue up. None where the window of requests is the only bound."""
-
-    @property
-    def http_requests(self) -> int:
-        """Requests sent over a wire so far, retries included; 0 for engines in process."""
-
-    @property
-    def trouble(self) -> str:
-        """The reason why requests are sent again right now, in a few words for people; "" where none is."""
-
-    @property
-    def answered_as(self) -> tuple[str, ...]:
-        """Names of models under which an endpoint answered in place of the one that was asked for; () in process."""
+    def printed_lines(self) -> int:
+        """Lines that an application has printed."""
+        return 0
 
     async def start(self) -> None:
         """Load the weights or check the endpoint. Called once, before the first `sample`; may take seconds."""
@@ -70,6 +66,7 @@ class Engine(Protocol):
         """Count the samples of `request` that one call of `sample` may draw at the moment: 1 at temperature 0, for an
         endpoint that was seen to ignore `n`, and for engines that have no `n`. What is weighed and not drawn is the
         same for every index, and so computed once for all of them."""
+        raise NotImplementedError
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Draw the samples with these indices; at most `choices_per_request`, consecutive when the request is seeded.
@@ -79,12 +76,23 @@ class Engine(Protocol):
         ignored `n`, and the caller asks for the rest again. Where each draw is a call of its own, `PartlyAnsweredError`
         has those that were answered beside the errors of the others.
         """
+        raise NotImplementedError
+
+    def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
+        """Send nothing over a wire, first or again, for which this finds an error: the request ends with that."""
 
     def hold(self, error: SteelyardError) -> None:
         """Send nothing more over a wire: what waits to be sent, or to be sent again, ends with this error.
 
         What an engine in process was given it finishes.
         """
+
+    def check_turns(self) -> None:
+        """Refuse with `CapabilityError` a conversation that goes on after an answer, once it has started."""
+
+    def remedy(self, lacking: str) -> str:  # noqa: ARG002
+        """Say what gives an engine what it lacks, where its user can; "" where nothing does."""
+        return ""
 
     async def close(self) -> None:
         """Free everything. Never raises for an engine that failed or never started."""

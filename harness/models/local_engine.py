@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import EngineError, SteelyardError
-from harness.models.engine import Capability
+from harness.errors import EngineError
+from harness.models.engine import Capability, Engine
 from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, TokenLogprob
 
@@ -18,7 +18,7 @@ _ALL_CHOICES = 1_000_000
 _GREEDY_BELOW = 1e-5
 
 
-class LocalEngine:
+class LocalEngine(Engine):
     """An engine whose worker has an operation `sample`, which takes a request and indices, and gives the fields of a
     sample for each index, or of one for all.
 
@@ -28,14 +28,11 @@ class LocalEngine:
     """
 
     capabilities = frozenset(Capability) - {Capability.TOOLS}
-    http_requests = 0
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
 
     def __init__(self, name: str, device: str, batch_size: int, most_choices: int) -> None:
         self.name = name
-        self.device: str | None = device
-        self.batch_size: int | None = batch_size
+        self.device = device
+        self.batch_size = batch_size
         self._most_choices = most_choices
         self._default_temperature = 1.0
         self._worker: Worker | None = None
@@ -83,9 +80,6 @@ class LocalEngine:
             dataclasses.replace(sample, index=index, latency_s=latency_s)
             for sample, index in zip(samples, indices, strict=True)
         ]
-
-    def hold(self, error: SteelyardError) -> None:
-        """Nothing to hold back: what it was given it finishes."""
 
     async def close(self) -> None:
         """End the engine's process."""

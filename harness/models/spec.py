@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,21 @@ from harness.errors import DoorError, SettingsError
 from harness.models.engine import Engine
 
 SettingCheck = Callable[..., Any]
-"""Checks the value of one setting, called as `check(value, name, where=…)`; raises `SettingsError`. The functions of
-`harness.config.setting_checks` are such checks."""
+"""Checks the value of one setting, called as `check(value, name, where=…)`; raises `SettingsError`, and gives the value
+that the engine gets. The functions of `harness.config.setting_checks` are such checks."""
+
+
+def _auto_tokenizer(folder: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _stated_dtype(options: Mapping[str, Any], own: str) -> str:
+    from harness.models.weights.weights import stated_dtype
+
+    stated = stated_dtype(options)
+    return own if stated == "auto" else stated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +59,10 @@ class EngineSpec:
         distributions: whose versions a run's report notes.
         tells_cost: whether its answers may say what they cost (`Sample.cost`), so that it needs no price.
         answers: False for a corpus alone, whose version has no engine that could be asked.
+        is_served: whether its weights can be served here, to be put under load.
+        takes_plain_adapters: whether an adapter beside the weights must be one of low-rank matrices alone.
+        computed_dtype: the type that it computes in, of the weights' own.
+        load_tokenizer: loads a folder's tokenizer as it does.
     """
 
     summary: str
@@ -61,9 +78,13 @@ class EngineSpec:
     packages: tuple[str, ...] = ()
     install: str = ""
     extras: tuple[str, ...] = ()
-    distributions: tuple[str, ...] = field(default=())
+    distributions: tuple[str, ...] = ()
     tells_cost: bool = False
     answers: bool = True
+    is_served: bool = False
+    takes_plain_adapters: bool = False
+    computed_dtype: Callable[[Mapping[str, Any], str], str] = _stated_dtype
+    load_tokenizer: Callable[[str], Any] = _auto_tokenizer
 
     def identity_of(self, settings: VersionSettings, root: Path) -> Mapping[str, Any]:
         """All that the answers of a version depend on, beside sampling, prompts and revision."""

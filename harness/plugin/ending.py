@@ -53,7 +53,7 @@ class ReportDelivery:
         before = len(self.problems)
         with self._complaining(session):
             driver.run.flush()
-            driver.opened.store.finish_run(self.report.run_id, to_json(self.report))
+            driver.run.store.finish_run(self.report.run_id, to_json(self.report))
         with suppress(UsageError) if len(self.problems) > before else self._complaining(session):
             driver.close()
 

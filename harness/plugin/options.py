@@ -11,7 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.runs.run_settings import RunOptions
+    from harness.gate.runs.run import RunOptions
 
 _OPTIONS: dict[str, tuple[str | None, str]] = {
     "--candidate": ("VERSION", "the version under test; or git:REF, as it was at a commit"),

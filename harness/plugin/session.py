@@ -98,14 +98,14 @@ class GateSession:
             prepare_reports(settings)
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
-            opened = open_run(settings, self.collection.run_options, progress)
+            run = open_run(settings, self.collection.run_options, progress)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
-        announcer = Announcer(self.config, opened, ids, hooks)
-        self._driver = Driver(self.config, opened, self.interrupts, announcer)
+        announcer = Announcer(self.config, run, ids, hooks)
+        self._driver = Driver(self.config, run, self.interrupts, announcer)
         announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not self.is_worker:
-            for text in opened.told:
+            for text in run.told:
                 for line in wrap(f"steelyard: {text}", self.config.get_terminal_writer().fullwidth):
                     reporter.write_line(line)
 

@@ -121,9 +121,9 @@ class XdistHooks:
         session.interrupts.listen()
 
     def _check_run(self, *, is_judged: bool) -> None:
-        from harness.gate.baselines.files import recording_named
+        from harness.gate.baselines.recording import recording_named
         from harness.gate.runs.opening import check_run
-        from harness.gate.runs.run_settings import RunOptions
+        from harness.gate.runs.run import RunOptions
         from harness.plugin.hooks.announcing import find_hooks
         from harness.plugin.loop.driver import shown_builds
         from harness.plugin.tracking import check_trackers

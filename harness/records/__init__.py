@@ -23,6 +23,7 @@ from harness.records.samples import (
     ScoringRule,
     TokenLogprob,
     answer_turns,
+    together,
 )
 from harness.records.verdicts import (
     Aggregate,
@@ -49,5 +50,5 @@ __all__ = [
     "LimitName", "LookTaken", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
     "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
     "SkippedEvaluation", "SliceResult", "Stakes", "StoredAnswers", "TokenLogprob", "Usage", "Verdict", "VerdictKind",
-    "VersionRef", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind", "weighed_by",
+    "VersionRef", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind", "together", "weighed_by",
 ]  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
+from harness.records.budget import Price
 from harness.records.tool_calls import new_turns, read_calls, with_calls, words_of
 
 Messages = tuple[Mapping[str, Any], ...]
@@ -28,11 +29,12 @@ class Case:
     'Capital of Peru?'
     """
 
-    __slots__ = ("_fields", "id")
+    __slots__ = ("_digest", "_fields", "id")
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = dict(fields)
         self.id: str = self._fields["id"]
+        self._digest: str | None = None  # of the fields, which `content_digest` keeps here
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -193,6 +195,29 @@ def answer_turns(asked: Messages, sample: Sample) -> Messages:
         calls = {"content": turns[-1].get("content") or None, "tool_calls": list(sample.tool_calls)}
         turns[-1] = {**turns[-1], **calls}
     return tuple(turns)
+
+
+def together(answers: Sequence[Sample], price: Price | None = None) -> Sample:
+    """The last answer of a conversation, with what all of them took and read: tokens, seconds, cost, passages."""
+    totals: dict[str, Any] = {}
+    for name in ("prompt_tokens", "completion_tokens", "latency_s"):
+        values = [getattr(each, name) for each in answers]
+        totals[name] = None if None in values else sum(values)
+    costs = [
+        each.cost
+        if each.cost is not None or price is None or each.prompt_tokens is None or each.completion_tokens is None
+        else price.of(each.prompt_tokens, each.completion_tokens)
+        for each in answers
+    ]
+    read = [passage for each in answers for passage in each.context or ()]
+    passages = tuple(passage for place, passage in enumerate(read) if passage not in read[:place])
+    return replace(
+        answers[-1],
+        **totals,
+        cost=None if None in costs else sum(filter(None, costs)),
+        context=None if all(each.context is None for each in answers) else passages,
+        stored=all(each.stored for each in answers),
+    )
 
 
 @dataclass(frozen=True, slots=True)

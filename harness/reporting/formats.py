@@ -16,7 +16,7 @@ def _json(stored: StoredReport, stream: TextIO) -> str:
 
 
 def _markdown(stored: StoredReport, stream: TextIO) -> str:
-    from harness.gate.people.results import as_queued_now
+    from harness.gate.people.verdicts import as_queued_now
     from harness.reporting.markdown.report import markdown
 
     stream.write(markdown(as_queued_now(stored.store, stored.report)))
@@ -54,7 +54,7 @@ def _lost(n_rows: int) -> str:
 
 
 def _terminal(stored: StoredReport, stream: TextIO) -> str:
-    from harness.gate.people.results import as_queued_now
+    from harness.gate.people.verdicts import as_queued_now
     from harness.reporting.terminal.report import Layout, render_stored
     from harness.reporting.wording.waiting import resume_step
     from harness.store.location import option_for

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.gate.planning.plans import PlanRow, PlanTarget
-from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, VerdictShares
+from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, PlanRow, PlanTarget, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import columns, flow, printable, wrap

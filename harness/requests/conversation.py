@@ -9,10 +9,10 @@ import re
 import typing
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from harness.errors import EngineError, ToolError, UsageError, nearest, shortened
-from harness.records import Messages, Price, Sample
+from harness.records import Messages, Price, Sample, together
 
 TURNS = 10
 """Turns of a simulated user whose goal is not met, unless more or fewer are asked for."""
@@ -42,14 +42,6 @@ _SCHEMA: Mapping[str, Any] = {
 }
 
 
-class PlayingModel(Protocol):
-    """A model that may play a user: any that a body has."""
-
-    @property
-    def name(self) -> str:
-        """The version's name in the settings."""
-
-
 @dataclass(frozen=True, slots=True)
 class SimulatedUser:
     """A user that a version plays: it writes the turns of a conversation until its goal is met.
@@ -66,7 +58,7 @@ class SimulatedUser:
     "The parcel's day of delivery."
     """
 
-    version: str | PlayingModel
+    version: Any
     persona: str
     goal: str
 
@@ -89,12 +81,9 @@ Play = Callable[[Messages, Mapping[str, Any], int], Awaitable[Sample]]
 """Gives what the version that plays a user writes after messages, by a schema; of several draws the one of a number."""
 
 
-class Ask(Protocol):
-    """Asks the version."""
-
-    async def __call__(self, turns: Messages, prompts: Collection[int], *, goes_on: bool) -> tuple[Sample, Messages]:
-        """Its answer to turns, and that as turns itself. Those at some places are prompts; more may be asked after it
-        if `goes_on`."""
+Ask = Callable[[Messages, Collection[int], bool], Awaitable[tuple[Sample, Messages]]]
+"""Gives the version's answer to turns, and that as turns itself; those at some places are prompts, and more may be
+asked after it or not."""
 
 
 class Toolbox:
@@ -126,24 +115,19 @@ class Toolbox:
             RuntimeError: the function failed an assertion.
             Exception: whatever else it raises, but `ToolError`, whose message is the answer.
         """
+        called = call.get("function") or {}
+        name = str(called.get("name"))
         try:
-            text = _written(await self._result(call.get("function") or {}))
+            if (function := self._functions.get(name)) is None:
+                known = ", ".join(self._functions)
+                raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, [*self._functions])}")
+            result = function(**_arguments(function, called.get("arguments")))
+            text = _written(await result if inspect.isawaitable(result) else result)
         except ToolError as error:
             text = f"Error: {error}"
-        return {"role": "tool", "tool_call_id": call.get("id"), "content": text}
-
-    async def _result(self, called: Mapping[str, Any]) -> Any:
-        name = str(called.get("name"))
-        function = self._functions.get(name)
-        if function is None:
-            known = ", ".join(self._functions)
-            raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, [*self._functions])}")
-        arguments = _arguments(function, called.get("arguments"))
-        try:
-            result = function(**arguments)
-            return await result if inspect.isawaitable(result) else result
         except AssertionError as error:  # which of the body itself would be a 0 for the model
             raise RuntimeError(f"the tool {name} raised AssertionError: {error}") from error
+        return {"role": "tool", "tool_call_id": call.get("id"), "content": text}
 
 
 class Conversation:
@@ -210,7 +194,7 @@ class Conversation:
         """Let the version answer, and run the tools that it calls until it calls none; whether it came to that."""
         for step in range(self._steps):
             turns = tuple(self.turns) if self._toolbox is not None else _without_open_calls(self.turns)
-            sample, said = await self._ask(turns, self._prompts, goes_on=self._goes_on)
+            sample, said = await self._ask(turns, self._prompts, self._goes_on)
             self.samples.append(sample)
             self.turns += [*said[:-1], _with_ids(said[-1], step)]
             calls = self.turns[-1].get("tool_calls")
@@ -240,22 +224,13 @@ class Conversation:
 
     def transcript(self, price: Price | None) -> Sample:
         """All of it as one sample: the last answer, with the turns and what all answers took together."""
-        last, samples = self.samples[-1], self.samples
-        told = {"turns": self._n_turns, "steps": len(samples), "ended": self.ended}
-        totals: dict[str, Any] = {}
-        for name in ("prompt_tokens", "completion_tokens", "latency_s", "cost"):
-            values = [_cost(each, price) if name == "cost" else getattr(each, name) for each in samples]
-            totals[name] = None if None in values else sum(values)
-        metadata, stored = {**(last.metadata or {}), **told}, all(each.stored for each in samples)
-        return replace(last, **totals, messages=tuple(self.turns), metadata=metadata, stored=stored)
+        told = {"turns": self._n_turns, "steps": len(self.samples), "ended": self.ended}
+        whole = together(self.samples, price)
+        return replace(whole, messages=tuple(self.turns), metadata={**(whole.metadata or {}), **told})
 
 
 def check_script(user: Any) -> None:
-    """Refuse what is neither a script nor a simulated user.
-
-    Raises:
-        UsageError: saying what to give.
-    """
+    """Refuse with `UsageError` what is neither a script nor a simulated user."""
     if isinstance(user, SimulatedUser):
         return
     if isinstance(user, str | Mapping) or not isinstance(user, Sequence) or not user:
@@ -272,11 +247,7 @@ def check_script(user: Any) -> None:
 
 
 def check_count(value: Any, name: str) -> int:
-    """The value, which must be a whole number above 0.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """The value. Raises UsageError: it is no whole number above 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{name} = {value!r} is no number of {name}; write 1 or more.")
     return value
@@ -285,14 +256,8 @@ def check_count(value: Any, name: str) -> int:
 async def _next_words(
     play: Play, user: SimulatedUser, part: Messages, *, may_end: bool, may_be_silent: bool
 ) -> str | None:
-    """Draw a simulated user's next words; None where its goal is met. One more is drawn where the first can't be used.
-
-    Args:
-        may_end: whether its goal may be met: the version has said something.
-        may_be_silent: whether its words are of no use, for its turns are over.
-
-    Raises:
-        EngineError: neither can be.
+    """Draw a simulated user's next words; None where its goal is met, which may be once the version has said something.
+    One more is drawn where the first can't be used. Raises EngineError: neither can be.
     """
     name = user.version if isinstance(user.version, str) else user.version.name
     problem = remedy = ""
@@ -300,13 +265,13 @@ async def _next_words(
         sample = await play(part, _SCHEMA, number)
         try:
             said = json.loads(sample.text)
-            if said["goal_met"] is True and may_end:
+            is_met, words = said["goal_met"] is True, said["message"]
+            if is_met and may_end:
                 return None
-            if isinstance(said["message"], str) and (said["message"].strip() or may_be_silent):
-                return str(said["message"]).strip()
-            problem = "it says nothing, and its goal is not met"
-            if said["goal_met"] is True:
-                problem = "it says nothing, and that its goal is met before the version has said anything"
+            if isinstance(words, str) and (words.strip() or may_be_silent):
+                return words.strip()
+            when = "that its goal is met before the version has said anything" if is_met else "its goal is not met"
+            problem = f"it says nothing, and {when}"
         except (ValueError, TypeError, KeyError, RecursionError):
             cut = ", cut at max_tokens" if sample.truncated else ""
             problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'
@@ -330,12 +295,6 @@ def _without_open_calls(turns: Sequence[Mapping[str, Any]]) -> Messages:
         else turn
         for turn, after in zip(turns, [*turns[1:], {"role": ""}], strict=True)
     )
-
-
-def _cost(sample: Sample, price: Price | None) -> float | None:
-    if sample.cost is not None or price is None or None in (sample.prompt_tokens, sample.completion_tokens):
-        return sample.cost
-    return price.of(sample.prompt_tokens or 0, sample.completion_tokens or 0)
 
 
 def _name_of(function: Any) -> str:
@@ -383,11 +342,7 @@ def _adapter(function: Callable[..., Any]) -> Any:
 
 
 def _arguments(function: Callable[..., Any], given: Any) -> dict[str, Any]:
-    """Read the arguments that a model gave, as the function takes them.
-
-    Raises:
-        ToolError: they are no JSON object, or not what the function takes.
-    """
+    """Read the arguments that a model gave. Raises ToolError: they are not what the function takes."""
     from pydantic import ValidationError
 
     try:

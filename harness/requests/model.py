@@ -41,6 +41,7 @@ class Trace:
 
     Attributes:
         case: the id of the case that it runs for, to which its draws belong.
+        generation: of the candidate's draws, to which the turns of simulated users belong.
         own, others: in what ways the version under test was asked, and those that it is compared with or judged by.
         request: what the version under test was asked first.
         key, sample: of the last sample of the version under test, which stands for the body.
@@ -48,7 +49,6 @@ class Trace:
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
-        generation: of the candidate's draws, to which the turns of simulated users belong.
         made: the methods that were called, with what is to be awaited of each.
         judgements: what each judge did that the body asked.
         judged_by: by whom and by what rule the body had something judged, the last time that it had.
@@ -157,9 +157,6 @@ class Model:
         Args:
             prompt: the user's message; the version's template and system text are put around it.
             sampling: parameters for this request alone, such as `max_tokens=8`.
-
-        Returns:
-            str
         """
         version, case, last = self._source.version, self._trace.case, self._sampler.last_question
         is_plain = not sampling and type(prompt) is str
@@ -190,9 +187,6 @@ class Model:
             schema: a JSON schema that the answer is held to; with `logprobs` too.
             logprobs: how many alternatives to report for each token.
             sampling: parameters for this request alone.
-
-        Returns:
-            harness.Sample
         """
         request = self._source.version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs)
         return self._settle("chat", self._draw(request))
@@ -230,9 +224,6 @@ class Model:
             truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
             sampling: parameters for this request alone, such as `stop=["\n"]`.
 
-        Returns:
-            harness.Sample
-
         Raises:
             CapabilityError: the engine completes no raw text, or no chat messages.
         """
@@ -243,9 +234,6 @@ class Model:
 
     def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> Coroutine[Any, Any, float]:
         """The natural log of the probability of `continuation` right after `prompt`, which is as in `complete`.
-
-        Returns:
-            float
 
         Raises:
             CapabilityError: the engine gives no log probabilities of given text.
@@ -261,9 +249,6 @@ class Model:
         Args:
             prompt, continuation: as in `loglikelihood`.
             truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
-
-        Returns:
-            harness.Sample
         """
         request = self._source.version.loglikelihood(prompt, continuation, truncate=truncate)
         return self._settle("weigh", self._draw(request))
@@ -352,7 +337,7 @@ class Model:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
-        async def ask(turns: Messages, prompts: Collection[int], *, goes_on: bool) -> tuple[Sample, Messages]:
+        async def ask(turns: Messages, prompts: Collection[int], goes_on: bool) -> tuple[Sample, Messages]:
             request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
             sample = await self._draw(request, talks=self._source.engine if goes_on else None)
             return sample, answer_turns(request.messages, sample)
@@ -396,18 +381,15 @@ class Model:
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled
 
-    async def _draw(self, request: Request, later: int = 0, talks: Engine | None = None) -> Sample:
-        """The sample of a request, one of the case's own; `later` and `talks` are as for `_answer`."""
-        return await self._answer(Question(self._source.version, self._trace.case, request), later, talks)
-
-    async def _answer(self, question: Question, later: int = 0, talks: Engine | None = None) -> Sample:
-        """The sample of a question.
+    async def _draw(self, asked: Request | Question, later: int = 0, talks: Engine | None = None) -> Sample:
+        """The sample of a question, one of the case's own.
 
         Args:
             later: is added to the number of times that this was asked: those of a later generation, say.
             talks: goes on after it.
         """
         trace, sampler, source = self._trace, self._sampler, self._source
+        question = asked if isinstance(asked, Question) else Question(source.version, trace.case, asked)
         occurrence = self._occurrences.get(question.text, 0)
         self._occurrences[question.text] = occurrence + 1
         number, request, way = occurrence + later, question.request, question.way
@@ -433,7 +415,7 @@ class Model:
         return sample
 
     async def _text(self, question: Question) -> str:
-        sample = await self._answer(question)
+        sample = await self._draw(question)
         if not self._is_other:
             self._trace.lack = self._trace.lack or sample.lack
         return sample.text

@@ -9,7 +9,7 @@ from typing import Literal
 from harness.errors import MissingSampleError, SettingsError, SteelyardError
 from harness.models.engine import Engine
 from harness.models.version import Version
-from harness.records import Request, Sample
+from harness.records import NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion, case_number, request_text
 
 Way = Literal["drawn", "greedy", "weighed"]
@@ -49,12 +49,8 @@ class SampleSource:
 
 @dataclass(slots=True)
 class SampleOrigins:
-    """The origins of one source's samples in this run.
-
-    Attributes:
-        n_asked: of a model, those in vain among them.
-        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
-        n_older: of older draws than the newest, which lack them.
+    """Where one source's samples came from in this run: `n_asked` of a model, those in vain among them; `n_older` of
+    older draws than the newest, which lack them; and when the oldest and newest of those from the store were drawn.
     """
 
     n_asked: int = 0
@@ -75,9 +71,7 @@ class Question:
     Attributes:
         prompt: the text that it is the question of; None where it is of more.
         request: as it is sent: the seed is the case's own.
-        way: how its answers come about.
         first: the question as a body asks it first.
-        text: tells it from other questions.
     """
 
     __slots__ = ("_keyed", "case", "first", "prompt", "request", "text", "version", "way")
@@ -118,3 +112,8 @@ class PendingDraws:
     def of(self, indices: tuple[int, ...]) -> PendingDraws:
         """Some of them."""
         return self if indices == self.indices else replace(self, indices=indices)
+
+    def drawn(self, samples: Sequence[Sample]) -> list[NewSample]:
+        """Samples as they are stored."""
+        place = self.key, self.source.version.fingerprint, self.source.generation, self.request
+        return [NewSample(*place, sample) for sample in samples]

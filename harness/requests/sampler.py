@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -39,19 +39,6 @@ _LACKING = 10
 Given = TypeVar("Given")
 
 
-class DrawLeases(Protocol):
-    """A sampler's leases on draws, so that two runs on one store make each of them once."""
-
-    def take(self, draws: Collection[tuple[bytes, int]], returned: Any, wait_s: float) -> set[tuple[bytes, int]]:
-        """Lease draws, by key and index, and return others; gives those that nobody else holds or has stored."""
-
-    def renew(self, wait_s: float) -> bool:
-        """Let those run anew whose samples are not stored, and tell whether there are any."""
-
-    def end(self, wait_s: float) -> None:
-        """Give all back."""
-
-
 class SampleStore(Protocol):
     """A store as the sampler needs it."""
 
@@ -66,8 +53,12 @@ class SampleStore(Protocol):
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a version's generation that failed, unless it has no sample; gives all ever noted of it."""
 
-    def draw_leases(self) -> DrawLeases:
-        """Leases of a new holder."""
+    def draw_leases(self) -> Any:
+        """Leases of a new holder, so that two runs on one store make each draw once: `take(draws, returned, wait_s)`
+        leases draws, by key and index, returns others, and gives those that nobody else holds or has stored;
+        `renew(wait_s)` lets those run anew whose samples are not stored, and tells whether there are any; `end(wait_s)`
+        gives all back.
+        """
 
 
 Kept = tuple[bytes, Sample]
@@ -76,10 +67,7 @@ Kept = tuple[bytes, Sample]
 
 class Writer:
     """One thread that writes in turn, so that a lock which another process holds stops no request. It waits for locks
-    until it is told to give up.
-
-    Args:
-        gives_up: whether nobody waits for what is written any more.
+    until nobody waits for what is written any more, as `gives_up` tells.
     """
 
     def __init__(self, gives_up: Callable[[], bool]) -> None:
@@ -94,29 +82,28 @@ class Writer:
         return f"the store is locked by another process, for {waited_s:.0f} s now" if waited_s > _TOLD_AFTER_S else ""
 
     async def write(self, call: Callable[[], Given]) -> Given:
-        """Call in the thread, after all that was given before.
-
-        Raises:
-            StoreError: what the store said; that it is locked only once nobody waits any more.
+        """Call in the thread, after all that was given before. Raises StoreError: what the store said; that it is
+        locked only once nobody waits any more.
         """
         return await asyncio.wrap_future(self.submit(call))
 
     def submit(self, call: Callable[[], Given]) -> Future[Given]:
         """The same, for who goes on meanwhile."""
-        return self._thread.submit(self._patiently, call)
 
-    def _patiently(self, call: Callable[[], Given]) -> Given:
-        began = time.monotonic()
-        try:
-            while True:
-                try:
-                    return call()
-                except LockedError:
-                    self._since = began
-                    if self._gives_up():
-                        raise
-        finally:
-            self._since = None
+        def patiently() -> Given:
+            began = time.monotonic()
+            try:
+                while True:
+                    try:
+                        return call()
+                    except LockedError:
+                        self._since = began
+                        if self._gives_up():
+                            raise
+            finally:
+                self._since = None
+
+        return self._thread.submit(patiently)
 
     def close(self) -> None:
         """End the thread once all is written."""
@@ -187,26 +174,19 @@ class Sampler:
         self.is_halted = True
 
     def origins(self, source: SampleSource) -> SampleOrigins:
-        """The origins of the samples of a source so far."""
+        """Where the samples of a source came from so far."""
         return self._origins.setdefault((source.version.fingerprint, source.first_index), SampleOrigins())
 
     async def source_of(self, name: str) -> SampleSource:
-        """The source of the samples of a version that a body names.
-
-        Raises:
-            UsageError: there is no such version, or none can be named here.
-        """
+        """The source of the samples of a version that a body names. Raises UsageError: there is none, or none here."""
         if self._find_source is None:
             raise UsageError(f"No version can be named here, and {name!r} was; give a model in place of the name.")
         source = self.named[name] = await self._find_source(name)
         return source
 
     def check_time(self) -> None:
-        """Refuse an answer that nobody waits for any more, so that no body goes on with it.
-
-        Raises:
-            asyncio.CancelledError: the run was interrupted.
-            BudgetSpentError: its deadline has passed.
+        """Refuse an answer that nobody waits for any more, so that no body goes on with it: the run was interrupted
+        (CancelledError), or its deadline has passed (BudgetSpentError).
         """
         if self.is_halted:
             raise asyncio.CancelledError
@@ -220,13 +200,12 @@ class Sampler:
 
         The application tells once it runs, and is started to tell where this draw is not stored.
         """
-        check = getattr(engine, "check_turns", None)
-        if check is None:
+        if not engine.learns_at_start:
             return
         asked = PendingDraws(source, request, question.key(source.generation), (index,), question)
         if not self._find([asked])[asked.key]:
             await self.window.start(engine)
-            check()
+            engine.check_turns()
 
     async def draw(self, source: SampleSource, request: Request, question: KeyedQuestion, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
@@ -333,7 +312,7 @@ class Sampler:
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
         given = zip(asked.indices, samples, strict=True)
         drawn = [sample if sample.index == index else replace(sample, index=index) for index, sample in given]
-        self._arrived += _drawn(asked, drawn)
+        self._arrived += asked.drawn(drawn)
         self._note_known(asked.source, asked.key, drawn)
         self.model_calls += len(samples)
         self.origins(asked.source).n_asked += len(samples)
@@ -411,10 +390,9 @@ class Sampler:
     def keep_failures(self) -> None:
         """Note what failed in this run, once at its end, and keep failures of a version of which more than one
         request failed, and more than one of a hundred draws: a rerun has them again, for else all draws would be
-        survivors after some reruns. It asks again for fewer. Counted over the generation they are all kept, so that no
-        row of small runs escapes; counted in this run its own are, so that many answers to others hide none. Nothing is
-        noted of a version that answered nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks
-        a key or a server.
+        survivors after some reruns. Counted over the generation they are all kept, so that no row of small runs
+        escapes; counted in this run its own are, so that many answers to others hide none. Nothing is noted of a
+        version that lacks a key or a server: it answered nothing, ever or in a run of ten draws, or went silent.
         """
         failed, self._failed = self._failed, {}
         for (fingerprint, _), draws in failed.items():
@@ -464,7 +442,7 @@ class Sampler:
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
             failed = self._failed.setdefault((fingerprint, asked.source.generation), {})
-            draws = _drawn(asked, [Sample("", each, failure=failure) for each in asked.indices])
+            draws = asked.drawn([Sample("", each, failure=failure) for each in asked.indices])
             failed |= {(asked.key, each.sample.index): each for each in draws}
         self._returned += [(asked.key, each) for each in asked.indices]
         self._begin_writing()
@@ -504,13 +482,6 @@ class Sampler:
             self._renewing = None
         self.writer.close()
         await self.window.close_engines()
-
-
-def _drawn(asked: PendingDraws, samples: Iterable[Sample]) -> list[NewSample]:
-    """Samples as they are stored."""
-    source = asked.source
-    place = asked.key, source.version.fingerprint, source.generation, asked.request
-    return [NewSample(*place, sample) for sample in samples]
 
 
 def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:

@@ -20,7 +20,6 @@ class ForwardPass(NamedTuple):
     """Tokens that pass through a model: a prompt, or an answer after one.
 
     Attributes:
-        n_tokens: so many.
         before: tokens that each of them sees beside those of its own pass.
         n_predicting: of how many of them the model is asked what follows.
     """
@@ -44,14 +43,12 @@ class TokensSpent:
 
 
 @dataclass(slots=True)
-class _Version:
+class _Spent:
     """The samples, tokens and cost of one version.
 
     Attributes:
-        n_samples, n_under_way: samples that were answered, and those that are asked for.
         counts: whether its answers say how many tokens they took.
-        told_cost: what answers said that they cost.
-        priced: tokens, read and written, of those that did not, which are paid by the price.
+        cost: of its answers, as far as it is known: what they said, else by the price.
         is_cost_known: whether all that was answered has a cost.
     """
 
@@ -68,18 +65,15 @@ class _Version:
 
     @property
     def tokens(self) -> int:
-        """Read and written."""
         return self.prompt_tokens + self.completion_tokens
 
     @property
     def cost(self) -> float:
-        """Of its answers, as far as it is known."""
         return self.told_cost + (0.0 if self.price is None else self.price.of(*self.priced))
 
     def add(self, n_samples: int, read: int | None, written: int | None, told: float | None = None) -> None:
         """Count answers: their tokens, None where they don't say, and what they said that they cost."""
-        is_counted = read is not None and written is not None
-        tokens = read or 0, written or 0
+        is_counted, tokens = read is not None and written is not None, (read or 0, written or 0)
         self.n_samples += n_samples
         self.counts = self.counts and is_counted
         self.prompt_tokens += tokens[0]
@@ -102,7 +96,6 @@ class Spending:
     by which requests under way take more than their version's mean.
 
     Args:
-        limits: what may be spent.
         prices: of the versions that may be asked, by name.
         elapsed_s: seconds that the session is old already.
         clock: seconds, from any start.
@@ -121,12 +114,9 @@ class Spending:
     ) -> None:
         self.limits = limits or BudgetLimits()
         self.stopped_by: LimitName | None = None
-        self._versions = {name: _Version(price) for name, price in (prices or {}).items()}
         self.n_under_load = 0
-        self._clock = clock
-        self._began_s = clock() - elapsed_s
-
-    # -- counting ---------------------------------------------------------------------------------------------------
+        self._versions = {name: _Spent(price) for name, price in (prices or {}).items()}
+        self._clock, self._began_s = clock, clock() - elapsed_s
 
     @property
     def prompt_tokens(self) -> int:
@@ -194,12 +184,10 @@ class Spending:
         version.passes[ForwardPass(prompt, 0, 1)] += n_requests
         version.passes[ForwardPass(answer, prompt, answer)] += n_requests
 
-    def _version(self, asked: Version) -> _Version:
+    def _version(self, asked: Version) -> _Spent:
         if asked.name not in self._versions:
-            self._versions[asked.name] = _Version(asked.settings.price)
+            self._versions[asked.name] = _Spent(asked.settings.price)
         return self._versions[asked.name]
-
-    # -- limits -----------------------------------------------------------------------------------------------------
 
     @property
     def is_late(self) -> bool:
@@ -235,9 +223,8 @@ class Spending:
             BudgetSpentError: a limit is reached.
             CapabilityError: a limit is set, and a version does not say what its answers take.
         """
-        self.stopped_by = self.stopped_by or self._reached(n_requests)
-        if self.is_over:
-            raise self.refuse()
+        if (refusal := self.refusal(n_requests)) is not None:
+            raise refusal
         for version in versions:
             if (error := self.uncounted(version)) is not None:
                 raise error
@@ -267,9 +254,10 @@ class Spending:
         """
         if not self.limits.bounded:
             return True
-        self.stopped_by = self.stopped_by or self._reached(n_requests)
         versions = self._versions.values()
-        if self.is_over or (self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)):
+        is_first_out = self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)
+        self.stopped_by = self.stopped_by or self._reached(n_requests)
+        if self.is_over or is_first_out:
             return False
         own = self._version(asked.source.version)
         shares = [
@@ -287,10 +275,9 @@ class Spending:
         return scarce is None
 
     def refusal(self, n_requests: int) -> BudgetSpentError | None:
-        """The error for what goes out over a wire, first or again, once what is known to be spent reaches a limit."""
-        reached = self._reached(n_requests)
-        self.stopped_by = self.stopped_by or reached
-        return self.refuse() if reached is not None or self.is_late else None
+        """The error for what would be sent, first or again; None as long as no limit is known to be reached."""
+        self.stopped_by = self.stopped_by or self._reached(n_requests)
+        return self.refuse() if self.is_over else None
 
     def _reached(self, n_requests: int, more: Mapping[LimitName, float] | None = None) -> LimitName | None:
         """The limit that is reached by what is known to be spent, or passed by what is expected; None for none."""

@@ -91,9 +91,7 @@ class Window:
         lane = self._lanes.get(id(engine))
         if lane is None:
             lane = self._lanes[id(engine)] = _Lane(engine)
-            bind = getattr(engine, "ask_before_sending", None)  # of one that sends a request more than once
-            if bind is not None:
-                bind(lambda: self.spending.refusal(self.http_requests))
+            engine.ask_before_sending(lambda: self.spending.refusal(self.http_requests))
         return lane
 
     def _give_up(self) -> None:
@@ -131,12 +129,7 @@ class Window:
                 lane.engine.hold(refusal)
 
     async def start(self, engine: Engine) -> None:
-        """Start an engine before its first request, which tells what it can do.
-
-        Raises:
-            EngineError: it could not start, or the run has ended.
-            BudgetSpentError: the deadline of the run has passed.
-        """
+        """Start an engine before its first request. Raises EngineError: it can't, or the run has ended or is late."""
         if self._stopped:
             raise EngineError("the run has ended")
         ready = self._begin(self._lane(engine))
@@ -277,10 +270,9 @@ def check_capabilities(engine: Engine, request: Request) -> None:
     lacking = [name.value for name, is_wanted in wanted.items() if is_wanted and name not in engine.capabilities]
     if not lacking:
         return
-    remedy = getattr(engine, "remedy", None)  # of an application, which its author can change
-    if remedy is not None and (how := remedy(lacking[0])):
+    if how := engine.remedy(lacking[0]):
         raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {how}.")
     able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
-    server = "such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
+    server = ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
     told = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
-    raise CapabilityError(f"{told}." if request.tools is None else f"{told}, {server}.")
+    raise CapabilityError(f"{told}{'' if request.tools is None else server}.")

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from harness.store.samples import StoreTables, chunks
 from harness.store.schema import looks
@@ -64,9 +64,11 @@ class LookStore(StoreTables):
             return
         with self._database.write() as connection:
             self._database.lock(connection, looks)
-            for row in settle(self.of_candidate(candidate)):
-                connection.execute(delete(looks).where(*(looks.c[name] == getattr(row, name) for name in _KEY)))
-                connection.execute(looks.insert(), asdict(row))
+            if rows := [asdict(row) for row in settle(self.of_candidate(candidate))]:
+                its_key = (looks.c[name] == bindparam(f"its_{name}") for name in _KEY)
+                keys = [{f"its_{name}": row[name] for name in _KEY} for row in rows]
+                connection.execute(delete(looks).where(*its_key), keys)
+                connection.execute(looks.insert(), rows)
 
     def of_candidate(self, candidate: str) -> list[LookRow]:
         """The rows of a candidate, whatever it is weighed against."""

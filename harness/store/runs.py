@@ -20,10 +20,13 @@ from harness.store.summaries import RunInfo, ScoreArray, ScoreSet
 
 _OUTCOMES: tuple[Literal["scored", "skipped", "error"], ...] = ("scored", "skipped", "error")
 _SCORED, _SKIPPED = 0, 1
-_STREAM = {"yield_per": 2000}
+_PAGE = 2000
+_STREAM = {"yield_per": _PAGE}
 _OF_SET = ("evaluation_id", "metric", "role", "fingerprint")
 _OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
-_SCORES = select(*(scores.c[name] for name in _OF_SCORE)).order_by(scores.c.case_id, scores.c.sample_index)
+_SCORES = select(scores.c.set_id, *(scores.c[name] for name in _OF_SCORE)).order_by(
+    scores.c.case_id, scores.c.sample_index
+)
 
 
 class RunTables(SampleTables):
@@ -73,32 +76,35 @@ class RunTables(SampleTables):
         """Store scores of a run in one transaction, but for those that are there already; gives how many were not."""
         if not rows:
             return 0
-        sets: dict[tuple[Any, ...], int] = {}
-        values = []
+        of_set = [tuple(getattr(row, name) for name in _OF_SET) for row in rows]
         with self._database.write(wait_s):
-            for row in rows:
-                own = tuple(getattr(row, name) for name in _OF_SET)
-                if own not in sets:
-                    sets[own] = self.set_id({"run_id": run_id, **dict(zip(_OF_SET, own, strict=True))})
-                coded = {
+            ids = self._set_ids(run_id, dict.fromkeys(of_set))
+            values = [
+                {name: getattr(row, name) for name in _OF_SCORE}
+                | {
                     "outcome": _OUTCOMES.index(row.outcome),
                     "judged_by": None if row.judged_by is None else str(row.judged_by),
+                    "set_id": ids[own],
                 }
-                values.append({name: getattr(row, name) for name in _OF_SCORE} | coded | {"set_id": sets[own]})
+                for row, own in zip(rows, of_set, strict=True)
+            ]
             return int(self._database.add(scores, values))
+
+    def _set_ids(self, run_id: str, wanted: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
+        """The ids of sets of scores, which are made where there are none."""
+        made = [{"run_id": run_id, **dict(zip(_OF_SET, own, strict=True))} for own in wanted]
+        self._database.add(score_sets, made)
+        return {tuple(getattr(each, name) for name in _OF_SET): each.id for each in self.score_sets(run_id)}
 
     def set_id(self, row: Mapping[str, Any]) -> int:
         """The id of a set of scores, which is made where there is none."""
-        self._database.add(score_sets, [dict(row)])
-        return int(self._database.values(select(score_sets.c.id).filter_by(**row))[0])
+        own = tuple(row[name] for name in _OF_SET)
+        return self._set_ids(row["run_id"], [own])[own]
 
     def scores(self, run_id: str) -> Iterator[ScoreRow]:
         """The scores of a run, streamed: evaluations as they were first scored, in them by case and sample."""
-        sets = self.score_sets(run_id)
-        with self._database.read() as connection:
-            for entry in sets:
-                with connection.execute(_SCORES.where(scores.c.set_id == entry.id), execution_options=_STREAM) as rows:
-                    yield from (_score_row(entry, row) for row in rows)
+        for each in self.score_sets(run_id):
+            yield from self.scores_of([each])
 
     def score_sets(self, run_id: str) -> list[ScoreSet]:
         """List what a run scored, as it was first scored; `score_array` gives the scores of one."""
@@ -127,18 +133,13 @@ class RunTables(SampleTables):
         table[np.frombuffer(rows, np.int64), place] = np.frombuffer(values)
         return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), table, left_out)
 
-    def cases_of(self, score_set: ScoreSet) -> list[str]:
-        """The cases of a set, skipped and broken ones included, sorted."""
-        return sorted(self._database.values(select(scores.c.case_id).filter_by(set_id=score_set.id).distinct()))
-
-    def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
-        """The scores of some cases of a set, whole, by case and sample."""
-        query = _SCORES.where(scores.c.set_id == score_set.id)
-        return [
-            _score_row(score_set, row)
-            for some in chunks(sorted(set(case_ids)))
-            for row in self._database.rows(query.where(scores.c.case_id.in_(some)))
-        ]
+    def scores_of(self, sets: Collection[ScoreSet], case_ids: Iterable[str] | None = None) -> Iterator[ScoreRow]:
+        """The scores of sets, or of some of their cases, streamed: whole, by case and sample."""
+        known = {each.id: each for each in sets}
+        query = _SCORES.where(scores.c.set_id.in_(known))
+        some = [query] if case_ids is None else _of_cases(query, case_ids)
+        for page in (page for each in some for page in self._database.pages(each, _PAGE)):
+            yield from (_score_row(known[row.set_id], row) for row in page)
 
     def judged_by(self, sets: Collection[ScoreSet]) -> frozenset[ScoringRule]:
         """By whom and by what rules the scores of these sets were given, as far as judges gave them."""
@@ -167,8 +168,12 @@ class RunTables(SampleTables):
         return dict(map(tuple, self._database.rows(query.where(*first))))
 
 
+def _of_cases(query: Any, case_ids: Iterable[str]) -> list[Any]:
+    return [query.where(scores.c.case_id.in_(some)) for some in chunks(sorted(set(case_ids)))]
+
+
 def _score_row(of_set: ScoreSet, row: Any) -> ScoreRow:
-    case_id, index, value, outcome, reason, key, judged_by = row
+    _, case_id, index, value, outcome, reason, key, judged_by = row
     judge = None if judged_by is None else ScoringRule.parse(judged_by)
     own = of_set.evaluation_id, of_set.metric, of_set.role, of_set.fingerprint
     return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, judge)

@@ -91,6 +91,17 @@ def test_vocabulary_is_met(weights, case):
 
 
 @pytest.mark.evaluation(
+    cases=[{"id": "vocabulary"}],
+    threshold=1.0,
+    margin=0.001,
+    requirement="Non-functional: each number means the token that the weights learnt by it.",
+)
+def test_numbers_of_tokens(weights, case):
+    moved = [f"{number} means {piece!r}" for number, piece in weights.moved_tokens.items()]
+    assert not moved, f"{len(moved)} tokens are not the weights' own: {', '.join(moved[:5])}"
+
+
+@pytest.mark.evaluation(
     cases=CHATS,
     threshold=1.0,
     margin=0.001,

@@ -19,7 +19,7 @@ from tests.loopback.hostile import Hostile
 from tests.scoring.confinement import trying
 from tests.scoring.confinement.attempts import ATTEMPTS, KINDS
 
-POLICY = RetryPolicy(within_s=0.3, first_delay_s=0.001, longest_delay_s=0.01, refused_attempts=5)
+POLICY = RetryPolicy(within_s=0.3, first_s=0.3, first_delay_s=0.001, longest_delay_s=0.01)
 TIMEOUT_S = 2.0
 MOST_ATTEMPTS = 3
 

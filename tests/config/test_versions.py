@@ -30,6 +30,12 @@ class TestVersions:
     def test_an_engine_with_its_own_settings_is_understood(self, folder: Path, table: dict[str, Any]) -> None:
         assert load_version(folder, table).version("v").engine == table["engine"]
 
+    def test_an_engine_is_given_what_the_check_of_a_setting_gives(self, folder: Path) -> None:
+        """One name where a list may stand is a list of one, and is never taken apart into letters."""
+        table = {"engine": "python", "call": "shop.bot:answer", "files": "data.json", "timeout_s": 5}
+        options = load_version(folder, table).version("v").engine_options
+        assert options == {"call": "shop.bot:answer", "files": ("data.json",), "timeout_s": 5.0}
+
     @pytest.mark.parametrize(
         ("table", "needed"),
         [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import checks
-from harness.gate.baselines.files import read_recording
+from harness.gate.baselines.recording import read_recording
 from harness.gate.evaluations.cases import content_digest
 from harness.stages.case_files import load_cases
 

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from harness.errors import SteelyardError
-from harness.models.engine import Capability
+from harness.models.engine import Capability, Engine
 from harness.records import Request, Sample
 
 TURNS = 20
 """Of the loop, which an answer takes."""
 
 
-class NotingEngine:
+class NotingEngine(Engine):
     """Answers "TEXT/INDEX"; `says` instead of the text that it was asked, where that is given.
 
     Attributes:
@@ -21,6 +21,8 @@ class NotingEngine:
         asked: the indices of each request, in the order of asking.
         order: ("begin" | "end", name) of each request.
     """
+
+    capabilities = frozenset({Capability.SEED})
 
     def __init__(
         self,
@@ -34,11 +36,7 @@ class NotingEngine:
         says: str | None = None,
     ) -> None:
         self.name = name
-        self.capabilities = frozenset({Capability.SEED})
         self.device = device
-        self.http_requests = 0
-        self.trouble = ""
-        self.answered_as: tuple[str, ...] = ()
         self.asked: list[tuple[int, ...]] = []
         self.order = [] if order is None else order
         self.held: list[SteelyardError] = []

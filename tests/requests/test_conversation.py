@@ -109,6 +109,8 @@ def stage(tmp_path: Path) -> Stage:
 class PromptEngine(NotedEngine):
     """An application that tells once it runs that its function takes a prompt."""
 
+    learns_at_start = True
+
     def __init__(self, name: str, options: Any) -> None:
         super().__init__(name, options)
         self.starts = 0

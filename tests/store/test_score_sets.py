@@ -88,9 +88,9 @@ def test_the_scores_of_some_cases_come_back_whole(store: Store) -> None:
     ]
     store.add_scores("r1", [*rows, score("mali"), score("peru", metric="seconds")])
     own = by_metric(store)["score"]
-    assert store.scores_of(own, ["peru", "chad", "nowhere"]) == [rows[2], rows[1], rows[0]]
-    assert store.scores_of(own, []) == []
-    assert len(store.scores_of(own, [f"x{number}" for number in range(2000)] + ["mali"])) == 1
+    assert [*store.scores_of([own], ["peru", "chad", "nowhere"])] == [rows[2], rows[1], rows[0]]
+    assert [*store.scores_of([own], [])] == []
+    assert len([*store.scores_of([own], [f"x{number}" for number in range(2000)] + ["mali"])]) == 1
 
 
 def asked(store: Store, run_id: str, **requests: Request) -> list[ScoreSet]:
@@ -109,7 +109,7 @@ def test_by_whom_scores_were_given_is_told_of_sets_together(store: Store) -> Non
     sets = by_metric(store)
     assert store.judged_by([sets["score"], sets["clear"]]) == {small, large}
     assert store.judged_by([sets["exact"]]) == frozenset()
-    assert [row.judged_by for row in store.scores_of(sets["clear"], ["peru"])] == [large]
+    assert [row.judged_by for row in store.scores_of([sets["clear"]], ["peru"])] == [large]
 
 
 def test_cases_that_asked_something_else_are_found_with_both_requests(store: Store) -> None:

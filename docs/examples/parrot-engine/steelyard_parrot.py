@@ -8,33 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import EngineError, Sample, SteelyardError
-from harness.extension import Capability, EngineSpec, Request, VersionSettings, setting_checks
+from harness import EngineError, Sample
+from harness.extension import Capability, Engine, EngineSpec, Request, VersionSettings, setting_checks
 
 
-class ParrotEngine:
+class ParrotEngine(Engine):
     """Repeats the last message. Draw i of a request depends on the request, its seed and i, on nothing else."""
 
     capabilities = frozenset({Capability.SEED})
-    device = None  # it shares no hardware with another engine
-    batch_size = None  # as many requests at once as there are
-    http_requests = 0  # nothing goes over a wire
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
         self._forgets = float(options.get("forgets", 0.0))
         self._voice = str.upper if options.get("voice") == "loud" else str
-
-    async def start(self) -> None:
-        """Nothing to load."""
-
-    async def close(self) -> None:
-        """Nothing to free."""
-
-    def hold(self, error: SteelyardError) -> None:
-        """Nothing to hold back: an answer is there at once."""
 
     def choices_per_request(self, request: Request) -> int:
         """A greedy answer is always the same: one is drawn."""

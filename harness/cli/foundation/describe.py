@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.foundation.described import described_pair, described_version
-from harness.config.settings import load_settings
+from harness.config.asking import understood
+from harness.config.settings import Settings, load_settings
+from harness.config.versions import BUILT, VersionSettings
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.models.description.description import WeightsDescription
+    from harness.models.lineage import LineageSources
+    from harness.reporting.weights.document import DescribedVersion
 
 
 @click.command()
@@ -30,24 +40,110 @@ def describe(version: str, other: str | None, *, as_json: bool) -> None:
       steelyard describe smollm2-int8 smollm2
       steelyard describe smollm2 --json
     """
-    from harness.models.description.folder import different_files
+    from harness.models.description.contents import different_files
     from harness.reporting.weights.document import difference_document, version_document
     from harness.reporting.weights.text import difference_lines, version_lines
 
     settings, width = load_settings(Path.cwd()), shutil.get_terminal_size().columns
+    names = [version] if other is None else [version, other]
+    found = [described_version(settings, name) for name in names]
+    without = [each.name for each in found if each.weights is None and (len(found) > 1 or len(each.lineage) == 1)]
+    if len(without) == 1:
+        asked_version(settings, *without)
+    one, two = found[0], found[-1]
     if other is None:
-        found = described_version(settings, version)
-        _write(json.dumps(version_document(found), indent=2) if as_json else "\n".join(version_lines(found, width)))
-        return
-    one, two = described_pair(settings, version, other)
-    files = {} if one.weights is None or two.weights is None else different_files(one.weights.path, two.weights.path)
-    if as_json:
-        _write(json.dumps(difference_document(one, two, files), indent=2))
+        text = json.dumps(version_document(one), indent=2) if as_json else "\n".join(version_lines(one, width))
     else:
-        _write("\n".join(difference_lines(one, two, files, width)))
-
-
-def _write(text: str) -> None:
-    """Write a text; signs that the stream can't hold are written out."""
+        paths = [each.weights.path for each in found if each.weights is not None]
+        files = different_files(paths[0], paths[1]) if len(paths) == 2 else {}
+        if as_json:
+            text = json.dumps(difference_document(one, two, files), indent=2)
+        else:
+            text = "\n".join(difference_lines(one, two, files, width))
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def described_version(settings: Settings, name: str) -> DescribedVersion:
+    """A version with its weights, if it has some here, and its lineage; nothing is loaded."""
+    from harness.models.description.description import describe_weights
+    from harness.models.lineage import read_lineage
+    from harness.models.version import is_built, load_version
+    from harness.reporting.weights.document import DescribedVersion
+    from harness.stages.building import found
+
+    _check_name(settings, name)
+    weights, fingerprint = settings.version(name).engine_options.get("weights"), None
+    if weights is not None and weights.startswith(BUILT):
+        weights = found(settings, name).engine_options["weights"]
+    if weights is None or weights.startswith(BUILT):
+        sources = _sources(settings, name, None)
+        return DescribedVersion(name, sources.fingerprints.get(name), None, read_lineage(sources, name))
+    made = found(settings, name)
+    if is_built(made):
+        version = load_version(made, settings.root)
+        made, fingerprint = version.settings, version.fingerprint
+    description = describe_weights(made.engine_options, settings.root, made.engine)
+    return DescribedVersion(name, fingerprint, description, read_lineage(_sources(settings, name, description), name))
+
+
+def _sources(settings: Settings, name: str, weights: WeightsDescription | None) -> LineageSources:
+    """The version, its bases and the corpora that any of them was taught on; nothing is built, and nobody is asked."""
+    from harness.models.lineage import LineageSources
+    from harness.models.prompts.texts import read_texts
+    from harness.models.version import fingerprint_here
+    from harness.stages.building import found
+
+    taught = (getattr(step.settings, "data", None) for step in settings.version(name).steps)
+    names = [name, *(each for each in taught if isinstance(each, str) and each in settings.corpora)]
+    for each in names:  # which grows by the base of each
+        if (base := settings.version(each).base) is not None:
+            names.append(base)
+    versions = {each: found(settings, each) for each in dict.fromkeys(names)}
+    fingerprints: dict[str, str | None] = {}
+    texts: dict[str, dict[str, str]] = {}
+    for each, version in versions.items():
+        with suppress(UsageError):
+            fingerprints[each] = fingerprint_here(version, settings.root)
+            read = read_texts(version, settings.root) if fingerprints[each] else version
+            own = {"system": read.system, "template": read.template}
+            if not read.texts_elsewhere:
+                texts[each] = {key: text for key, text in own.items() if text}
+    return LineageSources(versions, weights, fingerprints, texts, settings.root)
+
+
+def asked_version(settings: Settings, name: str) -> VersionSettings:
+    """The version of this name, which has weights; nothing is loaded.
+
+    Raises:
+        UsageError: there is no such version, or its settings name no weights; with what to write instead.
+    """
+    version = _check_name(settings, name)
+    if "weights" in version.engine_options:
+        return version
+    if version.name in settings.corpora:
+        raise UsageError(
+            f"{version.name} is a corpus, which has no weights: `steelyard corpus stats {version.name}` tells of it."
+        )
+    others = [name for name, each in understood(settings.versions).items() if "weights" in each.engine_options]
+    has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
+    raise UsageError(
+        f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or "
+        f"from a table. {has} For what a server has loaded, name its files in a version of their own: "
+        f'{settings.table(f"{version.name}-weights")} with engine = "transformers" and weights = "FOLDER".'
+    )
+
+
+def _check_name(settings: Settings, name: str) -> VersionSettings:
+    """The version of this name; weights in its place are told the lines that make them one."""
+    path = Path(name).expanduser()
+    if name in settings.versions or not ("/" in name or name.startswith("package:") or path.exists()):
+        return settings.version(name)
+    made = re.split("[/:]", name.rstrip("/"))[-1].removesuffix(".gguf")
+    raise UsageError(
+        f"{name!r} is no version, but may be the weights of one. These lines in "
+        f"{settings.source or settings.root / 'pyproject.toml'} make it one:\n"
+        f"{settings.table(re.sub('[^A-Za-z0-9_-]+', '-', made))}\n"
+        f'engine = "transformers"\n'
+        f"weights = {json.dumps(str(path.resolve()) if path.exists() else name, ensure_ascii=False)}"
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.foundation.described import asked_version
+from harness.cli.foundation.describe import asked_version
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,26 +51,34 @@ def tokens(version: str, text: str, chat: bool, against: str | None, as_json: bo
         if chat and settings.version(name).retrieval is not None:
             click.echo(f"{name}: the passages that it finds are left out; `steelyard retrieve` shows them.", err=True)
     one, other = found[version], found[against or version]
-    places: list[tuple[int, int]] = []
-    if one.text != other.text:  # by their templates: all of it
-        places = [(0, max(len(each.text.encode()) for each in (one, other)))]
-    elif against is not None:
-        places = list(differences(one.tokens, other.tokens))
+    places = differences(one.tokens, other.tokens) if against is not None else []
     if as_json:
         document = _version_json(version, one)
         if against is not None:
             document["against"] = _version_json(against, other)
             document["differences"] = [
-                {"offset": begin, "end": end, "tokens": _ids(one, begin, end), "against": _ids(other, begin, end)}
-                for begin, end in places
+                {"offset": place.begin, "end": place.end, "tokens": _ids(place.first), "against": _ids(place.second)}
+                for place in places
             ]
         click.echo(json.dumps(document, indent=2))
-    elif against is None:
+        return
+    if against is None:
         click.echo(f"{'offset':>6}  {'id':>6}  {'piece':<{_PIECE}}  bytes")
         _echo(one.tokens)
         click.echo(_summary(one))
-    else:
-        _show_difference({version: one, against: other}, places)
+        return
+    if one.text != other.text:
+        click.echo("The chat templates make two texts of it.")
+    for place in places:
+        click.echo(f"bytes {place.begin:,} to {place.end:,}" if place.begin < place.end else f"at byte {place.begin:,}")
+        for name, own in ((version, place.first), (against, place.second)):
+            click.echo(f"  {name}")
+            _echo(own)
+    for name, made in found.items():
+        click.echo(f"{name}: {_summary(made)}")
+    if not places:
+        other_numbers = "" if _ids(one.tokens) == _ids(other.tokens) else "; some have other numbers"
+        click.echo(f"{' and '.join(found)} split it alike{other_numbers}")
 
 
 def _read(text: str) -> str:
@@ -110,27 +118,16 @@ def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disas
 
 
 def _version_json(name: str, made: Disassembly) -> dict[str, Any]:
-    return {
-        "version": name,
-        "text": made.text,
-        "lossless": made.is_lossless,
-        "decoded": made.decoded,
-        "n_tokens": len(made.tokens),
-        "tokens": [
-            {"offset": t.offset, "id": t.id, "piece": t.piece, "bytes": t.bytes.hex(), "special": t.special}
-            for t in made.tokens
-        ],
-    }
+    tokens = [
+        {"offset": t.offset, "id": t.id, "piece": t.piece, "bytes": t.bytes.hex(), "special": t.special}
+        for t in made.tokens
+    ]
+    head = {"version": name, "text": made.text, "lossless": made.is_lossless, "decoded": made.decoded}
+    return {**head, "n_tokens": len(tokens), "tokens": tokens}
 
 
-def _between(made: Disassembly, begin: int, end: int) -> list[TextToken]:
-    """The tokens of a range; those around the text are in an empty one."""
-    inside = (each for each in made.tokens if begin <= each.offset and each.end <= end)
-    return [each for each in inside if begin == end or not each.is_around]
-
-
-def _ids(made: Disassembly, begin: int, end: int) -> list[int]:
-    return [each.id for each in _between(made, begin, end)]
+def _ids(tokens: Iterable[TextToken]) -> list[int]:
+    return [each.id for each in tokens]
 
 
 def _echo(tokens: Iterable[TextToken]) -> None:
@@ -154,19 +151,3 @@ def _summary(made: Disassembly) -> str:
 
     text = f"{plural(len(made.tokens), 'token')} for {plural(len(made.text.encode()), 'byte')}"
     return text if made.is_lossless else f"{text}; lossy: the tokens do not give the text back"
-
-
-def _show_difference(found: Mapping[str, Disassembly], places: Collection[tuple[int, int]]) -> None:
-    """Write each place where the two differ, with the tokens of both."""
-    if len({each.text for each in found.values()}) > 1:
-        click.echo("The chat templates make two texts of it.")
-    for begin, end in places:
-        click.echo(f"bytes {begin:,} to {end:,}" if begin < end else f"at byte {begin:,}")
-        for name, made in found.items():
-            click.echo(f"  {name}")
-            _echo(_between(made, begin, end))
-    for name, made in found.items():
-        click.echo(f"{name}: {_summary(made)}")
-    if not places:
-        ids = {tuple(each.id for each in made.tokens) for made in found.values()}
-        click.echo(f"{' and '.join(found)} split it alike{'' if len(ids) == 1 else '; some have other numbers'}")

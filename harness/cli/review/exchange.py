@@ -71,7 +71,7 @@ def import_file(place: str | None, reviewer: str, path: Path) -> None:
     import time
     from dataclasses import replace
 
-    from harness.gate.people.attending import attend_all
+    from harness.gate.people.attending import prospects
     from harness.review.exchange import format_of, import_items
 
     chosen = format_of(path)
@@ -91,7 +91,7 @@ def import_file(place: str | None, reviewer: str, path: Path) -> None:
     with open_existing(settings_with_store(place)) as opened:
         before = opened.review.last_event()
         done = import_items(opened.review, shared, time.time())
-        problems = attend_all(opened, opened.review.touched(before))
+        problems = prospects(opened, opened.review.touched(before), settles=True).problems
     added = f" and {plural(done.items, 'item')} in {plural(done.batches, 'new batch')}" if done.items else ""
     click.echo(f"Brought in {plural(done.labels, 'label')}{added}.")
     for batch_id, problem in problems.items():

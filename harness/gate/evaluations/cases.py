@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import CaseError, choices
-from harness.records import Case, Request, Verdict
+from harness.records import Case, CaseResult, Request, Verdict
 
 if TYPE_CHECKING:
     from harness.stages.inference.blocks.plan import BlockPlan
@@ -68,7 +68,9 @@ def content_digest(case: Case) -> str | None:
     >>> content_digest(Case({"id": "peru", "prompt": "Capital of Peru?"}))
     '6f6d24be565f7721'
     """
-    return _digest(case.fields)
+    if case._digest is None:
+        case._digest = _digest(case.fields) or ""
+    return case._digest or None
 
 
 def settled_digest(case: Case) -> str:
@@ -111,8 +113,9 @@ def with_contents(verdict: Verdict, cases: Sequence[Case], asked: Mapping[int, s
     known = {case.id: (case, asked.get(number)) for number, case in enumerate(cases)}
     described = []
     for each in verdict.cases:
-        case, question = known[each.id]
-        described.append(replace(each, content=content_digest(case), asked=question, fields=short_fields(case)))
+        (case, question), own = known[each.id], (each.id, each.n, each.candidate, each.baseline, each.state)
+        told = content_digest(case), question, short_fields(case)
+        described.append(CaseResult(*own, each.cluster, *told, each.unanswered))  # `replace` takes ten times as long
     return replace(verdict, cases=tuple(described))
 
 

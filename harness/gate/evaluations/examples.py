@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from harness.decisions import Observations
 from harness.gate.evaluations.evaluation import Aggregation
 from harness.records import Aggregate, Case, CaseResult, Change, Role, Verdict, VerdictKind
 from harness.scoring.results import Reading
-from harness.statistics.arrays import case_means
+from harness.statistics.arrays import FloatArray, case_means
 
 Place = tuple[Role, int, int]
 """Role, number of the case and number of the sample."""
@@ -64,18 +65,16 @@ def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Cha
 
 def change_of(observed: Observations, row: int) -> Change:
     """The case of a row, with its mean scores."""
-    ours, theirs = observed.candidate[row], None if observed.baseline is None else observed.baseline[row]
-    return Change(
-        evaluation_id=observed.id,
-        case_id=observed.case_ids[row],
-        metric=observed.metric,
-        candidate=float(np.nanmean(ours)),
-        baseline=None if theirs is None else float(np.nanmean(theirs)),
-        n=int((~np.isnan(ours)).sum()),
-        candidate_answer=None,
-        baseline_answer=None,
-        baseline_n=None if theirs is None else int((~np.isnan(theirs)).sum()),
-    )
+    (candidate, n), baseline = _mean(observed.candidate[row]), observed.baseline
+    other, other_n = (None, None) if baseline is None else _mean(baseline[row])
+    own = observed.id, observed.case_ids[row], observed.metric
+    return Change(*own, candidate, other, n, candidate_answer=None, baseline_answer=None, baseline_n=other_n)
+
+
+def _mean(scores: FloatArray) -> tuple[float, int]:
+    """The mean of the scores of a case, and how many there are."""
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if len(known) else math.nan, len(known)
 
 
 class Parts:

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from harness.gate.evaluations.examples import SHOWN
 from harness.gate.evaluations.score_table import names_of
-from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns
+from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns, together
+from harness.records.keys import KeyedQuestion, request_text
 from harness.records.tool_calls import turns_in_words
 from harness.store import RunInfo, ScoreSet, Store
 
-_CASES_AT_ONCE, _ROWS_AT_ONCE = 100, 1000
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class StoredAnswer:
         sample_index: which of the case's repeated samples.
         rows: its scores, by metric; of a body that was skipped or broke, the one row that says so.
         sample, request: the last answer that it drew from that version, and what was asked; None where it asked
-            nothing, or the answer was pruned since.
+            nothing, or the answer was pruned since. Of a conversation the sample has what all answers took and read,
+            and the request the calls of each.
+        earlier: the answers of a conversation before the last one, as they were drawn.
     """
 
     evaluation_id: str
@@ -36,6 +39,7 @@ class StoredAnswer:
     rows: Mapping[str, ScoreRow] = field(default_factory=dict)
     sample: Sample | None = None
     request: Request | None = None
+    earlier: tuple[Sample, ...] = ()
 
 
 class AnswerSource(NamedTuple):
@@ -61,25 +65,29 @@ def answers_of_run(
             by_evaluation.setdefault(each.evaluation_id, []).append(each)
     rows: list[ScoreRow] = []
     for evaluation_id, sets in by_evaluation.items():
-        every = {case for each in sets for case in store.cases_of(each)} if only is None else only[evaluation_id]
-        cases = sorted(every)
-        for start in range(0, len(cases), _CASES_AT_ONCE):
-            rows += [row for each in sets for row in store.scores_of(each, cases[start : start + _CASES_AT_ONCE])]
-            if len(rows) >= _ROWS_AT_ONCE:
+        for row in store.scores_of(sets, None if only is None else only[evaluation_id]):
+            if len(rows) >= _ROWS_AT_ONCE and _place(row) != _place(rows[-1]):
                 yield from _answers(store, run, rows)
                 rows = []
+            rows.append(row)
     yield from _answers(store, run, rows)
 
 
 def answers_of_case(store: Store, run: RunInfo, case_id: str) -> list[StoredAnswer]:
     """The answers to one case, by evaluation, version (the candidate first) and sample."""
-    rows = (row for each in store.score_sets(run.run_id) for row in store.scores_of(each, [case_id]))
-    return _answers(store, run, sorted(rows, key=lambda each: each.evaluation_id))
+    return _answers(store, run, sorted(store.scores_of(store.score_sets(run.run_id), [case_id]), key=_place))
+
+
+def _place(row: ScoreRow) -> tuple[str, str]:
+    return row.evaluation_id, row.case_id
 
 
 def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[StoredAnswer]:
     keys = {row.sample_key for row in rows if row.sample_key is not None}
     samples, requests = (store.find(keys), store.requests(keys)) if keys else ({}, {})
+    before = {each.sample_key: _answers_before(each, requests.get(each.sample_key or b"")) for each in rows}
+    if earlier := {key for places in before.values() for keys in places.values() for key in keys}:
+        samples = {**samples, **store.find(earlier)}
     evaluations = {name: place for place, name in enumerate(dict.fromkeys(row.evaluation_id for row in rows))}
     places: dict[tuple[str, str, Role, int], dict[str, ScoreRow]] = {}
     for row in rows:
@@ -89,12 +97,45 @@ def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[Store
         version: Mapping[str, Any] = run.spec.get(role) or {}
         row = next(iter(by_metric.values()))
         key, name = row.sample_key or b"", version.get("name", row.fingerprint[:12])
-        sample = samples.get(key, {}).get(int(version.get("first_index", 0)) + index)
-        found.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, requests.get(key)))
+        drawn, request = int(version.get("first_index", 0)) + index, requests.get(key)
+        told = [
+            (place, answer)
+            for place, keys in before[row.sample_key].items()
+            if (answer := next((samples[each][drawn] for each in keys if drawn in samples.get(each, {})), None))
+        ]
+        sample, turns = samples.get(key, {}).get(drawn), tuple(answer for _, answer in told)
+        if sample is not None and request is not None and told:
+            sample, request = together([*turns, sample]), _with_calls(request, told)
+        found.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, request, turns))
     found.sort(
         key=lambda each: (evaluations[each.evaluation_id], each.case_id, each.role != "candidate", each.sample_index)
     )
     return found
+
+
+def _answers_before(row: ScoreRow, request: Request | None) -> dict[int, list[bytes]]:
+    """The place of each answer among the turns of a conversation, and the keys that it may have, the newest first.
+
+    What was asked for it are the turns before it; a question's key is known by what is asked and the case.
+    """
+    if request is None or row.sample_key is None:
+        return {}
+    newest, found = int.from_bytes(row.sample_key[-4:], "big"), {}
+    for place, turn in enumerate(request.messages):
+        if turn.get("role") == "assistant":
+            text = request_text(row.fingerprint, replace(request, messages=request.messages[:place]))
+            question = KeyedQuestion(text, 0, row.case_id)
+            found[place] = [question.key(generation) for generation in range(newest, -1, -1)]
+    return found
+
+
+def _with_calls(request: Request, told: Sequence[tuple[int, Sample]]) -> Request:
+    """The request with the calls that its turns made and nobody answered, which an engine is not asked with."""
+    turns = list(request.messages)
+    for place, answer in told:
+        if answer.tool_calls and answer.messages is None:
+            turns[place] = {"tool_calls": list(answer.tool_calls), **turns[place]}
+    return replace(request, messages=tuple(turns))
 
 
 def with_answers(
@@ -115,10 +156,11 @@ def with_answers(
     chosen: dict[tuple[int, Role], ScoreRow] = {}
     for role, source in sources.items() if changes else ():
         rows: dict[tuple[str, str, str], list[ScoreRow]] = defaultdict(list)
-        for own in store.score_sets(source.run_id):
-            if own.role == source.role and own.evaluation_id in cases:
-                for row in store.scores_of(own, cases[own.evaluation_id]):
-                    rows[row.evaluation_id, row.case_id, row.metric].append(row)
+        sets = [
+            own for own in store.score_sets(source.run_id) if own.role == source.role and own.evaluation_id in cases
+        ]
+        for row in store.scores_of(sets, set().union(*cases.values())):
+            rows[(*_place(row), row.metric)].append(row)
         for number, each in enumerate(changes):
             is_lower = (each.evaluation_id, each.metric) in lower
             is_gain = each.baseline not in (None, each.candidate) and (each.candidate > each.baseline) != is_lower

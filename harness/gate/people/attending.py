@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence
-from harness.gate.people.results import held_back
+from harness.gate.people.verdicts import held_back
 from harness.store import Store
 
 _log = logging.getLogger(__name__)
@@ -36,18 +36,6 @@ def attended(store: Store, every_s: float = EVERY_S) -> Iterator[Mapping[str, in
         thread.join()
 
 
-def attend_all(store: Store, batch_ids: Iterable[str]) -> dict[str, str]:
-    """Draw further items of batches, or close what is decided; gives what is wrong with those that stay as they are."""
-    attendant = Attendant(store)
-    problems: dict[str, str] = {}
-    for batch_id in batch_ids:
-        try:
-            attendant.attend(batch_id)
-        except UsageError as error:
-            problems[batch_id] = str(error)
-    return problems
-
-
 @dataclass(frozen=True, slots=True)
 class Prospects:
     """The outlook of batches that a gate decides, by their ids.
@@ -63,12 +51,17 @@ class Prospects:
     held_back: dict[str, str]
 
 
-def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
-    """Tell what lies ahead of each of these batches; nothing of those that no gate decides."""
+def prospects(store: Store, batch_ids: Iterable[str], *, settles: bool = False) -> Prospects:
+    """Tell what lies ahead of each of these batches; nothing of those that no gate decides.
+
+    Args:
+        settles: whether further items are drawn, and what is decided is closed.
+    """
     attendant, ahead = Attendant(store), Prospects({}, {}, {})
+    how = GateBatch.settle if settles else GateBatch.outlook
     for batch_id in batch_ids:
         try:
-            _note(ahead.needed, batch_id, attendant.attend(batch_id, GateBatch.outlook))
+            _note(ahead.needed, batch_id, attendant.attend(batch_id, how))
         except UsageError as error:
             ahead.problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)

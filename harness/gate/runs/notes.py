@@ -5,7 +5,6 @@ cases and the code that scores them; and a version as the report names it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from harness.config.environment import version_of
 from harness.config.repository.git import Repository
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Recording
+from harness.gate.evaluations.cases import settled_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.gate.sampling.ledger import Entry
@@ -154,7 +154,7 @@ def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str,
 def _cases_digest(evaluation: Evaluation) -> str:
     digest = hashlib.sha256()
     for case in evaluation.cases:
-        digest.update(json.dumps(case.fields, sort_keys=True, default=str).encode() + b"\n")
+        digest.update(settled_digest(case).encode())
     return digest.hexdigest()[:_DIGITS]
 
 
@@ -174,6 +174,5 @@ def version_reference(source: SampleSource) -> VersionRef:
     own, options = (version.name, version.fingerprint), settings.engine_options
     if not answers(settings):
         return VersionRef(*own, n_documents=options[N_DOCUMENTS], commit=settings.commit)
-    told = () if engine is None else tuple(engine.answered_as)
-    printed = getattr(engine, "printed_lines", 0)
+    told, printed = ((), 0) if engine is None else (engine.answered_as, engine.printed_lines)
     return VersionRef(*own, options.get("model"), told, commit=settings.commit, printed_lines=printed)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Builds, knowing
 from harness.config.roles import baseline_name, candidate_name, judge_names
-from harness.errors import SettingsError, StoreError
-from harness.gate.baselines.draws import (
-    BASELINE_FIRST_INDEX,
-    candidate_first_index,
-    generations_of,
-    known_draws,
-    oldest,
-)
+from harness.decisions import share_of
+from harness.decisions.looks import ADDED_LATER, ordinal
+from harness.errors import SettingsError, StoreError, some
 from harness.gate.baselines.pairing import recorded_side
-from harness.gate.runs.announcements import gone_notes, looks_in_words
+from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import specification
-from harness.gate.runs.players import Players
-from harness.gate.runs.run import Run, RunContext
-from harness.gate.runs.run_settings import RunOptions
+from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.versions import (
     Generations,
+    Players,
     changed_versions,
     check_versions,
     files_note,
@@ -43,29 +37,14 @@ from harness.stages.building import built, found
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
-
-@dataclass(frozen=True, slots=True)
-class OpenRun:
-    """A run that is ready to sample, with what must be closed after it.
-
-    Attributes:
-        told: what to tell before the first request, a line each: what looking again costs.
-    """
-
-    run: Run
-    store: Store
-    created: str
-    told: tuple[str, ...] = ()
-
-    async def close(self) -> None:
-        """Close engines and store; what was completed is kept."""
-        try:
-            await self.run.close()
-        finally:
-            self.store.close()
+_ROUNDING = 1e-9
+_TOLD = 5
+"""Evaluations that are gone, each in a note of its own."""
+BASELINE_FIRST_INDEX = 1_000_000
+"""The first draw of a baseline: never one of those that it was promoted by, nor of a candidate that is the same."""
 
 
-def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> OpenRun:
+def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> Run:
     """Build what the versions are made of, load them, open the store and make the engines (which start when they are
     first needed).
 
@@ -178,6 +157,43 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
             )
 
 
+# -- draws -------------------------------------------------------------------------------------------------------------
+
+
+def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_baseline: bool) -> int:
+    """The index of a candidate's first draw: those recorded of this very version are not drawn again. What is weighed
+    against nothing may be drawn as a baseline is, to be recorded.
+    """
+    if recording is None:
+        return BASELINE_FIRST_INDEX if as_baseline else 0
+    is_same = recording.version.fingerprint == fingerprint
+    return BASELINE_FIRST_INDEX if is_same and recording.first_index == 0 else 0
+
+
+def oldest(*sides: SampleSource | None) -> float | None:
+    """The greatest age of samples that any side allows, in seconds; None where one allows any age."""
+    ages = [each.version.settings.max_age_s for each in sides if each is not None]
+    known = [age for age in ages if age is not None]
+    return max(known) if len(known) == len(ages) else None
+
+
+def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose. Those
+    that have none at a baseline's indices come last.
+    """
+    return store.first_draws(source.version.fingerprint, (source.generation, *source.older), source.first_index)
+
+
+def known_draws(store: Store, candidate: SampleSource, baseline: SampleSource | None) -> dict[str, tuple[int, ...]]:
+    """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
+    name = f"candidate@{candidate.first_index}" if candidate.first_index > 0 else "candidate"
+    found = {name: generations_of(store, candidate)}
+    if baseline is not None:
+        is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
+        found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
+    return found
+
+
 # -- the run -----------------------------------------------------------------------------------------------------------
 
 
@@ -187,7 +203,7 @@ def _assemble(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     store: Store,
-) -> OpenRun:
+) -> Run:
     generations = Generations(store, is_fresh=options.fresh)
 
     def source(name: str, first_index: int = 0) -> SampleSource:
@@ -223,7 +239,20 @@ def _assemble(
     now = time.time()
     run_id = new_run_id(now)
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
-    context = RunContext(
+    described = specification(settings, candidate, options.recording or baseline, judges, ledger)
+    described |= {
+        "n_evaluations": options.n_evaluations,
+        **options.noted,
+        **files_note(candidate.version, settings.root),
+    }
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    gone = gone_notes(options, own, store)
+    store.begin_run(run_id, created, described)
+    level = 1 - settings.confidence_level
+    told = looks_in_words(ledger, level)
+    if baseline is not None:
+        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
+    return Run(
         run_id=run_id,
         settings=settings,
         options=options,
@@ -232,22 +261,13 @@ def _assemble(
         judges=judges,
         lineages=_lineages(sides, shared),
         ledger=ledger,
-        notes=(*notes, *options.notes, *gone_notes(options, own, store)),
+        sampler=sampler,
+        store=store,
+        created=created,
+        notes=(*notes, *options.notes, *gone),
+        told=tuple(told),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
-    described = specification(settings, candidate, options.recording or baseline, judges, ledger)
-    described |= {
-        "n_evaluations": options.n_evaluations,
-        **options.noted,
-        **files_note(candidate.version, settings.root),
-    }
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    store.begin_run(run_id, created, described)
-    level = 1 - settings.confidence_level
-    told = looks_in_words(ledger, level)
-    if baseline is not None:
-        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
-    return OpenRun(Run(context, sampler, store), store, created, tuple(told))
 
 
 def _lineages(sides: Sequence[SampleSource], shared: StageContext) -> Lineages:
@@ -317,3 +337,95 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}
+
+
+# -- what is told before the first request -----------------------------------------------------------------------------
+
+
+def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
+    """The price of looking again, a line for each kind of new look; nothing for first looks, or for one gone on with.
+
+    Args:
+        level: the error rate of the gate.
+
+    >>> looks_in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
+    'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
+    """
+    added: dict[float, list[str]] = {}
+    plain: dict[str, list[str]] = {}
+    again: dict[tuple[int, str, float], list[str]] = {}
+    for identity, entry in entries.items():
+        look, name, words = entry.look, identity.rpartition("::")[2], ""
+        if entry.is_new and look.because == ADDED_LATER:
+            added.setdefault(look.red, []).append(name)
+        elif entry.is_new and look.number > 1:
+            again.setdefault((look.number, look.because, look.passing), []).append(name)
+        elif entry.is_new:
+            words = look.because
+        if words := f"{entry.undecided} decides nothing" if entry.undecided else words:
+            plain.setdefault(words, []).append(name)
+    lines = [
+        f"{_who(names)} {ADDED_LATER} for this candidate: red may be wrong {100 * level * red:.2g} times in 100"
+        f"{'' if len(names) == 1 else ' for each'}"
+        for red, names in sorted(added.items())
+    ]
+    lines += [f"{', '.join(names)}: {words}" for words, names in plain.items()]
+    lines += [
+        f"{_who(names)} weighed before for this candidate ({because}). {'Its' if len(names) == 1 else 'Their'} "
+        f"{ordinal(number)} look may be wrong {100 * level * passing:.2g} times in 100, "
+        f"not {100 * level * share_of(1):.2g}"
+        for (number, because, passing), names in sorted(again.items())
+    ]
+    if over := sum(entry.spent > 1 + _ROUNDING for entry in entries.values()):
+        lines.append(
+            f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
+            "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
+        )
+    return lines
+
+
+def _who(names: Sequence[str]) -> str:
+    return f"{names[0]} was" if len(names) == 1 else f"{len(names):,} evaluations were"
+
+
+def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
+    """Tell of evaluations that are gone from the suite, and that the recorded baseline has, or that were not green in a
+    gate of this candidate: else to delete one that is red makes a gate green without a trace.
+
+    Args:
+        candidate: its fingerprint.
+    """
+    recording, told = options.recording, dict[str, str]()
+    recorded = {} if recording is None else recording.evaluations
+    seen = (row.evaluation_id for row in store.looks.of_candidate(candidate))
+    gone = list(filter(options.is_gone, dict.fromkeys([*recorded, *seen])))
+    not_green = _not_green({*gone}, {*options.family}, candidate, store) if gone else {}
+    for identity in gone:
+        known = []
+        if recording is not None and identity in recorded:
+            n_cases = len(recorded[identity].cases)
+            known.append(f"{recording.in_words} has {n_cases:,} case{'' if n_cases == 1 else 's'} of it")
+        if identity in not_green:
+            known.append(f"a gate of this candidate had it, {not_green[identity]}")
+        if known:
+            told[identity] = f"{identity} is not in the suite any more: {'; '.join(known)}"
+    more = list(told)[_TOLD:]
+    others = f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"
+    return (*list(told.values())[:_TOLD], *((others,) if more else ()))
+
+
+def _not_green(gone: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:
+    """What those that are gone came to in the newest gate of the candidate that had them, where that is not green.
+
+    Args:
+        own: the evaluations of this suite: a gate that had none of them was of another project with the same store.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for run in reversed(store.runs()):
+        version = run.spec.get("candidate") or {}
+        looks = version.get("draws", {}).keys() if version.get("fingerprint") == candidate else set()
+        missing = gone & looks - found.keys() if run.finished and looks & own else set()
+        if missing:
+            entries = (store.report(run.run_id) or {}).get("evaluations", ())
+            found |= {each["id"]: (each["verdict"], run.run_id) for each in entries if each["id"] in missing}
+    return {name: f"{verdict} in run {run_id}" for name, (verdict, run_id) in found.items() if verdict != "passed"}

@@ -6,22 +6,21 @@ import time
 
 from harness.decisions import worst
 from harness.errors import TIMED_OUT
-from harness.gate.runs.opening import OpenRun
 from harness.gate.runs.run import Run
 from harness.models.spec import engine_spec
 from harness.records import Report, StoredAnswers, VerdictKind
 
 
-def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
+def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
     """The report of a run: verdicts in the order of the evaluations, and what they cost."""
-    run, settings = opened.run, opened.run.settings
+    settings = run.settings
     verdicts = run.all_verdicts
     candidate, baseline = run.references()
     failed_early = not verdicts and exit_code != 0
     late_errors = (late for each in run.collectors.values() if (late := each.late_errors))
     return Report(
         run_id=run.run_id,
-        created=opened.created,
+        created=run.created,
         exit_code=exit_code,
         verdict=VerdictKind.ERROR if failed_early else worst(verdict.verdict for verdict in verdicts),
         confidence_level=settings.confidence_level,
@@ -35,16 +34,16 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         budget=run.sampler.budget,
         best_of=settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.context.notes, *_of_failures(run), *_of_older_draws(opened), *late_errors, *_unstored(run)),
+        notes=(*run.notes, *_of_failures(run), *_of_older_draws(run), *late_errors, *_unstored(run)),
         from_store=_from_store(run),
     )
 
 
-def _of_older_draws(opened: OpenRun) -> list[str]:
+def _of_older_draws(run: Run) -> list[str]:
     """Tell of answers of older draws than the newest, or that there will be some, where this run was interrupted: what
     `--fresh` did not come to counts as it was drawn before.
     """
-    run, told = opened.run, []
+    told = []
     is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
     for source in filter(None, (run.candidate, run.baseline)):
         version = source.version
@@ -54,7 +53,7 @@ def _of_older_draws(opened: OpenRun) -> list[str]:
                 f"{n_older:,} answers of {version.name} are older than its newest draws, which a run with --fresh "
                 "began: what that run did not draw anew counts as it was drawn before. --fresh draws all anew"
             )
-        elif has_begun and opened.store.has_draws(version.fingerprint, range(source.generation)):
+        elif has_begun and run.store.has_draws(version.fingerprint, range(source.generation)):
             told.append(
                 f"what was not drawn anew of {version.name} before the interruption counts as it was drawn before, in "
                 "a run without --fresh that requires nothing; --fresh draws all anew"

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
+from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError, UsageError
 from harness.gate.baselines.pairing import Pairing
+from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
-from harness.gate.evaluations.exceptions import describe
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
-from harness.gate.runs.costs import flops_spent
 from harness.gate.runs.notes import version_reference
-from harness.gate.runs.run_settings import RunOptions
 from harness.gate.sampling.blocks import BlockRoom, others_done
+from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
@@ -32,6 +32,7 @@ from harness.models.version import Version, answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
+from harness.requests.spending import TokensSpent
 from harness.stages.lineage import Lineages
 from harness.store import Store
 
@@ -41,15 +42,52 @@ _CLOSING_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class RunContext:
-    """The things that all evaluations of a run share.
+class RunOptions:
+    """The options of a run beyond the settings: those of the command line, and facts about its evaluations.
+
+    Attributes:
+        is_judged: whether any evaluation asks the judge that settings or command line name.
+        weighs_judges: whether the versions under test judge in any evaluation.
+        recording: that the candidate is weighed against, in place of a version that is asked.
+        cases: the pattern of ids that the run is restricted to.
+        for_baseline: whether the candidate is drawn as a baseline is.
+        noted: what else the store keeps of the run, for those who read it later.
+        elapsed_s: seconds that the session is old, for a deadline.
+        evaluations: all that may run; the ledger gets a look at each.
+        family: the ids of all of the suite that could be run for the candidate, run or not: red is corrected over them.
+        notes: sentences for the report on what is known of them.
+        is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
+    """
+
+    offline: bool = False
+    fresh: bool = False
+    n_evaluations: int = 1
+    is_judged: bool = False
+    weighs_judges: bool = False
+    recording: Recording | None = None
+    cases: str = "*"
+    for_baseline: bool = False
+    noted: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    evaluations: tuple[Evaluation, ...] = ()
+    family: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_gone: Callable[[str], bool] = field(default=lambda _: False)
+
+
+@dataclass(eq=False)
+class Run:
+    """Samples evaluations as they are started, and decides them in batches.
 
     Attributes:
         candidate, baseline: where the samples come from; no baseline where none is asked.
         judges: where the judges' samples come from; none where nothing is judged.
         lineages: makes what bodies take of a version beside its answers.
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
+        store: takes the scores, and has the review queue.
+        created: when it began, in ISO 8601.
         notes: sentences on the versions that a reader must know.
+        told: what to tell before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
     """
 
@@ -61,38 +99,29 @@ class RunContext:
     judges: tuple[SampleSource, ...]
     lineages: Lineages
     ledger: Mapping[str, Entry]
+    sampler: Sampler
+    store: Store
+    created: str
     notes: tuple[str, ...]
+    told: tuple[str, ...]
     changed: Callable[[], Sequence[str]]
 
-
-class Run:
-    """Samples evaluations as they are started, and decides them in batches.
-
-    Args:
-        context: what they share.
-        sampler: shared by all.
-        store: takes the scores, and has the review queue.
-    """
-
-    def __init__(self, context: RunContext, sampler: Sampler, store: Store) -> None:
-        self.context, self.sampler, self._store = context, sampler, store
-        self.run_id, self.settings, self.options = context.run_id, context.settings, context.options
-        self.candidate, self.judges = context.candidate, context.judges
-        self.baseline, self._recording = context.baseline, context.options.recording
+    def __post_init__(self) -> None:
+        """Begin with nothing sampled."""
+        self._recording = self.options.recording
         self._sources: dict[Role, SampleSource] = {"candidate": self.candidate}
         if self.baseline is not None:
             self._sources["baseline"] = self.baseline
         self._level = self.settings.confidence_level
-        self._feeder = Feeder(self._sources, self.judges, sampler, self.settings.concurrency, 1 - self._level)
-        self._blocks = BlockRoom(store, sampler, self._sources)
+        self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
+        self._blocks = BlockRoom(self.store, self.sampler, self._sources)
         self.collectors: dict[str, Collector] = {}  # by the id of the evaluation
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._measuring: set[str] = set()
         self._spans: dict[str, tuple[float, float]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._changes: list[tuple[Verdict, list[Change]]] = []
-        self.changes: tuple[Change, ...] = ()
-        """Cases to look at, the worst of each evaluation first."""
+        self._shown: tuple[Change, ...] | None = None
         self._skipped: dict[str, str] = {}
         self._abandoned: set[str] = set()
         self._rows: list[ScoreRow] = []
@@ -113,7 +142,7 @@ class Run:
     async def _sample(self, evaluation: Evaluation) -> None:
         """Make what the bodies take of the versions' lineages, measure blocks, and feed the bodies."""
         try:
-            async with asyncio.timeout(self.left_s):
+            async with asyncio.timeout(self.feeder.left_s):
                 await self._prepare(evaluation)
                 if evaluation.plan.in_blocks:
                     await self._measure(evaluation)
@@ -127,7 +156,7 @@ class Run:
             self.collectors[evaluation.id].note(describe(error))
             return
         collector = self.collectors[evaluation.id]
-        await self._feeder.feed(collector)
+        await self.feeder.feed(collector)
         try:
             if self._storing is not None:
                 await asyncio.wrap_future(self._storing[0])
@@ -149,7 +178,7 @@ class Run:
             version = self._sources[role].version
             try:
                 check_answers(evaluation, version, against)
-                made[role] = await self.context.lineages.take(evaluation.stages, version, evaluation.wants)
+                made[role] = await self.lineages.take(evaluation.stages, version, evaluation.wants)
             except NotInLineageError as error:
                 if role == "candidate":
                     raise
@@ -172,7 +201,7 @@ class Run:
         """Make the collector of an evaluation; without an entry in the ledger it has its equal share of all."""
         weight, best_of = 1 / self.options.n_evaluations, self.settings.best_of
         alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
-        entry = self.context.ledger.get(evaluation.id) or Entry(alone)
+        entry = self.ledger.get(evaluation.id) or Entry(alone)
         recorded, judges = None, tuple(judge.version.fingerprint for judge in self.judges)
         if self._recording is not None:
             recorded = Pairing(self._recording, evaluation, self.options.cases, judges)
@@ -193,7 +222,7 @@ class Run:
             self._await_storing()
             rows, self._rows = self._rows, []
             self._storing = (
-                self.sampler.writer.submit(lambda: self._store.add_scores(self.run_id, rows, LOCKED_S)),
+                self.sampler.writer.submit(lambda: self.store.add_scores(self.run_id, rows, LOCKED_S)),
                 rows,
             )
 
@@ -207,7 +236,7 @@ class Run:
         """Store the scores that have come in."""
         self._await_storing()
         if self._rows:
-            self._store.add_scores(self.run_id, self._rows)
+            self.store.add_scores(self.run_id, self._rows)
             self._rows = []
 
     # -- deciding ---------------------------------------------------------------------------------------------------
@@ -228,7 +257,7 @@ class Run:
         self._decide([name for name in tasks if name not in self._skipped])
 
     def _decide(self, ids: Sequence[str]) -> None:
-        for told in self.context.changed() if ids else ():
+        for told in self.changed() if ids else ():
             for name in ids:
                 self.collectors[name].note(told)
         observed = {name: self.collectors[name].observed() for name in ids}
@@ -249,10 +278,16 @@ class Run:
             self._verdicts[name] = collector.with_aggregates(own)
             changes = {each.metric: collector.changes(each) for each in observed[name]}
             self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
-        self.changes = self._with_answers(most_telling(self._changes))
+        self._shown = None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Cases to look at, the worst of each evaluation first, with what was answered as far as the store has it."""
+        if self._shown is None:
+            self._shown = self._with_answers(most_telling(self._changes))
+        return self._shown
 
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
-        """Cases to look at with what was answered, as far as the store has it."""
         drawn, recording = self._sources.items(), self._recording
         sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
         if recording is not None:
@@ -261,7 +296,7 @@ class Run:
         with suppress(StoreError):  # is told at the end, unless it can be done then
             if changes:
                 self.flush()
-            changes = with_answers(self._store, changes, sources, lower)
+            changes = with_answers(self.store, changes, sources, lower)
         return tuple(changes)
 
     def _verdicts_of(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
@@ -274,7 +309,7 @@ class Run:
             with suppress(StoreError):  # is told at the end, unless it can be done then
                 self.flush()
             evaluation = self.collectors[name].evaluation
-            found = review_verdicts(self._store, self.run_id, evaluation, observed[name], self._level, looks[name])
+            found = review_verdicts(self.store, self.run_id, evaluation, observed[name], self._level, looks[name])
             verdicts += [with_address(each, self.settings.review_url) for each in found]
         return verdicts
 
@@ -282,14 +317,6 @@ class Run:
         """Give an evaluation that can't be sampled the verdict `error`."""
         self._collect(evaluation).note(reason)
         self._decide([evaluation.id])
-
-    def halt(self) -> None:
-        """Let no body go on and none begin, because the run is interrupted. The handler of a signal may call this."""
-        self._feeder.halt()
-
-    def give_up(self) -> None:
-        """Cancel all bodies, because the deadline has passed. The handler of a signal may call this."""
-        self._feeder.give_up()
 
     def interrupt(self) -> None:
         """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
@@ -311,13 +338,14 @@ class Run:
 
     async def close(self) -> None:
         """Cancel what is under way, keep what was completed, also when this is cancelled."""
-        self.halt()
+        self.feeder.halt()
         for task in self._tasks.values():
             task.cancel()
         async with AsyncExitStack() as ending:  # the last is called first, and each whatever becomes of the others
+            ending.callback(self.store.close)
             ending.callback(self.flush)
             ending.push_async_callback(self.sampler.close)
-            ending.push_async_callback(self.context.lineages.close)
+            ending.push_async_callback(self.lineages.close)
             await self.sampler.window.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
@@ -393,11 +421,6 @@ class Run:
     # -- state ------------------------------------------------------------------------------------------------------
 
     @property
-    def left_s(self) -> float | None:
-        """Seconds until no body is waited for any more; None where there is no deadline."""
-        return self._feeder.left_s
-
-    @property
     def done(self) -> int:
         """Bodies that have ended."""
         return sum(collector.done for collector in self.collectors.values())
@@ -413,11 +436,6 @@ class Run:
         return sum(collector.n_stored for collector in self.collectors.values())
 
     @property
-    def n_under_way(self) -> int:
-        """Bodies that have begun and not ended."""
-        return self._feeder.n_alive
-
-    @property
     def n_finished(self) -> int:
         """Evaluations that are sampled to their end."""
         return sum(task.done() for task in self._tasks.values())
@@ -425,7 +443,7 @@ class Run:
     @property
     def measuring(self) -> str:
         """The block that is measured now, or the work on a stage fixture, in a few words; "" for none."""
-        return self._blocks.phase or self.context.lineages.phase
+        return self._blocks.phase or self.lineages.phase
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""
@@ -444,3 +462,33 @@ def check_answers(evaluation: Evaluation, version: Version, baseline: Version | 
     for each in asked:
         if not answers(each.settings):
             raise AnswersNothingError(each.name)
+
+
+def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], root: Path) -> dict[str, float | None]:
+    """The operations of each version's forward passes in this run; None where they can't be told.
+
+    They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
+    written or weighed, and for the last of a prompt. They can't be told without weights, or where answers do not tell
+    their tokens.
+
+    Args:
+        spent: what was counted, by the name of the version; nothing for one that was not asked.
+        root: folder that relative paths of weights start from.
+    """
+    asked = {version.name: version for version in versions if version.name in spent}
+    return {name: _flops(version, spent[name], root) for name, version in asked.items()}
+
+
+def _flops(version: Version, tokens: TokensSpent, root: Path) -> float | None:
+    options = version.settings.engine_options
+    if not tokens.is_counted or "weights" not in options:
+        return 0.0 if tokens.is_counted and not tokens.passes else None
+    from harness.models.description.description import describe_weights
+
+    try:
+        architecture = describe_weights(options, root).in_engine.architecture
+    except (UsageError, OSError):
+        return None  # weights that are gone by now, or of a kind that can't be described
+    flops_of = architecture.flops_of
+    passes = tokens.passes.items()
+    return float(sum(n * flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting) for each, n in passes))

@@ -4,21 +4,24 @@ the generations of their draws.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config import Settings
 from harness.config.repository.git import Repository
-from harness.errors import SettingsError, UsageError, some
-from harness.gate.runs.costs import check_prices
+from harness.errors import AnswersNothingError, SettingsError, UsageError, some
 from harness.models.application.identity import contents_of, files_of
 from harness.models.application.spec import folder_of, is_application
-from harness.models.engine_creation import check_version
+from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.spec import engine_spec
-from harness.models.version import Version, load_version
+from harness.models.version import Version, answers, load_version, tells_cost
+from harness.requests import SampleSource
+from harness.stages.building import built
 from harness.store import RunInfo, Store
 
 _DIGITS = 12
@@ -62,6 +65,24 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
                 raise
             raise SettingsError(f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error}") from None
     check_prices(settings, names)
+
+
+def check_prices(settings: Settings, names: Iterable[str]) -> None:
+    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
+
+    Raises:
+        SettingsError: saying what to write.
+    """
+    if settings.max_cost is None:
+        return
+    for name in names:
+        version = None if name in settings.home(name).corpora else settings.version(name)
+        if version is not None and version.price is None and not tells_cost(version):
+            raise SettingsError(
+                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
+                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
+                "{ input = 0, output = 0 } for one that costs nothing."
+            )
 
 
 def why_unasked(version: Version, settings: Settings) -> str:
@@ -218,3 +239,54 @@ def _revision_note(version: Version, root: Path) -> str:
         f"{some(changed)} {'is' if len(changed) == 1 else 'are'} not as committed, and the revision of {version.name} "
         f"is the commit {commit[:_DIGITS]}: its answers are stored as those of that commit. Commit before you draw them"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """Gives the source of a version's samples by its name, the same one each time.
+
+    A turn is the first that was drawn, whatever was drawn since: nobody chose it. With `--fresh` it is another one, for
+    it belongs to the candidate's draws.
+
+    Attributes:
+        sources: those of the run. A version of the same weights shares their engine.
+        is_offline: whether nothing is drawn.
+    """
+
+    settings: Settings
+    sources: Sequence[SampleSource]
+    store: Store
+    is_offline: bool = False
+    _opened: dict[str, asyncio.Future[SampleSource]] = field(default_factory=dict)
+
+    async def find(self, name: str) -> SampleSource:
+        """The source of a version's samples.
+
+        Raises:
+            UsageError: there is no such version, or it can't be asked.
+            AnswersNothingError: it is a corpus.
+        """
+        if name not in self._opened:
+            self._opened[name] = asyncio.ensure_future(self._open(name))
+        return await asyncio.shield(self._opened[name])
+
+    async def _open(self, name: str) -> SampleSource:
+        version = await asyncio.to_thread(self._load, name)
+        known = self.store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
+        first, *later = self.store.first_draws(version.fingerprint, known)
+        opened = [each.result() for each in self._opened.values() if each.done() and each.exception() is None]
+        engines = {
+            engine_key(each.version): each.engine for each in (*self.sources, *opened) if each.engine is not None
+        }
+        engine = None if self.is_offline else engines.get(engine_key(version))
+        if engine is None and not self.is_offline:
+            engine = create_engine(version, self.settings.root)
+        return SampleSource(version, engine, first, older=tuple(later))
+
+    def _load(self, name: str) -> Version:
+        if not self.is_offline:
+            check_versions(self.settings, [name])
+        made = built(self.settings, name, offline=self.is_offline)
+        if not answers(made):
+            raise AnswersNothingError(name)
+        return load_version(made, self.settings.root, offline=self.is_offline)

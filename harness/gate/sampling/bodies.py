@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
-from harness.gate.evaluations.exceptions import describe, raised_at
+from harness.gate.sampling.body_errors import describe, raised_at
 from harness.requests import Trace, call_body
 from harness.scoring.results import Reading, read_result
 

@@ -1,11 +1,14 @@
-"""Keeps what went wrong in an evaluation, and at which of its steps."""
+"""The exceptions of test bodies: their text, the user's lines that they came through, how many were met, and where."""
 
 from __future__ import annotations
 
 import re
+import sysconfig
+import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +20,6 @@ from harness.errors import (
     UnreachableError,
     UnstorableError,
 )
-from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
 from harness.records import Role
 from harness.statistics.arrays import FloatArray
 
@@ -31,6 +33,10 @@ NOTHING_ASKED = (
     "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body; what weighs "
     "no version is a test without the marker"
 )
+_MOST_FRAMES = 5
+_NOT_THE_USERS = (
+    str(Path(__file__).parents[2]), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen"
+)  # fmt: skip
 CaseOf = Callable[[int], str]
 """The id of the case of a step."""
 
@@ -49,37 +55,17 @@ def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str
     ]
 
 
-@dataclass(slots=True)
-class _Alike:
-    """Errors that are one message: the same exception from the same line, or the same text but for numbers and names.
+class _Met(NamedTuple):
+    """An error of a step; those of one `group` are one message."""
 
-    Attributes:
-        shown: the step and text of the first of them, its example.
-        frames: the user's frames of that one; None for what no body raised.
-        met: the step of each, with a hash of its text.
-    """
-
-    shown: tuple[int, str]
+    step: int
+    text: str
+    group: str
     frames: tuple[str, ...] | None
-    met: list[tuple[int, int]] = field(default_factory=list)
-
-    def count(self, end: int) -> int:
-        """Count those that came before a step."""
-        return sum(step < end for step, _ in self.met)
-
-    def line(self, end: int, case_of: CaseOf) -> str:
-        """The example's case and text, and how many came before a step."""
-        (step, text), count = self.shown, self.count(end)
-        place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
-        if count == 1:
-            return place + text
-        first, *traceback = text.split("\n")
-        differ = ", the texts differ" if len({digest for at, digest in self.met if at < end}) > 1 else ""
-        return "\n".join([f"{place}{first} ({count:,} bodies ended so{differ})", *traceback])
 
 
 class BodyErrors:
-    """Errors by what they have in common, with the steps at which they came.
+    """Errors by what they have in common: the exception from the same line, or the text but for numbers and names.
 
     Attributes:
         is_hopeless: whether more cases can't help: the body or the store is broken, the endpoint was given up, or an
@@ -88,7 +74,7 @@ class BodyErrors:
     """
 
     def __init__(self) -> None:
-        self._errors: dict[str, _Alike] = {}
+        self._met: list[_Met] = []
         self._missing: Counter[int] = Counter()
         self.is_hopeless = False
         self.lacking: list[NotInLineageError] = []
@@ -117,11 +103,7 @@ class BodyErrors:
         self._add(step, text, text)
 
     def _add(self, step: int, text: str, group: str, frames: tuple[str, ...] | None = None) -> None:
-        text = text[:_TEXT_KEPT]
-        alike = self._errors.setdefault(group[:_TEXT_KEPT], _Alike((step, text), frames))
-        alike.met.append((step, hash(text)))
-        if (step, text) < alike.shown:
-            alike.shown, alike.frames = (step, text), frames
+        self._met.append(_Met(step, text[:_TEXT_KEPT], group[:_TEXT_KEPT], frames))
 
     def lines(self, end: int, case_of: CaseOf) -> tuple[str, ...]:
         """List what went wrong before a step, most frequent first; empty if nothing did."""
@@ -129,27 +111,71 @@ class BodyErrors:
         told = f"{n_missing:,} samples are not in the store; run without --offline to draw them"
         ranked, lines = self._ranked(end), [told] if n_missing else []
         most = _SHOWN if len(ranked) <= _SHOWN else _SHOWN - 1
-        lines += [alike.line(end, case_of) for alike in ranked[:most]]
+        lines += [_line(alike, case_of) for alike in ranked[:most]]
         if hidden := ranked[most:]:
-            count = sum(alike.count(end) for alike in hidden)
-            example = hidden[0].line(end, case_of)
+            count, example = sum(map(len, hidden)), _line(hidden[0], case_of)
             lines.append(f"{count:,} others ended in {len(hidden):,} other ways, such as {example}")
         return tuple(lines)
 
     def late(self, end: int, case_of: CaseOf) -> str:
         """The most frequent error of steps that no longer counted, and of how many cases; "" where others did count."""
-        steps = {step for alike in self._errors.values() for step, _ in alike.met}
-        if not steps or min(steps) < end:
+        steps = {each.step for each in self._met}
+        if min(steps, default=-1) < end:
             return ""
-        n_cases, last = len({case_of(step) for step in steps}), max(steps) + 1
-        told = self._ranked(last)[0].line(last, case_of)
+        n_cases = len({case_of(step) for step in steps})
+        told = _line(self._ranked(max(steps) + 1)[0], case_of)
         return f"{n_cases:,} {'case' if n_cases == 1 else 'cases'} ended in an error: {told}"
 
     def traceback(self, end: int) -> tuple[str, ...]:
         """The user's frames of the most frequent error before a step."""
-        return next((alike.frames for alike in self._ranked(end) if alike.frames is not None), ())
+        return next((alike[0].frames for alike in self._ranked(end) if alike[0].frames is not None), ())
 
-    def _ranked(self, end: int) -> list[_Alike]:
-        """The errors before a step, the most frequent first."""
-        found = [alike for alike in self._errors.values() if alike.count(end)]
-        return sorted(found, key=lambda alike: (-alike.count(end), alike.shown[1]))
+    def _ranked(self, end: int) -> list[list[_Met]]:
+        """The errors before a step, those alike together in the order of steps, the most frequent first."""
+        found: dict[str, list[_Met]] = {}
+        for each in sorted((each for each in self._met if each.step < end), key=lambda each: each[:2]):
+            found.setdefault(each.group, []).append(each)
+        return sorted(found.values(), key=lambda alike: (-len(alike), alike[0].text))
+
+
+def _line(alike: Sequence[_Met], case_of: CaseOf) -> str:
+    """The first of errors that are alike, its case, and how many they are."""
+    step, text = alike[0][:2]
+    place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
+    if len(alike) == 1:
+        return place + text
+    first, *traceback = text.split("\n")
+    differ = ", the texts differ" if len({each.text for each in alike}) > 1 else ""
+    return "\n".join([f"{place}{first} ({len(alike):,} bodies ended so{differ})", *traceback])
+
+
+def describe(error: BaseException) -> str:
+    """Give the text of an exception, even of one whose `__str__` is broken."""
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - a user's exception may do anything
+        return f"(its text can't be read: {type(broken).__name__})"
+
+
+def raised_at(error: BaseException) -> str:
+    """The last line of a user's code that an exception came through, as ` (test_x.py:12: answer = parse(text))`."""
+    lines = _lines(error)
+    return f" ({lines[-1]})" if lines else ""
+
+
+def user_frames(error: BaseException) -> tuple[str, ...]:
+    """The last lines of a user's code that an exception came through, outermost first; () for a single one, which
+    `raised_at` says.
+    """
+    lines = _lines(error)
+    return tuple(lines[-_MOST_FRAMES:]) if len(lines) > 1 else ()
+
+
+def _lines(error: BaseException) -> list[str]:
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if not frame.filename.startswith(_NOT_THE_USERS) and not any(part.endswith("-packages") for part in path.parts):
+            place = f"{path.name}:{frame.lineno}"
+            found.append(f"{place}: {frame.line}" if frame.line else place)
+    return found

@@ -14,12 +14,11 @@ from harness.gate.baselines.pairing import Pairing
 from harness.gate.evaluations.cases import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
 from harness.gate.evaluations.examples import SHOWN, Parts, Place, changes, expected_of
-from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, failed_assertions, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
-from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
+from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, describe, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry, unless_grown
 from harness.gate.sampling.order import Order

@@ -26,7 +26,7 @@ from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, Settle
 
-RULE = 2
+RULE = 3
 """Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
 _ANEW = "drawn anew"
@@ -267,8 +267,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
-        texts = (f"{each.id}|{settled_digest(each)}".encode("utf-8", "surrogatepass") for each in evaluation.cases)
-        self._digests = [hashlib.blake2b(text, digest_size=8).hexdigest() for text in texts]
+        self._digests = [settled_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
     def question(self, seed: int) -> Question:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,7 @@ CONFIG = "adapter_config.json"
 TENSORS = "adapter_model.safetensors"
 TRAINED_ON = "steelyard:"
 """Begins what a trained adapter says of the weights it was trained on; their digest follows."""
-_PREFIX = "base_model.model."
-_INNER = (".lora_A.weight", ".lora_embedding_A")
-_OUTER = (".lora_B.weight", ".lora_embedding_B")
+_MATRIX = re.compile(r"(?:base_model\.model\.)?(?P<module>.*)\.lora_(?:embedding_)?(?P<side>[AB])(?:\.weight)?")
 _TIED = ("lm_head", "model.embed_tokens")
 _SHOWN = 12
 
@@ -91,11 +90,12 @@ def _shapes(path: Path) -> dict[str, Shape]:
     inner: dict[str, int] = {}
     outer: dict[str, int] = {}
     for tensor in read_safetensors(path):
-        name = tensor.name.removeprefix(_PREFIX)
-        for found, ends, side in ((inner, _INNER, 1), (outer, _OUTER, 0)):
-            end = next((end for end in ends if name.endswith(end)), None)
-            if end is not None and len(tensor.shape) == 2:
-                found[name.removesuffix(end)] = tensor.shape[side]
+        found = _MATRIX.fullmatch(tensor.name)
+        if found is not None and len(tensor.shape) == 2:
+            if found["side"] == "A":
+                inner[found["module"]] = tensor.shape[1]
+            else:
+                outer[found["module"]] = tensor.shape[0]
     if not inner or inner.keys() != outer.keys():
         raise SettingsError(f"{path} holds no whole pairs of matrices lora_A and lora_B, so that it is no LoRA.")
     return {name: (outer[name], inner[name]) for name in inner}

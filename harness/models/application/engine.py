@@ -12,7 +12,7 @@ import harness
 from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.application.lines import LineWorker
 from harness.models.application.pool import Manners, WorkerPool, WorkerStart
-from harness.models.engine import Capability
+from harness.models.engine import Capability, Engine
 from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, answer_turns
 
@@ -42,7 +42,7 @@ def import_paths(folder: Path) -> list[str]:
     return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
 
 
-class ApplicationEngine(WorkerPool):
+class ApplicationEngine(WorkerPool, Engine):
     """Answers with what an application returns: a sample for each call.
 
     Args:
@@ -52,15 +52,11 @@ class ApplicationEngine(WorkerPool):
         options: `workers` and `timeout_s`.
     """
 
-    device: str | None = None
-    http_requests = 0
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
+    learns_at_start = True
 
     def __init__(self, name: str, call: str, start: WorkerStart, options: Mapping[str, Any]) -> None:
         super().__init__(name, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
         self.capabilities = frozenset(_CAPABILITIES.values())
-        self.batch_size: int | None = None
         self._call = call
 
     async def start(self) -> None:

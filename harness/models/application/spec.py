@@ -40,6 +40,12 @@ def _command(value: Any, name: str, *, where: str) -> list[str]:
     return value
 
 
+def _as_written(value: Any, name: str, *, where: str) -> Any:
+    """A command as the settings have it, of which the fingerprint is made."""
+    _command(value, name, where=where)
+    return value
+
+
 _SHARED: Mapping[str, Any] = MappingProxyType(
     {
         "folder": setting_checks.path,
@@ -146,7 +152,7 @@ PYTHON = EngineSpec(
 
 COMMAND = EngineSpec(
     summary="a program that is asked in lines of JSON",
-    settings={**_SHARED, "command": _command},
+    settings={**_SHARED, "command": _as_written},
     create=_create_command,
     required=lambda options: ("command",),
     check=_check_command,

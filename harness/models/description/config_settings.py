@@ -1,8 +1,11 @@
-"""Puts a config.json of transformers into the words of GGUF."""
+"""Puts a config.json of transformers into the words of GGUF.
+
+AutoConfig, which knows each architecture's names, takes seconds to be imported: it would double a replayed gate's time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Config = Mapping[str, Any]
@@ -15,11 +18,15 @@ _NAMES = {
     "feed_forward_length": ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "hidden_dim"),
     "attention.head_count": ("num_attention_heads", "n_head", "num_heads", "n_heads"),
     "attention.head_count_kv": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "num_kv"),
+    "attention.key_length": ("head_dim",),
+    "attention.value_length": ("v_head_dim",),
     "attention.kv_lora_rank": ("kv_lora_rank",),
     "attention.rope_length": ("qk_rope_head_dim",),
+    "attention.sliding_window": ("sliding_window",),
     "expert_count": ("num_local_experts", "num_experts", "n_routed_experts"),
     "expert_used_count": ("num_experts_per_tok", "num_selected_experts", "moe_topk"),
     "rope.freq_base": ("rope_theta", "rotary_emb_base"),
+    "rope.freq_base_swa": ("rope_local_base_freq",),
     "vocab_size": ("vocab_size",),
     "tie_word_embeddings": ("tie_word_embeddings",),
 }
@@ -27,17 +34,37 @@ _NAMES = {
 
 
 def config_settings(config: Config) -> dict[str, Any]:
-    """The settings of a model, those that are there, in GGUF's words.
+    """The settings of a model in GGUF's words, None for those that are not there.
 
     Args:
         config: as in the file; of a model that sees as well its language model counts.
     """
     text = language_config(config)
-    settings = {key: _first(_with_rope(text), names) for key, names in _NAMES.items()}
-    settings |= dict(_heads(text)) | dict(_windows(text, settings["block_count"] or 0))
+    rope = text.get("rope_parameters") or {}  # of transformers 5, for some models by kind of layer
+    known = {**text, **(rope.get("full_attention") or rope)}
+    settings: dict[str, Any] = {
+        key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()
+    }
+    if "sliding_attention" in rope:
+        settings["rope.freq_base_swa"] = rope["sliding_attention"].get("rope_theta")
+    if settings["attention.head_count_kv"] is None:
+        settings["attention.head_count_kv"] = settings["attention.head_count"]
+    if text.get("multi_query") and not text.get("new_decoder_architecture"):
+        settings["attention.head_count_kv"] = 1
+    if text.get("qk_nope_head_dim") is not None:  # latent attention, whose keys have two parts
+        settings["attention.key_length"] = text["qk_nope_head_dim"] + text.get("qk_rope_head_dim", 0)
+    settings["attention.value_length"] = settings["attention.value_length"] or settings["attention.key_length"]
+    if text.get("use_sliding_window") is False:
+        settings["attention.sliding_window"] = None
+    kinds, every = text.get("layer_types"), text.get("sliding_window_pattern")
+    if isinstance(kinds, list):
+        settings["attention.sliding_window_pattern"] = [kind == "sliding_attention" for kind in kinds]
+    elif every:
+        layers = range(settings["block_count"] or 0)
+        settings["attention.sliding_window_pattern"] = [(layer + 1) % every != 0 for layer in layers]
     if settings["feed_forward_length"] is None and "n_inner" in text:  # GPT-2's word for four times its width
         settings["feed_forward_length"] = 4 * settings["embedding_length"]
-    settings["general.architecture"] = model_kind(config)
+    settings["general.architecture"] = str(text.get("model_type", "unknown")).removesuffix("_text")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
 
 
@@ -47,42 +74,7 @@ def language_config(config: Config) -> Config:
     return {**config, **inner} if isinstance(inner, Mapping) else config
 
 
-def model_kind(config: Config) -> str:
-    """The architecture's name, without the note that it is the part of a larger one that reads text."""
-    return str(language_config(config).get("model_type", "unknown")).removesuffix("_text")
-
-
-def _first(config: Config, names: tuple[str, ...]) -> Any:
-    return next((config[name] for name in names if config.get(name) is not None), None)
-
-
-def _with_rope(config: Config) -> Config:
-    """The config with what transformers 5 keeps in `rope_parameters`, for some models by kind of layer."""
-    rope = config.get("rope_parameters") or {}
-    return {**config, **(rope.get("full_attention") or rope)}
-
-
-def _heads(config: Config) -> Iterator[tuple[str, Any]]:
-    """Heads of keys and their sizes; latent attention has keys of two parts."""
-    if _first(config, _NAMES["attention.head_count_kv"]) is None:
-        yield "attention.head_count_kv", _first(config, _NAMES["attention.head_count"])
-    if config.get("multi_query") and not config.get("new_decoder_architecture"):
-        yield "attention.head_count_kv", 1
-    key_length = config.get("head_dim")
-    if config.get("qk_nope_head_dim") is not None:
-        key_length = config["qk_nope_head_dim"] + config.get("qk_rope_head_dim", 0)
-    yield "attention.key_length", key_length
-    yield "attention.value_length", config.get("v_head_dim") or key_length
-
-
-def _windows(config: Config, n_layers: int) -> Iterator[tuple[str, Any]]:
-    """Give the window of the layers that see less than the whole context, and which layers these are."""
-    if not config.get("sliding_window") or config.get("use_sliding_window") is False:
-        return
-    yield "attention.sliding_window", config["sliding_window"]
-    kinds, every = config.get("layer_types"), config.get("sliding_window_pattern")
-    if isinstance(kinds, list):
-        yield "attention.sliding_window_pattern", tuple(kind == "sliding_attention" for kind in kinds)
-    elif every:
-        pattern = tuple((layer + 1) % every != 0 for layer in range(n_layers))
-        yield "attention.sliding_window_pattern", pattern
+def context_window(config: Config) -> int | None:
+    """The most tokens that a model reads at once; None where nothing bounds them, as with Bloom's or MPT's bias."""
+    length = config_settings(config)["context_length"]
+    return None if length is None else int(length)

@@ -10,17 +10,20 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.architecture import Architecture, read_architecture
-from harness.models.description.contents import WeightsFile, read_gguf
-from harness.models.description.folder import read_folder
-from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
-from harness.models.description.shapes import check_shapes
+from harness.models.description.architecture import (
+    Architecture,
+    Hyperparameters,
+    read_architecture,
+    read_hyperparameters,
+)
+from harness.models.description.contents import WeightsFile, read_folder, read_gguf
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
+from harness.models.files.safetensors_file import Tensor
+from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
     WeightsSource,
     converted_dtype,
     made_folder,
-    stated_dtype,
     tokenizer_path,
     weights_digest,
     weights_source,
@@ -28,10 +31,8 @@ from harness.models.weights.weights import (
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
-_STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors that numbers, lists and texts raise where others belong."""
-_CACHE_OF_LLAMA_CPP = "float16"
 _UNITS = {"T": 1e12, "B": 1e9, "M": 1e6, "K": 1e3}
 
 
@@ -100,13 +101,13 @@ class WeightsDescription:
         return self.architecture.flops(self.sizes.n_ctx)
 
 
-def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -> WeightsDescription:
+def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "transformers") -> WeightsDescription:
     """The weights that a version's settings name, described from the heads of their files; nothing is loaded or made.
 
     Args:
         options: `weights`, and where they are set `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and vLLM's
             `engine_args`.
-        engine: that loads them; vLLM casts them as `computed_dtype` says, and weights in 32 bits down.
+        engine: that loads them, and may cast them.
 
     Raises:
         SettingsError: the weights are not there, can't be read, or are not those of their configuration.
@@ -125,18 +126,17 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -
 def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
     file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
     digest = weights_digest(options, root)
-    own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)
+    own_dtype = "float16" if source.is_gguf else _dtype(file)  # llama.cpp's, of its cache
     own = _described(file, own_dtype, own_dtype, digest)
     made = made_folder(options, root)
-    engine_file = file if made is None else read_folder(made, tokenizer_path(options, root))
-    dtype = _computed_dtype(converted_dtype(options) if source.is_gguf else own_dtype, options, engine)
-    held = engine_file if made is None else _cast(engine_file, dtype)
-    cache_dtype = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
-    loaded = _described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest)
-    loaded = replace(loaded, name=own.name)
+    dtype = engine_spec(engine).computed_dtype(options, converted_dtype(options) if source.is_gguf else own_dtype)
+    held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
+    engine_args = options.get("engine_args") or {}
+    cache_dtype = str(engine_args.get("kv_cache_dtype", "auto"))
+    loaded = replace(_described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest), name=own.name)
     if loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options:  # a word that only GGUF has
         loaded = replace(loaded, vocabulary=replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer))
-    limit = options.get("max_model_len") or (options.get("engine_args") or {}).get("max_model_len")
+    limit = options.get("max_model_len") or engine_args.get("max_model_len")
     if isinstance(limit, int):
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     is_same = replace(loaded, path=own.path, settings=own.settings) == own
@@ -146,11 +146,11 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
 
 def _warnings(loaded: WeightsDescription) -> Iterator[str]:
     """Tell what the files say that is not so, or that engines take differently."""
-    head = loaded.architecture.head
-    if loaded.sizes.is_tied and head is not None:
+    if loaded.sizes.is_tied and len(loaded.architecture.ends) > 1:
         yield (
-            f"{head} is not the embedding, though tie_word_embeddings is true: transformers computes with it, vLLM "
-            "with the embedding. Save the model with tie_word_embeddings = false, or without that tensor."
+            f"{' and '.join(sorted(loaded.architecture.ends))} are two matrices, though tie_word_embeddings is true: "
+            "transformers computes with a head of its own, vLLM with the embedding. Save the model with "
+            "tie_word_embeddings = false, or without the head."
         )
     n_rows, n_tokens = loaded.sizes.n_vocab or 0, loaded.vocabulary.n_tokens
     if 0 < n_rows < n_tokens and not loaded.vocab_only:
@@ -162,7 +162,6 @@ def _warnings(loaded: WeightsDescription) -> Iterator[str]:
 
 def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:
     sizes = read_hyperparameters(file)
-    check_shapes(file, sizes)
     n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
     n_bytes = sum(tensor.n_bytes for tensor in file.tensors)
     types = Counter(tensor.dtype for tensor in file.tensors)
@@ -224,31 +223,16 @@ def _dtype(file: WeightsFile) -> str:
     return counts.most_common(1)[0][0] if counts else "float16"
 
 
-def _computed_dtype(own: str, options: Mapping[str, Any], engine: str) -> str:
-    """The type in which an engine computes: as the settings say, or its own.
-
-    Source: vllm-project/vllm, vllm/config/model.py, _resolve_auto_dtype.
-    """
-    stated = stated_dtype(options)
-    if engine == "vllm":
-        from harness.models.vllm.engine import computed_dtype, find_device, processor_features
-
-        stated = computed_dtype(options, find_device(), processor_features())
-        own = "bfloat16" if own == "float32" else own
-    return own if stated == "auto" else stated
-
-
 def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
     """The file as an engine holds it that computes in this type: weights of another floating-point type are cast.
 
     Each tensor counts as it is stored: a config may state a type that the file is not in.
     """
-    if dtype not in _STORED:
-        return file
-    tensors = tuple(
-        replace(each, dtype=_STORED[dtype], n_bytes=each.n_parameters * _BYTES[dtype])
-        if each.is_weight and each.dtype in _DTYPES
-        else each
-        for each in file.tensors
-    )
-    return replace(file, tensors=tensors)
+    stored = next((name for name, known in _DTYPES.items() if known == dtype), None)
+
+    def cast(tensor: Tensor) -> Tensor:
+        if stored is None or not tensor.is_weight or tensor.dtype not in _DTYPES:
+            return tensor
+        return replace(tensor, dtype=stored, n_bytes=tensor.n_parameters * _BYTES[dtype])
+
+    return replace(file, tensors=tuple(map(cast, file.tensors)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -61,32 +61,27 @@ class Vocabulary:
 
 def read_vocabulary(file: WeightsFile) -> Vocabulary:
     """The vocabulary of a model's file."""
-    model = str(file.settings.get("tokenizer.ggml.model", "none"))
-    special = {name: _token(file, number) for name, number in _special(file)}
-    named = {special[name].id for name in ("EOS", "EOT", "EOM") if name in special}
-    known = {text.encode() for text in _ENDS}
-    by_text = {number for number, text in enumerate(file.tokens) if text in known}
-    stops = {stop for stop in file.stops if stop < len(file.tokens)}
+    of, n_tokens = file.settings.get, len(file.tokens)
+    model = str(of("tokenizer.ggml.model", "none"))
+    numbers = {name: of(f"tokenizer.ggml.{key}_token_id", -1) for key, name in _NAMES.items()}
+    ids = {name: int(number) for name, number in numbers.items() if 0 <= number < n_tokens}
+    ends = {number for number, text in enumerate(file.tokens) if text in _ENDS}
+    ends |= {ids[name] for name in ("EOS", "EOT", "EOM") if name in ids} | {
+        each for each in file.stops if each < n_tokens
+    }
+    raw = [text.encode("utf-8", "surrogateescape") for text in file.tokens]
+    tokens = {
+        number: Token(number, raw[number].decode("utf-8", "backslashreplace")) for number in {*ids.values(), *ends}
+    }
     return Vocabulary(
         kind=_TYPES.get(model, "no vocab"),
-        n_tokens=len(file.tokens),
-        n_merges=int(file.settings.get("tokenizer.ggml.merges", 0)),
-        special=MappingProxyType(special),
-        ends=tuple(_token(file, number) for number in sorted(named | by_text | stops)),
-        add_bos=bool(file.settings.get("tokenizer.ggml.add_bos_token", model == SENTENCEPIECE)),
-        add_eos=bool(file.settings.get("tokenizer.ggml.add_eos_token", False)),
-        max_token_length=max(map(len, file.tokens), default=0),
-        pre_tokenizer=file.settings.get("tokenizer.ggml.pre"),
-        chat_template=file.settings.get("tokenizer.chat_template"),
+        n_tokens=n_tokens,
+        n_merges=len(of("tokenizer.ggml.merges", ())),
+        special=MappingProxyType({name: tokens[number] for name, number in ids.items()}),
+        ends=tuple(tokens[number] for number in sorted(ends)),
+        add_bos=bool(of("tokenizer.ggml.add_bos_token", model == SENTENCEPIECE)),
+        add_eos=bool(of("tokenizer.ggml.add_eos_token", False)),
+        max_token_length=max(map(len, raw), default=0),
+        pre_tokenizer=of("tokenizer.ggml.pre"),
+        chat_template=of("tokenizer.chat_template"),
     )
-
-
-def _special(file: WeightsFile) -> Iterator[tuple[str, int]]:
-    for key, name in _NAMES.items():
-        number = file.settings.get(f"tokenizer.ggml.{key}_token_id")
-        if number is not None and 0 <= number < len(file.tokens):
-            yield name, int(number)
-
-
-def _token(file: WeightsFile, number: int) -> Token:
-    return Token(number, file.tokens[number].decode("utf-8", "backslashreplace"))

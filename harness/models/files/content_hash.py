@@ -7,8 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
-from io import BufferedReader
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.config import cache_dir
@@ -17,8 +16,6 @@ from harness.config.files import replacing
 KNOWN = "content:"
 """Begins what stands for a folder that is not here any more, and whose content is known."""
 _SETTLED_NS = 2_000_000_000
-_AT_ONCE = 1 << 20
-"""Bytes of a part that are read together."""
 
 
 def file_hash(path: Path) -> str:
@@ -28,32 +25,15 @@ def file_hash(path: Path) -> str:
     once only. A file that changed within the last two seconds is not remembered: it could change again without its
     times showing it.
     """
-    return _remembered(path, (), lambda file: hashlib.file_digest(file, "sha256").hexdigest())
-
-
-def part_hash(path: Path, start: int, size: int) -> str:
-    """SHA-256 of `size` bytes of the file from `start` on, in hex; remembered as that of a whole file is."""
-
-    def read(file: BufferedReader) -> str:
-        digest = hashlib.sha256()
-        file.seek(start)
-        for place in range(0, size, _AT_ONCE):
-            digest.update(file.read(min(_AT_ONCE, size - place)))
-        return digest.hexdigest()
-
-    return _remembered(path, (start, size), read)
-
-
-def _remembered(path: Path, part: tuple[int, ...], read: Callable[[BufferedReader], str]) -> str:
     real = path.resolve()
     before = real.stat()
-    memory = cache_dir() / "hashes" / text_hash(str(real), *map(str, (*_identity(before), *part)))
+    memory = cache_dir() / "hashes" / text_hash(str(real), *map(str, _identity(before)))
     with contextlib.suppress(OSError):
         remembered = memory.read_text(encoding="ascii")
         if len(remembered) == 64:
             return remembered
     with real.open("rb") as file:
-        digest = read(file)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     settled = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _SETTLED_NS
     if settled and _identity(real.stat()) == _identity(before):
         with contextlib.suppress(OSError):  # without a writable cache folder every run reads the file again

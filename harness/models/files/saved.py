@@ -1,32 +1,14 @@
-"""Models as transformers saves and loads them: one thread at a time, and none with tensors that it makes up."""
+"""Models as transformers saves and loads them: none with tensors that it makes up."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.config.files import replacing
 from harness.errors import SettingsError, some
-
-_LOADING = threading.Lock()
-
-
-@contextmanager
-def loading_turn() -> Iterator[None]:
-    """Wait for the calling thread's turn to import transformers, or to load or make a model with it.
-
-    A thread that imports transformers while another one does can get its unfinished module: it puts a second one into
-    `sys.modules` at its end, as its subpackages do when a model first needs them. Loading also sets torch's default
-    dtype, which all threads share. Weights that must be made first wait for their folder's file lock, and then for
-    their turn: whoever has a turn must not make weights.
-    """
-    with _LOADING:
-        yield
 
 
 def load_whole(folder: Path, dtype: Any) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from harness.errors import CapabilityError, SteelyardError, UnreachableError
-from harness.models.engine import Capability
-from harness.models.openai.endpoint import Endpoint, RejectedError, TooLargeError
+from harness.models.engine import Capability, Engine
+from harness.models.openai.endpoint import Endpoint, Read, RejectedError
 from harness.models.openai.format import (
     NO_COMPLETIONS,
     NO_ECHO,
@@ -28,12 +28,13 @@ _ALL_CHOICES = 1_000_000
 _WEIGHED = ("loglikelihood", "rolling")
 _NOT_FOUND = 404
 _REFUSES_SHAPE = (400, 422)
+_TOO_LARGE = 0
 _MOST_NAMES = 5
 _LONGEST_NAME = 200
 _NO_SUCH_PATH = (404, 405, 501)
 
 
-class OpenAIEngine:
+class OpenAIEngine(Engine):
     """Answers over HTTP.
 
     Learns from the endpoint how many choices one request gives: an endpoint that ignores `n`, or rejects it, is asked
@@ -49,6 +50,8 @@ class OpenAIEngine:
         clock: of the waits between requests.
     """
 
+    capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE, Capability.PROMPT_LOGPROBS}
+
     def __init__(
         self,
         name: str,
@@ -60,23 +63,23 @@ class OpenAIEngine:
         clock: Clock | None = None,
     ) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE, Capability.PROMPT_LOGPROBS}
-        self.device: str | None = None
-        self.batch_size: int | None = None
         self._model = str(options["model"])
         self._endpoint = Endpoint(
             name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock()
         )
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
-        self._n_is_known_to_work = False
-        self._completion_tokens_limited = False
-        self._answered_as: dict[str, None] = {}
+        self._n_is_known_to_work = self._completion_tokens_limited = False
 
     @property
-    def http_requests(self) -> int:
+    def http_requests(self) -> int:  # type: ignore[override]
         """Requests sent so far, retries included."""
         return self._endpoint.http_requests
+
+    @property
+    def trouble(self) -> str:  # type: ignore[override]
+        """The reason why requests are sent again right now; "" where none is."""
+        return self._endpoint.trouble
 
     def hold(self, error: SteelyardError) -> None:
         """Send nothing more: what waits to be sent, or to be sent again, ends with this error."""
@@ -85,16 +88,6 @@ class OpenAIEngine:
     def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
         """Send nothing, first or again, for which this finds an error: the request ends with that."""
         self._endpoint.find_refusal = find_refusal
-
-    @property
-    def trouble(self) -> str:
-        """The reason why requests are sent again right now; "" where none is."""
-        return self._endpoint.trouble
-
-    @property
-    def answered_as(self) -> tuple[str, ...]:
-        """Names of models under which the endpoint answered in place of the one that was asked for."""
-        return tuple(self._answered_as)
 
     async def start(self) -> None:
         """Prepare connections; the first request shows whether the endpoint is there."""
@@ -108,9 +101,7 @@ class OpenAIEngine:
         """1 at temperature 0, for a seed that is not counted up, and where `n` is ignored."""
         if request.kind in _WEIGHED:
             return _ALL_CHOICES
-        if request.sampling.get("temperature") == 0:
-            return 1
-        if "seed" in request.sampling and not self._counts_seeds:
+        if request.sampling.get("temperature") == 0 or ("seed" in request.sampling and not self._counts_seeds):
             return 1
         return self._most_choices
 
@@ -132,14 +123,14 @@ class OpenAIEngine:
             raise CapabilityError(f"{self.name}: {error}") from None
 
     async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        ask = self._complete if request.kind == "completion" else self._chat
         try:
-            choices = await self._ask(request, indices)
-        except (RejectedError, TooLargeError) as error:
-            is_of_shape = isinstance(error, TooLargeError) or error.status in _REFUSES_SHAPE
-            is_known = self._n_is_known_to_work and isinstance(error, RejectedError)
-            if len(indices) == 1 or is_known or not is_of_shape:
+            choices = await ask(request, indices)
+        except RejectedError as error:
+            may_be_n = error.status in _REFUSES_SHAPE and not self._n_is_known_to_work
+            if len(indices) == 1 or not (may_be_n or error.status == _TOO_LARGE):
                 raise
-            choices = await self._ask(request, indices[:1])
+            choices = await ask(request, indices[:1])
             self._most_choices = 1
         else:
             if choices.received < len(indices):
@@ -148,31 +139,30 @@ class OpenAIEngine:
                 self._n_is_known_to_work = True
         return choices.samples
 
-    async def _ask(self, request: Request, indices: Sequence[int]) -> Choices:
-        if request.kind == "completion":
-            return await self._complete(request, indices)
+    async def _chat(self, request: Request, indices: Sequence[int]) -> Choices:
         payload = chat_payload(self._model, request, indices)
-        if self._completion_tokens_limited:
-            _limit_completion_tokens(payload)
-        read = self._reading_choices(request, indices)
+        read = self._noting_name(lambda document, latency_s: read_choices(document, request, indices, latency_s))
+        is_other = self._completion_tokens_limited
         while True:
+            if is_other and "max_tokens" in payload:  # as OpenAI's newer models demand
+                payload["max_completion_tokens"] = payload.pop("max_tokens")
             try:
-                choices = await self._endpoint.post("/chat/completions", payload, read)
+                choices: Choices = await self._endpoint.post("/chat/completions", payload, read)
             except RejectedError as rejected:
                 if rejected.status == _NOT_FOUND:
                     raise UnreachableError(str(rejected)) from None
-                is_of_limit = "max_tokens" in payload and "max_completion_tokens" in str(rejected)
-                if rejected.status not in _REFUSES_SHAPE or not is_of_limit:
+                is_other = "max_tokens" in payload and "max_completion_tokens" in rejected.names
+                if rejected.status not in _REFUSES_SHAPE or not is_other:
                     raise
-                _limit_completion_tokens(payload)
             else:
-                self._completion_tokens_limited |= "max_completion_tokens" in payload
+                self._completion_tokens_limited |= is_other
                 return choices
 
     async def _complete(self, request: Request, indices: Sequence[int]) -> Choices:
         payload = completion_payload(self._model, request, indices)
+        read = self._noting_name(lambda document, latency_s: read_choices(document, request, indices, latency_s))
         try:
-            return await self._endpoint.post("/completions", payload, self._reading_choices(request, indices))
+            return await self._endpoint.post("/completions", payload, read)
         except RejectedError as rejected:
             if rejected.status not in _NO_SUCH_PATH:
                 raise
@@ -181,40 +171,23 @@ class OpenAIEngine:
     async def _weigh(self, request: Request) -> Sample:
         if not request.prompt and not request.continuation:
             return Sample("", prompt_tokens=0, completion_tokens=0, loglikelihood=0.0, is_greedy=True)
-
-        def read(document: Mapping[str, Any], latency_s: float) -> Sample:
-            weighed = read_echo(document, request, latency_s)
-            self._note_name(document)
-            return weighed
-
+        read = self._noting_name(lambda document, latency_s: read_echo(document, request, latency_s))
         try:
             return await self._endpoint.post("/completions", echo_payload(self._model, request), read)
         except RejectedError as rejected:
-            lacks = rejected.status in _NO_SUCH_PATH or "echo" in str(rejected) or "logprobs" in str(rejected)
-            if not lacks:
+            if rejected.status not in _NO_SUCH_PATH and rejected.names.isdisjoint(("echo", "logprobs")):
                 raise
             raise CapabilityError(f"{NO_ECHO} It says: {rejected}") from None
 
-    def _reading_choices(
-        self, request: Request, indices: Sequence[int]
-    ) -> Callable[[Mapping[str, Any], float], Choices]:
-        def read(document: Mapping[str, Any], latency_s: float) -> Choices:
-            choices = read_choices(document, request, indices, latency_s)
-            self._note_name(document)
-            return choices
-
-        return read
-
-    def _note_name(self, document: Mapping[str, Any]) -> None:
+    def _noting_name(self, read: Read[Any]) -> Read[Any]:
         """Keep the name that the endpoint gives the model, where it is another one than was asked for."""
-        name = document.get("model")
-        if not isinstance(name, str) or not name.strip() or is_same_model(self._model, name):
-            return
-        if len(self._answered_as) < _MOST_NAMES:
-            self._answered_as[self._endpoint.redactor.text(name[:_LONGEST_NAME])] = None
 
+        def noting(document: Mapping[str, Any], latency_s: float) -> Any:
+            answer, name = read(document, latency_s), document.get("model")
+            if isinstance(name, str) and name.strip() and not is_same_model(self._model, name):
+                shown = self._endpoint.redactor.text(name[:_LONGEST_NAME])
+                if shown not in self.answered_as and len(self.answered_as) < _MOST_NAMES:
+                    self.answered_as = (*self.answered_as, shown)
+            return answer
 
-def _limit_completion_tokens(payload: dict[str, Any]) -> None:
-    """Write `max_tokens` the way that OpenAI's newer models demand."""
-    if "max_tokens" in payload:
-        payload["max_completion_tokens"] = payload.pop("max_tokens")
+        return noting

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CapabilityError
-from harness.models.openai.retry import MalformedResponseError
+from harness.models.openai.retry import UnusableError
 from harness.records import WITHHELD, Request, Sample, TokenLogprob
 
 NO_ECHO = (
@@ -86,13 +86,13 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
     """The answers in the body of a response to a chat or completion request, at most one for each index.
 
     Raises:
-        MalformedResponseError: there are no choices, none of them holds an answer, or a field is of another type than
+        UnusableError: there are no choices, none of them holds an answer, or a field is of another type than
             it must be; only token counts are left out when they are none.
         CapabilityError: log probabilities were asked for and are not there.
     """
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise MalformedResponseError(f"the answer holds no choices{_said(document)}")
+        raise UnusableError(f"the answer holds no choices{_said(document)}")
     kind = "completion" if request.kind == "completion" else "chat completion"
     try:
         choices = sorted(choices, key=lambda choice: position(choice.get("index")))
@@ -100,16 +100,14 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
         read = _completed if request.kind == "completion" else _content
         contents = [None if flaw else read(choice, request) for flaw, choice in zip(flaws, choices, strict=True)]
     except _MALFORMED as error:
-        raise MalformedResponseError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
+        raise UnusableError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
     usage = document.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
     counts = _token_counts(count(usage.get("completion_tokens")), contents)
     prompt_tokens = count(usage.get("prompt_tokens"))
     answers = [(content, count) for content, count in zip(contents, counts, strict=True) if content is not None]
     if not answers:
-        raise MalformedResponseError(
-            next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls")
-        )
+        raise UnusableError(next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls"))
     samples = [
         Sample(index=index, prompt_tokens=prompt_tokens, completion_tokens=count, latency_s=latency_s, **content)
         for index, (content, count) in zip(indices, answers, strict=False)
@@ -180,15 +178,8 @@ def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogpro
     if entries is None:
         raise CapabilityError(NO_LOGPROBS)
     return tuple(
-        TokenLogprob(
-            token=text(entry["token"], "a token"),
-            logprob=logarithm(entry["logprob"]),
-            top=tuple(
-                (text(top["token"], "a token"), logarithm(top["logprob"]))
-                for top in (entry.get("top_logprobs") or ())[:alternatives]
-            ),
-        )
-        for entry in entries
+        _token(each["token"], each["logprob"], _pairs((each.get("top_logprobs") or ())[:alternatives]))
+        for each in entries
     )
 
 
@@ -199,21 +190,24 @@ def _completed_logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[T
         raise CapabilityError(NO_LOGPROBS)
     tops = (lists.get("top_logprobs") if alternatives else None) or [None] * len(lists["tokens"])
     return tuple(
-        TokenLogprob(
-            token=text(token, "a token"),
-            logprob=logarithm(logprob),
-            top=tuple(
-                sorted(((text(other, "a token"), logarithm(value)) for other, value in (top or {}).items()), key=_rank)
-            )[:alternatives],
-        )
+        _token(token, logprob, sorted((top or {}).items(), key=_rank)[:alternatives])
         for token, logprob, top in zip(lists["tokens"], lists["token_logprobs"], tops, strict=True)
     )
 
 
-def _rank(alternative: tuple[str, float]) -> tuple[float, str]:
+def _pairs(tops: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+    return [(top["token"], top["logprob"]) for top in tops]
+
+
+def _token(token: Any, logprob: Any, top: Sequence[tuple[Any, Any]]) -> TokenLogprob:
+    others = tuple((text(other, "a token"), logarithm(value)) for other, value in top)
+    return TokenLogprob(text(token, "a token"), logarithm(logprob), others)
+
+
+def _rank(alternative: tuple[str, Any]) -> tuple[float, str]:
     """The most probable one first."""
     token, logprob = alternative
-    return -logprob, token
+    return -logarithm(logprob), token
 
 
 def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
@@ -251,14 +245,14 @@ def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -
     The first token of all has one only where the server puts a token in front of it; else it is not weighed.
 
     Raises:
-        MalformedResponseError: the answer is not a completion.
+        UnusableError: the answer is not a completion.
         CapabilityError: the endpoint did not echo the prompt with its log probabilities.
     """
     try:
         choices = sorted(document["choices"], key=lambda choice: position(choice["index"]))
         rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
     except _MALFORMED as error:
-        raise MalformedResponseError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
+        raise UnusableError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
     context = _weighed_after(request)
     if len(rows) != (2 if context else 1) or not all(rows):
         raise CapabilityError(NO_ECHO)

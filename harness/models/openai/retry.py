@@ -1,4 +1,4 @@
-"""Decides which failed requests are sent again, when, how fast requests may follow each other, and for how long."""
+"""The table of faults: which failed requests are sent again, when, for how long, and what is given up in the end."""
 
 from __future__ import annotations
 
@@ -9,74 +9,103 @@ import http
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
-from harness.errors import TIMED_OUT, FailedDrawError
 
-if TYPE_CHECKING:
-    import aiohttp
+class Fault(NamedTuple):
+    """What is done about one kind of fault.
 
-_RETRIED = frozenset({408, 409, 425, 429})
+    Attributes:
+        brief: it, in a few words; "" for that of its HTTP status.
+        again: whether it may pass, so that the request is sent again: to an endpoint that has answered well before for
+            a minute, whatever came.
+        first_attempts: the most to an endpoint that has not; None for as many as there are in 15 seconds.
+        ends: what is given up then.
+    """
+
+    brief: str
+    again: bool
+    first_attempts: int | None
+    ends: Literal["request", "endpoint"]
+
+
+FaultName = Literal["refused", "broken", "busy", "limited", "page", "malformed", "rejected", "closed"]
+FAULTS: Mapping[FaultName, Fault] = MappingProxyType(
+    {
+        # nobody listens
+        "refused": Fault("no connection", True, None, "endpoint"),
+        # no connection in time, one that ended too early
+        "broken": Fault("no usable answer", True, None, "endpoint"),
+        # 408, 409, 425, 5xx
+        "busy": Fault("", True, None, "endpoint"),
+        # 429; it costs no attempt while it lets others through
+        "limited": Fault("", True, None, "endpoint"),
+        # where JSON was asked for
+        "page": Fault("a web page instead of JSON", True, 3, "endpoint"),
+        # a complete answer that is none: it may be this question's alone
+        "malformed": Fault("no usable answer", True, 3, "request"),
+        # 4xx, 501, 505, redirects
+        "rejected": Fault("", False, 1, "request"),
+        # 401, 403, an empty account, no valid certificate, no address
+        "closed": Fault("", False, 1, "endpoint"),
+    }
+)
+_PASSING = frozenset({408, 409, 425})
 _NEVER = frozenset({501, 505})
-_NOT_RATE_LIMITS = frozenset({"insufficient_quota", "billing_not_active"})
+_EMPTY_ACCOUNT = frozenset({"insufficient_quota", "billing_not_active"})
+_PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
+
+
+def fault_of(status: int) -> FaultName:
+    """The fault that an HTTP status is.
+
+    >>> fault_of(503), fault_of(404), fault_of(401)
+    ('busy', 'rejected', 'closed')
+    """
+    if status in (401, 403):
+        return "closed"
+    if status == 429:
+        return "limited"
+    return "busy" if status in _PASSING or (status >= 500 and status not in _NEVER) else "rejected"
 
 
 class UnusableError(Exception):
-    """An attempt that failed in a way that may pass: what `Endpoint.post` tries again.
+    """An attempt that came to no answer.
 
     Attributes:
         status: the HTTP status, where there was one.
         retry_after_s: what the server asked to wait.
-        refused: whether there was no connection at all.
-        is_page: whether a web page came where JSON was asked for.
+        names: words of `endpoint.TELLING` that a refusal holds.
     """
 
     def __init__(
         self,
         reason: str,
+        fault: FaultName = "malformed",
         *,
-        status: int | None = None,
-        retry_after_s: float | None = None,
-        refused: bool = False,
-        is_page: bool = False,
+        status: int = 0,
+        retry_after_s: float = 0.0,
+        names: frozenset[str] = frozenset(),
     ) -> None:
-        super().__init__(reason + _asked(retry_after_s))
-        self.status = status
-        self.retry_after_s = retry_after_s
-        self.refused = refused
-        self.is_page = is_page
+        self._asked = f", asked to wait {retry_after_s:,.0f} s" if retry_after_s >= 0.5 else ""
+        super().__init__(reason + self._asked)
+        self.fault, self.status, self.retry_after_s, self.names = fault, status, retry_after_s, names
 
     @property
     def brief(self) -> str:
         """The failure in a few words, without what the server said."""
-        if self.status is not None:
-            return f"HTTP {self.status} {_PHRASES.get(self.status, '')}".rstrip() + _asked(self.retry_after_s)
-        if self.is_page:
-            return "a web page instead of JSON"
-        return "no connection" if self.refused else "no usable answer"
-
-
-class MalformedResponseError(UnusableError):
-    """A complete answer that is none. It seldom gets better: it is asked for again, but not as often."""
-
-
-_PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
-
-
-def _asked(retry_after_s: float | None) -> str:
-    return f", asked to wait {retry_after_s:,.0f} s" if retry_after_s and retry_after_s >= 0.5 else ""
+        status = f"HTTP {self.status} {_PHRASES.get(self.status, '')}".rstrip() + self._asked
+        return FAULTS[self.fault].brief or status
 
 
 @dataclass(slots=True)
 class RequestHistory:
-    """The history of one request.
+    """The failed attempts of one request.
 
     Attributes:
-        attempts: that failed.
-        malformed: those of them that ended in a complete answer that is none.
         spent_s: in them, and in waits of our own.
         asked_s: in waits that the server asked for.
     """
@@ -84,7 +113,6 @@ class RequestHistory:
     attempts: int = 0
     spent_s: float = 0.0
     asked_s: float = 0.0
-    malformed: int = 0
 
     def __str__(self) -> str:
         asked = f" and {self.asked_s:.0f} s of waiting as asked" if self.asked_s >= 0.5 else ""
@@ -93,32 +121,23 @@ class RequestHistory:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The rules for trying a request again: for how long, how often, and after what waits.
-
-    With the defaults a request that fails at once is tried for a minute, 14 times or more. Waits that the server
-    asks for (Retry-After) come on top of that, up to five minutes in all. A server that gives complete answers which
-    are none is asked three times.
+    """The rules for trying a request again, as `FAULTS` has them, in numbers.
 
     Attributes:
-        within_s: no new attempt once this much time went into attempts and the waits between them …
-        least_attempts: … and this many were made.
-        malformed_attempts: attempts that ended in a complete answer that is none, after which a request is given up;
-            and the whole endpoint, where it never answered anything and sends web pages.
-        refused_attempts: attempts after which an endpoint that never answered anything and accepts no connection is
-            given up for good.
+        within_s: so much time goes into attempts and the waits between them, if an endpoint has answered before …
+        first_s: … and so much if it has not …
+        least_attempts: … unless fewer than these were made. Waits that the server asks for come on top.
         first_delay_s: longest wait before the second attempt; doubled for each one after it.
         longest_delay_s: bound of that.
         longest_asked_s: a request that is asked to wait longer than this, all its waits together, is given up.
-        failures_in_a_row: so many requests given up one after the other, and the endpoint is; one is enough where
-            the last attempt found nobody listening.
+        failures_in_a_row: so many requests given up one after the other, and the endpoint is.
         unanswered_in_a_row: so many requests that were sent and not answered in time, no other being answered
             meanwhile, and the endpoint is given up.
     """
 
     within_s: float = 60.0
-    least_attempts: int = 3
-    malformed_attempts: int = 3
-    refused_attempts: int = 10
+    first_s: float = 15.0
+    least_attempts: int = 2
     first_delay_s: float = 0.25
     longest_delay_s: float = 4.0
     longest_asked_s: float = 300.0
@@ -130,18 +149,15 @@ class RetryPolicy:
         bound = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(attempts - 1, 60))
         return generator.uniform(0, bound)
 
-    def is_spent(self, tried: RequestHistory, asked_s: float = 0.0) -> bool:
-        """Tell whether a request that went through this, and is asked to wait so long now, is given up."""
-        if tried.asked_s + asked_s > self.longest_asked_s:
+    def is_spent(self, tried: RequestHistory, failure: UnusableError, delay_s: float, *, has_answered: bool) -> bool:
+        """Tell whether a request that failed in the end like this is given up, in place of a wait for so long."""
+        fault = FAULTS[failure.fault]
+        if not fault.again or tried.asked_s + failure.retry_after_s > self.longest_asked_s:
             return True
-        if tried.malformed >= self.malformed_attempts:
+        if not has_answered and fault.first_attempts is not None and tried.attempts >= fault.first_attempts:
             return True
-        return tried.attempts >= self.least_attempts and tried.spent_s >= self.within_s
-
-
-def is_retried(status: int) -> bool:
-    """Tell by its HTTP status whether the same request may succeed later."""
-    return status in _RETRIED or (status >= 500 and status not in _NEVER)
+        limit_s = self.within_s if has_answered else self.first_s
+        return tried.attempts >= self.least_attempts and tried.spent_s + delay_s > limit_s
 
 
 def http_status(error: object) -> int | None:
@@ -151,37 +167,31 @@ def http_status(error: object) -> int | None:
     (502, 429, None)
     """
     named = [error.get(name) for name in ("code", "status")] if isinstance(error, Mapping) else []
-    for code in named:
-        number = int(code) if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3 else code
-        if isinstance(number, int) and not isinstance(number, bool) and 400 <= number < 600:
-            return number
-    return None
+    texts = [str(code) for code in named if isinstance(code, int | str) and not isinstance(code, bool)]
+    return next((int(text) for text in texts if text in map(str, range(400, 600))), None)
 
 
-def is_rate_limit(document: object) -> bool:
-    """Tell whether an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty."""
+def is_account_empty(document: Any) -> bool:
+    """Tell by OpenAI's codes whether the account is, so that no wait helps."""
     error = document.get("error") if isinstance(document, Mapping) else None
     said = [error.get("code"), error.get("type")] if isinstance(error, Mapping) else []
-    return not any(isinstance(each, str) and each in _NOT_RATE_LIMITS for each in said)
+    return any(isinstance(each, str) and each in _EMPTY_ACCOUNT for each in said)
 
 
-def retry_after_s(header: str | None, now_s: float) -> float | None:
-    """Seconds of a Retry-After header, which is a number or an HTTP date; None where it is neither.
+def retry_after_s(header: str | None, now_s: float) -> float:
+    """Seconds of a Retry-After header, which is a number or an HTTP date; 0 where it is neither, or is not there.
 
     Args:
-        header: the header's value, or None.
         now_s: seconds since the epoch.
     """
-    if header is None:
-        return None
     try:
-        seconds = float(header)
+        seconds = float(header or "0")
     except ValueError:
         try:
-            seconds = email.utils.parsedate_to_datetime(header).timestamp() - now_s
+            seconds = email.utils.parsedate_to_datetime(header or "").timestamp() - now_s
         except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+            return 0.0
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0
 
 
 class Clock:
@@ -222,69 +232,3 @@ class RateLimiter:
     def hold(self, seconds: float) -> None:
         """Let no request go for so long."""
         self._next = max(self._next, self._clock() + seconds)
-
-
-_LATE_S = 2.0
-"""Seconds that the limit may be noticed late; later, it was this process that had no time to read."""
-
-
-class TimeLimit:
-    """The seconds that each attempt may take, and the attempts that took longer.
-
-    Args:
-        seconds: the limit, `timeout_s`.
-        most_unanswered: so many attempts in a row without an answer, no other being answered meanwhile, and the
-            endpoint is silent.
-    """
-
-    def __init__(self, seconds: float, most_unanswered: int) -> None:
-        self.seconds = seconds
-        self._most_unanswered = most_unanswered
-        self._unanswered_in_a_row = 0
-        self._answered_s = 0.0
-
-    def tracing(self) -> aiohttp.TraceConfig:
-        """Notes when each request was sent, in the list that it is sent with as `trace_request_ctx`."""
-        import aiohttp
-
-        async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-            context.trace_request_ctx.append(time.perf_counter())
-
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_headers_sent.append(note)
-        return tracing
-
-    def note_answer(self) -> None:
-        """Note that a request was answered just now."""
-        self._unanswered_in_a_row = 0
-        self._answered_s = time.perf_counter()
-
-    @property
-    def silence(self) -> str | None:
-        """What tells that the endpoint answers nothing more; None while it does."""
-        count = self._unanswered_in_a_row
-        if count < self._most_unanswered:
-            return None
-        return (
-            f"is given up: {count} requests in a row got no complete answer within {self.seconds:g} s (timeout_s), and "
-            "no other did meanwhile. Is it overloaded? Raise timeout_s, or ask for less at a time (--concurrency)"
-        )
-
-    def error(self, where: str, sent: Sequence[float]) -> UnusableError | FailedDrawError:
-        """The error of an attempt that reached the limit. It is not sent again once it had been sent.
-
-        Args:
-            where: the endpoint, in messages.
-            sent: when it was sent; empty where there was no connection by then.
-        """
-        limit = f"{self.seconds:g} s (timeout_s)"
-        if not sent:
-            return UnusableError(f"no connection within {limit}")
-        if time.perf_counter() - sent[0] > self.seconds + _LATE_S:
-            return UnusableError(f"no complete answer within {limit}, and this process noticed it late")
-        self._unanswered_in_a_row += self._answered_s < sent[0]
-        return FailedDrawError(
-            f"{where}: no complete answer within {limit}. It is not sent again: what is asked until it is quick enough "
-            "seems never to be slow. Raise timeout_s, or ask for less at a time (--concurrency).",
-            cause=TIMED_OUT,
-        )

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EngineError, SteelyardError
-from harness.models.engine import Capability
+from harness.errors import EngineError
+from harness.models.engine import Capability, Engine
 from harness.models.scripted.script import Outcomes, load_script
 from harness.models.stops import before_stop, stops
 from harness.records import Request, Sample, TokenLogprob
@@ -35,7 +35,7 @@ _WORD = re.compile(r"\s*\S+")
 _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]+|[^\w\s]|_)|\s+")
 
 
-class ScriptedEngine:
+class ScriptedEngine(Engine):
     """Answers from a table: draw i of a request depends on the seed, the request, its number and i alone.
 
     The table is looked up by the raw prompt of a request, or the text of its last user message, exactly; what is
@@ -49,25 +49,12 @@ class ScriptedEngine:
         root: folder that a path of answers starts from.
     """
 
+    capabilities = frozenset(Capability) - {Capability.PROMPT_LOGPROBS}
+
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability) - {Capability.PROMPT_LOGPROBS}
-        self.device: str | None = None
-        self.batch_size: int | None = None
-        self.http_requests = 0
-        self.answered_as: tuple[str, ...] = ()
-        self.trouble = ""
         self._script = load_script(options, root, where=name)
         self._misses: dict[str, str] = {}
-
-    async def start(self) -> None:
-        """Nothing to load."""
-
-    async def close(self) -> None:
-        """Nothing to free."""
-
-    def hold(self, error: SteelyardError) -> None:
-        """Nothing to hold back: what it was given it finishes."""
 
     def choices_per_request(self, request: Request) -> int:
         """1 at temperature 0, else as many as wanted."""

@@ -45,9 +45,7 @@ class Script:
     """Everything that a scripted version does.
 
     Attributes:
-        outcomes: for each prompt.
-        default: for every other prompt, or None where another prompt is an error.
-        seed: of the draws.
+        default: for a prompt that `outcomes` has not, or None where such a prompt is an error.
         latency_s: how long an answer takes.
         digest: hash of the table and the seed; what the fingerprint of the version holds.
     """
@@ -74,18 +72,12 @@ def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script
         SettingsError: a missing or malformed file (with its line), a probability that is none, probabilities that
             don't add up to 1.
     """
-    default = None
-    if "default" in options:
-        default = _weights(options["default"], f"{where}: default")
-        _refuse_rest(default, f"{where}: default")
-    table = {}
+    default = _weights(options["default"], f"{where}: default", None) if "default" in options else None
+    table: dict[str, dict[str, float]] = {}
     for prompt, value, place in _entries(options, root, where):
         if prompt in table:
             raise SettingsError(f"{place}: the prompt {prompt!r} is there twice; give all its answers in one place.")
-        weights = _weights(value, f"{place}: prompt {prompt!r}")
-        if default is None:
-            _refuse_rest(weights, f"{place}: prompt {prompt!r}")
-        table[prompt] = _filled(weights, default)
+        table[prompt] = _weights(value, f"{place}: prompt {prompt!r}", default)
     if not table and default is None:
         raise SettingsError(f'{where} has nothing to say; give it answers = {{ PROMPT = "ANSWER" }}, or a default.')
     seed = setting_checks.integer(options.get("seed", 0), "seed", where=where, low=0)
@@ -103,26 +95,26 @@ def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script
 
 def _entries(options: Mapping[str, Any], root: Path, where: str) -> Iterator[tuple[str, Any, str]]:
     """Each prompt, what it is answered with, and where that is written."""
-    answers = options.get("answers", {})
-    if isinstance(answers, Mapping):
-        yield from ((prompt, value, f"{where}: answers") for prompt, value in answers.items())
-        return
-    if not isinstance(answers, str):
-        raise SettingsError(
-            f"{where}: answers = {answers!r} is neither a table nor the path of a .json or .jsonl file."
-        )
-    path = root / answers
-    hint = f"{where}: answers = {answers!r} names it."
-    if path.suffix == ".jsonl":
-        for place, entry in json_lines(path, SettingsError, hint):
-            yield _answered(entry, place)
-        return
-    table = _parsed(read_text(path, SettingsError, hint), path)
-    if not isinstance(table, Mapping):
-        raise SettingsError(
-            f"{path} is not an object; write {{PROMPT: ANSWER}} or {{PROMPT: {{ANSWER: PROBABILITY}}}}."
-        )
-    yield from ((prompt, value, str(path)) for prompt, value in table.items())
+    answers, place = options.get("answers", {}), f"{where}: answers"
+    if isinstance(answers, str):
+        path, hint = root / answers, f"{place} = {answers!r} names it."
+        if path.suffix == ".jsonl":
+            for line, entry in json_lines(path, SettingsError, hint):
+                yield _answered(entry, line)
+            return
+        try:
+            answers, place = json.loads(read_text(path, SettingsError, hint)), str(path)
+        except json.JSONDecodeError as error:
+            raise SettingsError(
+                f"{path}, line {error.lineno}: not valid JSON: {error.msg} at column {error.colno}."
+            ) from None
+        if not isinstance(answers, Mapping):
+            raise SettingsError(
+                f"{path} is not an object; write {{PROMPT: ANSWER}} or {{PROMPT: {{ANSWER: PROBABILITY}}}}."
+            )
+    if not isinstance(answers, Mapping):
+        raise SettingsError(f"{place} = {answers!r} is neither a table nor the path of a .json or .jsonl file.")
+    yield from ((prompt, value, place) for prompt, value in answers.items())
 
 
 def _answered(entry: Mapping[str, Any], place: str) -> tuple[str, Any, str]:
@@ -133,17 +125,8 @@ def _answered(entry: Mapping[str, Any], place: str) -> tuple[str, Any, str]:
     return entry["prompt"], entry.get("answer", entry.get("answers")), place
 
 
-def _parsed(text: str, path: Path) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SettingsError(
-            f"{path}, line {error.lineno}: not valid JSON: {error.msg} at column {error.colno}."
-        ) from None
-
-
-def _weights(value: Any, place: str) -> dict[str, float]:
-    """Each answer with its probability; one answer alone is certain."""
+def _weights(value: Any, place: str, default: Mapping[str, float] | None) -> dict[str, float]:
+    """Each answer with its probability, and what is left of 1 given to the default; one answer alone is certain."""
     if isinstance(value, str):
         return {value: 1.0}
     if not isinstance(value, Mapping) or not value:
@@ -155,33 +138,19 @@ def _weights(value: Any, place: str) -> dict[str, float]:
     total = math.fsum(value.values())
     if total > 1 + _ROUNDING:
         raise SettingsError(f"{place}: the probabilities add up to {total:g}, more than 1.")
-    return {answer: float(probability) for answer, probability in value.items()}
-
-
-def _refuse_rest(weights: Mapping[str, float], place: str) -> None:
-    total = math.fsum(weights.values())
-    if total < 1 - _ROUNDING:
+    weights, rest = {answer: float(probability) for answer, probability in value.items()}, 1 - total
+    if rest <= _ROUNDING:
+        return weights
+    if default is None:
         raise SettingsError(
             f"{place}: the probabilities add up to {total:g}; name the answers of the rest, or give a default."
         )
-
-
-def _filled(weights: dict[str, float], default: Mapping[str, float] | None) -> dict[str, float]:
-    """The weights, with what they leave of 1 given to the default."""
-    rest = 1 - math.fsum(weights.values())
-    if default is None or rest <= _ROUNDING:
-        return weights
-    added = {answer: weights.get(answer, 0.0) + rest * share for answer, share in default.items()}
-    return {**weights, **added}
+    return weights | {answer: weights.get(answer, 0.0) + rest * share for answer, share in default.items()}
 
 
 def _outcomes(weights: Mapping[str, float]) -> Outcomes:
     answers = tuple(sorted(weights))
     total = math.fsum(weights.values())
     probabilities = tuple(weights[answer] / total for answer in answers)
-    return Outcomes(
-        answers=answers,
-        probabilities=probabilities,
-        cumulative=tuple(accumulate(probabilities[:-1])),
-        words=tuple(len(answer.split()) for answer in answers),
-    )
+    cumulative = tuple(accumulate(probabilities[:-1]))
+    return Outcomes(answers, probabilities, cumulative, tuple(len(answer.split()) for answer in answers))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import accumulate
 from typing import Any
 
 _SPACE = "▁"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_CHARACTER = 4
+"""Bytes that a character of UTF-8 has at most."""
 _UNKNOWN = re.compile(rb'"unk_id":\s*(\d+)')
 
 
@@ -73,31 +75,27 @@ class PieceReader:
 
     def __init__(self, backend: Any) -> None:
         parts = f"{_state(backend.pre_tokenizer)} {_state(backend.decoder)} {_state(backend.normalizer)}"
-        self._backend = backend
+        model = backend.model
+        self.added = backend.get_added_tokens_decoder()
         self._is_byte_level = '"ByteLevel"' in parts
         self._has_spaces = _SPACE in parts or '"Metaspace"' in parts
-        self._has_bytes = '"ByteFallback"' in parts or bool(getattr(backend.model, "byte_fallback", False))
-        self._continues = getattr(backend.model, "continuing_subword_prefix", None) or ""
-        if type(backend.model).__name__ != "WordPiece":
-            self._continues = ""
+        self._has_bytes = '"ByteFallback"' in parts or bool(getattr(model, "byte_fallback", False))
+        is_word_piece = type(model).__name__ == "WordPiece"
+        self._continues = (model.continuing_subword_prefix or "") if is_word_piece else ""
+        self.unknown = getattr(model, "unk_token", None)
+        if type(model).__name__ == "Unigram" and (found := _UNKNOWN.search(model.__getstate__())):
+            self.unknown = backend.id_to_token(int(found[1]))  # which the model's attributes do not tell
 
-    def lost_bytes(self) -> frozenset[int]:
-        """The bytes that a byte-level tokenizer has no piece for; it passes over them."""
-        if not self._is_byte_level:
-            return frozenset()
-        return frozenset(byte for sign, byte in byte_alphabet().items() if self._backend.token_to_id(sign) is None)
-
-    def bytes_of(self, piece: str) -> bytes:
-        """The bytes of a piece that is no added token."""
-        if self._is_byte_level:
-            table = byte_alphabet()
-            if all(sign in table for sign in piece):
-                return bytes(table[sign] for sign in piece)
+    def bytes_of(self, number: int, piece: str) -> bytes:
+        """The bytes of a token."""
+        table = byte_alphabet()
+        if number in self.added:
+            return str(self.added[number].content).encode()
+        if self._is_byte_level and all(sign in table for sign in piece):
+            return bytes(table[sign] for sign in piece)
         if self._has_bytes and (found := _BYTE.fullmatch(piece)):
             return bytes([int(found[1], 16)])
-        if self._continues:
-            return piece.removeprefix(self._continues).encode()
-        return (piece.replace(_SPACE, " ") if self._has_spaces else piece).encode()
+        return (piece.replace(_SPACE, " ") if self._has_spaces else piece.removeprefix(self._continues)).encode()
 
 
 def _state(part: Any) -> str:
@@ -118,7 +116,7 @@ def byte_alphabet() -> dict[str, int]:
     return table | {chr(0x100 + place): byte for place, byte in enumerate(others)}
 
 
-def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disassembly:
+def disassemble(text: str, encoding: Any, reader: PieceReader, decoded: str) -> Disassembly:
     """The tokens of a text with their bytes and offsets.
 
     A token whose bytes follow in the text, or follow after bytes that have no token, stands there. Where the tokenizer
@@ -128,101 +126,52 @@ def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disasse
         encoding: what the library made of the text.
         decoded: what it makes of the tokens.
     """
-    added = backend.get_added_tokens_decoder()
-    reader = PieceReader(backend)
-    walk = _TextWalk(text, reader.lost_bytes())
-    unknown = _unknown(backend)
-    tokens = []
+    whole, starts = text.encode(), [0, *accumulate(len(sign.encode()) for sign in text)]
+    tokens: list[TextToken] = []
+    place, is_exact = 0, True
     rows = zip(encoding.ids, encoding.tokens, encoding.offsets, encoding.special_tokens_mask, strict=True)
     for number, piece, (begin, end), is_around in rows:
-        known = added.get(number)
-        raw = known.content.encode() if known is not None else reader.bytes_of(piece)
-        is_special = bool(is_around) or (known is not None and known.special)
+        own = reader.bytes_of(number, piece)
+        is_special = bool(is_around) or (number in reader.added and reader.added[number].special)
         if is_around:
-            offset, own = walk.place, raw
+            tokens.append(TextToken(place, number, piece, own, is_special, True))
+            continue
+        if own[:1] == b" " and not whole.startswith(own, place) and whole.startswith(own[1:], place):
+            own = own[1:]  # without the space that is put before a text
+        # Its bytes stand next, or after bytes of one character that have no token.
+        offset = -1 if piece == reader.unknown else whole.find(own, place, place + _CHARACTER + len(own))
+        is_exact = is_exact and offset == place
+        if offset < 0:
+            offset, place = starts[begin], starts[end]
+            own = b"" if piece == reader.unknown else own
         else:
-            offset, own = walk.take(raw, begin, end, is_unknown=piece == unknown)
-        tokens.append(TextToken(offset, number, piece, own, is_special, bool(is_around)))
-    return Disassembly(text, tuple(tokens), walk.is_exact, decoded)
+            place = offset + len(own)
+        tokens.append(TextToken(offset, number, piece, own, is_special))
+    return Disassembly(text, tuple(tokens), is_exact and place == len(whole), decoded)
 
 
-def _unknown(backend: Any) -> str | None:
-    """The piece that stands for what the vocabulary has no other for."""
-    model = backend.model
-    if type(model).__name__ == "Unigram":  # whose attributes do not tell it
-        found = _UNKNOWN.search(model.__getstate__())
-        return None if found is None else str(backend.id_to_token(int(found[1])))
-    piece = getattr(model, "unk_token", None)
-    return None if piece is None else str(piece)
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A range of bytes in which two splits of a text differ, with the tokens of both; empty for some put around."""
+
+    begin: int
+    end: int
+    first: Sequence[TextToken]
+    second: Sequence[TextToken]
 
 
-class _TextWalk:
-    """The way through a text, token by token.
-
-    Args:
-        lost: bytes that have no token. The library's alignment is wrong after one: it counts on as if there were none.
-    """
-
-    def __init__(self, text: str, lost: frozenset[int]) -> None:
-        self._lost = lost
-        self._bytes = text.encode()
-        self._starts = [0, *accumulate(len(sign.encode()) for sign in text)]
-        self.place = 0
-        self._held = True
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the tokens were all of the text, and nothing else."""
-        return self._held and self.place == len(self._bytes)
-
-    def take(self, raw: bytes, begin: int, end: int, *, is_unknown: bool) -> tuple[int, bytes]:
-        """Take a token; return where it begins, and its bytes.
-
-        Args:
-            begin, end: of the characters that the library says it comes from.
-        """
-        told = self._starts[min(begin, len(self._starts) - 1)]
-        for start in dict.fromkeys((self.place, self._behind_lost(), told)):
-            for own in (raw, raw[1:]) if raw[:1] == b" " else (raw,):
-                if not is_unknown and self._bytes.startswith(own, start) and (own or raw == b" "):
-                    self._held = self._held and start == self.place
-                    self.place = start + len(own)
-                    return start, own
-        self._held = False
-        start, self.place = self._starts[begin], self._starts[end]
-        return start, b"" if is_unknown else raw
-
-    def _behind_lost(self) -> int:
-        """Return the place of the next byte that has a token."""
-        place = self.place
-        while place < len(self._bytes) and self._bytes[place] in self._lost:
-            place += 1
-        return place
-
-
-def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of bytes in which two splits of one text differ, the ends being those of tokens of both.
-
-    Where they differ in tokens put around the text, the range is empty.
+def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> list[Difference]:
+    """The places in which two splits of one text differ, between tokens of both.
 
     >>> a, b = TextToken(0, 1, "a", b"a", False), TextToken(1, 2, "b", b"b", False)
-    >>> list(differences([a, b], [TextToken(0, 3, "ab", b"ab", False)]))
+    >>> [(each.begin, each.end) for each in differences([a, b], [TextToken(0, 3, "ab", b"ab", False)])]
     [(0, 2)]
     """
-    one, other = (
-        Counter(
-            (each.offset, each.end, each.bytes if each.is_around else b"")
-            for each in tokens
-            if each.is_around or not each.special
-        )
-        for tokens in (first, second)
-    )
-    open_until, begin = -1, -1
-    for start, end, _ in sorted((one - other) | (other - one)):
-        if start >= open_until and begin >= 0 and (start, end) != (begin, open_until):
-            yield begin, open_until
-            begin = -1
-        begin = start if begin < 0 else begin
-        open_until = max(open_until, end)
-    if begin >= 0:
-        yield begin, open_until
+    keys, others = ([(each.offset, each.bytes, each.is_around) for each in tokens] for tokens in (first, second))
+    found = []
+    for tag, one, one_end, two, two_end in SequenceMatcher(None, keys, others, autojunk=False).get_opcodes():
+        if tag != "equal":
+            own, other = first[one:one_end], second[two:two_end]
+            begin, end = min(each.offset for each in (*own, *other)), max(each.end for each in (*own, *other))
+            found.append(Difference(begin, end, own, other))
+    return found

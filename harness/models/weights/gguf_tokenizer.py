@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,33 +126,44 @@ class GgufVocabulary:
 
 def read_vocabulary(path: Path) -> GgufVocabulary:
     """The vocabulary of a GGUF file. Raises ValueError: the file is no GGUF, or its head is damaged."""
-    names = ("tokens", "merges", "token_type", "scores")
-    head = gguf_head(path, [_PREFIX + name for name in names])
-    tokens, merges = (
-        tuple(text.decode("utf-8", "replace") for text in head.texts.get(_PREFIX + name, ())) for name in names[:2]
+    settings = gguf_head(path).settings
+    tokens, kinds, scores, merges = (
+        settings.get(_PREFIX + name, ()) for name in ("tokens", "token_type", "scores", "merges")
     )
-    kinds, scores = (tuple(head.numbers.get(_PREFIX + name, ())) for name in names[2:])
-    return GgufVocabulary(head.settings, tokens, kinds or (1,) * len(tokens), scores, merges)
+    whole = tuple(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in tokens)
+    return GgufVocabulary(settings, whole, kinds or (1,) * len(whole), scores, merges)
 
 
 def build_backend(vocabulary: GgufVocabulary) -> Any:
     """The tokenizer of the library `tokenizers` for a vocabulary that `is_buildable`."""
+    from tokenizers import AddedToken, processors
+
     build = _byte_level if vocabulary.model == BYTE_LEVEL else _sentencepiece
     try:
-        tokenizer = build(vocabulary)
+        tokenizer = build(vocabulary, {text: number for number, text in enumerate(vocabulary.tokens)})
     except Exception as error:  # noqa: BLE001 - the library raises nothing more particular
         raise ValueError(str(error)) from None
-    _add_tokens(tokenizer, vocabulary)
-    _add_ends(tokenizer, vocabulary)
+    for text, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True):  # what stands for itself in any text
+        if kind == _SPECIAL:
+            tokenizer.add_special_tokens([AddedToken(text, normalized=False, special=True)])
+        elif kind == _USER_DEFINED:
+            tokenizer.add_tokens([AddedToken(text, normalized=False, special=False)])
+    special = vocabulary.special_tokens
+    begins, ends = ([special[name]] if vocabulary.adds(name) and name in special else [] for name in ("bos", "eos"))
+    if begins or ends:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=[*begins, "$A", *ends],
+            pair=[*begins, "$A", *ends, *(f"{each}:1" for each in begins), "$B:1", *(f"{each}:1" for each in ends)],
+            special_tokens=[(text, vocabulary.tokens.index(text)) for text in {*begins, *ends}],
+        )
     return tokenizer
 
 
-def _byte_level(vocabulary: GgufVocabulary) -> Any:
+def _byte_level(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, processors
 
     splitting = SPLITTINGS[vocabulary.splitting]
     merges = [(left, right) for left, _, right in (merge.partition(" ") for merge in vocabulary.merges)]
-    ids = {text: number for number, text in enumerate(vocabulary.tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=splitting.keeps_words))
     if splitting.composes:
         tokenizer.normalizer = normalizers.NFC()
@@ -162,65 +173,35 @@ def _byte_level(vocabulary: GgufVocabulary) -> Any:
     return tokenizer
 
 
-def _sentencepiece(vocabulary: GgufVocabulary) -> Any:
+def _sentencepiece(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    n_tokens, n_scores, n_kinds = len(vocabulary.tokens), len(vocabulary.scores), len(vocabulary.kinds)
+    scores, kinds = vocabulary.scores, vocabulary.kinds
+    n_tokens, n_scores, n_kinds = len(vocabulary.tokens), len(scores), len(kinds)
     if n_scores != n_tokens or n_kinds != n_tokens:
         raise ValueError(f"its SentencePiece tokenizer has {n_tokens:,} pieces, {n_scores:,} scores, {n_kinds:,} types")
-    ids = {text: number for number, text in enumerate(vocabulary.tokens)}
-    merges = sorted(_merges(vocabulary, ids), key=lambda entry: -entry[2])
-    adds_space = bool(vocabulary.settings.get(f"{_PREFIX}add_space_prefix", True))
+    pairs = (
+        (text[:at], text[at:], scores[number])
+        for text, number in ids.items()
+        if kinds[number] not in (_SPECIAL, _USER_DEFINED)
+        for at in range(1, len(text))
+        if text[:at] in ids and text[at:] in ids
+    )
     model = models.BPE(
         vocab=ids,
-        merges=[(left, right) for left, right, _ in merges],
+        merges=[(left, right) for left, right, _ in sorted(pairs, key=lambda entry: -entry[2])],
         unk_token=vocabulary.special_tokens.get("unk"),
         fuse_unk=True,
         byte_fallback="<0x00>" in ids,
     )
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
-    if adds_space:  # a space where there is none any more, so that a text that begins with one gets its own, too
+    plain = [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+    if vocabulary.settings.get(f"{_PREFIX}add_space_prefix", True):
+        # A space where there is none any more, so that a text that begins with one gets its own, too.
         prepend = pre_tokenizers.Metaspace(" ", prepend_scheme="first", split=False)
         replace = pre_tokenizers.Metaspace(_SPACE, prepend_scheme="never", split=False)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([prepend, replace])
-    strip = [decoders.Strip(" ", 1, 0)] if adds_space else []
-    tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
-    )
+        plain.append(decoders.Strip(" ", 1, 0))
+    tokenizer.decoder = decoders.Sequence(plain)
     return tokenizer
-
-
-def _add_tokens(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
-    """The tokens that stand for themselves wherever a text has them."""
-    from tokenizers import AddedToken
-
-    for text, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True):
-        if kind == _SPECIAL:
-            tokenizer.add_special_tokens([AddedToken(text, normalized=False, special=True)])
-        elif kind == _USER_DEFINED:
-            tokenizer.add_tokens([AddedToken(text, normalized=False, special=False)])
-
-
-def _add_ends(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
-    """The tokens that are put before and after a text."""
-    from tokenizers import processors
-
-    special = vocabulary.special_tokens
-    begins, ends = ([special[name]] if vocabulary.adds(name) and name in special else [] for name in ("bos", "eos"))
-    if begins or ends:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=[*begins, "$A", *ends],
-            pair=[*begins, "$A", *ends, *(f"{each}:1" for each in begins), "$B:1", *(f"{each}:1" for each in ends)],
-            special_tokens=[(text, vocabulary.tokens.index(text)) for text in {*begins, *ends}],
-        )
-
-
-def _merges(vocabulary: GgufVocabulary, ids: Mapping[str, int]) -> Iterable[tuple[str, str, float]]:
-    """The pairs of pieces that make a piece, with its score."""
-    for text, number in ids.items():
-        if vocabulary.kinds[number] in (_SPECIAL, _USER_DEFINED):
-            continue
-        for at in range(1, len(text)):
-            if text[:at] in ids and text[at:] in ids:
-                yield text[:at], text[at:], vocabulary.scores[number]

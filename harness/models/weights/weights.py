@@ -12,8 +12,10 @@ import importlib.util
 import logging
 import pkgutil
 import re
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,8 @@ from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
 from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
-from harness.models.files.saved import loading_turn
 from harness.models.weights import conversion, layers, quantization
-from harness.models.weights.gguf_header import gguf_settings, is_gguf
+from harness.models.weights.gguf_header import gguf_head, is_gguf
 
 _log = logging.getLogger(__name__)
 _KIND = "weights"
@@ -35,6 +36,9 @@ _TOKENIZER = re.compile(
 )
 _ALIKE = 0.8
 """Of difflib, from which on the name of one package is taken for another one misspelt."""
+_MAKING = threading.Lock()
+"""A thread that imports transformers while another one does can get an unfinished module, and torch's default dtype,
+which loading sets, is that of all threads."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -74,56 +78,34 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
     Raises:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
-    base = text_hash(*_content(options, root))
-    tokenizer = tokenizer_digest(options, root)
+    changes, tokenizer = _changes(options, root), tokenizer_digest(options, root)
+    base = text_hash(*(changes[-1].content if changes else _content(options, root)))
     return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
 
 
 def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
     """Identify the tokenizer that replaces the weights' own by content; None where they have theirs."""
     tokenizer = tokenizer_path(options, root)
-    return None if tokenizer is None else files_hash(tokenizer, _files(tokenizer, _TOKENIZER.fullmatch))
+    if tokenizer is None:
+        return None
+    return files_hash(tokenizer, [file.name for file in tokenizer.iterdir() if _TOKENIZER.fullmatch(file.name)])
 
 
 def materialize(options: Mapping[str, Any], root: Path) -> Path:
     """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
-    source = weights_source(options, root)
-    folder = source.path
-    merged = _without(options, "quantized")
-    exact = _without(merged, "merged")
-    if source.is_gguf:
-        dtype = converted_dtype(options)
-        task = f"convert {source.path.name}"
-        content = _content(_without(exact, "drop_layers"), root)
-        folder = _once(content, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
-    dropped = dropped_layers(options, root)
-    if dropped:
-        complete = folder
-        task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
-        folder = _once(_content(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
-    if options.get("merged"):
-        bare, adapters = folder, [Path(each) for each in options["merged"]]
-        task = f"add {len(adapters)} adapter{'s' * (len(adapters) > 1)} into {options['weights']}"
-        folder = _once(_content(merged, root), task, lambda to: merging.merge_adapters(bare, to, adapters))
-    if "quantized" in options:
-        unrounded, name = folder, options["quantized"]
-        task = f"round {options['weights']} to {name}"
-        folder = _once(_content(options, root), task, lambda to: quantization.quantize(unrounded, to, name))
+    folder = weights_source(options, root).path
+    for change in _changes(options, root):
+        folder = _once(change, folder)
     return folder
-
-
-def _without(options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key != name}
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     """The folder that an engine loads, if nothing must be made first; None where it is still to be made."""
-    source = weights_source(options, root)
-    is_changed = bool(dropped_layers(options, root)) or "quantized" in options or bool(options.get("merged"))
-    if not source.is_gguf and not is_changed:
-        return source.path
-    made = find_artifact(_KIND, {"content": _content(options, root)})
+    changes = _changes(options, root)
+    if not changes:
+        return weights_source(options, root).path
+    made = find_artifact(_KIND, changes[-1].recipe)
     return made.path if made is not None and made.is_here else None
 
 
@@ -152,30 +134,62 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
     raise SettingsError(f"tokenizer = {name!r} is neither a folder under {root} nor a hub id in the local hub cache.")
 
 
-def _content(options: Mapping[str, Any], root: Path) -> list[str]:
-    """All that decides what an engine loads, but for a replaced tokenizer."""
-    content = _content_of_source(options, root)
-    if options.get("merged"):
-        digests = [adapter_files.adapter_digest(each) for each in options["merged"]]
-        content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
-    if "quantized" in options:
-        content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
-    return content
-
-
-def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
-    """The content of the weights that the settings name, without the layers that are left out."""
+def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
+    """The content of the weights that the settings name, before anything is made of them."""
     if options["weights"].startswith(KNOWN) and "drop_layers" not in options:
-        return ["folder", options["weights"].removeprefix(KNOWN)]
+        return "folder", options["weights"].removeprefix(KNOWN)
     source = weights_source(options, root)
     if source.is_gguf:
-        content = ["gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)]
-    elif source.commit:
-        content = ["hub", options["weights"], source.commit]
-    else:
-        content = ["folder", folder_content(source.path)]
-    dropped = dropped_layers(options, root)
-    return [*content, "drop_layers", str(list(dropped)), layers.RECIPE] if dropped else content
+        return "gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)
+    return ("hub", options["weights"], source.commit) if source.commit else ("folder", folder_content(source.path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Something that is made of weights.
+
+    Attributes:
+        content: what identifies the result.
+        task: what is done, for the log.
+        build: takes the folder, or the GGUF file, that it is made of, and the one to write into.
+    """
+
+    content: tuple[str, ...]
+    task: str
+    build: Callable[[Path, Path], None]
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What it is kept under."""
+        return {"content": self.content}
+
+
+def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
+    """Everything that is made of the weights that the settings name before an engine loads them, in its order."""
+    content, weights = _content(options, root), options["weights"]
+    changes: list[_Change] = []
+
+    def change(task: str, build: Callable[[Path, Path], None], *more: str) -> None:
+        before = changes[-1].content if changes else content
+        changes.append(_Change((*before, *more), task, build))
+
+    if content[0] == "gguf":
+        dtype = content[-1]
+        change(f"convert {weights}", lambda source, to: conversion.convert_gguf(source, to, dtype))
+    if dropped := dropped_layers(options, root):
+        task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
+        build = partial(layers.drop_layers, layers=dropped)
+        change(task, build, "drop_layers", str(list(dropped)), layers.RECIPE)
+    if merged := options.get("merged"):
+        digests = [adapter_files.adapter_digest(each) for each in merged]
+        build = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
+        task = f"add {len(merged)} adapter{'s' * (len(merged) > 1)} into {weights}"
+        change(task, build, "merged", *digests, merging.RECIPE, version_of("peft") or "")
+    if name := options.get("quantized"):
+        build = partial(quantization.quantize, name=name)
+        version = version_of("compressed-tensors") or ""
+        change(f"round {weights} to {name}", build, "quantized", name, quantization.RECIPE, version)
+    return changes
 
 
 def folder_content(folder: Path) -> str:
@@ -185,7 +199,7 @@ def folder_content(folder: Path) -> str:
 
 def loaded_files(folder: Path) -> list[str]:
     """The names of the files in a folder of weights that an engine loads."""
-    return _files(folder, lambda name: Path(name).suffix in _LOADED)
+    return [file.name for file in folder.iterdir() if file.is_file() and file.suffix in _LOADED]
 
 
 def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
@@ -205,15 +219,11 @@ def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
     return layers.chosen_layers(options["drop_layers"], count, options["weights"])
 
 
-def _gguf_settings(path: Path, weights: str) -> dict[str, Any]:
+def _gguf_settings(path: Path, weights: str) -> Mapping[str, Any]:
     try:
-        return gguf_settings(path)
+        return gguf_head(path).settings
     except ValueError as error:
         raise SettingsError(f"weights = {weights!r}: {path} can't be read: {error}.") from None
-
-
-def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
-    return [file.name for file in folder.iterdir() if file.is_file() and wanted(file.name)]
 
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
@@ -254,12 +264,10 @@ def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
 
 def _missing(weights: str, path: Path) -> str:
     parent = next(folder for folder in path.parents if folder.is_dir())
-    named = path.relative_to(parent).parts[0]
     there = [item.name for item in parent.iterdir() if item.is_dir() or item.suffix == ".gguf"]
-    nearest = difflib.get_close_matches(named, there, n=1)
     text = f"weights = {weights!r}: there is no {path}."
-    if nearest:
-        text += f" In {parent} there is {nearest[0]!r}; did you mean that?"
+    if near := difflib.get_close_matches(path.relative_to(parent).parts[0], there, n=1):
+        text += f" In {parent} there is {near[0]!r}; did you mean that?"
     if _HUB_ID.fullmatch(weights) and not weights.endswith(".gguf"):
         text += f" As a hub id it is not in the local hub cache either; fetch it once with `hf download {weights}`."
     return f"{text} Weights are {WEIGHTS_FORMS}."
@@ -276,16 +284,13 @@ def _in_package(name: str, weights: str) -> Path:
         raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {how}")
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
-    outermost = {each for each in configured if configured.isdisjoint(each.parents)}
-    found = sorted(outermost) or sorted(folder.rglob("*.gguf"))
+    outermost = sorted(each for each in configured if configured.isdisjoint(each.parents))
+    found = outermost or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
         return found[0]
-    if not found:
-        raise SettingsError(
-            f"weights = {weights!r}: the package holds neither a config.json nor a .gguf file ({folder})."
-        )
-    names = ", ".join(str(path) for path in found)
-    raise SettingsError(f"weights = {weights!r}: the package holds several models; name one by its path: {names}")
+    holds = "several models; name one by its path: " + ", ".join(map(str, found))
+    holds = holds if found else f"neither a config.json nor a .gguf file ({folder})."
+    raise SettingsError(f"weights = {weights!r}: the package holds {holds}")
 
 
 def _snapshot(hub_id: str, file: str) -> Path | None:
@@ -298,10 +303,10 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
-def _once(content: Sequence[str], task: str, build: Callable[[Path], None]) -> Path:
-    def build_in_turn(draft: Path) -> None:
-        _log.info("Once: %s into %s", task, draft.with_suffix(""))
-        with loading_turn():
-            build(draft)
+def _once(change: _Change, source: Path) -> Path:
+    def build(draft: Path) -> None:
+        _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
+        with _MAKING:
+            change.build(source, draft)
 
-    return get_or_build(_KIND, {"content": content}, build_in_turn).path
+    return get_or_build(_KIND, change.recipe, build).path

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.baselines.recording import Recording
     from harness.gate.evaluations.evaluation import Evaluation
-    from harness.gate.runs.run_settings import RunOptions
+    from harness.gate.runs.run import RunOptions
     from harness.records import Case, Plan
 
 
@@ -142,7 +142,7 @@ class Collection:
         """The options that the run of these evaluations has beyond the settings."""
         from harness.config.roles import candidate_name
         from harness.gate.runs.notes import commit_note, evaluation_notes
-        from harness.gate.runs.run_settings import RunOptions
+        from harness.gate.runs.run import RunOptions
         from harness.stages.lineage import can_have
 
         settings = self.settings
@@ -195,8 +195,8 @@ class Collection:
         left_out: list[pytest.Item] = []
         if not chosen:
             return left_out
-        from harness.gate.baselines.files import recording_named
         from harness.gate.baselines.pairing import check_recorded
+        from harness.gate.baselines.recording import recording_named
         from harness.gate.evaluations.cases import no_case_matches
 
         with self._noting():

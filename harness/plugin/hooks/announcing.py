@@ -14,7 +14,7 @@ from harness.plugin.hooks import hookspecs
 from harness.plugin.outcomes import SteelyardWarning
 
 if TYPE_CHECKING:
-    from harness.gate.runs.opening import OpenRun
+    from harness.gate.runs.run import Run
     from harness.records import Report
 
 _PREFIX = "steelyard_"
@@ -62,22 +62,20 @@ class Announcer:
 
     Args:
         config: pytest's.
-        opened: the run.
+        run: the gate.
         ids: of its evaluations.
         hooks: of all plugins.
     """
 
-    def __init__(
-        self, config: pytest.Config, opened: OpenRun, ids: tuple[str, ...], hooks: dict[str, list[Hook]]
-    ) -> None:
+    def __init__(self, config: pytest.Config, run: Run, ids: tuple[str, ...], hooks: dict[str, list[Hook]]) -> None:
         from harness.records import GateStart
 
         self._config, self._hooks = config, hooks
-        self._run = run = opened.run
+        self._run = run
         candidate, baseline = run.references()
         self._gate = GateStart(
             run_id=run.run_id,
-            created=opened.created,
+            created=run.created,
             confidence_level=run.settings.confidence_level,
             candidate=candidate,
             baseline=baseline,

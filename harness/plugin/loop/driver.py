@@ -17,7 +17,7 @@ from harness.plugin.pytest_internals import no_assertion_diffs, terminal_file
 
 if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Evaluation
-    from harness.gate.runs.opening import OpenRun
+    from harness.gate.runs.run import Run
     from harness.plugin.hooks.announcing import Announcer
     from harness.plugin.loop.interrupts import Interrupts
     from harness.records import Report
@@ -38,16 +38,16 @@ class Driver:
 
     Args:
         config: pytest's, whose terminal shows the progress.
-        opened: the run.
+        run: the gate.
         interrupts: hears Ctrl-C meanwhile.
         announcer: tells plugins what was decided.
     """
 
-    def __init__(self, config: pytest.Config, opened: OpenRun, interrupts: Interrupts, announcer: Announcer) -> None:
-        self.opened, self.run, self.announcer = opened, opened.run, announcer
+    def __init__(self, config: pytest.Config, run: Run, interrupts: Interrupts, announcer: Announcer) -> None:
+        self.run, self.announcer = run, announcer
         self._config = config
         self._interrupts = interrupts
-        interrupts.attend(opened.run)
+        interrupts.attend(run)
         self._runner = asyncio.Runner()
         self._runner.get_loop().set_default_executor(LooseThreads())
         self._collected_after = gc.get_threshold()
@@ -109,7 +109,7 @@ class Driver:
             done=run.done,
             total=run.total,
             stored=run.n_stored,
-            under_way=run.n_under_way,
+            under_way=run.feeder.n_alive,
             in_flight=window.in_flight,
             evaluations_done=run.n_finished,
             evaluations_total=run.options.n_evaluations,
@@ -129,7 +129,7 @@ class Driver:
         from harness.gate.runs.report import make_report
 
         wall_s = time.monotonic() - self._began_s
-        return make_report(self.opened, exit_code=exit_code, wall_s=wall_s, n_unreached=n_unreached)
+        return make_report(self.run, exit_code=exit_code, wall_s=wall_s, n_unreached=n_unreached)
 
     def close(self) -> None:
         """Close the run, cancel what is left, and close the loop.
@@ -140,10 +140,11 @@ class Driver:
         gc.set_threshold(*self._collected_after)
         gc.unfreeze()
         with suppress(KeyboardInterrupt):
-            self._interrupts.run(self._runner, _closed(self.opened.close()))
+            self._interrupts.run(self._runner, _closed(self.run.close()))
         self._interrupts.attend(None)
         loop = self._runner.get_loop()
-        if asyncio.all_tasks(loop):
+        self._left = asyncio.all_tasks(loop)  # kept, for what ends with one that is thrown away wants the loop again
+        if self._left:
             loop.set_exception_handler(lambda *_: None)  # which would complain of each task that is left
             loop.close()
         else:

@@ -9,6 +9,7 @@ main thread signals, for a blocking call of Python's own returns for one, and wh
 from __future__ import annotations
 
 import asyncio
+import inspect
 import signal
 import threading
 import time
@@ -26,6 +27,8 @@ _PATIENCE_S = 1.0
 """Seconds that a body may keep the loop from hearing a signal; then it is interrupted where it is."""
 _AGAIN_S = 0.1
 """Seconds until the next body is interrupted after it, or the same one again if it goes on."""
+_PLUMBING = ("asyncio", "aiohttp")
+"""Packages whose coroutines the engines' requests run in, as well as a body's own."""
 _TAKEN = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 """The signals that are heard, each with the handler that it has where nobody else has taken it."""
 
@@ -87,8 +90,8 @@ class Interrupts:
     def attend(self, run: Run | None) -> None:
         """Let no body of a run go on after a signal or its deadline; None attends to none any more."""
         self._run = run
-        if run is not None and run.left_s is not None:
-            self._nudge_after(max(0.0, run.left_s))
+        if run is not None and run.feeder.left_s is not None:
+            self._nudge_after(max(0.0, run.feeder.left_s))
 
     @contextmanager
     def unheard(self) -> Iterator[None]:
@@ -136,7 +139,7 @@ class Interrupts:
         self._heard_s = now
         self.interrupted_by = self._told = told = signal.Signals(number).name  # also should a body keep what is raised
         if self._run is not None:
-            self._run.halt()
+            self._run.feeder.halt()
             self._nudge_after(_PATIENCE_S)
         task, self._task = self._task, None
         if task is None or task.done():
@@ -154,7 +157,8 @@ class Interrupts:
     def _nudge(self, wait_s: float, is_over: threading.Event) -> None:
         while not is_over.wait(wait_s):
             heard = [number for number in self._kept if signal.getsignal(number) == self._hear]
-            if heard and self._is_running:
+            # One at a time: a second that came before the first is heard would pass for a press.
+            if heard and self._is_running and self._nudged_by is None:
                 self._nudged_by = heard[0]
                 signal.pthread_kill(threading.main_thread().ident or 0, heard[0])
             wait_s = _AGAIN_S
@@ -165,7 +169,7 @@ class Interrupts:
         if self._is_deaf or not self._is_running or self._run is None:
             return
         if self.interrupted_by is None:
-            self._run.give_up()
+            self._run.feeder.give_up()
         if _is_of_body(frame):
             told = self.interrupted_by
             raise GivenUp("the deadline has passed") if told is None else KeyboardInterrupt(told)
@@ -190,7 +194,8 @@ def _is_of_body(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_code is not _completed.__code__:
         if frame.f_code is call_body.__code__:
             return True
-        package = str(frame.f_globals.get("__name__", "harness")).partition(".")[0]
-        caller = caller if package in ("asyncio", "selectors") else package
+        if frame.f_code.co_flags & inspect.CO_COROUTINE:  # callbacks are nobody's, such as those of a connection
+            package = str(frame.f_globals.get("__name__", "harness")).partition(".")[0]
+            caller = caller if package in _PLUMBING else package
         frame = frame.f_back
     return is_in_body() or caller != "harness"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.gate.history.answers import answers_of_run
-from harness.gate.people.results import as_queued_now
+from harness.gate.people.verdicts import as_queued_now
 from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.models.lineage import LineageStep
 from harness.reporting.shared.text import hang, printable, wrap
-from harness.reporting.weights.document import DescribedVersion, in_engine
-from harness.reporting.weights.facts import weights_facts
+from harness.reporting.weights.document import DescribedVersion, in_engine, unequal, weights_facts
 
 _LEAST_WIDTH = 40
 
@@ -19,9 +18,8 @@ def version_lines(version: DescribedVersion, width: int) -> list[str]:
     lines = [] if weights is not None else [*wrap(f"{version.name} has no weights here to tell of.", width)]
     lines += _aligned(_facts(version), width)
     if weights is not None:
-        before = weights_facts(weights)
-        after = weights_facts(weights.in_engine)
-        loaded = {name: after.get(name, "none") for name in after | before if after.get(name) != before.get(name)}
+        facts = unequal(weights_facts(weights.in_engine), weights_facts(weights))
+        loaded = {name: after or "none" for name, (after, _) in facts.items()}
         if not weights.is_made:
             told = f"What the engine loads is not made yet; `steelyard build {version.name}` does it, to be told here."
             lines += ["", *wrap(told, width)]
@@ -38,9 +36,9 @@ def difference_lines(
     """List what differs between two versions, with both values of each, after the files that differ."""
     width = max(width, _LEAST_WIDTH)
     pair = (version, other)
-    found = dict(_unequal(_facts(version), _facts(other)))
-    loaded = _unequal(*(_facts(in_engine(each)) for each in pair))
-    found |= {f"{name}, loaded": values for name, values in loaded if found.get(name) != values}
+    found = unequal(*map(_facts, pair))
+    loaded = unequal(*(_facts(in_engine(each)) for each in pair))
+    found |= {f"{name}, loaded": values for name, values in loaded.items() if found.get(name) != values}
     head = f"{version.name} beside {other.name}"
     if not found and not files and version.lineage == other.lineage:
         return wrap(f"{head}: no difference.", width)
@@ -56,7 +54,7 @@ def difference_lines(
         lines += wrap(name, width)
         for each, value in zip(pair, values, strict=True):
             start = f"  {each.name:<{longest}}  "
-            lines += hang(start, wrap(printable(value), width - len(start)))
+            lines += hang(start, wrap(printable(value or "-"), width - len(start)))
     for own, others in (pair, pair[::-1]):
         alone = [(number, step) for number, step in enumerate(own.lineage, 1) if step not in others.lineage]
         lines += [*wrap(f"steps of {own.name} alone", width), *_step_lines(alone, width)] if alone else []
@@ -66,13 +64,6 @@ def difference_lines(
 def _facts(version: DescribedVersion) -> dict[str, str]:
     facts = {} if version.weights is None else weights_facts(version.weights)
     return {**facts, "fingerprint": version.fingerprint or "not known: something is to be built, or asked"}
-
-
-def _unequal(facts: Mapping[str, str], others: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    for name in dict.fromkeys((*facts, *others)):
-        values = (facts.get(name, "-"), others.get(name, "-"))
-        if values[0] != values[1]:
-            yield name, values
 
 
 def _aligned(facts: Mapping[str, str], width: int) -> Iterator[str]:

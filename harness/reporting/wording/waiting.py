@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.gate.people.results import n_events_since
+from harness.gate.people.verdicts import n_events_since
 from harness.records import Report
 from harness.records.review import SUPERSEDED
 from harness.reporting.shared.figures import plural

@@ -222,7 +222,7 @@ def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[Scor
     """All scores of a version, by case and sample."""
     wanted = (plan.evaluation_id, plan.metric, role)
     sets = [each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.metric, each.role) == wanted]
-    return [row for each in sets for row in store.scores_of(each, store.score_array(each).case_ids)]
+    return [row for each in sets for row in store.scores_of([each], store.score_array(each).case_ids)]
 
 
 class _Answers:

@@ -176,7 +176,8 @@ class AdapterRecipe:
         adapter = read_adapter(self.ready)
         name = "the weights" if digest is None else repr(self.options["weights"])
         check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
-        if self._version.engine == "vllm" and not self.is_merged and adapter.not_plain:
+        is_beside = engine_spec(self._version.engine).takes_plain_adapters and not self.is_merged
+        if is_beside and adapter.not_plain:
             raise UsageError(
                 f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
                 f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from harness.errors import NotInLineageError
@@ -11,7 +12,7 @@ from harness.models.description.description import WeightsDescription, describe_
 from harness.models.tokenization.loaded import LoadedTokenizer
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import Version
-from harness.models.weights.weights import check_weights
+from harness.models.weights.weights import check_weights, made_folder
 from harness.stages.lineage import StageContext
 
 
@@ -37,6 +38,22 @@ class Weights:
     def tokenizer(self) -> VersionTokenizer:
         """The tokenizer as its files define it."""
         return load_tokenizer(self._options, self._root)
+
+    @functools.cached_property
+    def moved_tokens(self) -> dict[int, str]:
+        """Number → piece of the tokens that the weights learnt by another number.
+
+        They are told by the vocabulary that the weights came with, where the version's is replaced or converted, and by
+        the order of its merges.
+        """
+        plain = {name: value for name, value in self._options.items() if name != "tokenizer"}
+        own, used, made = load_tokenizer(plain, self._root), self.tokenizer, made_folder(self._options, self._root)
+        if made is not None and plain == self._options:
+            used = load_tokenizer({"tokenizer": str(made)}, self._root)
+        pairs = enumerate(zip_longest(own.pieces, used.pieces))
+        other = {number for number, (theirs, ours) in pairs if theirs is not None and theirs != ours}
+        pieces = dict(enumerate(used.pieces))
+        return {number: pieces.get(number) or "no token" for number in sorted(other | used.out_of_order)}
 
     @functools.cached_property
     def loaded(self) -> LoadedTokenizer:

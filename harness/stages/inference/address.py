@@ -46,8 +46,8 @@ def has_address(settings: VersionSettings) -> bool:
 
 
 def is_servable(settings: VersionSettings) -> bool:
-    """True where vLLM can serve a version here: it has weights, and vLLM for its engine."""
-    return settings.engine == "vllm" and "weights" in settings.engine_options
+    """True where a version can be served here: it has weights, and an engine that serves them."""
+    return engine_spec(settings.engine).is_served and "weights" in settings.engine_options
 
 
 def takes_load(settings: VersionSettings) -> bool:

@@ -7,24 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import warm
 from tests.cli.conftest import Run
 from tests.stages.data.projects import write_lines
 
 pytestmark = pytest.mark.service
 
 SETTINGS = """
-store = "s.db"
 [corpora.raw]
 documents = "documents.jsonl"
-[models.steady]
-engine = "scripted"
-default = "no idea"
-[models.steady.answers]
-"What is the number 0?" = "n0"
-"What is the number 1?" = "n1"
-"What is the number 2?" = "n2"
-"What is the number 3?" = "n3"
 """
 TEXT = "The ferry leaves the harbour at seven, when the streets are still wet from the night before."
 
@@ -55,43 +45,10 @@ def test_json_is_for_scripts_and_cases_may_be_one_file(run: Run) -> None:
     document = json.loads(result.stdout)
     assert [each["id"] for each in document["cases"] if each["state"] == "contaminated"] == ["c0", "c1", "c2", "c3"]
     assert document["cases"][0]["places"][0]["with_answer"]
-    assert document["scores"] is None
 
 
-@pytest.mark.nightly
-def test_scores_of_a_stored_run_are_compared(run: Run, folder: Path) -> None:
-    """A model that knows what leaked, and nothing else."""
-    (folder / "test_numbers.py").write_text(
-        "import pytest\n\n"
-        '@pytest.mark.evaluation(cases="evals/numbers/cases.jsonl", samples=1, threshold=0.1)\n'
-        "async def test_numbers(model, case):\n"
-        "    assert case.expected in await model.ask(case.prompt)\n",
-        encoding="utf-8",
-    )
-    warm.run("-m", "pytest", "--candidate", "steady", "-p", "no:deepeval", cwd=folder)
-    result = run("corpus", "contamination", "raw", "--run", "latest", "--json")
-    assert result.exit_code == 0, result.stderr
-    document = json.loads(result.stdout)
-    (scores,) = document["scores"]
-    assert (scores["n_leaked"], scores["n_clean"]) == (4, 8)
-    assert (scores["difference"]["value"], scores["gain"]) == (1.0, None)
-    assert scores["difference"]["low"] > 0.25
-    assert scores["is_shown"]
-    shown = run("corpus", "contamination", "raw", "--run", "latest").stdout
-    assert "+1.00" in shown
-    assert "contaminated cases may be" in shown
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--run", "latest"], "There is no store at"),
-        (["--store", "other.db"], "give --run RUN as well"),
-        (["--cases", "evals/nothing"], "evals/nothing"),
-    ],
-)
-def test_what_can_not_be_is_refused(run: Run, arguments: list[str], said: str, tmp_path: Path) -> None:
-    result = run("corpus", "contamination", "raw", *arguments)
+def test_what_can_not_be_is_refused(run: Run, tmp_path: Path) -> None:
+    result = run("corpus", "contamination", "raw", "--cases", "evals/nothing")
     assert result.exit_code == 4
-    assert said in result.stderr
-    assert (tmp_path / "cache" / "corpora").exists() is (arguments[0] == "--run")
+    assert "evals/nothing" in result.stderr
+    assert not (tmp_path / "cache" / "corpora").exists()

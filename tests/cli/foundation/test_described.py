@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.foundation.described import asked_version, described_version
+from harness.cli.foundation.describe import asked_version, described_version
 from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 
@@ -145,10 +145,9 @@ steps = ["url"]
         ("raw", ("documents web",), "corpus"),
         ("clean", ("raw",), "corpus"),
     ]
-    with pytest.raises(UsageError, match="Version 'served' has no weights"):
-        described_version(found, "served")
-    with pytest.raises(UsageError, match="raw is a corpus, which has no weights"):
-        described_version(found, "raw")
+    for name, why in (("served", "Version 'served' has no weights"), ("raw", "raw is a corpus, which has no weights")):
+        with pytest.raises(UsageError, match=why):
+            asked_version(found, name)
 
 
 @pytest.mark.service

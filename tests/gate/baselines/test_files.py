@@ -10,8 +10,14 @@ import pytest
 from harness.config import Settings
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
-from harness.gate.baselines.files import read_recording, recorded_path, recording_named, to_text, write_recording
-from harness.gate.baselines.recording import RecordedCase
+from harness.gate.baselines.recording import (
+    RecordedCase,
+    read_recording,
+    recorded_path,
+    recording_named,
+    to_text,
+    write_recording,
+)
 from harness.gate.evaluations.cases import content_digest
 from tests.decisions.observations import replace
 from tests.gate.baselines.recordings import cases, recorded, recording, whole

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.gate.history.answers import AnswerSource, answers_of_case, answers_of_run, with_answers
-from harness.records import Change, Role
+from harness.gate.history.answers import AnswerSource, answers_of_case, answers_of_run, turns_of, with_answers
+from harness.records import Change, NewSample, Request, Role, Sample
+from harness.records.keys import KeyedQuestion, request_text
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -95,3 +96,27 @@ def test_a_likelihood_is_no_answer_and_has_its_reason(store: Store) -> None:
 def test_a_run_that_is_not_in_the_store_has_no_answers(store: Store) -> None:
     change = Change(TEST, "peru", "score", 0.0, 1.0, 1, None, None)
     assert with_answers(store, [change], SOURCES) == [change]
+
+
+def test_what_each_turn_of_a_conversation_cost_called_and_read_is_told(store: Store) -> None:
+    hi, now = {"role": "user", "content": "Hi"}, {"role": "user", "content": "And now?"}
+    call = {"type": "function", "function": {"name": "find", "arguments": "{}"}}
+    said = (
+        Sample("One.", cost=0.25, tool_calls=(call,), context=({"id": "a", "text": "A"},), prompt_tokens=3),
+        Sample("Two.", cost=0.5, context=({"id": "b", "text": "B"},), prompt_tokens=5),
+    )
+    asked = ((hi,), (hi, {"role": "assistant", "content": "One."}, now))
+    requests = [Request(messages=messages, sampling={"seed": 7}) for messages in asked]
+    keys = [KeyedQuestion(request_text("f0", request), 0, "peru").key(2) for request in requests]
+    store.begin_run("r1", "2026-11-24T16:03:12Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
+    store.add(
+        [NewSample(key, "f0", 2, *each) for key, each in zip(keys, zip(requests, said, strict=True), strict=True)]
+    )
+    store.add_scores("r1", [score("peru", value=1.0, sample_key=keys[1])])
+    (found,) = answers_of_case(store, store.runs()[0], "peru")
+    assert found.sample is not None
+    assert (found.sample.text, found.sample.cost, found.sample.prompt_tokens) == ("Two.", 0.75, 8)
+    assert [passage["id"] for passage in found.sample.context or ()] == ["a", "b"]
+    assert [(each.cost, each.tool_calls) for each in found.earlier] == [(0.25, (call,))]
+    assert found.request is not None
+    assert turns_of(found.request, found.sample)[1]["tool_calls"] == [call]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.gate.history.comparison import match
-from harness.gate.history.flips import FlipCounts, most_changed, tally
+from harness.gate.history.comparison import FlipCounts, match, most_changed, tally
 from harness.gate.history.scores import Side
 from harness.store import Store
 from tests.decisions.observations import observed

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
-from harness.gate.people.attending import Prospects, attend_all, attended, prospects
+from harness.gate.people.attending import Prospects, attended, prospects
 from harness.gate.people.batches import Attendant
 from harness.records.review import Form, LabelChoice
 from harness.store import Store
@@ -25,7 +25,7 @@ def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
     batch = runs.add_batch(store, runs.add_run(store), FORM, n_items=5)
     before = store.review.items(batch.id)
     assert Attendant(store).attend(batch.id) is None
-    attend_all(store, [batch.id])
+    prospects(store, [batch.id], settles=True)
     assert prospects(store, [batch.id]) == Prospects({}, {}, {})
     assert store.review.items(batch.id) == before
     assert store.review.batch(batch.id).closed is None

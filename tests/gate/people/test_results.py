@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from harness.gate.people.batches import fill_batch
-from harness.gate.people.results import held_back, with_labels
+from harness.gate.people.verdicts import held_back, with_labels
 from harness.records import Role
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue

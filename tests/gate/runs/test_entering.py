@@ -12,7 +12,7 @@ from harness.config import Settings
 from harness.errors import SettingsError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.runs.opening import open_run
-from harness.gate.runs.run_settings import RunOptions
+from harness.gate.runs.run import RunOptions
 from harness.records import Case
 from tests.config.settings_files import load
 
@@ -30,7 +30,7 @@ def entered(folder: Path, *evaluations: Evaluation, offline: bool = False) -> di
     """The number of the look by evaluation, of a run that draws nothing."""
     opened = open_run(load(folder, TEXT), RunOptions(evaluations=evaluations, offline=offline))
     try:
-        rows = opened.store.looks.of_candidate(opened.run.candidate.version.fingerprint)
+        rows = opened.store.looks.of_candidate(opened.candidate.version.fingerprint)
         return {
             row.evaluation_id: max(each.number for each in rows if each.evaluation_id == row.evaluation_id)
             for row in rows

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.gate.runs.opening import check_judges, open_run
-from harness.gate.runs.run_settings import RunOptions
+from harness.gate.runs.run import RunOptions
 from harness.models.engine import Capability
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
@@ -41,7 +41,7 @@ def test_a_run_builds_a_student_that_has_no_base(tmp_path: Path, monkeypatch: py
     (tmp_path / "texts.jsonl").write_text(line * 4, encoding="utf-8")
     opened = open_run(load(tmp_path, 'candidate = "student"\nstore = "store.db"\n' + STUDENT), RunOptions())
     try:
-        version = opened.run.candidate.version
+        version = opened.candidate.version
         weights = Path(version.settings.engine_options["weights"])
         assert json.loads((weights / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
     finally:
@@ -61,9 +61,9 @@ def test_fresh_draws_a_base_anew_that_is_not_under_test(tmp_path: Path, monkeypa
 
     async def generations(*, fresh: bool) -> set[int]:
         opened = open_run(load(tmp_path, text), RunOptions(fresh=fresh))
-        sides = (opened.run.candidate, opened.run.baseline)
+        sides = (opened.candidate, opened.baseline)
         try:
-            taken = [await opened.run.context.lineages.take(["base"], each.version) for each in sides if each]
+            taken = [await opened.lineages.take(["base"], each.version) for each in sides if each]
             return {each["base"].source.generation for each in taken}
         finally:
             await opened.close()

@@ -12,7 +12,7 @@ import pytest
 
 from harness.config import Settings, load_settings
 from harness.errors import AnswersNothingError, SettingsError
-from harness.gate.runs.players import Players
+from harness.gate.runs.versions import Players
 from harness.models.engine_creation import create_engine
 from harness.models.version import load_version
 from harness.requests import SampleSource

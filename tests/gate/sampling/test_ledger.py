@@ -16,7 +16,7 @@ from harness.decisions import decide, share_of
 from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
-from harness.gate.runs.announcements import looks_in_words
+from harness.gate.runs.opening import looks_in_words
 from harness.gate.sampling.ledger import PRUNED, Draws, Entry, Family, enter_looks, unless_grown
 from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
@@ -256,8 +256,8 @@ def test_looks_older_than_max_age_count_no_more():
 def test_a_look_by_another_rule_is_a_look():
     store = Memory()
     look(store, evaluation())
-    store.rows = [replace(row, question=row.question.replace('gate":2', 'gate":1')) for row in store.rows]
-    assert look(store, evaluation()).look.because == "rule of the gate 1 → 2"
+    store.rows = [replace(row, question=row.question.replace('gate":3', 'gate":1')) for row in store.rows]
+    assert look(store, evaluation()).look.because == "rule of the gate 1 → 3"
     for damaged in ("{garbage", "[]", '{"cases": 5}'):
         store.rows = [replace(row, question=damaged) if row.number == 2 else row for row in store.rows[:3]]
         store.rows = [replace(row, question=damaged) if row.number else row for row in store.rows]

@@ -41,6 +41,8 @@ ARCHITECTURES: Mapping[str, Mapping[str, Any]] = {
     "cohere": SIZES,
     "stablelm": SIZES,
     "smollm3": SIZES,
+    "bloom": {"vocab_size": 300, "hidden_size": 64, "n_layer": 3, "n_head": 4},
+    "mpt": {"vocab_size": 300, "d_model": 64, "n_layers": 3, "n_heads": 4, "max_seq_len": 64},
 }
 MIXTURES: Mapping[str, Mapping[str, Any]] = {
     "mixtral": {**SIZES, "num_local_experts": 4, "num_experts_per_tok": 2},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.description.config_settings import config_settings, language_config, model_kind
+from harness.models.description.config_settings import config_settings, context_window, language_config
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,20 @@ def test_a_setting(config: dict[str, Any], key: str, value: object) -> None:
 
 def test_of_two_rotary_embeddings_that_of_the_whole_context_counts() -> None:
     rope = {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": 1e4}}
-    assert config_settings({"model_type": "gemma3_text", "rope_parameters": rope})["rope.freq_base"] == 1e6
+    found = config_settings({"model_type": "gemma3_text", "rope_parameters": rope})
+    assert (found["rope.freq_base"], found["rope.freq_base_swa"]) == (1e6, 1e4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "window"),
+    [("llama", {"max_position_embeddings": 64}, 64), ("mpt", {"max_seq_len": 32}, 32), ("bloom", {}, None)],
+)
+def test_the_window_is_that_of_the_config_of_transformers_if_it_has_one(
+    kind: str, settings: dict[str, int], window: int | None
+) -> None:
+    from transformers import AutoConfig
+
+    assert window == context_window(AutoConfig.for_model(kind, **settings).to_dict())
 
 
 def test_which_layers_see_less_is_as_the_config_lists() -> None:
@@ -41,10 +54,10 @@ def test_which_layers_see_less_is_as_the_config_lists() -> None:
     kinds = ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]
     assert config_settings({**base, "layer_types": kinds})[key] == (False, True, False, True)
     assert config_settings({**base, "sliding_window_pattern": 2})[key] == (True, False, True, False)
-    assert "attention.sliding_window" not in config_settings({**base, "use_sliding_window": False})
+    assert config_settings({**base, "use_sliding_window": False})["attention.sliding_window"] is None
 
 
 def test_of_a_model_that_sees_its_language_model_counts() -> None:
     config = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 8}, "hidden_size": 9}
-    assert model_kind(config) == "gemma3"
+    assert config_settings(config)["general.architecture"] == "gemma3"
     assert 8 == language_config(config)["hidden_size"] == config_settings(config)["embedding_length"]

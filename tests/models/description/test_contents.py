@@ -7,30 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.description.contents import WeightsFile, read_gguf
+from harness.models.description.contents import read_gguf
 from harness.models.files.safetensors_file import Tensor
 from tests.models.description.made import TOKENS, write_gguf
-
-
-def file(**settings: object) -> WeightsFile:
-    return WeightsFile(Path("m"), "safetensors", settings, ())
 
 
 def test_packed_weights_are_counted_and_what_tells_of_others_is_not() -> None:
     assert Tensor("q", (4, 3), "I32", 48, packed=8).n_parameters == 8 * 4 * 3
     assert Tensor("q.scale", (4, 1), "F32", 16, is_weight=False).n_parameters == 0
-
-
-def test_a_setting_is_the_first_that_is_there_and_the_largest_of_all_layers() -> None:
-    assert file(b=2).number("a", "b") == 2
-    assert file().number("a", default=7) == 7
-    assert file(a=(1, 5, 3)).number("a") == 5
-
-
-def test_what_is_said_once_holds_for_every_layer() -> None:
-    assert file(a=4).per_layer("a", 3) == (4, 4, 4)
-    assert file(a=(1, 2)).per_layer("a", 2) == (1, 2)
-    assert file().per_layer("a", 2, default=9) == (9, 9)
 
 
 @pytest.mark.parametrize("quantize", [None, "Q4_0", "Q8_0", "Q5_1", "BF16", "F16"])
@@ -45,14 +29,14 @@ def test_tensors_are_those_that_gguf_py_reads(quantize: str | None, tmp_path: Pa
     found = read_gguf(path)
     assert theirs == {each.name: (each.shape, each.dtype, each.n_bytes, each.n_parameters) for each in found.tensors}
     assert found.format == "GGUF V3 (latest)"
-    assert tuple(token.encode() for token in TOKENS) == found.tokens
+    assert found.tokens == TOKENS
 
 
 def test_settings_lose_their_architecture_and_arrays_of_numbers_are_kept(tmp_path: Path) -> None:
     settings = read_gguf(write_gguf(tmp_path / "m.gguf", n_layers=3)).settings
     assert (settings["block_count"], settings["context_length"], settings["general.architecture"]) == (3, 64, "llama")
     assert settings["tokenizer.ggml.token_type"] == (3, 3, 3, 3, 3, 1, 1, 1, 1, 1)
-    assert settings["tokenizer.ggml.merges"] == 1
+    assert settings["tokenizer.ggml.merges"] == ("a b",)
 
 
 def test_a_part_of_a_split_model_is_refused_with_the_way_to_join_it(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
+from harness.models.description.contents import different_files, read_folder, safetensors_files
 from harness.models.description.description import describe_weights
-from harness.models.description.folder import different_files, read_folder, safetensors_files
 from tests.models.description.made import ARCHITECTURES, copy_of, make_model, set_config, write_gguf, write_model
 
 

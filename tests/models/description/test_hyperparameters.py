@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.models.description.architecture import Hyperparameters, read_hyperparameters
 from harness.models.description.contents import WeightsFile
-from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
 
 BASE = {
     "general.architecture": "llama",
@@ -17,7 +17,7 @@ BASE = {
 }
 
 
-def read(file_format: str = "GGUF V3 (latest)", tokens: tuple[bytes, ...] = (), **settings: object) -> Hyperparameters:
+def read(file_format: str = "GGUF V3 (latest)", tokens: tuple[str, ...] = (), **settings: object) -> Hyperparameters:
     named = {key.replace("__", "."): value for key, value in settings.items()}
     return read_hyperparameters(WeightsFile(Path("m"), file_format, {**BASE, **named}, (), tokens))
 
@@ -41,6 +41,15 @@ def test_the_rotary_base_is_told_where_it_is_said() -> None:
     assert read(rope__freq_base=5e5).rope_base == 5e5
 
 
+def test_layers_with_a_window_have_the_rotary_base_that_llama_cpp_takes() -> None:
+    """Gemma 3's is 10,000 where the file stores none; a model without windows has none."""
+    gemma = {"general__architecture": "gemma3", "attention__sliding_window": 8, "rope__freq_base": 1e6}
+    assert read(**gemma).rope_base_swa == 10_000.0
+    assert read(**gemma, rope__freq_base_swa=5e4).rope_base_swa == 5e4
+    assert read(**{**gemma, "general__architecture": "gemma2"}).rope_base_swa == 1e6
+    assert read(rope__freq_base=1e6).rope_base_swa is None
+
+
 def test_layers_alternate_as_llama_cpp_knows_of_the_architecture() -> None:
     assert read(general__architecture="gemma2", attention__sliding_window=8).windows == (8, 0, 8)
     assert read(attention__sliding_window=8).windows == (0, 0, 0)
@@ -49,6 +58,6 @@ def test_layers_alternate_as_llama_cpp_knows_of_the_architecture() -> None:
 
 
 def test_the_vocabulary_of_a_gguf_file_is_its_tokens_and_that_of_a_folder_what_is_stated() -> None:
-    assert read(tokens=(b"a", b"b"), vocab_size=5).n_vocab == 2
-    assert read("safetensors", tokens=(b"a", b"b"), vocab_size=5).n_vocab == 5
+    assert read(tokens=("a", "b"), vocab_size=5).n_vocab == 2
+    assert read("safetensors", tokens=("a", "b"), vocab_size=5).n_vocab == 5
     assert read().n_vocab is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.description.tokenizer_settings import read_json, read_tokenizer
+from harness.models.description.contents import read_json, read_tokenizer
 
 BYTES = {"type": "ByteLevel"}
 
@@ -20,7 +20,7 @@ def write(folder: Path, model: dict[str, Any], config: dict[str, Any] | None = N
 
 
 def settings(folder: Path, config: dict[str, Any] | None = None) -> dict[str, Any]:
-    found = read_tokenizer(folder, config or {}).settings
+    found = read_tokenizer(folder, config or {})[0]
     return {key.removeprefix("tokenizer.").removeprefix("ggml."): value for key, value in found.items()}
 
 
@@ -46,9 +46,9 @@ def test_the_kind_of_vocabulary_is_told_by_how_it_falls_back(
 
 
 def test_tokens_stand_in_the_order_of_their_ids_with_those_that_were_added(tmp_path: Path) -> None:
-    found = read_tokenizer(write(tmp_path, BPE, added_tokens=[{"id": 4, "content": "<s>"}]), {})
-    assert found.tokens == (b"a", b"b", b"ab", b"", b"<s>")
-    assert found.settings["tokenizer.ggml.merges"] == 1
+    found, tokens = read_tokenizer(write(tmp_path, BPE, added_tokens=[{"id": 4, "content": "<s>"}]), {})
+    assert tokens == ("a", "b", "ab", "", "<s>")
+    assert found["tokenizer.ggml.merges"] == ["a b"]
 
 
 def test_special_tokens_are_those_of_the_tokenizer_and_else_those_of_the_model(tmp_path: Path) -> None:

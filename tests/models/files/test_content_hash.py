@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.files.content_hash import file_hash, files_hash, part_hash, text_hash
+from harness.models.files.content_hash import file_hash, files_hash, text_hash
 
 
 @pytest.fixture(autouse=True)
@@ -45,23 +45,6 @@ def test_what_is_remembered_stands_for_the_content_until_the_file_changes(
     assert file_hash(path) == "0" * 64
     written(path, b"abcd")
     assert file_hash(path) == hashlib.sha256(b"abcd").hexdigest()
-
-
-def test_a_part_is_hashed_alone_and_remembered_apart(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("harness.models.files.content_hash._SETTLED_NS", -1)
-    content = os.urandom(3_000_000)
-    path = written(tmp_path / "a", content)
-    parts = [(0, 3_000_000), (5, 2_500_000), (5, 1), (7, 0)]
-    expected = [hashlib.sha256(content[start : start + size]).hexdigest() for start, size in parts]
-    assert expected == [part_hash(path, *part) for part in parts]
-    file_hash(path)
-    memories = [each for each in cache.rglob("*") if each.is_file()]
-    assert len(memories) == 5
-    for memory in memories:
-        memory.write_text("0" * 64)
-    assert {"0" * 64} == {part_hash(path, *part) for part in parts}
 
 
 def test_borders_between_texts_count() -> None:

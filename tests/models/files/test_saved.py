@@ -1,17 +1,16 @@
-"""Models are loaded one at a time and whole, and saved with the files that lay beside what they were made of."""
+"""Models are loaded whole, and saved with the files that lay beside what they were made of."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from harness.errors import SettingsError
-from harness.models.files.saved import copy_others, load_whole, loading_turn
+from harness.models.files.saved import copy_others, load_whole
 from tests.models.conftest import write_tiny_llama
 
 
@@ -84,31 +83,3 @@ def test_a_copy_that_broke_off_is_made_again(tmp_path: Path, monkeypatch: pytest
     monkeypatch.undo()
     copy_others(source, folder)
     assert (folder / "chat_template.jinja").read_text("utf-8") == "{{ bos_token }}{{ messages }}"
-
-
-WAIT_S = 30
-
-
-@pytest.mark.nightly
-def test_a_second_thread_waits_for_the_first_ones_end_whatever_that_is() -> None:
-    entered, seen = threading.Event(), []
-
-    def second() -> None:
-        entered.set()
-        with loading_turn():
-            seen.append("second")
-
-    thread = threading.Thread(target=second)
-
-    def first() -> None:
-        with loading_turn():
-            thread.start()
-            assert entered.wait(WAIT_S)
-            thread.join(0.05)
-            seen.append("first")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        first()
-    thread.join(WAIT_S)
-    assert seen == ["first", "second"]

@@ -124,4 +124,4 @@ class Raw:
 
     def sample(self, request: Request) -> list[Sample]:
         """What an engine with KEY draws from this server."""
-        return sample(engine_at(f"{self.address}/v1", key=KEY, policy=RetryPolicy(within_s=0)), request)
+        return sample(engine_at(f"{self.address}/v1", key=KEY), request)

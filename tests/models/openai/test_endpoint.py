@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -14,8 +13,7 @@ import pytest
 from harness.errors import BudgetSpentError, EngineError, UnreachableError
 from harness.gate.sampling.body_errors import BodyErrors
 from harness.models.openai.retry import RetryPolicy
-from harness.records import Sample
-from tests.loopback import Fault, Loopback
+from tests.loopback import Fault
 from tests.models.openai.engines import (
     KEY,
     HeldClock,
@@ -36,17 +34,20 @@ pytestmark = pytest.mark.service
 class TestRetries:
     @pytest.mark.parametrize("kind", ["429", "503", "drop", "truncated"])
     def test_what_may_pass_is_tried_again(self, loopback: Start, kind: str) -> None:
-        server = loopback(faults=(Fault(kind, first=9),))
+        server = loopback(faults=(Fault(kind, first=4),))
         assert sample(engine(server), ask())[0].text == "ok"
-        assert server.stats["requests"] == 10
+        assert server.stats["requests"] == 5
 
     @pytest.mark.parametrize("kind", ["500", "truncated"])
     def test_what_does_not_pass_is_an_error_that_says_what_happened(self, loopback: Start, kind: str) -> None:
         server = loopback(faults=(Fault(kind, rate=1),))
         said = {"500": "HTTP 500: injected 500", "truncated": "the connection broke"}[kind]
-        with pytest.raises(EngineError, match=rf"openai \(v\) at http://127\.0\.0\.1.*after \d\d attempts.*{said}"):
+        nothing = (
+            r"openai \(v\): the endpoint http://127\.0\.0\.1.* has answered nothing yet: a request failed after \d+ att"
+        )
+        with pytest.raises(UnreachableError, match=rf"{nothing}.*{said}"):
             sample(engine(server), ask())
-        assert server.stats["requests"] >= 10
+        assert server.stats["requests"] >= 5
 
     @pytest.mark.parametrize("status", ["400", "404", "413", "422", "501"])
     def test_what_stays_is_an_error_at_once(self, loopback: Start, status: str) -> None:
@@ -55,12 +56,12 @@ class TestRetries:
             sample(engine(server), ask())
         assert server.stats["requests"] == 1
 
-    def test_many_requests_get_through_a_server_that_fails_often(self, loopback: Start) -> None:
-        faults = (Fault("500", rate=0.2), Fault("drop", rate=0.1), Fault("truncated", rate=0.1))
-        server = loopback(echo=True, faults=faults)
-        results = asyncio.run(with_engine(engine(server), *((ask(f"Q{i}"), [0]) for i in range(100))))
-        assert [result[0].text for result in results] == [f"Q{i}" for i in range(100)]
-        assert server.stats["faults"] > 20
+    def test_many_requests_get_through_a_server_that_fails_often_in_six_ways(self, loopback: Start) -> None:
+        kinds = ("429", "500", "truncated", "not-json", "no-choices", "drop")
+        server = loopback(echo=True, faults=tuple(Fault(kind, rate=0.08) for kind in kinds))
+        results = asyncio.run(with_engine(engine(server), *((ask(f"Q{i}"), [0]) for i in range(300))))
+        assert [result[0].text for result in results] == [f"Q{i}" for i in range(300)]
+        assert server.stats["faults"] > 100
 
     def test_retry_after_is_honoured_in_seconds_and_as_a_date(self, loopback: Start) -> None:
         assert min(self.waits(loopback, "0.3")) >= 0.3
@@ -86,7 +87,7 @@ class TestRetries:
 
     def test_a_rate_limit_that_lets_others_through_is_waited_out(self, loopback: Start) -> None:
         """With two attempts for each and no such excuse, fewer than half would be answered."""
-        policy = RetryPolicy(within_s=0, least_attempts=2, failures_in_a_row=1000)
+        policy = RetryPolicy(within_s=0, first_s=0, failures_in_a_row=1000)
         server = loopback(faults=(Fault("429", rate=0.75),))
         results = asyncio.run(with_engine(engine(server, policy=policy), *((ask(f"Q{i}"), [0]) for i in range(60))))
         answered = [result for result in results if not isinstance(result, BaseException)]
@@ -115,7 +116,7 @@ class TestDeadEndpoint:
         assert wrong.http_requests == 1
 
     def test_a_request_given_up_and_the_endpoint_given_up_after_it_have_one_cause(self, loopback: Start) -> None:
-        one = engine(loopback(faults=(Fault("500", rate=1),)), policy=RetryPolicy(failures_in_a_row=2))
+        one = engine(loopback(faults=(Fault("no-choices", rate=1),)), policy=RetryPolicy(failures_in_a_row=2))
         results = asyncio.run(with_engine(one, *((ask(f"Q{i}"), [0]) for i in range(4))))
         tally = BodyErrors()
         for step, error in enumerate(results):
@@ -126,7 +127,7 @@ class TestDeadEndpoint:
         assert line.endswith("(4 bodies ended so, the texts differ)")
 
     def test_those_that_wait_fail_with_the_first(self, free_port: int) -> None:
-        policy = RetryPolicy(refused_attempts=1)
+        policy = RetryPolicy(first_s=0, least_attempts=1)
         dead = engine_at(f"http://127.0.0.1:{free_port}", policy=policy, clock=HeldClock(), requests_per_minute=1)
         results = asyncio.run(with_engine(dead, *((ask(f"Q{i}"), [0]) for i in range(5))))
         assert {type(result) for result in results} == {UnreachableError}
@@ -158,23 +159,37 @@ class TestDeadEndpoint:
         assert f"it probably lacks /v1, as in {server.address}/v1." in str(results[0])
         assert server.requests <= 20 * 10
 
-    @staticmethod
-    async def with_pages_after_an_answer(server: Loopback, pages: int) -> list[Sample]:
-        one = engine(server)
-        await one.start()
-        await one.sample(ask("first"), [0])
-        server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=pages),))
-        try:
-            return await one.sample(ask(), [0])
-        finally:
+    @pytest.mark.parametrize("kind", ["not-json", "no-choices", "500"])
+    def test_what_an_endpoint_says_that_has_answered_is_asked_again_for_a_minute_whatever_it_is(
+        self, loopback: Start, kind: str
+    ) -> None:
+        server, clock = loopback(faults=(Fault(kind, after=1),)), StillClock()
+        one = engine(server, clock=clock)
+
+        async def run() -> None:
+            await one.start()
+            await one.sample(ask("first"), [0])
+            said = r"given up after \d\d attempts in [56]\d s; the last: (the answer|HTTP 500)"
+            with pytest.raises(EngineError, match=said) as failed:
+                await one.sample(ask(), [0])
+            assert (kind == "not-json") == ("A web page came in place of an answer" in str(failed.value))
             await one.close()
 
-    def test_web_pages_of_an_endpoint_that_has_answered_are_refused_as_what_they_are(self, loopback: Start) -> None:
-        server = loopback()
-        said = r"given up after 3 attempts in \d s; the last: the answer is not JSON: <.*A web page came in place of an"
-        with pytest.raises(EngineError, match=said):
-            asyncio.run(self.with_pages_after_an_answer(server, 12))
-        assert server.stats["faults"] == 3
+        asyncio.run(run())
+        assert 40 < sum(clock.waits) <= 60
+        assert sum(clock.waits[:3]) < sum(clock.waits[-3:]) + 2
+
+    @pytest.mark.parametrize(
+        "body",
+        [b'data: {"choices": []}\n\ndata: [DONE]\n\n', b'{"choices": [{"index": 0}], "error": {"code": 500}}'],
+        ids=["an event stream", "an error beside choices"],
+    )
+    def test_what_never_answered_well_is_given_up_within_15_seconds(self, body: bytes) -> None:
+        clock = StillClock()
+        with Raw(200, body) as server:
+            results = asyncio.run(with_engine(engine_at(server.address, clock=clock), *[(ask("Q"), [0])] * 3))
+        assert UnreachableError in {type(result) for result in results}
+        assert sum(clock.waits) <= 3 * 15
 
     def test_an_empty_account_is_given_up_at_once_with_what_the_server_says(self) -> None:
         said = {
@@ -199,10 +214,11 @@ class TestDeadEndpoint:
         assert sample(engine_at(f"http://127.0.0.1:{free_port}/v1", clock=Starting()), ask())[0].text == "ok"
 
     def test_three_requests_in_a_row_that_fail_end_it(self, loopback: Start) -> None:
-        one = engine(loopback(faults=(Fault("500", rate=1),)))
+        one = engine(loopback(faults=(Fault("500", after=1),)))
 
         async def run() -> list[type]:
             await one.start()
+            await one.sample(ask("first"), [0])
             kinds = []
             for index in range(4):
                 with pytest.raises(EngineError) as failed:

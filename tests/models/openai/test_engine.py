@@ -90,6 +90,12 @@ class TestChoices:
         assert [first.text, second.text] == ["one two", "one two"]
         assert server.stats["requests"] == 3
 
+    def test_it_does_so_whatever_the_key_is(self, loopback: Start) -> None:
+        """The key is taken out of what is told of a refusal, and not before it is known what it asks for."""
+        server = loopback(wants_completion_tokens=True, default="one two three", api_key="max_completion")
+        one = engine(server, key="max_completion")
+        assert sample(one, ask(sampling={"max_tokens": 2}))[0].text == "one two"
+
 
 async def _one_after_the_other(engine: OpenAIEngine, request: Request, count: int) -> list[Sample]:
     await engine.start()

@@ -12,6 +12,7 @@ from tokenizers import pre_tokenizers
 
 from harness.models.tokenization.disassembly import (
     Disassembly,
+    PieceReader,
     TextToken,
     byte_alphabet,
     differences,
@@ -34,7 +35,7 @@ def made(tokenizer: Any, text: str, *, special: bool = False) -> Disassembly:
     tokenizer.encode_special_tokens = not special
     encoding = tokenizer.encode(text, add_special_tokens=special)
     inside = [each for each, around in zip(encoding.ids, encoding.special_tokens_mask, strict=True) if not around]
-    return disassemble(text, encoding, tokenizer, tokenizer.decode(inside, skip_special_tokens=False))
+    return disassemble(text, encoding, PieceReader(tokenizer), tokenizer.decode(inside, skip_special_tokens=False))
 
 
 def holds(found: Disassembly) -> None:
@@ -164,4 +165,4 @@ def test_differences_end_where_tokens_of_both_end(
             tokens.append(token(at, piece))
             at += len(piece)
         sides.append(tokens)
-    assert list(differences(*sides)) == expected
+    assert [(each.begin, each.end) for each in differences(*sides)] == expected

@@ -38,6 +38,22 @@ def test_it_tells_what_it_is(tokenizer: VersionTokenizer) -> None:
         tokenizer.piece_of(9999)
 
 
+def test_two_swapped_entries_of_a_vocabulary_are_out_of_the_order_of_its_merges(tmp_path: Path) -> None:
+    letters = [chr(ord("a") + number) for number in range(20)]
+    merges = [[one, other] for one in letters for other in letters]
+    vocabulary = {piece: number for number, piece in enumerate([*letters, *map("".join, merges)])}
+
+    def out_of_order(**numbers: int) -> frozenset[int]:
+        model = {"type": "BPE", "vocab": vocabulary | numbers, "merges": merges}
+        (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}), encoding="utf-8")
+        return load_tokenizer({"tokenizer": str(tmp_path)}, tmp_path).out_of_order
+
+    assert out_of_order() == frozenset()
+    assert out_of_order(ab=vocabulary["cd"], cd=vocabulary["ab"]) == {vocabulary["ab"], vocabulary["cd"]}
+    backwards = {piece: len(vocabulary) - 1 - number for piece, number in vocabulary.items()}
+    assert out_of_order(**backwards) == frozenset(), "numbered by another rule"
+
+
 def test_control_tokens_in_a_text_are_text_unless_they_are_asked_for(tokenizer: VersionTokenizer) -> None:
     assert tokenizer.control_ids.isdisjoint(tokenizer.encode("a</s>"))
     assert tokenizer.encode("a</s>", special=True)[-1] == 2

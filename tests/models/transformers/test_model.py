@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from harness.models.transformers.model import TransformersModel, weigh_rows
 from harness.models.weighing import TokenRow
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
+from tests.models.description.made import write_model
 from tests.models.lm_eval_model import Oracle
 
 pytestmark = pytest.mark.service
@@ -115,6 +117,16 @@ def test_greedy_completions_are_those_there(
     assert (cut > 0, len(tokens) == 12) == (is_cut, is_cut)
     (sample,) = model.generate([tokens], request)
     assert [sample.text] == oracle.complete(prompt, until=["."], max_gen_toks=length)
+
+
+def test_a_model_without_a_window_in_its_config_takes_what_vllm_gives_it(tiny_llama: Path, tmp_path: Path) -> None:
+    """Bloom's, whose bias bounds it nowhere: an AttributeError was told."""
+    write_model(tmp_path / "bloom", "bloom", {"vocab_size": 261, "hidden_size": 64, "n_layer": 1, "n_head": 4})
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_llama / name, tmp_path / "bloom")
+    model = TransformersModel({"weights": str(tmp_path / "bloom")}, tmp_path, batch_size=2)
+    (sample,) = weigh(model, Request(kind="loglikelihood", prompt="x" * 600, continuation="x"))
+    assert sample.loglikelihood is not None
 
 
 class Counting:

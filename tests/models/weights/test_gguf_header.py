@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_header import GGML_TYPES, gguf_settings
+from harness.models.weights.gguf_header import GGML_TYPES, gguf_head
 from harness.models.weights.weights import check_weights
 
 
@@ -46,9 +46,9 @@ WHOLE = gguf(*PAIRS)
 
 def test_a_whole_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.gguf").write_bytes(WHOLE)
-    settings = gguf_settings(tmp_path / "tiny.gguf")
+    settings = gguf_head(tmp_path / "tiny.gguf").settings
     assert settings["general.architecture"] == "llama"
-    assert settings["tokenizer.ggml.tokens"] == 3
+    assert settings["tokenizer.ggml.tokens"] == ("a", "b", "ab")
     assert settings["general.scale"] == 0.5
 
 

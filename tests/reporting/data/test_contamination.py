@@ -6,11 +6,9 @@ import json
 
 import pytest
 
-from harness.gate.history.leaked_scores import LeakedScores
 from harness.reporting.data.contamination import contamination_document, contamination_lines
 from harness.reporting.terminal.report import Layout
 from harness.stages.data.overlap.contamination import RULE, CaseOverlap, Contamination, FoundPlace
-from harness.statistics.intervals.means import MeanEstimate
 
 PLACES = tuple(
     FoundPlace("prompt", f"d{n}", 40 + n, "What is the\ncapital of Peru?", 6, with_answer=n == 0) for n in range(5)
@@ -21,15 +19,10 @@ CASES = (
     CaseOverlap("foundation/pieces/words", "foundation/pieces/cases.jsonl", "too short"),
 )
 FOUND = Contamination(RULE, 4000, {each.id: each for each in CASES})
-DIFFERENCE = MeanEstimate(0.31, 0.05, 0.2, 0.42, 0.001, "Welch's t")
-GAIN = MeanEstimate(0.25, 0.05, 0.14, 0.36, 0.002, "Welch's t")
-SCORES = (
-    LeakedScores("suites/foundation/test_capitals.py::test_capitals", "score", None, 12, 150, DIFFERENCE, GAIN, True),
-)
 
 
-def lines(scores=None, width=80, found=FOUND):
-    return contamination_lines("clean", found, scores, Layout(width, False, "utf-8"))
+def lines(width=80, found=FOUND):
+    return contamination_lines("clean", found, Layout(width, False, "utf-8"))
 
 
 def test_cases_are_counted_and_each_contaminated_one_is_shown_with_its_places():
@@ -51,29 +44,13 @@ def test_cases_are_counted_and_each_contaminated_one_is_shown_with_its_places():
     ]
 
 
-def test_scores_are_those_of_the_gain_where_there_is_a_baseline():
-    text = "\n".join(lines(SCORES))
-    assert "test_capitals     12    150       +0.25  [+0.14, +0.36]  shown" in text
-    assert "The difference is contaminated less clean, of candidate less baseline" in text
-
-
-def test_without_a_baseline_it_is_said_what_that_leaves_open():
-    alone = LeakedScores("suites/a.py::test_a", "f1", None, 1, 2, DIFFERENCE, None)
-    text = " ".join(" ".join(lines((alone,))).split())
-    assert "+0.31" in text
-    assert "contaminated cases may be easier ones" in text
-    assert "No evaluation of the run has both" in "\n".join(lines(()))
-
-
 @pytest.mark.parametrize("width", [50, 80, 120])
 def test_lines_fit(width):
-    assert max(map(len, lines(SCORES, width))) <= width
+    assert max(map(len, lines(width))) <= width
 
 
 def test_json_has_every_case_and_place():
-    document = json.loads(json.dumps(contamination_document("clean", "f00", FOUND, SCORES)))
+    document = json.loads(json.dumps(contamination_document("clean", "f00", FOUND)))
     assert (document["contaminated"], document["clean"], document["too_short"]) == (1, 1, 1)
     assert document["rule"]["words"] == 13
     assert document["cases"][0]["places"][0]["offset"] == 40
-    assert document["scores"][0]["gain"]["value"] == 0.25
-    assert contamination_document("clean", "f00", FOUND, None)["scores"] is None

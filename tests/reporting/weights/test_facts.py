@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.weights.facts import amount, file_size, weights_facts
+from harness.reporting.weights.document import amount, file_size, weights_facts
 from tests.models.description.made import ARCHITECTURES, write_model
 from tests.reporting.weights.described import weights
 
@@ -51,7 +51,9 @@ def test_the_lines_of_the_model_that_ships_are_those_of_llama_cpp() -> None:
 def test_a_model_that_sees_less_in_some_layers_says_so(tmp_path: Path) -> None:
     write_model(tmp_path, "gemma3_text", ARCHITECTURES["gemma3_text"])
     found = weights_facts(weights(tmp_path))
-    assert [found[name] for name in ("arch", "n_swa", "freq_base_train")] == ["gemma3", "16", "1000000.0"]
+    assert [found[name] for name in ("arch", "n_swa", "freq_base_train", "freq_base_swa")] == [
+        *("gemma3", "16", "1000000.0", "10000.0")
+    ]
 
 
 def test_a_vocabulary_alone_has_no_sizes(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.versions import read_versions
-from harness.errors import SteelyardError
-from harness.models.engine import Capability
+from harness.models.engine import Capability, Engine
 from harness.models.version import load_version
 from harness.records import Request, Sample
 from harness.requests import Model, Sampler, SampleSource, Trace, call_body
@@ -30,29 +29,15 @@ def chosen(choice: object, reason: str = "so it is") -> str:
     return json.dumps({"reason": reason, "choice": choice})
 
 
-class AnsweringEngine:
+class AnsweringEngine(Engine):
     """Answers with what a function makes of the request and the index; notes what it was asked."""
 
-    device: str | None = None
-    batch_size: int | None = None
-    http_requests = 0
-    trouble = ""
-    answered_as: tuple[str, ...] = ()
+    capabilities = frozenset(Capability)
 
     def __init__(self, name: str, answer: Answer) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability)
         self.asked: list[tuple[Request, tuple[int, ...]]] = []
         self._answer = answer
-
-    async def start(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-    def hold(self, error: SteelyardError) -> None:
-        pass
 
     def choices_per_request(self, request: Request) -> int:
         return 1 if request.sampling.get("temperature") == 0 else 1000

@@ -11,6 +11,7 @@ from harness.errors import EngineError
 from harness.stages.foundation.comparer import Comparer
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import tie, write_resized, write_tiny_llama
+from tests.models.description.made import write_model
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,15 @@ def test_another_vocabulary_of_equal_size_is_refused(comparer: Comparer, tiny_ll
     (other / "tokenizer.json").write_text(json.dumps(content), "utf-8")
     with pytest.raises(EngineError, match=rf"token {vocabulary['y']} is not the same to both \('x' to one of them\)"):
         in_full(comparer, "abc", other)
+
+
+def test_weights_without_a_window_in_their_config_read_any_text(tiny_llama: Path, tmp_path: Path) -> None:
+    """Bloom's, whose bias bounds them nowhere: an AttributeError was told."""
+    write_model(tmp_path / "bloom", "bloom", {"vocab_size": 261, "hidden_size": 64, "n_layer": 1, "n_head": 4})
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_llama / name, tmp_path / "bloom")
+    bloom = Comparer({"weights": str(tmp_path / "bloom")}, str(tmp_path))
+    assert len(in_full(bloom, "x" * 600, tmp_path / "bloom")["positions"]) == 600
 
 
 @pytest.mark.parametrize(

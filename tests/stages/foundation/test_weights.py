@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,18 @@ def test_what_is_asked_for_is_read_then(tmp_path: Path) -> None:
     assert weights.tokenizer.source == folder
     assert weights.chat([{"role": "user", "content": "Hi"}]) == "<s>user: Hi</s><s>assistant:"
     weights.close()
+
+
+def test_tokens_with_each_others_numbers_are_told(tmp_path: Path) -> None:
+    """By the vocabulary that the weights came with; where that is changed itself, by the order of its merges."""
+    own, other = write_tiny_llama(tmp_path / "tiny"), write_tiny_llama(tmp_path / "other")
+    content = json.loads((other / "tokenizer.json").read_text("utf-8"))
+    ids = content["model"]["vocab"]
+    ids["x"], ids["y"] = ids["y"], ids["x"]
+    (other / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+    assert load_weights(version(weights=str(own)), context(tmp_path)).moved_tokens == {}
+    found = load_weights(version(weights=str(own), tokenizer=str(other)), context(tmp_path)).moved_tokens
+    assert found == {ids["x"]: "x", ids["y"]: "y"}
 
 
 @pytest.mark.service

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
+from harness.gate.sampling.body_errors import describe, raised_at, user_frames
 
 MODULE = """
 import json

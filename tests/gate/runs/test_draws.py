@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config import Settings
-from harness.gate.baselines.draws import (
+from harness.gate.runs.opening import (
     BASELINE_FIRST_INDEX,
     candidate_first_index,
     known_draws,
