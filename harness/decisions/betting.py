@@ -1,4 +1,6 @@
-"""The comparisons of a sequential design: units in the order drawn, and bets on them for and against the candidate."""
+"""Bounds that hold whenever one stops: bets on units in the order drawn, for and against the candidate; and those of a
+suite, on which one bets while its cases are drawn, and weighs what their samples leave open once all of them are.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,25 @@ import numpy as np
 from harness.decisions.observations import Observations, oriented
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.betting.sequential import Horizon, Units, Wealth, ratio_wealth, tuned_wealth
+from harness.statistics.intervals.contrasts import Contrast
+
+Levels = tuple[float, float]
+"""The chance of a false pass, and that of a false red by one comparison alone."""
+Ends = tuple[int | None, int | None]
+"""The numbers of rows (samples, for a single case) after which it had passed, and after which it was red."""
 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05
 #: Before anything is seen: the variance of the cases' true means (or of their differences), that of a single sample,
 #: and the share of it that a unit has: 1/5 for each of two versions with five samples a case.
 _BETWEEN, _WITHIN, _NOISE = 0.04, 0.05, 0.4
+#: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
+EARLY_SHARE = 0.5
+#: What a smaller suite may spend so on a pass: the same version seldom stops by it, one far above a threshold soon.
+SMALL_SHARE = 0.1
+#: A suite may pass early if it has so many times the cases that the fewest would take.
+_LARGE = 2.0
+_LARGEST_STAKE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +47,15 @@ class DrawnUnits:
     expected: FloatArray
 
 
-def threshold_row(observed: Observations) -> DrawnUnits:
-    """The scores that are weighed against a threshold, turned so that more is better."""
-    scores = oriented(observed, observed.candidate)
-    if observed.by_samples:
-        return _row(observed, scores[0], 0.0, np.ones(scores.shape[1]))
-    return _row(observed, case_means(scores), 0.0, _noise(scores))
-
-
-def baseline_row(observed: Observations) -> DrawnUnits:
-    """The differences that are weighed against the baseline, of cases (or samples of a single case) that both have."""
-    assert observed.baseline is not None
-    ours, theirs = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
+def drawn_units(observed: Observations, *, paired: bool) -> DrawnUnits:
+    """The scores that are weighed against a threshold, turned so that more is better; `paired` the differences that are
+    weighed against the baseline, of cases (or samples of a single case) that both have.
+    """
+    ours = oriented(observed, observed.candidate)
+    if not paired or observed.baseline is None:
+        values, noise = (ours[0], np.ones(ours.shape[1])) if observed.by_samples else (case_means(ours), _noise(ours))
+        return _row(observed, values, 0.0, noise)
+    theirs = oriented(observed, observed.baseline)
     if not observed.by_samples:
         return _row(observed, case_means(ours) - case_means(theirs), -1.0, _noise(ours) + _noise(theirs))
     both = min(ours.shape[1], theirs.shape[1])
@@ -71,30 +83,26 @@ def _row(observed: Observations, values: FloatArray, low: float, noise: FloatArr
     variance that a unit is expected to have goes by the `noise` of those before it.
     """
     there = np.flatnonzero(~np.isnan(values))
-    values, noise, copies = values[there], noise[there], observed.copies
+    values, noise, are_copies = values[there], noise[there], observed.clusters_known_by == "texts"
     before = np.concatenate([[_NOISE], np.cumsum(noise) / np.arange(1, len(noise) + 1)])[: len(noise)]
     expected: FloatArray = _BETWEEN + _WITHIN * before
     if observed.clusters is None or observed.by_samples:
         return DrawnUnits(Units(values, np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
-    members: list[list[int]] = []
-    groups: list[tuple[object, object]] = []
-    seen: set[object] = set()
+    members: dict[object, list[int]] = {}
+    last = None
     for place, number in enumerate(there.tolist()):
         label = observed.clusters[number]
-        group = label, None if copies is None else copies[number]
-        if groups and group == groups[-1] and (copies is not None or len(members[-1]) < observed.largest_cluster):
-            members[-1].append(place)
-        elif label not in seen:
-            members.append([place])
-            groups.append(group)
-            seen.add(label)
-    starts = np.array([each[0] for each in members], dtype=np.int64)
-    sizes = np.array([len(each) for each in members], dtype=np.float64)
-    sums = np.array([values[each].sum() for each in members])
-    if copies is not None:
+        if label not in members:
+            members[label], last = [place], label
+        elif label == last and (are_copies or len(members[label]) < observed.largest_cluster):
+            members[label].append(place)
+    groups = list(members.values())
+    sums, sizes = np.array([values[each].sum() for each in groups]), np.array([float(len(each)) for each in groups])
+    if are_copies:
         sums, sizes = sums / sizes, np.ones(len(sizes))
-    ends = tuple(int(there[each[-1]]) + 1 for each in members)
-    return DrawnUnits(Units(sums, sizes, low, float(observed.largest_cluster)), ends, expected[starts])
+    ends = tuple(int(there[each[-1]]) + 1 for each in groups)
+    first = np.array([each[0] for each in groups], dtype=np.int64)
+    return DrawnUnits(Units(sums, sizes, low, float(observed.largest_cluster)), ends, expected[first])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +111,9 @@ class BettingContrast:
 
     Attributes:
         better: bets on the candidate being no worse by more than the margin.
-        worse: bets on its being worse.
-        allowed: the mean that `better` is against, in the units' own numbers.
-        demanded: the mean that `worse` is against, in the units' own numbers (theirs are those of `better`, negated).
-        high: the largest mean possible.
-        ends: how many rows each unit ends at.
+        worse: bets on its being worse, on the same units, negated.
+        allowed, demanded: the means that `better` and `worse` are against, in the units' own numbers, at most 1.
+        rows: how many rows each unit ends at.
         last: the number of rows, where these are all that there will be; else None.
         width: what a score of 1 is in the unit of the measure that the scores were made from; figures are in that unit.
     """
@@ -116,8 +122,7 @@ class BettingContrast:
     worse: Wealth
     allowed: float
     demanded: float
-    high: float
-    ends: tuple[int, ...]
+    rows: tuple[int, ...]
     value: float
     standard_error: float
     method: str
@@ -131,46 +136,32 @@ class BettingContrast:
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound of the difference."""
-        return self.width * (self.better.bound(1 - confidence_level, self.high) - self.demanded)
+        return self.width * (self.better.bound(1 - confidence_level, 1.0) - self.demanded)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound of the difference."""
-        lowest = self.better.units.low
-        return self.width * (-self.worse.bound(1 - confidence_level, -lowest) - self.demanded)
+        return self.width * (-self.worse.bound(1 - confidence_level, -self.better.units.low) - self.demanded)
 
-    def passed_at(self, level: float) -> int | None:
-        """Give the number of rows at which it was first proven to be no worse by more than the margin."""
-        units = self.better.first_above(self.allowed, level)
-        return None if units is None else self.ends[units - 1]
-
-    def worse_at(self, level: float) -> int | None:
-        """Give the number of rows at which it was first proven to be worse while its mean was below what is allowed.
+    def ends(self, levels: Levels, *, beyond: bool = False) -> Ends:
+        """Give the numbers of rows at which it was first proven to be no worse by more than the margin, and to be worse
+        while its mean was below what is allowed; or, `beyond`, to be worse by more than the margin.
 
         What is worse by less may pass yet: it is red after the last row alone.
         """
-        units = self.worse.first_above(-self.demanded, level)
-        if units is None:
-            return None
-        seen = self.better.units
-        is_below = np.cumsum(seen.sums)[units - 1 :] < self.allowed * np.cumsum(seen.sizes)[units - 1 :]
-        return self.ends[units - 1 + int(is_below.argmax())] if is_below.any() else self.last
-
-    def beyond_at(self, level: float) -> int | None:
-        """Give the number of rows at which it was first proven to be worse by more than the margin."""
-        units = self.worse.first_above(-self.allowed, level)
-        return None if units is None else self.ends[units - 1]
+        passed = self.better.first_above(self.allowed, levels[0])
+        worse = self.worse.first_above(-(self.allowed if beyond else self.demanded), levels[1])
+        red = None if worse is None else self.rows[worse - 1]
+        if worse is not None and not beyond:
+            seen = self.better.units
+            is_below = np.cumsum(seen.sums)[worse - 1 :] < self.allowed * np.cumsum(seen.sizes)[worse - 1 :]
+            red = self.rows[worse - 1 + int(is_below.argmax())] if is_below.any() else self.last
+        return None if passed is None else self.rows[passed - 1], red
 
 
 def betting_contrast(
-    row: DrawnUnits,
-    observed: Observations,
-    threshold: float | None,
-    levels: tuple[float, float],
-    width: float = 1.0,
-    *,
-    hurries: bool = True,
+    observed: Observations, threshold: float | None, levels: Levels, width: float = 1.0, *, hurries: bool = True
 ) -> BettingContrast | None:
-    """The contrast of a row with the baseline (threshold None) or a threshold; None where there is no unit.
+    """The contrast with the baseline (threshold None) or a threshold; None where there is no unit.
 
     The bettors for and against the candidate have the stakes of the first look.
 
@@ -181,7 +172,8 @@ def betting_contrast(
             been drawn tells what is left, and a bettor who waits for that can win without being right.
         width: of the range that the scores were made from, for the figures.
     """
-    units, tuned = row.units, observed.tuned_to
+    row, tuned = drawn_units(observed, paired=threshold is None), observed.tuned_to
+    units = row.units
     n = len(units.sums)
     if not n:
         return None
@@ -210,11 +202,113 @@ def betting_contrast(
         worse=worse,
         allowed=demanded - observed.plan.margin,
         demanded=demanded,
-        high=1.0,
-        ends=row.ends,
+        rows=row.ends,
         value=width * (value - demanded),
         standard_error=width * (spread if n > 1 else 0.5),
         method=f"{method}, valid whenever one stops",
         width=width,
         last=observed.n_rows if observed.is_drawn else None,
     )
+
+
+# ------------------------------------------------------------------------------------------------------- a whole suite
+
+
+def may_pass_early(suite_size: int, margin: float, level: float) -> bool:
+    """Tell whether a suite is so large that its level is better shared between stopping early and its last case.
+
+    It takes log(1 / level) / log(1 + stake * margin) cases that are all equal to pass by bets.
+
+    >>> may_pass_early(100, 0.05, 0.045), may_pass_early(200, 0.05, 0.045)
+    (False, True)
+    """
+    if margin <= 0:
+        return False
+    growth = math.log1p(min(_LARGEST_STAKE / max(1 - margin, 1e-3), 1.0) * margin)
+    return suite_size >= _LARGE * -math.log(EARLY_SHARE * level) / growth
+
+
+def early_shares(observed: Observations, level: float) -> tuple[float, float]:
+    """The shares of the level that may be spent before the last case: on a pass, and on a red.
+
+    They follow from what is known before the first case.
+    """
+    tuned = observed.tuned_to
+    if not tuned.stops:
+        return 0.0, 0.0
+    size = observed.suite_size or tuned.horizon
+    return (EARLY_SHARE if may_pass_early(size, tuned.margin, level) else SMALL_SHARE), EARLY_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class TwoStageContrast:
+    """A difference over the cases of a suite, with bounds that hold whenever one stops: the better of both stages.
+
+    Attributes:
+        early: bets on the cases so far; None where there is no unit.
+        whole: the contrast of the whole suite; None until it is drawn.
+        shares: of the level, for `early`: of the lower and of the upper bound.
+        n_rows: how many cases there are.
+        margin: the largest drop that still counts as no worse.
+        width: the farthest that the difference can be from 0.
+    """
+
+    early: BettingContrast | None
+    whole: Contrast | None
+    shares: tuple[float, float]
+    n_rows: int
+    margin: float = 0.0
+    width: float = 1.0
+
+    @property
+    def _shown(self) -> Contrast | BettingContrast:
+        shown = self.whole or self.early
+        assert shown is not None
+        return shown
+
+    @property
+    def value(self) -> float:
+        """The estimated difference: of the whole, or of the cases so far."""
+        return self._shown.value
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error."""
+        return self._shown.standard_error
+
+    @property
+    def method(self) -> str:
+        """The method behind the bounds."""
+        before = "about these cases, before all are drawn: " if self.whole is None else ""
+        return f"{before}{self._shown.method}"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true difference of 0 or more."""
+        early = [self.early.p_less / self.shares[1]] if self.early and self.shares[1] else []
+        whole = [self.whole.p_less / (1 - self.shares[1])] if self.whole else []
+        return min([1.0, *early, *whole])
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound."""
+        level, (share, _) = 1 - confidence_level, self.shares
+        whole = -self.width if self.whole is None else self.whole.lower(1 - level * (1 - share))
+        return max(whole, self.early.lower(1 - level * share)) if self.early and share else whole
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound."""
+        level, (_, share) = 1 - confidence_level, self.shares
+        whole = self.width if self.whole is None else self.whole.upper(1 - level * (1 - share))
+        return min(whole, self.early.upper(1 - level * share)) if self.early and share else whole
+
+    def ends(self, levels: Levels, *, beyond: bool = False) -> Ends:
+        """When bets showed it first, as they have it; else all rows, where they are a whole suite, which shows it."""
+        passed, red = None, None
+        if self.early and all(self.shares):
+            own = levels[0] * self.shares[0], levels[1] * self.shares[1]
+            passed, red = self.early.ends(own, beyond=beyond)
+        if self.whole is not None and passed is None and self.lower(1 - levels[0]) > -self.margin:
+            passed = self.n_rows
+        if self.whole is not None and red is None and self.upper(1 - levels[1]) < (-self.margin if beyond else 0.0):
+            red = self.n_rows
+        return passed, red

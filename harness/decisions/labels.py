@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.decisions.betting import BettingContrast
 from harness.decisions.questions import Question
-from harness.decisions.reasons import figure
+from harness.decisions.reasons import counted, figure
 from harness.records import Check, Difference, Estimate, VerdictKind
 from harness.statistics.arrays import FloatArray, check_confidence
 from harness.statistics.labels.drawing import lacking
@@ -30,11 +30,9 @@ _RECENT = 200
 
 @dataclass(frozen=True, slots=True)
 class LabelledCheck:
-    """The decision of one question by labels and judge.
+    """The decision of one question by labels and judge; `estimate` is the mean with its two-sided interval.
 
     Attributes:
-        check: verdict, reason and the difference with the one-sided bounds that it used, which hold whenever one stops.
-        estimate: the mean with its two-sided interval; for the report only.
         labels_needed: about how many more would decide it; None where it is decided, or nothing seen yet tells, or the
             cases that are left are too few.
         n_labels: labels that count: those before the first item that waits, without `n_excluded` items among them.
@@ -50,18 +48,17 @@ class LabelledCheck:
 
 
 def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArray) -> LabelledCheck:
-    """The verdict of labels and judge on one question, the same whenever it is made again on the same labels.
+    """The verdict of labels and judge on one question, the same whenever it is made again on the same labels: what the
+    rule of every gate (`Question.ruling`) says of the cases that had their turn.
+
+    With fewer than 5 judge scores contradicted by labels, the labels alone must show it, too. Where all answers are
+    known to be the same, that takes no label.
 
     Args:
         question: with the level at which it passes, and its share of that of all reds of the run.
         judged: (n_cases,) the judge's scores of all cases in the order of their turns (`Items.judged_means`).
-
-    Returns:
-        What the rule of every gate (`Question.ruling`) says of the cases that had their turn. With fewer than 5 judge
-        scores contradicted by labels, the labels alone must show it, too. Where all answers are known to be the same,
-        that takes no label.
     """
-    levels, is_rate = (question.level, question.red_level), question.of == "rate"
+    levels, is_rate, demanded = (question.level, question.red_level), question.of == "rate", question.demanded
     against: Literal["threshold", "baseline"] = "threshold" if is_rate else "baseline"
     estimate = labelled_mean(said, question.of, judged, 1 - question.level)
     worst, best = both = _extremes(said, question.of)
@@ -78,32 +75,29 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
         better=replace(worst.better(), alone=better.better(), trusted_from=trusted_from),
         worse=replace(best.worse(), alone=worse.worse(), trusted_from=trusted_from),
         allowed=question.allowed,
-        demanded=question.demanded,
-        high=1.0,
-        ends=tuple(after.tolist()),
-        value=estimate.value - question.demanded,
+        demanded=demanded,
+        rows=tuple(after.tolist()),
+        value=estimate.value - demanded,
         standard_error=estimate.standard_error,
         method=f"betting on labels and judge, valid whenever one stops{alone}",
         last=len(ends) if len(worst.values) >= len(judged) else None,
     )
     asked = Question(against, question.margin, (contrast,), (contrast,))
     ruling = kind, lower, _ = asked.ruling(levels)
-    more = None
+    passed, red = contrast.ends(levels)
+    more, n_excluded = None, _n_excluded(said, len(ends))
     if kind is VerdictKind.PASSED:
-        reason = f"no worse by more than {figure(question.margin)}"
-        if is_rate:
-            reason = f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
-        reason += f", by {_basis(contrast.passed_at(question.level), said)}"
+        shown = f"required {figure(demanded)}, proven above {figure(question.allowed)}"
+        reason = shown if is_rate else f"no worse by more than {figure(question.margin)}"
+        reason += f", by {_basis(passed, said)}"
     elif kind.is_red:
-        below = f"below {figure(question.demanded)}" if is_rate else "lower"
-        reason = f"{below}, by {_basis(contrast.worse_at(question.red_level), said)}"
+        reason = f"{f'below {figure(demanded)}' if is_rate else 'lower'}, by {_basis(red, said)}"
     else:
         more = _needed(question, said, both, estimate.value, len(judged))
-        low = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
+        reason = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
         if is_rate:
-            low = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
-        reason = low + _what_would_decide(more, said, worst, len(judged))
-    n_excluded = _n_excluded(said, len(ends))
+            reason = f"could be as low as {figure(demanded + lower, apart_from=demanded)}"
+        reason += _what_would_decide(more, said, worst, len(judged))
     if n_excluded:
         reason += f"; {n_excluded:,} excluded {'item counts' if n_excluded == 1 else 'items count'} the worst way"
     check = Check(against, kind, reason, asked.difference(ruling, levels), None, *levels[::-1])
@@ -123,18 +117,14 @@ def labelled_mean(said: DrawnLabels, of: Of, judged: FloatArray, confidence_leve
     The cases that had their turn are a random part of all; each has a value without bias (`Evidence`). They stand for
     the labelled ones in `prediction_powered`, the cases to come for the others. Its own interval is not given: where
     a judge that is sure is seldom wrong, a few heavy labels carry the spread, and Student's t at 0.95 held the truth in
-    0.88 to 0.93 of simulated gates.
+    0.88 to 0.93 of simulated gates. The interval holds whenever one stops, whatever people would have said of excluded
+    items. With fewer than 5 labels that contradict the judge the labels alone count, weighted by their probabilities;
+    below two all is possible. The mean is free of bias where the number of cases that had their turn was not chosen by
+    looking at labels; at a number of labels it leans a little downwards, because more is asked the worse it looks.
 
     Args:
         judged: (n_cases,) the judge's score of each case (of a difference: candidate less baseline), in the order of
             turns.
-
-    Returns:
-        With fewer than 5 labels that contradict the judge: by the labels alone, weighted by their probabilities. Its
-        two-sided interval holds whenever one stops, whatever people would have said of excluded items. An estimate
-        without bias may lie beyond what is possible: then the nearest mean that is. The mean is free of bias where the
-        number of cases that had their turn was not chosen by looking at labels; at a number of labels it leans a little
-        downwards, because more is asked the worse it looks. Below two labels: all that is possible.
     """
     tail = (1 - check_confidence(confidence_level)) / 2
     found, bottom = evidence(said, of), lowest(of)
@@ -188,7 +178,7 @@ def _needed(
 
 
 def _n_excluded(said: DrawnLabels, n_labels: int) -> int:
-    """Count the draws with an excluded item among the first so many that people were asked about."""
+    """The draws with an excluded item among the first so many that people were asked about."""
     return int(said.excluded[said.is_asked][:n_labels].any(axis=1).sum())
 
 
@@ -201,13 +191,13 @@ def _basis(n_labels: int | None, said: DrawnLabels) -> str:
 
 def in_labels(count: int) -> str:
     """A number of labels in words."""
-    return f"{count:,} label" if count == 1 else f"{count:,} labels"
+    return counted(count, "label")
 
 
 def _what_would_decide(more: int | None, said: DrawnLabels, found: Evidence, n_cases: int) -> str:
     """Say what would decide it: nothing while labels wait that may do so by now."""
     if more is not None:
-        return f"; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
+        return f"; about {counted(more, 'more label')} would decide it"
     if np.isfinite(said.labels[said.n_counting :]).all(axis=1).any():
         return ""
     if len(found.values) >= n_cases:

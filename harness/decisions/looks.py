@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from harness.records import LookTaken
+from harness.records import Look
 
 FIRST_SHARE = 0.9
 """Share of the error rate for the first look; the rest is kept for all later ones."""
+ADDED_LATER = "added after others were weighed"
+"""Reason why the first look of an evaluation has less for red than those that were there before it."""
+CLOSED = 0
+"""The batch of evaluations that nobody looks at again: one that has no scores leaves its share to the others."""
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def share_of(number: int) -> float:
@@ -26,37 +30,6 @@ def share_of(number: int) -> float:
     return FIRST_SHARE if number == 1 else (1 - FIRST_SHARE) * 0.5 ** (number - 1) / (number - 1)
 
 
-ADDED_LATER = "added after others were weighed"
-"""Reason why the first look of an evaluation has less for red than those that were there before it."""
-
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-
-CLOSED = 0
-"""The batch of evaluations that nobody looks at again: one that has no scores leaves its share to the others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The part of the error rate that one evaluation may spend at one look at a candidate.
-
-    Attributes:
-        number: of the look, counted from 1.
-        passing: the share of the error rate at which it may pass.
-        red: the share that its reds may spend, over all its comparisons.
-        weight: its part of the batch: what the rest of it may spend more once this one is red.
-        batch: evaluations that were first weighed together have one share of red, corrected among themselves.
-        because: why it is not the look before, in words, or that the evaluation was added to those that had been
-            weighed; "" for the first look of the first batch.
-    """
-
-    number: int = 1
-    passing: float = 1.0
-    red: float = 1.0
-    weight: float = 1.0
-    batch: int = 1
-    because: str = ""
-
-
 def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, because: str = "") -> Look:
     """The look of an evaluation that the ledger has in a batch of this number and size.
 
@@ -64,23 +37,18 @@ def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, becau
         best_of: among how many candidates this one is chosen: they share the error rate.
 
     >>> look = look_at(1, 1, 20)
-    >>> round(look.passing, 3), round(look.red, 4)
+    >>> round(look.share, 3), round(look.red_share, 4)
     (0.9, 0.0405)
     """
     share = share_of(number) / best_of
-    if number == 1 and batch > 1 and not because:
-        because = ADDED_LATER
+    because = because or ADDED_LATER * (number == 1 < batch)
     return Look(number, share, share_of(batch) / batch_size * share, 1 / batch_size, batch, because)
 
 
-def single_looks(names: Iterable[str], share: float = 1.0) -> dict[str, Look]:
-    """The looks of evaluations that are weighed once and never again: all of the error rate is theirs.
-
-    Args:
-        share: what their reds may spend together.
-    """
+def single_looks(names: Iterable[str]) -> dict[str, Look]:
+    """The looks of evaluations that are weighed once and never again: all of the error rate is theirs."""
     known = dict.fromkeys(names)
-    return {name: Look(red=share / len(known), weight=1 / len(known), batch=CLOSED) for name in known}
+    return {name: Look(red_share=1 / len(known), weight=1 / len(known), batch=CLOSED) for name in known}
 
 
 def first_looks(names: Iterable[str]) -> dict[str, Look]:
@@ -96,13 +64,6 @@ def next_share(look: Look) -> float:
     (0.0556, 1.0)
     """
     return 1.0 if look.batch == CLOSED else share_of(look.number + 1) / share_of(look.number)
-
-
-def look_again(taken: LookTaken | None) -> Look:
-    """The look that a stored verdict was decided by; one that counts alone where nothing tells."""
-    if taken is None:
-        return Look(batch=CLOSED)
-    return Look(taken.number, taken.share, taken.red_share, taken.weight, taken.batch, taken.because)
 
 
 def ordinal(number: int) -> str:

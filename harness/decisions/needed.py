@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
+from harness.decisions.betting import Levels
 from harness.decisions.observations import Observations
-from harness.decisions.questions import Against, Levels, Question, questions
+from harness.decisions.questions import Against, Question, questions
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.intervals.contrasts import Contrast
 from harness.statistics.intervals.signed_ranks import fewest_pairs
@@ -43,22 +44,17 @@ def needed(
     """Compute what would decide an open comparison if the difference stays as it is; None where nothing tells yet.
 
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
-    is another look. About cases like these new cases are bet on at the present look, where it bets.
+    is another look, at `next_share` of the present one's level. About cases like these new cases are bet on at the
+    present look, where it bets.
 
     Bets are asked when they would end on the same cases over again; half-widths of others shrink with the root of the
     number of units, and with that number itself where no case differs. A cluster is a unit: where copies count as one,
     so do those to come, and clusters of the user's field have as many cases as those there are.
-
-    Args:
-        asked: an inconclusive comparison.
-        lower: its bound, less than 0 being worse.
-        levels: at which it would pass, and at which it would be red.
-        next_share: what the next look has of the present one's level.
     """
     contrast, levels = asked.worst, (levels[0], levels[1] / len(asked.directions))
     later = levels[0] * next_share, levels[1] * next_share
-    n_samples, n_scored = observed.n_samples, max(1, int(observed.scored.sum()))
-    per_case, n_units = n_samples / n_scored, len(observed.cluster_sizes)
+    n_samples, n_scored, n_units = observed.n_samples, max(1, int(observed.scored.sum())), len(observed.cluster_sizes)
+    per_case, units = n_samples / n_scored, n_samples if observed.by_samples else n_units
     is_recorded = asked.against == "baseline" and observed.baseline_is_recorded
     if observed.is_about_suite and not observed.is_whole:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
@@ -68,16 +64,16 @@ def needed(
         return None if factor is None else _more_samples(observed, factor, per_case, is_recorded=is_recorded)
     if is_recorded and observed.by_samples:  # no more of the baseline's can come
         return None
-    counted = n_samples if observed.by_samples else n_units if observed.clusters_known_by == "texts" else n_scored
     if observed.plan.in_blocks and asked.against == "baseline":
         more = _pairs(contrast, n_scored, asked.margin, later)
     elif asked.bets and not observed.is_about_suite:
         more = _more_bets(observed, asked, levels)
     elif observed.quantile is not None and not math.isfinite(lower):
-        more = _to_bound(observed, asked, levels, n_samples if observed.by_samples else n_units)
+        more = _to_bound(observed, asked, levels, units)
     else:
-        factor = _growth(contrast, later, asked.margin, n_samples if observed.by_samples else n_units)
-        more = None if factor is None else _at_least_one((factor - 1) * counted)
+        factor = _growth(contrast, later, asked.margin, units)
+        alike = observed.by_samples or observed.clusters_known_by == "texts"
+        more = None if factor is None else _at_least_one((factor - 1) * (units if alike else n_scored))
     if more is None:
         return None
     if observed.by_samples:
@@ -88,18 +84,14 @@ def needed(
 
 def _asked_again(observed: Observations, against: Against, levels: Levels, n: int) -> Question:
     """The same question of so many cases (samples, of a single one), those that there are over and over again."""
-    is_single = observed.by_samples or observed.plan.per == "case"
-    rows = np.resize(np.arange(len(observed.case_ids)), 1 if is_single else n)
+    is_single, seen = observed.by_samples or observed.plan.per == "case", len(observed.case_ids)
+    rows = np.resize(np.arange(seen), 1 if is_single else n)
     sides = (None if each is None else each[rows] for each in (observed.candidate, observed.baseline))
     ours, theirs = (np.resize(each, (1, n)) if is_single and each is not None else each for each in sides)
     assert ours is not None
-    times = (np.arange(len(rows)) // len(observed.case_ids)).tolist()
-    clusters, copies = (
-        None if each is None else tuple((each[row], time) for row, time in zip(rows.tolist(), times, strict=True))
-        for each in (observed.clusters, observed.copies)
-    )
-    ids = tuple(map(str, range(len(rows))))
-    grown = replace(observed, case_ids=ids, candidate=ours, baseline=theirs, clusters=clusters, copies=copies)
+    labels, ids = observed.clusters, tuple(map(str, range(len(rows))))
+    clusters = labels and tuple((labels[row], place // seen) for place, row in enumerate(rows.tolist()))
+    grown = replace(observed, case_ids=ids, candidate=ours, baseline=theirs, clusters=clusters)
     return next(each for each in questions(grown, levels) if each.against == against)
 
 
@@ -108,13 +100,14 @@ def _more_bets(observed: Observations, asked: Question, levels: Levels) -> int |
     seen = observed.n_rows
     for times in _TIMES:
         n = min(times * seen, _MOST_ROWS)
-        passed, worse = _asked_again(observed, asked.against, levels, n).ends(levels)
-        if passed is not None or worse is not None:
-            end = min(each for each in (passed, worse) if each is not None)
-            if observed.clusters is None or observed.clusters_known_by != "texts":
-                return max(1, end - seen)
-            whole, rest = divmod(end, seen)
-            return max(1, (whole - 1) * len(set(observed.clusters)) + len(set(observed.clusters[:rest])))
+        ends = _asked_again(observed, asked.against, levels, n).ends(levels)
+        end = min((each for each in ends if each is not None), default=None)
+        if end is None:
+            continue
+        if observed.clusters is None or observed.clusters_known_by != "texts":
+            return max(1, end - seen)
+        whole, rest = divmod(end, seen)
+        return max(1, (whole - 1) * len(set(observed.clusters)) + len(set(observed.clusters[:rest])))
     return None
 
 
@@ -129,9 +122,9 @@ def _to_bound(observed: Observations, asked: Question, levels: Levels, units: in
 
 def _more_samples(observed: Observations, factor: float, per_case: float, *, is_recorded: bool) -> SamplesNeeded | None:
     """More samples of each case; None where that can't be enough, for the rest of the noise is a recording's."""
-    ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0
+    ours, theirs = _noise(observed.candidate), 0.0
     if is_recorded and observed.baseline is not None:
-        theirs = float(np.nansum(_noise(observed.baseline)))
+        theirs = _noise(observed.baseline)
     share = ours / (ours + theirs) if theirs > 0 else 1.0
     room = 1 / factor - (1 - share)
     if room <= 0:
@@ -142,13 +135,11 @@ def _more_samples(observed: Observations, factor: float, per_case: float, *, is_
 
 def _pairs(contrast: Contrast, pairs: int, margin: float, levels: Levels) -> int | None:
     """The pairs of blocks with which the nearer end is reached, no fewer than its level can be shown with at all."""
-    error = contrast.standard_error
-    if not math.isfinite(error):
-        return None
+    error, ends = contrast.standard_error, ((contrast.value + margin, levels[0]), (-contrast.value, levels[1]))
     ways = [
         max(fewest_pairs(level), pairs * ((_POWER - float(special.ndtri(level))) * error / distance) ** 2)
-        for distance, level in ((contrast.value + margin, levels[0]), (-contrast.value, levels[1]))
-        if distance > 0
+        for distance, level in ends
+        if distance > 0 and math.isfinite(error)
     ]
     return _at_least_one(min(ways) - pairs) if ways else None
 
@@ -158,37 +149,28 @@ def _growth(contrast: Contrast, levels: Levels, margin: float, units: float) -> 
 
     Where so many units do not differ at all, a bound is as far away as 1 - level^(1/units) (Clopper and Pearson, 1934).
     """
-    ways = [
-        _factor(contrast.standard_error, distance, width, level, units)
-        for distance, width, level in (
-            (contrast.value + margin, contrast.value - contrast.lower(1 - levels[0]), levels[0]),
-            (-contrast.value, contrast.upper(1 - levels[1]) - contrast.value, levels[1]),
-        )
-        if distance > 0
-    ]
-    least = min(ways, default=math.inf)
+    value, error, least = contrast.value, contrast.standard_error, math.inf
+    low, high = value - contrast.lower(1 - levels[0]), contrast.upper(1 - levels[1]) - value
+    for distance, width, level in ((value + margin, low, levels[0]), (-value, high, levels[1])):
+        if distance <= 0 or math.isinf(width):  # it leads away from there, or there is no bound at all
+            continue
+        if error > 0:
+            factor = ((width + _POWER * error) / distance) ** 2
+        elif width <= distance:
+            factor = width / distance
+        else:
+            share = distance / width * -math.expm1(math.log(level) / units)
+            factor = math.log(level) / math.log1p(-share) / units
+        least = min(least, factor)
     return max(1.0, least) if math.isfinite(least) else None
-
-
-def _factor(error: float, distance: float, width: float, level: float, units: float) -> float:
-    """The growth of units after which a bound that is so wide today is no wider than the distance."""
-    if math.isinf(width):  # no bound at all
-        return math.inf
-    if error > 0:
-        return ((width + _POWER * error) / distance) ** 2
-    if width <= distance:
-        return width / distance
-    share = distance / width * -math.expm1(math.log(level) / units)
-    return math.log(level) / math.log1p(-share) / units
 
 
 def _at_least_one(number: float) -> int:
     return max(1, math.ceil(number - 1e-9))
 
 
-def _noise(scores: FloatArray) -> FloatArray:
-    """Variance of each case's mean from its samples, (n_cases,); NaN for a case with fewer than two."""
+def _noise(scores: FloatArray) -> float:
+    """The sum of the variances of the cases' means from their samples; of cases with two or more."""
     counts = (~np.isnan(scores)).sum(axis=1).astype(np.float64)
-    residuals = np.nan_to_num(scores - case_means(scores)[:, np.newaxis])
-    squares: FloatArray = (residuals**2).sum(axis=1)
-    return np.where(counts > 1, squares / np.maximum(counts * (counts - 1), 1), np.nan)
+    squares = (np.nan_to_num(scores - case_means(scores)[:, np.newaxis]) ** 2).sum(axis=1)
+    return float(np.where(counts > 1, squares / np.maximum(counts * (counts - 1), 1), 0.0).sum())

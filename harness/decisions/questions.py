@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
-from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
+from harness.decisions.betting import (
+    BettingContrast,
+    Ends,
+    Levels,
+    TwoStageContrast,
+    betting_contrast,
+    early_shares,
+    score_units,
+)
 from harness.decisions.observations import Observations, has_score, oriented
-from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means
 from harness.statistics.betting.sequential import anytime_interval
@@ -30,25 +38,10 @@ from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_co
 from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
 
 Against = Literal["threshold", "baseline"]
-Levels = tuple[float, float]
-"""The chance of a false pass, and that of a false red by this comparison alone."""
 Ruling = tuple[VerdictKind, float, float]
 """What the rule says, with the lower and the upper bound that it goes by."""
 #: A change of a mean by less is rounding.
 _ROUNDING = 1e-12
-
-
-class Bets(Contrast, Protocol):
-    """A contrast whose bounds hold whenever one stops, so that it knows when it was decided."""
-
-    def passed_at(self, level: float) -> int | None:
-        """The rows after which it was first shown to be no worse by more than the margin."""
-
-    def worse_at(self, level: float) -> int | None:
-        """The rows after which it was first shown to be worse, and is to be red."""
-
-    def beyond_at(self, level: float) -> int | None:
-        """The rows after which it was first shown to be worse by more than the margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ class Question:
     Attributes:
         directions: the candidate less the other, turned so that more is better; where neither way is, the other less
             the candidate as well. None where no case has the scores that it takes.
-        bets: the same, where they hold whenever one stops.
+        bets: the same, where they hold whenever one stops, and know when they were decided.
         is_share: whether figures are shares of the baseline's.
         red_beyond: whether it is red only where it is worse by more than the margin, as a slice is.
     """
@@ -70,7 +63,7 @@ class Question:
     against: Against
     margin: float
     directions: tuple[Contrast, ...]
-    bets: tuple[Bets, ...] = ()
+    bets: tuple[BettingContrast | TwoStageContrast, ...] = ()
     higher_is_better: bool = True
     is_share: bool = False
     red_beyond: bool = False
@@ -105,50 +98,41 @@ class Question:
             return VerdictKind.FAILED if self.against == "threshold" else VerdictKind.REGRESSED, lower, upper
         return VerdictKind.INCONCLUSIVE, lower, upper
 
-    def ends(self, levels: Levels) -> tuple[int | None, int | None]:
+    def ends(self, levels: Levels) -> Ends:
         """After how many rows bets had passed, and after how many they were red."""
-        red = levels[1] / len(self.bets)
-        passed = [each.passed_at(levels[0]) for each in self.bets]
-        reds = [each.beyond_at(red) if self.red_beyond else each.worse_at(red) for each in self.bets]
+        own = levels[0], levels[1] / len(self.bets)
+        passed, reds = zip(*(each.ends(own, beyond=self.red_beyond) for each in self.bets), strict=True)
         known = [each for each in passed if each is not None]
-        both = max(known) if len(known) == len(passed) else None
-        return both, min((each for each in reds if each is not None), default=None)
+        first_red = min((each for each in reds if each is not None), default=None)
+        return max(known) if len(known) == len(passed) else None, first_red
 
     def difference(self, ruling: Ruling, levels: Levels, correction: str = "") -> Difference:
         """The difference as a report shows it, candidate less the other, with the bounds of the ruling.
 
         Bounds that hold whenever one stops never move back, so that a mean that does may leave them: they are shown to
         hold it.
-
-        Args:
-            correction: of the level of red, in words.
         """
         kind, lower, upper = ruling
-        worst, value, error = self.worst, self.worst.value, self.worst.standard_error
-        method, passing, red = worst.method, f"one-sided at {1 - levels[0]:.4g}", levels[1] / len(self.directions)
+        worst, red, names = self.worst, levels[1] / len(self.directions), ("lower", "upper")
+        value, error, method, passing = worst.value, worst.standard_error, worst.method, f"{1 - levels[0]:.4g}"
         if len(self.directions) > 1:
             method = f"two one-sided tests: {method}"
-            if not kind.is_red:
-                forth, back = self.directions
-                low, high = min(forth.lower(1 - levels[0]), forth.value), max(-back.lower(1 - levels[0]), forth.value)
-                return Difference(forth.value, error, low, high, self.p_less, f"{method}; both bounds {passing}")
             lower, upper = worst.lower(1 - levels[0]), worst.upper(1 - red)
+            if not kind.is_red:
+                value = self.directions[0].value
+                low, high = (each.lower(1 - levels[0]) for each in self.directions)
+                told = f"{method}; both bounds one-sided at {passing}"
+                return Difference(value, error, min(low, value), max(-high, value), self.p_less, told)
         lower = lower if kind is VerdictKind.PASSED and value <= -self.margin else min(lower, value)
         upper = upper if kind.is_red and value >= 0 else max(upper, value)
-        ends = ("lower", "upper")
         if self.worse == "higher":
-            value, lower, upper, ends = -value, -upper, -lower, ("upper", "lower")
-        told = f"{method}; {ends[0]} bound {passing}, {ends[1]} bound one-sided at {1 - red:.6g}{correction}"
-        return Difference(value, error, lower, upper, self.p_less, told)
+            value, lower, upper, names = -value, -upper, -lower, names[::-1]
+        told = f"{method}; {names[0]} bound one-sided at {passing}, {names[1]} bound one-sided at {1 - red:.6g}"
+        return Difference(value, error, lower, upper, self.p_less, told + correction)
 
 
 def questions(observed: Observations, levels: Levels, *, red_beyond: bool = False) -> tuple[Question, ...]:
-    """The comparisons with threshold and baseline, as far as the evaluation has them.
-
-    Args:
-        levels: of a sequential design: at which it passes, and at which evidence for worse is settled.
-        red_beyond: as `Question` has it.
-    """
+    """The comparisons with threshold and baseline, as far as the evaluation has them."""
     about: Literal["suite", "population"] = "suite" if observed.is_about_suite and observed.may_decide else "population"
     claim = replace(
         observed,
@@ -168,14 +152,11 @@ def _question(claim: Observations, against: Against, levels: Levels, *, red_beyo
         claim = replace(claim, plan=plan)
     turns = (True, False) if claim.is_same else (claim.higher_is_better,)
     turned = [replace(claim, higher_is_better=turn) for turn in turns] if _weighed(claim, against).any() else []
-    own, bets = (levels[0], levels[1] / len(turns)), tuple[Bets, ...]()
-    directions: tuple[Contrast, ...]
-    if claim.is_sequential and not plan.in_blocks:
-        directions = bets = tuple(filter(None, (_bets(each, against, own) for each in turned)))
-    else:
-        directions = tuple(filter(None, (_fixed(each, against, own) for each in turned)))
-    is_share = plan.margin_is_relative
-    return Question(against, plan.margin, directions, bets, claim.higher_is_better, is_share, red_beyond)
+    own = levels[0], levels[1] / len(turns)
+    directions = tuple(filter(None, (_contrast(each, against, own) for each in turned)))
+    stops = claim.is_sequential and not plan.in_blocks
+    bets = tuple(each for each in directions if stops and isinstance(each, BettingContrast | TwoStageContrast))
+    return Question(against, plan.margin, directions, bets, claim.higher_is_better, plan.margin_is_relative, red_beyond)
 
 
 def _weighed(observed: Observations, against: Against) -> BoolArray:
@@ -187,11 +168,8 @@ def _weighed(observed: Observations, against: Against) -> BoolArray:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The scores of the cases that are weighed, turned so that more is better, and what they are weighed against.
-
-    Attributes:
-        theirs: the baseline's; None against a threshold, which is `level`.
-        is_single: whether samples are the units, those of a single case.
+    """The scores of the cases that are weighed, turned so that more is better, and what they are weighed against: the
+    baseline's, or a level. Of a single case (`is_single`) samples are the units.
     """
 
     ours: FloatArray
@@ -202,23 +180,18 @@ class _Sides:
 
     @classmethod
     def of(cls, observed: Observations, against: Against) -> _Sides:
-        kept, level = _weighed(observed, against), observed.plan.threshold if against == "threshold" else None
-        is_single, clusters = observed.plan.per == "case" or int(kept.sum()) == 1, observed.clusters
+        kept, theirs, level, clusters = _weighed(observed, against), None, None, observed.clusters
+        is_single = observed.plan.per == "case" or int(kept.sum()) == 1
         if clusters is not None:
-            clusters = None if is_single else tuple(each for each, is_in in zip(clusters, kept, strict=True) if is_in)
-        ours, theirs = observed.candidate[kept], None
-        if level is None and observed.baseline is not None:
+            clusters = None if is_single else tuple(itertools.compress(clusters, kept.tolist()))
+        if against == "threshold" and observed.plan.threshold is not None:
+            level = float(oriented(observed, np.array([observed.plan.threshold]))[0])
+        elif observed.baseline is not None:
             theirs = oriented(observed, observed.baseline[kept])
-        if level is not None:
-            level = float(oriented(observed, np.array([level]))[0])
-        return cls(oriented(observed, ours), theirs, level, clusters, is_single)
+        return cls(oriented(observed, observed.candidate[kept]), theirs, level, clusters, is_single)
 
     def by_mean(self, theirs: FloatArray | None = None) -> Contrast:
-        """The bound of a fixed number of cases.
-
-        Args:
-            theirs: in place of the baseline's.
-        """
+        """The bound of a fixed number of cases, with others in place of the baseline's."""
         theirs = self.theirs if theirs is None else theirs
         if theirs is None:
             ours = as_column(self.ours) if self.is_single else self.ours
@@ -233,51 +206,41 @@ class _Sides:
             return suite_threshold_contrast(self.ours, self.level or 0.0, self.clusters)
         return suite_contrast(self.ours, self.theirs, self.clusters)
 
-
-def _bets(observed: Observations, against: Against, levels: Levels) -> Bets | None:
-    inner = observed.as_scores()
-    if observed.is_about_suite:
-        return _about_suite(observed, against, levels)
-    row = threshold_row(inner) if against == "threshold" else baseline_row(inner)
-    return betting_contrast(row, inner, _Sides.of(inner, against).level, levels, observed.width)
+    def computed(self) -> Contrast:
+        """The difference of what comes to the same each time."""
+        other = np.full(len(self.ours), self.level) if self.theirs is None else case_means(self.theirs)
+        return _computed(case_means(self.ours) - other)
 
 
-def _fixed(observed: Observations, against: Against, levels: Levels) -> Contrast | None:
-    if observed.quantile is not None or (observed.plan.in_blocks and against == "baseline"):
+def _contrast(observed: Observations, against: Against, levels: Levels) -> Contrast | None:
+    """The difference with the bounds of its engine; None where nothing can be compared yet."""
+    plan, width = observed.plan, observed.width
+    if observed.quantile is not None or (plan.in_blocks and against == "baseline"):
         return _by_order(observed, against)
+    inner = observed.as_scores()
+    sides = _Sides.of(inner, against)
     if observed.is_about_suite:
-        return _about_suite(observed, against, levels)
-    sides = _Sides.of(observed.as_scores(), against)
-    if not observed.plan.margin_is_relative or sides.theirs is None:
-        return scaled(sides.by_mean(), observed.width)
+        shares, early, whole = early_shares(inner, levels[0]), None, None
+        if observed.is_sequential:
+            own = levels[0] * (shares[0] or 1.0), levels[1] * (shares[1] or 1.0)
+            early = betting_contrast(inner, sides.level, own, width, hurries=False)
+        if observed.is_whole:
+            whole = scaled(sides.computed() if plan.is_exact else sides.by_noise(), width)
+        two_stages = TwoStageContrast(early, whole, shares, len(observed.case_ids), plan.margin, width)
+        return two_stages if early or whole else None
+    if observed.is_sequential and not plan.in_blocks:
+        return betting_contrast(inner, sides.level, levels, width)
+    if not plan.margin_is_relative or sides.theirs is None:
+        return scaled(sides.by_mean(), width)
     # What is kept of the baseline's mean, where a range bounds both: the allowed share of it is tested directly.
-    margin, higher = observed.plan.margin, observed.higher_is_better
-    one = _Sides.of(replace(observed.as_scores(), higher_is_better=True), against)
+    margin, one = plan.margin, _Sides.of(replace(inner, higher_is_better=True), against)
     assert one.theirs is not None
     figure = float(case_means(one.theirs).mean())
-    if not higher:
-        other = replace(one, ours=one.theirs, theirs=one.ours)
-        kept = scaled(other.by_mean(one.ours / (1 + margin)), 1 + margin)
-        return relative_contrast(kept, other.by_mean(), margin, figure)
-    return relative_contrast(one.by_mean(max(0.0, 1 - margin) * one.theirs), one.by_mean(), margin, figure)
-
-
-def _about_suite(observed: Observations, against: Against, levels: Levels) -> TwoStageContrast | None:
-    """A contrast about these cases; None where there is nothing yet."""
-    inner, early, whole = observed.as_scores(), None, None
-    sides, shares = _Sides.of(inner, against), early_shares(inner, levels[0])
-    if observed.is_sequential:
-        row = threshold_row(inner) if against == "threshold" else baseline_row(inner)
-        own = (levels[0] * (shares[0] or 1.0), levels[1] * (shares[1] or 1.0))
-        early = betting_contrast(row, inner, sides.level, own, hurries=False)
-    if observed.is_whole and observed.plan.is_exact:
-        other = case_means(sides.theirs) if sides.theirs is not None else np.full(len(sides.ours), sides.level)
-        whole = _computed(case_means(sides.ours) - other)
-    elif observed.is_whole:
-        whole = sides.by_noise()
-    if early is None and whole is None:
-        return None
-    return TwoStageContrast(early, whole, shares, len(observed.case_ids), observed.plan.margin, observed.width)
+    if observed.higher_is_better:
+        return relative_contrast(one.by_mean(max(0.0, 1 - margin) * one.theirs), one.by_mean(), margin, figure)
+    other = replace(one, ours=one.theirs, theirs=one.ours)
+    kept = scaled(other.by_mean(one.ours / (1 + margin)), 1 + margin)
+    return relative_contrast(kept, other.by_mean(), margin, figure)
 
 
 def _computed(differences: FloatArray) -> Contrast:
@@ -289,19 +252,14 @@ def _computed(differences: FloatArray) -> Contrast:
 
 def _by_order(observed: Observations, against: Against) -> Contrast | None:
     """A comparison by ranks: of pairs of blocks by signed ones, else of quantiles, or of the median of differences."""
-    plan, higher, sides = (
-        observed.plan,
-        observed.higher_is_better,
-        _Sides.of(replace(observed, higher_is_better=True), against),
-    )
-    ours, theirs, clusters, quantile = sides.ours, sides.theirs, sides.clusters, observed.quantile or 0.5
-    if sides.is_single and theirs is not None:  # any pairs of independent samples will do
-        both = min(ours.shape[1], theirs.shape[1])
-        ours, theirs = as_column(ours[:, :both]), as_column(theirs[:, :both])
-    elif sides.is_single:
-        ours = as_column(ours)
+    plan, higher, quantile = observed.plan, observed.higher_is_better, observed.quantile or 0.5
+    sides, is_median = _Sides.of(replace(observed, higher_is_better=True), against), observed.weighed_by == "median"
+    ours, theirs, clusters = sides.ours, sides.theirs, sides.clusters
+    if sides.is_single:  # any pairs of independent samples will do
+        both = ours.shape[1] if theirs is None else min(ours.shape[1], theirs.shape[1])
+        ours, theirs = as_column(ours[:, :both]), None if theirs is None else as_column(theirs[:, :both])
     if theirs is None:
-        ours = case_means(ours)[:, np.newaxis] if observed.is_by_median else ours
+        ours = case_means(ours)[:, np.newaxis] if is_median else ours
         found = quantile_contrast(ours, quantile, sides.level or 0.0, clusters, higher_is_better=higher)
         return _within_range(observed, found, sides.level)
     as_ratio = plan.margin_is_relative and (plan.in_blocks or observed.statistic is not None)
@@ -310,7 +268,7 @@ def _by_order(observed: Observations, against: Against) -> Contrast | None:
     contrast: Contrast
     if plan.in_blocks:
         contrast = signed_rank_contrast((1 if higher else -1) * (case_means(ours) - case_means(theirs)))
-    elif observed.is_by_median:
+    elif is_median:
         differences = _differences(ours, theirs, as_share=plan.margin_is_relative)
         if not len(differences):
             return None
@@ -337,12 +295,12 @@ def _differences(ours: FloatArray, theirs: FloatArray, *, as_share: bool) -> Flo
 
 def _within_range(observed: Observations, contrast: QuantileContrast, threshold: float | None) -> Contrast:
     """The difference of quantiles, which can't be larger than a declared range allows."""
-    if observed.at_least is None or observed.at_most is None:
+    least, most = observed.span
+    if math.isinf(most):
         return contrast
-    least, most = -observed.width, observed.width
-    if threshold is not None:
-        least, most = observed.at_least - threshold, observed.at_most - threshold
-    return replace(contrast, least=least, most=most)
+    if threshold is None:
+        return replace(contrast, least=least - most, most=most - least)
+    return replace(contrast, least=least - threshold, most=most - threshold)
 
 
 def estimate(observed: Observations, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
@@ -350,51 +308,40 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
     given = scores = observed.as_drawn(scores)
-    clusters, width, is_ranged = observed.clusters, observed.width, observed.at_most is not None
+    clusters, (least, most), start, width = observed.clusters, observed.span, 0.0, 1.0
     if observed.plan.per == "case" or int(has_score(scores).sum()) == 1:
         scores, clusters = as_column(scores), None
-    start = observed.at_least if observed.at_least is not None else 0.0
     if observed.quantile is not None:
-        scores = case_means(scores)[:, np.newaxis] if observed.is_by_median else scores
-        quantile = quantile_estimate(scores, observed.quantile, clusters, confidence_level)
-        value, error, low, high, method = (
-            quantile.value,
-            quantile.standard_error,
-            quantile.low,
-            quantile.high,
-            quantile.method,
-        )
-        low = low if observed.at_least is None else max(low, observed.at_least)
-        high = high if observed.at_most is None else min(high, observed.at_most)
-        start, width = 0.0, 1.0
+        scores = case_means(scores)[:, np.newaxis] if observed.weighed_by == "median" else scores
+        found = quantile_estimate(scores, observed.quantile, clusters, confidence_level)
+        own = Estimate(found.value, found.standard_error, max(found.low, least), min(found.high, most), found.method)
     else:
-        if is_ranged:  # an assertion that failed is a 0, which may lie outside the range: it is shown, and an error
+        if observed.at_most is not None:  # an assertion that failed is a 0, which may lie outside the range
+            start, width = least, observed.width
             scores, given = (np.clip((each - start) / width, 0.0, 1.0) for each in (scores, given))
-        value, error, low, high, method = _mean(observed, scores, given, clusters, confidence_level)
+        own = _mean(observed, scores, given, clusters, confidence_level)
+    low, high, method = start + width * own.low, start + width * own.high, own.method
     if observed.errors or not (observed.may_decide or observed.is_sequential):  # no random part of all
-        return Estimate(start + width * value, width * error, -math.inf, math.inf, "in part, without bounds")
-    return Estimate(start + width * value, width * error, start + width * low, start + width * high, method)
+        low, high, method = -math.inf, math.inf, "in part, without bounds"
+    return Estimate(start + width * own.value, width * own.standard_error, low, high, method)
 
 
 def _mean(
     observed: Observations, scores: FloatArray, given: FloatArray, clusters: Sequence[object] | None, level: float
-) -> tuple[float, float, float, float, str]:
-    """The mean of scores in [0, 1]: value, standard error, both ends of its interval and the method.
-
-    Args:
-        given: the scores as they were drawn, cases by samples.
-    """
+) -> Estimate:
+    """The mean of scores in [0, 1]; `given` has them as they were drawn, cases by samples."""
     if observed.is_about_suite and observed.is_whole and observed.may_decide:
         exact, tail = observed.plan.is_exact, 0.5 + level / 2
         own = _computed(case_means(given)) if exact else suite_threshold_contrast(given, 0.0, observed.clusters)
         low, high = min(own.value, own.lower(tail)), max(own.value, own.upper(tail))
-        return own.value, own.standard_error, low, high, own.method
+        return Estimate(own.value, own.standard_error, low, high, own.method)
     mean = clustered_mean(scores, clusters, level)
     if not observed.is_sequential:
-        return mean.value, mean.standard_error, mean.low, mean.high, mean.method
+        return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
     units = score_units(observed.as_scores(), given)
     low, high = anytime_interval(units, level)
     # As the difference has it, where cases that resemble each other count once.
     counts_once = observed.clusters_known_by == "texts"
     value = float(units.sums.sum() / units.sizes.sum()) if counts_once else mean.value
-    return value, mean.standard_error, min(low, value), max(high, value), "betting, valid whenever one stops"
+    method = "betting, valid whenever one stops"
+    return Estimate(value, mean.standard_error, min(low, value), max(high, value), method)

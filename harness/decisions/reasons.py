@@ -7,81 +7,65 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.decisions.looks import ADDED_LATER, Look, ordinal
+from harness.decisions.betting import Levels
+from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observations import Observations
-from harness.decisions.questions import Levels, Question
-from harness.records import Check, Estimate, LostClaim, SliceResult, VerdictKind, weighed_by
+from harness.decisions.questions import Question, Ruling
+from harness.records import Check, Estimate, Look, LostClaim, SliceResult, VerdictKind
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 
-_ALIKE = {
-    "field": ("are in one cluster", "are in one cluster"),
-    "texts": ("are copies of others", "are copies of one"),
-}
-"""Phrases for what some cases have in common, and for what all of them have."""
 _NEW = {None: "", "field": " in new clusters", "texts": " that are not copies"}
 """Phrases for the cases that would tell something new."""
 _NAMED = 3
 """So many of a list are named."""
 
 
-def passed(observed: Observations, asked: Question, upper: float) -> str:
-    """Say what a pass proves, and whether the candidate is proven to be lower for all that."""
-    threshold, sign = observed.plan.threshold, 1 if observed.higher_is_better else -1
-    is_required = asked.against == "threshold" and threshold is not None
-    text = f"required {figure(threshold, observed.unit)}, proven " if is_required and threshold is not None else ""
-    if observed.is_same:
-        text += f"within ±{_share(observed, asked, asked.margin)} of {'it' if text else 'the baseline'}"
-    elif is_required and threshold is not None:
-        bound = figure(threshold - sign * asked.margin, observed.unit, apart_from=threshold)
-        text += f"{'above' if sign > 0 else 'below'} {bound}"
-    elif asked.margin == 0:
-        text = "better"
-    else:
-        text = f"no worse by more than {_share(observed, asked, asked.margin)}"
-    return f"{text}; {asked.worse}, within margin" if upper < 0 else text
-
-
-def red(observed: Observations, asked: Question, upper: float) -> str:
-    """Say how a failed or regressed evaluation is worse."""
-    by = f"by more than {_share(observed, asked, asked.margin)}"
-    if asked.against == "threshold" and observed.plan.threshold is not None:
-        side = "below" if asked.worse == "lower" else "above"
-        return f"{side} {figure(observed.plan.threshold, observed.unit)}" + f" {by}" * asked.red_beyond
-    if upper < -asked.margin:
-        return f"{asked.worse} {by}"
-    return asked.worse if observed.is_sequential else f"{asked.worse}, perhaps {by}"
-
-
-def perhaps_within(observed: Observations, asked: Question) -> str:
-    """Say that a slice is worse, and maybe by less than its margin."""
-    return f"{asked.worse}, not shown to be by more than {_share(observed, asked, asked.margin)}"
-
-
-def inconclusive(
+def of_ruling(
     observed: Observations,
     asked: Question,
-    lower: float,
+    ruling: Ruling,
     more: SamplesNeeded | None,
     levels: Levels,
     next_share: float = 1.0,
 ) -> str:
-    """Say how much worse the candidate could still be, and what would decide it.
-
-    Args:
-        levels: at which it would pass, and at which it would be red.
-        next_share: what the next look has of them.
+    """Say what a pass proves, how a red one is worse, or how much worse an open one could still be, and what `more`
+    would decide it.
     """
+    kind, lower, upper = ruling
+    unit, margin = observed.unit, _share(observed, asked, asked.margin)
+    threshold = observed.plan.threshold if asked.against == "threshold" else None
+    if kind is VerdictKind.PASSED:
+        text = "" if threshold is None else f"required {figure(threshold, unit)}, proven "
+        if observed.is_same:
+            text += f"within ±{margin} of {'it' if text else 'the baseline'}"
+        elif threshold is not None:
+            side, sign = ("above", -1) if observed.higher_is_better else ("below", 1)
+            text += f"{side} {figure(threshold + sign * asked.margin, unit, apart_from=threshold)}"
+        else:
+            text = f"no worse by more than {margin}" if asked.margin else "better"
+        return f"{text}; {asked.worse}, within margin" if upper < 0 else text
+    if kind.is_red and threshold is not None:
+        beyond = f" by more than {margin}" if asked.red_beyond else ""
+        return f"{'below' if asked.worse == 'lower' else 'above'} {figure(threshold, unit)}{beyond}"
+    if kind.is_red and upper < -asked.margin:
+        return f"{asked.worse} by more than {margin}"
+    if kind.is_red:
+        return asked.worse if observed.is_sequential else f"{asked.worse}, perhaps by more than {margin}"
+    if asked.red_beyond and upper < 0:
+        return f"{asked.worse}, not shown to be by more than {margin}"
     if observed.plan.in_blocks and asked.against == "baseline":
         return _of_pairs(observed, asked, lower, more, levels, next_share)
     if not math.isfinite(lower):
-        few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic or 'the median'}"
+        few = f"too few {observed.units_in_words}s to bound {observed.statistic or 'the median'}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
     text = _reach(observed, asked, lower)
-    if more is not None and more.is_rest:
-        left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
+    if more is None:
+        return text
+    if more.is_rest:
+        left = counted(more.cases or 0, "case")
         return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
-    return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+    return f"{text}; {more_in_words(more)} would decide it"
 
 
 def _reach(observed: Observations, asked: Question, lower: float) -> str:
@@ -105,56 +89,25 @@ def _of_pairs(
     if math.isfinite(lower):
         text = _reach(observed, asked, lower)
     if more is not None:
-        text += f"; about {more.samples:,} more {_plural('pair', more.samples)} would decide it"
+        text += f"; about {counted(more.samples, 'more pair')} would decide it"
     if fewest_pairs(red_level) > pairs:
         text += f"; red needs {fewest_pairs(red_level):,} pairs at its level of {red_level:.2g}"
         text += f", {fewest_pairs(red_level * next_share):,} at the next look" if next_share < 1 else ""
     return text
 
 
-def unanswered(observed: Observations, share: float) -> str:
-    """Say that the middle of the pairs passes, and requests that were not answered may not.
-
-    Args:
-        share: that may be, more than the baseline's; infinity where it is not known.
-    """
-    if math.isinf(share):
-        return (
-            "the middle of the pairs passes, but how many more of the requests the candidate left unanswered is not "
-            "known: the blocks are of two runs, or the report is older; run a gate of these two versions"
-        )
-    excess = [observed.unanswered[case] for case in observed.case_ids if case in observed.unanswered]
-    more, less = [each for each in excess if each > 0], [-each for each in excess if each < 0]
-    beside = f", {percent(sum(less) / len(excess))} less in {len(less):,}" if less else ""
-    return (
-        f"the middle of the pairs passes, but the candidate left {percent(sum(more) / len(excess))} more of the "
-        f"requests unanswered than the baseline, in {len(more):,} of {len(excess):,} blocks{beside}, and may leave "
-        f"{percent(share)} more{' over all' if less else ''}; mend the server, or measure more blocks"
-    )
-
-
-def part(observed: Observations, summed_up: str) -> str:
-    """Say that a part of the cases that was chosen by hand decides nothing."""
-    return f"{observed.undecided} is shown and decides nothing: {summed_up}"
-
-
 def lost(found: LostClaim) -> str:
     """Name the lost cases, where there are more than are allowed."""
     named = ", ".join(found.decisive[:_NAMED]) + (", …" if len(found.decisive) > _NAMED else "")
-    allowed = "none" if found.max_lost == 0 else f"{found.max_lost:,}"
-    return f"{found.n_decisive:,} {_plural('case', found.n_decisive)} lost, {allowed} allowed: {named}"
+    allowed = f"{found.max_lost:,}" if found.max_lost else "none"
+    return f"{counted(found.n_decisive, 'case')} lost, {allowed} allowed: {named}"
 
 
 def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -> str:
-    """The reason of an evaluation of which slices are red.
-
-    Args:
-        kind, reason: of all cases together.
-        slices: the worst first.
-    """
+    """The reason of an evaluation of which slices, the worst first, are red; `kind` and `reason` are of all cases."""
     reds = [each for each in slices if each.verdict.is_red]
-    n, names = reds[0].n_cases, [f"{each.field} {each.value}" for each in reds]
-    text = f"{names[0]} ({n:,} {_plural('case', n)}) {reds[0].reason}"
+    names = [f"{each.field} {each.value}" for each in reds]
+    text = f"{names[0]} ({counted(reds[0].n_cases, 'case')}) {reds[0].reason}"
     if len(reds) > 1:
         others = ", ".join(names[1:_NAMED]) + (", …" if len(reds) > _NAMED else "")
         text = f"{len(reds):,} slices are worse: {text}; {others}"
@@ -162,85 +115,32 @@ def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -
 
 
 def asides(
-    observed: Observations,
-    checks: Sequence[Check],
-    candidate: Estimate | None,
-    kind: VerdictKind,
-    look: Look,
-    level: float,
+    observed: Observations, checks: Sequence[Check], candidate: Estimate | None, kind: VerdictKind, look: Look
 ) -> str:
     """Say what else a reader must know of the range, the answers, the cases and the look."""
-    is_red = kind in (VerdictKind.FAILED, VerdictKind.REGRESSED)
-    found = [
-        _one_sided(observed, checks, candidate),
-        _cut_answers(observed) if is_red else "",
-        _alone(observed),
-        _counted_as(observed),
-        _partly_skipped(observed),
-        _of_look(look, level, kind),
-    ]
-    return "".join(f"; {each}" for each in found if each)
-
-
-def _one_sided(observed: Observations, checks: Sequence[Check], candidate: Estimate | None) -> str:
-    """Why a bound is proven that lies inside the range shown."""
-    proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
-    plan, is_inside = observed.plan, False
-    if proven and candidate is not None and plan.threshold is not None and not observed.errors:
-        below, above = candidate.low < plan.threshold - plan.margin, candidate.high > plan.threshold + plan.margin
-        is_inside = (below and (observed.is_same or observed.higher_is_better)) or (
-            above and (observed.is_same or not observed.higher_is_better)
-        )
-    return "its range is wider, for it allows for error at both ends" if is_inside else ""
-
-
-def _cut_answers(observed: Observations) -> str:
-    """A limit of tokens that cut half of the answers of a red one, or more."""
-    n_answers = observed.n_samples
-    is_half = observed.n_truncated and 2 * observed.n_truncated >= n_answers
-    return f"{observed.n_truncated:,} of {n_answers:,} answers were cut at max_tokens" if is_half else ""
-
-
-def _alone(observed: Observations) -> str:
-    """Why it is not compared with the baseline that the run has."""
-    held = "nothing to compare it with" if observed.plan.threshold is None else "held to the threshold alone"
-    return f"{observed.alone_because}: {held}" if observed.alone_because else ""
-
-
-def _counted_as(observed: Observations) -> str:
-    """As how many units cases of shared clusters count; "" where the user's are of no account."""
-    known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
-    if known_by is None or observed.errors or len(sizes) == sum(sizes):
-        return ""
-    if known_by == "field":
-        told = f"{sum(sizes):,} cases in {len(sizes):,} {_plural('cluster', len(sizes))}"
-        return "" if observed.is_about_suite else told
-    some, all_of_them = _ALIKE[known_by]
-    common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
-    return f"{sum(sizes):,} cases count as {len(sizes):,}, for {common}"
-
-
-def _partly_skipped(observed: Observations) -> str:
-    """Cases that are missing though not all of their bodies skipped; "" where an error comes first."""
-    partly = observed.partly_skipped
-    if partly is None or observed.errors:
-        return ""
-    by_version = ", ".join(f"{role} {count:,} of {partly.n_bodies:,}" for role, count in partly.n_skips.items())
-    return (
-        f"{partly.n_cases:,} {_plural('case', partly.n_cases)} left out though not every body skipped ({by_version}): "
-        "skipping by what the model answered biases the result"
-    )
-
-
-def _of_look(look: Look, level: float, kind: VerdictKind) -> str:
-    """The level at which a look after the first was decided, and why it is one; of the first what is said of it, and of
-    an evaluation that was added later at which level it could be red where it is open.
-    """
+    told, sizes, n_answers = [], observed.cluster_sizes, observed.n_samples
+    plan, cut, knows = observed.plan, observed.n_truncated, observed.clusters_known_by
+    is_proven = any(each.against == "threshold" and each.verdict is VerdictKind.PASSED for each in checks)
+    if is_proven and candidate is not None and plan.threshold is not None and not observed.errors:
+        is_below, is_above = candidate.low < plan.threshold - plan.margin, candidate.high > plan.threshold + plan.margin
+        if (is_below or is_above) if observed.is_same else is_below if observed.higher_is_better else is_above:
+            told.append("its range is wider, for it allows for error at both ends")
+    if kind in (VerdictKind.FAILED, VerdictKind.REGRESSED) and cut and 2 * cut >= n_answers:
+        told.append(f"{cut:,} of {n_answers:,} answers were cut at max_tokens")
+    if knows is not None and not observed.errors and len(sizes) < sum(sizes):
+        if knows == "texts":
+            common = "some are copies of others" if len(sizes) > 1 else "all of them are copies of one"
+            told.append(f"{sum(sizes):,} cases count as {len(sizes):,}, for {common}")
+        elif not observed.is_about_suite:
+            told.append(f"{sum(sizes):,} cases in {counted(len(sizes), 'cluster')}")
+    told += observed.asides
     if look.number > 1:
-        return f"{ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
-    if look.because == ADDED_LATER:
-        return f"{look.because}: red at {level * look.red:.2g}" if kind is VerdictKind.INCONCLUSIVE else ""
-    return look.because
+        told.append(f"{ordinal(look.number)} look ({look.because}): decided at {look.level:.2g}")
+    elif look.because == ADDED_LATER and kind is VerdictKind.INCONCLUSIVE:
+        told.append(f"{look.because}: red at {look.red_level:.2g}")
+    elif look.because != ADDED_LATER:
+        told.append(look.because)
+    return "".join(f"; {each}" for each in told if each)
 
 
 def where_stopped(observed: Observations) -> str:
@@ -248,15 +148,11 @@ def where_stopped(observed: Observations) -> str:
     n = observed.n_samples if observed.by_samples else len(observed.case_ids)
     if not observed.is_sequential or not n < observed.n_planned:
         return ""
+    text = f", decided after {n:,} of {observed.n_planned:,} {observed.units_in_words}s"
     if observed.by_samples:
-        return f", decided after {n:,} of {observed.n_planned:,} samples"
-    return f", decided after {n:,} of {observed.n_planned:,} cases, on their {_n_samples(observed):,} samples"
-
-
-def _n_samples(observed: Observations) -> int:
-    """The samples of both versions that were scored."""
+        return text
     both = (scores for scores in (observed.candidate, observed.baseline) if scores is not None)
-    return sum(int((~np.isnan(scores)).sum()) for scores in both)
+    return f"{text}, on their {sum(int((~np.isnan(scores)).sum()) for scores in both):,} samples"
 
 
 def cut_short(observed: Observations, otherwise: str) -> str:
@@ -265,56 +161,50 @@ def cut_short(observed: Observations, otherwise: str) -> str:
         return otherwise
     if not observed.n_done:
         return f"not begun: stopped at {observed.stopped_at} before a case was complete"
-    what = "samples" if observed.by_samples else "cases"
-    return f"stopped at {observed.stopped_at} after {observed.n_done:,} of {observed.n_planned:,} {what}; {otherwise}"
-
-
-def part_of_fixed(observed: Observations) -> str:
-    """Say how many samples or cases a fixed design still needs."""
-    left, what = observed.n_planned - observed.n_done, "sample" if observed.by_samples else "case"
-    return f"a fixed design is decided by all of them: {left:,} more {_plural(what, left)}"
+    done = f"{observed.n_done:,} of {observed.n_planned:,} {observed.units_in_words}s"
+    return f"stopped at {observed.stopped_at} after {done}; {otherwise}"
 
 
 def no_scores(observed: Observations) -> str:
-    """Say why there is nothing to compare."""
-    return "no case has a score of both versions" if observed.scored.any() else nothing_scored(observed.n_skipped)
-
-
-def nothing_scored(n_skipped: int) -> str:
     """Say why an evaluation has no score at all."""
-    return "every case was skipped" if n_skipped else "no case has a score"
+    return "every case was skipped" if observed.n_skipped else "no case has a score"
 
 
 def more_in_words(more: SamplesNeeded) -> str:
     """About so many more cases, samples for each case, or samples."""
     if more.cases is not None:
-        return f"about {more.cases:,} more {_plural('case', more.cases)}{_NEW[more.beyond]}"
-    if more.samples_per_case == more.samples:
-        return f"about {more.samples:,} more {_plural('sample', more.samples)}"
-    count = more.samples_per_case or 0
-    return f"about {count:,} more {_plural('sample', count)} a case"
-
-
-def errors(messages: tuple[str, ...]) -> str:
-    """The first message, and how many others there are."""
-    if len(messages) == 1:
-        return messages[0]
-    return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
+        return f"about {counted(more.cases, 'more case')}{_NEW[more.beyond]}"
+    text = f"about {counted(more.samples_per_case or 0, 'more sample')}"
+    return text if more.samples_per_case == more.samples else f"{text} a case"
 
 
 def by_quantile(observed: Observations, told: str) -> str:
     """The quantile that it was weighed by; "" for the mean, for pairs of blocks, or where what is told names it."""
-    by = weighed_by(observed)
+    by = observed.weighed_by
     is_told = by == "mean" or by in told or (observed.plan.in_blocks and observed.plan.threshold is None)
-    return "" if is_told else f", weighed by {'the ' * observed.is_by_median}{by}"
+    return "" if is_told else f", weighed by {'the ' * (by == 'median')}{by}"
+
+
+def most_needed(check: Check) -> float:
+    """The samples that a comparison needs: the more, the better it tells why an evaluation is open."""
+    return math.inf if check.samples_needed is None else check.samples_needed
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
     """The reasons of the comparisons that gave the verdict; of two open ones, the one that needs more."""
     given = [check for check in checks if check.verdict is worst or (worst.is_red and check.verdict.is_red)]
     if worst is VerdictKind.INCONCLUSIVE:
-        given = [max(given, key=lambda check: math.inf if check.samples_needed is None else check.samples_needed)]
+        given = [max(given, key=most_needed)]
     return "; ".join(check.reason for check in given)
+
+
+def counted(count: int, what: str) -> str:
+    """So many things, with the plural where there are not just one.
+
+    >>> counted(1, "case"), counted(1200, "more case")
+    ('1 case', '1,200 more cases')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def figure(value: float, unit: str | None = None, *, apart_from: float | None = None) -> str:
@@ -352,7 +242,3 @@ def _misleads(value: float, places: int, apart_from: float | None) -> bool:
     rounded = round(value, places)
     reads_as_zero = rounded == 0 and value != 0
     return reads_as_zero or (apart_from is not None and value != apart_from and rounded == round(apart_from, places))
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

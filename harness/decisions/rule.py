@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.claims import case_results, lost_claim, may_leave_unanswered
-from harness.decisions.looks import CLOSED, Look, next_share, single_looks
+from harness.decisions.betting import Ends, Levels
+from harness.decisions.claims import case_results, lost_claim, unanswered
+from harness.decisions.looks import CLOSED, next_share, single_looks
 from harness.decisions.needed import needed
 from harness.decisions.observations import CaseSlice, Observations
-from harness.decisions.questions import Levels, Question, estimate, questions
-from harness.records import Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
+from harness.decisions.questions import Question, estimate, questions
+from harness.records import Check, Difference, Look, LostClaim, SliceResult, Verdict, VerdictKind, Weighed
 from harness.statistics.arrays import check_confidence
 from harness.statistics.multiplicity import weighted_holm_levels
 
 _Asked = tuple[Observations, Question]
-_Ends = tuple[int | None, int | None]
+_OPEN = VerdictKind.INCONCLUSIVE
 
 
 def decide(
     observed: Sequence[Observations],
     confidence_level: float,
-    share: float = 1.0,
-    looks: Mapping[str, Look] | None = None,
     *,
+    looks: Mapping[str, Look] | None = None,
     tells_lost: bool = True,
 ) -> tuple[Verdict, ...]:
-    """One verdict for each evaluation and metric.
+    """One verdict for each evaluation and metric, in the order given.
 
     Let L and U be bounds of candidate minus threshold or baseline, less than 0 being worse. L is the one-sided bound at
     the level at which this look may pass; U the one at the level at which this comparison is judged among all those of
@@ -44,69 +43,46 @@ def decide(
 
     Args:
         observed: every evaluation of the run: red is corrected over all of them at once.
-        confidence_level: strictly between 0 and 1.
-        share: without `looks`: the share of the error rate that red may spend here, in (0, 1]; the rest is kept for
-            other decisions of the same run.
         looks: what each evaluation may spend, by id; None where they are weighed once and never again.
         tells_lost: whether `lost` is wanted where no `max_lost` needs it.
 
-    Returns:
-        The verdicts in the order given. `difference.low` and `.high` are the bounds that were used, in the natural
-        direction: candidate minus the other. Where lower is better, `high` is thus the bound that a pass rests on, and
-        `low` > 0 is red. `difference.p_value` is one-sided and not corrected. `n_samples` counts the candidate's
-        scores.
-
     Raises:
-        ValueError: a level or share out of range, scores outside [0, 1] without a unit.
+        ValueError: a level out of range, scores outside [0, 1] without a unit.
     """
     level = 1 - check_confidence(confidence_level)
-    if not 0 < share <= 1:
-        raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
     evaluations: dict[str, list[Observations]] = {}
     for each in observed:
         evaluations.setdefault(each.id, []).append(each)
-    known = single_looks(evaluations, share) if looks is None else looks
-    levels, ends = {}, {}
-    for name, group in evaluations.items():
-        passing, red = level * known[name].passing, level * known[name].red
-        levels[name] = (passing, settling_level(group, red))
-        ends[name] = decided_after(group, passing, red)
-    used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
+    known = single_looks(evaluations) if looks is None else looks
+    known = {name: known[name].at(level) for name in evaluations}
     parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
+    levels = {name: (look.level, look.red_level / parts[name]) for name, look in known.items()}
+    ends = {name: decided_after(group, known[name].level, known[name].red_level) for name, group in evaluations.items()}
+    used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
+    asked = [() if each.errors else questions(each, levels[each.id]) for each in used]
+    tested = [(each, one) for each, group in zip(used, asked, strict=True) for one in group if _counts(each, one)]
+    reds = iter(red_levels(tested, known, parts))
+    together = Counter(known[each.id].batch for each, _ in tested)
     verdicts = []
-    for each, checks in zip(used, _all_checks(used, levels, known, parts), strict=True):
-        lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.plan.max_lost is not None else None
-        slices = slice_results(each, levels[each.id], level)
-        verdicts.append(_verdict(each, checks, level, lost, slices, known[each.id]))
+    for each, group in zip(used, asked, strict=True):
+        look, (passing, red) = known[each.id], levels[each.id]
+        m = together[look.batch]
+        correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
+        own = [(passing, next(reds) if _counts(each, one) else 0.0) for one in group]
+        checks = tuple(
+            check(each, one, both, correction, next_share(look)) for one, both in zip(group, own, strict=True)
+        )
+        lost = lost_claim(each, checks, red) if tells_lost or each.plan.max_lost is not None else None
+        verdicts.append(_verdict(each, checks, lost, slice_results(each, (passing, red), level), level, look))
     return tuple(verdicts)
 
 
-def _all_checks(
-    used: Sequence[Observations], levels: Mapping[str, Levels], looks: Mapping[str, Look], parts: Mapping[str, int]
-) -> Iterator[tuple[Check, ...]]:
-    """The comparisons of each metric, judged among those of all evaluations."""
-    asked = [() if each.errors else questions(each, levels[each.id]) for each in used]
-    tested = [
-        (each, question)
-        for each, group in zip(used, asked, strict=True)
-        for question in group
-        if question.directions or each.stopped_at
-    ]
-    reds = red_levels(tested, [levels[each.id][1] for each, _ in tested], looks, parts)
-    by_identity = {id(question): red for (_, question), red in zip(tested, reds, strict=True)}
-    together = Counter(looks[each.id].batch for each, _ in tested)
-    for each, group in zip(used, asked, strict=True):
-        look, passing = looks[each.id], levels[each.id][0]
-        m = together[look.batch]
-        correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
-        yield tuple(
-            check(each, one, (passing, by_identity.get(id(one), 0.0)), correction, next_share(look)) for one in group
-        )
+def _counts(observed: Observations, asked: Question) -> bool:
+    """Tell whether a comparison has scores, or was cut short before it had any."""
+    return bool(asked.directions or observed.stopped_at)
 
 
-def red_levels(
-    tested: Sequence[_Asked], own: Sequence[float], looks: Mapping[str, Look], parts: Mapping[str, int]
-) -> list[float]:
+def red_levels(tested: Sequence[_Asked], looks: Mapping[str, Look], parts: Mapping[str, int]) -> list[float]:
     """The level of each comparison's upper bound, so that any false red has at most the chance that they share.
 
     Holm's procedure with weights, in each batch by itself: what a comparison that is red had to spend goes to the
@@ -114,12 +90,10 @@ def red_levels(
     their look, so that looking again takes nothing back: a p-value can only fall, and what was red stays red.
 
     Args:
-        tested: comparisons of a run that have scores, or were cut short before they had any. Of one that was cut short
-            nothing counts but evidence that has reached its own share: drawn to its end it might pass.
-        own: what each may spend by itself.
-        looks: of the evaluations, by id.
-        parts: of the evaluations, by id: how many share what one may spend. What slices and lost cases have of it they
-            keep, whatever else is red.
+        tested: the comparisons of a run that count. Of one that was cut short nothing does but evidence that has
+            reached its own share: drawn to its end it might pass.
+        looks, parts: by id of the evaluation; how many share what one may spend. What slices and lost cases have of it
+            they keep, whatever else is red.
     """
     levels = [0.0] * len(tested)
     batches: dict[int, list[int]] = {}
@@ -127,10 +101,12 @@ def red_levels(
         batches.setdefault(looks[each.id].batch, []).append(i)
     for batch, members in batches.items():
         names = [tested[i][0].id for i in members]
-        weights = np.array([looks[name].weight / parts[name] for name in names])
+        weights, own = (
+            np.array([getattr(looks[name], what) / parts[name] for name in names]) for what in ("weight", "red_level")
+        )
         whole = sum(looks[name].weight for name in set(names)) if batch == CLOSED else 1.0
-        p_values, theirs = [_p_less(*tested[i], own[i]) for i in members], np.array([own[i] for i in members]) / whole
-        found = weighted_holm_levels(p_values, theirs, weights / whole)
+        p_values = [_p_less(*tested[i], each) for i, each in zip(members, own.tolist(), strict=True)]
+        found = weighted_holm_levels(p_values, own / whole, weights / whole)
         for i, level in zip(members, found.tolist(), strict=True):
             levels[i] = level
     return levels
@@ -147,47 +123,31 @@ def _p_less(observed: Observations, asked: Question, own: float) -> float:
 def check(
     observed: Observations, asked: Question, levels: Levels, correction: str = "", next_share: float = 1.0
 ) -> Check:
-    """The rule, applied to one comparison.
-
-    Args:
-        levels: at which it passes, and at which it is red, corrected over the comparisons that it is weighed with.
-        correction: that correction, as the method of the difference tells it; "" for none.
-        next_share: what the next look has of the level of this one.
-    """
-    is_open = VerdictKind.INCONCLUSIVE
+    """The rule, applied to one comparison; its level of red has a `correction` over those that it is weighed with."""
     if not asked.directions:
-        return Check(
-            asked.against, is_open, reasons.no_scores(observed), _unbounded(math.nan, math.inf, "no scores to compare")
-        )
+        nothing = "no case has a score of both versions" if observed.scored.any() else reasons.no_scores(observed)
+        return Check(asked.against, _OPEN, nothing, _unbounded(math.nan, math.inf, "no scores to compare"))
     if not observed.may_decide:
         return _shown(observed, asked, levels)
-    ruling = asked.ruling(levels)
-    kind, lower, upper = ruling
-    more = None
-    if kind is VerdictKind.PASSED:
-        reason = reasons.passed(observed, asked, upper)
-    elif kind.is_red:
-        reason = reasons.red(observed, asked, upper)
-    elif asked.red_beyond and upper < 0:
-        reason = reasons.perhaps_within(observed, asked)
-    else:
-        more = needed(observed, asked, lower, levels, next_share)
-        reason = reasons.inconclusive(observed, asked, lower, more, levels, next_share)
+    ruling = kind, lower, upper = asked.ruling(levels)
+    is_open = kind is _OPEN and not (asked.red_beyond and upper < 0)
+    more = needed(observed, asked, lower, levels, next_share) if is_open else None
+    reason = reasons.of_ruling(observed, asked, ruling, more, levels, next_share)
     difference = asked.difference(ruling, levels, correction)
     return Check(asked.against, kind, reason, difference, more.samples if more else None, levels[1], levels[0])
 
 
 def _shown(observed: Observations, asked: Question, levels: Levels) -> Check:
     """A comparison of a part of a fixed design, which decides nothing."""
-    is_open = VerdictKind.INCONCLUSIVE
     if asked.bets:
-        difference = asked.difference((is_open, *asked.ruling(levels)[1:]), levels)
+        difference = asked.difference((_OPEN, *asked.ruling(levels)[1:]), levels)
     else:
         first = asked.directions[0]
         value = first.value if asked.higher_is_better or observed.is_same else -first.value
         difference = _unbounded(value, first.standard_error, "cut short: a measure has no bounds by then")
-    left = (observed.n_planned - observed.n_done) * observed.candidate.shape[1]
-    return Check(asked.against, is_open, reasons.part_of_fixed(observed), difference, left)
+    left = observed.n_planned - observed.n_done
+    reason = f"a fixed design is decided by all of them: {reasons.counted(left, f'more {observed.units_in_words}')}"
+    return Check(asked.against, _OPEN, reason, difference, left * observed.candidate.shape[1])
 
 
 def _unbounded(value: float, standard_error: float, method: str) -> Difference:
@@ -203,72 +163,48 @@ def worst(kinds: Iterable[VerdictKind]) -> VerdictKind:
 
 
 def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
-    """The exit code of a gate: 0 passed, 1 red, 8 inconclusive.
-
-    Args:
-        kinds: the verdicts of the run.
-        inconclusive: "fail" gives 8 for an inconclusive gate, "warn" gives 0.
-    """
-    if inconclusive not in ("fail", "warn"):
-        raise ValueError(f"inconclusive = {inconclusive!r} is neither 'fail' nor 'warn'.")
+    """The exit code of a gate: 0 passed, 1 red, 8 inconclusive, which is 0 where `inconclusive` is "warn"."""
     verdict = worst(kinds)
-    is_let_pass = verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn"
-    return 0 if is_let_pass else verdict.exit_code
-
-
-_AS_OBSERVED = (
-    *("id", "metric", "unit", "higher_is_better"),
-    *("n_planned", "clusters_known_by", "n_skipped", "n_truncated", "errors", "is_binary", "interruption"),
-    *("traceback", "suite_size", "is_repeatable", "at_least", "at_most", "statistic"),
-)
-"""What a verdict tells as it was observed."""
+    return 0 if verdict is _OPEN and inconclusive == "warn" else verdict.exit_code
 
 
 def _verdict(
     observed: Observations,
     checks: tuple[Check, ...],
-    level: float,
     lost: LostClaim | None,
     slices: tuple[SliceResult, ...],
+    level: float,
     look: Look,
 ) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
-    kind, reason = _outcome(observed, checks, lost, slices, level * look.passing)
+    kind, reason = _outcome(observed, checks, lost, slices, look.level)
     candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
-    is_open = kind is VerdictKind.INCONCLUSIVE
+    told = observed.fields_of(Weighed)
+    told["plan"] = replace(
+        observed.plan,
+        design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
+        about="suite" if observed.is_about_suite else "population",
+        aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
+    )
+    if observed.clusters_known_by != "field":
+        told["largest_cluster"] = max(observed.largest_cluster, 1, *sizes)
     return Verdict(
-        **{name: getattr(observed, name) for name in _AS_OBSERVED},
-        plan=replace(
-            observed.plan,
-            design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
-            about="suite" if observed.is_about_suite else "population",
-            aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
-        ),
+        **told,
         verdict=kind,
-        reason=reason + reasons.asides(observed, checks, candidate, kind, look, level),
+        reason=reason + reasons.asides(observed, checks, candidate, kind, look),
         n_cases=int(observed.scored.sum()),
         n_samples=observed.n_samples,
+        is_binary=observed.is_binary,
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
-        samples_needed=_samples_needed(checks) if is_open else None,
+        samples_needed=_samples_needed(checks) if kind is _OPEN else None,
         cases=case_results(observed),
         checks=checks,
-        largest_cluster=max(observed.largest_cluster, 1, *(() if observed.clusters_known_by == "field" else sizes)),
         n_clusters=len(sizes),
-        stopped_at=observed.stopped_at or None if is_open else None,
+        stopped_at=observed.stopped_at or None if kind is _OPEN else None,
         lost=lost,
-        look=LookTaken(
-            number=look.number,
-            level=level * look.passing,
-            red_level=level * look.red,
-            weight=look.weight,
-            batch=look.batch,
-            because=look.because,
-            stakes=observed.stakes,
-            share=look.passing,
-            red_share=look.red,
-        ),
+        look=replace(look, stakes=observed.stakes),
         slices=slices,
     )
 
@@ -292,29 +228,27 @@ def _outcome(
     level: float,
 ) -> tuple[VerdictKind, str]:
     if observed.errors:
-        return VerdictKind.ERROR, reasons.errors(observed.errors)
+        first, *others = observed.errors
+        return VerdictKind.ERROR, first + (f" (and {reasons.counted(len(others), 'more message')})" if others else "")
     if not observed.scored.any():
-        nothing = reasons.nothing_scored(observed.n_skipped)
-        return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, nothing)
+        return _OPEN, reasons.cut_short(observed, reasons.no_scores(observed))
     if not checks and observed.stopped_at:
-        return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
+        return _OPEN, reasons.cut_short(observed, "nothing required, and measured in part")
     if not checks:
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
     if observed.undecided:
-        return VerdictKind.INCONCLUSIVE, reasons.part(observed, reasons.summed_up(checks, kind))
-    if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
+        return _OPEN, f"{observed.undecided} is shown and decides nothing: {reasons.summed_up(checks, kind)}"
+    if lost is not None and lost.is_too_many and not kind.is_red:
         return VerdictKind.REGRESSED, reasons.lost(lost)
-    if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
-        return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
+    if kind is VerdictKind.PASSED and (why := unanswered(observed, level)):
+        return _OPEN, why
     reason = reasons.summed_up(checks, kind)
     reason += reasons.by_quantile(observed, reason)
     if slices and slices[0].verdict.is_red:
         reason = reasons.with_slices(kind, reason, slices)
         kind = worst([kind, slices[0].verdict])
-    if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, reason)
-    return kind, reason + reasons.where_stopped(observed)
+    return kind, reasons.cut_short(observed, reason) if kind is _OPEN else reason + reasons.where_stopped(observed)
 
 
 # -------------------------------------------------------------------------------------------------------- when it ends
@@ -323,17 +257,13 @@ def _outcome(
 def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:
     """After how many rows (samples, for a single case) all metrics of an evaluation are decided; None if they are not.
 
-    It depends on the scores in the order drawn and on nothing else, so that all who look, whenever, find the same.
-
-    Args:
-        observed: every metric of one evaluation.
-        level: at which a comparison of this evaluation passes.
-        evaluation_level: the chance of a false red that the evaluation may spend over all its comparisons.
+    It depends on the scores in the order drawn and on nothing else, so that all who look, whenever, find the same. A
+    comparison passes at `level`, and reds may spend `evaluation_level` over all comparisons of the evaluation.
     """
     if not observed or not all(each.is_sequential for each in observed):
         return None
-    red_level = settling_level(observed, evaluation_level)
-    found = [_decided(each, (level, red_level)) for each in observed]
+    levels = level, settling_level(observed, evaluation_level)
+    found = [_decided(each, levels) for each in observed]
     known = [each for each in found if each is not None]
     return max(known) if len(known) == len(found) else None
 
@@ -358,28 +288,26 @@ def _decided(observed: Observations, levels: Levels) -> int | None:
     """After how many rows one metric is decided: every comparison has passed, or one is red; and its slices each by
     itself, so that a red evaluation tells which of them are worse.
     """
-    last = 0
-    for found in itertools.chain([_ends(observed, levels)], _slice_ends(observed, levels)):  # one that is open will do
-        reds = [worse for passed, worse in found if worse is not None and (passed is None or worse < passed)]
+    last, n = 0, len(observed.slices)
+    for each in (None, *observed.slices):
+        part, rows = (observed, []) if each is None else _part(observed, each)
+        own = levels if each is None else (levels[0] / n, levels[1] / n)
+        found: list[Ends] = []
+        for asked in questions(part, own, red_beyond=each is not None):
+            passed, red = asked.ends(own) if asked.bets else (None, None)
+            if each is not None:  # of a single case they are numbers of samples
+                passed, red = (end and rows[-1 if part.by_samples else end - 1] + 1 for end in (passed, red))
+            elif observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all
+                passed = len(observed.case_ids) if observed.is_whole else None
+            found.append((passed, red))
+        ends = [red for passed, red in found if red is not None and (passed is None or red < passed)]
         passes = [passed for passed, _ in found if passed is not None]
-        end = min([*([max(passes)] if passes and len(passes) == len(found) else []), *reds], default=None)
-        if end is None:
+        if passes and len(passes) == len(found):
+            ends.append(max(passes))
+        if not ends:  # one that is open will do
             return None
-        last = max(last, end)
+        last = max(last, min(ends))
     return last
-
-
-def _ends(observed: Observations, levels: Levels) -> list[_Ends]:
-    """After how many rows each comparison had passed, and after how many it was red."""
-    found = []
-    for asked in questions(observed, levels):
-        if not asked.bets:
-            return []
-        passed, worse = asked.ends(levels)
-        if observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
-            passed = len(observed.case_ids) if observed.is_whole else None
-        found.append((passed, worse))
-    return found
 
 
 # -------------------------------------------------------------------------------------------------------------- slices
@@ -391,12 +319,7 @@ def slice_results(observed: Observations, levels: Levels, level: float) -> tuple
     A slice is red where the upper bound of its difference lies below minus its margin. All slices of a comparison share
     what one comparison of the evaluation may spend on a false red, in equal parts (Bonferroni; O. J. Dunn, 1961, JASA
     56:52-64): whatever they have to do with each other, and whenever one stops, any of them is wrong with at most that
-    chance, and so are their bounds, for all margins at once.
-
-    Args:
-        observed: what the evaluation is decided by.
-        levels: at which the evaluation passes, and at which one of its comparisons is red by itself.
-        level: the chance that any of the intervals of the slices' means is wrong.
+    chance, and so are their bounds, for all margins at once. `level` is that of the intervals of their means.
     """
     if observed.errors or not observed.scored.any():
         return ()
@@ -407,13 +330,13 @@ def slice_results(observed: Observations, levels: Levels, level: float) -> tuple
 
 def _slice(observed: Observations, each: CaseSlice, levels: Levels, level: float) -> SliceResult:
     part, _ = _part(observed, each)
-    n_cases, count, open_ = int(part.scored.sum()), len(observed.slices), VerdictKind.INCONCLUSIVE
+    n_cases, count = int(part.scored.sum()), len(observed.slices)
     if not n_cases:
-        return SliceResult(each.field, each.value, 0, None, None, None, open_, "no case has a score", None, each.size)
+        return SliceResult(each.field, each.value, 0, None, None, None, _OPEN, "no case has a score", None, each.size)
     told = f", both simultaneous over {count:,} slices" if count > 1 else ""
     checks = [check(part, one, levels, told) for one in questions(part, levels, red_beyond=True)]
     # The worse verdict is a slice's; of two open comparisons, the one that needs more tells why.
-    of_all = max(checks, key=lambda one: (one.verdict.severity, _or_infinite(one.samples_needed)), default=None)
+    of_all = max(checks, key=lambda one: (one.verdict.severity, reasons.most_needed(one)), default=None)
     kind = VerdictKind.PASSED if of_all is None else of_all.verdict
     return SliceResult(
         field=each.field,
@@ -422,25 +345,11 @@ def _slice(observed: Observations, each: CaseSlice, levels: Levels, level: float
         candidate=estimate(part, part.candidate, 1 - level),
         baseline=estimate(part, part.baseline, 1 - level),
         difference=_difference(checks),
-        verdict=open_ if observed.undecided and of_all is not None else kind,
+        verdict=_OPEN if observed.undecided and of_all is not None else kind,
         reason="nothing required" if of_all is None else of_all.reason,
         samples_needed=_samples_needed(checks),
         n_planned=each.size,
     )
-
-
-def _slice_ends(observed: Observations, levels: Levels) -> Iterator[list[_Ends]]:
-    """For each slice: after how many rows of the evaluation each of its comparisons has passed, and was red."""
-    own = levels[0] / max(1, len(observed.slices)), levels[1] / max(1, len(observed.slices))
-    for each in observed.slices:
-        part, rows = _part(observed, each)
-        found: list[_Ends] = []
-        for asked in questions(part, own, red_beyond=True):
-            ends = asked.ends(own) if asked.bets else (None, None)
-            # Of a single case they are numbers of samples.
-            passed, worse = (None if end is None else rows[-1 if part.by_samples else end - 1] + 1 for end in ends)
-            found.append((passed, worse))
-        yield found
 
 
 def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[int]]:
@@ -471,7 +380,3 @@ def _standing(each: SliceResult, observed: Observations) -> float:
     if observed.is_same and each.difference is not None:
         return -abs(shown.value)
     return shown.value if observed.higher_is_better else -shown.value
-
-
-def _or_infinite(number: float | None) -> float:
-    return math.inf if number is None else number

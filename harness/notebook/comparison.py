@@ -21,7 +21,7 @@ from harness.gate.history.comparison import compare as weigh
 from harness.notebook.runs import LoadedRun, open_place, place_of
 from harness.notebook.scores import PairedScores, paired_scores
 from harness.notebook.weighing import Weighing
-from harness.records import Measure, Plan, Report, Usage, VersionRef
+from harness.records import Kind, Measure, Plan, Report, Usage, VersionRef
 from harness.reporting.shared.names import find_evaluations
 from harness.reporting.terminal.comparison import notes
 from harness.scoring.results import METRIC, Reading, read_result
@@ -149,18 +149,15 @@ def _plan(rule: Mapping[str, Any]) -> Plan:
 
 
 def _check_range(scores: PairedScores, kind: Reading) -> None:
-    least, most = (0.0, 1.0) if kind.unit is None else (kind.at_least, kind.at_most)
+    least, most = kind.span
     for side, values in (("new", scores.candidate), ("old", scores.baseline)):
         if values is None:
             continue
-        is_wrong = np.isinf(values)
-        if least is not None and most is not None:
-            is_wrong |= (values < least) | (values > most)
-        rows, columns = np.nonzero(is_wrong)
+        rows, columns = np.nonzero(np.isinf(values) | (values < least) | (values > most))
         if len(rows):
             what = 'scores lie in [0, 1]; of a measure, say its unit: unit="s"'
             if kind.unit is not None:
-                what = "a measure is a finite number" + ("" if most is None else f" from {least:g} to {most:g}")
+                what = "a measure is a finite number" + ("" if kind.at_most is None else f" from {least:g} to {most:g}")
             value, case = values[rows[0], columns[0]], scores.case_ids[rows[0]]
             raise UsageError(f"{_WHERE}: {side} holds {value:g} in {case}, and {what}.")
 
@@ -177,11 +174,7 @@ def _observed(scores: PairedScores, kind: Reading, plan: Plan) -> Observations:
         clusters=clusters,
         clusters_known_by=None if clusters is None else "field",
         largest_cluster=1 if clusters is None else max(Counter(clusters).values()),
-        unit=kind.unit,
-        higher_is_better=kind.higher_is_better,
-        at_least=kind.at_least,
-        at_most=kind.at_most,
-        statistic=kind.statistic,
+        **kind.fields_of(Kind),
         n_planned=n_cases,
         suite_size=n_cases,
     )

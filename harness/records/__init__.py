@@ -4,7 +4,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 """
 
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
-from harness.records.kinds import Kind, kind_and_direction, kind_in_words, same_kind, weighed_by
+from harness.records.kinds import Kind, kind_and_direction, kind_in_words, same_kind
 from harness.records.plan import Aim, Plan
 from harness.records.reports import Change, GateStart, Report, SkippedEvaluation, StoredAnswers, Usage, VersionRef
 from harness.records.samples import (
@@ -34,7 +34,7 @@ from harness.records.verdicts import (
     Estimate,
     Interruption,
     JudgeSummary,
-    LookTaken,
+    Look,
     LostClaim,
     RecordedSide,
     ReviewSummary,
@@ -42,13 +42,14 @@ from harness.records.verdicts import (
     Stakes,
     Verdict,
     VerdictKind,
+    Weighed,
 )
 
 __all__ = [
     "WITHHELD", "Aggregate", "Aim", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
     "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
-    "LimitName", "LookTaken", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
+    "LimitName", "Look", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
     "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
     "SkippedEvaluation", "SliceResult", "Stakes", "StoredAnswers", "TokenLogprob", "Usage", "Verdict", "VerdictKind",
-    "VersionRef", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind", "together", "weighed_by",
+    "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind", "together",
 ]  # fmt: skip

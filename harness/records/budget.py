@@ -59,11 +59,9 @@ class BudgetLimits:
         >>> [limits.in_words(name) for name in ("max_tokens", "max_cost", "deadline")]
         ['max_tokens 10,000', '--max-cost 0.50', '--deadline 20m']
         """
-        if name == "deadline":
-            return f"--deadline {short_duration(self.deadline_s or 0.0)}"
-        if name == "max_cost":
-            return f"--max-cost {amount(self.max_cost or 0.0)}"
-        return f"{name} {getattr(self, name) or 0:,}"
+        value = self.deadline_s if name == "deadline" else getattr(self, name)
+        option = name if name in ("max_requests", "max_tokens") else f"--{name.replace('_', '-')}"
+        return f"{option} {_in_words(name, value or 0)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +80,14 @@ class Expenditure:
 
     def in_words(self, name: LimitName) -> str:
         """Say how much was spent of what one of the limits bounds."""
-        if name == "deadline":
-            return short_duration(round(self.elapsed_s))
-        if name == "max_cost":
-            used = amount(self.cost or 0.0)
-        else:
-            used = f"{self.requests if name == 'max_requests' else self.tokens:,}"
+        spent = {"deadline": round(self.elapsed_s), "max_cost": self.cost or 0.0, "max_requests": self.requests}
+        used = _in_words(name, spent.get(name, self.tokens))
         return f"at least {used}" if name in self.at_least else used
+
+
+def _in_words(name: LimitName, value: float) -> str:
+    """So much of what one of the limits bounds."""
+    return short_duration(value) if name == "deadline" else amount(value) if name == "max_cost" else f"{value:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import Protocol
+import math
+from dataclasses import dataclass, fields
+from typing import Any
 
-_OF_KIND = attrgetter("unit", "higher_is_better", "at_least", "at_most", "statistic")
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """The kind of a metric; whatever holds figures of one is of a kind.
 
-class Kind(Protocol):
-    """Whatever tells what a metric is."""
+    Attributes:
+        unit: of a measure; None means scores in [0, 1].
+        higher_is_better: False where less is better (seconds, perplexity).
+        at_least, at_most: the declared range of a measure, which is bet on like a score then; None where it has none.
+        statistic: the quantile that a measure is weighed by in place of its mean, "p1" to "p99".
+    """
+
+    unit: str | None = None
+    higher_is_better: bool = True
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
+
+    def fields_of(self, part: type[Kind]) -> dict[str, Any]:
+        """The fields that it has in common with all of that part of it, for another of the same."""
+        return {each.name: getattr(self, each.name) for each in fields(part)}
 
     @property
-    def unit(self) -> str | None:
-        """Of a measure; None means scores in [0, 1]."""
+    def span(self) -> tuple[float, float]:
+        """The range: [0, 1] of a score, all numbers of a measure without one."""
+        least, most = (0.0, 1.0) if self.unit is None else (self.at_least, self.at_most)
+        return -math.inf if least is None else least, math.inf if most is None else most
 
     @property
-    def higher_is_better(self) -> bool:
-        """False where less is better (seconds, perplexity)."""
+    def width(self) -> float:
+        """The width of its range: 1 for scores, and for a measure without a range."""
+        least, most = self.span
+        return most - least if math.isfinite(most - least) else 1.0
 
     @property
-    def at_least(self) -> float | None:
-        """Where the range of a measure begins, if it has one; it is bet on like a score then."""
+    def weighed_by(self) -> str:
+        """The figure that it is weighed by: its quantile, the mean, or the median where no range bounds a mean."""
+        return self.statistic or ("median" if math.isinf(self.span[1]) else "mean")
 
     @property
-    def at_most(self) -> float | None:
-        """Where it ends."""
-
-    @property
-    def statistic(self) -> str | None:
-        """The quantile that a measure is weighed by in place of its mean, "p1" to "p99"."""
+    def quantile(self) -> float | None:
+        """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        name = self.weighed_by
+        return None if name == "mean" else 0.5 if name == "median" else int(name.removeprefix("p")) / 100
 
 
 def same_kind(one: Kind, other: Kind) -> bool:
     """Tell whether two figures can stand side by side: they have one unit, range, statistic and direction."""
-    return bool(_OF_KIND(one) == _OF_KIND(other))
+    return one.fields_of(Kind) == other.fields_of(Kind)
 
 
 def kind_in_words(kind: Kind) -> str:
@@ -43,11 +63,6 @@ def kind_in_words(kind: Kind) -> str:
         return "a score in [0, 1]"
     span = "" if kind.at_most is None else f" from {kind.at_least:g} to {kind.at_most:g}"
     return f"in {kind.unit}{span}" + (f", weighed by {kind.statistic}" if kind.statistic else "")
-
-
-def weighed_by(kind: Kind) -> str:
-    """The figure that a metric is weighed by: its quantile, the mean, or the median where no range bounds a mean."""
-    return kind.statistic or ("median" if kind.unit is not None and kind.at_most is None else "mean")
 
 
 def kind_and_direction(kind: Kind) -> str:

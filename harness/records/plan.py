@@ -23,7 +23,7 @@ class Plan:
         design: "sequential" stops as soon as it is decided, "fixed" draws all; "auto" chooses by the size.
         about: "suite" for a verdict about these cases, "population" for one about cases like these.
         aim: which way is better; "same" where the difference must lie within the margin on both sides. None for what a
-            measure says, which is "higher" where it says nothing.
+            measure says.
         cluster: the field that groups dependent cases; False where copies are cases like any other.
         slice_fields: of the cases; "topic*language" where the values of two are crossed. Each value is weighed by
             itself, too, with `slice_margin` as the largest drop that still counts as no worse.
@@ -55,11 +55,6 @@ class Plan:
     review_mode: Literal["uncertain", "failures", "all"] | None = None
     in_blocks: bool = False
     is_exact: bool = False
-
-    @property
-    def drawn(self) -> Literal["sequential", "fixed"]:
-        """The design that an evaluation of some size has."""
-        return "fixed" if self.design == "fixed" else "sequential"
 
     def __post_init__(self) -> None:
         """Refuse numbers that no decision can be made from."""

@@ -41,12 +41,12 @@ def from_json(document: Mapping[str, Any]) -> Report:
     Raises:
         SettingsError: a key is missing, a value is of the wrong kind, or a newer Steelyard wrote it.
     """
-    version = document.get("schema_version") if isinstance(document, Mapping) else None
+    version, newest = document.get("schema_version") if isinstance(document, Mapping) else None, SCHEMA_VERSION
     if not isinstance(version, int):
         raise SettingsError("This is no report of Steelyard: it has no schema_version.")
-    if version > SCHEMA_VERSION:
+    if version > newest:
         raise SettingsError(
-            f"The report has schema_version {version}; this Steelyard reads up to {SCHEMA_VERSION}. Upgrade Steelyard."
+            f"The report has schema_version {version}; this Steelyard reads up to {newest}. Upgrade it."
         )
     try:
         report: Report = _reader(Report)(document)
@@ -114,7 +114,8 @@ def plain(value: Any) -> Any:
 
 def _plain_record(record: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    for field in dataclasses.fields(record):
+    # What it is stands before of what kind it is.
+    for field in sorted(dataclasses.fields(record), key=lambda each: bool(each.kw_only)):
         value = getattr(record, field.name)
         if isinstance(value, Plan):  # its keys stand among those of what carries it
             entry |= _plain_record(value)
@@ -126,34 +127,32 @@ def _plain_record(record: Any) -> dict[str, Any]:
 @functools.cache
 def _reader(kind: Any) -> Callable[[Any], Any]:
     """Make the function that reads a value of this type; None becomes NaN where the type is a number and no None."""
-    inner = typing.get_args(kind)
-    if typing.get_origin(kind) is Mapping:
+    inner, origin = typing.get_args(kind), typing.get_origin(kind)
+    if origin is Mapping:
         each = _reader(inner[1])
         return lambda value: {name: each(item) for name, item in value.items()}
-    if typing.get_origin(kind) is tuple:
+    if origin is tuple:
         each = _reader(inner[0])
         return lambda value: tuple(map(each, value))
-    if type(None) in inner:
-        some, *others = map(_reader, (each for each in inner if each is not type(None)))
-        if others:  # texts and truth values are as they are
-            return lambda value: value
+    if type(None) in inner and len(inner) == 2:
+        (some,) = (_reader(each) for each in inner if each is not type(None))
         return lambda value: None if value is None else some(value)
     if kind is float:
         return lambda value: math.nan if value is None else value
     if dataclasses.is_dataclass(kind):
         return _record_reader(kind)
-    return kind if isinstance(kind, type) and issubclass(kind, enum.Enum) else lambda value: value
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind
+    return lambda value: value  # texts and truth values are as they are
 
 
 def _record_reader(kind: Any) -> Callable[[Any], Any]:
     types, fields = typing.get_type_hints(kind), dataclasses.fields(kind)
-    whole = [each.name for each in fields if types[each.name] is Plan]
     readers = {each.name: _reader(types[each.name]) for each in fields}
-    defaults = {each.name for each in fields if {each.default, each.default_factory} != {dataclasses.MISSING}}
+    needed = {each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING}
 
     def read(entry: Mapping[str, Any]) -> Any:
-        known = {**entry, **dict.fromkeys(whole, entry)}
-        taken = [name for name in readers if name in known or name not in defaults]
-        return kind(**{name: readers[name](known[name]) for name in taken})
+        known = {**entry, **{name: entry for name in readers if types[name] is Plan}}
+        return kind(**{name: read(known[name]) for name, read in readers.items() if name in known or name in needed})
 
     return read

@@ -26,8 +26,9 @@ DECIDED = "decided"
 SUPERSEDED = "superseded"
 """Start of the reason for which a gate closed a batch whose answers are no longer those of its evaluation."""
 
-_TURNED = {FIRST: SECOND, SECOND: FIRST, TIE: TIE}
-_SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}
+_SIDES = (LEFT, TIE, RIGHT)
+_STORED = (FIRST, TIE, SECOND)
+"""What a preference is stored as; it counts for 1, a half and 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,10 @@ class LabelChoice:
     score: float | None
 
 
-PREFERENCES = (
-    LabelChoice(LEFT, "left is better", None),
-    LabelChoice(TIE, "neither", None),
-    LabelChoice(RIGHT, "right is better", None),
+PREFERENCES = tuple(
+    LabelChoice(side, meaning, None)
+    for side, meaning in zip(_SIDES, ("left is better", "neither", "right is better"), strict=True)
 )
-_PREFERENCE_SCORES: Mapping[Value, float] = {FIRST: 1.0, TIE: 0.5, SECOND: 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +80,16 @@ class Form:
         >>> Form("preference", "Better answer", choices=PREFERENCES).read("left", swapped=True)
         ('second', 0.0)
         """
-        for choice in self.choices:
-            if choice.value == value and type(choice.value) is type(value):
-                break
-        else:
-            raise LabelError(f"The label {shortened(value)} is none of this item's; those are {self._known()}.")
-        if self.kind != "preference":
-            return choice.value, choice.score
-        stored = _SEEN[str(value)]
-        stored = _TURNED[stored] if swapped else stored
-        return stored, _PREFERENCE_SCORES[stored]
+        known = [each for each in self.choices if each.value == value and type(each.value) is type(value)]
+        if not known:
+            values = ", ".join(str(choice.value) for choice in self.choices)
+            numbers = "" if self.is_pair else ", whole numbers"
+            raise LabelError(f"The label {shortened(value)} is none of this item's; those are {values}{numbers}.")
+        if not self.is_pair:
+            return known[0].value, known[0].score
+        place = _SIDES.index(str(value))
+        place = 2 - place if swapped else place
+        return _STORED[place], 1 - place / 2
 
     def shown(self, value: Value, *, swapped: bool = False) -> Value:
         """A stored value as the reviewer gave it: the inverse of `read`.
@@ -98,13 +97,9 @@ class Form:
         >>> Form("preference", "Better answer", choices=PREFERENCES).shown("second", swapped=True)
         'left'
         """
-        if self.kind != "preference":
+        if not self.is_pair:
             return value
-        stored = _TURNED[str(value)] if swapped else str(value)
-        return next(seen for seen, each in _SEEN.items() if each == stored)
-
-    def _known(self) -> str:
-        return ", ".join(str(choice.value) for choice in self.choices) + (", whole numbers" if not self.is_pair else "")
+        return _SIDES[:: -1 if swapped else 1][_STORED.index(str(value))]
 
 
 @dataclass(frozen=True, slots=True)

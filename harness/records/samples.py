@@ -72,15 +72,14 @@ class Request:
     """A complete request to an engine: the answer depends on this, the version's fingerprint and the draw.
 
     "chat" draws an answer to `messages`; "completion" draws what follows a context, "loglikelihood" weighs
-    `continuation` after one, "rolling" weighs the whole text `prompt` from its first token. A context is the raw text
-    `prompt`, or `messages` through the chat template, a last message of the assistant being continued. Messages and
-    tools have the form of OpenAI's API.
+    `continuation` after one, "rolling" weighs the whole text `prompt`. A context is the raw text `prompt`, or
+    `messages` through the chat template, a last message of the assistant being continued. Messages and tools have the
+    form of OpenAI's API.
 
     Attributes:
         sampling: temperature, max_tokens, top_p, stop, seed, …; only what the version or the body set.
-        schema: a JSON schema that the answer must follow, or None.
-        logprobs: how many alternatives to report for each token; None for no log probabilities, 0 for the
-            drawn token alone.
+        schema: a JSON schema that the answer must follow.
+        logprobs: how many alternatives to report for each token, 0 for the drawn token alone.
         truncate: whether a context that the model's window does not hold loses its beginning instead of being refused.
         number: of the question that it is for (`KeyedQuestion`), for an engine whose chance is its own; else 0, for it
             belongs to the key and not to the request.
@@ -121,15 +120,13 @@ class Sample:
         text: the answer, without the reasoning that the engine kept apart.
         index: which draw this is among those of the same request.
         finish_reason: "stop", "length" (cut at max_tokens), "tool_calls", or what the engine said.
-        latency_s: seconds from sending the request to its complete answer (shared by the choices of one request).
-        logprobs: one entry for each token of the answer, where asked for.
-        loglikelihood: of the weighed text, the natural log summed over its tokens.
-        is_greedy: whether each weighed token is the most probable one at its place.
+        latency_s: from sending the request to its complete answer (shared by the choices of one request).
+        loglikelihood: of the weighed text, the natural log summed over its tokens; `is_greedy` says whether each is
+            the most probable one at its place.
         cut_tokens: how many tokens the context lost at its beginning, where `Request.truncate` allowed it.
         stored: whether it came from the store and not from the model; `drawn_at`, in epoch seconds, is of these alone.
         context: the passages that an application answered from, each with its `id` and `text` and what else it says.
-        cost: of this answer, in the currency of the version's `price`, where an application told it.
-        metadata: what else an application told of its answer.
+            Of an application are `cost` (in the currency of the version's `price`) and `metadata`, too.
         messages: all turns of a conversation; of an answer the question's and those that an application returned.
         failure: what was said of a draw that failed (`said`), and the `cause` that failures have in common; no
             body ever gets such a sample.
@@ -264,10 +261,8 @@ class ScoringRule:
     """By whom and by what rule a score was given: fingerprints of the judges, and the digest of a rubric or the name of
     a metric. Two scores with different ones are not of the same kind.
 
-    >>> str(ScoringRule(("0a1b", "2c3d"), "4e5f"))
-    '0a1b+2c3d/4e5f'
-    >>> ScoringRule.parse("0a1b+2c3d/4e5f").judges
-    ('0a1b', '2c3d')
+    >>> str(ScoringRule(("0a1b", "2c3d"), "4e5f")), ScoringRule.parse("0a1b+2c3d/4e5f").judges
+    ('0a1b+2c3d/4e5f', ('0a1b', '2c3d'))
     """
 
     judges: tuple[str, ...]
@@ -288,11 +283,11 @@ class Judgement:
     """The work of one judge, by name, for one call of a body.
 
     Attributes:
-        n_answers: answers that it gave, those that were asked for again included.
-        n_malformed: answers of these that followed neither form nor scale.
+        n_answers, n_malformed: answers that it gave, those that were asked for again included; and those of these that
+            followed neither form nor scale.
         values: in [0, 1], one for each repeat that gave a score; empty for a preference.
-        flip: share of the pairs whose two orders disagree; None for a rating.
-        first_wins: how often the answer shown first was preferred, a tie being a half; None for a rating.
+        flip, first_wins: of a preference: the share of the pairs whose two orders disagree; how often the answer shown
+            first was preferred, a tie being a half.
         is_complete: whether every question got an answer in its form, at the second attempt if not at the first.
     """
 
@@ -351,11 +346,8 @@ class Measure:
 class ScoreRow:
     """One score on its way into the store: no value where the body skipped the case or ended in an error.
 
-    Attributes:
-        sample_index: which of the case's repeated samples.
-        reason: why, in the body's words; for an error its type and message.
-        sample_key: key of the last sample that the body drew from the version under test, or None.
-        judged_by: by whom and by what rule, where a judge had a part in it.
+    `reason` is in the body's words, or an error's type and message; `sample_key` is of the last sample that the body
+    drew from the version under test; `judged_by` is there where a judge had a part in it.
     """
 
     evaluation_id: str

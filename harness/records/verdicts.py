@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Literal
 
+from harness.records.kinds import Kind
 from harness.records.plan import Plan
 
 
@@ -138,18 +139,33 @@ class Stakes:
 
 
 @dataclass(frozen=True, slots=True)
-class LookTaken:
-    """The look at the candidate that a verdict comes from, and what it could spend of the error rate."""
+class Look:
+    """The part of the error rate that one evaluation may spend at one look at a candidate.
 
-    number: int
-    level: float
-    red_level: float
+    Attributes:
+        number: of the look, counted from 1.
+        share: of the error rate, at which it may pass.
+        red_share: what its reds may spend, over all its comparisons.
+        weight: its part of the batch: what the rest of it may spend more once this one is red.
+        batch: evaluations that were first weighed together have one share of red, corrected among themselves.
+        because: why it is not the look before, in words, or that the evaluation was added to those that had been
+            weighed; "" for the first look of the first batch.
+        level, red_level, stakes: of the verdict that came of it.
+    """
+
+    number: int = 1
+    share: float = 1.0
+    red_share: float = 1.0
     weight: float = 1.0
     batch: int = 1
     because: str = ""
+    level: float = 0.0
+    red_level: float = 0.0
     stakes: Stakes | None = None
-    share: float = 1.0
-    red_share: float = 1.0
+
+    def at(self, level: float) -> Look:
+        """The look of a gate that is wrong with a chance of `level`."""
+        return replace(self, level=level * self.share, red_level=level * self.red_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +248,45 @@ class RecordedSide:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The verdict of one evaluation on one metric, with everything that led to it; `plan` is as it was decided, with
-    the design, the claim and the direction that counted.
+class Weighed(Kind):
+    """One metric of an evaluation, as it is weighed and as its verdict tells it.
+
+    Attributes:
+        clusters_known_by: the user's field, whose adjacent cases are bet on by their sum, or the texts of the cases:
+            adjacent copies count as one case, by their mean.
+        largest_cluster: the most cases that a cluster of the user's field has, where one is known before the first
+            draw; how many cases are copies is known after the last.
+        n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
+        suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
+        n_skipped: cases that their body left out.
+        n_truncated: candidate scores of an answer that was cut at max_tokens.
+        errors: what went wrong; any makes the verdict `error`. How far it was when the run was stopped
+            (`interruption`) is among them, too; `traceback` has the user's frames of the first.
+        is_repeatable: whether a version was asked at temperature 0, so that the samples of a case are one draw.
     """
 
     id: str
     metric: str
     plan: Plan
+    _: KW_ONLY
+    clusters_known_by: Literal["field", "texts"] | None = None
+    largest_cluster: int = 1
+    n_planned: int = 0
+    suite_size: int = 0
+    n_skipped: int = 0
+    n_truncated: int = 0
+    errors: tuple[str, ...] = ()
+    interruption: Interruption | None = None
+    traceback: tuple[str, ...] = ()
+    is_repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Weighed):
+    """The verdict of one evaluation on one metric, with everything that led to it; `plan` is as it was decided, with
+    the design, the claim and the direction that counted.
+    """
+
     verdict: VerdictKind
     reason: str
     n_cases: int
@@ -251,38 +298,18 @@ class Verdict:
     labels_needed: int | None = None
     cases: tuple[CaseResult, ...] = ()
     checks: tuple[Check, ...] = ()
-    unit: str | None = None
-    higher_is_better: bool = True
-    n_skipped: int = 0
-    n_truncated: int = 0
-    errors: tuple[str, ...] = ()
     is_binary: bool = False
-    interruption: Interruption | None = None
-    traceback: tuple[str, ...] = ()
-    n_planned: int = 0
     judges: tuple[JudgeSummary, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
-    largest_cluster: int = 1
     review: ReviewSummary | None = None
     baseline_record: BaselineRecord | None = None
     stopped_at: str | None = None
     lost: LostClaim | None = None
-    look: LookTaken | None = None
-    suite_size: int = 0
-    is_repeatable: bool = False
+    look: Look | None = None
     n_clusters: int | None = None
-    clusters_known_by: Literal["field", "texts"] | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    statistic: str | None = None
     slices: tuple[SliceResult, ...] = ()
 
     @property
     def is_certain(self) -> bool:
         """Whether nothing is left to chance: its body gives the same each time, and all its cases are there."""
         return self.plan.is_exact and self.plan.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size
-
-    @property
-    def bet_on_together(self) -> int:
-        """The most cases that are one bet by their sum: those of a cluster of the user's."""
-        return self.largest_cluster if self.clusters_known_by in (None, "field") else 1

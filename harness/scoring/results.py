@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ScoreError, shortened
-from harness.records import Measure, Score, ScoringRule
+from harness.records import Kind, Measure, Score, ScoringRule
 
 METRIC = "score"
 """The name of the metric of a body that returns a single score."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]), with its range and
-    the quantile that it is weighed by, where it has any.
+class Reading(Kind):
+    """One metric of one body: its value, and of what kind it is.
 
     `judged_by` says by whom and by what rule, where a judge had a part in it; `part` is what figures over all cases at
     once are made of, for an evaluation that has some.
@@ -31,13 +30,8 @@ class Reading:
 
     value: float
     reason: str | None = None
-    unit: str | None = None
-    higher_is_better: bool = True
     part: Any = None
     judged_by: ScoringRule | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    statistic: str | None = None
 
 
 PASS = Reading(1.0)
@@ -111,8 +105,8 @@ def _measured(measure: Measure, metric: str) -> Reading:
     return Reading(
         figure,
         measure.reason,
-        measure.unit,
-        measure.higher_is_better,
+        unit=measure.unit,
+        higher_is_better=measure.higher_is_better,
         at_least=least,
         at_most=most,
         statistic=statistic,

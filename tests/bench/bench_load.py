@@ -47,7 +47,7 @@ def _against_the_law() -> list[Figure]:
         )
         result = run_load(plan, address_at(server.base_url))
         drawn = np.array(server.drawn())
-    ttfts = np.sort([record.ttft_s for record in result.records])
+    ttfts = np.sort([row.ttft_s for row in result.rows])
     outside = 0
     for percentile in (50, 90, 95, 99):
         low, high = stats.binom.ppf([0.005, 0.995], _NUMBER, percentile / 100).astype(int)

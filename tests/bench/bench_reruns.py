@@ -246,7 +246,7 @@ def _copied(design: str, wrong: Wrong, part: int, gates: int) -> int:
         assert baseline is not None
         scores = [sampled(np.repeat(each, 10), 2, 1.0, rng) for each in (candidate, baseline)]
         entry = observed(replace(shape, cases=200), *scores)
-        kind = _decided(replace(entry, clusters=labels, copies=labels, clusters_known_by="texts"))
+        kind = _decided(replace(entry, clusters=labels, clusters_known_by="texts"))
         count += kind.is_red if wrong == "red" else kind is VerdictKind.PASSED
     return count
 

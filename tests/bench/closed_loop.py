@@ -16,8 +16,7 @@ import aiohttp
 import numpy as np
 from vllm.benchmarks.lib.endpoint_request_func import RequestFuncInput, async_request_openai_chat_completions
 
-from harness.stages.inference.load.plan import LoadPlan
-from harness.stages.inference.load.prompts import planned_prompts
+from harness.stages.inference.load.plan import LoadPlan, planned_prompts
 
 
 async def loop(

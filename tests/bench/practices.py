@@ -145,15 +145,15 @@ def observed(
 def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], list[int]]:
     """Red, green and the candidate's samples of each evaluation: what `decide` says, without a report's intervals."""
     looks = first_looks(entry.id for entry in entries)
-    level = LEVEL * looks[entries[0].id].passing
-    own = LEVEL * looks[entries[0].id].red
+    level = LEVEL * looks[entries[0].id].share
+    own = LEVEL * looks[entries[0].id].red_share
     used: list[Observations] = []
     tested: list[tuple[Observations, Question]] = []
     for entry in entries:
         end = decided_after([entry], level, own)
         used.append(entry if end is None else entry.first(end))
         tested += [(used[-1], asked) for asked in questions(used[-1], (level, settling_level([entry], own)))]
-    levels = red_levels(tested, [own] * len(tested), looks, dict.fromkeys(looks, 1))
+    levels = red_levels(tested, {name: look.at(LEVEL) for name, look in looks.items()}, dict.fromkeys(looks, 1))
     kinds = [asked.ruling((level, red))[0] for (_, asked), red in zip(tested, levels, strict=True)]
     samples = [entry.candidate.size for entry in used]
     return [kind.is_red for kind in kinds], [kind is VerdictKind.PASSED for kind in kinds], samples

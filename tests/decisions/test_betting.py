@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.decisions import decide, decided_after, worst
-from harness.decisions.betting import baseline_row, threshold_row
+from harness.decisions.betting import drawn_units
 from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed, replace
 from tests.error_rates import is_at_most
@@ -228,7 +228,7 @@ def test_advice_is_in_cases_that_tell_something_new():
     rng = np.random.default_rng(21)
     values = np.repeat(np.clip(rng.normal(0.8, 0.1, (20, 2)), 0, 1), [1, 9] * 10, axis=0)[:, :1]
     labels = tuple(f"q{i}" for i, n in enumerate([1, 9] * 10) for _ in range(n))
-    copies = sequential(values, values, clusters=labels, copies=labels, clusters_known_by="texts")
+    copies = sequential(values, values, clusters=labels, clusters_known_by="texts")
     (verdict,) = decide([copies], 0.95)
     alone = np.array([number for number, label in enumerate(labels) if label not in labels[:number]])
     distinct = sequential(values[alone], values[alone])
@@ -247,16 +247,17 @@ def test_bets_are_smaller_at_first_where_cases_have_one_sample():
     ones = np.ones((4, 5))
     thinned = ones.copy()
     thinned[1:, 1:] = np.nan
-    assert baseline_row(sequential(ones, ones)).expected == pytest.approx([0.06] * 4)
-    assert baseline_row(sequential(thinned, ones[:, :1])).expected == pytest.approx(
+    assert drawn_units(sequential(ones, ones), paired=True).expected == pytest.approx([0.06] * 4)
+    assert drawn_units(sequential(thinned, ones[:, :1]), paired=True).expected == pytest.approx(
         [0.06, 0.1, 0.12, 0.04 + 0.05 * 5.2 / 3]
     )
-    assert threshold_row(sequential(ones, threshold=0.9)).expected == pytest.approx([0.06, 0.05, 0.05, 0.05])
+    assert drawn_units(sequential(ones, threshold=0.9), paired=False).expected == pytest.approx(
+        [0.06, 0.05, 0.05, 0.05]
+    )
 
 
 def test_a_cluster_is_expected_to_vary_as_the_cases_before_it_let_expect():
     ones, tens = np.ones((2, 1)), np.ones((2, 10))
     mixed = np.concatenate([np.pad(ones, ((0, 0), (0, 9)), constant_values=np.nan), tens])
-    assert baseline_row(
-        sequential(mixed, mixed, clusters=("a", "a", "b", "b"), largest_cluster=2)
-    ).expected == pytest.approx([0.06, 0.14])
+    entry = sequential(mixed, mixed, clusters=("a", "a", "b", "b"), largest_cluster=2)
+    assert drawn_units(entry, paired=True).expected == pytest.approx([0.06, 0.14])

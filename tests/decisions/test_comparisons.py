@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.decisions import decide, worst
+from harness.decisions import Look, decide, worst
 from tests.decisions.observations import observed, share_right
 from tests.decisions.weighed import FAILED, INCONCLUSIVE, PASSED, REGRESSED, gate, one
 
@@ -41,7 +41,8 @@ def test_every_check_follows_from_the_numbers_it_reports():
 
 def test_half_the_share_is_half_the_level():
     evaluation = observed(share_right(85, 100), share_right(90, 100))
-    half, strict = decide([evaluation], 0.95, share=0.5)[0], decide([evaluation], 0.975)[0]
+    half = decide([evaluation], 0.95, looks={evaluation.id: Look(red_share=0.5)})[0]
+    strict = decide([evaluation], 0.975)[0]
     assert half.difference.high == pytest.approx(strict.difference.high)
     assert half.difference.low > strict.difference.low
 

@@ -278,7 +278,7 @@ def test_ten_labels_that_all_say_right_leave_room_for_doubt():
 
 
 def test_worse_by_less_than_the_margin_is_red_by_the_last_case_alone():
-    """Everywhere: as long as it may pass yet, labels go on (`BettingContrast.worse_at`)."""
+    """Everywhere: as long as it may pass yet, labels go on (`BettingContrast.ends`)."""
     question = LabelQuestion("rate", 0.8, 0.03)
     labels = (np.arange(4000) % 40 < 31).astype(float)
     said = DrawnLabels.of([drawn(i, 1.0, rules={"rate": (0.0, 1.0, 0.1, 0.1)}) for i in range(4000)], labels)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.decisions import Look, decide, first_looks, look_again, look_at, share_of, single_looks
+from harness.decisions import Look, decide, first_looks, look_at, share_of, single_looks
 from harness.decisions.looks import next_share, ordinal
 from harness.records import VerdictKind
 from harness.statistics.multiplicity import weighted_holm_levels
@@ -22,12 +22,12 @@ def test_a_look_is_counted_from_1():
 
 def test_the_first_looks_of_a_gate_share_red_and_not_green():
     looks = first_looks("abcd")
-    assert {round(look.passing, 6) for look in looks.values()} == {0.9}
-    assert sum(look.red for look in looks.values()) == pytest.approx(0.81)
+    assert {round(look.share, 6) for look in looks.values()} == {0.9}
+    assert sum(look.red_share for look in looks.values()) == pytest.approx(0.81)
 
 
 def test_the_best_of_many_shares_the_level():
-    assert look_at(1, 1, 1, best_of=30).passing == pytest.approx(0.03)
+    assert look_at(1, 1, 1, best_of=30).share == pytest.approx(0.03)
 
 
 def test_a_verdict_says_which_look_it_is_and_is_found_again_from_that():
@@ -36,7 +36,7 @@ def test_a_verdict_says_which_look_it_is_and_is_found_again_from_that():
     (verdict,) = decide([entry], 0.95, looks=looks)
     assert (verdict.look.number, verdict.look.level) == (2, pytest.approx(0.0025))
     assert verdict.reason.endswith("; second look (samples 5 → 10): decided at 0.0025")
-    (again,) = decide([entry], 0.95, looks={entry.id: look_again(verdict.look)})
+    (again,) = decide([entry], 0.95, looks={entry.id: verdict.look})
     assert again == verdict
 
 

@@ -88,6 +88,6 @@ def test_cases_that_count_as_one_need_as_many_samples_as_the_next_look_takes():
 def test_no_number_is_named_where_there_is_no_bound_and_nothing_differs():
     """A quantile among ties, of which the next look has no bound."""
     scores = [[2.0]] * 90 + [[3.0]] * 10 + [[9.0]] * 2
-    asked = observed(scores, threshold=4.0, margin=1.0, higher_is_better=False, at_least=0.0, statistic="p95")
+    asked = observed(scores, threshold=4.0, margin=1.0, higher_is_better=False, unit="s", statistic="p95")
     (verdict,) = decide([asked], 0.95, looks={asked.id: Look(1, share_of(1), share_of(1))})
     assert verdict.verdict == "inconclusive"

@@ -20,7 +20,6 @@ NAN = math.nan
         ({"baseline": [[1.0], [0.0], [1.0]]}, r"baseline has shape \(3, 1\) for 2 cases"),
         ({"case_ids": ("a",)}, "foundation/test_capitals"),
         ({"clusters": ("a",)}, "1 clusters for 2 cases"),
-        ({"copies": ("a", "b", "c")}, "3 clusters for 2 cases"),
         ({"margin": -0.1}, "is not a number of 0 or more"),
         ({"margin": NAN}, "is not a number of 0 or more"),
         ({"threshold": math.inf}, "is not a finite number"),
@@ -41,7 +40,7 @@ def test_a_range_is_taken_out_of_scores_threshold_margin_and_stakes() -> None:
     assert scores.candidate.tolist() == [[0.0], [1.0]]
     assert scores.baseline is not None
     assert scores.baseline[0, 0] == 0.5
-    assert (scores.plan.threshold, scores.plan.margin, scores.bounded, scores.width) == (0.5, 0.25, True, 1.0)
+    assert (scores.plan.threshold, scores.plan.margin, scores.unit is None, scores.width) == (0.5, 0.25, True, 1.0)
     assert scores.stakes is not None
     assert (scores.stakes.threshold, scores.stakes.margin) == (0.5, 0.25)
 
@@ -52,10 +51,8 @@ def test_a_measure_without_a_range_stays_as_it_is() -> None:
 
 
 def test_it_begins_with_cases_and_a_single_case_with_samples() -> None:
-    cases = observed([[1.0, 0.0], [0.0, 1.0]], [[1.0], [1.0]], clusters=("a", "b"), copies=("c", "d")).first(1)
-    assert (cases.case_ids, cases.candidate.tolist(), cases.clusters, cases.copies) == (
-        ("c0",), [[1.0, 0.0]], ("a",), ("c",),
-    )  # fmt: skip
+    cases = observed([[1.0, 0.0], [0.0, 1.0]], [[1.0], [1.0]], clusters=("a", "b")).first(1)
+    assert (cases.case_ids, cases.candidate.tolist(), cases.clusters) == (("c0",), [[1.0, 0.0]], ("a",))
     assert observed([[1.0, 0.0, 1.0]], [[0.0, 1.0]]).first(1).candidate.tolist() == [[1.0]]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.decisions import decided_after
-from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
+from harness.decisions.betting import TwoStageContrast, early_shares, may_pass_early
 from harness.gate.planning.simulation import Shape, observed
 from tests.bench.bench_decisions import SPREAD
 from tests.decisions.observations import binary, replace
@@ -209,5 +209,5 @@ def test_bounds_keep_the_better_of_both_stages():
     ones = np.ones((400, 5))
     contrast = TwoStageContrast(None, None, (0.5, 0.5), 400)
     assert (contrast.lower(0.95), contrast.upper(0.95)) == (-1.0, 1.0)
-    assert contrast.passed_at(0.05) is contrast.worse_at(0.05) is None
+    assert contrast.ends((0.05, 0.05)) == (None, None)
     assert verdict_of(suite(ones, ones)).difference.low > -0.05

@@ -25,7 +25,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("version")
-@click.option("--rate", metavar="R", type=float, help="Requests a second on average, whatever the answers take.")
+@click.option("--rate", metavar="R", type=float, help="Requests a second, whatever the answers take.")
 @click.option("--concurrency", metavar="N", type=int, help="So many in flight, each followed by the next.")
 @click.option("--seconds", metavar="S", type=float, help="For how long requests are begun.")
 @click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300]")
@@ -95,15 +95,13 @@ def load(version: str, as_json: bool, **options: Any) -> None:
 def _pieces(state: LoadProgress) -> list[str]:
     """Say how far a load is."""
     planned = "" if state.planned is None else f" of {state.planned:,}"
-    failed = f"{state.failed:,} errors" if state.failed else ""
-    elapsed = f"{state.elapsed_s:.0f} s" if state.elapsed_s else ""
-    return [
-        *filter(None, (state.phase, f"{state.sent:,}{planned} begun", f"{state.completed:,} answered", failed, elapsed))
-    ]
+    failed = [f"{state.failed:,} errors"] if state.failed else []
+    elapsed = [f"{state.elapsed_s:.0f} s"] if state.elapsed_s else []
+    return [state.phase, f"{state.sent:,}{planned} begun", f"{state.completed:,} answered", *failed, *elapsed]
 
 
 def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
-    """The version with what it is made of, which is built first where it is not there."""
+    """The version with what it is made of, built first where it is not there."""
     from harness.cli.data.built import build_line
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
@@ -125,9 +123,7 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     Raises:
         UsageError: an option that can't be carried out; files that are none.
     """
-    from harness.stages.inference.blocks.marker import read_objective
-    from harness.stages.inference.load.plan import LoadPlan
-    from harness.stages.inference.load.prompts import read_prompts
+    from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
 
     prompts, objective = options.pop("prompts"), options.pop("objective")
     tokens = options.pop("output_tokens")

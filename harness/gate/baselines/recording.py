@@ -24,11 +24,10 @@ from harness.config.settings import NO_BASELINE
 from harness.config.versions import GIT
 from harness.errors import SettingsError, choices, some, without_traceback
 from harness.gate.evaluations.evaluation import samples_for_recording
-from harness.gate.evaluations.kinds import span_of
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side, scores_of
-from harness.records import Report, VerdictKind, VersionRef
+from harness.records import Kind, Report, VerdictKind, VersionRef
 from harness.scoring.results import METRIC
 from harness.store import Store
 
@@ -57,18 +56,13 @@ Values = Annotated[tuple[FiniteFloat, ...], BeforeValidator(_read), PlainSeriali
 
 
 @dataclass(frozen=True)
-class RecordedMetric:
+class RecordedMetric(Kind):
     """One metric of a recorded evaluation: what kind it is, its mean, and the judges and rubrics that gave scores, as
     the store writes them.
     """
 
-    unit: str | None
-    higher_is_better: bool
     value: FiniteFloat | None = None
     judged_by: tuple[str, ...] = ()
-    at_least: FiniteFloat | None = None
-    at_most: FiniteFloat | None = None
-    statistic: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = _WHOLE
 
 
@@ -103,7 +97,7 @@ class RecordedEvaluation:
             for metric, values in case.scores.items():
                 if metric not in self.metrics:
                     raise ValueError(f"case {identity!r}: no metric is called {metric!r}")
-                least, most = span_of(self.metrics[metric])
+                least, most = self.metrics[metric].span
                 if not all(least <= value <= most for value in values):
                     raise ValueError(f"case {identity!r}: {metric} is in [{least:g}, {most:g}], not {_written(values)}")
 
@@ -244,7 +238,7 @@ def _metric(store: Store, scores: Scores, metric: str) -> RecordedMetric:
     entry = scores.entries[metric]
     judged_by = store.judged_by([scores.sets[metric]]) if metric in scores.sets else ()
     return RecordedMetric(
-        **{name: getattr(entry, name) for name in ("unit", "higher_is_better", "at_least", "at_most", "statistic")},
+        **entry.fields_of(Kind),
         value=None if entry.candidate is None else entry.candidate.value,
         judged_by=tuple(sorted(map(str, judged_by))),
     )

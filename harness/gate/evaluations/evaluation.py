@@ -11,15 +11,14 @@ from typing import Any, Literal
 from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
-from harness.decisions.suite import may_pass_early
+from harness.decisions.betting import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.evaluations.resemblance import Copies
 from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
-from harness.stages.inference.blocks.marker import LOAD_WORDS
-from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.blocks.plan import LOAD_WORDS, BlockPlan
 
 KEYWORDS = (
     *("cases", "samples", "max_samples", "threshold", "margin", "aim", "about", "design", "per", "cluster"),
@@ -327,7 +326,7 @@ def clusters_of(evaluation: Evaluation, kept: Sequence[int]) -> dict[str, Any]:
     if labels is not None and evaluation.plan.cluster:
         return {"clusters": labels, "clusters_known_by": "field"}
     if labels is not None and len(set(labels)) < len(labels):
-        return {"clusters": labels, "copies": labels, "clusters_known_by": "texts"}
+        return {"clusters": labels, "clusters_known_by": "texts"}
     return {}
 
 

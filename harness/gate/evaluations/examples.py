@@ -42,7 +42,7 @@ def changes(observed: Observations) -> list[Change]:
     moved = np.where(np.isnan(ours), np.nan, 0.0) if theirs is None else ours - theirs
     is_chosen = np.abs(moved) > 0
     if theirs is None or observed.plan.threshold is not None:
-        is_chosen |= ~np.isnan(moved) & ((ours < 1) if observed.bounded else True)
+        is_chosen |= ~np.isnan(moved) & ((ours < 1) if observed.unit is None else True)
     gained = -np.abs(moved) if observed.is_same else sign * moved
     rows, ids = np.flatnonzero(is_chosen).tolist(), observed.case_ids
     ranked = heapq.nsmallest(_MOST, rows, key=lambda row: (gained[row], sign * ours[row], ids[row]))

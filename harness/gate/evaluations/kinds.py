@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,15 +21,9 @@ def two_kinds(metric: str, one: Kind, other: Kind) -> str:
     return f"metric {metric!r} is sometimes {described(one)}, sometimes {described(other)}"
 
 
-def span_of(kind: Kind) -> tuple[float, float]:
-    """The range of a metric: [0, 1] for a score, all numbers for a measure without one."""
-    least, most = (0.0, 1.0) if kind.unit is None else (kind.at_least, kind.at_most)
-    return -math.inf if least is None else least, math.inf if most is None else most
-
-
 def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
     """List what lies outside the range of a metric; the margin is in its unit."""
-    least, most = span_of(kind)
+    least, most = kind.span
     what, found = f"{metric!r} is {kind_in_words(kind)}", []
     if threshold is not None and not least <= threshold <= most:
         found.append(f"threshold {threshold:g} is outside [{least:g}, {most:g}], and {what}")

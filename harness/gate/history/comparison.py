@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.decisions import Observations, decide, exit_code, look_again, single_looks, worst
+from harness.decisions import Observations, decide, exit_code, single_looks, worst
+from harness.decisions.looks import CLOSED
 from harness.decisions.observations import has_score
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
@@ -16,7 +17,7 @@ from harness.gate.evaluations.examples import change_of
 from harness.gate.history.answers import with_answers
 from harness.gate.history.runs import find_pair, stored_report
 from harness.gate.history.scores import EVERY_CASE, Pair, Scores, Side, scores_of
-from harness.records import Change, Report, Request, ScoringRule, Usage
+from harness.records import Change, Look, Report, Request, ScoringRule, Usage
 from harness.statistics.arrays import case_means
 from harness.store import Store
 
@@ -219,7 +220,7 @@ def _report(candidate: Side, baseline: Side, observed: Sequence[Observations], c
     is_one_run = candidate.weighed.run.run_id == baseline.weighed.run.run_id
     looks = single_looks([each.id for each in observed])
     if is_one_run:  # what each evaluation may spend is what it had then
-        looks |= {entry.id: look_again(entry.look) for entry in own.evaluations if entry.id in looks}
+        looks |= {entry.id: entry.look or Look(batch=CLOSED) for entry in own.evaluations if entry.id in looks}
     level = own.confidence_level if choice.confidence_level is None else choice.confidence_level
     known = {(entry.id, case.id): case for entry in own.evaluations for case in entry.cases}
     verdicts = []
@@ -277,7 +278,7 @@ def most_changed(
         ours, theirs = case_means(each.candidate), case_means(each.baseline)
         moves = ours - theirs if each.higher_is_better else theirs - ours
         rows = np.flatnonzero(np.abs(moves) > 0)
-        scale = 1.0 if each.bounded else np.maximum(np.abs(ours), np.abs(theirs))
+        scale = 1.0 if each.unit is None else np.maximum(np.abs(ours), np.abs(theirs))
         sizes = np.abs(moves / scale)[rows].tolist()
         moved += zip(sizes, (moves[rows] > 0).tolist(), [number] * len(rows), rows.tolist(), strict=True)
     moved.sort(key=lambda each: (-each[0], *each[1:]))

@@ -12,7 +12,7 @@ from harness.gate.evaluations.kinds import misfits
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import slices_again
 from harness.gate.history.runs import WeighedVersion
-from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
+from harness.records import Kind, Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
 from harness.store import ScoreSet, Store
 
@@ -162,14 +162,9 @@ class Pair:
             candidate=ours.table.of(metric, self.case_ids),
             baseline=theirs.table.of(metric, self.case_ids),
             clusters=clusters,
-            copies=clusters if entry.clusters_known_by == "texts" else None,
             clusters_known_by=entry.clusters_known_by,
-            unit=kind.unit,
-            higher_is_better=kind.higher_is_better,
-            at_least=kind.at_least,
-            at_most=kind.at_most,
-            statistic=kind.statistic,
-            largest_cluster=entry.bet_on_together,
+            **kind.fields_of(Kind),
+            largest_cluster=1 if entry.clusters_known_by == "texts" else entry.largest_cluster,
             n_planned=min(each.n_planned for each in own) if is_whole else n_both,
             suite_size=min(each.suite_size for each in own) if is_whole else n_both,
             n_skipped=entry.n_skipped if self.is_of_one_run else self.n_skipped,

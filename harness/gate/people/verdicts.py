@@ -47,10 +47,11 @@ def review_verdicts(
 
     def judged(each: Observations, part: float) -> Verdict:
         """By the scores alone, with the look of the whole evaluation."""
-        own = replace(look, red=look.red * part, weight=look.weight * part)
+        own = replace(look, red_share=look.red_share * part, weight=look.weight * part)
         (verdict,) = decide([each], confidence_level, looks={each.id: own})
-        taken, red = verdict.look, level * look.red
-        whole = taken and replace(taken, red_share=look.red, red_level=red, weight=look.weight)
+        whole = replace(
+            verdict.look or look, red_share=look.red_share, red_level=level * look.red_share, weight=look.weight
+        )
         return replace(verdict, look=whole)
 
     verdicts = []
@@ -59,7 +60,7 @@ def review_verdicts(
         verdict = judged(each, part)
         if verdict.verdict is not VerdictKind.ERROR and count and each.unit is None and each.scored.any():
             try:
-                levels = level * look.passing, level * look.red / n_comparisons
+                levels = level * look.share, level * look.red_share / n_comparisons
                 verdict = _reviewed(store, run_id, evaluation, verdict, levels)
             except (SteelyardError, ValueError) as error:
                 verdict = judged(replace(each, errors=(f"it can't be reviewed: {error}",)), part)

@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from harness.decisions import decide, look_at
+from harness.decisions import Look, decide, look_at
+from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError
 from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape, observed, simulated
@@ -55,7 +56,7 @@ class ErrorRates:
     def of(cls, confidence_level: float, evaluations: int, comparisons: int = 1, power: float = 0.8) -> ErrorRates:
         """Those of the first look: red is shared by all evaluations and by the comparisons of each; green is not."""
         level, look = 1 - confidence_level, look_at(1, 1, max(1, evaluations))
-        return cls(level * look.passing, level * look.red / max(1, comparisons), power)
+        return cls(level * look.share, level * look.red_share / max(1, comparisons), power)
 
     def of_colour(self, colour: Colour) -> float:
         """The level of red or of green."""
@@ -98,16 +99,9 @@ def simulate_gates(shape: Shape, drop: float | None, levels: ErrorRates, n_gates
 
     Those of one seed have the same draws for every drop.
     """
-    verdicts = [
-        verdict
-        for gate in range(n_gates)
-        for verdict in decide(
-            [simulated(shape, drop, np.random.default_rng([seed, gate]))],
-            1 - levels.passing,
-            levels.red / levels.passing,
-            tells_lost=False,
-        )
-    ]
+    look = Look(red_share=levels.red / levels.passing, batch=CLOSED)
+    entries = (simulated(shape, drop, np.random.default_rng([seed, gate])) for gate in range(n_gates))
+    verdicts = [decide([each], 1 - levels.passing, looks={each.id: look}, tells_lost=False)[0] for each in entries]
     red = sum(each.verdict.is_red for each in verdicts) / n_gates
     green = sum(each.verdict is VerdictKind.PASSED for each in verdicts) / n_gates
     return VerdictShares(red, green, sum(each.n_cases for each in verdicts) / n_gates, n_gates)

@@ -69,7 +69,7 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> Iterator[Sh
             cases=verdict.n_planned or len(ours),
             samples=max(1, round(float(counts.mean()))),
             margin=plan.margin,
-            design=plan.drawn,
+            design="fixed" if plan.design == "fixed" else "sequential",
             about=plan.about,
             is_repeatable=verdict.is_repeatable,
             doubts=tuple(doubt for doubt, is_so in doubts.items() if is_so),

@@ -357,9 +357,9 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
     for identity, entry in entries.items():
         look, name, words = entry.look, identity.rpartition("::")[2], ""
         if entry.is_new and look.because == ADDED_LATER:
-            added.setdefault(look.red, []).append(name)
+            added.setdefault(look.red_share, []).append(name)
         elif entry.is_new and look.number > 1:
-            again.setdefault((look.number, look.because, look.passing), []).append(name)
+            again.setdefault((look.number, look.because, look.share), []).append(name)
         elif entry.is_new:
             words = look.because
         if words := f"{entry.undecided} decides nothing" if entry.undecided else words:

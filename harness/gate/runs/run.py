@@ -200,7 +200,7 @@ class Run:
     def _collect(self, evaluation: Evaluation, alone_because: str = "") -> Collector:
         """Make the collector of an evaluation; without an entry in the ledger it has its equal share of all."""
         weight, best_of = 1 / self.options.n_evaluations, self.settings.best_of
-        alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
+        alone = Look(share=1 / best_of, red_share=weight / best_of, weight=weight, batch=CLOSED)
         entry = self.ledger.get(evaluation.id) or Entry(alone)
         recorded, judges = None, tuple(judge.version.fingerprint for judge in self.judges)
         if self._recording is not None:

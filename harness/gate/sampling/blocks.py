@@ -17,8 +17,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
-from harness.stages.inference.blocks.block import LoadBlock, block_from
-from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.measured import Load, LoadBlock, block_from
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.stages.inference.serving import Server
@@ -235,7 +234,7 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
         if each.blocks is None or look is None or each.is_part:
             continue
         n_ways = 1 + (plan.threshold is not None)
-        red = level * look.red / n_ways / (2 if plan.aim == "same" else 1)
+        red = level * look.red_share / n_ways / (2 if plan.aim == "same" else 1)
         if (fewest := fewest_pairs(red)) > each.blocks.blocks:
             found[each.blocks.blocks, fewest] += 1
     return [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observations, PartlySkippedCases
+from harness.decisions import Observations
 from harness.gate.baselines.pairing import Pairing
 from harness.gate.evaluations.cases import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
@@ -143,12 +143,22 @@ class Collector:
         """The cases of the first steps in the order drawn, without those that were skipped."""
         return [case for case in self.order.cases[:end] if case not in self._skips]
 
-    def _partly_skipped(self, end: int, n_bodies: int) -> PartlySkippedCases | None:
-        """Those of the cases left out of which some bodies, or those of one version, did not skip."""
+    def _asides(self, end: int, n_bodies: int) -> Iterator[str]:
+        """Say why there is no baseline though the run has one, and which cases are left out that some bodies, or those
+        of one version, did not skip.
+        """
+        if self.alone_because:
+            is_held = self.evaluation.plan.threshold is not None
+            yield f"{self.alone_because}: {'held to the threshold alone' if is_held else 'nothing to compare it with'}"
         skips = [self._skips[case] for case in self.order.cases[:end] if case in self._skips]
         partly = [each for each in skips if any(each[role] < n_bodies for role in self.roles)]
-        by_role = {role: sum(each[role] for each in partly) for role in self.roles}
-        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role) if partly else None
+        if partly and not self._tally.lines(end, self._case_of):
+            n, bodies = len(partly), f"{len(partly) * n_bodies:,}"
+            skipped = ", ".join(f"{role} {sum(each[role] for each in partly):,} of {bodies}" for role in self.roles)
+            yield (
+                f"{n:,} {'case' if n == 1 else 'cases'} left out though not every body skipped ({skipped}): "
+                "skipping by what the model answered biases the result"
+            )
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
@@ -295,15 +305,10 @@ class Collector:
             candidate=candidate,
             baseline=sides.get("baseline") if recorded is None else recorded.scores(metric, case_ids),
             baseline_is_recorded=recorded is not None,
-            unit=kind.unit,
-            higher_is_better=kind.higher_is_better,
-            at_least=kind.at_least,
-            at_most=kind.at_most,
-            statistic=kind.statistic,
+            **kind.fields_of(Kind),
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
             n_skipped=sum(case in self._skips for case in self.order.cases[: self._end()]),
-            partly_skipped=self._partly_skipped(self._end(), self._counted()[1]),
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
@@ -312,7 +317,7 @@ class Collector:
             stakes=None if self.entry.question is None else self.entry.question.stakes,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
             is_repeatable="greedy" in self._ways,
-            alone_because=self.alone_because,
+            asides=tuple(self._asides(self._end(), self._counted()[1])),
             traceback=self._tally.traceback(self._end()),
             unanswered=excess_unanswered(self.loads),
             slices=self._slices,

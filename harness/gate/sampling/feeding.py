@@ -151,7 +151,7 @@ class Feeder:
         if collector.upto is not None or not collector.order.stops:
             return
         look = collector.entry.look
-        end = decided_after(collector.observed(), self._level * look.passing, self._level * look.red)
+        end = decided_after(collector.observed(), self._level * look.share, self._level * look.red_share)
         if end is not None:
             collector.stop_after(end)
 

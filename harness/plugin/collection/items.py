@@ -230,7 +230,7 @@ class Collection:
         from harness.plugin.collection import inspection
         from harness.plugin.collection.needs import check_item, check_needs
         from harness.scoring.judging import Rubrics
-        from harness.stages.inference.blocks.marker import blocks_of
+        from harness.stages.inference.blocks.plan import blocks_of
 
         check_item(item)
         if "task" in keywords_of(item):

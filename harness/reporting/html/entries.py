@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
-from harness.records import Check, Estimate, Verdict, kind_in_words, weighed_by
+from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
@@ -87,7 +87,7 @@ def _means(entry: Verdict) -> str:
     places = digits(*([each.value, each.low, each.high] for each in found.values()), unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
     told = [f"{name} {figure(m.value, places)} {interval(m.low, m.high, places)}{unit}" for name, m in found.items()]
-    return f"{weighed_by(entry)} of the {', of the '.join(told)}"
+    return f"{entry.weighed_by} of the {', of the '.join(told)}"
 
 
 def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
@@ -98,7 +98,7 @@ def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
     facts = [*judge_notes([entry], "utf-8"), *_review(entry)]
-    if weighed_by(entry) == "median" and not entry.plan.in_blocks:
+    if entry.weighed_by == "median" and not entry.plan.in_blocks:
         facts.append(f"measured {kind_in_words(entry)}, without a range: weighed by the median")
     elif entry.at_most is not None or entry.statistic is not None:
         facts.append(f"measured {kind_in_words(entry)}")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.text import columns, hang, printable, wrap
+from harness.stages.inference.load.figures import LatencyFigures, LoadResult
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
-from harness.stages.inference.load.result import LatencyFigures, LoadResult
 
 _WIDTH = 80
 _HEAD = ("ms", "mean", "p50", "p90", "p95", "p99", "max", "n")

@@ -19,7 +19,7 @@ from harness.reporting.shared.text import flow, hang, labelled, printable, symbo
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
-from harness.reporting.wording.failure import GO_ON, KEPT, interrupted, progress
+from harness.reporting.wording.failure import GO_ON, interrupted, progress, way_on
 from harness.reporting.wording.notes import judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
@@ -146,7 +146,7 @@ def next_steps(report: Report) -> list[str]:
     if interrupted(report):
         steps.append(GO_ON)
     elif kinds[VerdictKind.ERROR]:
-        steps.append(f"mend the errors above and run again: {KEPT}")
+        steps.append(way_on([each for each in report.evaluations if each.verdict is VerdictKind.ERROR], "errors"))
     if cut_short(report.evaluations):
         steps.append(DRAW_ON)
     steps += _more_samples(report)

@@ -22,6 +22,13 @@ GO_ON = "run again to go on from there (without --fresh)"
 KEPT = "completed samples are kept (an application whose code is mended is asked anew)"
 
 
+def way_on(errors: Sequence[Verdict], what: str = "error") -> str:
+    """The next step after errors. That of a pair of blocks says itself whether it is measured again, and when."""
+    if all(each.plan.in_blocks for each in errors):
+        return f"do what the {what} above ask{'s' * (what == 'error')} for: stored pairs stay until --fresh"
+    return f"mend the {what} above and run again: {KEPT}"
+
+
 def failure_text(
     verdict: Verdict,
     candidate: VersionRef,
@@ -94,7 +101,7 @@ def _error_facts(row: TableRow) -> list[tuple[str, str]]:
     if is_interrupted(row.verdict):
         facts.append(("next", GO_ON))
     elif row.verdict.verdict is VerdictKind.ERROR:
-        facts.append(("next", f"mend the error above and run again: {KEPT}"))
+        facts.append(("next", way_on([row.verdict])))
     return facts
 
 

@@ -134,7 +134,7 @@ class Metrics:
                     f"Say what it counts: metric={{{name!r}: 'points'}}."
                 )
             higher = self._task.higher_is_better().get(name.partition(",")[0]) is not False
-            found[name] = Reading(value, reason, unit or None, higher, results)
+            found[name] = Reading(value, reason, results, unit=unit or None, higher_is_better=higher)
         if not found:
             raise unittest.SkipTest(f"the task gives no {' or '.join(self.weighed)} for this document")
         return found

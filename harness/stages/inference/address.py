@@ -45,14 +45,10 @@ def has_address(settings: VersionSettings) -> bool:
     return "base_url" in options and engine_spec(settings.engine).is_endpoint(options)
 
 
-def is_servable(settings: VersionSettings) -> bool:
-    """True where a version can be served here: it has weights, and an engine that serves them."""
-    return engine_spec(settings.engine).is_served and "weights" in settings.engine_options
-
-
 def takes_load(settings: VersionSettings) -> bool:
-    """True for a version that load can be put on: it has an address, or vLLM can serve it here."""
-    return has_address(settings) or is_servable(settings)
+    """True for a version that load can be put on: it has an address, or weights and an engine that serves them here."""
+    is_served = engine_spec(settings.engine).is_served and "weights" in settings.engine_options
+    return has_address(settings) or is_served
 
 
 def check_load(settings: VersionSettings) -> None:

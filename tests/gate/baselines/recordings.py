@@ -28,7 +28,7 @@ def recorded(of: tuple[Case, ...], **changes: Any) -> RecordedEvaluation:
     own = {
         case.id: RecordedCase(content_digest(case), None, {"score": (float(i % 2), 1.0)}) for i, case in enumerate(of)
     }
-    return RecordedEvaluation(**{"metrics": {"score": RecordedMetric(None, True, 0.75)}, "cases": own, **changes})
+    return RecordedEvaluation(**{"metrics": {"score": RecordedMetric(0.75)}, "cases": own, **changes})
 
 
 def recording(**evaluations: RecordedEvaluation) -> Recording:
@@ -39,9 +39,9 @@ def whole() -> Recording:
     """A recording with everything that a file can hold."""
     mixed = RecordedEvaluation(
         metrics={
-            "f1": RecordedMetric(None, True, 0.7, ("j1+j2/r1",)),
-            "s": RecordedMetric("s", False, 1.5),
-            "t": RecordedMetric("s", False, None, at_least=-1.0, at_most=1 / 3, statistic="p95"),
+            "f1": RecordedMetric(0.7, ("j1+j2/r1",)),
+            "s": RecordedMetric(1.5, unit="s", higher_is_better=False),
+            "t": RecordedMetric(unit="s", higher_is_better=False, at_least=-1.0, at_most=1 / 3, statistic="p95"),
         },
         cases={
             "b ß": RecordedCase(None, None, {"f1": (1 / 3, 0.5), "s": (1e300, 2.0), "t": (-1.0, 1 / 3)}),

@@ -24,8 +24,8 @@ from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks import measuring
 from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.figures import LoadResult
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
-from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
 from harness.store import Store
 from tests.decisions.observations import replace

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.config import Settings
-from harness.decisions import Look, PartlySkippedCases, decide
+from harness.decisions import Look, decide
 from harness.errors import EngineError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.sampling.bodies import BodyResult
@@ -20,8 +20,7 @@ from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
 from harness.requests import Trace
 from harness.scoring.results import Reading
-from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.measured import Load, LoadBlock
 from harness.stages.inference.serving import Server
 
 N_CASES, N_SAMPLES = 6, 4
@@ -143,11 +142,13 @@ def test_a_case_that_not_every_body_skipped_is_told_with_how_many_did() -> None:
         gathered.add(role, case, sample, BodyResult(skipped=True) if skipped else outcome, trace)
     (observed,) = gathered.observed()
     assert (observed.case_ids, observed.n_skipped) == (("c0", "c2", "c4", "c5"), 2)
-    assert observed.partly_skipped == PartlySkippedCases(1, N_SAMPLES, {"candidate": N_SAMPLES, "baseline": 0})
+    (told,) = observed.asides
+    skipped = f"candidate {N_SAMPLES} of {N_SAMPLES}, baseline 0 of {N_SAMPLES}"
+    assert told.startswith(f"1 case left out though not every body skipped ({skipped}): ")
     whole = collector()
     for role, case, sample, outcome, trace in outcomes():
         whole.add(role, case, sample, BodyResult(skipped=True) if case == 1 else outcome, trace)
-    assert whole.observed()[0].partly_skipped is None
+    assert whole.observed()[0].asides == ()
 
 
 def test_skipped_cases_after_the_last_that_decides_count_as_drawn() -> None:

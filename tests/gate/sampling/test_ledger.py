@@ -103,7 +103,7 @@ def test_what_changes_the_bets_is_another_look_and_says_why(changes, family, bec
     look(store, evaluation())
     second = look(store, evaluation(**changes), replace(FAMILY, **family))
     assert (second.look.number, second.look.because) == (2, because)
-    assert second.look.passing * second.question.words["best of"] == pytest.approx(share_of(2))
+    assert second.look.share * second.question.words["best of"] == pytest.approx(share_of(2))
     assert second.is_new
 
 
@@ -225,7 +225,7 @@ def test_red_is_shared_by_the_family_that_was_collected_also_in_a_run_of_one():
     store = Memory()
     names = tuple(f"t{i}" for i in range(20))
     one = look(store, evaluation(name="t3"), replace(FAMILY, evaluations=names))
-    assert one.look.red == pytest.approx(share_of(1) * share_of(1) / 20)
+    assert one.look.red_share == pytest.approx(share_of(1) * share_of(1) / 20)
     alone = look(store, evaluation(name="t3"), replace(FAMILY, evaluations=("t3",)))
     assert alone.look == one.look
 
@@ -235,7 +235,7 @@ def test_evaluations_that_come_later_are_a_batch_of_their_own():
     look(store, evaluation(name="a"), replace(FAMILY, evaluations=("a", "b")))
     later = look(store, evaluation(name="c"), replace(FAMILY, evaluations=("a", "b", "c", "d")))
     assert (later.look.batch, later.look.weight) == (2, 0.5)
-    assert later.look.red == pytest.approx(share_of(2) / 2 * share_of(1))
+    assert later.look.red_share == pytest.approx(share_of(2) / 2 * share_of(1))
 
 
 def test_another_candidate_begins_anew():
@@ -336,7 +336,7 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
     with ThreadPoolExecutor(8) as pool:
         entries = list(pool.map(enter, range(1, 17)))
     assert sorted(entry.look.number for entry in entries) == list(range(1, 17))
-    assert sum(entry.look.passing for entry in entries) <= 1
+    assert sum(entry.look.share for entry in entries) <= 1
 
 
 def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path: Path):

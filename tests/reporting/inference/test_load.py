@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.reporting.inference.load import render_load
-from harness.stages.inference.load.figures import figures
+from harness.stages.inference.load.figures import LoadResult, figures
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
-from harness.stages.inference.load.result import LoadResult, RequestRecord
+from tests.stages.inference.load.rows import row
 
 PLAN = LoadPlan(rate=2.5, seconds=60.0, objective={"ttft": 0.5})
 
 
 def result(number: int = 300) -> LoadResult:
-    records = [
-        RequestRecord(
+    rows = [
+        row(
             index,
-            index * 0.2,
-            index * 0.2 + 0.001,
-            index * 0.2 + 12.0,
+            scheduled_s=index * 0.2,
+            sent_s=index * 0.2 + 0.001,
+            done_s=index * 0.2 + 12.0,
             ttft_s=0.05 + 0.001 * index,
             gaps_s=((0.0055, 63.0),),
             prompt_tokens=130,
@@ -26,17 +26,8 @@ def result(number: int = 300) -> LoadResult:
         )
         for index in range(number)
     ]
-    return LoadResult(
-        valid=True,
-        invalid_reasons=(),
-        notes=(),
-        rate_planned=3.75,
-        client_cpu=0.031,
-        server={"ttft_mean_s": 0.1, "requests": 300.0},
-        others_cpu=0.1,
-        records=tuple(records),
-        **figures(records, PLAN),
-    )
+    server = {"ttft_mean_s": 0.1, "requests": 300.0}
+    return replace(figures(rows, PLAN), rate_planned=3.75, client_cpu=0.031, server=server, others_cpu=0.1)
 
 
 def test_the_table_is_aligned_and_fits_80_columns() -> None:

@@ -85,6 +85,14 @@ def test_an_error_says_what_happened_and_what_to_do():
     assert " ".join(shown.split()).endswith(f"next mend the error above and run again: {KEPT}")
 
 
+def test_the_error_of_a_pair_says_the_next_step_itself():
+    """Beside "whoever runs again meets the same block" stood "mend the error above and run again"."""
+    broken = examples.error("case 'pair-3': block 4 of served can't be trusted: it put off 3 requests.")
+    pair = replace(broken, plan=replace(broken.plan, in_blocks=True))
+    shown = " ".join(text(examples.broken(), pair).split())
+    assert shown.endswith("next do what the error above asks for: stored pairs stay until --fresh")
+
+
 def test_an_interruption_is_nothing_to_mend():
     stopped = examples.interrupted(100, 300)
     assert text(examples.red(), stopped).endswith("next        run again to go on from there (without --fresh)")

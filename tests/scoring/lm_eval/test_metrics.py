@@ -64,7 +64,7 @@ def test_a_figure_over_all_documents_alone_is_refused_and_skipped_where_there_is
 def test_a_score_keeps_its_reason_and_what_is_made_of_it(tmp_path: Path) -> None:
     found = metrics(tmp_path, CHOICE)
     results = {"acc": 1.0, "acc_norm": 0.0}
-    assert figure(found, results) == Reading(1.0, "why", None, True, results)
+    assert figure(found, results) == Reading(1.0, "why", results)
     assert not found.has_measures
 
 
@@ -81,7 +81,7 @@ def test_a_perplexity_is_nats_for_each_word_or_byte_lower_being_better(
 ) -> None:
     found = metrics(tmp_path, ROLLING, {metric: None})
     results = {metric: (-25.0, 10)}
-    assert figure(found, results) == Reading(pytest.approx(value), "why", unit, False, results)
+    assert figure(found, results) == Reading(pytest.approx(value), "why", results, unit=unit, higher_is_better=False)
     assert found.has_measures
     with pytest.raises(unittest.SkipTest):
         found.readings({metric: (0.0, 0)}, None)

@@ -1,16 +1,17 @@
-"""The fixture `load`: what one version did in one block, as measures that a body returns."""
+"""A block of time as the store keeps it, and the fixture `load`: its figures, as measures that a body returns."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name
-from harness.errors import CapabilityError, ScoreError
+from harness.errors import CapabilityError, ScoreError, StoreError
 from harness.records import Measure, Role
 from harness.stages.inference.address import takes_load
-from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.serving import Server
 
@@ -31,13 +32,47 @@ _NO_ENERGY = (
 )
 
 
-class Load:
-    """One block of one version under load. Each figure is a `Measure` with its unit and the direction that is better.
-
-    Args:
-        block: its figures.
-        server: that was measured.
+@dataclass(frozen=True, slots=True)
+class LoadBlock:
+    """The figures of one version in one block: `load` with the keys of `steelyard load --json`, and the energy that the
+    machine's counters tell from the end of the warm-up on (None where they do not).
     """
+
+    load: Mapping[str, Any]
+    energy_j: float | None = None
+
+    @property
+    def invalid_reasons(self) -> tuple[str, ...]:
+        """The reasons not to trust its figures."""
+        return tuple(self.load["invalid_reasons"])
+
+    @property
+    def is_kept(self) -> bool:
+        """True where a gate that is run again has it again: it can be trusted, or that it can't is the server's own
+        doing. Who measured that anew until it could be trusted would choose among the version's own blocks.
+        """
+        return not self.invalid_reasons or (self.load["by_server"] and not self.load["interrupted"])
+
+    def as_text(self) -> str:
+        """As the store keeps it."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True)
+
+
+def block_from(text: str) -> LoadBlock:
+    """The block that `as_text` wrote.
+
+    Raises:
+        StoreError: it is none.
+    """
+    try:
+        plain = json.loads(text)
+        return LoadBlock(**{name: plain[name] for name in LoadBlock.__slots__})
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"A block of the store can't be read: {error}. Measure anew with --fresh.") from None
+
+
+class Load:
+    """One block of one version under load; each figure is a `Measure` with its unit and better direction."""
 
     def __init__(self, block: LoadBlock, server: Server) -> None:
         self._block = block
@@ -157,8 +192,7 @@ class Load:
         return int(self._engine_args().get("data_parallel_size", 1))
 
     def _engine_args(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._server.served.settings.engine_options.get("engine_args", {})
-        return found
+        return dict(self._server.served.settings.engine_options.get("engine_args", {}))
 
     def _flops(self) -> float:
         """Operations of all answered requests, as if they were of one length."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from harness.errors import InvalidBlockError
 from harness.records import Role
-from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.meters import EnergyMeter
+from harness.stages.inference.blocks.measured import LoadBlock
 from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.doubts import MOST_DELAY_S
+from harness.stages.inference.load.figures import LoadResult
 from harness.stages.inference.load.plan import LoadPlan
-from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import LoadProgress, run_load
-from harness.stages.inference.load.validity import MOST_DELAY_S
 from harness.stages.inference.pausing import pausing
 from harness.stages.inference.serving import Server
 
@@ -23,6 +25,8 @@ of a pair alike, in an order that chance has drawn, which is what pairs are for.
 lateness. Time that the machine's host takes (steal) is not among them: nobody here sees when it comes and goes."""
 MOST_LATE = 0.25
 """The share of a block's requests that may be begun too late: the other block of its pair meets the same client."""
+_RAPL = Path("/sys/class/powercap")
+_MICRO, _MILLI = 1e-6, 1e-3
 
 
 def measure_pair(
@@ -68,21 +72,21 @@ def check_pair(blocks: Mapping[Role, LoadBlock], servers: Mapping[Role, Server],
 
 
 def _measure(server: Server, load: LoadPlan) -> LoadBlock:
-    meter = EnergyMeter()
+    before = energy_counters()
 
     def tell(progress: LoadProgress) -> None:
-        nonlocal meter
+        nonlocal before
         if progress.phase == "measuring" and not progress.elapsed_s:  # what came before is no energy of its tokens
-            meter = EnergyMeter()
+            before = energy_counters()
 
     result = run_load(replace(load, accept=load.accept | ACCEPTED), server.target, progress=tell)
-    return block_of(result, load, meter.joules())
+    return block_of(result, load, joules_between(before, energy_counters()))
 
 
 def block_of(result: LoadResult, load: LoadPlan, energy_j: float | None = None) -> LoadBlock:
     """The part of a load that is kept."""
     plain = result.as_json()
-    late = sum(record.delay_s > MOST_DELAY_S for record in result.records)
+    late = sum(row.delay_s > MOST_DELAY_S for row in result.rows)
     if "schedule" not in load.accept and late > max(1.0, MOST_LATE * result.requests):
         reason = (
             f"{late} of {result.requests} requests were begun more than {MOST_DELAY_S * 1000:.0f} ms later than "
@@ -90,3 +94,38 @@ def block_of(result: LoadResult, load: LoadPlan, energy_j: float | None = None) 
         )
         plain |= {"valid": False, "invalid_reasons": [*plain["invalid_reasons"], reason]}
     return LoadBlock(plain, energy_j)
+
+
+EnergyCounters = Mapping[str, tuple[float, float]]
+"""Joules by processor package (RAPL) and GPU (NVML), and where the counter begins again; 0 where it never does.
+
+They are of whole packages and boards, whoever uses them: while a block is measured nothing else should.
+"""
+
+
+def energy_counters() -> EnergyCounters:
+    """The counters of this machine now; {} where there are none."""
+    found = {}
+    for folder in _RAPL.glob("*-rapl:[0-9]"):  # a package has its parts in it
+        with suppress(OSError, ValueError):
+            names = ("energy_uj", "max_energy_range_uj")
+            now, most = (int((folder / name).read_text()) * _MICRO for name in names)
+            found[folder.name] = now, most
+    if importlib.util.find_spec("pynvml") is not None:
+        import pynvml  # type: ignore[import-not-found]
+
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            for number in range(pynvml.nvmlDeviceGetCount()):
+                board = pynvml.nvmlDeviceGetHandleByIndex(number)
+                found[f"gpu{number}"] = pynvml.nvmlDeviceGetTotalEnergyConsumption(board) * _MILLI, 0.0
+    return found
+
+
+def joules_between(before: EnergyCounters, after: EnergyCounters) -> float | None:
+    """The energy taken between two readings; None where no counter tells, or one of them began anew meanwhile."""
+    taken = []
+    for name in before.keys() & after.keys():
+        since = after[name][0] - before[name][0]
+        taken.append(since if since >= 0 else since + after[name][1])
+    return sum(taken) if taken and min(taken) >= 0 else None

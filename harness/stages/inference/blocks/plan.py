@@ -1,15 +1,19 @@
-"""The plan of what is measured in blocks, and in which order: drawn from a seed before the first of them."""
+"""What is measured in blocks, and in which order: drawn from a seed before the first of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
-from harness.errors import UsageError
+from harness.config import Settings, setting_checks
+from harness.errors import MarkerError, UsageError, choices
 from harness.records import Role
-from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
 
 FEWEST_BLOCKS, MOST_BLOCKS = 5, 1_000
 DEFAULT_BLOCKS = 12
@@ -73,3 +77,73 @@ def _plain(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(value)
     return dict(value)  # type: ignore[call-overload]
+
+
+_NOT_WITH_LOAD = (
+    *("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs"),
+    *("slices", "slice_margin"),
+)
+
+
+def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, loads: bool) -> BlockPlan | None:
+    """The blocks of an evaluation whose body takes `load`; None for another one.
+
+    Args:
+        keywords: what its marker was given.
+        settings: the project's.
+        where: the test function, for messages.
+        loads: whether its body takes `load`.
+
+    Raises:
+        MarkerError: a word or a value that can't be.
+    """
+    given = keywords.get("load", {})
+    if not loads:
+        if "load" in keywords:
+            raise MarkerError(f"{where}: load= is for a body that takes `load`, which is measured in blocks of time.")
+        return None
+    for name in _NOT_WITH_LOAD:
+        if keywords.get(name) is not None:
+            raise MarkerError(
+                f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
+                'Say how many of them, and what is sent, by load={"blocks": 12, "rate": 8}.'
+            )
+    if not isinstance(given, Mapping):
+        raise MarkerError(f'{where}: load = {given!r} is no table; write load={{"blocks": 12, "rate": 8}}.')
+    for name in given:
+        if name not in _READERS:
+            raise MarkerError(f"{where}: load: {choices('setting', str(name), _READERS)}")
+    try:
+        return _plan(given, settings, where)
+    except UsageError as error:
+        raise MarkerError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
+
+
+def _plan(given: Mapping[str, Any], settings: Settings, where: str) -> BlockPlan:
+    words = {name: read for name, read in _READERS.items() if given.get(name) is not None}
+    values = {"warm_up": WARM_UP, **{name: read(given[name], name, where=where) for name, read in words.items()}}
+    if "prompts" in values:
+        values["prompts"] = read_prompts(settings.root / values["prompts"])
+    if not values.keys() & {"rate", "concurrency"}:
+        values["rate"] = DEFAULT_RATE
+    if not values.keys() & {"seconds", "requests"}:
+        values["seconds"] = DEFAULT_SECONDS
+    blocks = values.pop("blocks", DEFAULT_BLOCKS)
+    return BlockPlan(blocks=blocks, load=LoadPlan(**values), seed=settings.seed)
+
+
+def _accepted(value: Any, name: str, *, where: str) -> frozenset[str]:
+    return frozenset(setting_checks.names(value, name, where=where))
+
+
+_READERS: Mapping[str, Callable[..., Any]] = {
+    **dict.fromkeys(("blocks", "concurrency", "requests", "prompt_tokens", "output_tokens"), setting_checks.integer),
+    **dict.fromkeys(("seconds", "rate"), setting_checks.number),
+    "warm_up": partial(setting_checks.integer, low=0),
+    "prompts": setting_checks.text,
+    "objective": read_objective,
+    "cached": setting_checks.boolean,
+    "accept": _accepted,
+}
+"""The words of `load`, with what checks each."""
+LOAD_WORDS = tuple(_READERS)

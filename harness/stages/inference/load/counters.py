@@ -50,11 +50,7 @@ def is_vllm(address: ServerAddress) -> bool:
 
 
 def read_metrics(address: ServerAddress) -> str:
-    """A server's counters, as its /metrics has them.
-
-    Raises:
-        OSError: it has none, or can't be reached.
-    """
+    """A server's counters, as its /metrics has them; OSError where it has none, or can't be reached."""
     return _get(address, f"{address.root_url}/metrics").decode("utf-8", "replace")
 
 
@@ -85,11 +81,11 @@ def is_reachable(address: ServerAddress) -> bool:
     for _ in range(2):
         try:
             _get(address, f"{address.base_url}/models")
+            return True
         except (urllib.error.HTTPError, TimeoutError):  # a connection that takes too long is an URLError
             return True
         except OSError:
             continue
-        return True
     return False
 
 

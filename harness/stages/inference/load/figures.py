@@ -1,127 +1,193 @@
-"""The figures of a load from the records of its requests."""
+"""The figures of a load from the rows of its requests."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.stages.inference.load.result import (
-    CONFIDENCE_LEVEL,
-    PERCENTILES,
-    LatencyFigures,
-    RequestRecord,
-)
+from harness.stages.inference.load.rows import Row
 from harness.statistics.quantiles.quantiles import values_needed
 
 if TYPE_CHECKING:
     from harness.stages.inference.load.plan import LoadPlan
 
+_PERCENTILES = (50, 90, 95, 99)
+_CONFIDENCE_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyFigures:
+    """Mean, percentiles and maximum of one latency, in seconds.
+
+    A percentile is the smallest value that so many do not exceed (the inverse of the empirical distribution), so it is
+    one that was measured; None where the largest of so few requests would not be above the true one with 95 %
+    confidence. `n` says how many values there are: requests, and for the time between tokens the tokens that have one.
+    """
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """The outcome of a load, under the names that `steelyard load --json` writes; docs/reference.md says what each is.
+
+    `rows` has every request, and is left out there.
+    """
+
+    requests: int
+    completed: int
+    errors: Mapping[str, int]
+    duration_s: float
+    rate_planned: float | None
+    rate_achieved: float | None
+    schedule_delay_s: LatencyFigures
+    ttft_s: LatencyFigures
+    ttft_scheduled_s: LatencyFigures
+    itl_s: LatencyFigures
+    tpot_s: LatencyFigures
+    e2e_s: LatencyFigures
+    output_tokens_per_s: float | None
+    requests_per_s: float
+    goodput_per_s: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    client_cpu: float = 0.0
+    server: Mapping[str, float] = field(default_factory=dict)
+    others_cpu: float | None = None
+    steal: float | None = None
+    interrupted: bool = False
+    valid: bool = True
+    invalid_reasons: tuple[str, ...] = ()
+    by_server: bool = False
+    notes: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = field(default=(), repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data with the keys of `steelyard load --json`; without the single requests."""
+        plain = asdict(replace(self, rows=()))
+        del plain["rows"]
+        return plain
+
 
 def latency_figures(
-    values: Sequence[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
+    values: Iterable[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
 ) -> LatencyFigures:
-    """Mean, percentiles and maximum of latencies.
+    """The figures of values in seconds, None for what has none; `weights` says how many tokens have each.
 
-    A percentile is the smallest value that is not exceeded by so many (the inverse of the empirical distribution), so
-    it is one that was measured.
-
-    Args:
-        values: in seconds; None for what has none.
-        weights: how many tokens have each value; one each where it is not given.
-        requests: how many requests the values are of, which tells what percentiles they support: values of one request
-            are no independent ones. Without it each value is a request's.
+    `requests` is how many requests they are of, which tells what percentiles they support: values of one request are no
+    independent ones. Without it each value is a request's.
     """
     import numpy as np
 
-    values = [value for value in values if value is not None]
-    number = len(values) if weights is None else round(sum(weights))
-    if not values:
-        return LatencyFigures(None, None, None, None, None, None, 0)
-    supported = len(values) if requests is None else requests
-    array = np.asarray(values)
+    array = np.array([value for value in values if value is not None])
+    if not len(array):
+        return LatencyFigures()
     weight = None if weights is None else np.asarray(weights)
-    found: dict[str, float | None] = {
+    supported = len(array) if requests is None else requests
+    percentiles = {
         f"p{each}": float(np.quantile(array, each / 100, method="inverted_cdf", weights=weight))
+        for each in _PERCENTILES
         if supported >= values_needed(each)
-        else None
-        for each in PERCENTILES
     }
-    return LatencyFigures(mean=float(np.average(array, weights=weight)), max=float(array.max()), n=number, **found)
+    number = len(array) if weights is None else round(sum(weights))
+    mean = float(np.average(array, weights=weight))
+    return LatencyFigures(mean=mean, max=float(array.max()), n=number, **percentiles)
 
 
-def figures(records: Sequence[RequestRecord], plan: LoadPlan) -> dict[str, Any]:
-    """Everything in a result that comes from the records alone, by its name there."""
-    answered = [record for record in records if record.error is None]
-    duration_s = max((record.ended_s for record in records), default=0.0)
-    gaps = [gap for record in answered for gap in record.gaps_s]
-    completion_tokens = _sum(record.completion_tokens for record in answered)
+def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:
+    """What rows alone tell."""
+    answered = [row for row in rows if row.error is None]
+    duration_s = max((row.done_s for row in rows), default=0.0)
+    gaps = [gap for row in answered for gap in row.gaps_s]
+    completion_tokens = _sum([row.completion_tokens for row in answered])
     goodput = None
-    if plan.objective and not ("tpot" in plan.objective and any(each.completion_tokens is None for each in answered)):
-        goodput = _per_second(sum(is_good(record, plan.objective) for record in answered), duration_s)
-    return {
-        "requests": len(records),
-        "completed": len(answered),
-        "errors": dict(Counter(record.error for record in records if record.error is not None).most_common()),
-        "duration_s": duration_s,
-        "rate_achieved": _rate_achieved(records, plan, duration_s),
-        "schedule_delay_s": latency_figures([record.delay_s for record in records]),
-        "ttft_s": latency_figures([record.ttft_s for record in answered]),
-        "ttft_scheduled_s": latency_figures([record.ttft_scheduled_s for record in answered]),
-        "itl_s": latency_figures(
-            [seconds for seconds, _ in gaps],
+    if plan.objective and not ("tpot" in plan.objective and any(row.completion_tokens is None for row in answered)):
+        goodput = _per_second(sum(is_good(row, plan.objective) for row in answered), duration_s)
+    return LoadResult(
+        requests=len(rows),
+        completed=len(answered),
+        errors=dict(Counter(row.error for row in rows if row.error is not None).most_common()),
+        duration_s=duration_s,
+        rate_planned=plan.rate,
+        rate_achieved=_rate_achieved(rows, plan, duration_s),
+        schedule_delay_s=latency_figures(row.delay_s for row in rows),
+        ttft_s=latency_figures(row.ttft_s for row in answered),
+        ttft_scheduled_s=latency_figures(row.ttft_scheduled_s for row in answered),
+        itl_s=latency_figures(
+            (seconds for seconds, _ in gaps),
             [tokens for _, tokens in gaps],
-            requests=sum(1 for record in answered if record.gaps_s),
+            requests=sum(len(row.chunks) > 1 for row in answered),
         ),
-        "tpot_s": latency_figures([record.tpot_s for record in answered]),
-        "e2e_s": latency_figures([record.e2e_s for record in answered]),
-        "prompt_tokens": _sum(record.prompt_tokens for record in answered),
-        "completion_tokens": completion_tokens,
-        "output_tokens_per_s": None if completion_tokens is None else _per_second(completion_tokens, duration_s),
-        "requests_per_s": _per_second(len(answered), duration_s),
-        "goodput_per_s": goodput,
-    }
+        tpot_s=latency_figures(row.tpot_s for row in answered),
+        e2e_s=latency_figures(row.e2e_s for row in answered),
+        prompt_tokens=_sum([row.prompt_tokens for row in answered]),
+        completion_tokens=completion_tokens,
+        output_tokens_per_s=None if completion_tokens is None else _per_second(completion_tokens, duration_s),
+        requests_per_s=_per_second(len(answered), duration_s),
+        goodput_per_s=goodput,
+        rows=tuple(rows),
+    )
 
 
-def is_good(record: RequestRecord, objective: Mapping[str, float]) -> bool:
+def is_good(row: Row, objective: Mapping[str, float]) -> bool:
     """True for a request that keeps every objective. One that is an error keeps none; of an answer of a single token
     there is no time between tokens, and so none that is too long.
     """
-    if record.error is not None:
+    if row.error is not None:
         return False
-    values = {name: getattr(record, f"{name}_s") for name in objective}
+    values = {name: getattr(row, f"{name}_s") for name in objective}
     return all(value is None or value <= objective[name] for name, value in values.items())
 
 
-def percentile_notes(found: Mapping[str, Any]) -> list[str]:
-    """Note which percentiles are left out, and how many requests they need."""
-    answered = found["completed"]
-    missing = [each for each in PERCENTILES if 0 < answered < values_needed(each)]
-    if not missing:
-        return []
-    names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
-    return [
-        f"{answered} answers do not support {names}: it takes so many requests until the largest is above the "
-        f"percentile with {CONFIDENCE_LEVEL:.0%} confidence. Send more."
-    ]
+def notes(result: LoadResult, n_prompts: int) -> list[str]:
+    """What a reader must know beside the figures; `n_prompts` were written."""
+    requests, answered, told = result.requests, result.completed, []
+    if missing := [each for each in _PERCENTILES if 0 < answered < values_needed(each)]:
+        names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
+        told.append(
+            f"{answered} answers do not support {names}: it takes so many requests until the largest is above the "
+            f"percentile with {_CONFIDENCE_LEVEL:.0%} confidence. Send more."
+        )
+    if 0 < answered < requests:
+        told.append(f"{requests - answered} of {requests} requests are errors; the latencies are those of the others.")
+    answers = [row for row in result.rows if row.error is None]
+    if uncounted := sum(None in (row.prompt_tokens, row.completion_tokens) for row in answers):
+        told.append(
+            f"{uncounted} of {answered} answers do not tell their tokens (usage), so that they are not counted: "
+            "prompt_tokens, completion_tokens, output_tokens_per_s, tpot_s and goodput_per_s (of an objective of tpot) "
+            "are left out where they need them."
+        )
+    if requests > n_prompts:
+        told.append(
+            f"{n_prompts:,} prompts were written, and repeated from the first one on. Give --requests for as many "
+            "prompts as there are requests."
+        )
+    return told
 
 
-def _rate_achieved(records: Sequence[RequestRecord], plan: LoadPlan, duration_s: float) -> float | None:
-    """Requests begun for each second in which they were."""
-    was_cut = any(record.error == "unfinished" for record in records)
-    begun_s = max((record.sent_s for record in records), default=0.0)
-    if plan.concurrency is not None:
+def _rate_achieved(rows: Sequence[Row], plan: LoadPlan, duration_s: float) -> float | None:
+    """Requests begun for each second in which they were: of a whole open loop at least those of the plan."""
+    begun_s = max((row.sent_s for row in rows), default=0.0)
+    if plan.rate is None:
         begun_s = duration_s
-    elif plan.seconds is not None and plan.requests is None and not was_cut:
-        begun_s = plan.seconds
-    return _per_second(len(records), begun_s) or None
+    elif len(rows) == plan.n_requests():
+        begun_s = max(begun_s, plan.n_requests() / plan.rate)
+    return _per_second(len(rows), begun_s) or None
 
 
 def _per_second(number: float, seconds: float) -> float:
     return number / seconds if seconds > 0 else 0.0
 
 
-def _sum(values: Any) -> int | None:
+def _sum(counts: Sequence[int | None]) -> int | None:
     """The sum of counts; None where one of them is missing, or there is none."""
-    counts = list(values)
-    return None if not counts or None in counts else sum(counts)
+    known = [each for each in counts if each is not None]
+    return sum(known) if counts and len(known) == len(counts) else None

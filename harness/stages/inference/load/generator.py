@@ -1,11 +1,10 @@
-"""The process that sends a load: `python -m harness.stages.inference.load.generator PLAN SPOOL`.
+"""The process that sends a load.
 
-PLAN is a file with a `Sending`. Warm-up comes first; then the process says so and waits for a line on its standard
-input, on which the measurement starts. It writes its progress on the standard output, a JSON object a line, and the
-record of every ended request to the file SPOOL. When its standard input ends, which also happens when its parent is
-killed, it ends at once; on SIGTERM it begins nothing more, gives up what is in flight, and ends in order.
-
-Bodies are kept as they came, each part with its time, and read when the run is over.
+It reads `Sending`s from its standard input (`framed`), and sends one after the other: a warm-up, then what is measured.
+An ended request goes to the file that its command line names as it came, each part of its body with its time; it is
+read when the run is over. On its standard output it tells its progress, a JSON object a line, and at the end of a
+sending the processor time that it took (`cpu_s`). An empty frame stops a sending: nothing more is begun, and what is in
+flight is given up. When its standard input ends, which also happens when its parent is killed, it ends at once.
 """
 
 from __future__ import annotations
@@ -17,20 +16,16 @@ import json
 import os
 import pickle
 import resource
-import signal
 import sys
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import aiohttp
 
-from harness.stages.inference.load.result import RequestRecord
-
 _PROGRESS_S = 0.25
-_WARM_IN_FLIGHT = 4
 _COLLECT_AFTER = 50_000
 _PRIORITY = -10
 _LOST_IN_A_ROW = 20
@@ -38,122 +33,85 @@ _LOST_FOR_S = 1.0
 _AFTER_LOST_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """All that the generator needs to know, ready to be sent.
+class Sending(NamedTuple):
+    """Requests that are ready to be sent.
 
     Attributes:
-        url, headers: of each request. warm_up, requests: their bodies, the latter of those that are measured.
-        arrivals: when each request is begun, in seconds from the start; None for a closed loop.
-        concurrency: how many are in flight in a closed loop; 0 for an open one.
-        limit: how many requests of a closed loop are begun at most; beyond those that there are, they are repeated.
-        seconds: after which none is begun; None for no limit.
+        arrivals: when each is begun, in seconds from the start; None for a closed loop.
+        concurrency: how many are in flight in a closed loop. limit: how many of it are begun at most; beyond those that
+            there are, they are repeated. seconds: after which none of it is begun.
         timeout_s: after which a request has failed.
     """
 
     url: str
     headers: Mapping[str, str]
-    warm_up: Sequence[bytes]
-    requests: Sequence[bytes]
-    arrivals: Sequence[float] | None
+    bodies: Sequence[bytes]
+    timeout_s: float
     concurrency: int
     limit: int
-    seconds: float | None
-    timeout_s: float
+    seconds: float | None = None
+    arrivals: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A request as it ended, not read yet: `error` and `said` are None and "" where HTTP saw no failure."""
+
+    index: int
+    scheduled_s: float
+    sent_s: float
+    done_s: float
+    status: int
+    packets: list[tuple[float, bytes]]
+    error: str | None
+    said: str
+
+
+class _NoServerError(Exception):
+    """No connection is to be had for a while."""
 
 
 class Generator:
-    """Sends requests when they are due, whatever became of those before; a context.
+    """Sends requests when they are due, whatever became of those before; those that ended are written to `spool`."""
 
-    Args:
-        sending: what is sent.
-        spool: where the records of ended requests are written.
-    """
-
-    def __init__(self, sending: Sending, spool: IO[bytes]) -> None:
+    def __init__(self, sending: Sending, session: aiohttp.ClientSession, spool: IO[bytes]) -> None:
         self.sent = self.completed = self.failed = 0
-        self.started_s = 0.0
-        self.is_stopped = False
-        self._sending = sending
-        self._spool = spool
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._next = 0
-        self._lost_in_a_row = 0
-        self._lost_since_s = 0.0
-        traces = aiohttp.TraceConfig()
-        traces.on_connection_reuseconn.append(_note_reuse)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=None),
-            timeout=aiohttp.ClientTimeout(total=None),
-            headers=sending.headers,
-            trace_configs=[traces],
-        )
+        self._sending, self._session, self._spool = sending, session, spool
+        self._next, self._lost_s = 0, list[float]()
+        self._started_s = time.perf_counter()
 
-    async def __aenter__(self) -> Generator:
-        return self
+    async def send(self) -> None:
+        """Send everything, and wait for the last answer; who cancels it gives up what is in flight."""
+        self._started_s = time.perf_counter()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._sending.arrivals is not None:
+                    await self._arrive(self._sending.arrivals, group)
+                else:
+                    for _ in range(self._sending.concurrency):
+                        group.create_task(self._follow())
+        except* _NoServerError:
+            pass
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
-
-    async def warm_up(self) -> None:
-        """Send the warm-up: the first request alone, for a cold server, then several at once."""
-        bodies = list(enumerate(self._sending.warm_up))
-        size = max(_WARM_IN_FLIGHT, self._sending.concurrency)
-        for batch in (bodies[:1], *(bodies[start : start + size] for start in range(1, len(bodies), size))):
-            if not self.is_stopped:
-                await self._run([self._send(-1 - index, body, self._now_s()) for index, body in batch])
-        self.sent = self.completed = self.failed = 0
-        self._spool.flush()
-
-    async def measure(self) -> None:
-        """Send what is measured, and wait for the last answer."""
-        self.started_s = time.perf_counter()
-        if self._sending.arrivals is None:
-            await self._run([self._follow() for _ in range(self._sending.concurrency)])
-        else:
-            await self._run([self._arrive(self._sending.arrivals)])
-
-    def stop(self) -> None:
-        """Begin nothing more, and give up what is in flight."""
-        self.is_stopped = True
-        for task in self._tasks - {asyncio.current_task()}:
-            task.cancel()
-
-    async def _run(self, tasks: Sequence[Coroutine[Any, Any, Any]]) -> None:
-        """Wait for tasks, and for those that they begin."""
-        async with asyncio.TaskGroup() as self._group:
-            for each in tasks:
-                self._begin(each)
-
-    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = self._group.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _arrive(self, arrivals: Sequence[float]) -> None:
-        """Begin every request when its time has come."""
-        for index, (due_s, body) in enumerate(zip(arrivals, self._sending.requests, strict=True)):
+    async def _arrive(self, arrivals: Sequence[float], group: asyncio.TaskGroup) -> None:
+        for index, (due_s, body) in enumerate(zip(arrivals, self._sending.bodies, strict=True)):
             if due_s > self._now_s():
                 await asyncio.sleep(due_s - self._now_s())
-            self._begin(self._send(index, body, due_s))
+            group.create_task(self._request(index, body, due_s))
 
     async def _follow(self) -> None:
         """Send one request of a closed loop after the other, until its time is over."""
         sending, due_s = self._sending, 0.0
         while self._next < sending.limit and (sending.seconds is None or due_s < sending.seconds):
             index, self._next = self._next, self._next + 1
-            record = await self._send(index, sending.requests[index % len(sending.requests)], due_s)
-            if self.is_stopped:
-                return
-            due_s = record.ended_s
-            if record.error == "connection":
+            ended = await self._request(index, sending.bodies[index % len(sending.bodies)], due_s)
+            due_s = ended.done_s
+            if ended.error == "connection":
                 await asyncio.sleep(_AFTER_LOST_S)
                 due_s += _AFTER_LOST_S
 
-    async def _send(self, index: int, body: bytes, due_s: float) -> RequestRecord:
-        """Send a request, and write what came back."""
-        sent_s, status, packets = self._now_s(), 0, []
-        error, said = None, ""
+    async def _request(self, index: int, body: bytes, due_s: float) -> Ended:
+        sent_s, status, packets, error, said = self._now_s(), 0, list[tuple[float, bytes]](), None, ""
         self.sent += 1
         try:
             async with asyncio.timeout(self._sending.timeout_s):
@@ -161,7 +119,11 @@ class Generator:
                     notes: dict[str, bool] = {}
                     try:
                         async with self._session.post(
-                            self._sending.url, data=body, allow_redirects=False, trace_request_ctx=notes
+                            self._sending.url,
+                            data=body,
+                            headers=self._sending.headers,
+                            allow_redirects=False,
+                            trace_request_ctx=notes,
                         ) as answer:
                             status = answer.status
                             async for part in answer.content.iter_any():
@@ -179,30 +141,41 @@ class Generator:
             error, said = "malformed", "what answers does not speak HTTP"
         except (aiohttp.ClientError, OSError) as failure:
             error, said = "broken_off" if status else "connection", str(failure)
-        record = RequestRecord(index, due_s, sent_s, self._now_s(), error, said, status=status, packets=tuple(packets))
-        self.failed += error is not None or status != 200
-        self.completed += error is None and status == 200
-        pickle.dump(record, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
-        self._watch_for_the_end(record)
-        return record
-
-    def _watch_for_the_end(self, record: RequestRecord) -> None:
-        """Stop when no connection is to be had for a while: there is no server any more."""
-        if record.error != "connection":
-            self._lost_in_a_row = 0
-            return
-        if self._lost_in_a_row == 0:
-            self._lost_since_s = record.ended_s
-        self._lost_in_a_row += 1
-        if self._lost_in_a_row >= _LOST_IN_A_ROW and record.ended_s - self._lost_since_s >= _LOST_FOR_S:
-            self.stop()
+        ended = Ended(index, due_s, sent_s, self._now_s(), status, packets, error, said)
+        is_whole = error is None and status == 200
+        self.completed += is_whole
+        self.failed += not is_whole
+        pickle.dump(ended, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
+        self._lost_s = [*self._lost_s, ended.done_s] if error == "connection" else []
+        if len(self._lost_s) >= _LOST_IN_A_ROW and self._lost_s[-1] - self._lost_s[0] >= _LOST_FOR_S:
+            raise _NoServerError
+        if error == "unfinished":
+            raise asyncio.CancelledError
+        return ended
 
     def _now_s(self) -> float:
-        return time.perf_counter() - self.started_s
+        return time.perf_counter() - self._started_s
 
 
-async def _note_reuse(_session: aiohttp.ClientSession, context: Any, _parameters: object) -> None:
-    context.trace_request_ctx["is_reused"] = True
+def open_session() -> aiohttp.ClientSession:
+    """A session that opens as many connections as there are requests in flight, and tells which it used before."""
+
+    async def note_reuse(_session: aiohttp.ClientSession, context: Any, _parameters: object) -> None:
+        context.trace_request_ctx["is_reused"] = True
+
+    traces = aiohttp.TraceConfig()
+    traces.on_connection_reuseconn.append(note_reuse)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=None),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trace_configs=[traces],
+    )
+
+
+def framed(sending: Sending | None) -> bytes:
+    """A sending as the process reads it; None stops the one before."""
+    body = b"" if sending is None else pickle.dumps(sending, protocol=pickle.HIGHEST_PROTOCOL)
+    return len(body).to_bytes(8) + body
 
 
 def _say(**fields: object) -> None:
@@ -211,44 +184,48 @@ def _say(**fields: object) -> None:
         print(json.dumps(fields), flush=True)
 
 
-async def _report(generator: Generator) -> None:
-    while True:
-        await asyncio.sleep(_PROGRESS_S)
-        elapsed_s = time.perf_counter() - generator.started_s if generator.started_s else 0.0
-        _say(elapsed_s=elapsed_s, sent=generator.sent, completed=generator.completed, failed=generator.failed)
-
-
-async def generate(sending: Sending, spool: IO[bytes]) -> None:
-    """Warm up, say so, wait for the word, and measure."""
-    loop = asyncio.get_running_loop()
-    word = asyncio.Event()
-
-    def heard() -> None:
-        if not os.read(0, 1 << 10):
-            os._exit(1)
-        word.set()
-
-    def stop() -> None:
-        generator.stop()
-        word.set()
-
-    async with Generator(sending, spool) as generator:
-        loop.add_reader(0, heard)
-        loop.add_signal_handler(signal.SIGTERM, stop)
-        reporting = loop.create_task(_report(generator))
-        await generator.warm_up()
-        _say(warm=True)
-        await word.wait()
+async def _send(sending: Sending, session: aiohttp.ClientSession, spool: Path, stopping: asyncio.Task[None]) -> None:
+    with spool.open("wb") as file:
+        generator = Generator(sending, session, file)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_COLLECT_AFTER, 50, 50)
         used_s, began_s = time.process_time(), time.perf_counter()
-        if not generator.is_stopped:
-            await generator.measure()
-        reporting.cancel()
-        spool.flush()
-        _say(cpu_s=time.process_time() - used_s, wall_s=time.perf_counter() - began_s)
-        loop.remove_reader(0)
+        work = asyncio.create_task(generator.send())
+        while not work.done():
+            await asyncio.wait([work, stopping], timeout=_PROGRESS_S, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done() and work.cancel():
+                await asyncio.wait([work])
+            elapsed_s = time.perf_counter() - began_s
+            _say(elapsed_s=elapsed_s, sent=generator.sent, completed=generator.completed, failed=generator.failed)
+        if not work.cancelled():
+            work.result()
+        took = {"cpu_s": time.process_time() - used_s, "wall_s": time.perf_counter() - began_s}
+    _say(**took)
+
+
+async def serve(spool: Path) -> None:
+    """Send what comes, until nothing more can."""
+    words = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), sys.stdin)
+    sendings = asyncio.Queue[bytes]()
+
+    async def listen() -> None:
+        """Take in sendings up to the word that stops them."""
+        while size := int.from_bytes(await words.readexactly(8)):
+            sendings.put_nowait(await words.readexactly(size))
+
+    async def outlive() -> None:
+        """End with the parent."""
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await listening
+            await words.readexactly(1)
+        os._exit(1)
+
+    listening = asyncio.create_task(listen())
+    ending = asyncio.create_task(outlive())
+    async with open_session() as session:
+        while not ending.done():
+            await _send(pickle.loads(await sendings.get()), session, spool, listening)
 
 
 def hurry() -> None:
@@ -264,14 +241,9 @@ def hurry() -> None:
 
 
 def main() -> None:
-    """Send what the file named on the command line says."""
+    """Send what comes; pickled records have the names of this module, so that it is no `__main__`."""
     hurry()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    plan, spool = map(Path, sys.argv[1:])
-    with spool.open("wb") as file:
-        asyncio.run(generate(pickle.loads(plan.read_bytes()), file))
-
-
-if __name__ == "__main__":
-    main()
+    gc.set_threshold(_COLLECT_AFTER, 50, 50)
+    asyncio.run(serve(Path(sys.argv[1])))

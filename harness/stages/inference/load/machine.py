@@ -6,12 +6,12 @@ import os
 import platform
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-_PROC = Path("/proc")
-_LISTENS = "0A"
+import psutil
+
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -19,120 +19,63 @@ def kind_of_machine() -> str:
     """The processor and its cores: blocks that another kind of machine measured are not this one's."""
     name = platform.processor() or platform.machine()
     with suppress(OSError):
-        lines = (_PROC / "cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
     return f"{name}, {os.cpu_count()} cores"
 
 
-@dataclass(frozen=True, slots=True)
-class MachineTimes:
-    """Times of the processors since the machine started, in ticks.
-
-    Attributes:
-        total, busy, stolen: of all cores together; stolen is what the host of a virtual machine took.
-        ours: used by this process and those that it started. server: by the server's processes; None where it is not
-            known which they are.
+class MachineTimes(NamedTuple):
+    """Processor seconds of all cores since the machine started: `stolen` by a virtual machine's host, `known` to be
+    of this process, the server and all that they started (None where the server's processes can't be told).
     """
 
-    total: int
-    busy: int
-    stolen: int
-    ours: int
-    server: int | None
+    total: float
+    busy: float
+    stolen: float
+    known: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class MachineUse:
-    """The machine's other work between two readings.
-
-    Attributes:
-        steal: share of the time that the host took.
-        others_cpu: cores that were busy with something else; None where the server's share is not known.
-        cores: how many there are.
-    """
-
-    steal: float
-    others_cpu: float | None
-    cores: int
+def read_times(server_pids: Collection[int] | None) -> MachineTimes:
+    """The times now, with what `server_pids` tells of the server."""
+    of = psutil.cpu_times()._asdict()
+    stolen = of.get("steal", 0.0)
+    total = sum(of.values()) - of.get("guest", 0.0) - of.get("guest_nice", 0.0)  # they are in user and nice, too
+    known = None if server_pids is None else _seconds([os.getpid(), *server_pids])
+    return MachineTimes(total, total - of["idle"] - of.get("iowait", 0.0) - stolen, stolen, known)
 
 
-def read_times(server_pids: Collection[int] | None) -> MachineTimes | None:
-    """The times now; None on a system that does not tell.
-
-    Args:
-        server_pids: of the server, () for one on another machine, None where it is not known.
-    """
-    try:
-        fields = [int(each) for each in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]]
-        user, nice, system, _idle, _iowait, irq, softirq, steal = fields
-    except (OSError, ValueError, IndexError):
-        return None
-    ours = descendants([os.getpid()])
-    server = None if server_pids is None else _ticks(descendants(server_pids) - ours)
-    return MachineTimes(sum(fields), user + nice + system + irq + softirq, steal, _ticks(ours), server)
-
-
-def use_between(before: MachineTimes | None, after: MachineTimes | None) -> MachineUse | None:
-    """The machine's work between two readings; None where one is missing or no time has passed."""
-    if before is None or after is None or after.total <= before.total:
-        return None
-    cores = os.cpu_count() or 1
-    total = after.total - before.total
+def use_between(before: MachineTimes, after: MachineTimes) -> tuple[float | None, float]:
+    """The cores that others kept busy (None where that can't be told), and the share of time that the host took."""
+    total = max(after.total - before.total, 1e-9)
     others = None
-    if before.server is not None and after.server is not None:
-        known = after.ours - before.ours + after.server - before.server
-        others = max(0.0, (after.busy - before.busy - known) / total * cores)
-    return MachineUse((after.stolen - before.stolen) / total, others, cores)
+    if before.known is not None and after.known is not None:
+        busy = after.busy - before.busy - (after.known - before.known)
+        others = max(0.0, busy / total * (os.cpu_count() or 1))
+    return others, (after.stolen - before.stolen) / total
 
 
-def server_pids(base_url: str) -> frozenset[int] | None:
-    """The processes that listen at an address of this machine.
-
-    () for an address of another machine; None where it is here and its processes can't be told (another user's).
-    """
+def server_pids(base_url: str) -> Collection[int] | None:
+    """The processes that listen at an address: () on another machine, None for another user's, which can't be told."""
     parts = urlsplit(base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if parts.hostname not in _HERE:
-        return frozenset()
-    tables = [_PROC / "net" / name for name in ("tcp", "tcp6")]
-    rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
-    sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == _LISTENS and row[1].endswith(f":{port:04X}")}
-    return frozenset(_holders(sockets)) or None
+        return ()
+    found = set[int]()
+    with suppress(psutil.AccessDenied):
+        listening = (each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
+        found = {each.pid for each in listening if each.laddr.port == port and each.pid is not None}
+    return found or None
 
 
-def _holders(sockets: Collection[str]) -> Iterable[int]:
-    """The processes that hold one of these, as far as they may be looked into."""
-    for folder in _PROC.glob("[0-9]*"):
-        with suppress(OSError):
-            if any(str(link.readlink()) in sockets for link in (folder / "fd").iterdir()):
-                yield int(folder.name)
-
-
-def descendants(pids: Iterable[int]) -> set[int]:
-    """These processes and all that they started, and those started."""
-    children: dict[int, list[int]] = {}
-    for folder in _PROC.glob("[0-9]*"):
-        fields = _fields(int(folder.name))
-        if fields:
-            children.setdefault(int(fields[1]), []).append(int(folder.name))
-    found: set[int] = set()
-    waiting = list(pids)
-    while waiting:
-        pid = waiting.pop()
-        if pid not in found:
-            found.add(pid)
-            waiting += children.get(pid, [])
-    return found
-
-
-def _ticks(pids: Iterable[int]) -> int:
-    """Processor time of processes, and of children of theirs that have ended."""
-    return sum(sum(int(each) for each in fields[11:15]) for fields in map(_fields, pids) if fields)
-
-
-def _fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the name, which may hold anything; [] for a process that is gone."""
-    try:
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+def _seconds(pids: Iterable[int]) -> float:
+    """Processor time of processes, of all that they started, and of children of theirs that have ended."""
+    processes = set[psutil.Process]()
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            processes |= {process, *process.children(recursive=True)}
+    used = 0.0
+    for process in processes:
+        with suppress(psutil.Error):
+            used += sum(process.cpu_times()[:4])
+    return used

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from harness.models.openai.format import chat_payload
 from harness.stages.inference.address import ServerAddress
@@ -18,7 +16,6 @@ HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": "steelyard",
 }
-_REFUSED_FORM = ("http_400", "http_422")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +34,20 @@ class RequestForm:
 
     def mended(self, error: str, said: str) -> RequestForm | None:
         """The form that a server which refuses this one asks for; None where what it says asks for none."""
-        if error not in _REFUSED_FORM:
-            return None
-        if self.limit == "max_tokens" and "max_completion_tokens" in said:
-            return replace(self, limit="max_completion_tokens")
-        if self.counts and "stream_options" in said:
-            return replace(self, counts=False)
+        if error in ("http_400", "http_422"):
+            if self.limit == "max_tokens" and "max_completion_tokens" in said:
+                return replace(self, limit="max_completion_tokens")
+            if self.counts and "stream_options" in said:
+                return replace(self, counts=False)
         return None
 
 
-def body_of(
-    prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan, form: RequestForm
-) -> dict[str, Any]:
+def asked_tokens(prompt: PlannedPrompt, plan: LoadPlan, form: RequestForm) -> int | None:
+    """The number of tokens that an answer must have; None where the model may end it before."""
+    return (prompt.output_tokens or plan.output_tokens) if form.is_vllm and not plan.ends_itself else None
+
+
+def body_of(prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan, form: RequestForm) -> bytes:
     """The body of a request: the version's template, system text and sampling, as a stream that counts its tokens.
 
     A server of vLLM is also asked for the exact length, to count along, and for a cache that no other request has.
@@ -63,19 +62,8 @@ def body_of(
             body["stream_options"]["continuous_usage_stats"] = True
     if form.limit not in body:
         body[form.limit] = body.pop("max_tokens")
-    if form.is_vllm:
-        if not plan.ends_itself:
-            body["ignore_eos"] = True
-        if not plan.cached:
-            body["cache_salt"] = secrets.token_hex(8)
-    return body
-
-
-def asked_tokens(body: Mapping[str, Any]) -> int | None:
-    """The number of tokens that an answer must have; None where the model may end it before."""
-    return int(body.get("max_tokens") or body["max_completion_tokens"]) if body.get("ignore_eos") else None
-
-
-def content_of(body: Mapping[str, Any]) -> bytes:
-    """A body as it goes over the wire."""
+    if form.is_vllm and not plan.ends_itself:
+        body["ignore_eos"] = True
+    if form.is_vllm and not plan.cached:
+        body["cache_salt"] = secrets.token_hex(8)
     return json.dumps(body, default=dict, separators=(",", ":")).encode("ascii")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import StoreError
-from harness.stages.inference.blocks.block import LoadBlock, block_from
+from harness.stages.inference.blocks.measured import LoadBlock, block_from
 
 
 def test_it_comes_back_as_it_was_stored() -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from harness.config.settings import Settings
 from harness.errors import MarkerError
-from harness.stages.inference.blocks.marker import blocks_of
-from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS
+from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, blocks_of
 
 
 def read(loads: bool = True, **keywords: Any) -> Any:

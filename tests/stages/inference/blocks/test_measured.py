@@ -11,8 +11,7 @@ import pytest
 from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, InvalidBlockError, ScoreError
 from harness.models.version import Version
-from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.measured import Load, excess_unanswered
+from harness.stages.inference.blocks.measured import Load, LoadBlock, excess_unanswered
 from harness.stages.inference.blocks.peaks import Peak, Peaks
 from tests.stages.inference.blocks.conftest import Serve
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,19 @@ import pytest
 from harness.errors import InvalidBlockError
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.blocks import measuring
-from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, check_pair, measure_pair
+from harness.stages.inference.blocks.measuring import (
+    ACCEPTED,
+    MOST_LATE,
+    block_of,
+    check_pair,
+    joules_between,
+    measure_pair,
+)
 from harness.stages.inference.blocks.plan import BlockPlan
-from harness.stages.inference.load.figures import figures
-from harness.stages.inference.load.machine import MachineUse
+from harness.stages.inference.load.doubts import doubts
+from harness.stages.inference.load.figures import LoadResult, figures
 from harness.stages.inference.load.plan import LoadPlan
-from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
-from harness.stages.inference.load.validity import LoadEvidence, doubts
 from tests.loopback.law import LawProcess
 from tests.stages.inference.blocks.conftest import Serve
 from tests.stages.inference.test_pausing import are_stopped
@@ -51,8 +57,7 @@ def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) 
 
 
 def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_not() -> None:
-    found = figures([], STRICT)
-    busy = LoadEvidence(found, [], 0.1, {}, MachineUse(steal=0.07, others_cpu=1.5, cores=2), n_prompts=1)
+    busy = replace(figures([], STRICT), steal=0.07, others_cpu=0.75 * (os.cpu_count() or 1))
     raised = {doubt.name for doubt in doubts(busy, STRICT) if doubt.name}
     assert raised == {"machine", "steal"}
     assert raised - ACCEPTED == {"steal"}
@@ -60,13 +65,12 @@ def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_no
 
 def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:
     result = run_load(LOAD, serve().target)
-    on_time = [replace(record, sent_s=record.scheduled_s) for record in result.records]
+    on_time = [replace(row, sent_s=row.scheduled_s) for row in result.rows]
     for late, is_valid in ((1, True), (len(on_time) // 2, False)):
-        records = tuple(
-            replace(record, sent_s=record.scheduled_s + 0.5) if number < late else record
-            for number, record in enumerate(on_time)
+        rows = tuple(
+            replace(row, sent_s=row.scheduled_s + 0.5) if number < late else row for number, row in enumerate(on_time)
         )
-        block = block_of(replace(result, records=records, valid=True, invalid_reasons=()), STRICT)
+        block = block_of(replace(result, rows=rows, valid=True, invalid_reasons=()), STRICT)
         assert (not block.invalid_reasons) == is_valid
     assert 0 < MOST_LATE < 0.5
 
@@ -94,9 +98,15 @@ def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(
     """A machine that takes 100 J for each answer, those of the warm-up among them."""
     server = serve()
     served = LawProcess(server.target.base_url, process=None)  # type: ignore[arg-type]
-    monkeypatch.setattr(
-        "harness.stages.inference.blocks.meters._packages", lambda: {"all": (100.0 * len(served.drawn()), 0.0)}
-    )
+    monkeypatch.setattr(measuring, "energy_counters", lambda: {"all": (100.0 * len(served.drawn()), 0.0)})
     (block,) = measure_pair({"candidate": server}, BlockPlan(blocks=5, load=replace(LOAD, warm_up=3)), 0).values()
     assert block.energy_j is not None
     assert 0 < block.energy_j <= 100 * block.load["requests"] < 100 * len(served.drawn())
+
+
+def test_a_counter_that_began_anew_tells_nothing_and_one_that_came_round_does() -> None:
+    """A GPU's counter starts at 0 with its driver: what was taken was negative."""
+    assert joules_between({"gpu0": (500.0, 0.0), "cpu": (1.0, 9.0)}, {"gpu0": (520.0, 0.0), "cpu": (2.0, 9.0)}) == 21.0
+    assert joules_between({"gpu0": (500.0, 0.0), "cpu": (1.0, 9.0)}, {"gpu0": (20.0, 0.0), "cpu": (2.0, 9.0)}) is None
+    assert joules_between({"cpu": (8.0, 9.0)}, {"cpu": (1.0, 9.0)}) == 2.0
+    assert joules_between({}, {}) is None

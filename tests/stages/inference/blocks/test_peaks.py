@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.stages.inference.blocks.peaks import Peak, Peaks, peaks
@@ -25,3 +27,15 @@ def test_workers_have_a_gpu_each_and_share_the_cores() -> None:
     assert (two.value, two.low, two.high) == (4.0, 2.0, 6.0)
     assert two.in_words("B/s") == "4 B/s [2, 6], measured on one of 2 GPUs"
     assert Peaks(rate, rate).of(2).flops_per_s == rate
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not any(Path("/dev").glob("nvidia[0-9]*")), reason="there is no NVIDIA GPU")
+def test_on_a_gpu_that_serves_it_takes_half_a_gib_at_most_and_gives_it_back() -> None:
+    """It took more than 2 GiB, and held them as long as the gate ran."""
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    assert peaks("bfloat16").is_gpu
+    assert torch.cuda.max_memory_allocated() <= 1 << 29
+    assert torch.cuda.memory_reserved() == 0

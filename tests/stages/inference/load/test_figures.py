@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.stages.inference.load.figures import figures, is_good, latency_figures, percentile_notes
+from harness.stages.inference.load.figures import figures, is_good, latency_figures, notes
 from harness.stages.inference.load.plan import LoadPlan
-from harness.stages.inference.load.result import RequestRecord
-
-
-def record(index: int = 0, **fields: Any) -> RequestRecord:
-    given = {"scheduled_s": float(index), "sent_s": float(index), "ended_s": index + 2.0, "ttft_s": 0.5, **fields}
-    return RequestRecord(index, **given)
+from tests.stages.inference.load.rows import row
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -44,61 +38,62 @@ def test_weights_count_tokens() -> None:
 
 def test_requests_are_errors_or_answers_and_throughput_is_that_of_the_answers() -> None:
     records = [
-        record(0, prompt_tokens=10, completion_tokens=4, gaps_s=((0.2, 3.0),)),
-        record(1, error="timeout", ttft_s=None),
-        record(2, error="http_429", ttft_s=None),
-        record(3, prompt_tokens=20, completion_tokens=6, gaps_s=((0.1, 5.0),), sent_s=3.5, ended_s=5.0),
-        record(4, error="timeout", ttft_s=None, ended_s=10.0),
+        row(0, prompt_tokens=10, completion_tokens=4, gaps_s=((0.2, 3.0),)),
+        row(1, error="timeout", ttft_s=None),
+        row(2, error="http_429", ttft_s=None),
+        row(3, prompt_tokens=20, completion_tokens=6, gaps_s=((0.1, 5.0),), sent_s=3.5, done_s=5.0),
+        row(4, error="timeout", ttft_s=None, done_s=10.0),
     ]
     found = figures(records, LoadPlan(rate=1.0, objective={"ttft_scheduled": 0.9}))
-    assert found["errors"] == {"timeout": 2, "http_429": 1}
-    assert found["requests"] == found["completed"] + sum(found["errors"].values()) == 5
-    assert (found["duration_s"], found["requests_per_s"], found["output_tokens_per_s"]) == (10.0, 0.2, 1.0)
-    assert (found["prompt_tokens"], found["completion_tokens"]) == (30, 10)
-    assert (found["ttft_s"].n, found["e2e_s"].n, found["schedule_delay_s"].n) == (2, 2, 5)
-    assert found["itl_s"].mean == pytest.approx((0.2 * 3 + 0.1 * 5) / 8)
-    assert found["goodput_per_s"] == 0.1  # the one that was begun late took 1 s from its schedule
-    assert found["rate_achieved"] == 5 / 4
+    assert found.errors == {"timeout": 2, "http_429": 1}
+    assert found.requests == found.completed + sum(found.errors.values()) == 5
+    assert (found.duration_s, found.requests_per_s, found.output_tokens_per_s) == (10.0, 0.2, 1.0)
+    assert (found.prompt_tokens, found.completion_tokens) == (30, 10)
+    assert (found.ttft_s.n, found.e2e_s.n, found.schedule_delay_s.n) == (2, 2, 5)
+    assert found.itl_s.mean == pytest.approx((0.2 * 3 + 0.1 * 5) / 8)
+    assert found.goodput_per_s == 0.1  # the one that was begun late took 1 s from its schedule
+    assert found.rate_achieved == 5 / 4
 
 
 def test_a_usage_that_is_missing_leaves_tokens_out() -> None:
-    found = figures([record(0, completion_tokens=4), record(1)], LoadPlan(rate=1.0))
-    assert (found["completion_tokens"], found["output_tokens_per_s"]) == (None, None)
-    assert found["requests_per_s"] > 0
+    found = figures([row(0, completion_tokens=4), row(1)], LoadPlan(rate=1.0))
+    assert (found.completion_tokens, found.output_tokens_per_s) == (None, None)
+    assert found.requests_per_s > 0
 
 
 def test_where_no_usage_counts_tokens_nobody_knows_whether_tpot_is_kept() -> None:
     """It was said of all of them, so that an objective that nothing keeps had a goodput of all requests."""
-    records, plan = [record(0, gaps_s=((0.25, 3.0),)), record(1, error="timeout", ttft_s=None)], {"tpot": 0.1}
-    assert figures(records, LoadPlan(rate=1.0, objective=plan))["goodput_per_s"] is None
-    assert figures(records, LoadPlan(rate=1.0, objective={"itl": 0.3}))["goodput_per_s"] > 0
+    records, plan = [row(0, gaps_s=((0.25, 3.0),)), row(1, error="timeout", ttft_s=None)], {"tpot": 0.1}
+    assert figures(records, LoadPlan(rate=1.0, objective=plan)).goodput_per_s is None
+    assert figures(records, LoadPlan(rate=1.0, objective={"itl": 0.3})).goodput_per_s > 0
     counted = [replace(each, completion_tokens=4) for each in records]
-    assert figures(counted, LoadPlan(rate=1.0, objective=plan))["goodput_per_s"] == 0.0
-    assert figures(counted, LoadPlan(rate=1.0))["goodput_per_s"] is None, "there is no objective"
+    assert figures(counted, LoadPlan(rate=1.0, objective=plan)).goodput_per_s == 0.0
+    assert figures(counted, LoadPlan(rate=1.0)).goodput_per_s is None, "there is no objective"
 
 
 def test_a_good_request_keeps_every_objective() -> None:
-    one = record(0, gaps_s=((0.25, 3.0),), completion_tokens=4)
+    one = row(0, gaps_s=((0.25, 3.0),), completion_tokens=4)
     assert is_good(one, {"ttft": 0.5, "itl": 0.25, "tpot": 0.25, "e2e": 2.0})
     assert not is_good(one, {"ttft": 0.5, "itl": 0.24})
     assert not is_good(one, {"ttft": 0.49})
-    assert not is_good(record(0, error="timeout", ttft_s=None), {"ttft": 100.0})
-    assert is_good(record(0), {"itl": 0.1})  # one token: nobody waited for a second
+    assert not is_good(row(0, error="timeout", ttft_s=None), {"ttft": 100.0})
+    assert is_good(row(0), {"itl": 0.1})  # one token: nobody waited for a second
 
 
 def test_what_is_left_out_is_told_with_what_it_needs() -> None:
-    found = figures([record(index) for index in range(40)], LoadPlan(rate=1.0))
-    assert percentile_notes(found) == [
+    rows = [row(index, prompt_tokens=1, completion_tokens=1) for index in range(40)]
+    found = figures(rows, LoadPlan(rate=1.0))
+    assert notes(found, 40) == [
         "40 answers do not support p95 (59), p99 (299): it takes so many requests until the largest is above the "
         "percentile with 95% confidence. Send more."
     ]
-    assert percentile_notes(figures([record(0)] * 299, LoadPlan(rate=1.0))) == []
+    assert notes(figures(rows[:1] * 299, LoadPlan(rate=1.0)), 299) == []
 
 
 def test_the_rate_is_that_of_the_time_in_which_requests_are_begun() -> None:
-    records = [record(0, sent_s=1.0), record(1, sent_s=2.0), record(2, sent_s=4.0, ended_s=20.0)]
-    assert figures(records, LoadPlan(rate=1.0, seconds=6.0))["rate_achieved"] == 0.5
-    assert figures(records, LoadPlan(rate=1.0, requests=3))["rate_achieved"] == 0.75
-    assert figures(records, LoadPlan(concurrency=1, requests=3))["rate_achieved"] == 3 / 20
-    cut = [*records, record(3, sent_s=5.0, error="unfinished", ttft_s=None)]
-    assert figures(cut, LoadPlan(rate=1.0, seconds=60.0))["rate_achieved"] == 0.8
+    records = [row(0, sent_s=1.0), row(1, sent_s=2.0), row(2, sent_s=4.0, done_s=20.0)]
+    assert figures(records, LoadPlan(rate=0.5, seconds=6.0)).rate_achieved == 0.5
+    assert figures(records, LoadPlan(rate=1.0, requests=3)).rate_achieved == 0.75
+    assert figures(records, LoadPlan(concurrency=1, requests=3)).rate_achieved == 3 / 20
+    cut = [*records, row(3, sent_s=5.0, error="unfinished", ttft_s=None)]
+    assert figures(cut, LoadPlan(rate=1.0, seconds=60.0)).rate_achieved == 0.8

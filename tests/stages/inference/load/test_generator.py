@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.stages.inference.load.generator import Generator, Sending
-from harness.stages.inference.load.result import RequestRecord
+from harness.stages.inference.load.generator import Ended, Generator, Sending, open_session
 from tests.waiting import until
 
 pytestmark = pytest.mark.service
@@ -55,8 +54,7 @@ def sending(url: str, **fields: Any) -> Sending:
     given: dict[str, Any] = {
         "url": url,
         "headers": {},
-        "warm_up": [],
-        "requests": [b"body"] * len(fields.get("arrivals") or range(10)),
+        "bodies": [b"body"] * len(fields.get("arrivals") or range(10)),
         "arrivals": None,
         "concurrency": 0,
         "limit": 10,
@@ -66,14 +64,14 @@ def sending(url: str, **fields: Any) -> Sending:
     return Sending(**{**given, **fields})
 
 
-async def measured(url: str, **fields: Any) -> list[RequestRecord]:
+async def measured(url: str, **fields: Any) -> list[Ended]:
     spool = io.BytesIO()
-    async with Generator(sending(url, **fields), spool) as generator:
-        await generator.measure()
+    async with open_session() as session:
+        await Generator(sending(url, **fields), session, spool).send()
     return written(spool)
 
 
-def written(spool: io.BytesIO) -> list[RequestRecord]:
+def written(spool: io.BytesIO) -> list[Ended]:
     spool.seek(0)
     found = []
     with contextlib.suppress(EOFError):
@@ -82,7 +80,7 @@ def written(spool: io.BytesIO) -> list[RequestRecord]:
     return sorted(found, key=lambda record: record.index)
 
 
-def body(record: RequestRecord) -> bytes:
+def body(record: Ended) -> bytes:
     return b"".join(part for _, part in record.packets)
 
 
@@ -120,7 +118,7 @@ async def test_an_answer_that_does_not_come_to_its_end_has_failed(part: bytes, e
         (record,) = await measured(url, concurrency=1, limit=1)
     assert record.error == error
     assert record.said
-    assert record.ended_s > record.sent_s
+    assert record.done_s > record.sent_s
 
 
 @pytest.mark.asyncio
@@ -139,7 +137,7 @@ async def test_each_part_is_stamped_when_it_comes() -> None:
         (record,) = await measuring
     (first_s, first), (second_s, second) = record.packets
     assert (first, second) == (b"hello ", b"world")
-    assert record.sent_s < first_s <= second_s - 0.1 < second_s <= record.ended_s
+    assert record.sent_s < first_s <= second_s - 0.1 < second_s <= record.done_s
 
 
 @pytest.mark.asyncio
@@ -163,7 +161,7 @@ async def test_open_arrivals_are_sent_at_their_time() -> None:
         records = await measured(url, arrivals=[0.0, 0.05, 0.05, 0.3])
     assert [each.scheduled_s for each in records] == [0.0, 0.05, 0.05, 0.3]
     assert all(each.sent_s >= each.scheduled_s for each in records)
-    assert all(each.ended_s > each.sent_s for each in records)
+    assert all(each.done_s > each.sent_s for each in records)
 
 
 @pytest.mark.asyncio
@@ -179,11 +177,12 @@ async def test_when_it_is_stopped_what_is_in_flight_is_unfinished() -> None:
         await asyncio.Event().wait()
 
     spool = io.BytesIO()
-    async with serving(never) as url, Generator(sending(url, arrivals=[0.0, 0.0, 50.0]), spool) as generator:
-        measuring = asyncio.create_task(generator.measure())
+    async with serving(never) as url, open_session() as session:
+        generator = Generator(sending(url, arrivals=[0.0, 0.0, 50.0]), session, spool)
+        measuring = asyncio.create_task(generator.send())
         await until(lambda: generator.sent == 2)
-        generator.stop()
-        await measuring
+        measuring.cancel()
+        await asyncio.wait([measuring])
     assert [(each.index, each.error) for each in written(spool)] == [(0, "unfinished"), (1, "unfinished")]
 
 
@@ -193,19 +192,3 @@ async def test_without_a_server_it_stops_by_itself() -> None:
     errors = [each.error for each in await asyncio.wait_for(measured("http://127.0.0.1:1/", arrivals=arrivals), 30)]
     assert 20 <= errors.count("connection") < 1_000
     assert {*errors} <= {"connection", "unfinished"}, "on a busy machine some are just being sent when it stops"
-
-
-@pytest.mark.asyncio
-async def test_the_warm_up_sends_the_first_request_alone_and_is_not_counted() -> None:
-    sent: list[int] = []
-
-    async def count(writer: asyncio.StreamWriter, _number: int) -> None:
-        sent.append(generator.sent)
-        writer.write(SIZED)
-
-    spool = io.BytesIO()
-    async with serving(count) as url, Generator(sending(url, warm_up=[b"body"] * 6), spool) as generator:
-        await generator.warm_up()
-    assert (sent[0], len(sent)) == (1, 6)
-    assert (generator.sent, generator.completed) == (0, 0)
-    assert [each.index for each in written(spool)] == [-6, -5, -4, -3, -2, -1]

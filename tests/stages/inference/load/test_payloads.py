@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from harness.stages.inference.load.payloads import RequestForm, asked_tokens, body_of
@@ -13,7 +14,13 @@ VLLM, OTHER = RequestForm(True), RequestForm(False)
 
 
 def body(plan: LoadPlan | None = None, form: RequestForm = OTHER, **settings: Any) -> dict[str, Any]:
-    return body_of(PlannedPrompt("hi"), 4, address_at(URL, **settings), plan or LoadPlan(rate=1.0), form)
+    plan = plan or LoadPlan(rate=1.0)
+    found: dict[str, Any] = json.loads(body_of(PlannedPrompt("hi"), 4, address_at(URL, **settings), plan, form))
+    return found
+
+
+def asked(plan: LoadPlan, form: RequestForm) -> int | None:
+    return asked_tokens(PlannedPrompt("hi"), plan, form)
 
 
 def test_a_request_has_the_versions_template_system_text_and_sampling() -> None:
@@ -27,7 +34,7 @@ def test_a_request_has_the_versions_template_system_text_and_sampling() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert asked_tokens(found) is None
+    assert asked(LoadPlan(rate=1.0), OTHER) is None
 
 
 def test_vllm_is_asked_for_an_exact_length_and_a_cache_of_its_own() -> None:
@@ -35,14 +42,15 @@ def test_vllm_is_asked_for_an_exact_length_and_a_cache_of_its_own() -> None:
     assert found["ignore_eos"] is True
     assert found["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
     assert found["cache_salt"] != other["cache_salt"]
-    assert asked_tokens(found) == 64
+    assert asked(LoadPlan(rate=1.0), VLLM) == 64
 
 
 def test_a_plan_may_leave_the_end_to_the_model_and_the_cache_to_the_server() -> None:
-    found = body(LoadPlan(rate=1.0, ends_itself=True, cached=True, output_tokens=9), VLLM)
+    plan = LoadPlan(rate=1.0, ends_itself=True, cached=True, output_tokens=9)
+    found = body(plan, VLLM)
     assert not {"ignore_eos", "cache_salt"} & set(found)
     assert found["max_tokens"] == 9
-    assert asked_tokens(found) is None
+    assert asked(plan, VLLM) is None
 
 
 def test_a_server_that_wants_other_fields_gets_them() -> None:

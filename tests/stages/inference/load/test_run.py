@@ -51,7 +51,7 @@ def test_what_is_measured_is_what_the_law_of_the_server_is() -> None:
         drawn = np.array(server.drawn())
     assert result.valid, result.invalid_reasons
     assert (result.completed, result.errors) == (number, {})
-    ttfts = np.sort([record.ttft_s for record in result.records])
+    ttfts = np.sort([row.ttft_s for row in result.rows])
     for percentile in (50, 90, 95, 99):
         share = percentile / 100
         low, high = stats.binom.ppf([0.0005, 0.9995], number, share).astype(int)
@@ -74,7 +74,7 @@ def test_requests_do_not_wait_for_answers() -> None:
         result = run_load(plan, address_at(server.base_url), progress=seen.append)
     assert (seen[0].phase, seen[-1].phase, seen[-1].planned) == ("warming up", "measuring", 30)
     assert result.completed == 30
-    flying = [sum(one.sent_s <= other.sent_s < one.ended_s for one in result.records) for other in result.records]
+    flying = [sum(one.sent_s <= other.sent_s < one.done_s for one in result.rows) for other in result.rows]
     assert max(flying) >= 15
     assert result.ttft_scheduled_s.mean == pytest.approx(
         (result.ttft_s.mean or 0) + (result.schedule_delay_s.mean or 0)
@@ -84,9 +84,9 @@ def test_requests_do_not_wait_for_answers() -> None:
 def test_a_closed_loop_has_so_many_in_flight_and_ends_with_its_time() -> None:
     with law_server(median_s=0.05, sigma=0.0, itl_s=0.0, tokens=1) as server:
         result = run_load(LoadPlan(concurrency=3, seconds=1.0, warm_up=0, accept=NOISY), address_at(server.base_url))
-    flying = [sum(one.sent_s <= other.sent_s < one.ended_s for one in result.records) for other in result.records]
+    flying = [sum(one.sent_s <= other.sent_s < one.done_s for one in result.rows) for other in result.rows]
     assert max(flying) == 3
-    assert max(record.scheduled_s for record in result.records) < 1.0
+    assert max(row.scheduled_s for row in result.rows) < 1.0
     assert result.rate_planned is None
     assert 3 < result.requests <= 60
 
@@ -98,7 +98,7 @@ def test_equal_plans_send_equal_prompts_at_equal_times() -> None:
     bodies = [body["messages"][0]["content"] for body in server.received]
     assert sorted(bodies[:22]) == sorted(bodies[22:])
     assert len(set(bodies[:22])) == 22  # those of the warm-up are none of those that are measured
-    scheduled = [[record.scheduled_s for record in result.records] for result in (first, second)]
+    scheduled = [[row.scheduled_s for row in result.rows] for result in (first, second)]
     assert scheduled[0] == pytest.approx(scheduled[1])
 
 
@@ -111,7 +111,7 @@ def test_errors_are_counted_by_kind_and_have_no_latency() -> None:
     assert result.completed == 10
     assert result.errors == {"http_500": 10, "connection": 10, "broken_off": 10}
     assert result.ttft_s.n == result.e2e_s.n == 10
-    assert all((record.error is None) == (record.ttft_s is not None) for record in result.records)
+    assert all((row.error is None) == (row.ttft_s is not None) for row in result.rows)
     assert any(note.startswith("30 of 40 requests are errors") for note in result.notes)
 
 

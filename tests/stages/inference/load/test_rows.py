@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.models.openai.redaction import Redactor
-from harness.stages.inference.load.answers import read_answer
-from harness.stages.inference.load.result import RequestRecord
+from harness.stages.inference.load.generator import Ended
+from harness.stages.inference.load.rows import Row, read_row
 
 ROLE = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
 DONE = b"data: [DONE]\n\n"
@@ -35,9 +35,8 @@ def event(data: Any) -> bytes:
     return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
 
 
-def read(*packets: tuple[float, bytes], status: int = 200, failure: str | None = None, said: str = "") -> RequestRecord:
-    record = RequestRecord(3, 0.0, 0.5, 10.0, failure, said, status=status, packets=packets)
-    return read_answer(record, Redactor("secret-key"))
+def read(*packets: tuple[float, bytes], status: int = 200, failure: str | None = None, said: str = "") -> Row:
+    return read_row(Ended(3, 0.0, 0.5, 10.0, status, list(packets), failure, said), Redactor("secret-key"))
 
 
 def test_a_plain_stream_has_all_its_latencies() -> None:
@@ -49,7 +48,7 @@ def test_a_plain_stream_has_all_its_latencies() -> None:
         (3.6, event(end()) + event(usage(3)) + DONE),
     )
     assert record.error is None
-    assert (record.scheduled_s, record.sent_s, record.ended_s, record.delay_s) == (0.0, 0.5, 10.0, 0.5)
+    assert (record.scheduled_s, record.sent_s, record.done_s, record.delay_s) == (0.0, 0.5, 10.0, 0.5)
     assert record.ttft_s == 1.5  # the event with the role alone is no token
     assert record.ttft_scheduled_s == 2.0
     assert record.gaps_s == ((0.5, 1.0), (1.0, 1.0))
@@ -62,7 +61,7 @@ def test_several_tokens_in_an_event_share_the_time_since_those_before() -> None:
     """Six tokens in three events that are 0.4 s apart: 0.2 s a token, not 0.4."""
     record = read(
         *((2.0 + 0.4 * number, event(delta(content="two words"))) for number in range(3)),
-        (3.0, event(usage(6)) + DONE),
+        (3.0, event(end()) + event(usage(6)) + DONE),
     )
     assert record.gaps_s == ((pytest.approx(0.2), 2.0), (pytest.approx(0.2), 2.0))
     assert record.itl_s == pytest.approx(0.2)
@@ -76,7 +75,7 @@ def test_a_server_that_counts_along_tells_how_many_tokens_an_event_has() -> None
             (2.0 + number, event({**delta(content="x"), "usage": {"prompt_tokens": 7, "completion_tokens": count}}))
             for number, count in enumerate(counted)
         ),
-        (5.0, event(usage(5)) + DONE),
+        (5.0, event(end()) + event(usage(5)) + DONE),
     )
     assert record.gaps_s == ((pytest.approx(1 / 3), 3.0), (1.0, 1.0))
     assert record.completion_tokens == 5
@@ -125,6 +124,7 @@ def test_without_usage_latencies_stand_and_tokens_are_not_counted() -> None:
         (((1.0, DONE),), "empty"),
         (((1.0, event(ROLE) + event(end()) + event(usage(0)) + DONE),), "empty"),
         (((1.0, event(delta(content="a"))),), "broken_off"),
+        (((1.0, event(delta(content="a"))), (2.0, event(delta(content="b")) + event(usage(2)) + DONE)), "broken_off"),
         (((1.0, event(delta(content="a")) + event(end("abort")) + DONE),), "broken_off"),
         (((1.0, event(delta(content="a")) + event({"error": {"message": "out of memory"}})),), "error_event"),
         (((1.0, b'{"choices": [{"message": {"content": "a"}}]}'),), "no_stream"),
