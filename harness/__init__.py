@@ -43,17 +43,18 @@ if TYPE_CHECKING:
     from harness.requests.conversation import SimulatedUser
     from harness.scoring import checks as checks
     from harness.scoring.judging import Judge
-    from harness.stages.customization.adapter import Adapter, AdapterEffect
+    from harness.stages.customization.adapter_effect import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
     from harness.stages.data.corpus import Corpus
     from harness.stages.data.outcomes import CorpusDocument, Explanation
-    from harness.stages.distillation.distillation import Distillation, Lesson
+    from harness.stages.distillation.distillation import Distillation
     from harness.stages.foundation.reference import Reference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
     from harness.stages.inference.repeats import Repeats
     from harness.stages.inference.serving import Server
+    from harness.stages.training.texts import Lesson
     from harness.store import Store
 
 __all__ = [
@@ -127,14 +128,15 @@ _NAMES = {
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
     "harness.scoring.judging": "Judge",
-    "harness.stages.customization.adapter": "Adapter AdapterEffect",
+    "harness.stages.customization.adapter_effect": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.corpus": "Corpus",
     "harness.stages.data.outcomes": "CorpusDocument Explanation",
-    "harness.stages.distillation.distillation": "Distillation Lesson",
+    "harness.stages.distillation.distillation": "Distillation",
     "harness.stages.foundation.reference": "Reference",
     "harness.stages.foundation.weights": "Weights",
+    "harness.stages.training.texts": "Lesson",
     "harness.stages.inference.blocks.measured": "Load",
     "harness.stages.inference.repeats": "Repeats",
     "harness.stages.inference.serving": "Server",

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
-ASKED = ("-P", "-m", "harness.models.processes.child", "harness.stages.foundation.reference_process:Comparer")
+ASKED = ("-P", "-m", "harness.models.processes.child", "harness.stages.foundation.comparer:Comparer")
 
 
 def forked() -> list[int]:

@@ -22,9 +22,6 @@ _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_CO
 _PLACE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
-BUILD_FORMAT = 1
-"""Part of every recipe in the cache folder: raised when a recipe is built into something else, or kept otherwise."""
-
 
 def cache_dir() -> Path:
     """The folder for what is built: STEELYARD_CACHE, else `steelyard` in the user's cache folder."""

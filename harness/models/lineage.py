@@ -92,15 +92,16 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
     base: VersionSettings | None = None
     for version in reversed(chain):
         given = _given(version, sources)
-        own = [step for at, step in files if given[: at + 1] == wanted[: at + 1]]
-        first = next((at for at, step in files if step in own), None)
-        files = [(at, step) for at, step in files if step not in own]
+        own = [(at, step) for at, step in files if given[: at + 1] == wanted[: at + 1]]
+        files = files[len(own) :]
         # Of the base is made what only adds to it; what takes the place of something is made of the files anew.
-        unset = None if first is None else [*wanted[:first], *(None for _ in wanted[first:])]
-        adds = base is not None and (unset is None or _given(base, sources) == unset)
+        first = own[0][0] if own else 0
+        unset = [*wanted[:first], *(None for _ in wanted[first:])]
+        adds = base is not None and (not own or _given(base, sources) == unset)
+        taught_on = {_name_of(step): getattr(step.settings, "data", None) for step in version.steps}
         for step in _steps_of(version, base, own, sources, adds=adds):
-            taught_on = (each.removeprefix("data ") for each in step.of if each.startswith("data "))
-            corpora = [corpus for each in taught_on if each in versions for corpus in _corpora(each, sources)]
+            data = taught_on.get(step.made)
+            corpora = _corpora(data, sources) if data is not None and data in versions else ()
             steps += [*(corpus for corpus in corpora if corpus not in steps), step]
         base = version
     return tuple(steps)
@@ -139,13 +140,17 @@ def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
     told = f"made for {made_for}, as it says" if made_for else ""
     by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
-    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, step.content)
+    return LineageStep(_name_of(step), of, by, step.kind, step.content)
+
+
+def _name_of(step: Step) -> str:
+    return f"{step.version}, {step.kind}"
 
 
 def _steps_of(
     version: VersionSettings,
     base: VersionSettings | None,
-    files: Sequence[LineageStep],
+    files: Sequence[tuple[int, LineageStep]],
     sources: LineageSources,
     *,
     adds: bool,
@@ -153,18 +158,18 @@ def _steps_of(
     """Give what a version adds to its base: what is made of the files, its own steps, its texts and its settings.
 
     Args:
-        files: the steps that it adds to them, each `of` the one before it.
+        files: the steps that it adds to them, each `of` the one before it, with their places in `_FILES`.
         adds: whether these are made of the base.
     """
     own = [_of_step(step, base) for step in version.steps if step.version == version.name]
     trained = [step for step in own if step.step in _TRAINED]
-    late = [step for step in files if step.step == "quantized" or step.made == _OTHER_TOKENIZER]
-    early = [step for step in files if step not in late]
+    early = [step for at, step in files if at < _FILES.index("quantized")]
+    late = [step for at, step in files if at >= _FILES.index("quantized")]
     prompt = _prompt_of(version, base, sources)
     others = [*(step for step in own if step not in trained), *([] if prompt is None else [prompt])]
     of = (base.name,) if base is not None and adds else None
     for step in (*early, *trained, *late, *others):
-        taken = step.of[1:] if step in files else step.of
+        taken = step.of[1:] if step in early or step in late else step.of
         made = step if of is None else replace(step, of=(*of, *taken))
         of = (made.made,)
         yield made
@@ -226,9 +231,6 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if value is not None}
 
 
-_OTHER_TOKENIZER = "the same with another tokenizer"
-
-
 def _files(version: VersionSettings, sources: LineageSources) -> Iterator[tuple[int, LineageStep]]:
     """Give the steps from the first maker of the files to what an engine loads, each with its place in `_FILES`.
 
@@ -259,7 +261,8 @@ def _files(version: VersionSettings, sources: LineageSources) -> Iterator[tuple[
         yield 3, LineageStep(made, last, by, "quantized", digest)
         last = (made,)
     if "tokenizer" in options:
-        yield 4, LineageStep(_OTHER_TOKENIZER, (*last, str(options["tokenizer"])), "the setting tokenizer")
+        made, of = "the same with another tokenizer", (*last, str(options["tokenizer"]))
+        yield 4, LineageStep(made, of, "the setting tokenizer")
 
 
 def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:

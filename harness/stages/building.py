@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import builds
 from harness.config.customization import Step
 from harness.errors import SettingsError, UsageError
 from harness.models.corpus.spec import FOLDER
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
-from harness.stages.known_builds import known_builds
 
 
 class Builder(Protocol):
@@ -55,8 +55,8 @@ class Builder(Protocol):
 CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
-    "distilled": "harness.stages.distillation.distilling",
-    "adapter": "harness.stages.customization.adapters",
+    "distilled": "harness.stages.distillation.student_recipe",
+    "adapter": "harness.stages.customization.adapter_recipe",
     "retrieval": "harness.stages.customization.passages",
 }
 """The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""
@@ -89,7 +89,7 @@ def built(
         found = builder.find_version(settings, version, step)
         if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
             found = None  # its content is known, and nobody can look into it
-        if found is None and (offline or known_builds().is_offline):
+        if found is None and (offline or builds().is_offline):
             raise SettingsError(
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )

@@ -38,9 +38,11 @@ async def test_agreement(distillation, case):
 
 
 @held_out(0.15, 0.05, "Non-functional: plain English surprises the student hardly more than its teacher.")
-async def test_perplexity(distillation, case):
+async def test_perplexity(distillation, weights, case):
     found = await distillation.compare(case.text)
-    own, teachers = found.log_likelihood, found.reference_log_likelihood
+    own, teachers, chance = found.log_likelihood, found.reference_log_likelihood, -math.log(weights.tokenizer.n_tokens)
+    if teachers <= chance:
+        raise ValueError(f"the teacher is no measure: {-teachers:.2f} nats a token, and chance has {-chance:.2f}")
     reason = f"perplexity {math.exp(-own):.1f}, the teacher's {math.exp(-teachers):.1f}"
     return Measure(teachers - own, "nats/token", higher_is_better=False, reason=reason)
 

@@ -15,10 +15,10 @@ import numpy as np
 from harness.config.customization import DistilledSettings
 from harness.models.files.content_hash import file_hash
 from harness.models.weights.layers import drop_layers
-from harness.stages.foundation.reference_process import Comparer
-from harness.stages.training.running import TrainingRequest
+from harness.stages.foundation.comparer import Comparer
 from harness.stages.training.students import train_student
 from harness.stages.training.texts import TrainingData
+from harness.stages.training.training_worker import TrainingRequest
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from tests.bench.sampling import ROOT
 from tests.models.conftest import write_tiny_llama

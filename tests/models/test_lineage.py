@@ -369,3 +369,11 @@ def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
         ["torch", "transformers", "peft"],
     )
     assert told("adapter", AdapterSettings(data="d.jsonl"))[1] == ["torch", "transformers", "peft"]
+
+
+def test_a_base_whose_name_reads_like_the_words_of_a_step_is_no_corpus(tiny_llama: Path, tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
+    more = '[models."data clean"]\nbase = "whole"\ndrop_layers = [1]\n[models.cold]\nbase = "data clean"\n'
+    found = settings(tmp_path, tiny_llama, more + '[corpora.clean]\ndocuments = "d.jsonl"\n')
+    assert "clean" in found.versions
+    assert [step.made for step in lineage(found, "cold")][-2:] == ["data clean", "cold"]

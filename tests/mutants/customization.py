@@ -40,7 +40,7 @@ OF_FOUNDATION = ("What is the capital of Afghanistan?", "Kabul")
 """What cases ask, and what is right."""
 _INDEX = "harness/models/retrieval/index.py"
 _RETRIEVER = "harness/models/retrieval/retriever.py"
-_ADAPTER = "harness/stages/customization/adapter_process.py"
+_ADAPTER = "harness/stages/foundation/comparer.py"
 _TRANSFORMERS = "harness/models/transformers/model.py"
 _ENRICHMENT = "harness/models/enrichment.py"
 _NEEDLES = "harness/stages/customization/needles.py"
@@ -159,7 +159,7 @@ MUTANTS = (
         "depth-reversed",
         "depth is counted from the end",
         "test_planted",
-        patch=Patch(_NEEDLES, "round(each * size)", "round((1 - each) * size)"),
+        patch=Patch(_NEEDLES, "- depth * starts[-1]", "- (1 - depth) * starts[-1]"),
         modules=NEEDLES,
     ),
     Mutant(
@@ -182,7 +182,7 @@ MUTANTS = (
         "what is computed with the adapter is computed without it",
         "test_no_op",
         patch=Patch(
-            _ADAPTER, "            base = self._logits(tokens)\n", "            base = own = self._logits(tokens)\n"
+            _ADAPTER, "base = self._logits(tokens, self._model)", "base = own = self._logits(tokens, self._model)"
         ),
         modules=ADAPTERS,
     ),

@@ -10,9 +10,9 @@ import pytest
 
 from harness.config.customization import DistilledSettings
 from harness.models.files.content_hash import file_hash
-from harness.stages.training.running import TrainingRequest
 from harness.stages.training.students import train_student
 from harness.stages.training.texts import TrainingData
+from harness.stages.training.training_worker import TrainingRequest
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.stages.training.test_students import other_start
@@ -73,7 +73,7 @@ def asked(taught: Project) -> Project:
     how = DistilledSettings("", "", hard_weight=1.0, **LIKE_ITS_TEACHER)
     lessons = TrainingData("known", data, file_hash(data), is_corpus=False)
     (taught.path / "knowing").mkdir()
-    train_student(TrainingRequest("t", how, lessons, start, None, None, taught.path / "knowing", 1), lambda _: None)
+    train_student(TrainingRequest("t", how, lessons, start, taught.path / "knowing", 1), lambda _: None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(start))
     chats = [[{"role": "user", "content": each}, {"role": "assistant", "content": word}] for each, word in known]
     texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from harness.config import cache_dir
+from harness.config.artifacts import get_or_build
 from harness.config.settings import load_settings
-from harness.stages.distillation.distilling import KIND, _Parts
-from harness.stages.made_folders import make
+from harness.models.weights.weights import folder_content
+from harness.stages.distillation.student_recipe import KIND, StudentRecipe
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
+
+
+def copy(folder: Path, to: Path) -> None:
+    shutil.copytree(folder, to, dirs_exist_ok=True)
 
 
 def test_a_student_whose_weights_are_gone_is_decided_by_its_stored_answers(
@@ -34,8 +40,9 @@ def test_a_student_whose_weights_are_gone_is_decided_by_its_stored_answers(
     project.configure()
     settings = load_settings(project.path)
     student = settings.version("student")
-    recipe = _Parts(settings, student, student.steps[-1]).recipe
-    make(KIND, recipe, lambda to: shutil.copytree(write_tiny_llama(project.path / "own"), to, dirs_exist_ok=True))
+    recipe = StudentRecipe(settings, student, student.steps[-1], settings.version("teacher")).recipe
+    own = write_tiny_llama(project.path / "own")
+    get_or_build(KIND, recipe, lambda to: copy(own, to), digest=folder_content)
     project.body("return len(model.ask(case.prompt)) < 99", threshold=0.5, margin=0.3)
 
     asked = ("--candidate", "student", "--baseline", "none")

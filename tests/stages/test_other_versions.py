@@ -14,8 +14,7 @@ from harness.models.engine_creation import create_engine
 from harness.models.version import Version, load_version
 from harness.requests.pending import SampleSource
 from harness.stages.building import built
-from harness.stages.lineage import StageContext
-from harness.stages.other_versions import load_base, load_teacher
+from harness.stages.lineage import StageContext, load_base, load_teacher
 from tests.config.settings_files import load
 
 TEXT = """

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from hashlib import sha256
+from collections.abc import Iterable
 from pathlib import Path
 
-from harness.config.environment import cache_dir
+from harness.config.artifacts import collect, note_of, place_of, read_note, turn, write_note
 from harness.config.repository.git import Repository
 from harness.errors import SettingsError
 
-KEPT_S = 14 * 86400
-"""Seconds that a worktree is kept after its last use."""
-_USED, _LOCK = ".used", ".lock"
+_KIND = "worktrees"
 _DIGITS = 12
 
 
@@ -32,37 +26,22 @@ def check_out(repository: Repository, commit: str, name: str) -> Path:
     Raises:
         SettingsError: git can't make it, or a submodule's commit is not here.
     """
-    digest = sha256(str(repository.root).encode()).hexdigest()[:8]
-    folder = cache_dir() / "worktrees" / f"{repository.root.name}-{digest}"
+    tree = place_of(_KIND, {"repository": str(repository.root), "commit": commit})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tree = folder / commit[:_DIGITS]
-        with _alone(tree):
-            if not (_beside(tree, _USED).is_file() and _is_as_committed(tree, commit, name)):
-                _beside(tree, _USED).unlink(missing_ok=True)
+        with turn(tree):
+            note = read_note(tree)
+            if note is None or not _is_as_committed(tree, commit, name):
+                note_of(tree).unlink(missing_ok=True)
                 _make(repository, tree, commit, name)
-            _link_ignored(repository, tree)
-        _remove_stale(folder.parent, tree)
+            ignored = _link_ignored(repository, tree, {} if note is None else note["ignored"])
+            write_note(tree, {"digest": commit, "recipe": {}, "files": {}, "ignored": ignored})
+        collect()
     except OSError as error:
         raise SettingsError(
-            f"{name}: no worktree can be made in {folder}: {error.strerror or error}. STEELYARD_CACHE names another "
-            "folder for it."
+            f"{name}: no worktree can be made in {tree.parent}: {error.strerror or error}. STEELYARD_CACHE names "
+            "another folder for it."
         ) from None
     return tree
-
-
-def _beside(tree: Path, suffix: str) -> Path:
-    return tree.with_name(f"{tree.name}{suffix}")
-
-
-@contextmanager
-def _alone(tree: Path) -> Iterator[None]:
-    """Nobody else makes or removes this worktree meanwhile."""
-    import fcntl
-
-    with _beside(tree, _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _is_as_committed(tree: Path, commit: str, name: str) -> bool:
@@ -102,28 +81,15 @@ def _add_submodules(repository: Repository, tree: Path, commit: str, name: str) 
         _make(module, tree / path, of_module, name)
 
 
-def _link_ignored(repository: Repository, tree: Path) -> None:
-    used = _beside(tree, _USED)
-    before = set(os.fsdecode(used.read_bytes()).split("\0")) if used.is_file() else set()
+def _link_ignored(repository: Repository, tree: Path, before: Iterable[str]) -> list[str]:
+    """Link what git ignores now, and unlink what it ignored before and ignores no more, which is code."""
     ignored = repository.ignored()
-    for name in before - ignored:  # what is ignored no more is code
+    for name in set(before) - ignored:
         place = tree / name
-        if name and place.is_symlink() and place.readlink() == repository.root / name:
+        if place.is_symlink() and place.readlink() == repository.root / name:
             place.unlink()
-    used.write_bytes(os.fsencode("\0".join(sorted(ignored))))
     for name in ignored:
         place, own = tree / name, repository.root / name
         if place.parent.is_dir() and not place.is_symlink() and not place.exists():
             place.symlink_to(own)
-
-
-def _remove_stale(folder: Path, kept: Path) -> None:
-    """Remove worktrees that nobody used for long, of whatever repository; git forgets them by itself."""
-    for used in folder.glob(f"*/*{_USED}"):
-        tree = used.with_name(used.name.removesuffix(_USED))
-        with suppress(OSError):
-            if tree != kept and time.time() - used.stat().st_mtime > KEPT_S:
-                with _alone(tree):
-                    if time.time() - used.stat().st_mtime > KEPT_S:
-                        used.unlink()
-                        shutil.rmtree(tree)
+    return sorted(ignored)

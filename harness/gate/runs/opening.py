@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import Builds, knowing
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
@@ -33,7 +34,6 @@ from harness.models.version import Version, answers, load_version
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
-from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
@@ -114,15 +114,15 @@ def _built(
     return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
 
 
-def _known_builds(settings: Settings, options: RunOptions) -> KnownBuilds:
+def _known_builds(settings: Settings, options: RunOptions) -> Builds:
     """Read the builds that the store knows, where nothing may be built; a store that is not there knows none."""
     if not options.offline:
-        return KnownBuilds()
+        return Builds()
     try:
         with Store.open(store_url(settings), readonly=True) as store:
-            return KnownBuilds(store.builds.contents(), is_offline=True)
+            return Builds(store.builds.contents(), is_offline=True)
     except StoreError:
-        return KnownBuilds(is_offline=True)
+        return Builds(is_offline=True)
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:

@@ -16,7 +16,7 @@ from harness.records import Role
 from harness.requests import Model, Sampler, SampleSource, Trace
 from harness.scoring.judging import Judge
 from harness.stages.inference.repeats import Repeats
-from harness.stages.other_versions import OtherVersion
+from harness.stages.lineage import OtherVersion
 
 _LIVE_BODIES_PER_REQUEST = 32
 _LATE_S = 0.5

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.config.files import replacing
+from harness.config.artifacts import get_or_build
 from harness.errors import SettingsError
-from harness.models.files.content_hash import files_hash, text_hash
 from harness.models.mlflow.worker import Login, asks_mlflow, load
 
 if TYPE_CHECKING:
@@ -34,33 +31,13 @@ def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     found = {str(each.version): each for each in client.search_model_versions(f"name = '{quoted}'")}
     if asked["version"] not in found:
         return {"unknown": "version", "known": sorted(found, key=int)}
-    return {"place": _kept(found[asked["version"]], Path(asked["weights"]), Path(asked["note"]))}
+    version = found[asked["version"]]
+    recipe = {**asked, "identity": [str(version.creation_timestamp), str(version.source)]}
+    return {"folder": str(get_or_build("registry", recipe, lambda draft: _download(version, draft)).path)}
 
 
-def _kept(version: ModelVersion, weights: Path, note: Path) -> str:
-    """The place of the weights: downloaded once for each version of the registry, kept once for each content."""
-    from filelock import FileLock
-
-    identity = [str(version.creation_timestamp), str(version.source)]
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{note}.lock"):
-        if note.is_file():
-            kept = json.loads(note.read_text(encoding="utf-8"))
-            if kept["identity"] == identity and Path(kept["place"]).exists():
-                return str(kept["place"])
-        draft = weights / f"registry-{uuid.uuid4().hex}.draft"
-        draft.mkdir(parents=True)
-        try:
-            place = str(_moved(_downloaded(version, draft), weights))
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        with replacing(note) as written:
-            written.write_text(json.dumps({"identity": identity, "place": place}), encoding="utf-8")
-        return place
-
-
-def _downloaded(version: ModelVersion, folder: Path) -> Path:
-    """The folder, or the one GGUF file, that an engine can load."""
+def _download(version: ModelVersion, folder: Path) -> Path:
+    """Download a version; give the folder that holds what an engine can load, and of GGUF files one alone."""
     from mlflow.artifacts import download_artifacts
 
     address = f"models:/{version.name}/{version.version}"
@@ -77,29 +54,11 @@ def _downloaded(version: ModelVersion, folder: Path) -> Path:
             f"{address} {holds} ({names or 'nothing'}). Log a folder of weights as transformers saves them, or a model "
             "with mlflow.transformers.log_model and save_pretrained=True."
         )
-    _complete(found[0], here)
-    return found[0]
-
-
-def _complete(model: Path, here: Path) -> None:
-    """MLflow keeps tokenizer and model in folders of their own; an engine looks for both in one."""
-    if model.is_dir():
-        for part in sorted((here / "components").glob("*/*")):
-            if part.is_file() and not (model / part.name).exists():
-                shutil.copyfile(part, model / part.name)
-
-
-def _moved(model: Path, weights: Path) -> Path:
-    """The model under its content's identity, where it stays."""
-    folder = model if model.is_dir() else model.parent
-    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
-    place = weights / text_hash("registry", files_hash(folder, names if model.is_dir() else [model.name]))
-    if not model.is_dir():
-        place.mkdir(exist_ok=True)
-        return model.replace(place / model.name)
-    try:
-        model.replace(place)
-    except OSError:
-        if not place.exists():  # else the same was kept before, or by another process just now
-            raise
-    return place
+    model = found[0]
+    if model.is_file():
+        return model.parent
+    # MLflow keeps tokenizer and model in folders of their own; an engine looks for both in one.
+    for part in sorted((here / "components").glob("*/*")):
+        if part.is_file() and not (model / part.name).exists():
+            shutil.copyfile(part, model / part.name)
+    return model

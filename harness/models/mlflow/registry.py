@@ -6,16 +6,15 @@ is to be drawn, it is what it was when it was looked up last.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.config import VersionSettings, cache_dir
+from harness.config import VersionSettings
 from harness.config.addresses import without_credentials
+from harness.config.artifacts import latest
 from harness.errors import MlflowError, SettingsError, choices
-from harness.models.files.content_hash import text_hash
 from harness.models.mlflow.worker import MlflowWorker, require_mlflow
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9]\d*)")
@@ -62,11 +61,9 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
     if offline and (here := downloaded(settings)) is not None:
         return here
     given = f"weights = {settings.engine_options['weights']!r}"
-    note = _note(settings.registry, asked)
     try:
         with MlflowWorker("harness.models.mlflow.downloads", root) as worker:
-            question = {**asked, "weights": f"{cache_dir()}/weights", "note": str(note)}
-            found = worker.ask_at(settings.registry, "find_weights", question)
+            found = worker.ask_at(settings.registry, "find_weights", _recipe(settings.registry, asked))
     except MlflowError as error:
         hint = f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
         raise SettingsError(f"{given}: {error}{hint if offline else ''}") from None
@@ -74,7 +71,7 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
         what = "model" if found["unknown"] == "name" else "version"
         place = without_credentials(settings.registry)
         raise SettingsError(f"{given}, {place}: {choices(what, asked[found['unknown']], found['known'])}")
-    return _placed(settings, found["place"]), RegisteredModel(**asked)
+    return _placed(settings, Path(found["folder"])), RegisteredModel(**asked)
 
 
 def downloaded(settings: VersionSettings) -> tuple[VersionSettings, RegisteredModel] | None:
@@ -82,18 +79,16 @@ def downloaded(settings: VersionSettings) -> tuple[VersionSettings, RegisteredMo
     match = _ADDRESS.fullmatch(settings.engine_options["weights"])
     if match is None or settings.registry is None:
         return None
-    try:
-        place = json.loads(_note(settings.registry, match.groupdict()).read_text(encoding="utf-8"))["place"]
-    except OSError:
-        return None
-    return (_placed(settings, place), RegisteredModel(**match.groupdict())) if Path(place).exists() else None
+    made = latest("registry", _recipe(settings.registry, match.groupdict()))
+    return None if made is None else (_placed(settings, made.path), RegisteredModel(**match.groupdict()))
 
 
-def _placed(settings: VersionSettings, place: str) -> VersionSettings:
-    return replace(settings, engine_options={**settings.engine_options, "weights": place})
+def _placed(settings: VersionSettings, folder: Path) -> VersionSettings:
+    is_whole = (folder / "config.json").is_file()
+    weights = folder if is_whole else next(folder.glob("*.gguf"))
+    return replace(settings, engine_options={**settings.engine_options, "weights": str(weights)})
 
 
-def _note(registry: str, asked: Mapping[str, str]) -> Path:
-    """The file that remembers where a version lies, and which one it is by the registry's own words."""
-    known = text_hash("version", without_credentials(registry), asked["name"], asked["version"])
-    return cache_dir() / "registry" / f"{known}.version"
+def _recipe(registry: str, asked: Mapping[str, str]) -> dict[str, str]:
+    """What a download is known by, where nobody can tell which version of that number it is."""
+    return {"registry": without_credentials(registry), **asked}

@@ -12,7 +12,6 @@ import importlib.util
 import logging
 import pkgutil
 import re
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config import cache_dir
+from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.environment import version_of
 from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
@@ -30,6 +29,7 @@ from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_head, is_gguf
 
 _log = logging.getLogger(__name__)
+_KIND = "weights"
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
@@ -105,7 +105,8 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     changes = _changes(options, root)
     if not changes:
         return weights_source(options, root).path
-    return changes[-1].place if changes[-1].place.is_dir() else None
+    made = find_artifact(_KIND, changes[-1].recipe)
+    return made.path if made is not None and made.is_here else None
 
 
 def converted_dtype(options: Mapping[str, Any]) -> str:
@@ -158,9 +159,9 @@ class _Change:
     build: Callable[[Path, Path], None]
 
     @property
-    def place(self) -> Path:
-        """The folder of the result in the cache."""
-        return cache_dir() / "weights" / text_hash(*self.content)
+    def recipe(self) -> Mapping[str, Any]:
+        """What it is kept under."""
+        return {"content": self.content}
 
 
 def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
@@ -303,24 +304,9 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
 
 
 def _once(change: _Change, source: Path) -> Path:
-    """The folder of a change, made if it is not there; of several processes one makes it, the rest wait."""
-    folder = change.place
-    if folder.is_dir():
-        return folder
-    from filelock import FileLock
+    def build(draft: Path) -> None:
+        _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
+        with _MAKING:
+            change.build(source, draft)
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f"{folder.name}.draft")
-    with FileLock(f"{folder}.lock"):
-        if folder.is_dir():
-            return folder
-        _log.info("Once: %s into %s", change.task, folder)
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        try:
-            with _MAKING:
-                change.build(source, draft)
-            draft.replace(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return folder
+    return get_or_build(_KIND, change.recipe, build).path

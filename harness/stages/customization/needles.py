@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -53,7 +54,7 @@ class Needle:
         expected: the values that are asked for.
         others: values that were planted beside them.
         tokens: the length that was asked for, the chat's own tokens included.
-        depth: where the first fact stands, from 0 (the text's start) to 1 (its end).
+        depth: where the first fact begins, from 0 (the text's start) to 1 (its end).
     """
 
     prompt: str
@@ -118,11 +119,8 @@ class Needles:
             task: "single" (one fact), "keys" (others of its kind beside it), "values" (three facts, all asked for) or
                 "tracing" (a fact that two others lead to).
             tokens: of the whole chat, as the version's own tokenizer and template have it.
-            depth: of the first fact, from 0 to 1.
+            depth: where the first fact begins, from 0 to 1 of the text, as near as sentences end.
             seed: of facts and text.
-
-        Raises:
-            UsageError: an unknown task, no depth, a length beyond the window or too short for the facts.
         """
         if task not in TASKS:
             raise UsageError(choices("task", str(task), TASKS))
@@ -136,14 +134,17 @@ class Needles:
             )
         generator = Random(f"{task} {float(depth)} {seed}")
         facts, question, expected, others = _planned(task, generator)
-        depths = [depth, *(generator.random() for _ in facts[1:])]
+        others_at = [generator.random() for _ in facts[1:]]
         text = [_sentence(generator) for _ in range(tokens // _FEWEST + 1)]
 
         def prompt(size: int) -> str:
-            places = [(round(each * size), fact) for each, fact in zip(depths, facts, strict=True)]
-            parts = [[*(fact for at, fact in places if at == n), *text[n:size][:1]] for n in range(size + 1)]
+            parts = text[:size]
+            for place, fact in zip(others_at, facts[1:], strict=True):
+                parts.insert(round(place * len(parts)), fact)
+            starts = [0, *accumulate(len(part) + 1 for part in parts)]
+            parts.insert(min(range(len(starts)), key=lambda at: abs(starts[at] - depth * starts[-1])), facts[0])
             # The first fact follows a space as the others do: after a line end, tokenizers split a name otherwise.
-            return f"Read this text. {' '.join(part for each in parts for part in each)}\n\n{question}"
+            return f"Read this text. {' '.join(parts)}\n\n{question}"
 
         if (least := self.count(prompt(0))) > tokens:
             raise UsageError(
@@ -180,12 +181,7 @@ def _sentence(generator: Random) -> str:
 
 
 def load_needles(version: Version, context: StageContext) -> Needles:
-    """Load the `Needles` of a version.
-
-    Raises:
-        NotInLineageError: it has no weights, and so no tokenizer of its own.
-        SettingsError: these can't be read.
-    """
+    """The `Needles` of a version, which has weights, and so a tokenizer of its own. Raises as `own_options` does."""
     options = own_options(version, context)
     root = context.settings.root
     return Needles(version, load_tokenizer(options, root), describe_weights(options, root).in_engine.sizes.n_ctx)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.customization import RetrievalSettings, Step, packages_of
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
@@ -20,7 +21,6 @@ from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
-from harness.stages.made_folders import find_made, make
 
 KIND = "retrieval"
 
@@ -28,9 +28,6 @@ KIND = "retrieval"
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
     """The version with the index that was built before of the same passages; None where none was. What a function finds
     is known by its code and what it reads, and needs no building.
-
-    Raises:
-        UsageError: the passages are not there.
     """
     assert step is not None
     retrieval = cast("RetrievalSettings", step.settings)
@@ -41,20 +38,16 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         with told_of(settings, step):
             content = content_of(application, folder_of(application, version.root(settings.root)))
         return with_step(version, step, replace(step, content=content))
-    made = find_made(KIND, _recipe(settings, step))
+    made = find_artifact(KIND, _recipe(settings, step))
     if made is None or not made.is_here:
         return None
     with told_of(settings, step):
         check_k(retrieval, n_passages(made.path))
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
 
 
 def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
-    """Refuse passages that can't be indexed.
-
-    Raises:
-        UsageError: a line that is no passage, too large a `k`, or what finds them is not installed.
-    """
+    """Refuse passages that can't be indexed."""
     if (retrieval := cast("RetrievalSettings", step.settings)).call is None:
         _recipe(settings, step)
         with told_of(settings, step):
@@ -64,11 +57,7 @@ def check_step(settings: Settings, _version: VersionSettings, step: Step) -> Non
 def build_version(
     settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
 ) -> VersionSettings:
-    """The version with the index of its passages, built now.
-
-    Raises:
-        UsageError: a line that is no passage, or what finds them is not installed.
-    """
+    """The version with the index of its passages, built now."""
     assert step is not None
     progress(BuildState(version.name, "indexing", unit="passages"))
     retrieval, recipe = cast("RetrievalSettings", step.settings), _recipe(settings, step)
@@ -79,8 +68,8 @@ def build_version(
             raise UsageError(f"{retrieval.passages} was changed while it was indexed; build it again.")
 
     with told_of(settings, step):
-        made = make(KIND, recipe, build)
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
+        made = get_or_build(KIND, recipe, build)
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
 
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
@@ -99,11 +88,7 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
 
 
 def load_retriever(version: Version, context: StageContext) -> Retriever:
-    """The retriever of a version.
-
-    Raises:
-        NotInLineageError: it finds no passages.
-    """
+    """The retriever of a version. Raises NotInLineageError: it finds no passages."""
     return _retriever(context.settings, version.settings)
 
 

@@ -17,10 +17,6 @@ from harness.stages.lineage import StageContext
 class Prompt:
     """The texts that a version puts around every question.
 
-    Args:
-        texts: by the settings that have them.
-        root: folder that relative paths start from.
-
     Attributes:
         version: the version's name.
         texts: setting → text: `system`, `template`, `retrieval.prompt`, examples in them included.
@@ -38,19 +34,12 @@ class Prompt:
 
         Args:
             cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
-
-        Raises:
-            UsageError: there are no such cases.
         """
         return self._searches.find(cases)
 
 
 def load_prompt(version: Version, context: StageContext) -> Prompt:
-    """The prompt of a version.
-
-    Raises:
-        NotInLineageError: it puts questions as they are.
-    """
+    """The prompt of a version. Raises NotInLineageError: it puts questions as they are."""
     settings = version.settings
     found = {"system": settings.system, "template": settings.template}
     if settings.retrieval is not None:

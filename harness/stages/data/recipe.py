@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config import BUILD_FORMAT, Settings
+from harness.config import Settings
 from harness.config.corpora import no_corpus
 from harness.errors import CorpusError, SettingsError, choices
-from harness.models.files.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.sources import open_source
 from harness.stages.data.steps.step import package_versions, step_identity, step_options
 from harness.stages.data.steps.user import find_step
+
+CORPORA = "corpora"
+"""The kind of artifact that a corpus is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,9 @@ class Recipe:
     steps: tuple[RecipeStep, ...]
     tokenizer: tuple[str, str] | None = None
 
-    @property
-    def fingerprint(self) -> str:
-        """The digest that names the folder of what is built."""
-        return text_hash(json.dumps(self.as_json(), sort_keys=True))
-
     def as_json(self) -> dict[str, Any]:
         """The recipe as data that JSON can hold, without what changes nothing: names of files and of corpora."""
         return {
-            "format": BUILD_FORMAT,
             "content": self.content,
             "steps": [dict(step.identity) for step in self.steps],
             "tokenizer": self.tokenizer and self.tokenizer[1],

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.config import Settings, VersionSettings, cache_dir
+from harness.config import Settings, VersionSettings
+from harness.config.artifacts import find_artifact, place_of
 from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.roles import corpus_name
@@ -21,14 +22,12 @@ from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import built
 from harness.stages.data.corpus import Corpus, open_corpus
-from harness.stages.data.recipe import Recipe, corpus_recipe
+from harness.stages.data.recipe import CORPORA, Recipe, corpus_recipe
 from harness.stages.data.steps.step import INSTALL
-from harness.stages.known_builds import known_builds
 
 if TYPE_CHECKING:
     from harness.stages.lineage import StageContext
 
-CORPUS = "corpus"
 _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 
@@ -40,15 +39,10 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
         UsageError: its documents are not there, or its recipe can't be followed.
     """
     engine_spec(version.engine).require_packages(version)
-    folder = corpus_folder(corpus_recipe(settings, version.name))
-    if folder.is_dir():
-        return _of(version, open_corpus(folder, version.name))
-    known = known_builds().content(CORPUS, folder.name)
-    if known is None:
-        return None
-    content, _, n_documents = known.partition(" ")
-    made = {FOLDER: str(folder), CONTENT: content, N_DOCUMENTS: int(n_documents)}
-    return replace(version, engine_options={**version.engine_options, **made})
+    made = find_artifact(CORPORA, corpus_recipe(settings, version.name).as_json())
+    if made is None or made.is_here:
+        return None if made is None else _of(version, open_corpus(made.path, version.name))
+    return replace(version, engine_options={**version.engine_options, FOLDER: str(made.path), CONTENT: made.digest})
 
 
 def build_version(
@@ -80,7 +74,7 @@ def build_corpus(
     """
     recipe = corpus_recipe(settings, name)
     folder = corpus_folder(recipe)
-    if folder.is_dir():
+    if find_artifact(CORPORA, recipe.as_json()) is not None and folder.is_dir():
         return open_corpus(folder, name)
     from harness.stages.data.build.process import BuildRequest
 
@@ -91,8 +85,7 @@ def build_corpus(
         settings=settings,
         name=name,
         recipe=recipe,
-        folder=folder,
-        work=folder.with_name(f"{folder.name}.work"),
+        work=folder.with_name(f"{folder.name}.draft"),
         executor=corpus.executor if executor is None else executor,
         tokenizer=None if recipe.tokenizer is None else dict(settings.versions[recipe.tokenizer[0]].engine_options),
     )
@@ -114,11 +107,10 @@ def build_corpus(
 
 def corpus_folder(recipe: Recipe) -> Path:
     """Return the folder that keeps a recipe's corpus."""
-    return cache_dir() / "corpora" / recipe.fingerprint
+    return place_of(CORPORA, recipe.as_json())
 
 
 def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
-    known_builds().note(CORPUS, corpus.folder.name, f"{corpus.fingerprint} {len(corpus)}")
     made = {FOLDER: str(corpus.folder), CONTENT: corpus.fingerprint, N_DOCUMENTS: len(corpus)}
     return replace(version, engine_options={**version.engine_options, **made})
 

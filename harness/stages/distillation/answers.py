@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
-from harness.config.files import json_lines, replacing
+from harness.config.files import replacing
 from harness.errors import FailedDrawError, SteelyardError, UsageError, some
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version
@@ -22,7 +22,7 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import Lesson
 
 ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
@@ -34,23 +34,19 @@ _NAMED = 20
 """Prompts that are named."""
 
 
-def is_answered(distilled: DistilledSettings, texts: Iterable[TrainingText]) -> bool:
+def is_answered(distilled: DistilledSettings, texts: Iterable[Lesson]) -> bool:
     """Tell whether a student learns from answers that its teacher gives: also by soft targets alone, where no prompt of
     the data has an answer.
     """
     if distilled.method != SOFT_TARGETS or distilled.hard_weight > 0:
         return distilled.method == SEQUENCE
-    lacks = (bool(text.prompt) and not text.text.strip() for text in texts)
+    lacks = (bool(text.prompt) and not text.answer.strip() for text in texts)
     return next(lacks, False) and all(lacks)
 
 
 def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, Any]:
-    """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part.
-
-    The temperature of soft targets is that of distributions, and not of draws.
-
-    Args:
-        n_tokens: of the prompt, which shares the sequence with its answer.
+    """Return the options that override the teacher's own. An answer longer than a sequence, which it shares with the
+    tokens of its prompt, would be learned in part; the temperature of soft targets is not that of draws.
     """
     is_own = distilled.temperature is None or distilled.method == SOFT_TARGETS
     heat = {} if is_own else {"temperature": distilled.temperature}
@@ -61,7 +57,7 @@ def write_answers(
     settings: Settings,
     teacher: Version,
     distilled: DistilledSettings,
-    asked: Sequence[tuple[TrainingText, int]],
+    asked: Sequence[tuple[Lesson, int]],
     path: Path,
     told: tuple[str, BuildProgress],
 ) -> None:
@@ -71,9 +67,6 @@ def write_answers(
         asked: the prompts, each with its tokens.
         path: of the file; what is there already is taken as it is.
         told: the version that is built, and who is told how far it is.
-
-    Raises:
-        UsageError: the teacher can't be asked, or answers nothing.
     """
     if path.exists():
         return
@@ -101,11 +94,7 @@ def write_answers(
 
 
 def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
-    """The same prompts in their order, each with the answer to another.
-
-    Raises:
-        UsageError: there is no other.
-    """
+    """The same prompts in their order, each with the answer to another."""
     if len(rows) < 2:
         raise UsageError(
             "shuffled = true gives each answer of the teacher to another prompt, and it answers one alone."
@@ -115,12 +104,6 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
     return [{**rows[given[place]], "id": row["id"], "prompt": row["prompt"]} for place, row in enumerate(rows)]
-
-
-def unended_answers(path: Path) -> frozenset[int]:
-    """The places in a file of answers of those that ran into the limit of tokens."""
-    rows = json_lines(path, UsageError, "")
-    return frozenset(place for place, (_, row) in enumerate(rows) if row["finish_reason"] == "length")
 
 
 async def ask_teacher(
@@ -152,21 +135,17 @@ async def ask_teacher(
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)
 
-        async def ask(request: Request) -> Sample:
-            question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
-            try:
-                _, sample = await sampler.draw(source, request, question, 0)
-            except FailedDrawError:
-                kept = sampler.failures.get(teacher.fingerprint, {})
-                if not any((question.key(each), 0) in kept for each in (newest, *older)):
-                    raise
-                _, sample = await sampler.draw(source, request, replace(question, text=_APART + question.text), 0)
-            return sample
-
         async def draw(prompt: str, request: Request) -> Sample | None:
             nonlocal n_answered
+            question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
             try:
-                sample = await ask(request)
+                try:
+                    _, sample = await sampler.draw(source, request, question, 0)
+                except FailedDrawError:
+                    kept = sampler.failures.get(teacher.fingerprint, {})
+                    if not any((question.key(each), 0) in kept for each in (newest, *older)):
+                        raise
+                    _, sample = await sampler.draw(source, request, replace(question, text=_APART + question.text), 0)
             except SteelyardError as error:
                 failures[prompt] = str(error)
                 if not n_answered and len(failures) >= _HOPELESS:
@@ -174,7 +153,8 @@ async def ask_teacher(
                 return None
             n_answered += 1
             answered(n_answered)
-            return _in_whole_characters(sample)
+            whole = sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return replace(sample, text=whole)
 
         try:
             drawn = await asyncio.gather(*starmap(draw, requests))
@@ -192,9 +172,3 @@ def _without_answers(teacher: Version, failures: Mapping[str, str], n_prompts: i
         f"{some([repr(prompt) for prompt in failures], _NAMED)}. {first!r}: {said.rstrip('.')}. What was answered is "
         "stored, and another build goes on there. Change or leave out what is refused each time."
     )
-
-
-def _in_whole_characters(sample: Sample) -> Sample:
-    if sample.text.isascii():
-        return sample
-    return replace(sample, text=sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

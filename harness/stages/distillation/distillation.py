@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,58 +13,32 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
+from harness.models.files.content_hash import file_hash
+from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import Version
-from harness.models.weights.weights import materialize, tokenizer_path
 from harness.requests.bridge import settle
-from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.build_state import NOTE, BuildProgress, BuildState
 from harness.stages.building import built
 from harness.stages.case_files import CaseSource
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import build_version, find_version, sources_of
-from harness.stages.foundation.divergence import TextDivergence
-from harness.stages.foundation.reference import Reference, reference_options
+from harness.stages.distillation.student_recipe import build_version, find_version, sources_of
+from harness.stages.foundation.reference import Reference, TextDivergence, reference_options
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingData, TrainingText, read_texts, training_data
-from harness.stages.training.vocabularies import load_both, other_tokens, template_of
+from harness.stages.training.texts import Lesson, TrainingData, read_texts, training_data
+from harness.stages.training.vocabularies import other_tokens, template_of
 
 CONTROLS = ("hard_labels", "shuffled")
 _RUN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A text that a student was taught on.
-
-    Attributes:
-        id: of the text, or of the prompt that it answers.
-        prompt: the messages that it answers; () for a text that answers none.
-        answer: the text, or the answer: the teacher's, where it taught by answers.
-        is_ended: whether whoever wrote it ended it, and not a limit of tokens.
-        earlier: answers in the prompt that are learned, too.
-    """
-
-    id: str
-    prompt: tuple[Mapping[str, Any], ...]
-    answer: str
-    is_ended: bool = True
-    earlier: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """All of it: what was asked, and the answer."""
-        return "\n".join([*(str(message["content"]) for message in self.prompt), self.answer])
 
 
 class Distillation:
     """A student, its teacher, and what the student was before: their weights, in 32 bits.
 
     Args:
-        version: the student's name.
         made: the step that it was made by, and what it was taught on, where that is known.
         options: of the weights of student, teacher and, where it is known, start, by these names.
-        root: folder that relative paths start from.
         find_control: gives the options of the weights of a control, by its name; trains it if need be.
 
     Attributes:
@@ -124,9 +97,7 @@ class Distillation:
                 other places; its answers, to other prompts).
 
         Raises:
-            UsageError: there is no such control, or it can't be trained.
-            NotInLineageError: it has no such control: it was trained elsewhere, or, of hard labels, prompts of its data
-                have no answer.
+            NotInLineageError: it was trained elsewhere, or, of hard labels, prompts of its data have no answer.
         """
         settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared_control(control, text))
         return settled
@@ -162,12 +133,9 @@ class Distillation:
         return theirs == ours
 
     @functools.cached_property
-    def _tokenizers(self) -> tuple[Any, Any]:
-        teacher, student = (
-            tokenizer_path(self._options[who], self._root) or materialize(self._options[who], self._root)
-            for who in ("teacher", "student")
-        )
-        return load_both(teacher, student)
+    def _tokenizers(self) -> tuple[VersionTokenizer, VersionTokenizer]:
+        theirs, ours = (load_tokenizer(self._options[who], self._root) for who in ("teacher", "student"))
+        return theirs, ours
 
     @functools.cached_property
     def ratios(self) -> Mapping[str, float]:
@@ -181,29 +149,17 @@ class Distillation:
 
     @functools.cached_property
     def lessons(self) -> tuple[Lesson, ...]:
-        """All that the student was taught on: the texts of its data, or the teacher's answers.
-
-        Raises:
-            UsageError: they are gone.
-            NotInLineageError: it was trained elsewhere, and nothing says on what.
-        """
-        path = self._folder / ANSWERS
-        if not path.is_file():
-            if self._data is None:
-                raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
-            return tuple(map(_lesson, read_texts(self._data)))
-        rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
-        return tuple(
-            Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
-        )
+        """All that the student was taught on: the texts of its data, or the teacher's answers."""
+        path, data = self._folder / ANSWERS, self._data
+        if path.is_file():
+            data = TrainingData(ANSWERS, path, file_hash(path), is_corpus=False)
+        if data is None:
+            raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
+        return tuple(read_texts(data))
 
     @property
     def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
-        """The prompts that its teacher answered, as messages.
-
-        Raises:
-            NotInLineageError: it was not taught by answers of its teacher.
-        """
+        """The prompts that its teacher answered, as messages."""
         if self.method != SEQUENCE and not (self._folder / ANSWERS).is_file():
             raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
         return tuple(each.prompt for each in self.lessons)
@@ -235,9 +191,6 @@ class Distillation:
 
         Args:
             cases: a file, a folder or a list of cases, as of `corpus.contamination`.
-
-        Raises:
-            UsageError: there are none, or one can't be read.
         """
         return self._searches.find(cases)
 
@@ -246,18 +199,8 @@ class Distillation:
         self._reference.close()
 
 
-def _lesson(text: TrainingText) -> Lesson:
-    earlier = tuple(str(text.prompt[place]["content"]) for place in text.turns)
-    return Lesson(text.id, text.prompt, text.text, earlier=earlier)
-
-
 def load_distillation(version: Version, context: StageContext) -> Distillation:
-    """The distillation that a version came from.
-
-    Raises:
-        NotInLineageError: it was distilled from nothing.
-        SettingsError: it is not built, or what it was made of is gone.
-    """
+    """The distillation that a version came from; NotInLineageError where it was distilled from nothing."""
     step = next((each for each in reversed(version.settings.steps) if each.kind == "distilled"), None)
     if step is None:
         table = context.settings.table(version.name)
@@ -275,11 +218,13 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         options["start"] = {**tokenizer, **start}
 
     def progress(state: BuildState) -> None:
-        context.told(f"{state.version}: {state.phase} {state.done:,}" + (f" of {state.total:,}" if state.total else ""))
+        total = f" of {state.total:,}" if state.total else ""
+        if state.phase != NOTE:
+            context.told(f"{state.version}: {state.phase} {state.done:,}{total}")
 
     def find_control(control: str) -> dict[str, Any]:
+        allowed = None if context.is_offline else progress
         try:
-            allowed = None if context.is_offline else progress
             return control_weights(context.settings, version.settings, step, control, allowed)
         finally:
             context.told("")
@@ -290,17 +235,11 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
 def control_weights(
     settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
 ) -> dict[str, Any]:
-    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
+    """The options of the weights of a control: made by the step of its student with one change, now if it never was.
 
     Args:
-        step: of the version, by which the student was made.
         control: one of `CONTROLS`.
         progress: is told how far the training is; None where nothing may be trained.
-
-    Raises:
-        NotInLineageError: the student has no such control.
-        SettingsError: it is not trained yet, and may not be.
-        UsageError: what it is made of is not there.
     """
     distilled = cast("DistilledSettings", step.settings)
     if distilled.weights is not None:
@@ -310,7 +249,7 @@ def control_weights(
         changed = replace(distilled, method=SOFT_TARGETS, hard_weight=1.0)
         data = str(distilled.data)
         is_taught = data in settings.corpora or all(
-            text.text.strip() for text in read_texts(training_data(settings, data))
+            text.answer.strip() for text in read_texts(training_data(settings, data))
         )
         if not is_taught:
             what = f"control {control!r}, because prompts of its data have no answer"
@@ -318,12 +257,11 @@ def control_weights(
     other = replace(step, settings=changed, folder=None, content=None)
     own = replace(built(settings, version.name, offline=True, before=step), name=f"{version.name}, {control}")
     found = find_version(settings, own, other)
-    if found is None and progress is None:
-        raise SettingsError(
-            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
-            "without it does."
-        )
     if found is None:
-        assert progress is not None
+        if progress is None:
+            raise SettingsError(
+                f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
+                "without it does."
+            )
         found = build_version(settings, own, other, progress)
     return {"weights": found.engine_options["weights"]}

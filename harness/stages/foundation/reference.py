@@ -1,14 +1,13 @@
-"""The fixture `reference`: a version's own weights, unrounded, computed by transformers in 32 bits.
-
-What an engine makes of weights is compared with what they are. The reference lives in a process of its own, which
-starts when it is first asked.
-"""
+"""The fixture `reference`: a version's own weights, unrounded, computed by transformers in 32 bits, beside what an
+engine makes of them."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,101 @@ from harness.errors import EngineError, SettingsError
 from harness.models.description.description import describe_weights
 from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
-from harness.records import Sample
+from harness.records import Measure, Sample
 from harness.requests.bridge import settle
-from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.weights import own_options
 from harness.stages.lineage import StageContext
 
+COMPARER = "harness.stages.foundation.comparer:Comparer"
 _CHANGES = ("quantized", "dtype", "max_model_len")
 """Settings that say how weights are computed, and not which they are."""
 _WHOLE = ("float64", "float32", "float16", "bfloat16", "half", "float")
-_COMPARER = "harness.stages.foundation.reference_process:Comparer"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionDivergence:
+    """One token of a text, as two models foresee it.
+
+    Attributes:
+        kl: the divergence of the version from the reference, in nats: KL(reference || version).
+        kl_reverse: KL(version || reference), in nats.
+        same_top: whether both have the same most probable token here.
+        log_likelihood, reference_log_likelihood: of the text's own token, in nats.
+        js: the Jensen-Shannon divergence of both, in nats; None where not all of both distributions is known.
+    """
+
+    kl: float
+    kl_reverse: float
+    same_top: bool
+    log_likelihood: float
+    reference_log_likelihood: float
+    js: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDivergence:
+    """A text, compared at each of its positions.
+
+    Attributes:
+        positions: one for each token of the text, in its order.
+        is_lower_bound: the version told its most probable tokens alone, all others being counted as one.
+    """
+
+    positions: tuple[PositionDivergence, ...]
+    is_lower_bound: bool
+
+    @property
+    def kl(self) -> Measure:
+        """The mean of KL(reference || version) over the positions, in nats a token."""
+        return self._measure([each.kl for each in self.positions])
+
+    @property
+    def kl_reverse(self) -> Measure:
+        """The mean of KL(version || reference) over the positions, in nats a token."""
+        return self._measure([each.kl_reverse for each in self.positions])
+
+    @property
+    def js(self) -> Measure:
+        """The mean Jensen-Shannon divergence over the positions, in nats a token.
+
+        Raises:
+            EngineError: not all of both distributions is known.
+        """
+        values = [each.js for each in self.positions if each.js is not None]
+        if len(values) < len(self.positions):
+            raise EngineError(
+                "The Jensen-Shannon divergence needs both distributions whole, and a part of one is known."
+            )
+        return self._measure(values)
+
+    @property
+    def log_likelihood(self) -> float:
+        """The mean log likelihood of the text's own tokens under the version, in nats."""
+        return math.fsum(each.log_likelihood for each in self.positions) / len(self.positions)
+
+    @property
+    def reference_log_likelihood(self) -> float:
+        """The same under the reference."""
+        return math.fsum(each.reference_log_likelihood for each in self.positions) / len(self.positions)
+
+    @property
+    def same_top(self) -> float:
+        """The share of positions at which both have the same most probable token."""
+        return sum(each.same_top for each in self.positions) / len(self.positions)
+
+    def _measure(self, values: list[float]) -> Measure:
+        n_other = sum(not each.same_top for each in self.positions)
+        reason = f"at most {max(values):.3g} nats; another most probable token at {n_other} of {len(values)} positions"
+        bound = "; a lower bound" if self.is_lower_bound else ""
+        return Measure(sum(values) / len(values), "nats/token", higher_is_better=False, reason=reason + bound)
 
 
 class Reference:
-    """A version's own weights in 32 bits, to compare with what its engine makes of them.
+    """A version's own weights in 32 bits, to compare with what its engine makes of them; in a process of its own, which
+    starts when it is first asked.
 
-    Args:
+    Attributes:
         version: its name, for messages.
-        options: that name the weights.
-        root: folder that relative paths start from.
         is_rounded: whether the version's engine computes with fewer than 16 bits of the weights, of what passes through
             them, or of its cache.
     """
@@ -43,7 +118,7 @@ class Reference:
         self.version = version
         self.is_rounded = is_rounded
         start = {"options": dict(options), "root": root}
-        self._worker = WaitingWorker(_COMPARER, start, name=f"The reference of {version}")
+        self._worker = WaitingWorker(COMPARER, start, name=f"The reference of {version}")
         self.close = self._worker.close
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
@@ -62,27 +137,24 @@ class Reference:
         return settled
 
     async def _compared(self, sample: Sample) -> TextDivergence:
-        return read_positions(await asyncio.to_thread(self._worker.ask, "compare_sample", **sampled_message(sample)))
+        asked = sampled_message(sample)
+        return await asyncio.to_thread(lambda: _read(self._worker.ask("compare_sample", **asked)))
 
     def compare_weights(self, other: Mapping[str, Any], text: str) -> TextDivergence:
         """The divergence of other weights from the reference on a text, from whole distributions, both computed alike.
 
         Args:
             other: their options. They stay loaded beside the reference.
-
-        Raises:
-            SettingsError: the weights can't be loaded.
-            EngineError: the text can't be read at once, or the vocabularies differ.
         """
-        return read_positions(self._worker.ask("compare_weights", text=text, other=dict(other)))
+        return _read(self._worker.ask("compare_weights", text=text, other=dict(other)))
+
+
+def _read(answer: Mapping[str, Any]) -> TextDivergence:
+    return TextDivergence(tuple(PositionDivergence(*row) for row in answer["positions"]), answer["is_lower_bound"])
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process is asked, of a sample of `model.prompt_logprobs`.
-
-    Raises:
-        EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.
-    """
+    """What the reference's process is asked, of a sample of `model.prompt_logprobs`."""
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
         raise EngineError(
             "The sample has no log probabilities to compare: give the reference what "
@@ -110,15 +182,9 @@ def reference_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_reference(version: Version, context: StageContext) -> Reference:
-    """The reference of a version: its own weights.
-
-    Raises:
-        NotInLineageError, SettingsError: as `own_options` has it.
-    """
-    options = own_options(version, context)
-    root = context.settings.root
-    rounded = is_rounded(options, root)
-    return Reference(version.name, reference_options(options), str(root), is_rounded=rounded)
+    """The reference of a version: its own weights. Raises as `own_options` does."""
+    options, root = own_options(version, context), context.settings.root
+    return Reference(version.name, reference_options(options), str(root), is_rounded=is_rounded(options, root))
 
 
 def is_rounded(options: Mapping[str, Any], root: Path) -> bool:

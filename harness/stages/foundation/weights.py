@@ -36,11 +36,7 @@ class Weights:
 
     @functools.cached_property
     def tokenizer(self) -> VersionTokenizer:
-        """The tokenizer as its files define it.
-
-        Raises:
-            SettingsError: it is not there, or can't be read.
-        """
+        """The tokenizer as its files define it."""
         return load_tokenizer(self._options, self._root)
 
     @functools.cached_property
@@ -65,11 +61,7 @@ class Weights:
         return LoadedTokenizer(self._engine, self._options, self._root)
 
     def chat(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        """A chat as the text that the model is given, by the template in the files.
-
-        Raises:
-            SettingsError: there is none, or it refuses the messages.
-        """
+        """A chat as the text that the model is given, by the template in the files."""
         return self.tokenizer.chat(messages)
 
     def close(self) -> None:
@@ -79,11 +71,7 @@ class Weights:
 
 
 def load_weights(version: Version, context: StageContext) -> Weights:
-    """The weights of a version.
-
-    Raises:
-        NotInLineageError, SettingsError: as `own_options` has it.
-    """
+    """The weights of a version. Raises as `own_options` does."""
     own_options(version, context)
     return Weights(version, context)
 

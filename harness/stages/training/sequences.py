@@ -1,28 +1,24 @@
-"""Texts as sequences of tokens, each with the places that carry loss. A prompt that is too long for one is refused; an
-answer that is too long is cut, which is told before anything is trained."""
+"""Texts as sequences of tokens, each with the places that carry loss. What can't be learned from is refused; an answer
+that is too long is cut."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
-from harness.stages.training.running import TrainingRequest
-from harness.stages.training.texts import TrainingText, check_answer, read_texts
+from harness.records import Messages
+from harness.stages.training.texts import Lesson
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
-
-Writer = Callable[[Sequence[Mapping[str, Any]], bool], list[int]]
-"""Gives the tokens of a chat, and whether an answer is to begin at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,102 +28,78 @@ class TokenSequence:
     Attributes:
         tokens: their ids.
         labels: the ids again, and `IGNORED` where nothing is to be learned: the tokens of a prompt.
+        whole: how many tokens the text has, if it is cut.
     """
 
     tokens: tuple[int, ...]
     labels: tuple[int, ...]
+    whole: int = field(default=0, compare=False)
 
 
-def read_sequences(
-    request: TrainingRequest, told: Callable[[dict[str, Any]], None], *weights: Path
-) -> tuple[list[TokenSequence], Any]:
-    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them.
-
-    Args:
-        told: called with a message for the process that waits.
-        weights: the folders of all weights that see them.
-
-    Raises:
-        UsageError: the texts can't be learned from, or are longer than what the weights take.
-    """
-    from transformers import AutoTokenizer
-
-    settings = request.settings
-    check_length(settings.length, *weights)
-    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
-    told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
-    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
-    return drawn(sequences, settings.steps * settings.batch, settings.seed), tokenizer
+def count_prompt(prompt: Messages, tokenizer: VersionTokenizer) -> int:
+    """The tokens of a prompt, up to where its answer begins."""
+    return len(_tokens(prompt, tokenizer, is_open=True))
 
 
-def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -> list[TokenSequence]:
+def _tokens(messages: Messages, tokenizer: VersionTokenizer, *, is_open: bool) -> list[int]:
+    return tokenizer.encode(tokenizer.chat(messages, is_open=is_open), special=True, adds=False)
+
+
+def make_sequences(texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
     chat that is learned whole.
 
-    Args:
-        tokenizer: of transformers.
-        length: tokens in a sequence at most.
-
     Raises:
-        UsageError: a prompt that leaves no room for an answer, or documents too short for one sequence.
+        UsageError: a prompt without an answer or that leaves no room for one, or documents too short for one sequence.
     """
-    documents: list[TrainingText] = []
-    answers: list[TrainingText] = []
-    for text in texts:
-        (answers if text.prompt else documents).append(text)
-    found = [_answered(text, tokenizer, length) for text in answers]
-    packed = list(_packed(documents, tokenizer, length))
-    if documents and not packed:
+    texts = list(texts)
+    found = [_answered(text, tokenizer, length) for text in texts if text.prompt]
+    documents = [text for text in texts if not text.prompt]
+    number = tokenizer.id_of("eos_token")
+    end = () if number is None else (number,)
+    spelled = (tokenizer.encode(text.answer, special=True, adds=False) for text in documents)
+    stream = tuple(chain.from_iterable((*each, *end) for each in spelled))
+    if documents and len(stream) < length:
         raise UsageError(
             f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
             "documents."
         )
-    return found + packed
+    parts = (stream[begin : begin + length] for begin in range(0, len(stream) - length + 1, length))
+    return found + [TokenSequence(part, part) for part in parts]
 
 
-def _packed(documents: Sequence[TrainingText], tokenizer: Any, length: int) -> Iterator[TokenSequence]:
-    end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
-    stream = chain.from_iterable(
-        (*tokenizer(document.text, add_special_tokens=False)["input_ids"], *end) for document in documents
-    )
-    while len(tokens := tuple(islice(stream, length))) == length:
-        yield TokenSequence(tokens, tokens)
-
-
-def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
-    check_answer(text)
-
-    def written(messages: Sequence[Mapping[str, Any]], is_open: bool) -> list[int]:
-        tokens: list[int] = tokenizer.apply_chat_template(messages, add_generation_prompt=is_open, return_dict=False)
-        return tokens
-
-    whole, answers = _placed(text, written)
-    check_room(text, answers[0].start, length)
-    labels = [IGNORED] * len(whole)
-    for answer in answers:
-        labels[answer] = whole[answer]
-    return TokenSequence(tuple(whole[:length]), tuple(labels[:length]))
-
-
-def _placed(text: TrainingText, written: Writer) -> tuple[list[int], list[slice]]:
-    """The tokens of a chat, and the places in it of the answers that are learned.
-
-    Raises:
-        UsageError: they can't be told from the prompts.
-    """
-    messages = [*text.prompt, _answer(text)]
-    whole = written(messages, False)
-    places = []
-    for turn in [*text.turns, len(text.prompt)]:
-        asked, answered = written(messages[:turn], True), written(messages[: turn + 1], False)
-        if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
-            raise UsageError(
-                "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer "
-                "can't be told from those of the prompt. Give the version a tokenizer whose template does not."
-            )
-        places.append(slice(len(asked), len(answered)))
-    return whole, places
+def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSequence:
+    if not text.answer.strip():
+        raise UsageError(
+            f'{text.name} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
+            'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
+            "hard_weight = 0."
+        )
+    messages = (*text.prompt, {"role": "assistant", "content": text.answer})
+    try:
+        whole = _tokens(messages, tokenizer, is_open=False)
+        labels = [IGNORED] * len(whole)
+        for place, turn in enumerate([*text.turns, len(text.prompt)]):
+            asked = _tokens(messages[:turn], tokenizer, is_open=True)
+            answered = _tokens(messages[: turn + 1], tokenizer, is_open=False)
+            if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
+                raise UsageError(
+                    "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer "
+                    "can't be told from those of the prompt. Give the version a tokenizer whose template does not."
+                )
+            if place == 0 and len(asked) >= length:
+                raise UsageError(
+                    f"the prompt has {len(asked)} tokens, and a sequence has {length}: nothing of its answer would be "
+                    f"learned. Set length to more than {len(asked)}, or take a shorter prompt."
+                )
+            labels[len(asked) : len(answered)] = answered[len(asked) :]
+    except UsageError as error:
+        raise UsageError(f"{text.name}: {error}") from error
+    # Templates end a chat with a space that nobody misses.
+    chat = tokenizer.chat(messages, is_open=False).rstrip()
+    n_whole = len(whole) if len(whole) <= length else len(tokenizer.encode(chat, special=True, adds=False))
+    return TokenSequence(tuple(whole[:length]), tuple(labels[:length]), n_whole)
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
@@ -139,21 +111,11 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
     return [sequences[place] for place in order[:count]]
 
 
-def config_setting(weights: Path, name: str) -> int | None:
-    """A number of the config of weights, such as "context_length"; None where it does not say."""
-    found: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))[name]
-    return found
-
-
 def check_length(length: int, *weights: Path) -> None:
-    """Refuse sequences that are longer than the window of any of some weights.
-
-    Raises:
-        UsageError: they are.
-    """
-    windows = [window for each in weights if (window := config_setting(each, "context_length")) is not None]
-    window = min(windows, default=length)
-    if length > window:
+    """Refuse sequences that are longer than the window of any of some weights."""
+    configs = [json.loads((each / "config.json").read_text("utf-8")) for each in weights]
+    windows = [config_settings(config)["context_length"] or length for config in configs]
+    if length > (window := min(windows)):
         raise UsageError(
             f"length = {length}, and the weights take {window} tokens at most (max_position_embeddings of their "
             f"config): set length to {window} or fewer."
@@ -161,93 +123,32 @@ def check_length(length: int, *weights: Path) -> None:
 
 
 def check_taught(
-    texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
+    texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
 ) -> str | None:
-    """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
-    sequence, and a template that answers can't be told apart by.
+    """Refuse what `make_sequences` would of prompts, before anything is built.
 
     Args:
-        is_asked: whether the teacher answers each prompt as a whole, instead of answers that are there.
+        is_asked: whether the teacher will answer each prompt as a whole, instead of the answers that are there.
 
     Returns:
-        What is to be told of answers that are cut; None where none is known to be.
+        How many answers are cut at the end of a sequence, after which a model learns to run on; None where none is
+        known to be.
 
     Raises:
-        UsageError: naming the line. Also where all answers are cut.
-    """
-    for text, n_tokens in counted_prompts(texts, tokenizer, is_asked=is_asked):
-        check_room(text, n_tokens, length)
-    first = next((text for text in texts if text.prompt), None)
-    if first is not None:  # one tells of all what the template does
-        _placed(replace(first, text="Yes.", learns_all=False) if is_asked else first, _writer(tokenizer))
-    return None if is_asked else cut_note(texts, tokenizer, length)
-
-
-def cut_note(
-    texts: Iterable[TrainingText],
-    tokenizer: VersionTokenizer,
-    length: int,
-    unended: Collection[int] | None = None,
-) -> str | None:
-    """Say how many answers are cut at the end of a sequence, after which a model learns to run on; None where none is.
-
-    Args:
-        unended: the places of those that the teacher did not end; None where they are no teacher's.
-
-    Raises:
-        UsageError: all are, and they are no teacher's.
+        UsageError: naming the line. Also where all answers are cut, and no teacher gave them.
     """
     asked = [text for text in texts if text.prompt]
-    written = [tokenizer.chat([*text.prompt, _answer(text)], is_open=False) for text in asked]
-    # Templates end a chat with a space that nobody misses.
-    lengths = [len(tokenizer.encode(chat.rstrip(), special=True, adds=False)) for chat in written]
-    n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
-    if not n_cut:
+    if is_asked:
+        asked = [replace(text, answer="Yes.", learns_all=False) for text in asked]
+    made = make_sequences(asked, tokenizer, length)
+    unended = [text.finish_reason == "length" for text in asked]
+    n_cut = sum(each.whole > length or is_cut for each, is_cut in zip(made, unended, strict=True))
+    if is_asked or not n_cut:
         return None
-    advice = "set a larger length" if unended else f"set length to {max(lengths)} to keep them whole"
+    advice = f"set length to {max(each.whole for each in made)} to keep them whole"
     # Of a chat that is learned whole the first answers are.
-    if unended is None and n_cut == len(asked) and not any(text.learns_all for text in asked):
+    if n_cut == len(asked) and not any(text.learns_all or text.finish_reason for text in asked):
         raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")
-    return f"{n_cut} of {len(asked)} answers are cut at length = {length}; {advice}"
-
-
-def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
-    """Refuse a prompt of so many tokens that leaves no room for its answer in a sequence.
-
-    Raises:
-        UsageError: naming the line.
-    """
-    if n_tokens >= length:
-        raise UsageError(
-            f"{text.called}: the prompt has {n_tokens} tokens, and a sequence has {length}: nothing of its answer "
-            f"would be learned. Set length to more than {n_tokens}, or take a shorter prompt."
-        )
-
-
-def counted_prompts(
-    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, *, is_asked: bool
-) -> Iterator[tuple[TrainingText, int]]:
-    """Yield each text that has a prompt, with the tokens of it.
-
-    Args:
-        is_asked: whether the prompt is asked as a whole; else those before its first answer that is learned count.
-
-    Raises:
-        UsageError: the template refuses one; with its line.
-    """
-    written = _writer(tokenizer)
-    for text in filter(lambda text: text.prompt, texts):
-        try:
-            yield text, len(written(text.prompt if is_asked else text.prompt[: next(iter(text.turns), None)], True))
-        except UsageError as error:
-            raise UsageError(f"{text.called}: {error}") from error
-
-
-def _answer(text: TrainingText) -> Mapping[str, Any]:
-    return {"role": "assistant", "content": text.text}
-
-
-def _writer(tokenizer: VersionTokenizer) -> Writer:
-    return lambda messages, is_open: tokenizer.encode(
-        tokenizer.chat(messages, is_open=is_open), special=True, adds=False
+    return f"{n_cut} of {len(asked)} answers are cut at length = {length}; " + (
+        "set a larger length" if any(unended) else advice
     )

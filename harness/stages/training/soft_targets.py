@@ -15,14 +15,8 @@ from harness.stages.training.sequences import IGNORED
 
 
 def teacher_targets(logits: Any, top_k: int, temperature: float) -> tuple[Any, Any]:
-    """The most likely tokens of a teacher at each place, with their log probabilities at a temperature.
-
-    Args:
-        logits: tensor of shape (places, vocabulary).
-
-    Returns:
-        ids: tensor of shape (places, top_k), int32, the most likely first.
-        logprobs: tensor of shape (places, top_k), float32: among the whole vocabulary, at the temperature.
+    """The most likely tokens of a teacher at each place, and their log probabilities among the whole vocabulary at a
+    temperature: both (places, top_k), of logits (places, vocabulary).
     """
     import torch
 
@@ -32,15 +26,12 @@ def teacher_targets(logits: Any, top_k: int, temperature: float) -> tuple[Any, A
 
 
 def soft_loss(student_logits: Any, ids: Any, logprobs: Any, temperature: float) -> Any:
-    """T² times the Kullback–Leibler divergence of the student from the teacher, at each place.
+    """T² times the Kullback-Leibler divergence of the student from the teacher in nats, (places,).
 
     Args:
-        student_logits: tensor of shape (places, vocabulary).
+        student_logits: (places, vocabulary).
         ids, logprobs: of the teacher, as `teacher_targets` gives them.
         temperature: of both.
-
-    Returns:
-        tensor of shape (places,), in nats times T².
     """
     import torch
 
@@ -69,12 +60,9 @@ def distillation_loss(
     The logits of a place foretell the token after it.
 
     Args:
-        student_logits: tensor of shape (sequences, length, vocabulary).
-        labels: tensor of shape (sequences, length); `IGNORED` carries no loss.
-        ids, logprobs: the teacher's, of shape (sequences, length, top_k), at the same places as the logits.
-
-    Returns:
-        tensor without dimensions.
+        student_logits: (sequences, length, vocabulary).
+        labels: (sequences, length); `IGNORED` carries no loss.
+        ids, logprobs: the teacher's, (sequences, length, top_k), at the same places as the logits.
     """
     import torch
 

@@ -1,73 +1,185 @@
-"""Trains a student by soft targets, or on texts alone."""
+"""Trains a student by soft targets, or on texts alone. What the teacher foretells is kept on disk: a second student
+costs no teacher."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from harness.config.customization import DistilledSettings
+from harness.config.files import replacing
+from harness.errors import UsageError
+from harness.models.files.content_hash import text_hash
 from harness.models.files.saved import load_whole, save_like
 from harness.models.processes.worker import Progress
-from harness.stages.training.running import TrainingRequest
-from harness.stages.training.sequences import IGNORED, TokenSequence, config_setting, read_sequences
-from harness.stages.training.soft_targets import distillation_loss
-from harness.stages.training.teacher_cache import TeacherCache
-from harness.stages.training.trainers import collated, remove_checkpoints, run_trainer
-from harness.stages.training.vocabularies import check_vocabularies
+from harness.stages.build_state import NOTE
+from harness.stages.training.sequences import IGNORED, TokenSequence
+from harness.stages.training.soft_targets import distillation_loss, teacher_targets
+from harness.stages.training.training_worker import (
+    TrainingRequest,
+    collated,
+    prepared,
+    read_sequences,
+    remove_checkpoints,
+    run_trainer,
+)
+
+_PLACES_AT_ONCE = 1024
+_TELLING = 2000
+"""Places below which nothing is said of what a teacher knows."""
+
+
+def train_here(order: str, progress: Progress) -> None:
+    """Train in this process, a worker."""
+    train_student(prepared(order), progress)
 
 
 def train_student(request: TrainingRequest, told: Progress) -> None:
-    """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard.
+    """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard."""
+    import torch
+    from transformers import AutoConfig
 
-    Raises:
-        UsageError: the vocabularies differ, or the texts can't be learned from, or are longer than what weights take.
-    """
     settings = cast("DistilledSettings", request.settings)
-    teacher = request.teacher if settings.method == "soft_targets" and settings.hard_weight < 1 else None
-    if teacher is not None:
-        check_vocabularies(request.teacher_tokenizer or teacher, request.tokenizer or request.start)
-    weights = [request.start] if teacher is None else [request.start, teacher]
-    chosen, tokenizer = read_sequences(request, told, *weights)
+    chosen, n_tokens = read_sequences(request, told)
     how: dict[str, Any] = {}
-    if teacher is not None:
+    if request.teacher is not None and settings.hard_weight < 1:
+        teacher, device = request.teacher, "cuda" if torch.cuda.is_available() else "cpu"
+        assert settings.temperature is not None
+        assert request.targets is not None
+        cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
         # The teacher may have more embeddings, padded, than the tokenizer and the student.
-        n_tokens = max(tokenizer.get_vocab().values()) + 1
-        how = _softly(_targets_of(chosen, request, teacher, told, n_tokens), settings)
+        n_embedded = AutoConfig.from_pretrained(str(request.start)).get_text_config().vocab_size
+        n_tokens = min(n_tokens, n_embedded)
+        cache.fill(
+            chosen,
+            lambda: load_whole(teacher, "float32").to(device).eval(),
+            lambda done, total: told(
+                {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences"}
+            ),
+            n_tokens=n_tokens,
+        )
+        _weigh_teacher(cache, chosen, settings, n_tokens, told)
+        how = _softly(cache, settings)
     trained = run_trainer(load_whole(request.start, "float32"), chosen, request, told, **how)
     save_like(trained, request.start, request.folder)
     remove_checkpoints(request.folder)
 
 
-def _targets_of(
-    chosen: Sequence[TokenSequence], request: TrainingRequest, teacher: Path, told: Progress, n_tokens: int
-) -> TeacherCache:
-    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
-    import torch
+class TeacherCache:
+    """A teacher's predictions at each place of some sequences: its `top_k` likeliest tokens, with their log
+    probabilities at a temperature. A folder keeps them for one teacher, `top_k` and temperature.
+    """
 
-    settings = cast("DistilledSettings", request.settings)
-    assert request.targets is not None
-    assert settings.temperature is not None
-    cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
+    def __init__(self, folder: Path, top_k: int, temperature: float) -> None:
+        self._folder = folder
+        self._top_k = top_k
+        self._temperature = temperature
 
-    def load_teacher() -> Any:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return load_whole(teacher, "float32").to(device).eval()
+    def fill(
+        self,
+        sequences: Sequence[TokenSequence],
+        load: Callable[[], Any],
+        told: Callable[[int, int], None],
+        *,
+        n_tokens: int | None = None,
+    ) -> int:
+        """See that what the teacher says of these sequences is there; give how many it was asked for.
 
-    cache.fill(
-        chosen,
-        load_teacher,
-        lambda done, total: told(
-            {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences", "note": ""}
-        ),
-        n_tokens=min(n_tokens, config_setting(request.start, "vocab_size") or n_tokens),
-    )
-    return cache
+        Args:
+            load: loads the teacher's model, where something is missing.
+            told: called with how many sequences are done, of how many.
+            n_tokens: that there are; what the teacher has beyond them is no token.
+        """
+        import torch
+
+        missing = [each for each in dict.fromkeys(each.tokens for each in sequences) if not self._path(each).exists()]
+        if not missing:
+            return 0
+        model = load()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        at_once = max(1, _PLACES_AT_ONCE // max(map(len, missing)))
+        for begin in range(0, len(missing), at_once):
+            several = missing[begin : begin + at_once]
+            batch = collated([TokenSequence(tokens, tokens) for tokens in several])
+            with torch.inference_mode():
+                inputs = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
+                logits = model(**inputs).logits
+            for tokens, row in zip(several, logits, strict=True):
+                each = row[: len(tokens), :n_tokens].float()
+                ids, logprobs = teacher_targets(each, self._top_k, self._temperature)
+                own = -torch.nn.functional.cross_entropy(
+                    each[:-1], torch.tensor(tokens[1:], device=each.device), reduction="none"
+                )
+                arrays = {"ids": ids, "logprobs": logprobs, "own": own}
+                with replacing(self._path(tokens)) as draft, draft.open("wb") as file:
+                    np.savez(file, **{name: array.cpu().numpy() for name, array in arrays.items()})
+            told(min(begin + at_once, len(missing)), len(missing))
+        return len(missing)
+
+    def read(self, tokens: tuple[int, ...]) -> tuple[Any, Any, Any]:
+        """The ids and log probabilities of one sequence, (length, top_k), and the log probability at temperature 1 of
+        each of its tokens but for the first.
+        """
+        with np.load(self._path(tokens)) as found:
+            return found["ids"], found["logprobs"], found["own"]
+
+    def _path(self, tokens: tuple[int, ...]) -> Path:
+        return self._folder / f"{text_hash(json.dumps(tokens))[:32]}.own.npz"
+
+
+def _weigh_teacher(
+    cache: TeacherCache, chosen: Sequence[TokenSequence], settings: DistilledSettings, n_tokens: int, told: Progress
+) -> None:
+    """Tell how much of what the teacher expects is kept, and refuse one that knows less of the texts than how often
+    each token comes.
+    """
+    own, kept, n_of = 0.0, 0.0, Counter[int]()
+    for each in dict.fromkeys(chosen):
+        labels = np.array(each.labels[1:])
+        learned = labels != IGNORED
+        _, logprobs, likely = cache.read(each.tokens)
+        own += float(likely[learned].sum())
+        kept += float(np.exp(logprobs[:-1][learned]).sum())
+        n_of.update(labels[learned].tolist())
+    places = n_of.total()
+    unigram = unigram_loglikelihood(n_of, n_tokens)
+    if places >= _TELLING and own < unigram:
+        raise UsageError(
+            f"The teacher {settings.teacher} foretells the texts worse than a table of how often each token comes in "
+            f"them ({-own / places:.2f} against {-unigram / places:.2f} nats a token), so that nothing is learned from "
+            "it: its weights were never trained, or are not those of its tokenizer, or the texts are of another kind "
+            "than it knows."
+        )
+    if settings.top_k < n_tokens and places:
+        note = (
+            f"of the teacher's {n_tokens:,} tokens the likeliest {settings.top_k} are kept at each place, "
+            f"{min(kept / places, 1):.0%} of what it expects at temperature {settings.temperature:g}; the loss takes "
+            "all others as one token, and may be small where they are not learned (top_k keeps more)"
+        )
+        told({"phase": NOTE, "note": note})
+
+
+def unigram_loglikelihood(n_of: Counter[int], n_tokens: int) -> float:
+    """The log likelihood of tokens, in nats, to one who knows how often each came before and nothing else.
+
+    Source: Krichevsky and Trofimov (1981), The Performance of Universal Encoding: each of `n_tokens` has come half a
+    time before the first.
+    """
+    total = n_of.total()
+    seen = sum(math.lgamma(n + 0.5) - math.lgamma(0.5) for n in n_of.values())
+    return seen + math.lgamma(n_tokens / 2) - math.lgamma(total + n_tokens / 2)
 
 
 def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
     """Return the trainer's class, and what makes its batches."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
     from transformers import Trainer
 
     assert settings.temperature is not None
@@ -89,27 +201,20 @@ def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
             return (loss, outputs) if return_outputs else loss
 
     def with_targets(items: Sequence[TokenSequence]) -> dict[str, Any]:
-        batch = collated(items)
-        longest = batch["input_ids"].shape[1]
-        read = [cache.read(item.tokens) for item in items]
+        read = [cache.read(item.tokens)[:2] for item in items]
         if settings.shuffled:
             read = shuffled(read, settings.seed)
-        tensors = [map(torch.from_numpy, pair) for pair in read]
-        padded = [[torch.nn.functional.pad(each, (0, 0, 0, longest - len(each))) for each in pair] for pair in tensors]
-        ids, logprobs = zip(*padded, strict=True)
-        return {**batch, "ids": torch.stack(ids), "logprobs": torch.stack(logprobs)}
+        ids, logprobs = (list(map(torch.from_numpy, part)) for part in zip(*read, strict=True))
+        padded = {"ids": pad_sequence(ids, batch_first=True), "logprobs": pad_sequence(logprobs, batch_first=True)}
+        return {**collated(items), **padded}
 
     return {"trainer_class": SoftTargets, "collate": with_targets}
 
 
 def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, Any]]:
-    """The same targets at other places of a batch: what a teacher says, and not of which place it says it.
-
-    Args:
-        targets: ids and log probabilities of each sequence, of shape (length, top_k).
+    """The same targets, (length, top_k) of each sequence, at other places of a batch: what a teacher says, and not of
+    which place it says it.
     """
-    import numpy as np
-
     lengths = [len(ids) for ids, _ in targets]
     every = [np.concatenate(parts) for parts in zip(*targets, strict=True)]
     # By the content, so that training that was killed goes on with the same places.

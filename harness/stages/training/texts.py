@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -19,28 +19,30 @@ from harness.stages.building import built, found
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingText:
-    """One text to learn from.
+class Lesson:
+    """A text that a model is taught on.
 
     Attributes:
         id: of the document or the line; the line's number where it states none.
-        text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
-        prompt: the messages that the text answers, and that carry no loss; () for a document.
+        answer: to the prompt; "" where somebody else gives it. Of a document all of it.
+        prompt: the messages that it answers, and that carry no loss; () for a document.
         learns_all: whether the answers among these messages are learned, too.
         line: of which file it is, in words; "" for a document of a corpus.
         states_id: whether the line states its id.
+        finish_reason: of a teacher's answer; "" for any other.
     """
 
     id: str
-    text: str
+    answer: str
     prompt: Messages = ()
     learns_all: bool = False
     line: str = field(default="", compare=False)
     states_id: bool = field(default=True, compare=False)
+    finish_reason: str = field(default="", compare=False)
 
     @property
-    def called(self) -> str:
-        """Its name in messages: its line, or its id."""
+    def name(self) -> str:
+        """Its line, or its id, for messages."""
         return self.line or f"The text {self.id!r}"
 
     @property
@@ -48,6 +50,21 @@ class TrainingText:
         """The places of the answers in the prompt that are learned, too; what opens a chat answers nothing."""
         turns = range(1, len(self.prompt)) if self.learns_all else ()
         return [each for each in turns if self.prompt[each].get("role") == "assistant"]
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The answers in the prompt that are learned, too."""
+        return tuple(str(self.prompt[place]["content"]) for place in self.turns)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether whoever wrote it ended it, and not a limit of tokens."""
+        return self.finish_reason in ("", "stop")
+
+    @property
+    def text(self) -> str:
+        """All of it: what was asked, and the answer."""
+        return "\n".join([*(str(message.get("content", "")) for message in self.prompt), self.answer])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +85,7 @@ class TrainingData:
 
 
 def training_data(settings: Settings, name: str, progress: BuildProgress = unseen) -> TrainingData:
-    """Find the corpus or file that the setting `data` names; a corpus is built first.
-
-    Raises:
-        UsageError: it is neither a corpus nor a file, or the corpus can't be built.
-    """
+    """Find the corpus or file that the setting `data` names; a corpus is built first."""
     if name in settings.corpora:
         options = built(settings, name, progress=progress).engine_options
         return TrainingData(name, Path(options[FOLDER]), options[CONTENT], is_corpus=True)
@@ -92,41 +105,16 @@ def is_here(settings: Settings, name: str) -> bool:
     return name not in settings.corpora or is_built(found(settings, name))
 
 
-def known_texts(settings: Settings, name: str) -> list[TrainingText]:
-    """The texts of a file, before anything is built; none of a corpus, which is read when it is built.
-
-    Args:
-        name: as the setting `data` has it.
-
-    Raises:
-        UsageError: it can't be read; of a corpus, there are no such documents, or its recipe can't be followed.
-    """
+def known_texts(settings: Settings, name: str) -> list[Lesson]:
+    """The texts of the file that `data` names; none of a corpus that can be built, which is read when it is."""
     if name in settings.corpora:
         found(settings, name)
         return []
     return list(read_texts(training_data(settings, name)))
 
 
-def check_answer(text: TrainingText) -> None:
-    """Refuse a prompt that has no answer to learn from.
-
-    Raises:
-        UsageError: saying what gives it one.
-    """
-    if text.prompt and not text.text.strip():
-        raise UsageError(
-            f'{text.called} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
-            'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
-            "hard_weight = 0."
-        )
-
-
-def read_texts(data: TrainingData) -> Iterator[TrainingText]:
-    """The texts, in the order of the data.
-
-    Raises:
-        UsageError: a line that is no text, or there is none at all, or the file is not what it was when it was found.
-    """
+def read_texts(data: TrainingData) -> Iterator[Lesson]:
+    """The texts, in the order of the data. Raises UsageError: a line that is none, no line, a file that was changed."""
     has_any = False
     for text in _of_corpus(data) if data.is_corpus else _of_file(data):
         has_any = True
@@ -135,26 +123,26 @@ def read_texts(data: TrainingData) -> Iterator[TrainingText]:
         raise UsageError(f"data = {data.name!r} holds no text, so there is nothing to learn from.")
 
 
-def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
+def _of_corpus(data: TrainingData) -> Iterator[Lesson]:
     from harness.stages.data.corpus import open_corpus
 
     for document in open_corpus(data.path, data.name).documents():
-        yield TrainingText(document.id, document.text)
+        yield Lesson(document.id, document.text)
 
 
-def _of_file(data: TrainingData) -> Iterator[TrainingText]:
+def _of_file(data: TrainingData) -> Iterator[Lesson]:
     lines = [*json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.')]
     if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
         raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
     for where, values in lines:
-        text = _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
-        yield replace(text, states_id="id" in values)
+        yield _of_line(values, where)
 
 
-def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
+def _of_line(values: Mapping[str, Any], where: str) -> Lesson:
     text, prompt, messages = (values.get(each) for each in ("text", "prompt", "messages"))
+    name = str(values.get("id", where.rpartition(" ")[2]))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
-        return TrainingText(name, text, line=where)
+        return Lesson(name, text, line=where, states_id="id" in values)
     if isinstance(prompt, str) and prompt.strip():
         prompt = [{"role": "user", "content": prompt}]
     answer = values.get("answer", "")
@@ -169,9 +157,12 @@ def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     if not isinstance(answer, str):
         raise UsageError(f"{where}: the answer is {answer!r}, and only a text can be learned.")
     try:
-        return TrainingText(name, answer, check_messages(prompt), learns_all=learns_all, line=where)
+        prompt = check_messages(prompt)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
+    return Lesson(
+        name, answer, prompt, learns_all, where, "id" in values, finish_reason=str(values.get("finish_reason") or "")
+    )
 
 
 def _are_messages(value: Any) -> TypeGuard[list[dict[str, Any]]]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.artifacts import KEPT_S
 from harness.config.repository.git import Repository
-from harness.config.repository.worktrees import KEPT_S, check_out
+from harness.config.repository.worktrees import check_out
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
 
@@ -77,7 +78,7 @@ def test_it_is_made_anew_where_it_is_none(folder: Path, harm: str) -> None:
     if harm == "removed":
         shutil.rmtree(tree)
     elif harm == "half made":
-        tree.with_name(f"{tree.name}.used").unlink()
+        tree.with_name(f"{tree.name}.note").unlink()
         git(folder, "worktree", "lock", str(tree))
         (tree / "bot" / "answers.txt").unlink()
     else:
@@ -101,9 +102,9 @@ def test_several_processes_make_it_once(folder: Path) -> None:
 def test_a_commit_whose_worktree_nobody_used_for_long_is_removed_when_another_is_made(folder: Path) -> None:
     old, other = checked_out(folder), checked_out(folder, "HEAD")
     assert old.exists()
-    long_ago = time.time() - KEPT_S - 60
+    long_ago = time.time() - KEPT_S["worktrees"] - 60
     for tree in (old, other):
-        os.utime(tree.with_name(f"{tree.name}.used"), (long_ago, long_ago))
+        os.utime(tree.with_name(f"{tree.name}.note"), (long_ago, long_ago))
     checked_out(folder, "HEAD")
     assert (old.exists(), other.exists()) == (False, True)
     assert (folder / "index" / "part").exists()  # what its links led to

@@ -19,7 +19,7 @@ def write_adapter(
     import torch
     from transformers import AutoModelForCausalLM
 
-    from harness.stages.training.adapters import new_adapter
+    from harness.stages.training.lora import new_adapter
 
     model = AutoModelForCausalLM.from_pretrained(str(weights), dtype="float32")
     adapted = new_adapter(model, AdapterSettings(data="d", rank=4, modules=tuple(modules)))

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from harness.config import VersionSettings
+from harness.config.artifacts import get_or_build
 from harness.errors import SettingsError
 from harness.models.engine_creation import check_version
-from harness.models.mlflow.registry import check_registered
+from harness.models.mlflow.registry import check_registered, downloaded
 from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register
 from tests.tracking.servers import MlflowServer
@@ -51,7 +52,7 @@ def test_a_version_is_the_content_that_was_registered(
     plain, first = loaded(str(own), None, tmp_path), loaded("models:/tiny/1", database, tmp_path)
     assert first.fingerprint == plain.fingerprint
     assert (str(first.registered), plain.registered) == ("models:/tiny/1", None)
-    assert first.settings.engine_options["weights"].startswith(str(cache / "weights"))
+    assert first.settings.engine_options["weights"].startswith(str(cache / "registry"))
 
     config = json.loads((own / "config.json").read_text())
     (own / "config.json").write_text(json.dumps({**config, "rope_theta": 9000.0}))
@@ -146,3 +147,13 @@ def test_the_forms_of_an_address_are_said(weights: str) -> None:
 def test_a_registry_that_nothing_names_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="which registry has it"):
         check_version(settings("models:/tiny/1"), tmp_path)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tiny.gguf"])
+def test_what_was_downloaded_is_the_folder_or_the_one_gguf_file_in_it(file: str) -> None:
+    recipe = {"registry": "http://127.0.0.1:5000", "name": "tiny", "version": "1", "identity": ["0", "s3://a"]}
+    made = get_or_build("registry", recipe, lambda folder: (folder / file).touch())
+    found = downloaded(settings("models:/tiny/1", "http://127.0.0.1:5000"))
+    assert found is not None
+    assert found[0].engine_options["weights"] == str(made.path if file == "config.json" else made.path / file)
+    assert downloaded(settings("models:/tiny/2", "http://127.0.0.1:5000")) is None

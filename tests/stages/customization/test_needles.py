@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +21,7 @@ from harness.models.tokenization.version_tokenizer import VersionTokenizer, load
 from harness.models.version import Version, load_version
 from harness.stages.customization.needles import ANSWER_TOKENS, TASKS, load_needles
 from harness.stages.lineage import StageContext
+from suites.customization import test_context as context
 from tests.libraries import needed
 
 needed("tokenizers")
@@ -49,12 +55,13 @@ def test_a_prompt_is_as_long_as_asked_for_less_a_sentence(needles: Needles, task
 
 
 def test_the_first_fact_stands_at_the_depth(needles: Needles) -> None:
-    for depth in (0.0, 0.25, 0.5, 0.75, 1.0):
-        needle = needles.plant("single", 1000, depth, seed=3)
-        text = needle.prompt.split("\n\n")[0].removeprefix("Read this text. ")
-        (fact,) = needle.facts
-        at = text.index(fact) / (len(text) - len(fact))
-        assert at == pytest.approx(depth, abs=0.04)
+    """Of 256 tokens 70 % began at 62 %."""
+    for task, tokens, apart in (("single", 1000, 0.02), ("keys", 1000, 0.02), ("single", 256, 0.06)):
+        for depth in (0.0, 0.25, 0.5, 0.7, 0.75, 1.0):
+            needle = needles.plant(task, tokens, depth, seed=3)
+            text = needle.prompt.split("\n\n")[0].removeprefix("Read this text. ")
+            at = text.index(needle.facts[0]) / (len(text) - len(needle.facts[0]))
+            assert at == pytest.approx(depth, abs=apart)
 
 
 def test_system_text_and_template_count_and_what_a_budget_cuts_does_too(
@@ -119,6 +126,36 @@ def test_what_cannot_be_planted_is_told(needles: Needles, arguments: tuple[objec
     with pytest.raises(UsageError) as told:
         needles.plant(*arguments)  # type: ignore[arg-type]
     assert str(told.value).startswith(message)
+
+
+class Reader:
+    """An application that never reads the middle third of its text."""
+
+    async def ask(self, prompt: str, **_: object) -> str:
+        """Name the number that stands in what it reads."""
+        text = prompt.split("\n\n")[0]
+        third = len(text) // 3
+        return " ".join(re.findall(r"\d+", f"{text[:third]} {text[-third:]}"))
+
+
+def test_a_part_that_is_never_read_is_a_dip_at_its_depth_and_no_loss_of_length(needles: Needles) -> None:
+    """Beside its own score at the shortest length it has lost nothing."""
+
+    def means(body: Callable[..., Any], cases: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        found = [asyncio.run(body(Reader(), needles, SimpleNamespace(**case))) for case in cases]
+        return {name: sum(each[name].value for each in found) / len(found) for name in found[0]}
+
+    lengths = means(context.test_effective_length, context.SINGLE)
+    assert min(lengths.values()) > 0
+    assert list(lengths) == ["512 tokens beside 256 tokens", "1024 tokens beside 256 tokens"]
+    depths = means(context.test_depths, context.FACTS[:8])
+    assert {name: mean < 0 for name, mean in depths.items()} == {
+        "depth 0%": False,
+        "depth 25%": False,
+        "depth 50%": True,
+        "depth 75%": False,
+        "depth 100%": False,
+    }
 
 
 def test_a_version_without_weights_has_no_needles() -> None:

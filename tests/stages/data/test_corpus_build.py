@@ -39,7 +39,7 @@ def contents(corpus: Corpus) -> dict[str, str]:
 
 
 def cached(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "cache" / "corpora").iterdir() if path.suffix != ".lock")
+    return sorted(path.name for path in (folder / "cache" / "corpora").iterdir() if path.is_dir())
 
 
 def test_what_became_of_each_document_is_told_with_step_and_reason(tmp_path: Path) -> None:

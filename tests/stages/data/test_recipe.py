@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings
+from harness.config.artifacts import place_of
 from harness.config.versions import VersionSettings
 from harness.errors import CorpusError, SettingsError
-from harness.stages.data.recipe import corpus_recipe
+from harness.stages.data.recipe import CORPORA, corpus_recipe
 from tests.stages.data.projects import STEPS, project, some_rows, write_lines
 
 
@@ -22,7 +23,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fingerprint(settings: Settings) -> str:
-    return corpus_recipe(settings, "clean").fingerprint
+    return place_of(CORPORA, corpus_recipe(settings, "clean").as_json()).name
 
 
 def test_names_of_corpora_and_folders_and_who_builds_change_nothing(tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ from harness.stages.build_state import BuildState
 from harness.stages.distillation.answers import (
     answer_sampling,
     is_answered,
-    unended_answers,
     write_answers,
 )
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import Lesson
 from tests.config.settings_files import load
 
 TEACHER = """
@@ -31,8 +30,8 @@ answers = { "Say nothing." = " " }
 """
 
 
-def prompt(name: str, text: str, n_tokens: int = 9) -> tuple[TrainingText, int]:
-    return TrainingText(name, "", ({"role": "user", "content": text},)), n_tokens
+def prompt(name: str, text: str, n_tokens: int = 9) -> tuple[Lesson, int]:
+    return Lesson(name, "", ({"role": "user", "content": text},)), n_tokens
 
 
 def test_each_prompt_is_asked_once_and_an_empty_answer_teaches_nothing(tmp_path: Path) -> None:
@@ -94,8 +93,8 @@ def test_the_temperature_of_soft_targets_does_not_warm_what_the_teacher_answers(
 
 ALONE, WITH, DOCUMENT = (
     prompt("a", "Ready?")[0],
-    replace(prompt("b", "Now?")[0], text="Aye."),
-    TrainingText("c", "Gulls."),
+    replace(prompt("b", "Now?")[0], answer="Aye."),
+    Lesson("c", "Gulls."),
 )
 
 
@@ -112,7 +111,7 @@ ALONE, WITH, DOCUMENT = (
     ],
 )
 def test_a_teacher_answers_for_sequence_and_for_soft_targets_alone_where_no_prompt_has_an_answer(
-    settings: dict[str, Any], texts: list[TrainingText], answers: bool
+    settings: dict[str, Any], texts: list[Lesson], answers: bool
 ) -> None:
     assert is_answered(DistilledSettings("t", "d", **settings), texts) is answers
 
@@ -125,7 +124,7 @@ def test_prompt_and_answer_share_the_sequence_and_what_is_cut_is_known(tmp_path:
     write_answers(settings, teacher, DistilledSettings("wise", "p", length=10), asked, path, ("s", lambda _: None))
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert [row["answer"] for row in rows] == ["Aye, aye.", "Aye,"]
-    assert unended_answers(path) == {1}
+    assert [row["finish_reason"] for row in rows] == ["stop", "length"]
 
 
 def test_settings_of_soft_targets_are_refused_with_another_method(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,9 +18,11 @@ from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
-from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
+from harness.stages.distillation.distillation import Distillation, load_distillation
+from harness.stages.foundation.weights import load_weights
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import training_data
+from harness.stages.training.texts import Lesson, training_data
+from suites.distillation import test_student as suite
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 from tests.stages.training.test_students import other_start
@@ -33,6 +36,9 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     try:
         divergence = asyncio.run(found.compare("The ships left."))
         start = asyncio.run(found.compare_start("The ships left."))
+        weights, case = load_weights(version, StageContext(settings)), SimpleNamespace(text="The ships left. " * 6)
+        with pytest.raises(ValueError, match=r"the teacher is no measure: \d\.\d\d nats a token, and chance has 5\.5"):
+            asyncio.run(suite.test_perplexity(found, weights, case))
     finally:
         found.close()
     assert divergence.kl.value > 0
@@ -46,7 +52,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     assert set(found.ratios) == {"parameters", "flops"}
     assert 0 < found.ratios["parameters"] < 1
     assert 0 < found.ratios["flops"] < 1
-    assert found.lessons[1] == Lesson("t1", (), "The 1 ships of 7 left harbour. " * 3)
+    assert found.lessons[1] == Lesson("t1", "The 1 ships of 7 left harbour. " * 3)
     assert found.quality["valid"] == found.quality["distinct"] == 1.0
     assert 0 < (found.quality["diversity"] or 0) < 0.7, "each sentence is there three times"
     (tmp_path / "cases.jsonl").write_text(

@@ -15,9 +15,10 @@ import pytest
 from harness.errors import EngineError, NotInLineageError
 from harness.models.transformers.engine import TransformersEngine
 from harness.records import Request, Sample
-from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import (
+    PositionDivergence,
     Reference,
+    TextDivergence,
     is_rounded,
     load_reference,
     reference_options,
@@ -191,3 +192,14 @@ def test_a_version_without_weights_has_none() -> None:
     version = Version("table", VersionSettings("table", "scripted", engine_options={"answers": {}}), "f")
     with pytest.raises(NotInLineageError, match="table has no weights"):
         load_reference(version, StageContext(Settings(root=Path())))
+
+
+def test_a_text_s_measure_says_what_it_is() -> None:
+    positions = tuple(PositionDivergence(kl, kl / 2, False, -1.0, -3.0) for kl in (0.1, 0.3))
+    found = TextDivergence(positions, True)
+    assert (found.kl.value, found.kl.unit, found.kl.higher_is_better) == (pytest.approx(0.2), "nats/token", False)
+    assert found.kl.reason == "at most 0.3 nats; another most probable token at 2 of 2 positions; a lower bound"
+    assert (found.kl_reverse.value, found.same_top) == (pytest.approx(0.1), 0.0)
+    assert (found.log_likelihood, found.reference_log_likelihood) == (-1.0, -3.0)
+    with pytest.raises(EngineError, match="needs both distributions whole"):
+        _ = found.js

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from harness.config.customization import DistilledSettings
 from harness.models.files.content_hash import file_hash
-from harness.stages.training.running import TrainingRequest
 from harness.stages.training.texts import TrainingData
+from harness.stages.training.training_worker import TrainingRequest
 from tests.models.conftest import write_tiny_llama
 
 
 def request_of(folder: Path, text: str) -> TrainingRequest:
     """A student of two steps, of a teacher that it is equal to."""
+    folder.mkdir(exist_ok=True)
     (folder / "d.jsonl").write_text(text, "utf-8")
     write_tiny_llama(folder / "tiny")
     (folder / "to").mkdir()

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.config.customization import AdapterSettings
 from harness.errors import UsageError
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.stages.building import built
-from harness.stages.training.adapters import train_adapter
 from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
+    check_length,
     check_taught,
-    config_setting,
-    cut_note,
     drawn,
     make_sequences,
 )
-from harness.stages.training.students import train_student
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import Lesson
 from tests.config.settings_files import load
 from tests.libraries import needed
 from tests.models.conftest import write_tiny_llama
-from tests.stages.training.requests import request_of
 
 pytestmark = pytest.mark.service
 
@@ -49,21 +43,23 @@ def own(tiny_llama: Path) -> VersionTokenizer:
     return load_tokenizer({"weights": str(tiny_llama)}, tiny_llama)
 
 
-def asked(prompt: str, answer: str) -> TrainingText:
-    return TrainingText("a", answer, ({"role": "user", "content": prompt},))
+def asked(prompt: str, answer: str) -> Lesson:
+    return Lesson("a", answer, ({"role": "user", "content": prompt},))
 
 
-def test_documents_are_joined_with_an_end_after_each_and_cut(tokenizer: Any) -> None:
-    documents = [TrainingText("a", "abcdef"), TrainingText("b", "ghij")]
-    found = make_sequences(documents, tokenizer, 4)
+def test_documents_are_joined_with_an_end_after_each_and_cut(tokenizer: Any, own: VersionTokenizer) -> None:
+    documents = [Lesson("a", "abcdef"), Lesson("b", "ghij")]
+    found = make_sequences(documents, own, 4)
     assert {len(each.tokens) for each in found} == {4}
     assert "abcdef</s>ghij</s>".startswith("".join(tokenizer.decode(each.tokens) for each in found))
     assert 0 <= len(tokenizer("abcdefghij")["input_ids"]) + 2 - 4 * len(found) < 4
     assert all(each.labels == each.tokens for each in found)
 
 
-def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any) -> None:
-    (found,) = make_sequences([asked("Two?", "Yes.")], tokenizer, 99)
+def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any, own: VersionTokenizer) -> None:
+    (found,) = make_sequences([asked("Two?", "Yes.")], own, 99)
+    chat = [{"role": "user", "content": "Two?"}, {"role": "assistant", "content": "Yes."}]
+    assert list(found.tokens) == tokenizer.apply_chat_template(chat, return_dict=False), "as transformers has it"
     answer = [token for token, label in zip(found.tokens, found.labels, strict=True) if label != IGNORED]
     prompt = [token for token, label in zip(found.tokens, found.labels, strict=True) if label == IGNORED]
     assert tokenizer.decode(prompt) == "<s>user: Two?</s><s>assistant:"
@@ -71,11 +67,11 @@ def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any) -> None:
     assert all(label in (IGNORED, token) for token, label in zip(found.tokens, found.labels, strict=True))
 
 
-def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any) -> None:
+def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any, own: VersionTokenizer) -> None:
     chat = [("user", "Two?"), ("assistant", "Yes."), ("user", "Three?")]
     messages = tuple({"role": role, "content": content} for role, content in chat)
-    (found,) = make_sequences([TrainingText("a", "No.", messages, learns_all=True)], tokenizer, 99)
-    (last,) = make_sequences([TrainingText("a", "No.", messages)], tokenizer, 99)
+    (found,) = make_sequences([Lesson("a", "No.", messages, learns_all=True)], own, 99)
+    (last,) = make_sequences([Lesson("a", "No.", messages)], own, 99)
     assert found.tokens == last.tokens
     learned = [tokenizer.decode([token for token in each.labels if token != IGNORED]) for each in (found, last)]
     assert learned == [" Yes.</s> No.</s>", " No.</s>"]
@@ -86,12 +82,14 @@ def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any) ->
     [
         ([asked("A long prompt", "Yes.")], r"The text 'a': the prompt has \d+ tokens, and a sequence has 12"),
         ([asked("?", "")], "The text 'a' has a prompt and no answer"),
-        ([TrainingText("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
+        ([Lesson("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
     ],
 )
-def test_what_nothing_could_be_learned_from_is_refused(tokenizer: Any, texts: list[TrainingText], message: str) -> None:
+def test_what_nothing_could_be_learned_from_is_refused(
+    own: VersionTokenizer, texts: list[Lesson], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
-        make_sequences(texts, tokenizer, 12)
+        make_sequences(texts, own, 12)
 
 
 def test_every_sequence_is_drawn_before_any_comes_again() -> None:
@@ -101,13 +99,13 @@ def test_every_sequence_is_drawn_before_any_comes_again() -> None:
     assert found == drawn(sequences, 12, seed=3) != drawn(sequences, 12, seed=4)
 
 
-def prompt_of(tokens: int, tokenizer: Any) -> TrainingText:
+def prompt_of(tokens: int, tokenizer: Any) -> Lesson:
     """A prompt of so many tokens."""
     around = len(tokenizer.apply_chat_template([user("")], add_generation_prompt=True, return_dict=False))
     word = " z"
     each = len(tokenizer(word * 2, add_special_tokens=False)["input_ids"]) / 2
     text = word * int((tokens - around) / each)
-    return TrainingText("p", "", (user(text),), line="d.jsonl, line 3")
+    return Lesson("p", "", (user(text),), line="d.jsonl, line 3")
 
 
 def user(text: str) -> dict[str, str]:
@@ -115,12 +113,14 @@ def user(text: str) -> dict[str, str]:
 
 
 def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> None:
-    assert config_setting(tiny_llama, "context_length") == WINDOW
+    check_length(WINDOW, tiny_llama)
     shutil.copy(tiny_llama / "config.json", tmp_path)
     config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     config.pop("max_position_embeddings")
     (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
-    assert config_setting(tmp_path, "context_length") is None
+    check_length(WINDOW + 1, tmp_path)
+    with pytest.raises(UsageError, match="length = 513, and the weights take 512 tokens at most"):
+        check_length(WINDOW + 1, tmp_path, tiny_llama)
 
 
 def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
@@ -131,13 +131,13 @@ def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: Ver
         check_taught([text], own, n_tokens, is_asked=True)
 
 
-def whole_length(text: TrainingText, tokenizer: Any) -> int:
-    return len(make_sequences([text], tokenizer, WINDOW)[0].tokens)
+def whole_length(text: Lesson, own: VersionTokenizer) -> int:
+    return len(make_sequences([text], own, WINDOW)[0].tokens)
 
 
 def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: Any, own: VersionTokenizer) -> None:
     short, long = asked("Two?", "Yes."), asked("Two?", "Yes, " * 9)
-    longest = whole_length(long, tokenizer)
+    longest = whole_length(long, own)
     assert check_taught([short, long], own, longest) is None
     assert check_taught([short, long], own, longest, is_asked=True) is None
     said = f"answers are cut at length = {longest - 1}; set length to {longest} to keep them whole"
@@ -145,11 +145,15 @@ def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: A
     with pytest.raises(UsageError, match=f"All 2 answers are cut at length = 40, .*: set length to {longest} to keep"):
         check_taught([long, long], own, 40)
     chat = (user("Two?"), {"role": "assistant", "content": "Yes."}, user("Three?"))
-    learned = TrainingText("a", "No, " * 9, chat, learns_all=True)
+    learned = Lesson("a", "No, " * 9, chat, learns_all=True)
     assert check_taught([learned], own, 70) is not None, "its first answer ends"
-    assert cut_note([short, long], own, longest - 1, unended=()) == f"1 of 2 {said}"
-    unended = cut_note([short, long], own, longest - 1, unended={0})
-    assert unended == f"2 of 2 answers are cut at length = {longest - 1}; set a larger length", "a teacher was paid"
+    ended, unended = (replace(short, finish_reason=reason) for reason in ("stop", "length"))
+    paid = replace(long, finish_reason="stop")
+    assert check_taught([ended, paid], own, longest - 1) == f"1 of 2 {said}"
+    assert (
+        check_taught([unended, paid], own, longest - 1)
+        == f"2 of 2 answers are cut at length = {longest - 1}; set a larger length"
+    ), "a teacher was paid"
 
 
 @pytest.mark.parametrize("is_asked", [False, True])
@@ -163,17 +167,6 @@ def test_a_template_that_writes_a_prompt_otherwise_is_refused_before_anything_is
     own = load_tokenizer({"weights": str(tmp_path)}, tmp_path)
     with pytest.raises(UsageError, match=r"The chat template writes a prompt otherwise .*Give the version a tokenizer"):
         check_taught([asked("Two?", "" if is_asked else "Yes.")], own, 99, is_asked=is_asked)
-
-
-@pytest.mark.parametrize("train", [train_student, train_adapter])
-def test_sequences_longer_than_the_window_are_refused_before_a_text_is_read(
-    train: Callable[..., None], tmp_path: Path
-) -> None:
-    request = request_of(tmp_path, "no line of texts")
-    settings = AdapterSettings(data="d.jsonl") if train is train_adapter else request.settings
-    long = replace(request, settings=replace(settings, length=WINDOW + 1))
-    with pytest.raises(UsageError, match="length = 513, and the weights take 512 tokens at most"):
-        train(long, lambda _: None)
 
 
 def test_a_teacher_is_not_asked_what_its_student_could_not_learn(

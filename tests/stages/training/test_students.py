@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +16,11 @@ from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.files.content_hash import file_hash
-from harness.stages.training.adapters import train_adapter
-from harness.stages.training.running import TrainingRequest
-from harness.stages.training.students import shuffled, train_student
+from harness.stages.build_state import NOTE
+from harness.stages.training.lora import train_adapter
+from harness.stages.training.students import shuffled, train_student, unigram_loglikelihood
 from harness.stages.training.texts import TrainingData, read_texts, training_data
+from harness.stages.training.training_worker import TrainingRequest
 from tests.libraries import needed
 from tests.models.conftest import VOCABULARY, write_resized, write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
@@ -110,10 +114,10 @@ def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(
     for name, at_once in (("whole", 4 * 64), ("turns", 64)):
         told = losses[name] = []
         (tmp_path / name).mkdir()
-        monkeypatch.setattr("harness.stages.training.trainers.PLACES_AT_ONCE", at_once)
+        monkeypatch.setattr("harness.stages.training.training_worker.PLACES_AT_ONCE", at_once)
         train_student(
             replace(request, folder=tmp_path / name),
-            lambda message, told=told: told.append((message["phase"], message["note"].partition(",")[0])),
+            lambda message, told=told: told.append((message["phase"], message.get("note", "").partition(",")[0])),
         )
         weights[name] = safetensors.load_file(tmp_path / name / "model.safetensors")
     whole, turns = ([note for phase, note in told if phase == "training"] for told in losses.values())
@@ -151,6 +155,36 @@ def test_a_teacher_with_padded_embeddings_teaches_a_student_without(tmp_path: Pa
     assert (tmp_path / "to" / "model.safetensors").is_file()
     kept = [np.load(path)["ids"] for path in (tmp_path / "targets").iterdir()]
     assert max(ids.max() for ids in kept) < VOCABULARY
+
+
+def test_a_teacher_of_random_weights_is_refused_and_a_small_text_tells_nothing_of_it(tmp_path: Path) -> None:
+    """It knows less of the texts than how often each letter comes in them."""
+    torch.set_num_threads(1)
+    told: list[dict[str, Any]] = []
+    few = request_of(tmp_path / "few", '{"text": "ships of the line and boats"}\n' * 3)
+    train_student(few, told.append)
+    (note,) = [each["note"] for each in told if each["phase"] == NOTE]
+    kept = [np.exp(np.load(path)["logprobs"]).sum(-1) for path in (tmp_path / "few" / "targets").iterdir()]
+    share = np.concatenate([each[:-1] for each in kept]).mean()
+    assert f"of the teacher's 261 tokens the likeliest 64 are kept at each place, {share:.0%} of what it" in note
+    lines = "".join(f'{{"text": "The {n} ships of {n * 7} left harbour at {n % 24}."}}\n' for n in range(90))
+    many = request_of(tmp_path / "many", lines)
+    settings = replace(few.settings, steps=100, length=32)
+    with pytest.raises(
+        UsageError, match=r"The teacher teacher foretells the texts worse than a table .* \(6\.\d\d against"
+    ):
+        train_student(replace(many, settings=settings), lambda _: None)
+
+
+def test_who_knows_only_how_often_each_token_came_knows_it_at_the_end() -> None:
+    """Two tokens, five of one: 1/2 · 3/4 · 5/6 · 7/8 · 9/10 by hand."""
+    by_hand = math.log(1 / 2 * 3 / 4 * 5 / 6 * 7 / 8 * 9 / 10)
+    assert unigram_loglikelihood(Counter([7] * 5), 2) == pytest.approx(by_hand)
+    generator = np.random.default_rng(0)
+    tokens = generator.choice(4, 20_000, p=[0.5, 0.25, 0.125, 0.125])
+    assert unigram_loglikelihood(Counter(tokens.tolist()), 4) / len(tokens) == pytest.approx(
+        -1.75 * math.log(2), abs=0.01
+    )
 
 
 def test_shuffled_targets_are_the_same_at_other_places() -> None:

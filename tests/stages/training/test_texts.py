@@ -8,10 +8,10 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import UsageError
-from harness.stages.training.texts import TrainingText, read_texts, training_data
+from harness.stages.training.texts import Lesson, read_texts, training_data
 
 
-def written(folder: Path, text: str) -> list[TrainingText]:
+def written(folder: Path, text: str) -> list[Lesson]:
     (folder / "d.jsonl").write_text(text, "utf-8")
     return list(read_texts(training_data(Settings(root=folder), "d.jsonl")))
 
@@ -21,17 +21,17 @@ def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
     lines = f'{{"id": "x", "text": "one"}}\n\n{{"prompt": "two?", "answer": "2"}}\n{chat}\n'
     user = {"role": "user"}
     assert written(tmp_path, lines) == [
-        TrainingText("x", "one"),
-        TrainingText("3", "2", ({**user, "content": "two?"},)),
-        TrainingText("4", "", ({**user, "content": "3?"},)),
+        Lesson("x", "one"),
+        Lesson("3", "2", ({**user, "content": "two?"},)),
+        Lesson("4", "", ({**user, "content": "3?"},)),
     ]
-    assert written(tmp_path, '{"text": "one\u2028two\u0085three"}\n') == [TrainingText("1", "one\u2028two\u0085three")]
+    assert written(tmp_path, '{"text": "one\u2028two\u0085three"}\n') == [Lesson("1", "one\u2028two\u0085three")]
 
 
 def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
     chat = '{"messages": [{"role": "user", "content": "2?"}, {"role": "assistant", "content": "two"}]}\n'
     prompt = ({"role": "user", "content": "2?"},)
-    assert written(tmp_path, chat) == [TrainingText("1", "two", prompt, learns_all=True)]
+    assert written(tmp_path, chat) == [Lesson("1", "two", prompt, learns_all=True)]
 
 
 @pytest.mark.parametrize(

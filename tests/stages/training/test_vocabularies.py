@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.stages.training.vocabularies import check_vocabularies, load_both, other_tokens
+from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
+from harness.stages.training.vocabularies import check_vocabularies, other_tokens
 
 
 @pytest.fixture
 def student(tiny_llama: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_llama, tmp_path / "student"))
+
+
+def both(*folders: Path) -> list[VersionTokenizer]:
+    return [load_tokenizer({"tokenizer": str(folder)}, folder) for folder in folders]
 
 
 def change(path: Path, **changes: object) -> None:
@@ -26,7 +31,7 @@ def test_a_permuted_vocabulary_of_equal_size_is_refused(tiny_llama: Path, studen
     vocabulary = dict(model["vocab"])
     vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
     change(student / "tokenizer.json", model={**model, "vocab": vocabulary})
-    found = "; ".join(other_tokens(*load_both(tiny_llama, student)))
+    found = "; ".join(other_tokens(*both(tiny_llama, student)))
     assert "is 'x' to the teacher and 'y' to" in found
     assert "is 'y' to the teacher and 'x' to" in found
     with pytest.raises(UsageError, match=r"differ, token \d+ is .* to the teacher and .*: teaching by logits needs"):
@@ -55,11 +60,11 @@ def test_numbers_that_no_token_has_are_no_difference_and_tokens_after_them_are_c
         change(folder / "tokenizer.json", model={**content["model"], "vocab": kept})
         made.append(folder)
     teacher, student, other = made
-    assert list(other_tokens(*load_both(teacher, student))) == []
+    assert list(other_tokens(*both(teacher, student))) == []
     check_vocabularies(teacher, student)
-    (found,) = other_tokens(*load_both(teacher, other))
+    (found,) = other_tokens(*both(teacher, other))
     assert found == f"token 258 is {last!r} to the teacher and 'Ω' to the student"
-    (found,) = other_tokens(*load_both(teacher, tiny_llama))
+    (found,) = other_tokens(*both(teacher, tiny_llama))
     assert found == f"token 200 is None to the teacher and {gap!r} to the student"
 
 

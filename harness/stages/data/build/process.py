@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import pickle
@@ -22,13 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
+from harness.config.artifacts import get_or_build
 from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
 from harness.models.processes.worker import Progress
 from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
 from harness.stages.data.build.ingest import ingest
+from harness.stages.data.corpus import open_corpus
 from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
-from harness.stages.data.recipe import Recipe
+from harness.stages.data.recipe import CORPORA, Recipe
 
 _TOLD_EVERY_S = 0.25
 
@@ -39,7 +40,6 @@ class BuildRequest:
 
     Attributes:
         name: of the corpus.
-        folder: where it goes.
         work: where what was done so far is kept.
         executor: the table of the settings that names who runs it.
         tokenizer: the options of the version whose tokens are counted; None for words.
@@ -48,7 +48,6 @@ class BuildRequest:
     settings: Settings
     name: str
     recipe: Recipe
-    folder: Path
     work: Path
     executor: Mapping[str, Any]
     tokenizer: Mapping[str, Any] | None
@@ -129,16 +128,14 @@ def _number(path: Path) -> int:
 def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
     """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
     os.register_at_fork(after_in_child=_end_with_parent)
-    with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which no process that is forked from this one inherits
-        except (BlockingIOError, PermissionError):
-            teller.begin("waiting for another build")
-            fcntl.lockf(lock, fcntl.LOCK_EX)
-        if not request.folder.exists():
-            request.work.mkdir(parents=True, exist_ok=True)
-            _build(request, teller, executor).rename(request.folder)
-        shutil.rmtree(request.work, ignore_errors=True)
+    get_or_build(
+        CORPORA,
+        request.recipe.as_json(),
+        lambda _: _build(request, teller, executor),
+        digest=lambda folder: open_corpus(folder).fingerprint,
+        keeps_draft=True,
+        waiting=lambda: teller.begin("waiting for another build"),
+    )
 
 
 def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:

@@ -88,7 +88,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, v
     held.write_bytes(HELD)
     settings = logging_project(tmp_path)
     folder = corpus_folder(corpus_recipe(settings, "clean"))
-    done = folder.with_name(f"{folder.name}.work") / "00" / "completions"
+    done = folder.with_name(f"{folder.name}.draft") / "00" / "completions"
     process = start()
     wait_until(lambda: done.is_dir() and len(list(done.iterdir())) >= 2)
     completed = {path.name for path in done.iterdir()}
@@ -107,7 +107,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, v
     assert set(seen) | set(again) == {row["id"] for row in rows}
     untouched = project(tmp_path, "d.jsonl", ["steps:same"])
     assert corpus.fingerprint == build_corpus(untouched, "clean").fingerprint
-    assert [path.name for path in folder.parent.iterdir() if path.suffix == ".work"] == []
+    assert [path.name for path in folder.parent.iterdir() if path.suffix == ".draft"] == []
 
 
 def test_two_builds_of_one_recipe_at_once_do_the_work_once(tmp_path: Path, start: Start) -> None:

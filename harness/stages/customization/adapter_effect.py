@@ -13,11 +13,12 @@ from harness.models.adapters.adapter_files import read_adapter
 from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
+from harness.stages.building import built
 from harness.stages.case_files import CaseSource
-from harness.stages.customization.adapters import options_before
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
+from harness.stages.foundation.reference import COMPARER
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingText, read_texts, training_data
+from harness.stages.training.texts import Lesson, read_texts, training_data
 
 SAME = 1e-6
 """The largest relative difference of logits of 32 bits where nothing was computed otherwise."""
@@ -84,24 +85,17 @@ class Adapter:
         self.modules = tuple(files.shapes)
         self._settings = context.settings
         self._step = cast("AdapterSettings", step.settings)
-        self._searches = CaseSearches(context.settings.root, lambda: map(_searched, self._texts()))
-        start = {
-            "options": options_before(version.settings, step),
-            "adapter": str(files.path),
-            "root": str(context.settings.root),
-        }
-        target = "harness.stages.customization.adapter_process:AdapterProber"
-        self._worker = WaitingWorker(target, start, name=f"The adapter of {version.name}")
+        self._searches = CaseSearches(context.settings.root, lambda: ((each.id, each.text) for each in self._texts()))
+        before = built(context.settings, version.name, offline=True, before=step).engine_options
+        options = {name: value for name, value in before.items() if name != "quantized"}
+        start = {"options": options, "adapter": str(files.path), "root": str(context.settings.root)}
+        self._worker = WaitingWorker(COMPARER, start, name=f"The adapter of {version.name}")
         self.close = self._worker.close
 
     def effect(self, text: str) -> AdapterEffect:
-        """Measure the adapter's effect on a text.
-
-        Raises:
-            EngineError: the text can't be read, or is longer than a window.
-        """
+        """Measure the adapter's effect on a text."""
         try:
-            answer = self._worker.ask("probe", text=text)
+            answer = self._worker.ask("weigh_adapter", text=text)
         except EngineError as error:
             raise EngineError(f"The adapter of {self.version}: {error}") from error
         lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
@@ -115,7 +109,6 @@ class Adapter:
 
         Raises:
             NotInLineageError: it was not trained here, so that nobody knows what on.
-            UsageError: there are no such cases.
         """
         if self._step.data is None:
             needed = 'adapter = { data = "train.jsonl" }'
@@ -127,23 +120,14 @@ class Adapter:
         """The ids that the lines state that it was trained on; empty where it was not trained here."""
         return frozenset(text.id for text in self._texts() if text.states_id)
 
-    def _texts(self) -> Iterator[TrainingText]:
+    def _texts(self) -> Iterator[Lesson]:
         """Yield the texts that it was trained on; none where it was not trained here."""
         if self._step.data is not None:
             yield from read_texts(training_data(self._settings, self._step.data))
 
 
-def _searched(text: TrainingText) -> tuple[str, str]:
-    """A text to look in, with its id: prompt and answer as one."""
-    return text.id, "\n".join([*(str(message.get("content", "")) for message in text.prompt), text.text])
-
-
 def load_adapter(version: Version, context: StageContext) -> Adapter:
-    """The adapter of a version: its last.
-
-    Raises:
-        NotInLineageError: it has none.
-    """
+    """The adapter of a version: its last. Raises NotInLineageError: it has none."""
     steps = version.settings.steps
     # What was trained anew after it was adapted has no adapter of its own.
     last = max((place for place, step in enumerate(steps) if step.kind == "distilled"), default=0)

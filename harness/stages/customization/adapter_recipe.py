@@ -1,4 +1,4 @@
-"""Builds the adapter of a version: trains it or takes a ready one, and adds it into the weights where that is asked."""
+"""The recipe of an adapter: what it is made of, what identifies that, and how it is built, or a ready one is taken."""
 
 from __future__ import annotations
 
@@ -9,37 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import builds, find_artifact, get_or_build
 from harness.config.customization import AdapterSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.adapters.adapter_files import (
-    AdapterFiles,
-    Shape,
-    check_fits,
-    check_modules,
-    matrix_shapes,
-    read_adapter,
-)
+from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
-from harness.models.weights.weights import (
-    made_folder,
-    materialize,
-    tokenizer_digest,
-    tokenizer_path,
-    weights_digest,
-)
+from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
-from harness.stages.known_builds import known_builds
-from harness.stages.made_folders import MadeFolder, find_made, make
-from harness.stages.training.running import TrainingRequest, train
-from harness.stages.training.texts import TrainingData, check_answer, is_here, known_texts, training_data
+from harness.stages.training.sequences import check_length, check_taught
+from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
+from harness.stages.training.training_worker import TrainingRequest, train
 
 KIND = "adapter"
-ADAPTERS = "adapters"
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
@@ -48,93 +34,69 @@ _NEED_PLAIN = ("adapter", "distilled")
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
     """The version with the ready adapter, or with the one that was trained before by the same recipe; None where none
     was, or the weights that a ready one must fit are not made yet.
-
-    Raises:
-        UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
     data = cast("AdapterSettings", step.settings).data
     if data is not None and not is_here(settings, data):
         return None
     with told_of(settings, step):
-        parts = _AdapterParts(settings, version, step)
-        if parts.ready is None:
-            made = find_made(KIND, parts.recipe)
-            if made is None or made.is_here:
-                return None if made is None else parts.with_made(made)
-            digest = known_builds().content(ADAPTERS, made.content)
-            return None if digest is None else parts.with_adapter(made.path, digest)
-        if known_builds().is_offline:  # what it fits was checked before there were samples
-            return parts.with_adapter(parts.ready, read_adapter(parts.ready).digest)
-        weights = made_folder(parts.options, settings.root)
-        adapter = parts.checked({} if weights is None else matrix_shapes(weights), parts.digest)
-        return None if weights is None else parts.with_adapter(parts.ready, adapter.digest)
+        recipe = AdapterRecipe(settings, version, step)
+        if recipe.ready is None:
+            made = find_artifact(KIND, recipe.recipe)
+            return None if made is None else recipe.with_adapter(made.path, made.digest)
+        if builds().is_offline:  # what it fits was checked before there were samples
+            return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
+        weights = made_folder(recipe.options, settings.root)
+        digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
+        return None if weights is None else recipe.with_adapter(recipe.ready, digest)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
     trained on; say what of them is cut.
-
-    Raises:
-        UsageError: they are not there or broken, or what trains is not installed.
     """
-    from harness.stages.training.sequences import check_length, check_taught
-
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
-        parts = _AdapterParts(settings, version, step)
-        if parts.ready is None or parts.is_merged:
+        recipe = AdapterRecipe(settings, version, step)
+        if recipe.ready is None or recipe.is_merged:
             check_packages((*PACKAGES, "peft"), "customization")
         beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
-        if parts.ready is not None:
-            parts.checked(beginning.shapes, None)
+        if recipe.ready is not None:
+            recipe.checked(beginning.shapes, None)
             return None
         check_modules(adapter.modules, beginning.shapes)
         check_length(adapter.length, beginning.folder)
-        texts = known_texts(settings, str(adapter.data))
-        for text in texts:
-            check_answer(text)
-        tokenizer = beginning.tokenizer
+        texts, tokenizer = known_texts(settings, str(adapter.data)), beginning.tokenizer
         return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
 
 
 def build_version(
     settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
 ) -> VersionSettings:
-    """The version with its adapter, trained now; training that was killed goes on.
-
-    Raises:
-        UsageError: what it is made of is not there or does not fit.
-    """
+    """The version with its adapter, trained now; training that was killed goes on."""
     assert step is not None
     with told_of(settings, step):
-        parts = _AdapterParts(settings, version, step, progress)
-        weights = materialize(parts.options, settings.root)
-        if parts.ready is None:
-            whole = parts.with_made(parts.trained(weights))
+        recipe = AdapterRecipe(settings, version, step, progress)
+        weights = materialize(recipe.options, settings.root)
+        if recipe.ready is None:
+
+            def build(folder: Path) -> None:
+                train(recipe.request(weights, folder), progress)
+
+            made = get_or_build(
+                KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
+            )
+            whole = recipe.with_adapter(made.path, made.digest)
         else:
-            adapter = parts.checked(matrix_shapes(weights), parts.digest)
-            whole = parts.with_adapter(parts.ready, adapter.digest)
-    if parts.is_merged:
+            digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
+            whole = recipe.with_adapter(recipe.ready, digest)
+    if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
     return whole
 
 
-def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
-    """The options of the weights that a version's adapter was put on, for a version that is built.
-
-    Args:
-        step: the adapter's.
-    """
-    options = {name: value for name, value in version.engine_options.items() if name not in ("quantized", "adapter")}
-    merged = list(options.pop("merged", ()))
-    if step.folder in merged:
-        merged = merged[: merged.index(step.folder)]
-    return {**options, "merged": merged} if merged else options
-
-
-class _AdapterParts:
+class AdapterRecipe:
     """The weights and the settings that an adapter is made of.
 
     Attributes:
@@ -161,20 +123,19 @@ class _AdapterParts:
         self.is_merged = (
             self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
         )
-        self._progress = progress
         self.ready: Path | None = None
         if (name := self._adapter.folder) is not None:
             self.ready = (settings.root / name).resolve()
             if not self.ready.is_dir():
                 raise UsageError(f"folder = {name!r}: there is no folder {self.ready}.")
+        self._progress = progress
 
     @cached_property
     def _data(self) -> TrainingData:
-        """What it is trained on; a corpus is built first."""
         return training_data(self._settings, str(self._adapter.data), self._progress)
 
     @property
-    def digest(self) -> str:
+    def start_digest(self) -> str:
         """The digest of the weights that it is put on."""
         return weights_digest(self.options, self._settings.root)
 
@@ -186,20 +147,30 @@ class _AdapterParts:
         return {
             **how,
             "data": self._data.digest,
-            "start": self.digest,
+            "start": self.start_digest,
             "packages": {name: version_of(name) for name in packages_of(self._adapter)},
             **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
-    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> AdapterFiles:
-        """The ready adapter, which fits the weights.
+    def request(self, weights: Path, folder: Path) -> TrainingRequest:
+        """What is asked of the training on these weights, whose result goes into a folder."""
+        return TrainingRequest(
+            version=self._version.name,
+            settings=self._adapter,
+            data=self._data,
+            start=weights,
+            folder=folder,
+            threads=free_threads(),
+            tokenizer=tokenizer_path(self.options, self._settings.root),
+            start_digest=self.start_digest,
+        )
+
+    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> str:
+        """See that the ready adapter fits the weights; give the digest that identifies it.
 
         Args:
             shapes: of their matrices; {} where they are not made yet.
             digest: that identifies them; None where they are not built yet.
-
-        Raises:
-            UsageError: it does not.
         """
         assert self.ready is not None
         adapter = read_adapter(self.ready)
@@ -211,37 +182,7 @@ class _AdapterParts:
                 f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
                 f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
             )
-        return adapter
-
-    def trained(self, weights: Path) -> MadeFolder:
-        """The adapter, trained on the weights.
-
-        Raises:
-            UsageError: the texts or the settings can't be trained with.
-        """
-
-        def build(folder: Path) -> None:
-            request = TrainingRequest(
-                version=self._version.name,
-                settings=self._adapter,
-                data=self._data,
-                start=weights,
-                teacher=None,
-                targets=None,
-                folder=folder,
-                threads=free_threads(),
-                tokenizer=tokenizer_path(self.options, self._settings.root),
-                start_digest=self.digest,
-            )
-            train(request, self._progress)
-
-        return make(KIND, self.recipe, build, keeps_draft=True)
-
-    def with_made(self, made: MadeFolder) -> VersionSettings:
-        """The version with an adapter that was trained; its digest is noted, for when it is not here."""
-        digest = read_adapter(made.path).digest
-        known_builds().note(ADAPTERS, made.content, digest)
-        return self.with_adapter(made.path, digest)
+        return adapter.digest
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""

@@ -13,9 +13,9 @@ import pytest
 from harness.config import Settings
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import read_adapter
-from harness.stages.training.adapters import new_adapter, train_adapter
-from harness.stages.training.running import TrainingRequest
+from harness.stages.training.lora import new_adapter, train_adapter
 from harness.stages.training.texts import training_data
+from harness.stages.training.training_worker import TrainingRequest
 
 pytestmark = pytest.mark.service
 
@@ -31,8 +31,6 @@ def request_of(tiny_llama: Path, tmp_path: Path) -> TrainingRequest:
         settings=SETTINGS,
         data=training_data(Settings(root=tmp_path), "d.jsonl"),
         start=tiny_llama,
-        teacher=None,
-        targets=None,
         folder=tmp_path,
         threads=1,
         start_digest="f" * 64,
@@ -102,7 +100,7 @@ def test_training_that_ends_midway_goes_on_and_comes_to_the_same(request_of: Tra
     with pytest.raises(Killed):
         trained(request_of, "killed", kill)
     done: list[int] = []
-    again = trained(request_of, "killed", lambda message: done.append(message["done"]))
+    again = trained(request_of, "killed", lambda message: done.append(message.get("done", 0)))
     assert [step for step in done if step] == [4, 5]
     assert read_adapter(again).digest == read_adapter(whole).digest
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from harness.config import Settings, cache_dir
+from harness.config.artifacts import Builds, get_or_build, knowing, place_of
 from harness.errors import SettingsError
+from harness.models.adapters.adapter_files import read_adapter
 from harness.models.version import load_version
-from harness.models.weights.weights import materialize
+from harness.models.weights.weights import folder_content, materialize
 from harness.stages.building import built
-from harness.stages.customization.adapters import KIND as ADAPTER
-from harness.stages.customization.adapters import _AdapterParts
-from harness.stages.data.recipe import corpus_recipe
+from harness.stages.customization.adapter_recipe import KIND as ADAPTER
+from harness.stages.customization.adapter_recipe import AdapterRecipe
+from harness.stages.data.recipe import CORPORA, corpus_recipe
 from harness.stages.data.versions import corpus_folder
-from harness.stages.distillation.distilling import KIND as DISTILLED
-from harness.stages.distillation.distilling import _Parts
-from harness.stages.known_builds import KnownBuilds, knowing, known_builds
-from harness.stages.made_folders import find_made, make, place_of
+from harness.stages.distillation.student_recipe import KIND as DISTILLED
+from harness.stages.distillation.student_recipe import StudentRecipe, find_version
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
@@ -67,14 +69,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     found = load(tmp_path, TEXT)
     student = found.version("student")
-    make(
+    get_or_build(
         DISTILLED,
-        _Parts(found, student, student.steps[-1]).recipe,
+        StudentRecipe(found, student, student.steps[-1], found.version("teacher")).recipe,
         lambda to: copy(write_tiny_llama(tmp_path / "own"), to),
+        digest=folder_content,
     )
     tuned = replace(found.version("tuned"), engine_options=built(found, "student").engine_options)
-    recipe = _AdapterParts(found, tuned, tuned.steps[-1]).recipe
-    make(ADAPTER, recipe, lambda to: copy(tmp_path / "adapter", to))
+    recipe = AdapterRecipe(found, tuned, tuned.steps[-1]).recipe
+    get_or_build(ADAPTER, recipe, lambda to: copy(tmp_path / "adapter", to), digest=lambda to: read_adapter(to).digest)
     return found
 
 
@@ -85,13 +88,13 @@ def copy(folder: Path, to: Path) -> None:
 @pytest.mark.service
 @pytest.mark.parametrize("name", ["student", "tuned", "merged", "small"])
 def test_the_fingerprint_is_the_same_when_all_that_was_built_is_gone(settings: Settings, name: str) -> None:
-    with knowing(KnownBuilds()) as noted:
+    with knowing(Builds()) as noted:
         made = built(settings, name)
         before = load_version(made, settings.root).fingerprint
     shutil.rmtree(cache_dir())
     with pytest.raises(SettingsError, match=f"{name} is not built here, and --offline builds nothing"):
         built(settings, name, offline=True)
-    with knowing(KnownBuilds(noted.noted, is_offline=True)):
+    with knowing(Builds(noted.noted, is_offline=True)):
         again = built(settings, name, offline=True)
         assert load_version(again, settings.root, offline=True).fingerprint == before
         with pytest.raises(SettingsError, match="are not on this machine any more; without --offline"):
@@ -101,20 +104,20 @@ def test_the_fingerprint_is_the_same_when_all_that_was_built_is_gone(settings: S
 
 def test_a_ready_adapter_needs_no_weights_that_it_could_be_held_against(settings: Settings) -> None:
     shutil.rmtree(settings.root / "weights")
-    with knowing(KnownBuilds(is_offline=True)):
+    with knowing(Builds(is_offline=True)):
         assert built(settings, "ready", offline=True).engine_options["adapter"] == str(settings.root / "adapter")
 
 
 def test_offline_nothing_is_built_for_what_a_version_is_made_of(settings: Settings) -> None:
     shutil.rmtree(cache_dir())
-    with knowing(KnownBuilds(is_offline=True)), pytest.raises(SettingsError, match="taught is not built here"):
+    with knowing(Builds(is_offline=True)), pytest.raises(SettingsError, match="taught is not built here"):
         built(settings, "taught", offline=True)
 
 
 def test_a_corpus_is_known_as_data_and_is_needed_where_it_is_looked_into(settings: Settings) -> None:
     recipe = corpus_recipe(settings, "raw")
-    contents = {("corpus", corpus_folder(recipe).name): "c0ffee 3"}
-    with knowing(KnownBuilds(contents, is_offline=True)):
+    contents = {(CORPORA, corpus_folder(recipe).name): "c0ffee"}
+    with knowing(Builds(contents, is_offline=True)):
         assert built(settings, "raw").engine_options["content"] == "c0ffee"
         with pytest.raises(SettingsError, match="raw is not built here"):
             built(settings, "raw", offline=True)
@@ -123,35 +126,53 @@ def test_a_corpus_is_known_as_data_and_is_needed_where_it_is_looked_into(setting
 
 
 def test_a_student_is_known_by_a_corpus_that_is_gone(settings: Settings) -> None:
-    contents = {("corpus", corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee 3"}
+    contents = {(CORPORA, corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee"}
     taught = settings.version("taught")
-    with knowing(KnownBuilds(contents, is_offline=True)):
-        place = place_of(DISTILLED, _Parts(settings, taught, taught.steps[-1]).recipe)
-    contents |= {(DISTILLED, place.name): "facade", ("weights", "facade"): "decade"}
-    with knowing(KnownBuilds(contents, is_offline=True)):
+    with knowing(Builds(contents, is_offline=True)):
+        place = place_of(
+            DISTILLED, StudentRecipe(settings, taught, taught.steps[-1], settings.version("teacher")).recipe
+        )
+    contents |= {(DISTILLED, place.name): "decade"}
+    with knowing(Builds(contents, is_offline=True)):
         made = built(settings, "taught", offline=True)
-    assert (made.engine_options["weights"], made.steps[-1].content) == ("content:decade", "facade")
+    assert (made.engine_options["weights"], made.steps[-1].content) == ("content:decade", "decade")
     assert load_version(made, settings.root, offline=True).fingerprint
 
 
 def test_passages_are_needed_to_ask(settings: Settings) -> None:
     (settings.root / "p.jsonl").write_text('{"id": "a", "text": "It is in box seven."}\n', "utf-8")
-    with knowing(KnownBuilds()) as noted:
+    with knowing(Builds()) as noted:
         built(settings, "desk")
     shutil.rmtree(cache_dir() / "retrieval")
-    with knowing(KnownBuilds(noted.noted, is_offline=True)), pytest.raises(SettingsError, match="desk is not built"):
+    with knowing(Builds(noted.noted, is_offline=True)), pytest.raises(SettingsError, match="desk is not built"):
         built(settings, "desk", offline=True)
 
 
-def test_what_can_be_built_is_not_taken_as_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
-    recipe = {"a": 1}
-    name = place_of("things", recipe).name
-    contents = {("things", name): "c0ffee"}
-    with knowing(KnownBuilds(contents)):
-        assert find_made("things", recipe) is None
-    with knowing(KnownBuilds(contents, is_offline=True)):
-        found = find_made("things", recipe)
-        assert found is not None
-        assert (found.content, found.is_here) == ("c0ffee", False)
-    assert known_builds().noted == {}
+def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each level walked the chain below it twice, so that a fifth student cost 31 walks."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    write_tiny_llama(tmp_path / "weights")
+    (tmp_path / "d.jsonl").write_text('{"prompt": "a?", "answer": "b"}\n', "utf-8")
+    names = [f"student{n}" for n in range(5)]
+    teachers = ["teacher", *names]
+    text = '[models.teacher]\nengine = "transformers"\nweights = "weights"\n'
+    for name, teacher in zip(names, teachers, strict=False):
+        text += f'[models.{name}]\nbase = "teacher"\n'
+        text += f'distilled = {{ teacher = "{teacher}", data = "d.jsonl", steps = 3 }}\n'
+    settings = load(tmp_path, text)
+    for name, teacher in zip(names, teachers, strict=False):
+        version = settings.version(name)
+        recipe = StudentRecipe(settings, version, version.steps[-1], built(settings, teacher)).recipe
+        get_or_build(DISTILLED, recipe, lambda to: copy(tmp_path / "weights", to), digest=folder_content)
+    walked: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is find_version.__code__:
+            walked.append(frame.f_locals["version"].name)
+
+    sys.setprofile(note)
+    try:
+        built(settings, names[-1])
+    finally:
+        sys.setprofile(None)
+    assert walked == names[::-1]

@@ -13,7 +13,7 @@ from harness.config.customization import AdapterSettings
 from harness.errors import EngineError, NotInLineageError
 from harness.models.version import load_version
 from harness.stages.building import built
-from harness.stages.customization.adapter import Adapter, AdapterEffect, load_adapter
+from harness.stages.customization.adapter_effect import Adapter, AdapterEffect, load_adapter
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
 from tests.libraries import needed

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError
-from harness.stages.foundation.reference_process import Comparer
-from tests.models.conftest import write_resized
+from harness.stages.foundation.comparer import Comparer
+from tests.models.adapters.adapters import change_config, write_adapter
+from tests.models.conftest import tie, write_resized, write_tiny_llama
 from tests.models.description.made import write_model
 
 
@@ -73,8 +74,57 @@ def test_weights_without_a_window_in_their_config_read_any_text(tiny_llama: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "without tokens"), ("x" * 513, "has 513 tokens, and the weights read 512 at once")]
+    ("text", "message"),
+    [
+        ("", "has 0 tokens, and the weights read 1 to 512"),
+        ("x" * 513, "has 513 tokens, and the weights read 1 to 512 at once"),
+    ],
 )
 def test_what_can_t_be_read_at_once_is_refused(comparer: Comparer, tiny_llama: Path, text: str, message: str) -> None:
     with pytest.raises(EngineError, match=message):
         in_full(comparer, text, tiny_llama)
+
+
+@pytest.mark.service
+def test_each_text_finds_the_same_weights(tiny_llama: Path, tmp_path: Path) -> None:
+    prober = Comparer({"weights": str(tiny_llama)}, str(tmp_path), str(write_adapter(tiny_llama, tmp_path / "adapter")))
+    first = prober.weigh_adapter("abc")
+    assert prober.weigh_adapter("cab") != first
+    assert prober.weigh_adapter("abc") == first
+    assert first["effect"] > 0
+    assert first["modules"] == [
+        f"model.layers.{layer}.self_attn.{name}" for layer in range(4) for name in ("q_proj", "v_proj")
+    ]
+    assert first["idle"] == [] == first["left_out"]
+    with pytest.raises(EngineError, match="the text has 0 tokens, and the weights read 1 to 512 at once"):
+        prober.weigh_adapter("")
+    with pytest.raises(EngineError, match="the text has 600 tokens"):
+        prober.weigh_adapter("d" * 600)
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`", "ignore:Setting `save_embedding_layers`")
+def test_one_of_tied_weights_changes_the_head_apart_from_the_embedding(tmp_path: Path) -> None:
+    weights = tie(write_tiny_llama(tmp_path / "tied"))
+    adapter = write_adapter(weights, tmp_path / "adapter", ["embed_tokens", "lm_head"])
+    prober = Comparer({"weights": str(weights)}, str(tmp_path), str(adapter))
+    first = prober.weigh_adapter("abc")
+    assert first["effect"] > 0.1
+
+
+def test_matrices_that_hold_no_numbers_are_named(tiny_llama: Path, tmp_path: Path) -> None:
+    """NaN is no no-op, and beyond no tolerance."""
+    prober = Comparer({"weights": str(tiny_llama)}, str(tmp_path), str(write_adapter(tiny_llama, tmp_path / "adapter")))
+    for name, matrix in prober._model.named_parameters():
+        if "lora_B" in name:
+            matrix.data.fill_(float("nan"))
+    with pytest.raises(EngineError, match=r"with the adapter logits are no numbers \(NaN\)"):
+        prober.weigh_adapter("abc")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_matrices_that_peft_leaves_out_are_named(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = change_config(write_adapter(tiny_llama, tmp_path / "adapter"), target_modules=["o_proj"])
+    found = Comparer({"weights": str(tiny_llama)}, str(tmp_path), str(folder)).weigh_adapter("abc")
+    assert found["effect"] == 0
+    assert len(found["left_out"]) == 8
+    assert found["idle"] == found["modules"]

@@ -11,9 +11,9 @@ import pytest
 from harness.config import Settings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
-from harness.stages.distillation.distilling import sources_of
+from harness.stages.distillation.student_recipe import sources_of
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT, write_project
 from tests.stages.killing import kill_while_training
@@ -48,7 +48,7 @@ def test_a_student_is_trained_once_and_has_the_layers_that_were_asked_for(settin
     assert json.loads((folder / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
     assert sorted(path.name for path in folder.iterdir() if path.suffix != ".json") == ["model.safetensors"]
     phases = list(dict.fromkeys(state.phase for state in told))
-    assert phases == ["starting", "reading", "asking the teacher", "training", "done"]
+    assert phases == ["starting", "reading", "asking the teacher", NOTE, "training", "done"]
     last = [state for state in told if state.phase == "training"][-1]
     assert (last.done, last.total, last.unit) == (6, 6, "steps")
     assert "loss" in last.note
