@@ -23,7 +23,7 @@ from harness.requests.conversation import (
     check_count,
     check_script,
 )
-from harness.requests.pending import Question, SampleSource, Way
+from harness.requests.pending import RenderedQuestion, SampleSource, Way
 
 if TYPE_CHECKING:
     from harness.models.engine import Engine
@@ -166,7 +166,7 @@ class Model:
             or (last.version is not version, last.case, last.prompt) != (False, case, prompt)
         ):
             request = version.chat(prompt, sampling=sampling)
-            last = Question(version, case, request, prompt if is_plain else None)
+            last = RenderedQuestion(version, case, request, prompt if is_plain else None)
             self._sampler.last_question = last
         return self._settle("ask", self._text(last))
 
@@ -381,7 +381,7 @@ class Model:
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled
 
-    async def _draw(self, asked: Request | Question, later: int = 0, talks: Engine | None = None) -> Sample:
+    async def _draw(self, asked: Request | RenderedQuestion, later: int = 0, talks: Engine | None = None) -> Sample:
         """The sample of a question, one of the case's own.
 
         Args:
@@ -389,7 +389,7 @@ class Model:
             talks: goes on after it.
         """
         trace, sampler, source = self._trace, self._sampler, self._source
-        question = asked if isinstance(asked, Question) else Question(source.version, trace.case, asked)
+        question = asked if isinstance(asked, RenderedQuestion) else RenderedQuestion(source.version, trace.case, asked)
         occurrence = self._occurrences.get(question.text, 0)
         self._occurrences[question.text] = occurrence + 1
         number, request, way = occurrence + later, question.request, question.way
@@ -414,7 +414,7 @@ class Model:
             trace.truncated = trace.truncated or sample.truncated
         return sample
 
-    async def _text(self, question: Question) -> str:
+    async def _text(self, question: RenderedQuestion) -> str:
         sample = await self._draw(question)
         if not self._is_other:
             self._trace.lack = self._trace.lack or sample.lack

@@ -65,7 +65,7 @@ class SampleOrigins:
             self.newest = max(known) if self.newest is None else max(self.newest, *known)
 
 
-class Question:
+class RenderedQuestion:
     """What a case asks of a version, rendered once for its samples, which ask it in one tick.
 
     Attributes:

@@ -24,7 +24,7 @@ from harness.errors import (
 from harness.models.engine import Engine
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
-from harness.requests.pending import PendingDraws, Question, SampleOrigins, SampleSource
+from harness.requests.pending import PendingDraws, RenderedQuestion, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
@@ -166,7 +166,7 @@ class Sampler:
         """The samples that the run was given, one bit for each: who asks for them again shares them."""
         self._origins: dict[tuple[str, int], SampleOrigins] = {}
         self.is_halted = False
-        self.last_question: Question | None = None
+        self.last_question: RenderedQuestion | None = None
         self._last_key: tuple[KeyedQuestion | None, int, bytes] = (None, 0, b"")
 
     def halt(self) -> None:

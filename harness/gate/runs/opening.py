@@ -197,6 +197,42 @@ def known_draws(store: Store, candidate: SampleSource, baseline: SampleSource | 
 # -- the run -----------------------------------------------------------------------------------------------------------
 
 
+_Sources = tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]
+"""The candidate, the baseline and the judges."""
+
+
+def _sources(
+    settings: Settings,
+    options: RunOptions,
+    versions: Mapping[str, Version],
+    engines: Mapping[str, Engine],
+    store: Store,
+    generations: Generations,
+) -> _Sources:
+    def source(name: str, first_index: int = 0) -> SampleSource:
+        version, (newest, *older) = versions[name], generations.of(versions[name])
+        unasked = why_unasked(version, settings)
+        engine = None if unasked else engines.get(name)
+        return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
+
+    name, against = candidate_name(settings), _against(settings, options)
+    as_baseline = options.for_baseline and against is None
+    index = candidate_first_index(versions[name].fingerprint, options.recording, as_baseline=as_baseline)
+    candidate, judges = source(name, index), tuple(map(source, _judges(settings, options)))
+    baseline = None if against is None else source(against, BASELINE_FIRST_INDEX)
+    for each in filter(None, (candidate, baseline)):
+        # Where some answers are stored, a body that asks for others ends in the same error.
+        known = each.generation, *each.older
+        if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
+            raise each.missing()
+    return candidate, baseline, judges
+
+
+def _told(options: RunOptions, ledger: Mapping[str, Entry], level: float, *, is_compared: bool) -> tuple[str, ...]:
+    red = {name: entry.look for name, entry in ledger.items()} if is_compared else {}
+    return *looks_in_words(ledger, level), *never_red(options.evaluations, red, level)
+
+
 def _assemble(
     settings: Settings,
     options: RunOptions,
@@ -205,23 +241,8 @@ def _assemble(
     store: Store,
 ) -> Run:
     generations = Generations(store, is_fresh=options.fresh)
-
-    def source(name: str, first_index: int = 0) -> SampleSource:
-        version, (newest, *older) = versions[name], generations.of(versions[name])
-        unasked = why_unasked(version, settings)
-        engine = None if unasked else engines.get(name)
-        return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
-
-    name, against = candidate_name(settings), _against(settings, options)
-    own, as_baseline = versions[name].fingerprint, options.for_baseline and against is None
-    candidate = source(name, candidate_first_index(own, options.recording, as_baseline=as_baseline))
-    judges = tuple(map(source, _judges(settings, options)))
-    baseline = None if against is None else source(against, BASELINE_FIRST_INDEX)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, store, generations)
     sides = (candidate,) if baseline is None else (candidate, baseline)
-    for each in sides:  # where some answers are stored, a body that asks for others ends in the same error
-        known = each.generation, *each.older
-        if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
-            raise each.missing()
     notes = version_notes(*(each.version for each in (*sides, *judges)), root=settings.root, runs=store.runs)
     prices = {name: version.settings.price for name, version in versions.items()}
     spending = Spending(settings.limits, prices, elapsed_s=options.elapsed_s)
@@ -246,12 +267,9 @@ def _assemble(
         **files_note(candidate.version, settings.root),
     }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    gone = gone_notes(options, own, store)
+    gone = gone_notes(options, candidate.version.fingerprint, store)
     store.begin_run(run_id, created, described)
-    level = 1 - settings.confidence_level
-    told = looks_in_words(ledger, level)
-    if baseline is not None:
-        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
+    told = _told(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None)
     return Run(
         run_id=run_id,
         settings=settings,
@@ -265,7 +283,7 @@ def _assemble(
         store=store,
         created=created,
         notes=(*notes, *options.notes, *gone),
-        told=tuple(told),
+        told=told,
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
 

@@ -35,7 +35,7 @@ Draws = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Question:
+class Asked:
     """All that the bets of an evaluation depend on, settled before anything is seen, whatever is asked for later.
 
     Attributes:
@@ -87,20 +87,20 @@ class Question:
         names = (name for name in self.draws if _role(name) == "candidate" or not of_candidate)
         return {(name, number) for name in names for number in self.draws[name]}
 
-    def of_threshold(self) -> Question:
+    def of_threshold(self) -> Asked:
         """The question about the candidate's score alone."""
         draws = {name: numbers for name, numbers in self.draws.items() if _role(name) != "baseline"}
         return replace(self, words={**self.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
 
 
-_JSON = pydantic.TypeAdapter(Question)
+_JSON = pydantic.TypeAdapter(Asked)
 
 
 def _role(name: str) -> str:
     return name.partition("@")[0]
 
 
-def _read(plain: str) -> Question | None:
+def _read(plain: str) -> Asked | None:
     """The question that was written; None for what another rule, or nobody, wrote."""
     try:
         return _JSON.validate_json(plain)
@@ -108,7 +108,7 @@ def _read(plain: str) -> Question | None:
         return None
 
 
-def changes(before: Question | None, now: Question) -> list[str]:
+def changes(before: Asked | None, now: Asked) -> list[str]:
     """Say what makes it another question than one before; nothing where a run goes on with that."""
     if before is None:
         return ["another rule of the gate"]
@@ -138,7 +138,7 @@ def changes(before: Question | None, now: Question) -> list[str]:
     return why
 
 
-def unless_grown(question: Question | None, observed: Observations) -> Observations:
+def unless_grown(question: Asked | None, observed: Observations) -> Observations:
     """The same; undecided where it can't be bet on and has grown since it was first asked: each number of cases is
     another test. That a body may measure was not seen then, or it would have been another question.
     """
@@ -168,7 +168,7 @@ class Entry:
     """
 
     look: Look
-    question: Question | None = None
+    question: Asked | None = None
     is_new: bool = True
     spent: float = 0.0
     undecided: str = ""
@@ -193,7 +193,7 @@ class Family:
         confidence_level: of the gate.
         seed: of the order of cases, where nothing is settled yet.
         best_of: among how many candidates this one is chosen.
-        draws: the generations that each version is answered with, as `Question` has them; no entry for a recorded
+        draws: the generations that each version is answered with, as `Asked` has them; no entry for a recorded
             baseline.
         judges: the same of judges, by fingerprint.
         recorded: what is recorded of the baseline, by evaluation; empty where it is drawn.
@@ -270,7 +270,7 @@ class _Asking:
         self._digests = [settled_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
-    def question(self, seed: int) -> Question:
+    def question(self, seed: int) -> Asked:
         """The question, with its cases in the order of a seed."""
         return self._first if seed == self.family.seed else self._of(seed)
 
@@ -280,7 +280,7 @@ class _Asking:
         cases = () if entry.question is None else entry.question.cases
         return tuple(numbers[digest] for digest in cases if digest in numbers)
 
-    def _of(self, seed: int) -> Question:
+    def _of(self, seed: int) -> Asked:
         evaluation, family, side, digests = self.evaluation, self.family, self.side, self._digests
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         order = draw_order(evaluation, seed)
@@ -309,7 +309,7 @@ class _Asking:
             "most samples": size if plan.per == "case" and evaluation.may_measure else None,
             "recording": side.run_id,
         }
-        return Question(
+        return Asked(
             words=words,
             draws={**family.draws, **(family.judges if judged else {})},
             cases=tuple(digests[number] for number in order),
@@ -384,10 +384,10 @@ class _Entering:
         )
         return Entry(look, asked, spent=spent + share), row
 
-    def _look(self, number: int, asked: Question, because: str) -> Look:
+    def _look(self, number: int, asked: Asked, because: str) -> Look:
         """The look of this number, or a later one: a threshold is one question, whatever the baseline."""
         if asked.words["threshold"]:
-            seen: list[Question] = []
+            seen: list[Asked] = []
             for _, before in self._counted:
                 if before is not None and before.words["threshold"] and not any(_same(each, before) for each in seen):
                     seen.append(before)
@@ -397,7 +397,7 @@ class _Entering:
         best_of = self._family.best_of
         return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
 
-    def _as_before(self, before: Question | None, wanted: Question) -> Question:
+    def _as_before(self, before: Asked | None, wanted: Asked) -> Asked:
         """What is wanted, on the draws of a look before, where these are not too old (those that another run began
         since are not) and nothing is drawn anew.
         """
@@ -411,7 +411,7 @@ class _Entering:
         }
         return replace(wanted, draws={**wanted.draws, **kept})
 
-    def _draws(self, wanted: Question) -> tuple[dict[str, Draws], bool]:
+    def _draws(self, wanted: Asked) -> tuple[dict[str, Draws], bool]:
         """The draws of a new look, those of the look before that had most of its cases, the newest of these; and
         whether any are drawn anew.
 
@@ -440,7 +440,7 @@ class _Entering:
         begun = {name: self._anew.get(_role(name), (0,)) for name in gone}
         return {name: begun.get(name) or numbers for name, numbers in found.draws.items()}, bool(gone)
 
-    def _left_of_recording(self, wanted: Question, own: Sequence[Question]) -> str:
+    def _left_of_recording(self, wanted: Asked, own: Sequence[Asked]) -> str:
         """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
         whatever name they are recorded.
         """
@@ -450,7 +450,7 @@ class _Entering:
         told = "record it anew, from a run with --fresh"
         return f"what is left of a recording without {gone:,} of its cases that were seen ({told})" if gone else ""
 
-    def _wanted(self) -> Question:
+    def _wanted(self) -> Asked:
         """The question that the run asks, in the order of the first look, whose seed was chosen before anything was
         seen; where its threshold was looked at before, with the stakes and the candidate's draws of that.
         """
@@ -467,13 +467,13 @@ class _Entering:
         return wanted
 
 
-def _same(before: Question, now: Question) -> bool:
+def _same(before: Asked, now: Asked) -> bool:
     """Tell whether two questions about a threshold are one, whichever has cases that came later."""
     one, other = before.of_threshold(), now.of_threshold()
     return not changes(one, other) or not changes(other, one)
 
 
-def _of_other_side(asked: Question) -> list[str]:
+def _of_other_side(asked: Asked) -> list[str]:
     """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
     drawn = ((*name.partition("@")[::2], number) for name, number in asked.drawn())
     return [*asked.recorded, *(f"{index or 0}:{number}" for role, index, number in drawn if role == "baseline")]

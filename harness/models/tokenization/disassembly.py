@@ -151,7 +151,7 @@ def disassemble(text: str, encoding: Any, reader: PieceReader, decoded: str) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SplitDifference:
     """A range of bytes in which two splits of a text differ, with the tokens of both; empty for some put around."""
 
     begin: int
@@ -160,7 +160,7 @@ class Difference:
     second: Sequence[TextToken]
 
 
-def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> list[Difference]:
+def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> list[SplitDifference]:
     """The places in which two splits of one text differ, between tokens of both.
 
     >>> a, b = TextToken(0, 1, "a", b"a", False), TextToken(1, 2, "b", b"b", False)
@@ -173,5 +173,5 @@ def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> list
         if tag != "equal":
             own, other = first[one:one_end], second[two:two_end]
             begin, end = min(each.offset for each in (*own, *other)), max(each.end for each in (*own, *other))
-            found.append(Difference(begin, end, own, other))
+            found.append(SplitDifference(begin, end, own, other))
     return found

@@ -228,7 +228,21 @@ def next_draw(
         chances = np.maximum(chances, paces[-1].chances(look))
     floor = max(FLOOR * float(chances.mean()), *(pace.least(items.least_doubt / usual) for pace in paces))
 
-    cases = order[turn:]
+    differs = all(question.of == "difference" for question in questions)
+    return _drawn(items, order[turn:], curve, paces, floor, usual, differs=differs)
+
+
+def _drawn(
+    items: Items,
+    cases: IntArray,
+    curve: FloatArray,
+    paces: Sequence[DrawRule],
+    floor: float,
+    usual: float,
+    *,
+    differs: bool,
+) -> Draw:
+    """Go through the cases to come up to the first that is drawn; `differs` where all that is asked is a difference."""
     means, averages = items.predicted(curve, cases)
     chances = np.full(len(cases), floor)
     for pace in paces:
@@ -236,7 +250,7 @@ def next_draw(
         chances = np.maximum(chances, pace.chances(look))
     # The same text twice: the difference is known to be 0, or the pair a tie, as if it were labelled.
     is_pair = len(items.scores) == 1
-    is_known = items.same[cases] & (is_pair or all(question.of == "difference" for question in questions))
+    is_known = items.same[cases] & (is_pair or differs)
     if is_pair:
         averages[is_known] = _TIE
     else:

@@ -17,7 +17,7 @@ from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
 from harness.gate.sampling.blocks import BlockRoom, never_red, others_done
-from harness.gate.sampling.ledger import Entry, Question
+from harness.gate.sampling.ledger import Asked, Entry
 from harness.models.engine_creation import create_engine
 from harness.records import Role, Stakes
 from harness.requests import Sampler, SampleSource
@@ -93,7 +93,7 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         return [*found, await measured(PLAN, generation=1), await measured(PLAN, begun, generation=2)]
 
     draws = {"candidate": (0,), "baseline": (0,)}
-    begun = Entry(Look(), Question({}, draws, (), Stakes(None, 0.1, 5)))
+    begun = Entry(Look(), Asked({}, draws, (), Stakes(None, 0.1, 5)))
     assert asyncio.run(all_of_them()) == [10, 0, 10, 2, 10, 0]
     with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
