@@ -228,6 +228,19 @@ def _sources(
     return candidate, baseline, judges
 
 
+def _sampler(
+    settings: Settings,
+    options: RunOptions,
+    versions: Mapping[str, Version],
+    sources: tuple[SampleSource, ...],
+    store: Store,
+) -> Sampler:
+    prices = {name: version.settings.price for name, version in versions.items()}
+    spending = Spending(settings.limits, prices, elapsed_s=options.elapsed_s)
+    players = Players(settings, sources, store, is_offline=options.offline)
+    return Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
+
+
 def _told(options: RunOptions, ledger: Mapping[str, Entry], level: float, *, is_compared: bool) -> tuple[str, ...]:
     red = {name: entry.look for name, entry in ledger.items()} if is_compared else {}
     return *looks_in_words(ledger, level), *never_red(options.evaluations, red, level)
@@ -244,10 +257,7 @@ def _assemble(
     candidate, baseline, judges = _sources(settings, options, versions, engines, store, generations)
     sides = (candidate,) if baseline is None else (candidate, baseline)
     notes = version_notes(*(each.version for each in (*sides, *judges)), root=settings.root, runs=store.runs)
-    prices = {name: version.settings.price for name, version in versions.items()}
-    spending = Spending(settings.limits, prices, elapsed_s=options.elapsed_s)
-    players = Players(settings, (*sides, *judges), store, is_offline=options.offline)
-    sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
+    sampler = _sampler(settings, options, versions, (*sides, *judges), store)
     shared = StageContext(
         settings,
         sampler=sampler,
