@@ -277,9 +277,8 @@ def _assemble(
         **files_note(candidate.version, settings.root),
     }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    gone = gone_notes(options, candidate.version.fingerprint, store)
+    notes += (*options.notes, *gone_notes(options, candidate.version.fingerprint, store))
     store.begin_run(run_id, created, described)
-    told = _told(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None)
     return Run(
         run_id=run_id,
         settings=settings,
@@ -292,8 +291,8 @@ def _assemble(
         sampler=sampler,
         store=store,
         created=created,
-        notes=(*notes, *options.notes, *gone),
-        told=told,
+        notes=tuple(notes),
+        told=_told(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
 
