@@ -95,19 +95,22 @@ def find_artifact(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
     """
     path = place_of(kind, recipe)
     digest = _digest_of(path)
-    if path.is_dir() and digest is None and note_of(path).is_file():
+    if path.is_dir() and digest is None and read_note(path) is not None:
         _log.warning("%s is damaged: its files are not those that were built. It counts as not built.", path)
-    if not path.is_dir() and builds().is_offline:
+    if digest is None and builds().is_offline and not (path.is_dir() and read_note(path)):
         digest = builds().digests.get((kind, path.name))
     return None if digest is None else _used(Artifact(path, digest, recipe))
 
 
 def latest(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
     """The artifact used last of those whose recipes have all of this; None where there is none."""
-    notes = sorted((cache_dir() / kind).glob("*.note"), key=lambda note: note.stat().st_mtime, reverse=True)
-    for note in notes:
-        whole = json.loads(note.read_bytes())["recipe"]
-        if recipe.items() <= whole.items() and (digest := _digest_of(path := note.with_suffix(""))) is not None:
+    found = []
+    for note in (cache_dir() / kind).glob("*.note"):
+        with suppress(OSError):  # collected meanwhile
+            found.append((note.stat().st_mtime, note.with_suffix("")))
+    for _, path in sorted(found, reverse=True):
+        whole = (read_note(path) or {}).get("recipe")
+        if whole is not None and recipe.items() <= whole.items() and (digest := _digest_of(path)) is not None:
             return Artifact(path, digest, whole)
     return None
 
@@ -143,8 +146,9 @@ def get_or_build(
 
     with turn(path, wait):
         known = _digest_of(path)
-        if known is None and (note_of(path).is_file() or not path.is_dir()):
-            shutil.rmtree(path, ignore_errors=True)
+        if known is None and (read_note(path) is not None or not path.is_dir()):
+            if path.is_dir():
+                shutil.rmtree(path)
             note_of(path).unlink(missing_ok=True)
             draft = path.with_name(f"{path.name}.draft")
             if not keeps_draft:
@@ -192,7 +196,7 @@ def read_note(path: Path) -> dict[str, Any] | None:
     """What was noted of an artifact when it was whole; None for nothing."""
     try:
         note: dict[str, Any] = json.loads(note_of(path).read_bytes())
-    except OSError:
+    except (OSError, ValueError):  # a power cut leaves a note that is empty
         return None
     return note
 

@@ -315,7 +315,10 @@ def _every_engines_keys() -> list[str]:
 
 
 def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
-    checked = {name: declared.settings[name](value, name, where=where) for name, value in options.items()}
+    checked = {}
+    for name, value in options.items():
+        made = declared.settings[name](value, name, where=where)
+        checked[name] = value if made is None else made
     lacking = [name for name in declared.required(options) if name not in options]
     if lacking:
         needed = "; and ".join(f"{name}: {_NEEDED[name]}" if name in _NEEDED else name for name in lacking)

@@ -123,11 +123,11 @@ class Database:
 
     @contextmanager
     def _joining(self, connection: Connection) -> Iterator[None]:
-        self._local.joined = connection
+        before, self._local.joined = self._joined, connection
         try:
             yield
         finally:
-            self._local.joined = None
+            self._local.joined = before
 
     @property
     def _joined(self) -> Connection | None:

@@ -84,6 +84,31 @@ def test_a_file_that_came_later_is_no_damage() -> None:
     assert get_or_build("things", {"seed": 1}, write("two", calls)) == first == find_artifact("things", {"seed": 1})
 
 
+def test_a_note_that_a_power_cut_left_empty_costs_nothing_that_was_built() -> None:
+    calls: list[str] = []
+    first, other = (get_or_build("things", {"seed": seed}, write("one", calls)) for seed in (1, 2))
+    note_of(first.path).write_bytes(b"")
+    assert latest("things", {}) == other
+    with knowing(Builds({("things", first.path.name): first.digest}, is_offline=True)):
+        assert find_artifact("things", {"seed": 1}) == first
+    assert get_or_build("things", {"seed": 1}, write("two", calls)) == first == find_artifact("things", {"seed": 1})
+    assert calls == ["one", "one"]
+
+
+def test_a_damaged_folder_that_stays_is_told_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    first = get_or_build("things", {"seed": 1}, write("one", calls))
+    (first.path / "a.txt").write_text("on", "utf-8")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("harness.config.artifacts.shutil.rmtree", refused)
+    with pytest.raises(PermissionError):
+        get_or_build("things", {"seed": 1}, write("two", calls))
+    assert calls == ["one"]
+
+
 def test_a_note_that_could_not_be_written_costs_nothing_that_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk was full: an empty note made what had been trained count as damaged, and it was removed."""
     calls: list[str] = []

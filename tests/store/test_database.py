@@ -287,6 +287,15 @@ def test_the_statements_of_one_reading_see_one_state(url: str, open_store: OpenS
         assert connection.scalar(count) == 1
 
 
+def test_a_reading_within_a_transaction_leaves_its_thread_in_it(url: str, open_store: OpenStore) -> None:
+    database = open_store(url)._database
+    with database.write() as outer:
+        with database.one_state():
+            pass
+        with database.write() as inner:
+            assert inner is outer
+
+
 @pytest.mark.service
 def test_whoever_waits_for_another_writer_hears_a_signal(tmp_path: Path) -> None:
     """Otherwise Ctrl-C would be unheard for as long as another process holds the lock."""

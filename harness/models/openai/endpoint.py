@@ -113,7 +113,7 @@ class Endpoint:
             headers["Authorization"] = f"Bearer {self._api_key}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=self._connect_s),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=self._connect_s, sock_connect=self._connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
         )
@@ -283,7 +283,7 @@ class Endpoint:
         if not error:
             return document
         said = self._redacted(self._server_message(content))
-        if is_account_empty(document):
+        if is_account_empty({"error": error}):
             raise UnusableError(f"answers nothing more: {said}", "closed")
         if (status := http_status(error)) is not None:
             raise self._refusal(status, content, {})

@@ -88,7 +88,9 @@ def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
     tokenizer = tokenizer_path(options, root)
     if tokenizer is None:
         return None
-    return files_hash(tokenizer, [file.name for file in tokenizer.iterdir() if _TOKENIZER.fullmatch(file.name)])
+    return files_hash(
+        tokenizer, [file.name for file in tokenizer.iterdir() if file.is_file() and _TOKENIZER.fullmatch(file.name)]
+    )
 
 
 def materialize(options: Mapping[str, Any], root: Path) -> Path:

@@ -191,6 +191,12 @@ class TestDeadEndpoint:
         assert UnreachableError in {type(result) for result in results}
         assert sum(clock.waits) <= 3 * 15
 
+    def test_an_empty_account_that_is_told_as_vllm_tells_errors_is_given_up_at_once(self) -> None:
+        said = {"object": "error", "message": "No credit.", "code": "insufficient_quota"}
+        with Raw(200, json.dumps(said).encode()) as server, pytest.raises(UnreachableError, match="answers nothing more"):
+            server.sample(ask())
+        assert server.requests == 1
+
     def test_an_empty_account_is_given_up_at_once_with_what_the_server_says(self) -> None:
         said = {
             "message": "You exceeded your current quota.",

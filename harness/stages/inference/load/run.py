@@ -114,7 +114,8 @@ def _warm_up(generator: _Generator, progress: Callable[[LoadProgress], None]) ->
         rows: list[Row] = []
         for part, in_flight in ((prompts[:1], 1), (prompts[1:], max(_WARM_IN_FLIGHT, plan.concurrency or 0))):
             if part:
-                generator.send(generator.sending(part, form, in_flight), tell)
+                if generator.send(generator.sending(part, form, in_flight), tell)["interrupted"]:
+                    raise KeyboardInterrupt
                 rows += generator.rows()
         if not rows or any(row.error is None for row in rows):
             return form
@@ -159,6 +160,8 @@ class _Generator:
         while True:
             try:
                 said: dict[str, Any] = json.loads(self.lines.readline() or "{}")
+                if said and "cpu_s" not in said:
+                    tell(**said)
             except KeyboardInterrupt:
                 is_interrupted = True
                 self._write(None)
@@ -170,7 +173,6 @@ class _Generator:
                 )
             if "cpu_s" in said:
                 return {**said, "interrupted": is_interrupted}
-            tell(**said)
 
     def rows(self, asked: Sequence[int | None] = (None,)) -> list[Row]:
         """The rows of its last sending, of answers with so many tokens each, begun anew where there are more rows."""
