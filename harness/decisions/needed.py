@@ -11,7 +11,7 @@ from scipy import special
 
 from harness.decisions.betting import Levels
 from harness.decisions.observations import Observations
-from harness.decisions.questions import Against, Question, questions
+from harness.decisions.questions import Question, questions
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.intervals.contrasts import Contrast
 from harness.statistics.intervals.signed_ranks import fewest_pairs
@@ -51,8 +51,8 @@ def needed(
     number of units, and with that number itself where no case differs. A cluster is a unit: where copies count as one,
     so do those to come, and clusters of the user's field have as many cases as those there are.
     """
-    contrast, levels = asked.worst, (levels[0], levels[1] / len(asked.directions))
-    later = levels[0] * next_share, levels[1] * next_share
+    contrast = asked.worst
+    later = levels[0] * next_share, levels[1] * next_share / len(asked.directions)
     n_samples, n_scored, n_units = observed.n_samples, max(1, int(observed.scored.sum())), len(observed.cluster_sizes)
     per_case, units = n_samples / n_scored, n_samples if observed.by_samples else n_units
     is_recorded = asked.against == "baseline" and observed.baseline_is_recorded
@@ -82,7 +82,7 @@ def needed(
     return SamplesNeeded(_at_least_one(more * per_case), more, None, beyond)
 
 
-def _asked_again(observed: Observations, against: Against, levels: Levels, n: int) -> Question:
+def _asked_again(observed: Observations, asked: Question, levels: Levels, n: int) -> Question:
     """The same question of so many cases (samples, of a single one), those that there are over and over again."""
     is_single, seen = observed.by_samples or observed.plan.per == "case", len(observed.case_ids)
     rows = np.resize(np.arange(seen), 1 if is_single else n)
@@ -92,7 +92,8 @@ def _asked_again(observed: Observations, against: Against, levels: Levels, n: in
     labels, ids = observed.clusters, tuple(map(str, range(len(rows))))
     clusters = labels and tuple((labels[row], place // seen) for place, row in enumerate(rows.tolist()))
     grown = replace(observed, case_ids=ids, candidate=ours, baseline=theirs, clusters=clusters)
-    return next(each for each in questions(grown, levels) if each.against == against)
+    again = questions(grown, levels, red_beyond=asked.red_beyond)
+    return next(each for each in again if each.against == asked.against)
 
 
 def _more_bets(observed: Observations, asked: Question, levels: Levels) -> int | None:
@@ -100,7 +101,7 @@ def _more_bets(observed: Observations, asked: Question, levels: Levels) -> int |
     seen = observed.n_rows
     for times in _TIMES:
         n = min(times * seen, _MOST_ROWS)
-        ends = _asked_again(observed, asked.against, levels, n).ends(levels)
+        ends = _asked_again(observed, asked, levels, n).ends(levels)
         end = min((each for each in ends if each is not None), default=None)
         if end is None:
             continue
@@ -115,7 +116,7 @@ def _to_bound(observed: Observations, asked: Question, levels: Levels, units: in
     """The units that are lacking so that there can be a bound at all."""
     alone = replace(observed, clusters=None if observed.clusters is None else tuple(range(len(observed.case_ids))))
     fewest = first_that(
-        lambda n: math.isfinite(_asked_again(alone, asked.against, levels, n).ruling(levels)[1]), units + 1, _MOST_ROWS
+        lambda n: math.isfinite(_asked_again(alone, asked, levels, n).ruling(levels)[1]), units + 1, _MOST_ROWS
     )
     return None if fewest is None else fewest - units
 

@@ -257,6 +257,7 @@ class GateSession:
         names = [evaluation.id for evaluation in self.collection.evaluations.values()]
         return sum(not run.verdicts(name) and run.skipped(name) is None for name in names)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Called last: gives the signals back."""
         self.interrupts.leave()

@@ -265,9 +265,9 @@ async def _next_words(
         sample = await play(part, _SCHEMA, number)
         try:
             said = json.loads(sample.text)
-            is_met, words = said["goal_met"] is True, said["message"]
-            if is_met and may_end:
+            if (is_met := said["goal_met"] is True) and may_end:
                 return None
+            words = said["message"]
             if isinstance(words, str) and (words.strip() or may_be_silent):
                 return words.strip()
             when = "that its goal is met before the version has said anything" if is_met else "its goal is not met"

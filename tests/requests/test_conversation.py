@@ -257,6 +257,9 @@ def test_one_that_never_ends_is_stopped_and_the_score_says_so(stage: Stage) -> N
 def test_a_goal_is_not_met_before_anything_was_said_but_after_the_last_answer_it_may_be(stage: Stage) -> None:
     first = json.dumps({"goal_met": True, "message": "Hi"})
     assert stage.run(lambda model: model.converse(user(), turns=1), first, DONE).metadata["ended"] == "goal met"
+    alone = json.dumps({"goal_met": True})
+    talk = stage.run(lambda model: model.converse(user(goal="Less."), turns=1), first, alone)
+    assert talk.metadata["ended"] == "goal met"
     with pytest.raises(
         EngineError, match="says nothing, and that its goal is met before the version has said anything"
     ):

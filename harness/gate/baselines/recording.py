@@ -61,6 +61,10 @@ class RecordedMetric(Kind):
     the store writes them.
     """
 
+    unit: str | None = field(kw_only=True)
+    higher_is_better: bool = field(kw_only=True)
+    at_least: FiniteFloat | None = field(default=None, kw_only=True)
+    at_most: FiniteFloat | None = field(default=None, kw_only=True)
     value: FiniteFloat | None = None
     judged_by: tuple[str, ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = _WHOLE

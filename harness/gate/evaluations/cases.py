@@ -75,7 +75,7 @@ def content_digest(case: Case) -> str | None:
 
 def settled_digest(case: Case) -> str:
     """A digest of all fields of a case; of what has no JSON form that stays the same, the type alone."""
-    return content_digest(case) or str(_digest({name: _form(value) for name, value in case.fields.items()}))
+    return content_digest(case) or str(_digest({str(name): _form(value) for name, value in case.fields.items()}))
 
 
 def _form(value: Any) -> str:

@@ -35,6 +35,7 @@ from harness.requests.sampler import LOCKED_S
 from harness.requests.spending import TokensSpent
 from harness.stages.lineage import Lineages
 from harness.store import Store
+from harness.store.database import BUSY_S
 
 _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
@@ -232,11 +233,11 @@ class Run:
             self._rows = self._storing[1] + self._rows
         self._storing = None
 
-    def flush(self) -> None:
-        """Store the scores that have come in."""
+    def flush(self, wait_s: float = BUSY_S) -> None:
+        """Store the scores that have come in; for so long a lock of another process is waited for."""
         self._await_storing()
         if self._rows:
-            self.store.add_scores(self.run_id, self._rows)
+            self.store.add_scores(self.run_id, self._rows, wait_s)
             self._rows = []
 
     # -- deciding ---------------------------------------------------------------------------------------------------
@@ -295,7 +296,7 @@ class Run:
         lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
         with suppress(StoreError):  # is told at the end, unless it can be done then
             if changes:
-                self.flush()
+                self.flush(LOCKED_S)
             changes = with_answers(self.store, changes, sources, lower)
         return tuple(changes)
 

@@ -179,9 +179,11 @@ class Collector:
             self._tally.add(step, outcome.error)
             reading = Reading(float("nan"), describe(outcome.error)[:SHOWN])
             self._emit(METRIC, place, reading, "error", trace)
+            self._keep_recorded(case, {})
         elif outcome.skipped:
             self._skips.setdefault(case, Counter())[role] += 1
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
+            self._keep_recorded(case, {})
         else:
             self._score(place, outcome, trace)
 
@@ -206,8 +208,11 @@ class Collector:
                 else:
                     self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
             self._emit(metric, place, reading, "scored", trace)
+        self._keep_recorded(case, {} if outcome.failed else readings)
+
+    def _keep_recorded(self, case: int, readings: Mapping[str, Reading]) -> None:
         if self._recorded is not None:
-            for row in self._recorded.add(self.evaluation.cases[case].id, {} if outcome.failed else readings):
+            for row in self._recorded.add(self.evaluation.cases[case].id, readings):
                 self._keep(row)
 
     def _emit(self, metric: str, place: Place, reading: Reading, how: Outcome, trace: Trace) -> None:

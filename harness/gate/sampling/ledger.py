@@ -101,7 +101,7 @@ def _role(name: str) -> str:
 
 
 def _read(plain: str) -> Asked | None:
-    """The question that was written; None for what another rule, or nobody, wrote."""
+    """The question that was written; None for what can't be read as one."""
     try:
         return _JSON.validate_json(plain)
     except pydantic.ValidationError:

@@ -30,7 +30,7 @@ def find_hooks(plugins: pytest.PytestPluginManager) -> dict[str, list[Hook]]:
     pytest's own manager takes no hook whose name does not begin with `pytest_`.
 
     Raises:
-        UsageError: a plugin has a hook that there is not, or one with an argument that it has not.
+        UsageError: a plugin has a hook that there is not, one with an argument that it has not, or a wrapper.
     """
     known = {name: inspect.signature(getattr(hookspecs, name)).parameters for name in _hooks(hookspecs)}
     found: dict[str, list[Hook]] = {name: [] for name in known}
@@ -39,6 +39,8 @@ def find_hooks(plugins: pytest.PytestPluginManager) -> dict[str, list[Hook]]:
             if hook not in known:
                 raise UsageError(f"{name}: {choices('hook', hook, known)}")
             function = getattr(plugin, hook)
+            if inspect.isgeneratorfunction(function):
+                raise UsageError(f"{name}: {hook} is a wrapper: a hook of a gate is called, and wraps nothing.")
             taken = tuple(inspect.signature(function).parameters)
             for argument in taken:
                 if argument not in known[hook]:

@@ -28,7 +28,9 @@ def recorded(of: tuple[Case, ...], **changes: Any) -> RecordedEvaluation:
     own = {
         case.id: RecordedCase(content_digest(case), None, {"score": (float(i % 2), 1.0)}) for i, case in enumerate(of)
     }
-    return RecordedEvaluation(**{"metrics": {"score": RecordedMetric(0.75)}, "cases": own, **changes})
+    return RecordedEvaluation(
+        **{"metrics": {"score": RecordedMetric(0.75, unit=None, higher_is_better=True)}, "cases": own, **changes}
+    )
 
 
 def recording(**evaluations: RecordedEvaluation) -> Recording:
@@ -39,7 +41,7 @@ def whole() -> Recording:
     """A recording with everything that a file can hold."""
     mixed = RecordedEvaluation(
         metrics={
-            "f1": RecordedMetric(0.7, ("j1+j2/r1",)),
+            "f1": RecordedMetric(0.7, ("j1+j2/r1",), unit=None, higher_is_better=True),
             "s": RecordedMetric(1.5, unit="s", higher_is_better=False),
             "t": RecordedMetric(unit="s", higher_is_better=False, at_least=-1.0, at_most=1 / 3, statistic="p95"),
         },

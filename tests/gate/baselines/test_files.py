@@ -65,6 +65,7 @@ def test_another_recording_is_overwritten_by_force_alone(tmp_path: Path) -> None
         ("test cases c1", ["00", None, {"other": "11"}], "case 'c1': no metric is called 'other'"),
         ("test cases c1", ["00", None], "c1, 2: Field required"),
         ("test design", "sequential", "test, design: Unexpected"),
+        ("test metrics score", {}, "score, unit: Field required"),
         ("test metrics score higher_is_better", 1, "higher_is_better: Input should be a valid boolean"),
         (".. version", "small", "version: Input should be an object"),
         (".. baseline_version", 2, "baseline_version: Input should be 1"),

@@ -40,3 +40,5 @@ def test_what_has_no_json_form_is_told_by_its_type_and_the_rest_by_content() -> 
     assert digest(file=Path("a")) != digest(file=object())
     assert digest(files=[Path("a"), 1]) != digest(files=[Path("a"), 2]), "what has a form inside of it counts"
     assert digest(x={1: 2, "b": 3}) == digest(x={1: 9, "b": 3}), "keys of two kinds have no order"
+    rows = [settled_digest(Case({"id": name, 0: name})) for name in ("a", "b")]  # type: ignore[dict-item] - pandas' names
+    assert rows[0] != rows[1]

@@ -193,7 +193,10 @@ class TestDeadEndpoint:
 
     def test_an_empty_account_that_is_told_as_vllm_tells_errors_is_given_up_at_once(self) -> None:
         said = {"object": "error", "message": "No credit.", "code": "insufficient_quota"}
-        with Raw(200, json.dumps(said).encode()) as server, pytest.raises(UnreachableError, match="answers nothing more"):
+        with (
+            Raw(200, json.dumps(said).encode()) as server,
+            pytest.raises(UnreachableError, match="answers nothing more"),
+        ):
             server.sample(ask())
         assert server.requests == 1
 

@@ -173,12 +173,13 @@ def test_an_evaluation_that_could_not_be_set_up_is_told_too(gate: Project) -> No
         ("steelyard_gate_began(gate)", "No hook named 'steelyard_gate_began'. Hooks: steelyard_evaluation_decided"),
         ("steelyard_gates_started(gate)", "No hook named 'steelyard_gates_started'."),
         ("steelyard_verdict()", "No hook named 'steelyard_verdict'."),
+        ("steelyard_gate_started(gate): yield", "steelyard_gate_started is a wrapper"),
     ],
 )
 def test_a_hook_or_an_argument_that_there_is_not_is_refused_before_anything_is_opened(
     gate: Project, hook: str, message: str, workers: tuple[str, ...]
 ) -> None:
-    gate.write("conftest.py", f"def {hook}: ...\n")
+    gate.write("conftest.py", f"def {hook if 'yield' in hook else hook + ': ...'}\n")
     result = gate.run(*workers)
     assert result.ret == 4
     assert message in " ".join(result.stderr.str().split())
