@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
 from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
@@ -104,6 +102,8 @@ def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSe
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
     """So many sequences in a random order: all of them before any comes again."""
+    import numpy as np
+
     generator = np.random.default_rng(seed)
     order: list[int] = []
     while len(order) < count:

@@ -87,7 +87,7 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
     assert entry["verdict"] == "error"
     assert "of 120 samples; run again to go on from there" in entry["reason"]
     text = (project.path / "out.txt").read_text()
-    assert "KeyboardInterrupt" in text
+    assert "every answer that arrived is kept, run again to go on from there" in text
     assert "interrupted after" in text
     assert project.stored() == N_KEPT
     assert project.run().ret == 0
