@@ -149,20 +149,6 @@ def paired_contrast(
     return _contrast(differences, groups, "paired t on case means", ends, whole=whole)
 
 
-def independent_difference(
-    candidate: npt.ArrayLike, baseline: npt.ArrayLike, confidence_level: float = 0.95, *, bounded: bool | None = None
-) -> MeanEstimate:
-    """The difference of `independent_contrast`, whose arguments it takes, with its two-sided interval.
-
-    >>> result = independent_difference([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
-    >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
-    (0.8, -0.136, 1.0)
-    """
-    contrast = independent_contrast(candidate, baseline, bounded=bounded)
-    mirrored = independent_contrast(baseline, candidate, bounded=bounded)
-    return _two_sided(contrast, mirrored, confidence_level)
-
-
 def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, bounded: bool | None = None) -> Contrast:
     """The difference of two independent sets of samples with bounds at any level.
 
