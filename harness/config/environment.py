@@ -195,3 +195,7 @@ class Variables:
             f"{where} takes {COMMIT}, which is not set, or empty; the commit stands for it, and in "
             f"{self.folder} git says: {said}. Set it, or write ${{{COMMIT}:-default}}."
         )
+
+
+NO_VARIABLES = Variables(Path())
+"""For tables that name none."""

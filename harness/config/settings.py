@@ -3,36 +3,111 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from harness.config import addresses, setting_checks
+from harness.config import addresses
 from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
 from harness.config.environment import Variables, model_registry
+from harness.config.typed import (
+    Between,
+    Checked,
+    Duration,
+    JsonTable,
+    Names,
+    NotNegative,
+    OneOf,
+    PathText,
+    Seed,
+    Table,
+    Text,
+    WrongValueError,
+    check,
+    names_of,
+    read,
+)
 from harness.config.versions import GIT, VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
 
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
-DESIGNS = ("auto", "sequential", "fixed")
-INCONCLUSIVE = ("fail", "warn")
-ABOUT = ("suite", "population")
 SANDBOXES = ("built-in", "container")
-_FIELDS = {"deadline": "deadline_s"}
-"""Settings that are kept under another name than they are written with: in seconds."""
-_NOT_WRITTEN = (
-    *("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked"),
-    "best_of",
-)
+
+
+def _margin(value: float) -> float:
+    if value >= 1:
+        raise WrongValueError("lets everything pass: scores lie in [0, 1].")
+    return value
+
+
+def _cost(value: float) -> float:
+    if value == 0:
+        raise WrongValueError("lets nothing be drawn; --offline asks no model.")
+    return value
+
+
+def _review_address(url: str) -> str:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise WrongValueError(
+            "holds a user or a password, which every report would show. Write the address alone, such as "
+            '"https://review.example.org"; reviewers sign in with tokens of their own.',
+            "***",
+        )
+    return url
+
+
+Samples = Annotated[int, Between(1, 1_000_000)]
+Margin = Annotated[NotNegative, Checked(_margin)]
+"""A drop that leaves something to be asked for."""
+_Billion = Annotated[int, Between(1, 1_000_000_000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsTable(Table):
+    """What a settings file may say beside its versions; `Settings` tells of each."""
+
+    candidate: Text | None = None
+    baseline: Text | None = None
+    judge: Names = ()
+    samples: Samples = 5
+    max_samples: _Billion | None = None
+    margin: Margin = 0.05
+    confidence_level: Annotated[float, Between(0.5, 0.9999)] = 0.95
+    design: Annotated[str, OneOf(("auto", "sequential", "fixed"))] = "auto"
+    about: Literal["suite", "population"] = "suite"
+    seed: Seed = 0
+    concurrency: Annotated[int, Between(1, 10_000)] = 128
+    store: PathText | None = None
+    report_dir: PathText | None = None
+    inconclusive: Annotated[str, OneOf(("fail", "warn"))] = "fail"
+    mlflow: addresses.TrackingAddress | None = field(default=None, repr=False)
+    mlflow_experiment: Text = "steelyard"
+    max_requests: _Billion | None = None
+    max_tokens: Annotated[int, Between(1, 1_000_000_000_000)] | None = None
+    max_cost: Annotated[NotNegative, Checked(_cost)] | None = None
+    deadline: Duration | None = None
+    sandbox: Annotated[str, OneOf(SANDBOXES)] = "built-in"
+    review_url: Annotated[Text, Checked(_review_address), Checked(addresses.checked_web_address)] | None = None
+    trackers: Mapping[str, JsonTable] = field(default_factory=dict)
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The settings and the tables of versions."""
+        return [*names_of(cls), *_TABLES]
+
+    @classmethod
+    def written(cls, table: dict[str, Any]) -> dict[str, Any]:
+        """The settings alone."""
+        return {name: value for name, value in table.items() if name not in _TABLES}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(SettingsTable):
     """All settings of a project, checked. Command-line options are laid over them by the plugin.
 
     Attributes:
@@ -58,7 +133,8 @@ class Settings:
             the SQLAlchemy URL of its database, or "none". It may hold a password: never shown.
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
-        max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
+        max_requests, max_tokens, max_cost, deadline: what a run may spend at most; the last is written as "20m", and
+            kept in seconds.
         sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         trackers: where else gates are logged: the options of each tracker by its name.
@@ -70,32 +146,9 @@ class Settings:
     root: Path
     source: Path | None = None
     prefix: str = "tool.steelyard."
-    candidate: str | None = None
-    baseline: str | None = None
-    judge: tuple[str, ...] = ()
-    samples: int = 5
-    max_samples: int | None = None
-    margin: float = 0.05
     margin_is_default: bool = True
-    confidence_level: float = 0.95
-    best_of: int = 1
-    design: str = "auto"
-    about: Literal["suite", "population"] = "suite"
-    seed: int = 0
-    concurrency: int = 128
-    store: str | None = None
-    report_dir: str | None = None
-    inconclusive: str = "fail"
-    mlflow: str | None = field(default=None, repr=False)
-    mlflow_experiment: str = "steelyard"
+    best_of: Samples = 1
     is_tracked: bool = True
-    max_requests: int | None = None
-    max_tokens: int | None = None
-    max_cost: float | None = None
-    deadline_s: float | None = None
-    sandbox: str = "built-in"
-    review_url: str | None = None
-    trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
     commits: Mapping[str, Settings] = field(default_factory=dict)
@@ -112,7 +165,7 @@ class Settings:
     @property
     def limits(self) -> BudgetLimits:
         """The most that a run may spend."""
-        return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
+        return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline)
 
     @property
     def report_folder(self) -> Path:
@@ -287,26 +340,27 @@ def _settings(table: Any, source: Path, variables: Variables, prefix: str = "too
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
-    setting_checks.refuse_unknown(table, [*setting_names(), *_TABLES], where=where)
-    values: dict[str, Any] = {"root": source.parent, "source": source, "prefix": prefix}
-    for name, value in table.items():
-        if name not in _TABLES:
-            values[field_of(name)] = check_setting(name, variables.fill(value, name, where=where), where=where)
-    values["margin_is_default"] = "margin" not in table
+    filled = {key: each if key in _TABLES else variables.fill(each, key, where=where) for key, each in table.items()}
+    own = read(SettingsTable, filled, where=where)
     of_corpora = table.get("corpora", {})
     names = of_corpora if isinstance(of_corpora, Mapping) else ()
     models = read_versions(table.get("models", {}), where=where, corpora=names, variables=variables)
     corpora = read_corpora(of_corpora, models, where=where, prefix=prefix, variables=variables)
-    values["corpora"] = corpora
-    values["versions"] = WhenAsked([*models, *corpora], partial(_either, models, corpora))
-    if NO_BASELINE in values["versions"]:
+    settings = Settings(
+        root=source.parent,
+        source=source,
+        prefix=prefix,
+        margin_is_default="margin" not in table,
+        versions=WhenAsked([*models, *corpora], partial(_either, models, corpora)),
+        corpora=corpora,
+        **{name: getattr(own, name) for name in names_of(own)},
+    )
+    if NO_BASELINE in settings.versions:
         raise SettingsError(
             f"{where}: a version can't be called {NO_BASELINE!r}, since --baseline {NO_BASELINE} weighs against "
             "thresholds alone. Rename it."
         )
-    settings = Settings(**values)
-    named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
-    for role, name in named:
+    for role, name in (("candidate", settings.candidate), *(("judge", name) for name in settings.judge)):
         if name is not None and name not in settings.versions:
             raise SettingsError(f"{where}: {role}: {choices('version', name, settings.versions)}")
     return settings
@@ -316,65 +370,12 @@ def _either(models: Mapping[str, VersionSettings], corpora: Mapping[str, CorpusS
     return corpora[name].version if name in corpora else models[name]
 
 
-def setting_names() -> list[str]:
-    """The settings by the names that they are written with, without the tables of versions."""
-    hidden = (*_NOT_WRITTEN, *_FIELDS.values())
-    return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
-
-
-def field_of(name: str) -> str:
-    """The field of `Settings` that holds a setting."""
-    return _FIELDS.get(name, name)
-
-
 def check_setting(name: str, value: Any, *, where: str) -> Any:
-    """One setting's value, checked; used for files, options and the marker alike."""
-    check: Callable[..., Any] = _CHECKS.get(name, setting_checks.text)
-    return check(value, name, where=where)
+    """One setting's value, checked: that of an option, or of the marker."""
+    return check(_kinds()[name], value, name, where=where)
 
 
-def _margin(value: Any, name: str, *, where: str) -> float:
-    """A drop that leaves something to be asked for."""
-    if setting_checks.number(value, name, where=where, low=0) >= 1:
-        raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
-    return float(value)
-
-
-def _cost(value: Any, name: str, *, where: str) -> float:
-    """An amount above 0, in the currency of the prices."""
-    cost = setting_checks.number(value, name, where=where, low=0)
-    if cost == 0:
-        raise SettingsError(f"{where}: {name} = {value!r} lets nothing be drawn; --offline asks no model.")
-    return cost
-
-
-_COUNT = partial(setting_checks.integer, low=0, high=(1 << 63) - 1)
-_CHECKS: Mapping[str, Callable[..., Any]] = {
-    "samples": partial(setting_checks.integer, high=1_000_000),
-    "max_samples": partial(setting_checks.integer, high=1_000_000_000),
-    "margin": _margin,
-    "slice_margin": _margin,
-    "threshold": partial(setting_checks.number, low=0, high=1),
-    "confidence_level": partial(setting_checks.number, low=0.5, high=0.9999),
-    "best_of": partial(setting_checks.integer, high=1_000_000),
-    "design": partial(setting_checks.one_of, known=DESIGNS),
-    "about": partial(setting_checks.one_of, known=ABOUT),
-    "inconclusive": partial(setting_checks.one_of, known=INCONCLUSIVE),
-    "sandbox": partial(setting_checks.one_of, known=SANDBOXES),
-    "seed": _COUNT,
-    "max_lost": _COUNT,
-    "num_fewshot": _COUNT,
-    "apply_chat_template": setting_checks.boolean,
-    "concurrency": partial(setting_checks.integer, high=10_000),
-    "max_requests": partial(setting_checks.integer, high=1_000_000_000),
-    "max_tokens": partial(setting_checks.integer, high=1_000_000_000_000),
-    "max_cost": _cost,
-    "deadline": setting_checks.duration_s,
-    "judge": setting_checks.names,
-    "mlflow": addresses.tracking_address,
-    "store": setting_checks.path,
-    "trackers": setting_checks.tables,
-    "report_dir": setting_checks.path,
-    "review_url": addresses.review_address,
-}
-"""What each setting must be; every other is a text."""
+@cache
+def _kinds() -> Mapping[str, Any]:
+    kinds = get_type_hints(SettingsTable, include_extras=True)
+    return {**kinds, "best_of": Samples}

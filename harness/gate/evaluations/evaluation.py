@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from harness.config import setting_checks
-from harness.config.settings import Settings, check_setting
+from harness.config.settings import Margin, Settings, check_setting
+from harness.config.typed import NotNegative, Number, Seed, Share, Text, check
 from harness.decisions import share_of
 from harness.decisions.betting import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
@@ -35,6 +35,8 @@ _WORDS = {
 _CHECKED = ("samples", "threshold", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
 """The marker's words that are settings, too, or are checked like one, beside margins."""
 _MARGINS = ("margin", "slice_margin")
+_KINDS = {"slice_margin": Margin, "threshold": Share, "max_lost": Seed, "cluster": Text, "requirement": Text}
+"""What those are that no settings file has."""
 Ending = Literal["failed", "skipped", "aborted", "error"]
 Aggregation = Callable[[Sequence[Any]], Mapping[str, float]]
 """Makes named figures of the parts of many bodies."""
@@ -129,13 +131,15 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
         if name == "cluster" and value is False:
             return value
         if name == "threshold" and measures:
-            return setting_checks.number(value, name, where=where)
+            return check(Number, value, name, where=where)
         if name in _MARGINS and is_relative(value):
             return _share(value, where, measures)
         if name in _MARGINS and measures:
-            return setting_checks.number(value, name, where=where, low=0)
+            return check(NotNegative, value, name, where=where)
         if name in _MARGINS and isinstance(value, int | float) and value >= 1:
             raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
+        if name in _KINDS:
+            return check(_KINDS[name], value, name, where=where)
         return check_setting(name, value, where=where)
     except SettingsError as error:
         bounded = name in ("threshold", *_MARGINS)
