@@ -25,6 +25,7 @@ from harness.config.typed import (
     Seed,
     Table,
     Text,
+    WrongTableError,
     WrongValueError,
     check,
     names_of,
@@ -37,6 +38,8 @@ from harness.records import BudgetLimits
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
 SANDBOXES = ("built-in", "container")
+MLFLOW = "mlflow"
+"""The tracker whose settings are Steelyard's own, and that takes no table."""
 
 
 def _margin(value: float) -> float:
@@ -103,6 +106,8 @@ class SettingsTable(Table):
     @classmethod
     def written(cls, table: dict[str, Any]) -> dict[str, Any]:
         """The settings alone."""
+        if MLFLOW in table.get("trackers", ()):
+            raise WrongTableError(f", trackers.{MLFLOW}: MLflow is asked for by the settings {MLFLOW} and --{MLFLOW}.")
         return {name: value for name, value in table.items() if name not in _TABLES}
 
 
@@ -133,8 +138,7 @@ class Settings(SettingsTable):
             the SQLAlchemy URL of its database, or "none". It may hold a password: never shown.
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
-        max_requests, max_tokens, max_cost, deadline: what a run may spend at most; the last is written as "20m", and
-            kept in seconds.
+        max_requests, max_tokens, max_cost, deadline: what a run may spend at most, as the option says it ("20m").
         sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         trackers: where else gates are logged: the options of each tracker by its name.
@@ -218,6 +222,15 @@ class Settings(SettingsTable):
         """The address of the registry that has models, also where gates are not logged; None where nothing says."""
         return model_registry(self._mlflow)
 
+    def trackers_asked(self, given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The trackers that a run is handed to by name, each with its options.
+
+        Args:
+            given: what the command line says for MLflow's, None where it says nothing.
+        """
+        to = MLFLOW if self.trackers else None
+        return {**({} if self.tracking is None else {MLFLOW: {**given, "to": to}}), **self.trackers}
+
     @property
     def _mlflow(self) -> str | None:
         if self.mlflow is None or self.mlflow == addresses.NO_TRACKING:
@@ -236,15 +249,19 @@ def settings_file(folder: Path) -> tuple[Path, bytes] | None:
     A pyproject.toml with versions in the wrong place counts, so that it is told.
 
     Raises:
-        SettingsError: a pyproject.toml does not parse.
+        SettingsError: a file can't be read, or a pyproject.toml does not parse.
     """
-    own, project = folder / "steelyard.toml", folder / "pyproject.toml"
-    if (content := _content(own)) is not None:
-        return own, content
-    if (content := _content(project)) is not None:
-        document = parse_toml(content, project)
-        if "steelyard" in _tools(document) or _versions_at_the_top(document):
-            return project, content
+    for path in (folder / "steelyard.toml", folder / "pyproject.toml"):
+        try:
+            content = path.read_bytes() if path.is_file() else None
+        except OSError as error:
+            raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+        if content is not None and path.name == "steelyard.toml":
+            return path, content
+        if content is not None:
+            document = parse_toml(content, path)
+            if "steelyard" in _tools(document) or _versions_in(document):
+                return path, content
     return None
 
 
@@ -275,16 +292,15 @@ def settings_of(document: Mapping[str, Any], source: Path, commit: str | None = 
         SettingsError: an unknown setting, a value out of range.
     """
     own, variables = _tools(document).get("steelyard", {}), Variables(source.parent, commit)
-    if source.name != "steelyard.toml":
-        if found := _versions_at_the_top(document):
-            raise _misplaced(source, found[0], f"tool.steelyard.{found[0]}")
-        return _settings(own, source, variables)
-    if set(document) == {"tool"}:
+    is_project = source.name != "steelyard.toml"
+    if is_project and (found := _versions_in(document)):
+        raise SettingsError(f"{source} holds [{found[0]}]; in this file write [tool.steelyard.{found[0]}].")
+    if is_project or set(document) == {"tool"}:
         return _settings(own, source, variables)
     if own:
-        found = _named_tables(own) if isinstance(own, Mapping) else []
-        name = found[0] if found else ""
-        raise _misplaced(source, f"tool.steelyard.{name}".rstrip("."), name)
+        found = _versions_in(own) if isinstance(own, Mapping) else []
+        right = f"write [{found[0]}]" if found else "write its settings at the top, without a table"
+        raise SettingsError(f"{source} holds [{'.'.join(['tool.steelyard', *found[:1]])}]; in this file {right}.")
     return _settings(document, source, variables, prefix="")
 
 
@@ -292,32 +308,15 @@ _TABLES: Mapping[str, tuple[str, ...]] = {"models": ("engine", "base"), "corpora
 """The tables of versions, and the keys of which each version has one."""
 
 
-def _named_tables(document: Mapping[str, Any]) -> list[str]:
+def _versions_in(document: Mapping[str, Any]) -> list[str]:
     """The tables of versions in a document, such as "models.smollm2"."""
-    return [f"{kind}.{name}" for kind in _TABLES if isinstance(document.get(kind), Mapping) for name in document[kind]]
-
-
-def _versions_at_the_top(document: Mapping[str, Any]) -> list[str]:
-    """The versions that a pyproject.toml defines outside [tool.steelyard], where nothing reads them."""
-    found = []
-    for each in _named_tables(document):
-        kind, _, name = each.partition(".")
-        table = document[kind][name]
-        if isinstance(table, Mapping) and any(key in table for key in _TABLES[kind]):
-            found.append(each)
-    return found
-
-
-def _misplaced(source: Path, found: str, wanted: str) -> SettingsError:
-    right = f"write [{wanted}]" if wanted else "write its settings at the top, without a table"
-    return SettingsError(f"{source} holds [{found}]; in this file {right}.")
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes() if path.is_file() else None
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+    return [
+        f"{kind}.{name}"
+        for kind, keys in _TABLES.items()
+        if isinstance(tables := document.get(kind), Mapping)
+        for name, table in tables.items()
+        if isinstance(table, Mapping) and any(key in table for key in keys)
+    ]
 
 
 def parse_toml(content: bytes, path: Path) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from dataclasses import MISSING, fields
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from harness.config.files import json_lines
-from harness.errors import SettingsError, UsageError, choices, none_of, shortened
+from harness.errors import SettingsError, UsageError, choices, nearest, shortened
 
 Read = TypeVar("Read")
 _STRICT: Mapping[str, Any] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
@@ -176,71 +176,62 @@ def _told(wrong: Mapping[str, Any], where: str, name: str) -> str:
         return ", ".join([where, *path]) + str(refused)
     place = ": ".join([", ".join([where, *path[:-1]]), *path[-1:]])
     if wrong["type"] == "literal_error":
-        refused = _none_of(value, re.findall(r"'((?:[^'\\]|\\.)*)'", wrong["ctx"]["expected"]))
+        refused = _none_of(value, re.findall(r"'([^']*)'", wrong["ctx"]["expected"]))
     message = str(refused or _WRONG.get(wrong["type"], f"can't be: {wrong['msg']}."))
     shown = getattr(refused, "shown", None)
     shown = shortened(value, _SHOWN) if shown is None else shown
     return f"{place} = {shown} {message}" if shown else f"{place} {message}"
 
 
-def _none_of(value: Any, words: Collection[str]) -> WrongValueError:
-    return WrongValueError(none_of("", str(value), words).removeprefix(f" = {str(value)!r} "), repr(str(value)))
-
-
-@dataclass(frozen=True, slots=True)
 class Checked:
     """Of an annotated type: a function that is given a value, and gives the one that is taken, or `WrongValueError`.
 
     It is given a value of the type, or, with `is_all`, whatever was written.
     """
 
-    function: Callable[[Any], Any]
-    is_all: bool = False
+    def __init__(self, function: Callable[[Any], Any], is_all: bool = False) -> None:
+        self._function, self._is_all = function, is_all
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
         from pydantic_core import core_schema
 
-        if self.is_all:
-            return core_schema.no_info_plain_validator_function(self.function)
-        return core_schema.no_info_after_validator_function(self.function, handler(source))
+        if self._is_all:
+            return core_schema.no_info_plain_validator_function(self._function)
+        return core_schema.no_info_after_validator_function(self._function, handler(source))
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Checked):
     """Of an annotated number: the range that it lies in, without its upper end with `below`."""
 
-    low: float = -math.inf
-    high: float = math.inf
-    below: bool = False
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        return Checked(self._checked).__get_pydantic_core_schema__(source, handler)
-
-    def _checked(self, value: float) -> float:
-        if self.low <= value <= self.high and not (self.below and value == self.high):
-            return value
-        if isinstance(value, int):
-            is_low = value < self.low
-            raise WrongValueError(f"is below {self.low}." if is_low else f"is above {self.high}, the largest possible.")
-        until = f"[{self.low:g}, {self.high:g}{')' if self.below else ']'}"
-        raise WrongValueError(f"is outside {f'the range from {self.low:g} up' if self.high == math.inf else until}.")
+    def __init__(self, low: float = -math.inf, high: float = math.inf, below: bool = False) -> None:
+        super().__init__(partial(_between, low, high, below))
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+def _between(low: float, high: float, below: bool, value: float) -> float:
+    if low <= value <= high and not (below and value == high):
+        return value
+    if isinstance(value, int):
+        raise WrongValueError(f"is below {low}." if value < low else f"is above {high}, the largest possible.")
+    until = f"[{low:g}, {high:g}{')' if below else ']'}"
+    raise WrongValueError(f"is outside {f'the range from {low:g} up' if high == math.inf else until}.")
+
+
+class OneOf(Checked):
     """Of an annotated text: the words that it may be, and what else may be done, which ends the message."""
 
-    words: tuple[str, ...]
-    hint: str = ""
+    def __init__(self, words: Collection[str], hint: str = "") -> None:
+        super().__init__(partial(_one_of, words, hint), is_all=True)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        return Checked(self._checked, is_all=True).__get_pydantic_core_schema__(source, handler)
 
-    def _checked(self, value: Any) -> str:
-        if value in self.words:
-            return str(value)
-        wrong = _none_of(value, self.words)
-        raise WrongValueError(f"{wrong}{self.hint}", wrong.shown)
+def _one_of(words: Collection[str], hint: str, value: Any) -> str:
+    if isinstance(value, str) and value in words:
+        return value
+    raise _none_of(value, words, hint)
+
+
+def _none_of(value: Any, words: Collection[str], hint: str = "") -> WrongValueError:
+    known = sorted(words)
+    return WrongValueError(f"is none of: {', '.join(known)}.{nearest(str(value), known)}{hint}", repr(str(value)))
 
 
 def _positive(value: float) -> float:

@@ -284,7 +284,7 @@ def _read(
                 steps.append(Step(key, link, read(STEPS[key], value, where=f"{place(link)}, {key}")))
             elif key != "base":
                 merged[key] = value
-    return _version(name, merged, tuple(steps), place(name), tables[name].get("base"))
+    return _version(name, merged, tuple(steps), place(name), table.get("base"))
 
 
 def _version(name: str, table: dict[str, Any], steps: tuple[Step, ...], here: str, base: str | None) -> VersionSettings:
