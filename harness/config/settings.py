@@ -67,7 +67,9 @@ def _review_address(url: str) -> str:
 Samples = Annotated[int, Between(1, 1_000_000)]
 Margin = Annotated[NotNegative, Checked(_margin)]
 """A drop that leaves something to be asked for."""
-_Billion = Annotated[int, Between(1, 1_000_000_000)]
+Design = Annotated[str, OneOf(("auto", "sequential", "fixed"))]
+About = Literal["suite", "population"]
+Billion = Annotated[int, Between(1, 1_000_000_000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +80,11 @@ class SettingsTable(Table):
     baseline: Text | None = None
     judge: Names = ()
     samples: Samples = 5
-    max_samples: _Billion | None = None
+    max_samples: Billion | None = None
     margin: Margin = 0.05
     confidence_level: Annotated[float, Between(0.5, 0.9999)] = 0.95
-    design: Annotated[str, OneOf(("auto", "sequential", "fixed"))] = "auto"
-    about: Literal["suite", "population"] = "suite"
+    design: Design = "auto"
+    about: About = "suite"
     seed: Seed = 0
     concurrency: Annotated[int, Between(1, 10_000)] = 128
     store: PathText | None = None
@@ -90,7 +92,7 @@ class SettingsTable(Table):
     inconclusive: Annotated[str, OneOf(("fail", "warn"))] = "fail"
     mlflow: addresses.TrackingAddress | None = field(default=None, repr=False)
     mlflow_experiment: Text = "steelyard"
-    max_requests: _Billion | None = None
+    max_requests: Billion | None = None
     max_tokens: Annotated[int, Between(1, 1_000_000_000_000)] | None = None
     max_cost: Annotated[NotNegative, Checked(_cost)] | None = None
     deadline: Duration | None = None

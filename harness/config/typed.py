@@ -240,21 +240,22 @@ def _positive(value: float) -> float:
     return value
 
 
-def _text(value: Any) -> str:
+def checked_text(value: Any) -> str:
+    """A text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise WrongValueError(_WRONG["string_type"], shortened(value, _SHOWN))
     return value
 
 
 def _path(value: Any) -> str:
-    if "\0" in _text(value):
+    if "\0" in checked_text(value):
         raise WrongValueError("holds a NUL character, which no path has; remove it.")
     return str(value)
 
 
 def checked_names(value: Any) -> tuple[str, ...]:
     """One name, or a list of different ones."""
-    found = tuple(_text(item) for item in (value if isinstance(value, list | tuple) else [value]))
+    found = tuple(checked_text(item) for item in (value if isinstance(value, list | tuple) else [value]))
     twice = next((item for item in found if found.count(item) > 1), None)
     if not found or twice is not None:
         wrong = "names nobody" if not found else f"names {twice!r} twice"
@@ -277,14 +278,14 @@ def _json(value: Any) -> Any:
 
 
 def _function(value: Any) -> str:
-    module, _, names_within = _text(value).partition(":")
+    module, _, names_within = checked_text(value).partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *names_within.split("."))):
         raise WrongValueError('names no function; write "module:function", as in "shop.bot:answer".')
     return str(value)
 
 
 def _variable(value: Any) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", _text(value)):
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", checked_text(value)):
         raise WrongValueError(
             "is not the name of an environment variable; put the key into a variable, such as OPENAI_API_KEY, and "
             "write that name.",
@@ -308,7 +309,7 @@ Share = Annotated[float, Between(0, 1)]
 Count = Annotated[int, Between(1)]
 Natural = Annotated[int, Between(0)]
 Seed = Annotated[int, Between(0, (1 << 63) - 1)]
-Text = Annotated[str, Checked(_text, is_all=True)]
+Text = Annotated[str, Checked(checked_text, is_all=True)]
 """A text that is not empty."""
 PathText = Annotated[str, Checked(_path, is_all=True)]
 """A text that may be the path of a file or folder."""
