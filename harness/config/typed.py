@@ -266,10 +266,6 @@ def checked_names(value: Any) -> tuple[str, ...]:
 def _json_table(value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise WrongValueError(_NO_TABLE)
-    return _json(value)
-
-
-def _json(value: Any) -> Any:
     try:
         json.dumps(value)
     except TypeError:
@@ -315,8 +311,6 @@ PathText = Annotated[str, Checked(_path, is_all=True)]
 """A text that may be the path of a file or folder."""
 Names = Annotated[tuple[str, ...], Checked(checked_names, is_all=True)]
 """One name, or a list of different ones."""
-Json = Annotated[Any, Checked(_json, is_all=True)]
-"""Whatever JSON can hold."""
 JsonTable = Annotated[Mapping[str, Any], Checked(_json_table, is_all=True)]
 """A table of values that JSON can hold."""
 FunctionName = Annotated[str, Checked(_function, is_all=True)]

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config.typed import Checked
 from harness.errors import CorpusError
 from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec, names_among
 
@@ -40,8 +39,8 @@ NORMALISATIONS: Mapping[str, str] = {
 """Differences that equal texts may have, with datatrove's name of each, in the order in which they are removed."""
 
 
-def _normalisation(value: Any) -> list[str]:
-    named = names_among(NORMALISATIONS, value, may_be_none=True)
+def _normalisation(value: Any, name: str, *, where: str) -> list[str]:
+    named = names_among(NORMALISATIONS, value, name, where=where, may_be_none=True)
     return [each for each in NORMALISATIONS if each in named]
 
 
@@ -49,7 +48,7 @@ def normalisation_option(*default: str) -> StepOption:
     """The option that says which differences between two texts do not count."""
     return StepOption(
         list(default),
-        Annotated[Any, Checked(_normalisation, is_all=True)],
+        _normalisation,
         "Differences between two texts that do not count: lowercase (of letters), numbers (any counts as 0), "
         "weekdays and months (English names), punctuation (counts as space), whitespace, diacritics.",
     )

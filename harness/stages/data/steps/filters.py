@@ -11,9 +11,10 @@ import functools
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config.typed import Between, Checked, Count, Natural, NotNegative, Share, Text, WrongValueError
+from harness.config import setting_checks
+from harness.errors import SettingsError
 from harness.stages.data.steps.step import EMPTY, INSTALL, URL, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 TOO_LARGE = "text_too_large"
 """The reason of a document's removal that is longer than the bound."""
 
+_RATIO = partial(setting_checks.number, low=0, high=1)
 _OFF = "0 switches the rule off."
 
 
@@ -57,46 +59,43 @@ class FilterStep:
         return None if stays else reason or "removed"
 
 
-def _language(code: str) -> str:
+def _language(value: Any, name: str, *, where: str) -> str:
     """A language whose words can be split here."""
     from datatrove.utils.word_tokenizers import load_tokenizer_assignments, load_word_tokenizer
 
+    code = setting_checks.text(value, name, where=where)
     if code not in load_tokenizer_assignments():
-        raise WrongValueError(
-            'is no language whose words datatrove splits; write its code in ISO 639-3 or 639-1, such as "eng" or "de".'
+        raise SettingsError(
+            f"{where}: {name} = {code!r} is no language whose words datatrove splits; write its code in ISO 639-3 or "
+            f'639-1, such as "eng" or "de".'
         )
     try:
         load_word_tokenizer(code).word_tokenize("a")
     except ImportError as error:
-        raise WrongValueError(f"needs a package that is not installed here. {error}") from None
+        raise SettingsError(f"{where}: {name} = {code!r} needs a package that is not installed here. {error}") from None
     return code
 
 
-def _n_grams(value: Any) -> list[list[float]]:
+def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     """Pairs of a length and the largest share."""
-
-    def is_pair(pair: Any) -> bool:
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(each, int | float) for each in pair):
-            return False
-        return isinstance(pair[0], int) and pair[0] >= 1 and 0 <= pair[1] <= 1
-
-    if not isinstance(value, list) or not all(map(is_pair, value)):
-        raise WrongValueError(
-            "is no list of pairs of a length in words and the largest share; write [[2, 0.2], [3, 0.18]]."
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        raise SettingsError(
+            f"{where}: {name} = {value!r} is no list of pairs of a length in words and the largest share; write "
+            f"[[2, 0.2], [3, 0.18]]."
         )
-    return [[length, float(share)] for length, share in value]
+    return [
+        [setting_checks.integer(length, name, where=where), _RATIO(share, name, where=where)] for length, share in value
+    ]
 
 
-_FromOff = Annotated[int, Between(-1)]
-_Words = Annotated[Any, Checked(partial(names_among, None, may_be_none=True), is_all=True)]
-_NGrams = Annotated[Any, Checked(_n_grams, is_all=True)]
-LANGUAGE = StepOption(
-    "eng",
-    Annotated[Text, Checked(_language)],
-    "The language by whose rules words and sentences are split, in ISO 639-3.",
-)
+_LENGTH = partial(setting_checks.number, low=0)
+_COUNT = partial(setting_checks.integer, low=0)
+_FROM_OFF = partial(setting_checks.integer, low=-1)
+_SWITCH = setting_checks.boolean
+_words = partial(names_among, None, may_be_none=True)
+LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
 """The option that says by whose rules texts are split."""
-_LONGEST = StepOption(10_000_000, Count, "The longest text that is judged; longer ones are removed.")
+_LONGEST = StepOption(10_000_000, setting_checks.integer, "The longest text that is judged; longer ones are removed.")
 
 
 def _made_by(name: str, options: Mapping[str, Any]) -> BaseFilter:
@@ -124,18 +123,18 @@ GOPHER_REPETITION = _declared(
     "GopherRepetitionFilter",
     "removes texts that repeat lines, paragraphs or n-grams",
     {
-        "dup_line_frac": StepOption(0.3, Share, f"The largest share of lines that were there before. {_OFF}"),
-        "dup_para_frac": StepOption(0.3, Share, f"The largest share of paragraphs that were there before. {_OFF}"),
-        "dup_line_char_frac": StepOption(0.2, Share, f"The largest share of characters in such lines. {_OFF}"),
-        "dup_para_char_frac": StepOption(0.2, Share, f"The largest share of characters in such paragraphs. {_OFF}"),
+        "dup_line_frac": StepOption(0.3, _RATIO, f"The largest share of lines that were there before. {_OFF}"),
+        "dup_para_frac": StepOption(0.3, _RATIO, f"The largest share of paragraphs that were there before. {_OFF}"),
+        "dup_line_char_frac": StepOption(0.2, _RATIO, f"The largest share of characters in such lines. {_OFF}"),
+        "dup_para_char_frac": StepOption(0.2, _RATIO, f"The largest share of characters in such paragraphs. {_OFF}"),
         "top_n_grams": StepOption(
             [[2, 0.2], [3, 0.18], [4, 0.16]],
-            _NGrams,
+            _n_grams,
             "For each length in words, the largest share of characters in the n-gram that comes most often.",
         ),
         "dup_n_grams": StepOption(
             [[5, 0.15], [6, 0.14], [7, 0.13], [8, 0.12], [9, 0.11], [10, 0.1]],
-            _NGrams,
+            _n_grams,
             "For each length in words, the largest share of characters in n-grams that were there before.",
         ),
     },
@@ -146,20 +145,20 @@ GOPHER_QUALITY = _declared(
     "GopherQualityFilter",
     "removes texts that are no prose, by the length, form and kind of their words and lines",
     {
-        "min_doc_words": StepOption(50, Count, "The fewest words, at least 1."),
-        "max_doc_words": StepOption(100_000, Natural, f"The most words. {_OFF}"),
-        "min_avg_word_length": StepOption(3, NotNegative, f"The smallest mean length of a word. {_OFF}"),
-        "max_avg_word_length": StepOption(10, NotNegative, f"The largest mean length of a word. {_OFF}"),
-        "max_symbol_word_ratio": StepOption(0.1, NotNegative, f"The most hashes, or ellipses, for each word. {_OFF}"),
-        "max_bullet_lines_ratio": StepOption(0.9, Share, f"The largest share of lines that begin as lists do. {_OFF}"),
-        "max_ellipsis_lines_ratio": StepOption(0.3, Share, f"The largest share of lines that end in dots. {_OFF}"),
+        "min_doc_words": StepOption(50, setting_checks.integer, "The fewest words, at least 1."),
+        "max_doc_words": StepOption(100_000, _COUNT, f"The most words. {_OFF}"),
+        "min_avg_word_length": StepOption(3, _LENGTH, f"The smallest mean length of a word. {_OFF}"),
+        "max_avg_word_length": StepOption(10, _LENGTH, f"The largest mean length of a word. {_OFF}"),
+        "max_symbol_word_ratio": StepOption(0.1, _LENGTH, f"The most hashes, or ellipses, for each word. {_OFF}"),
+        "max_bullet_lines_ratio": StepOption(0.9, _RATIO, f"The largest share of lines that begin as lists do. {_OFF}"),
+        "max_ellipsis_lines_ratio": StepOption(0.3, _RATIO, f"The largest share of lines that end in dots. {_OFF}"),
         "max_non_alpha_words_ratio": StepOption(
             0.8,
-            Share,
+            _RATIO,
             f"The smallest share of words that hold a letter, whatever datatrove's name for it says. {_OFF}",
         ),
-        "min_stop_words": StepOption(2, Natural, f"How many different stop words there must be. {_OFF}"),
-        "stop_words": StepOption([], _Words, "The stop words; without any, Gopher's eight English ones."),
+        "min_stop_words": StepOption(2, _COUNT, f"How many different stop words there must be. {_OFF}"),
+        "stop_words": StepOption([], _words, "The stop words; without any, Gopher's eight English ones."),
     },
 )
 
@@ -168,18 +167,18 @@ C4 = _declared(
     "C4QualityFilter",
     "removes lines that are no sentences, and texts that are left with few",
     {
-        "split_paragraph": StepOption(True, bool, "Judge each line; false judges each sentence."),
-        "remove_citations": StepOption(True, bool, "Take marks such as [1] out of lines."),
+        "split_paragraph": StepOption(True, _SWITCH, "Judge each line; false judges each sentence."),
+        "remove_citations": StepOption(True, _SWITCH, "Take marks such as [1] out of lines."),
         "filter_no_terminal_punct": StepOption(
-            False, bool, "Remove lines that end without a full stop or the like, as C4 did and FineWeb did not."
+            False, _SWITCH, "Remove lines that end without a full stop or the like, as C4 did and FineWeb did not."
         ),
-        "min_num_sentences": StepOption(5, _FromOff, "The fewest sentences of a text. -1 switches the rule off."),
-        "min_words_per_line": StepOption(3, _FromOff, "The fewest words of a line. -1 switches the rule off."),
-        "max_word_length": StepOption(1000, _FromOff, "The longest word of a line. -1 switches the rule off."),
-        "filter_lorem_ipsum": StepOption(True, bool, "Remove texts that say lorem ipsum."),
-        "filter_javascript": StepOption(True, bool, "Remove lines that say JavaScript."),
-        "filter_curly_bracket": StepOption(True, bool, "Remove texts with an opening brace."),
-        "filter_policy": StepOption(True, bool, "Remove lines of cookie notices and terms of use."),
+        "min_num_sentences": StepOption(5, _FROM_OFF, "The fewest sentences of a text. -1 switches the rule off."),
+        "min_words_per_line": StepOption(3, _FROM_OFF, "The fewest words of a line. -1 switches the rule off."),
+        "max_word_length": StepOption(1000, _FROM_OFF, "The longest word of a line. -1 switches the rule off."),
+        "filter_lorem_ipsum": StepOption(True, _SWITCH, "Remove texts that say lorem ipsum."),
+        "filter_javascript": StepOption(True, _SWITCH, "Remove lines that say JavaScript."),
+        "filter_curly_bracket": StepOption(True, _SWITCH, "Remove texts with an opening brace."),
+        "filter_policy": StepOption(True, _SWITCH, "Remove lines of cookie notices and terms of use."),
     },
 )
 
@@ -188,14 +187,14 @@ FINEWEB = _declared(
     "FineWebQualityFilter",
     "removes texts whose lines are lists, fragments or repeated",
     {
-        "line_punct_thr": StepOption(0.12, Share, "The smallest share of lines that end as sentences do."),
-        "line_punct_exclude_zero": StepOption(False, bool, "Keep texts in which no line does."),
-        "short_line_thr": StepOption(0.67, Share, "The largest share of short lines."),
-        "short_line_length": StepOption(30, Natural, "How many characters a short line has at most."),
+        "line_punct_thr": StepOption(0.12, _RATIO, "The smallest share of lines that end as sentences do."),
+        "line_punct_exclude_zero": StepOption(False, _SWITCH, "Keep texts in which no line does."),
+        "short_line_thr": StepOption(0.67, _RATIO, "The largest share of short lines."),
+        "short_line_length": StepOption(30, _COUNT, "How many characters a short line has at most."),
         "char_duplicates_ratio": StepOption(
-            0.01, Share, "The largest share of characters in lines that were there before."
+            0.01, _RATIO, "The largest share of characters in lines that were there before."
         ),
-        "new_line_ratio": StepOption(0.3, NotNegative, "The most line ends for each word."),
+        "new_line_ratio": StepOption(0.3, _LENGTH, "The most line ends for each word."),
     },
 )
 
@@ -231,13 +230,15 @@ class AddressStep(FilterStep):
 ADDRESS = StepSpec(
     name="url",
     options={
-        "use_integrated_lists": StepOption(True, bool, "Use the lists that datatrove ships."),
-        "extra_domains": StepOption([], _Words, "Further domains and subdomains to remove."),
-        "extra_urls": StepOption([], _Words, "Further addresses to remove, to the letter."),
-        "banned_words": StepOption([], _Words, "Further words of which none may be in an address."),
-        "banned_subwords": StepOption([], _Words, "Further words that may not even be a part of one in an address."),
-        "soft_banned_words": StepOption([], _Words, "Further words of which an address may have some."),
-        "soft_word_threshold": StepOption(2, Count, "How many of those are too many in one address."),
+        "use_integrated_lists": StepOption(True, setting_checks.boolean, "Use the lists that datatrove ships."),
+        "extra_domains": StepOption([], _words, "Further domains and subdomains to remove."),
+        "extra_urls": StepOption([], _words, "Further addresses to remove, to the letter."),
+        "banned_words": StepOption([], _words, "Further words of which none may be in an address."),
+        "banned_subwords": StepOption([], _words, "Further words that may not even be a part of one in an address."),
+        "soft_banned_words": StepOption([], _words, "Further words of which an address may have some."),
+        "soft_word_threshold": StepOption(
+            2, partial(setting_checks.integer, low=1), "How many of those are too many in one address."
+        ),
     },
     make=AddressStep,
     packages=("datatrove", "tldextract"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config.typed import Between, Checked
+from harness.config import setting_checks
 from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
@@ -45,23 +45,19 @@ def judged_language(document: Document, keep: Sequence[str], above: float) -> st
     return UNSURE if likeliest in keep else f"language_{likeliest}"
 
 
-def _languages(value: Any) -> list[str]:
+def _languages(value: Any, name: str, *, where: str) -> list[str]:
     """Languages that the model knows."""
     known = sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
-    return names_among(known, value)
+    return names_among(known, value, name, where=where)
 
 
 LANGUAGE = StepSpec(
     name="language",
     options={
-        "keep": StepOption(
-            ["en"],
-            Annotated[Any, Checked(_languages, is_all=True)],
-            "The languages whose documents stay, in ISO 639-1.",
-        ),
+        "keep": StepOption(["en"], _languages, "The languages whose documents stay, in ISO 639-1."),
         "above": StepOption(
             0.65,
-            Annotated[float, Between(0, 1, below=True)],
+            partial(setting_checks.number, low=0, high=1, below=True),
             "How sure the model must be of one of them.",
         ),
     },

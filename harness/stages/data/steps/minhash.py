@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from harness.config.typed import Between
+from harness.config import setting_checks
 from harness.stages.data.steps.exact import (
     NotedIds,
     Place,
@@ -94,15 +95,17 @@ MINHASH = StepSpec(
     name="minhash",
     options={
         "buckets": StepOption(
-            14, Annotated[int, Between(1, 500)], "Buckets of hashes: the more, the less alike suffices."
+            14, partial(setting_checks.integer, high=500), "Buckets of hashes: the more, the less alike suffices."
         ),
         "hashes_per_bucket": StepOption(
-            8, Annotated[int, Between(1, 1000)], "Hashes in a bucket: the more, the more alike is demanded."
+            8, partial(setting_checks.integer, high=1000), "Hashes in a bucket: the more, the more alike is demanded."
         ),
-        "n_grams": StepOption(5, Annotated[int, Between(1, 100)], "Words in a row that count as the same or not."),
+        "n_grams": StepOption(
+            5, partial(setting_checks.integer, high=100), "Words in a row that count as the same or not."
+        ),
         "language": LANGUAGE,
         "normalisation": normalisation_option("lowercase", "numbers", "punctuation", "whitespace", "diacritics"),
-        "seed": StepOption(1, Annotated[int, Between(0, 2**32 - 1)], "Seed of the hashes."),
+        "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
     },
     make=lambda options: NearDuplicates(**options),
     packages=("datatrove", "spacy", "numpy"),

@@ -13,9 +13,8 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config.typed import Checked
 from harness.stages.data.steps.step import INSTALL, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
@@ -183,23 +182,21 @@ def replace_personal_data(document: Document, kinds: Sequence[str], phone_region
         document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
 
 
-def _regions(value: Any) -> list[str]:
+def _regions(value: Any, name: str, *, where: str) -> list[str]:
     from phonenumbers import SUPPORTED_REGIONS
 
-    return names_among(sorted(SUPPORTED_REGIONS), value, may_be_none=True)
+    return names_among(sorted(SUPPORTED_REGIONS), value, name, where=where, may_be_none=True)
 
 
 PII = StepSpec(
     name="pii",
     options={
         "kinds": StepOption(
-            list(KINDS),
-            Annotated[Any, Checked(partial(names_among, KINDS), is_all=True)],
-            'What is replaced; FineWeb replaced ["email", "ip"].',
+            list(KINDS), partial(names_among, KINDS), 'What is replaced; FineWeb replaced ["email", "ip"].'
         ),
         "phone_regions": StepOption(
             ["US"],
-            Annotated[Any, Checked(_regions, is_all=True)],
+            _regions,
             "The regions whose phones are found as they are written there, in ISO 3166-1; [] for none. Those with + "
             "and the country's number are always found.",
         ),

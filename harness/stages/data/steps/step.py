@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.config import Settings
+from harness.config import Settings, setting_checks
 from harness.config.environment import version_of
 from harness.config.files import replacing
-from harness.config.typed import WrongValueError, check, checked_names
-from harness.errors import SettingsError, choices, nearest
+from harness.errors import SettingsError, nearest
+from harness.models.spec import SettingCheck
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -140,24 +140,28 @@ class StepOption:
 
     Attributes:
         default: where the table does not say; data that JSON can hold.
-        kind: what it must be: a type of `harness.config.typed`, or another annotation.
+        check: refuses a wrong value, called as `check(value, name, where=…)`, and gives the value to use. The functions
+            of `harness.config.setting_checks` are such checks.
         help: what it does, in a sentence.
     """
 
     default: Any
-    kind: Any
+    check: SettingCheck
     help: str
 
 
-def names_among(known: Collection[str] | None, value: Any, *, may_be_none: bool = False) -> list[str]:
-    """A list of different words, of any where none are known; an option's check, once what is known is given."""
+def names_among(
+    known: Collection[str] | None, value: Any, name: str, *, where: str, may_be_none: bool = False
+) -> list[str]:
+    """A list of different words, of any where none are known; the check of an option, once what is known is given."""
     if may_be_none and value == []:
         return []
-    named = list(checked_names(value))
+    named = list(setting_checks.names(value, name, where=where))
     unknown = next((one for one in named if known is not None and one not in known), None)
     if unknown is not None:
-        raise WrongValueError(
-            f"names {unknown!r}, which is none of: {', '.join(known or ())}.{nearest(unknown, list(known or ()))}"
+        raise SettingsError(
+            f"{where}: {name} = {value!r} names {unknown!r}, which is none of: {', '.join(known or ())}."
+            f"{nearest(unknown, list(known or ()))}"
         )
     return named
 
@@ -194,9 +198,8 @@ def step_options(spec: StepSpec, table: Mapping[str, Any], *, where: str) -> dic
     Args:
         where: the table as the user wrote it, such as "[tool.steelyard.corpora.clean] language".
     """
-    if unknown := [name for name in table if name not in spec.options]:
-        raise SettingsError(f"{where}: {choices('setting', unknown[0], spec.options)}")
-    given = {name: check(spec.options[name].kind, value, name, where=where) for name, value in table.items()}
+    setting_checks.refuse_unknown(table, spec.options, where=where)
+    given = {name: spec.options[name].check(value, name, where=where) for name, value in table.items()}
     settled = {name: given.get(name, option.default) for name, option in spec.options.items()}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settled.items()}
 

@@ -7,7 +7,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.config.typed import Count
+from harness.config import setting_checks
 from harness.stages.data.steps.step import EMPTY, INSTALL, IS_HTML, StepOption, StepSpec
 
 if TYPE_CHECKING:
@@ -56,11 +56,13 @@ def with_text(document: Document, favour_precision: bool, deduplicate: bool, max
 TEXT = StepSpec(
     name="text",
     options={
-        "favour_precision": StepOption(True, bool, "Rather leave text out than let a menu in."),
+        "favour_precision": StepOption(True, setting_checks.boolean, "Rather leave text out than let a menu in."),
         "deduplicate": StepOption(
-            True, bool, "Leave out passages that a page has had often; other pages do not count."
+            True, setting_checks.boolean, "Leave out passages that a page has had often; other pages do not count."
         ),
-        "max_characters": StepOption(10_000_000, Count, "The longest page that is read; longer ones are removed."),
+        "max_characters": StepOption(
+            10_000_000, setting_checks.integer, "The longest page that is read; longer ones are removed."
+        ),
     },
     make=lambda options: partial(with_text, **options),
     packages=("datatrove", "trafilatura", "lxml", "justext"),

@@ -20,8 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness import doors
-from harness.config import Settings
-from harness.config.typed import Json
+from harness.config import Settings, setting_checks
 from harness.errors import CorpusError, DoorError, SettingsError, nearest, shortened
 from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
@@ -103,12 +102,17 @@ def user_step(target: str, root: Path) -> StepSpec:
     function = _loaded(target, root)
     return StepSpec(
         name=target,
-        options={name: StepOption(default, Json, "") for name, default in _by_keyword(function, target).items()},
+        options={name: StepOption(default, _unchecked, "") for name, default in _by_keyword(function, target).items()},
         make=partial(UserStep, target, root),
         packages=(),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         identity=partial(_identity, target),
     )
+
+
+def _unchecked(value: Any, name: str, *, where: str) -> Any:
+    """A value of a table; what it means is the function's to say."""
+    return setting_checks.table({name: value}, name, where=where)[name]
 
 
 def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:

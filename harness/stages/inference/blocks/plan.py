@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from harness.config import Settings
-from harness.config.typed import Count, Names, Natural, Number, Table, Text, names_of, read
-from harness.errors import MarkerError, UsageError
+from harness.config import Settings, setting_checks
+from harness.errors import MarkerError, UsageError, choices
 from harness.records import Role
 from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
 
@@ -108,46 +108,42 @@ def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, lo
                 f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
                 'Say how many of them, and what is sent, by load={"blocks": 12, "rate": 8}.'
             )
+    if not isinstance(given, Mapping):
+        raise MarkerError(f'{where}: load = {given!r} is no table; write load={{"blocks": 12, "rate": 8}}.')
+    for name in given:
+        if name not in _READERS:
+            raise MarkerError(f"{where}: load: {choices('setting', str(name), _READERS)}")
     try:
-        return _plan(given, settings)
+        return _plan(given, settings, where)
     except UsageError as error:
         raise MarkerError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
 
 
-def _plan(given: Any, settings: Settings) -> BlockPlan:
-    kept = {name: value for name, value in given.items() if value is not None} if isinstance(given, Mapping) else given
-    said = read(LoadWords, kept, where="load")
-    values = {name: getattr(said, name) for name in kept}
-    if said.prompts is not None:
-        values["prompts"] = read_prompts(settings.root / said.prompts)
-    if said.objective is not None:
-        values["objective"] = read_objective(said.objective, "objective", where="load")
-    if said.accept is not None:
-        values["accept"] = frozenset(said.accept)
+def _plan(given: Mapping[str, Any], settings: Settings, where: str) -> BlockPlan:
+    words = {name: read for name, read in _READERS.items() if given.get(name) is not None}
+    values = {"warm_up": WARM_UP, **{name: read(given[name], name, where=where) for name, read in words.items()}}
+    if "prompts" in values:
+        values["prompts"] = read_prompts(settings.root / values["prompts"])
     if not values.keys() & {"rate", "concurrency"}:
         values["rate"] = DEFAULT_RATE
     if not values.keys() & {"seconds", "requests"}:
         values["seconds"] = DEFAULT_SECONDS
     blocks = values.pop("blocks", DEFAULT_BLOCKS)
-    return BlockPlan(blocks=blocks, load=LoadPlan(**{"warm_up": WARM_UP, **values}), seed=settings.seed)
+    return BlockPlan(blocks=blocks, load=LoadPlan(**values), seed=settings.seed)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadWords(Table):
-    """The words of `load` in a marker."""
-
-    blocks: Count | None = None
-    concurrency: Count | None = None
-    requests: Count | None = None
-    prompt_tokens: Count | None = None
-    output_tokens: Count | None = None
-    seconds: Number | None = None
-    rate: Number | None = None
-    warm_up: Natural | None = None
-    prompts: Text | None = None
-    objective: Any = None
-    cached: bool | None = None
-    accept: Names | None = None
+def _accepted(value: Any, name: str, *, where: str) -> frozenset[str]:
+    return frozenset(setting_checks.names(value, name, where=where))
 
 
-LOAD_WORDS = tuple(names_of(LoadWords))
+_READERS: Mapping[str, Callable[..., Any]] = {
+    **dict.fromkeys(("blocks", "concurrency", "requests", "prompt_tokens", "output_tokens"), setting_checks.integer),
+    **dict.fromkeys(("seconds", "rate"), setting_checks.number),
+    "warm_up": partial(setting_checks.integer, low=0),
+    "prompts": setting_checks.text,
+    "objective": read_objective,
+    "cached": setting_checks.boolean,
+    "accept": _accepted,
+}
+"""The words of `load`, with what checks each."""
+LOAD_WORDS = tuple(_READERS)

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from harness.config import setting_checks
 from harness.config.files import json_lines, read_text
-from harness.config.typed import Count, Number, check
 from harness.errors import UsageError, choices, none_of
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def read_prompts(path: Path) -> tuple[PlannedPrompt, ...]:
 def _prompt(row: Mapping[str, Any], where: str) -> PlannedPrompt:
     tokens, messages, text = row.get("output_tokens"), row.get("messages"), row.get("prompt")
     if tokens is not None:
-        tokens = check(Count, tokens, "output_tokens", where=where)
+        tokens = setting_checks.integer(tokens, "output_tokens", where=where)
     if isinstance(messages, list) and messages:
         return PlannedPrompt(None, tuple(messages), tokens)
     if not isinstance(text, str) or not text:
@@ -197,7 +197,9 @@ def read_objective(given: Any, name: str, *, where: str) -> dict[str, float]:
     {'ttft': 0.5, 'itl': 0.1}
     """
     if isinstance(given, Mapping):
-        return {str(name): check(Number, value, f"objective {name}", where=where) for name, value in given.items()}
+        return {
+            str(name): setting_checks.number(value, f"objective {name}", where=where) for name, value in given.items()
+        }
     found: dict[str, float] = {}
     for part in str(given).split(","):
         of, _, value = (each.strip() for each in part.partition("="))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from harness import doors
-from harness.config.typed import check
 from harness.errors import SettingsError
 from harness.stages.data.steps.step import package_versions, step_identity, step_options
 from harness.stages.data.steps.user import find_step
@@ -43,7 +42,7 @@ def test_each_of_the_project_s_own_bears_its_name_and_makes_a_step_of_its_defaul
 def test_each_option_has_a_help_and_a_default_that_its_check_takes(name: str) -> None:
     for key, option in find_step(name, Path()).options.items():
         assert option.help.endswith("."), key
-        checked = check(option.kind, option.default, key, where=name)
+        checked = option.check(option.default, key, where=name)
         assert json.loads(json.dumps(checked)) == json.loads(json.dumps(option.default)), key
 
 
