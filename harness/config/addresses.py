@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from harness.config.typed import Checked, Text, WrongValueError
+from harness.config.typed import Checked, Must, Text, WrongValueError
 
 NO_TRACKING = "none"
 """`--mlflow none` logs nowhere, whatever the settings say."""
@@ -32,8 +32,7 @@ def _split(address: str, shown: str) -> SplitResult:
     return parts
 
 
-def checked_web_address(url: str) -> str:
-    """An http:// or https:// address with a host, without user, password and query, which are not shown either."""
+def _web_address(url: str) -> str:
     shown = repr(without_credentials(url))
     parts = _split(url, shown)
     if parts.scheme not in _SERVERS:
@@ -68,7 +67,17 @@ def _tracking_address(value: str) -> str:
     return address.rstrip("/") if kind in _SERVERS else address
 
 
-WebAddress = Annotated[Text, Checked(checked_web_address)]
+_WITH_USER = (
+    "holds a user or a password, which every report would show. Write the address alone, such as "
+    '"https://review.example.org"; reviewers sign in with tokens of their own.'
+)
+WebAddress = Annotated[Text, Checked(_web_address)]
+"""An http:// or https:// address with a host, without user, password and query, which are not shown either."""
+ReviewAddress = Annotated[
+    Text,
+    Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),
+    Checked(_web_address),
+]
 TrackingAddress = Annotated[Text, Checked(_tracking_address)]
 """An address that MLflow can log to, or "none"."""
 

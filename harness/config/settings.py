@@ -15,9 +15,9 @@ from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
 from harness.config.environment import Variables, model_registry
 from harness.config.typed import (
     Between,
-    Checked,
     Duration,
     JsonTable,
+    Must,
     Names,
     NotNegative,
     OneOf,
@@ -26,7 +26,6 @@ from harness.config.typed import (
     Table,
     Text,
     WrongTableError,
-    WrongValueError,
     check,
     names_of,
     read,
@@ -42,31 +41,8 @@ MLFLOW = "mlflow"
 """The tracker whose settings are Steelyard's own, and that takes no table."""
 
 
-def _margin(value: float) -> float:
-    if value >= 1:
-        raise WrongValueError("lets everything pass: scores lie in [0, 1].")
-    return value
-
-
-def _cost(value: float) -> float:
-    if value == 0:
-        raise WrongValueError("lets nothing be drawn; --offline asks no model.")
-    return value
-
-
-def _review_address(url: str) -> str:
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        raise WrongValueError(
-            "holds a user or a password, which every report would show. Write the address alone, such as "
-            '"https://review.example.org"; reviewers sign in with tokens of their own.',
-            "***",
-        )
-    return url
-
-
 Samples = Annotated[int, Between(1, 1_000_000)]
-Margin = Annotated[NotNegative, Checked(_margin)]
-"""A drop that leaves something to be asked for."""
+Margin = Annotated[NotNegative, Must(lambda drop: drop < 1, "lets everything pass: scores lie in [0, 1].")]
 Design = Annotated[str, OneOf(("auto", "sequential", "fixed"))]
 About = Literal["suite", "population"]
 Billion = Annotated[int, Between(1, 1_000_000_000)]
@@ -94,10 +70,10 @@ class SettingsTable(Table):
     mlflow_experiment: Text = "steelyard"
     max_requests: Billion | None = None
     max_tokens: Annotated[int, Between(1, 1_000_000_000_000)] | None = None
-    max_cost: Annotated[NotNegative, Checked(_cost)] | None = None
+    max_cost: Annotated[NotNegative, Must(bool, "lets nothing be drawn; --offline asks no model.")] | None = None
     deadline: Duration | None = None
     sandbox: Annotated[str, OneOf(SANDBOXES)] = "built-in"
-    review_url: Annotated[Text, Checked(_review_address), Checked(addresses.checked_web_address)] | None = None
+    review_url: addresses.ReviewAddress | None = None
     trackers: Mapping[str, JsonTable] = field(default_factory=dict)
 
     @classmethod

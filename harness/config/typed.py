@@ -234,28 +234,29 @@ def _none_of(value: Any, words: Collection[str], hint: str = "") -> WrongValueEr
     return WrongValueError(f"is none of: {', '.join(known)}.{nearest(str(value), known)}{hint}", repr(str(value)))
 
 
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise WrongValueError("is not above 0.")
+class Must(Checked):
+    """Of an annotated type: what holds of each of its values, and what is said of another, as of `WrongValueError`."""
+
+    def __init__(self, holds: Callable[[Any], Any], message: str, shown: str | None = None) -> None:
+        super().__init__(partial(_held, holds, message, shown))
+
+
+def _held(holds: Callable[[Any], Any], message: str, shown: str | None, value: Any) -> Any:
+    if not holds(value):
+        raise WrongValueError(message, shown)
     return value
 
 
-def checked_text(value: Any) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value.strip():
-        raise WrongValueError(_WRONG["string_type"], shortened(value, _SHOWN))
-    return value
-
-
-def _path(value: Any) -> str:
-    if "\0" in checked_text(value):
-        raise WrongValueError("holds a NUL character, which no path has; remove it.")
-    return str(value)
+def _is_function(name: str) -> bool:
+    module, _, names_within = name.partition(":")
+    return all(part.isidentifier() for part in (*module.split("."), *names_within.split(".")))
 
 
 def checked_names(value: Any) -> tuple[str, ...]:
     """One name, or a list of different ones."""
-    found = tuple(checked_text(item) for item in (value if isinstance(value, list | tuple) else [value]))
+    found = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if wrong := [item for item in found if not isinstance(item, str) or not item.strip()]:
+        raise WrongValueError(_WRONG["string_type"], shortened(wrong[0], _SHOWN))
     twice = next((item for item in found if found.count(item) > 1), None)
     if not found or twice is not None:
         wrong = "names nobody" if not found else f"names {twice!r} twice"
@@ -273,23 +274,6 @@ def _json_table(value: Any) -> Any:
     return value
 
 
-def _function(value: Any) -> str:
-    module, _, names_within = checked_text(value).partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *names_within.split("."))):
-        raise WrongValueError('names no function; write "module:function", as in "shop.bot:answer".')
-    return str(value)
-
-
-def _variable(value: Any) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", checked_text(value)):
-        raise WrongValueError(
-            "is not the name of an environment variable; put the key into a variable, such as OPENAI_API_KEY, and "
-            "write that name.",
-            shown="",
-        )
-    return str(value)
-
-
 def _duration_s(value: Any) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
@@ -300,22 +284,25 @@ def _duration_s(value: Any) -> float:
 
 Number = Annotated[float, Between()]
 NotNegative = Annotated[float, Between(0)]
-Positive = Annotated[float, Checked(_positive)]
+Positive = Annotated[float, Must(lambda value: value > 0, "is not above 0.")]
 Share = Annotated[float, Between(0, 1)]
 Count = Annotated[int, Between(1)]
 Natural = Annotated[int, Between(0)]
 Seed = Annotated[int, Between(0, (1 << 63) - 1)]
-Text = Annotated[str, Checked(checked_text, is_all=True)]
-"""A text that is not empty."""
-PathText = Annotated[str, Checked(_path, is_all=True)]
+Text = Annotated[str, Must(str.strip, _WRONG["string_type"])]
+PathText = Annotated[Text, Must(lambda text: "\0" not in text, "holds a NUL character, which no path has; remove it.")]
 """A text that may be the path of a file or folder."""
+FunctionName = Annotated[
+    Text, Must(_is_function, 'names no function; write "module:function", as in "shop.bot:answer".')
+]
+_NO_VARIABLE = (
+    "is not the name of an environment variable; put the key into one, such as OPENAI_API_KEY, and write that name."
+)
+VariableName = Annotated[Text, Must(re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch, _NO_VARIABLE, shown="")]
+"""The name of an environment variable. What is none is not shown: it may be the secret itself."""
 Names = Annotated[tuple[str, ...], Checked(checked_names, is_all=True)]
 """One name, or a list of different ones."""
 JsonTable = Annotated[Mapping[str, Any], Checked(_json_table, is_all=True)]
 """A table of values that JSON can hold."""
-FunctionName = Annotated[str, Checked(_function, is_all=True)]
-"""A function by "module:name"."""
-VariableName = Annotated[str, Checked(_variable, is_all=True)]
-"""The name of an environment variable. What is none is not shown: it may be the secret itself."""
 Duration = Annotated[float, Checked(_duration_s, is_all=True)]
 """Seconds of a duration such as "90s", "30m", "12h", "7d" or "2w"."""

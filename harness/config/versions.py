@@ -16,9 +16,9 @@ from harness.config.environment import NO_VARIABLES, Variables
 from harness.config.files import FILE
 from harness.config.typed import (
     Between,
-    Checked,
     Count,
     Duration,
+    Must,
     Natural,
     NotNegative,
     Number,
@@ -48,19 +48,22 @@ _OF_THE_START = ("weights", "drop_layers")
 """Settings of the weights that a student starts from: a version that is based on the student can't change them."""
 
 
-def _template(text: str) -> str:
-    if not text.startswith(FILE) and "{prompt}" not in text:
-        raise WrongValueError("does not hold {prompt}.")
-    if "{{prompt}}" in text:
-        raise WrongValueError("would put braces around each question. Write {prompt}: files alone have {{prompt}}.")
-    return text
+_NO_STOPS = 'is neither a text nor a list of texts; write ["\\n\\n"].'
 
 
-def _stops(value: Any) -> Any:
+def _are_stops(value: Any) -> bool:
     texts = value if isinstance(value, list | tuple) else [value]
-    if not texts or not all(isinstance(item, str) and item for item in texts):
-        raise WrongValueError('is neither a text nor a list of texts; write ["\\n\\n"].')
-    return value
+    return bool(texts) and all(isinstance(item, str) and item for item in texts)
+
+
+Template = Annotated[
+    Text,
+    Must(lambda text: text.startswith(FILE) or "{prompt}" in text, "does not hold {prompt}."),
+    Must(
+        lambda text: "{{prompt}}" not in text,
+        "would put braces around each question. Write {prompt}: files alone have {{prompt}}.",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ class SamplingTable(Table):
     top_k: Annotated[int, Between(-1)] | None = None
     min_p: Share | None = None
     max_tokens: Count | None = None
-    stop: Annotated[Any, Checked(_stops, is_all=True)] = None
+    stop: Annotated[Any, Must(_are_stops, _NO_STOPS)] = None
     seed: Natural | None = None
     presence_penalty: Number | None = None
     frequency_penalty: Number | None = None
@@ -107,7 +110,7 @@ class EngineOptions(Table):
 
     engine: Text
     system: Text | None = None
-    template: Annotated[Text, Checked(_template)] | None = None
+    template: Template | None = None
     sampling: SamplingTable = field(default_factory=SamplingTable)
     revision: Text | None = None
     max_age: Duration | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from harness.config.settings import About, Billion, Design, Margin, Samples, Settings
 from harness.config.typed import (
-    Checked,
+    Must,
     NotNegative,
     Number,
     Seed,
@@ -18,7 +18,6 @@ from harness.config.typed import (
     Table,
     Text,
     check,
-    checked_text,
     names_of,
     read,
 )
@@ -33,8 +32,8 @@ from harness.stages.fixtures import STAGE_FIXTURES
 from harness.stages.inference.blocks.plan import LOAD_WORDS, BlockPlan
 
 
-def _cluster(value: Any) -> str | Literal[False]:
-    return False if value is False else checked_text(value)
+def _is_cluster(value: Any) -> bool:
+    return value in (None, False) or (isinstance(value, str) and bool(value.strip()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class MarkerWords(Table):
     about: About | None = None
     design: Design | None = None
     per: Literal["suite", "case"] = "suite"
-    cluster: Annotated[str | Literal[False], Checked(_cluster, is_all=True)] | None = None
+    cluster: Annotated[Any, Must(_is_cluster, "is not a text; write it in quotes.")] = None
     slices: Any = None
     slice_margin: Any = None
     max_lost: Seed | None = None
