@@ -73,24 +73,20 @@ class DistilledSettings(_StepTable):
     """The settings by which a student is made from a teacher, or the weights of one that was trained elsewhere.
 
     Attributes:
-        teacher: the version that teaches.
-        data: the corpus, or the file of prompts, that it teaches on; None where that is not known, of a student that
+        data: the corpus, or the file of prompts, that it is taught on; None where that is not known, of a student that
             was trained elsewhere.
         weights: of a student that was trained elsewhere, as a version's `weights`; None where it is trained here.
-        layers: of the student, where it is the teacher with fewer of them; None where it has weights of its own.
-        start: the weights that the student starts from, as a version's `weights`. None where it starts from the teacher
-            with fewer `layers`, or, without these, from what the version is without this step.
+        layers: of the student, where it is the teacher with fewer of them.
+        start: the weights that the student starts from, as a version's `weights`; without these and `layers` it starts
+            from what the version is without this step.
         temperature: of both distributions for soft targets; of the teacher's draws for `sequence`, None for its own.
-        hard_weight: the share of the loss on the text itself for soft targets. With 0 the teacher answers where no
-            prompt has an answer.
+        hard_weight: the share of the loss on the text itself; with 0 the teacher answers where no prompt has an answer.
         top_k: how many of the teacher's logits are kept at each place; all, of a smaller vocabulary.
         shuffled: whether what the teacher says is dealt to other places, and its answers to other prompts: a control,
             from which nothing is to be learned but what tokens there are.
-        steps: of the optimiser.
         batch, length: sequences in a step, and tokens in a sequence at most.
         learning_rate: at its peak.
         precision: of the numbers that are multiplied; weights and sums are kept in 32 bits either way.
-        seed: of order and initialisation.
     """
 
     teacher: Text
@@ -147,11 +143,9 @@ class AdapterSettings(_StepTable):
     Attributes:
         folder: of a ready adapter, as peft saves it; None where one is trained.
         data: the corpus, or the file of texts or answers, that it is trained on; None for a ready one.
-        rank: of its matrices.
         alpha: its scale is alpha / rank; twice the rank where it is left out.
         modules: the layers that are adapted, by the ends of their names.
         merge: whether the weights are served with the adapter added into them.
-        steps, batch, length, learning_rate, precision, seed: as of `DistilledSettings`.
     """
 
     short: ClassVar[str] = "folder"

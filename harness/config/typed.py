@@ -255,8 +255,8 @@ def _is_function(name: str) -> bool:
 def checked_names(value: Any) -> tuple[str, ...]:
     """One name, or a list of different ones."""
     found = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if wrong := [item for item in found if not isinstance(item, str) or not item.strip()]:
-        raise WrongValueError(_WRONG["string_type"], shortened(wrong[0], _SHOWN))
+    if others := [item for item in found if not isinstance(item, str) or not item.strip()]:
+        raise WrongValueError(_WRONG["string_type"], shortened(others[0], _SHOWN))
     twice = next((item for item in found if found.count(item) > 1), None)
     if not found or twice is not None:
         wrong = "names nobody" if not found else f"names {twice!r} twice"
