@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,21 +69,18 @@ def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
     Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
     """
     settings = file.settings
-    n_layers = int(file.number("block_count"))
+    n_layers, n_embd = int(file.number("block_count")), int(file.number("embedding_length"))
     if not 0 <= n_layers <= _MOST_LAYERS:
         raise ValueError(f"it says that it has {n_layers:,} layers")
-    n_embd = int(file.number("embedding_length"))
     n_heads = file.per_layer("attention.head_count", n_layers)
-    n_kv_heads = (
-        file.per_layer("attention.head_count_kv", n_layers) if "attention.head_count_kv" in settings else n_heads
-    )
-    most = max(n_heads, default=0)
-    key_length, value_length = (
-        int(file.number(f"attention.{each}_length", default=n_embd // most if most else 0)) for each in ("key", "value")
-    )
+    has_own_kv = "attention.head_count_kv" in settings
+    n_kv_heads = file.per_layer("attention.head_count_kv", n_layers) if has_own_kv else n_heads
+    share = n_embd // max(n_heads) if any(n_heads) else 0
+    key_length, value_length = (int(file.number(f"attention.{each}_length", share)) for each in ("key", "value"))
     kv_width = tuple(heads * (key_length + value_length) for heads in n_kv_heads)
     if latent := int(file.number("attention.kv_lora_rank")):  # one compressed vector, and the keys' part that is turned
-        kv_width = (latent + int(file.number("attention.rope_length", "rope.dimension_count")),) * n_layers
+        turned = file.number("attention.rope_length", file.number("rope.dimension_count"))
+        kv_width = (latent + int(turned),) * n_layers
     windows = _windows(file, n_layers)
     base = settings.get("rope.freq_base")
     base_swa = settings.get("rope.freq_base_swa", _ROPE_BASE_SWA.get(file.architecture, base))
@@ -112,11 +109,11 @@ def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
 def _windows(file: WeightsFile, n_layers: int) -> tuple[int, ...]:
     """The window of each layer; a folder that names one, and no layers, means all of an unlisted architecture's."""
     window = int(file.number("attention.sliding_window"))
-    pattern: Any = file.settings.get("attention.sliding_window_pattern")
     usual = _WINDOW_EVERY.get(file.architecture, 0 if file.is_folder else 1)
-    every = pattern if isinstance(pattern, int) else usual
-    narrow = pattern if isinstance(pattern, tuple) else [not every or (1 + at) % every != 0 for at in range(n_layers)]
-    return tuple(window if each else 0 for each in narrow)
+    pattern: Any = file.settings.get("attention.sliding_window_pattern", usual)
+    if not isinstance(pattern, tuple):
+        pattern = [not pattern or (1 + layer) % pattern != 0 for layer in range(n_layers)]
+    return tuple(window if is_narrow else 0 for is_narrow in pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +188,17 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
     tables = [each for each in outside if len(each.shape) == 2 and each.packed == 1]
     largest = sorted(tables, key=lambda each: -each.n_parameters)[:1]
     ends = [each for each in tables if each.shape[0] == sizes.n_vocab] or (largest if sizes.n_vocab is None else [])
-    for problem in _mismatches(file, sizes, largest, ends, layers) if file.tensors else ():
-        raise problem
+    if file.tensors and (mismatch := _mismatch(file, sizes, ends or largest, layers)) is not None:
+        keys = ("general.architecture", "block_count", "embedding_length")
+        keys = ("model_type", "num_hidden_layers", "hidden_size") if file.is_folder else keys
+        values = (file.architecture, sizes.n_layers, sizes.n_embd, sizes.n_vocab)
+        said = ", ".join(
+            f"{key} = {json.dumps(value)}" for key, value in zip((*keys, "vocab_size"), values, strict=True)
+        )
+        raise SettingsError(
+            f"{file.path}: the weights are not those of their configuration. {mismatch}. "
+            f"{'config.json' if file.is_folder else 'The file'} says {said}. Fetch or save the model again."
+        )
     in_head = 2 * ends[0].n_parameters if ends else 0
     used = {layer: tensors for layer, tensors in sorted(layers.items()) if layer < sizes.n_layers}
     attending = [layer for layer, own in used.items() if any("att" in t.name and len(t.shape) > 1 for t in own)]
@@ -206,6 +212,23 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
     )
 
 
+def _mismatch(file: WeightsFile, sizes: Hyperparameters, tables: list[Tensor], layers: Collection[int]) -> str | None:
+    """Tell of the tensor, the shape that is expected, and the one that was found; None where all fits."""
+    width = file.settings.get("embedding_width", sizes.n_embd)
+    for each in tables:
+        if (expected := [sizes.n_vocab or each.shape[0], width]) != list(each.shape):
+            return f"{each.name}: expected {expected}, found {list(each.shape)}"
+    missing = next((layer for layer in range(sizes.n_layers) if layer not in layers), None)
+    if missing is not None:
+        return f"layer {missing}: expected its tensors, found none"
+    if not sizes.n_layers or not tables:
+        return "embedding and layers: expected one at least of each, found none"
+    if sizes.is_tied is False and len(tables) == 1 and "quantization" not in file.settings:
+        two = f"two matrices of {[sizes.n_vocab, width]}, for tie_word_embeddings is false"
+        return f"embedding and head: expected {two}, found {tables[0].name} alone"
+    return None
+
+
 def _flops(tensor: Tensor, sizes: Hyperparameters) -> int:
     """Two for each weight of a matrix that a token is multiplied with; it passes through some of the experts only."""
     is_stack = len(tensor.shape) > 2 and tensor.shape[0] == sizes.n_expert
@@ -214,36 +237,3 @@ def _flops(tensor: Tensor, sizes: Hyperparameters) -> int:
         return 0
     share = (sizes.n_expert_used, sizes.n_expert) if is_expert and sizes.n_expert else (1, 1)
     return 2 * tensor.n_parameters * share[0] // share[1]
-
-
-def _mismatches(
-    file: WeightsFile, sizes: Hyperparameters, largest: list[Tensor], ends: list[Tensor], layers: Collection[int]
-) -> Iterator[SettingsError]:
-    """Tell of the tensor, the shape that is expected, and the one that was found."""
-    width = file.settings.get("embedding_width", sizes.n_embd)
-    for each in ends or largest:
-        expected = (sizes.n_vocab or each.shape[0], width)
-        if each.shape != expected:
-            yield _mismatch(file, sizes, each.name, list(expected), list(each.shape))
-    missing = next((layer for layer in range(sizes.n_layers) if layer not in layers), None)
-    if missing is not None:
-        yield _mismatch(file, sizes, f"layer {missing}", "its tensors", "none")
-    if not sizes.n_layers or not largest:
-        yield _mismatch(file, sizes, "embedding and layers", "one at least of each", "none")
-    if sizes.is_tied is False and len(ends) == 1 and "quantization" not in file.settings:
-        expected_two = f"two matrices of {[sizes.n_vocab, width]}, for tie_word_embeddings is false"
-        yield _mismatch(file, sizes, "embedding and head", expected_two, f"{ends[0].name} alone")
-
-
-def _mismatch(file: WeightsFile, sizes: Hyperparameters, name: str, expected: object, found: object) -> SettingsError:
-    keys = ("general.architecture", "block_count", "embedding_length")
-    if file.is_folder:
-        keys = ("model_type", "num_hidden_layers", "hidden_size")
-    values = dict(zip(keys, (file.architecture, sizes.n_layers, sizes.n_embd), strict=True)) | {
-        "vocab_size": sizes.n_vocab
-    }
-    said = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
-    return SettingsError(
-        f"{file.path}: the weights are not those of their configuration. {name}: expected {expected}, found {found}. "
-        f"{'config.json' if file.is_folder else 'The file'} says {said}. Fetch or save the model again."
-    )

@@ -19,7 +19,7 @@ _NAMES = {
     "attention.head_count": ("num_attention_heads", "n_head", "num_heads", "n_heads"),
     "attention.head_count_kv": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "num_kv"),
     "attention.key_length": ("head_dim",),
-    "attention.value_length": ("v_head_dim",),
+    "attention.value_length": ("v_head_dim", "head_dim"),
     "attention.kv_lora_rank": ("kv_lora_rank",),
     "attention.rope_length": ("qk_rope_head_dim",),
     "attention.sliding_window": ("sliding_window",),
@@ -34,7 +34,7 @@ _NAMES = {
 
 
 def config_settings(config: Config) -> dict[str, Any]:
-    """The settings of a model in GGUF's words, None for those that are not there.
+    """The settings of a model in GGUF's words, without those that are not there.
 
     Args:
         config: as in the file; of a model that sees as well its language model counts.
@@ -42,30 +42,26 @@ def config_settings(config: Config) -> dict[str, Any]:
     text = language_config(config)
     rope = text.get("rope_parameters") or {}  # of transformers 5, for some models by kind of layer
     known = {**text, **(rope.get("full_attention") or rope)}
-    settings: dict[str, Any] = {
-        key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()
-    }
+    found = {key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()}
     if "sliding_attention" in rope:
-        settings["rope.freq_base_swa"] = rope["sliding_attention"].get("rope_theta")
-    if settings["attention.head_count_kv"] is None:
-        settings["attention.head_count_kv"] = settings["attention.head_count"]
+        found["rope.freq_base_swa"] = rope["sliding_attention"].get("rope_theta")
     if text.get("multi_query") and not text.get("new_decoder_architecture"):
-        settings["attention.head_count_kv"] = 1
+        found["attention.head_count_kv"] = 1
     if text.get("qk_nope_head_dim") is not None:  # latent attention, whose keys have two parts
-        settings["attention.key_length"] = text["qk_nope_head_dim"] + text.get("qk_rope_head_dim", 0)
-    settings["attention.value_length"] = settings["attention.value_length"] or settings["attention.key_length"]
+        found["attention.key_length"] = text["qk_nope_head_dim"] + text.get("qk_rope_head_dim", 0)
     if text.get("use_sliding_window") is False:
-        settings["attention.sliding_window"] = None
+        found["attention.sliding_window"] = None
     kinds, every = text.get("layer_types"), text.get("sliding_window_pattern")
     if isinstance(kinds, list):
-        settings["attention.sliding_window_pattern"] = [kind == "sliding_attention" for kind in kinds]
+        found["attention.sliding_window_pattern"] = tuple(kind == "sliding_attention" for kind in kinds)
     elif every:
-        layers = range(settings["block_count"] or 0)
-        settings["attention.sliding_window_pattern"] = [(layer + 1) % every != 0 for layer in layers]
-    if settings["feed_forward_length"] is None and "n_inner" in text:  # GPT-2's word for four times its width
-        settings["feed_forward_length"] = 4 * settings["embedding_length"]
-    settings["general.architecture"] = str(text.get("model_type", "unknown")).removesuffix("_text")
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+        layers = range(found["block_count"] or 0)
+        found["attention.sliding_window_pattern"] = tuple((layer + 1) % every != 0 for layer in layers)
+    if found["feed_forward_length"] is None and "n_inner" in text:  # GPT-2's word for four times its width
+        found["feed_forward_length"] = 4 * found["embedding_length"]
+    found["general.architecture"] = str(text.get("model_type", "unknown")).removesuffix("_text")
+    said = ((key, tuple(value) if isinstance(value, list) else value) for key, value in found.items())
+    return {key: value for key, value in said if value is not None}
 
 
 def language_config(config: Config) -> Config:
@@ -76,5 +72,5 @@ def language_config(config: Config) -> Config:
 
 def context_window(config: Config) -> int | None:
     """The most tokens that a model reads at once; None where nothing bounds them, as with Bloom's or MPT's bias."""
-    length = config_settings(config)["context_length"]
+    length = config_settings(config).get("context_length")
     return None if length is None else int(length)

@@ -16,9 +16,8 @@ from harness.models.description.architecture import (
     read_architecture,
     read_hyperparameters,
 )
-from harness.models.description.contents import WeightsFile, read_folder, read_gguf
+from harness.models.description.contents import WeightsFile, quantized_bits, read_folder, read_gguf
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
-from harness.models.files.safetensors_file import Tensor
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
     WeightsSource,
@@ -33,7 +32,6 @@ _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors that numbers, lists and texts raise where others belong."""
-_UNITS = {"T": 1e12, "B": 1e9, "M": 1e6, "K": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +123,20 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "tran
 
 def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
     file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
-    digest = weights_digest(options, root)
+    digest, made = weights_digest(options, root), made_folder(options, root)
     own_dtype = "float16" if source.is_gguf else _dtype(file)  # llama.cpp's, of its cache
     own = _described(file, own_dtype, own_dtype, digest)
-    made = made_folder(options, root)
     dtype = engine_spec(engine).computed_dtype(options, converted_dtype(options) if source.is_gguf else own_dtype)
-    held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
     engine_args = options.get("engine_args") or {}
     cache_dtype = str(engine_args.get("kv_cache_dtype", "auto"))
+    held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
     loaded = replace(_described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest), name=own.name)
     if loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options:  # a word that only GGUF has
         loaded = replace(loaded, vocabulary=replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer))
-    limit = options.get("max_model_len") or engine_args.get("max_model_len")
-    if isinstance(limit, int):
+    if isinstance(limit := options.get("max_model_len") or engine_args.get("max_model_len"), int):
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     is_same = replace(loaded, path=own.path, settings=own.settings) == own
-    warnings = tuple(_warnings(loaded))
-    return replace(own, loaded=None if is_same else loaded, is_made=made is not None, warnings=warnings)
+    return replace(own, loaded=None if is_same else loaded, is_made=made is not None, warnings=tuple(_warnings(loaded)))
 
 
 def _warnings(loaded: WeightsDescription) -> Iterator[str]:
@@ -171,7 +166,7 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
         name=str(file.settings.get("general.name", file.path.stem)),
         model_type=str(file.settings.get("general.size_label") or rounded(n_parameters)),
         ftype=_type_name(file),
-        vocabulary=read_vocabulary(file),
+        vocabulary=read_vocabulary(file.settings, file.tokens, file.stops),
         sizes=sizes,
         architecture=read_architecture(file, sizes),
         settings=file.settings,
@@ -189,29 +184,25 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
 
 def rounded(n_parameters: int) -> str:
     """A number of parameters with two digits at least, as gguf-py names sizes."""
-    unit = next((each for each in "TBM" if n_parameters > _UNITS[each]), "K")
-    scaled = n_parameters / _UNITS[unit]
+    unit, size = next(
+        ((unit, size) for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6)) if n_parameters > size), ("K", 1e3)
+    )
+    scaled = n_parameters / size
     digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
     return f"{scaled:.{digits}f}{unit}"
 
 
 def _type_name(file: WeightsFile) -> str:
-    """The type of most bytes; with a quantizer such as "INT8 W8A8 (compressed-tensors, int-quantized)"."""
+    """The type of most bytes; with a quantizer such as "8 bits (compressed-tensors, int-quantized)"."""
     sizes: Counter[str] = Counter()
     for tensor in file.tensors:
         sizes[tensor.dtype] += tensor.n_bytes
     most = sizes.most_common(1)[0][0] if sizes else "none"
-    quantization = file.settings.get("quantization")
-    if not quantization:
+    if not (quantization := file.settings.get("quantization")):
         return most
-    note = f"({', '.join(str(quantization[key]) for key in ('quant_method', 'format') if quantization.get(key))})"
-    for group in (quantization.get("config_groups") or {}).values():
-        weights, inputs = group.get("weights") or {}, group.get("input_activations")
-        bits = int(weights.get("num_bits", 0))
-        kind = "FP" if weights.get("type") == "float" else "INT"
-        return f"{kind}{bits} W{bits}A{inputs.get('num_bits', bits) if inputs else 16} {note}"
-    bits = quantization.get("bits") or quantization.get("w_bit")
-    return f"INT{bits} {note}" if bits else f"{most} {note}"
+    note = ", ".join(str(quantization[key]) for key in ("quant_method", "format") if quantization.get(key))
+    bits = quantized_bits(quantization)
+    return f"{most if bits is None else f'{bits} bits'} ({note})"
 
 
 def _dtype(file: WeightsFile) -> str:
@@ -229,10 +220,10 @@ def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
     Each tensor counts as it is stored: a config may state a type that the file is not in.
     """
     stored = next((name for name, known in _DTYPES.items() if known == dtype), None)
-
-    def cast(tensor: Tensor) -> Tensor:
-        if stored is None or not tensor.is_weight or tensor.dtype not in _DTYPES:
-            return tensor
-        return replace(tensor, dtype=stored, n_bytes=tensor.n_parameters * _BYTES[dtype])
-
-    return replace(file, tensors=tuple(map(cast, file.tensors)))
+    tensors = tuple(
+        replace(each, dtype=stored, n_bytes=each.n_parameters * _BYTES[dtype])
+        if stored is not None and each.is_weight and each.dtype in _DTYPES
+        else each
+        for each in file.tensors
+    )
+    return replace(file, tensors=tensors)

@@ -221,18 +221,18 @@ def test_a_number_is_rounded_as_gguf_py_does(number: int) -> None:
 @pytest.mark.parametrize(
     ("quantization", "name"),
     [
-        ({"quant_method": "gptq", "bits": 4}, "INT4 (gptq)"),
+        ({"quant_method": "gptq", "bits": 4}, "4 bits (gptq)"),
         ({"quant_method": "fp8"}, "F32 (fp8)"),
         (
             {
                 "quant_method": "compressed-tensors",
                 "config_groups": {"g": {"weights": {"num_bits": 4, "type": "int"}, "input_activations": None}},
             },
-            "INT4 W4A16 (compressed-tensors)",
+            "4 bits (compressed-tensors)",
         ),
     ],
 )
-def test_a_quantized_folder_is_called_as_its_quantizer_does(
+def test_a_quantized_folder_is_told_with_its_bits_and_quantizer(
     quantization: dict[str, Any], name: str, tiny_llama: Path, tmp_path: Path
 ) -> None:
     own = copy_of(tiny_llama, tmp_path / "own")

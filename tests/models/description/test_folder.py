@@ -121,7 +121,7 @@ def test_int8_weights_of_compressed_tensors_are_counted_without_their_scales(tmp
     scales = 3 * (64 + 64 + 32 + 32 + 96 + 96 + 64)
     assert in_int8 + 2 * (n_parameters - in_int8 + scales) == described.tensor_bytes
     assert 8 * described.tensor_bytes / n_parameters == described.bits_per_weight
-    assert described.ftype == "INT8 W8A8 (compressed-tensors, int-quantized)"
+    assert described.ftype == "8 bits (compressed-tensors, int-quantized)"
     assert described.kv_bytes_per_token == 3 * 2 * (16 + 16) * 2, "keys and values stay in bfloat16"
     assert 2 * (in_int8 + 300 * 64) == described.architecture.flops_matrices
 
@@ -145,4 +145,4 @@ def test_four_bits_in_a_word_are_eight_weights(tmp_path: Path) -> None:
     set_config(tmp_path, quantization_config={"quant_method": "gptq", "bits": 4})
     described = describe_weights({"weights": str(tmp_path)}, tmp_path)
     assert sum(tensor.numel() for tensor in plain.values()) == described.n_parameters
-    assert described.ftype == "INT4 (gptq)"
+    assert described.ftype == "4 bits (gptq)"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.models.description.contents import read_json, read_tokenizer
+from harness.models.description.vocabulary import read_tokenizer
+from harness.models.files.saved import read_json
 
 BYTES = {"type": "ByteLevel"}
 
