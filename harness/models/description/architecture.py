@@ -35,11 +35,8 @@ class Hyperparameters:
     Attributes:
         windows: how far back each layer sees; 0 for all of the context.
         kv_width: how many numbers a layer keeps of each token.
-        n_expert: 0 for a model without experts.
-        rope_base: of the rotary embedding, as stated, or None.
-        rope_base_swa: of the layers with a window; None without any.
+        rope_base_swa: the rotary base of the layers with a window; None without any.
         is_tied: whether the head is said to be the embedding; None where nothing is said.
-        n_vocab: as stated, or None.
     """
 
     n_ctx: int
@@ -68,26 +65,23 @@ def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
 
     Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
     """
-    settings = file.settings
-    n_layers, n_embd = int(file.number("block_count")), int(file.number("embedding_length"))
+    said = file.settings
+    n_layers, n_embd = file.number("block_count"), file.number("embedding_length")
     if not 0 <= n_layers <= _MOST_LAYERS:
         raise ValueError(f"it says that it has {n_layers:,} layers")
     n_heads = file.per_layer("attention.head_count", n_layers)
-    has_own_kv = "attention.head_count_kv" in settings
-    n_kv_heads = file.per_layer("attention.head_count_kv", n_layers) if has_own_kv else n_heads
+    n_kv_heads = file.per_layer("attention.head_count_kv", n_layers) if "attention.head_count_kv" in said else n_heads
     share = n_embd // max(n_heads) if any(n_heads) else 0
-    key_length, value_length = (int(file.number(f"attention.{each}_length", share)) for each in ("key", "value"))
+    key_length, value_length = (file.number(f"attention.{each}_length", share) for each in ("key", "value"))
     kv_width = tuple(heads * (key_length + value_length) for heads in n_kv_heads)
-    if latent := int(file.number("attention.kv_lora_rank")):  # one compressed vector, and the keys' part that is turned
+    if latent := file.number("attention.kv_lora_rank"):  # one compressed vector, and the keys' part that is turned
         turned = file.number("attention.rope_length", file.number("rope.dimension_count"))
-        kv_width = (latent + int(turned),) * n_layers
-    windows = _windows(file, n_layers)
-    base = settings.get("rope.freq_base")
-    base_swa = settings.get("rope.freq_base_swa", _ROPE_BASE_SWA.get(file.architecture, base))
-    stated = settings.get("vocab_size")
-    n_vocab = len(file.tokens) or None if stated is None or (not file.is_folder and file.tokens) else int(stated)
+        kv_width = (latent + turned,) * n_layers
+    windows, base = _windows(file, n_layers), said.get("rope.freq_base")
+    base_swa = said.get("rope.freq_base_swa", _ROPE_BASE_SWA.get(file.architecture, base)) if any(windows) else None
+    is_counted = bool(file.tokens) and not file.is_folder
     return Hyperparameters(
-        n_ctx=int(file.number("context_length")),
+        n_ctx=file.number("context_length"),
         n_embd=n_embd,
         n_layers=n_layers,
         n_heads=n_heads,
@@ -97,18 +91,18 @@ def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
         value_length=value_length,
         windows=windows,
         kv_width=kv_width,
-        n_expert=int(file.number("expert_count")),
-        n_expert_used=int(file.number("expert_used_count")),
+        n_expert=file.number("expert_count"),
+        n_expert_used=file.number("expert_used_count"),
         rope_base=None if base is None else float(base),
-        rope_base_swa=float(base_swa) if base_swa is not None and any(windows) else None,
-        is_tied=settings.get("tie_word_embeddings"),
-        n_vocab=n_vocab,
+        rope_base_swa=None if base_swa is None else float(base_swa),
+        is_tied=said.get("tie_word_embeddings"),
+        n_vocab=(None if is_counted else file.number("vocab_size")) or len(file.tokens) or None,
     )
 
 
 def _windows(file: WeightsFile, n_layers: int) -> tuple[int, ...]:
     """The window of each layer; a folder that names one, and no layers, means all of an unlisted architecture's."""
-    window = int(file.number("attention.sliding_window"))
+    window = file.number("attention.sliding_window")
     usual = _WINDOW_EVERY.get(file.architecture, 0 if file.is_folder else 1)
     pattern: Any = file.settings.get("attention.sliding_window_pattern", usual)
     if not isinstance(pattern, tuple):

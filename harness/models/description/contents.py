@@ -60,10 +60,10 @@ class WeightsFile:
         """False for a GGUF file."""
         return self.format == "safetensors"
 
-    def number(self, key: str, default: float = 0) -> Any:
+    def number(self, key: str, default: int = 0) -> int:
         """The value of a setting; of one with a value for each layer the largest."""
         value = self.settings.get(key, default)
-        return max(value, default=default) if isinstance(value, tuple) else value
+        return int(max(value, default=default) if isinstance(value, tuple) else value)
 
     def per_layer(self, key: str, n_layers: int) -> tuple[int, ...]:
         """A setting's value in each layer. Raises ValueError: it has values for another number of layers."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -97,29 +98,29 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> tuple[dict[str, A
         SettingsError: a file is damaged.
     """
     whole, own = read_json(folder / "tokenizer.json"), tokenizer_config(folder)
-    found: dict[str, Any] = {"chat_template": next(iter(chat_templates(folder, own).values()), None)}
-    model = whole.get("model") or {}
-    listed = model.get("vocab") or {}
+    model, around = whole.get("model") or {}, whole.get("post_processor") or {}
+    kind, listed = model.get("type") or ("BPE" if "merges" in model else "WordPiece"), model.get("vocab") or {}
     ids = dict(listed) if isinstance(listed, dict) else {text: number for number, (text, _) in enumerate(listed)}
-    if whole:
-        kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece")
-        steps = [step["type"] for part in ("pre_tokenizer", "decoder") for step in _steps(whole.get(part))]
-        # Pieces of SentencePiece are told from bytes by how they fall back.
-        is_pieces = kind == "BPE" and "ByteLevel" not in steps and (model.get("byte_fallback") or "▁" in ids)
-        found["ggml.model"] = SENTENCEPIECE if is_pieces else _MODELS.get(kind)
-        found["ggml.merges"] = model.get("merges") or ()
-        found["ggml.unknown_token_id"] = ids.get(model.get("unk_token"), model.get("unk_id"))
+    # Pieces of SentencePiece are told from bytes by how they fall back.
+    is_byte_level = '"ByteLevel"' in json.dumps([whole.get("pre_tokenizer"), whole.get("decoder")])
+    is_pieces = kind == "BPE" and not is_byte_level and (model.get("byte_fallback") or "▁" in ids)
+    found: dict[str, Any] = {
+        "chat_template": next(iter(chat_templates(folder, own).values()), None),
+        "ggml.model": None if not whole else SENTENCEPIECE if is_pieces else _MODELS.get(kind),
+        "ggml.merges": model.get("merges"),
+        "ggml.unknown_token_id": ids.get(model.get("unk_token"), model.get("unk_id")),
+    }
     ids |= {entry["content"]: entry["id"] for entry in whole.get("added_tokens") or ()}
     for key, name in _NAMES.items():
         number = ids.get(token_text(own.get(f"{name}_token")), config.get(f"{name}_token_id"))
         number = number[0] if isinstance(number, list) and number else number
         if isinstance(number, int):
             found[f"ggml.{key}_token_id"] = number
-    templates = [step["single"] for step in _steps(whole.get("post_processor")) if len(step.get("single") or ()) > 1]
+    templates = [step.get("single") or () for step in (around, *around.get("processors", ()))]
     for name, place in (("bos", 0), ("eos", -1)):
         stated = own.get(f"add_{name}_token")
-        around = any("SpecialToken" in each[place] for each in templates) if whole else None
-        found[f"ggml.add_{name}_token"] = stated if isinstance(stated, bool) else around
+        added = any("SpecialToken" in each[place] for each in templates if len(each) > 1)
+        found[f"ggml.add_{name}_token"] = stated if isinstance(stated, bool) else added
     by_id = {number: text for text, number in ids.items()}
     tokens = tuple(by_id.get(number, "") for number in range(max(by_id, default=-1) + 1))
     return {f"tokenizer.{key}": value for key, value in found.items() if value is not None}, tokens
@@ -134,16 +135,6 @@ def token_text(token: Any) -> str | None:
     """The text of a token that stands as it is, or as a table with its properties."""
     text = token.get("content") if isinstance(token, dict) else token
     return text if isinstance(text, str) else None
-
-
-def _steps(part: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    """A part of a tokenizer, or the parts that it is a sequence of."""
-    part = part or {}
-    inner = part.get("pretokenizers") or part.get("decoders") or part.get("processors")
-    if inner:
-        yield from (each for step in inner for each in _steps(step))
-    elif part:
-        yield part
 
 
 def chat_templates(folder: Path, own: Mapping[str, Any]) -> dict[str, str]:

@@ -55,7 +55,7 @@ def save_like(model: Any, source: Path, folder: Path) -> None:
     """
     import torch
 
-    config = json.loads((source / "config.json").read_text("utf-8"))
+    config = read_json(source / "config.json")
     name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     model.to(getattr(torch, name)).save_pretrained(str(folder))
     copy_others(source, folder)

