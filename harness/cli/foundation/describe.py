@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from contextlib import suppress
@@ -68,7 +67,7 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.reporting.weights.document import DescribedVersion
     from harness.stages.building import found
 
-    weights, fingerprint = _named(settings, name).engine_options.get("weights"), None
+    weights, fingerprint = settings.version(name).engine_options.get("weights"), None
     if weights is not None and weights.startswith(BUILT):
         weights = found(settings, name).engine_options["weights"]
     if weights is None or weights.startswith(BUILT):
@@ -108,36 +107,12 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:
-    """The version of this name, which has weights.
-
-    Raises:
-        UsageError: there is no such version, or its settings name no weights; with what to write instead.
-    """
-    version = _named(settings, name)
+    """The version of this name, which has weights. Raises UsageError: there is no such version, or it has none."""
+    version = settings.version(name)
     if "weights" in version.engine_options:
         return version
-    if version.name in settings.corpora:
-        raise UsageError(
-            f"{version.name} is a corpus, which has no weights: `steelyard corpus stats {version.name}` tells of it."
-        )
     others = [name for name, each in understood(settings.versions).items() if "weights" in each.engine_options]
-    has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
     raise UsageError(
-        f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or "
-        f"from a table. {has} For what a server has loaded, name its files in a version of their own: "
-        f'{settings.table(f"{version.name}-weights")} with engine = "transformers" and weights = "FOLDER".'
-    )
-
-
-def _named(settings: Settings, name: str) -> VersionSettings:
-    """The version of this name; weights in its place are told the lines that make them one."""
-    path = Path(name).expanduser()
-    if name in settings.versions or not ("/" in name or name.startswith("package:") or path.exists()):
-        return settings.version(name)
-    made = re.sub("[^A-Za-z0-9_-]+", "-", re.split("[/:]", name.rstrip("/"))[-1].removesuffix(".gguf"))
-    weights = json.dumps(str(path.resolve()) if path.exists() else name, ensure_ascii=False)
-    raise UsageError(
-        f"{name!r} is no version, but may be the weights of one. These lines in "
-        f"{settings.source or settings.root / 'pyproject.toml'} make it one:\n"
-        f'{settings.table(made)}\nengine = "transformers"\nweights = {weights}'
+        f"Version {version.name!r} has no weights: its engine is {version.engine!r}. Versions with weights: "
+        f"{', '.join(others) or 'none'}. For what a server has loaded, name its files in a version of their own."
     )

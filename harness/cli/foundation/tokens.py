@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.models.tokenization.disassembly import Disassembly
 
-_WIDEST = 80
 _PIECE = 28
 
 
@@ -82,19 +79,13 @@ def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disas
 
 
 def _echo(made: Disassembly) -> None:
-    """Write each token; what its piece and bytes have too much stands on the lines that follow."""
     from harness.reporting.shared.figures import plural
-    from harness.reporting.shared.text import pad, printable, wrap
+    from harness.reporting.shared.text import pad, printable
 
     click.echo(f"{'offset':>6}  {'id':>6}  {'piece':<{_PIECE}}  bytes")
-    width = min(_WIDEST, shutil.get_terminal_size().columns)
     for token in made.tokens:
+        piece = pad(printable(token.piece, _PIECE, encoding=sys.stdout.encoding or "utf-8"), _PIECE)
         mark = "  special" if token.special else ""
-        pieces = wrap(printable(token.piece, encoding=sys.stdout.encoding or "utf-8"), _PIECE)
-        written = wrap(token.bytes.hex(), max(2, (width - _PIECE - 18 - len(mark)) // 2 * 2))
-        start = f"{token.offset:>6}  {token.id:>6}"
-        for left, right in zip_longest(pieces, written, fillvalue=""):
-            click.echo(f"{start}  {pad(left, _PIECE)}  {right}{mark}".rstrip())
-            start, mark = " " * 14, ""
+        click.echo(f"{token.offset:>6}  {token.id:>6}  {piece}  {token.bytes.hex()}{mark}".rstrip())
     counted = f"{plural(len(made.tokens), 'token')} for {plural(len(made.text.encode()), 'byte')}"
     click.echo(counted + ("" if made.is_lossless else "; lossy: the tokens do not give the text back"))

@@ -19,7 +19,6 @@ from harness.models.weights.gguf_header import gguf_head
 from harness.models.weights.weights import loaded_files
 
 _FORMATS = {2: "GGUF V2", 3: "GGUF V3 (latest)"}
-_INDEX = "model.safetensors.index.json"
 _KEYED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
 """Files whose keys say what they are about."""
 _AUXILIARY = re.compile(
@@ -99,14 +98,12 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     config = read_json(folder / "config.json")
     text, quantization = language_config(config), config.get("quantization_config")
     own, tokens = read_tokenizer(tokenizer or folder, text)
-    settings = {
-        **config_settings(config),
-        **own,
-        "general.name": _name(config, folder),
-        "quantization": quantization,
-        "dtype": text.get("dtype") or text.get("torch_dtype"),
-    }
-    stored = _stored(folder)
+    settings = config_settings(config) | own
+    settings |= {"quantization": quantization, "dtype": text.get("dtype") or text.get("torch_dtype")}
+    settings["general.name"] = str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2] or folder.name
+    if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
+        settings["general.name"] = folder.parent.parent.name.removeprefix("models--").replace("--", "/")
+    stored = [(path, each) for path in safetensors_files(folder) for each in read_safetensors(path)]
     ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == text.get("vocab_size")]
     if text.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):
         stored.remove(ends[1])  # a copy, of which engines keep one
@@ -117,40 +114,17 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     return WeightsFile(folder, "safetensors", said, tensors, tokens, tuple(dict.fromkeys(stops)))
 
 
-def _name(config: Mapping[str, Any], folder: Path) -> str:
-    """Give the model's name: the hub's, the one that its config was last loaded by, or the folder's."""
-    if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
-        return folder.parent.parent.name.removeprefix("models--").replace("--", "/")
-    return str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2] or folder.name
-
-
 def safetensors_files(folder: Path) -> list[Path]:
     """The files that an engine loads: those of the index, else the one file, else all that there are."""
-    one, placed = folder / "model.safetensors", read_json(folder / _INDEX).get("weight_map", {})
-    files = [folder / name for name in sorted(set(placed.values()))]
-    files = files or ([one] if one.is_file() else sorted(folder.glob("*.safetensors")))
-    if not files:
-        others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth"))
-        raise SettingsError(
-            f"{folder} holds no safetensors, of which weights are described; it has {', '.join(others) or 'no weights'}"
-            ". Save it with transformers: AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER)"
-        )
-    if missing := [path.name for path in files if not path.is_file()]:
-        raise SettingsError(
-            f"{folder} lacks {', '.join(missing)}, which {_INDEX} names. Fetch the rest: hf download OWNER/MODEL"
-        )
-    return files
-
-
-def _stored(folder: Path) -> list[tuple[Path, Tensor]]:
-    """The tensors of a folder, each with the file that it is in."""
-    found = {each.name: (path, each) for path in safetensors_files(folder) for each in read_safetensors(path)}
-    for name, file in read_json(folder / _INDEX).get("weight_map", {}).items():
-        if name not in found:
-            raise SettingsError(
-                f"{folder}: {_INDEX} puts {name} into {file}, which has no such tensor. Fetch or save the folder again."
-            )
-    return list(found.values())
+    placed = read_json(folder / "model.safetensors.index.json").get("weight_map", {})
+    one, files = folder / "model.safetensors", [folder / name for name in sorted(set(placed.values()))]
+    if files := files or ([one] if one.is_file() else sorted(folder.glob("*.safetensors"))):
+        return files
+    others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth"))
+    raise SettingsError(
+        f"{folder} holds no safetensors, of which weights are described; it has {', '.join(others) or 'no weights'}"
+        ". Save it with transformers: AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+    )
 
 
 def _counted(stored: Tensor, quantization: Mapping[str, Any]) -> Tensor:

