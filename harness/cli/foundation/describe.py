@@ -48,13 +48,14 @@ def describe(version: str, other: str | None, *, as_json: bool) -> None:
     without = [each.name for each in found if each.weights is None and (other or len(each.lineage) == 1)]
     if len(without) == 1:
         asked_version(settings, *without)
-    if other is None:
-        text = json.dumps(version_document(*found), indent=2) if as_json else "\n".join(version_lines(*found, width))
+    one, two = found[0], found[-1]
+    paths = [each.weights.path for each in found if each.weights is not None]
+    files = different_files(paths[0], paths[-1]) if other and paths else {}
+    if as_json:
+        document = version_document(one) if other is None else difference_document(one, two, files)
+        text = json.dumps(document, indent=2)
     else:
-        paths = [each.weights.path for each in found if each.weights is not None]
-        files = different_files(*paths) if paths else {}
-        document, lines = difference_document, difference_lines
-        text = json.dumps(document(*found, files), indent=2) if as_json else "\n".join(lines(*found, files, width))
+        text = "\n".join(version_lines(one, width) if other is None else difference_lines(one, two, files, width))
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 

@@ -5,7 +5,6 @@ The tensors are told apart by their shapes and the number of their layer, so tha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -183,15 +182,9 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
     largest = sorted(tables, key=lambda each: -each.n_parameters)[:1]
     ends = [each for each in tables if each.shape[0] == sizes.n_vocab] or (largest if sizes.n_vocab is None else [])
     if file.tensors and (mismatch := _mismatch(file, sizes, ends or largest, layers)) is not None:
-        keys = ("general.architecture", "block_count", "embedding_length")
-        keys = ("model_type", "num_hidden_layers", "hidden_size") if file.is_folder else keys
-        values = (file.architecture, sizes.n_layers, sizes.n_embd, sizes.n_vocab)
-        said = ", ".join(
-            f"{key} = {json.dumps(value)}" for key, value in zip((*keys, "vocab_size"), values, strict=True)
-        )
         raise SettingsError(
-            f"{file.path}: the weights are not those of their configuration. {mismatch}. "
-            f"{'config.json' if file.is_folder else 'The file'} says {said}. Fetch or save the model again."
+            f"{file.path}: the weights are not those of their configuration. {mismatch}. It says {file.architecture}, "
+            f"{sizes.n_layers} layers, width {sizes.n_embd}, {sizes.n_vocab} tokens. Fetch or save the model again."
         )
     in_head = 2 * ends[0].n_parameters if ends else 0
     used = {layer: tensors for layer, tensors in sorted(layers.items()) if layer < sizes.n_layers}

@@ -42,7 +42,9 @@ def config_settings(config: Config) -> dict[str, Any]:
     text = language_config(config)
     rope = text.get("rope_parameters") or {}  # of transformers 5, for some models by kind of layer
     known = {**text, **(rope.get("full_attention") or rope)}
-    found = {key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()}
+    found: dict[str, Any] = {
+        key: next((known[n] for n in names if known.get(n) is not None), None) for key, names in _NAMES.items()
+    }
     if "sliding_attention" in rope:
         found["rope.freq_base_swa"] = rope["sliding_attention"].get("rope_theta")
     if text.get("multi_query") and not text.get("new_decoder_architecture"):

@@ -20,7 +20,6 @@ from harness.models.description.contents import WeightsFile, quantized_bits, rea
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
-    WeightsSource,
     converted_dtype,
     made_folder,
     tokenizer_path,
@@ -30,6 +29,7 @@ from harness.models.weights.weights import (
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
+_UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3))
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors that numbers, lists and texts raise where others belong."""
 
@@ -39,19 +39,15 @@ class WeightsDescription:
     """A model's weights.
 
     Attributes:
-        path: the file or the folder.
         format: "GGUF V3 (latest)" or "safetensors".
         model_type: what a model of its size is called: "135M".
         ftype: the type of most of its bytes: "Q4_1"; of quantized folders with their quantizer.
         settings: what the file says, in GGUF's words; see `WeightsFile`.
         types: how many tensors there are of each type.
         dtype: the type in which it computes.
-        tensor_bytes: of all tensors, as they are stored.
-        bits_per_weight: None without weights.
         kv_bytes_per_token: what the cache of keys and values takes for each token, in `kv_dtype`.
         digest: identifies the weights by content, and all that the settings change of them.
-        loaded: what the engine gets, where that differs: the folder that was made of it, with another tokenizer, in
-            another type, a shorter context; None where it gets just this.
+        loaded: what the engine gets, where that differs; None where it gets just this.
         is_made: False while the folder that the engine loads is still to be made; `loaded` has the settings' part then.
         warnings: what the files say that is not so, or that engines take differently.
     """
@@ -69,10 +65,9 @@ class WeightsDescription:
     n_parameters: int
     n_tensors: int
     tensor_bytes: int
-    bits_per_weight: float | None
     dtype: str
-    kv_bytes_per_token: int
     kv_dtype: str
+    kv_bytes_per_token: int
     digest: str
     loaded: WeightsDescription | None = None
     is_made: bool = True
@@ -87,6 +82,11 @@ class WeightsDescription:
     def vocab_only(self) -> bool:
         """True where there are no weights, only a vocabulary."""
         return self.n_tensors == 0
+
+    @property
+    def bits_per_weight(self) -> float | None:
+        """None without weights."""
+        return 8 * self.tensor_bytes / self.n_parameters if self.n_parameters else None
 
     @property
     def in_engine(self) -> WeightsDescription:
@@ -112,7 +112,8 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "tran
     """
     source = weights_source(options, root)
     try:
-        return _described_whole(source, options, root, engine)
+        file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
+        return _with_loaded(file, options, root, engine)
     except _SENSELESS as error:
         what = "its head" if source.is_gguf else "its config.json or a file of its tokenizer"
         raise SettingsError(
@@ -121,12 +122,11 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "tran
         ) from error
 
 
-def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
-    file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
+def _with_loaded(file: WeightsFile, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
     digest, made = weights_digest(options, root), made_folder(options, root)
-    own_dtype = "float16" if source.is_gguf else _dtype(file)  # llama.cpp's, of its cache
+    own_dtype = _dtype(file) if file.is_folder else "float16"  # llama.cpp's, of its cache
     own = _described(file, own_dtype, own_dtype, digest)
-    dtype = engine_spec(engine).computed_dtype(options, converted_dtype(options) if source.is_gguf else own_dtype)
+    dtype = engine_spec(engine).computed_dtype(options, own_dtype if file.is_folder else converted_dtype(options))
     engine_args = options.get("engine_args") or {}
     cache_dtype = str(engine_args.get("kv_cache_dtype", "auto"))
     held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
@@ -136,7 +136,8 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
     if isinstance(limit := options.get("max_model_len") or engine_args.get("max_model_len"), int):
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     is_same = replace(loaded, path=own.path, settings=own.settings) == own
-    return replace(own, loaded=None if is_same else loaded, is_made=made is not None, warnings=tuple(_warnings(loaded)))
+    warnings = tuple(_warnings(loaded))
+    return replace(own, loaded=None if is_same else loaded, is_made=made is not None, warnings=warnings)
 
 
 def _warnings(loaded: WeightsDescription) -> Iterator[str]:
@@ -155,11 +156,9 @@ def _warnings(loaded: WeightsDescription) -> Iterator[str]:
         )
 
 
-def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:
-    sizes = read_hyperparameters(file)
+def _described(file: WeightsFile, dtype: str, kv_dtype: str, digest: str) -> WeightsDescription:
+    sizes, types = read_hyperparameters(file), Counter(tensor.dtype for tensor in file.tensors)
     n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
-    n_bytes = sum(tensor.n_bytes for tensor in file.tensors)
-    types = Counter(tensor.dtype for tensor in file.tensors)
     return WeightsDescription(
         path=file.path,
         format=file.format,
@@ -173,23 +172,19 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
         types=MappingProxyType(dict(sorted(types.items(), key=lambda entry: (-entry[1], entry[0])))),
         n_parameters=n_parameters,
         n_tensors=len(file.tensors),
-        tensor_bytes=n_bytes,
-        bits_per_weight=8 * n_bytes / n_parameters if n_parameters else None,
+        tensor_bytes=sum(tensor.n_bytes for tensor in file.tensors),
         dtype=dtype,
-        kv_bytes_per_token=sum(sizes.kv_width) * _BYTES.get(cache_dtype, 1),
-        kv_dtype=cache_dtype,
+        kv_dtype=kv_dtype,
+        kv_bytes_per_token=sum(sizes.kv_width) * _BYTES.get(kv_dtype, 1),
         digest=digest,
     )
 
 
 def rounded(n_parameters: int) -> str:
     """A number of parameters with two digits at least, as gguf-py names sizes."""
-    unit, size = next(
-        ((unit, size) for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6)) if n_parameters > size), ("K", 1e3)
-    )
-    scaled = n_parameters / size
-    digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
-    return f"{scaled:.{digits}f}{unit}"
+    unit, size = next(((unit, size) for unit, size in _UNITS if n_parameters > size), _UNITS[-1])
+    digits = max(2 - len(str(round(n_parameters / size)).lstrip("0")), 0)
+    return f"{n_parameters / size:.{digits}f}{unit}"
 
 
 def _type_name(file: WeightsFile) -> str:

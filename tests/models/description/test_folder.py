@@ -81,30 +81,15 @@ def test_a_config_that_is_no_object_is_refused_by_name(own: Path, content: str) 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_int8_weights_of_compressed_tensors_are_counted_without_their_scales(tmp_path: Path) -> None:
     import torch
-    from compressed_tensors.compressors import ModelCompressor
-    from compressed_tensors.quantization import (
-        QuantizationArgs,
-        QuantizationConfig,
-        QuantizationScheme,
-        QuantizationStatus,
-        apply_quantization_config,
-    )
+
+    from harness.models.weights.quantization import quantize
 
     model = make_model("llama", ARCHITECTURES["llama"]).to(torch.bfloat16)
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    weights = QuantizationArgs(num_bits=8, type="int", strategy="channel", symmetric=True, dynamic=False)
-    inputs = QuantizationArgs(num_bits=8, type="int", strategy="token", symmetric=True, dynamic=True)
-    scheme = QuantizationScheme(targets=["Linear"], weights=weights, input_activations=inputs)
-    config = QuantizationConfig(
-        config_groups={"group_0": scheme}, ignore=["lm_head"], quantization_status=QuantizationStatus.INITIALIZED
-    )
-    apply_quantization_config(model, config)
-    compressor = ModelCompressor.from_pretrained_model(model)
-    compressor.compress_model(model)
-    model.save_pretrained(str(tmp_path))
-    compressor.update_config(str(tmp_path))
-
-    described = describe_weights({"weights": str(tmp_path)}, tmp_path)
+    model.save_pretrained(str(tmp_path / "whole"))
+    (tmp_path / "rounded").mkdir()
+    quantize(tmp_path / "whole", tmp_path / "rounded", "int8")
+    described = describe_weights({"weights": "rounded"}, tmp_path)
     assert n_parameters == described.n_parameters
     assert described.types["I8"] == 3 * 7
     in_int8 = 3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 96)
