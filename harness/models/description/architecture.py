@@ -132,21 +132,16 @@ class Architecture:
         """Whether the embedding serves as the head, too: one matrix, counted once in parameters."""
         return len(self.ends) == 1
 
-    def flops(self, context: int) -> int:
-        """Operations of a forward pass for one token that sees `context` tokens, itself included.
+    def flops_of(self, n_tokens: int, before: int = 0, *, n_predicting: int | None = None) -> int:
+        """Operations of a forward pass over `n_tokens` after `before` others, each of which sees those before it.
 
         Two for each weight of a matrix that a token is multiplied with, the head among them, and four for each head,
         dimension and token seen.
 
-        Source: Kaplan et al. (2020), Scaling Laws for Neural Language Models, table 1.
-        """
-        return self.flops_of(1, context - 1)
-
-    def flops_of(self, n_tokens: int, before: int = 0, *, n_predicting: int | None = None) -> int:
-        """Operations of a forward pass over `n_tokens` after `before` others, each of which sees those before it.
-
         Args:
             n_predicting: of how many of the tokens the head tells what follows; None for all.
+
+        Source: Kaplan et al. (2020), Scaling Laws for Neural Language Models, table 1.
         """
         layers = zip(self.flops_per_key, self.windows, strict=True)
         matched = sum(flops * _seen(n_tokens, before, window) for flops, window in layers)

@@ -96,7 +96,7 @@ class WeightsDescription:
     @property
     def flops_per_token(self) -> int:
         """Operations of a forward pass for the last token of a full context, which sees all of it."""
-        return self.architecture.flops(self.sizes.n_ctx)
+        return self.architecture.flops_of(1, self.sizes.n_ctx - 1)
 
 
 def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "transformers") -> WeightsDescription:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.environment import version_of
@@ -30,6 +30,8 @@ from harness.models.weights.gguf_header import gguf_head, is_gguf
 
 _log = logging.getLogger(__name__)
 _KIND = "weights"
+_Make = Callable[[Path, Path], None]
+"""Makes of a folder, or a GGUF file, the folder that it is given next."""
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
@@ -78,7 +80,7 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
     changes, tokenizer = _changes(options, root), tokenizer_digest(options, root)
-    base = text_hash(*(changes[-1].content if changes else _content(options, root)))
+    base = text_hash(*(changes[-1][0] if changes else _content(options, root)))
     return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
 
 
@@ -96,15 +98,15 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
     folder = weights_source(options, root).path
-    for change in _changes(options, root):
-        folder = get_or_build(_KIND, {"content": change.content}, partial(_build, change, folder)).path
+    for content, task, change in _changes(options, root):
+
+        def build(draft: Path, source: Path = folder, task: str = task, change: _Make = change) -> None:
+            _log.info("Once: %s into %s", task, draft.with_suffix(""))
+            with _MAKING:
+                change(source, draft)
+
+        folder = get_or_build(_KIND, {"content": content}, build).path
     return folder
-
-
-def _build(change: _Change, source: Path, draft: Path) -> None:
-    _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
-    with _MAKING:
-        change.build(source, draft)
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -112,7 +114,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     changes = _changes(options, root)
     if not changes:
         return weights_source(options, root).path
-    made = find_artifact(_KIND, {"content": changes[-1].content})
+    made = find_artifact(_KIND, {"content": changes[-1][0]})
     return made.path if made is not None and made.is_here else None
 
 
@@ -151,44 +153,31 @@ def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
     return ("hub", options["weights"], source.commit) if source.commit else ("folder", folder_content(source.path))
 
 
-class _Change(NamedTuple):
-    """Something that is made of weights.
-
-    Attributes:
-        content: what identifies the result.
-        task: what is done, for the log.
-        build: takes the folder, or the GGUF file, that it is made of, and the one to write into.
+def _changes(options: Mapping[str, Any], root: Path) -> list[tuple[tuple[str, ...], str, _Make]]:
+    """Everything that is made of the weights that the settings name before an engine loads them, in its order: what
+    identifies the result, what is done, for the log, and what does it.
     """
-
-    content: tuple[str, ...]
-    task: str
-    build: Callable[[Path, Path], None]
-
-
-def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
-    """Everything that is made of the weights that the settings name before an engine loads them, in its order."""
     content, weights = _content(options, root), options["weights"]
-    changes: list[_Change] = []
+    changes: list[tuple[tuple[str, ...], str, _Make]] = []
 
-    def change(task: str, build: Callable[[Path, Path], None], *more: str) -> None:
-        before = changes[-1].content if changes else content
-        changes.append(_Change((*before, *more), task, build))
+    def change(task: str, make: _Make, *more: str) -> None:
+        changes.append(((*(changes[-1][0] if changes else content), *more), task, make))
 
     if content[0] == "gguf":
         change(f"convert {weights}", partial(conversion.convert_gguf, dtype=content[-1]))
     if dropped := dropped_layers(options, root):
-        build = partial(layers.drop_layers, layers=dropped)
+        make = partial(layers.drop_layers, layers=dropped)
         task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
-        change(task, build, "drop_layers", str(list(dropped)), layers.RECIPE)
+        change(task, make, "drop_layers", str(list(dropped)), layers.RECIPE)
     if merged := options.get("merged"):
-        build = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
+        make = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
         digests = map(adapter_files.adapter_digest, merged)
         task = f"add {', '.join(merged)} to {weights}"
-        change(task, build, "merged", *digests, merging.RECIPE, version_of("peft") or "")
+        change(task, make, "merged", *digests, merging.RECIPE, version_of("peft") or "")
     if name := options.get("quantized"):
-        build = partial(quantization.quantize, name=name)
         version = version_of("compressed-tensors") or ""
-        change(f"round {weights} to {name}", build, "quantized", name, quantization.RECIPE, version)
+        make = partial(quantization.quantize, name=name)
+        change(f"round {weights} to {name}", make, "quantized", name, quantization.RECIPE, version)
     return changes
 
 
