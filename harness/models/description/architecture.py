@@ -1,4 +1,4 @@
-"""The sizes of a model by what its file says, and the operations that it takes for a token by its tensors.
+"""The operations that a model takes for a token, by its tensors.
 
 The tensors are told apart by their shapes and the number of their layer, so that a new architecture needs no line here.
 """
@@ -8,105 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.contents import WeightsFile
+from harness.models.description.sizes import Hyperparameters
 from harness.models.files.safetensors_file import Tensor
 
-_MOST_LAYERS = 10_000
-_WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss": 2, "gpt_oss": 2}
-"""Every so many layers one sees all of the context, where the file has no list of layers."""
-_ROPE_BASE_SWA = dict.fromkeys(("gemma3", "gemma3n", "gemma-embedding"), 10_000.0)
-"""The rotary base of the layers with a window, where the file has none of their own.
-
-Source, of both: ggml-org/llama.cpp, load_hparams.
-"""
 _NUMBER = re.compile(r"(?<![^.])(\d+)\.")
 _ASIDE = re.compile(r"vision|visual|image|audio|multi_modal")
 """Tensors of eyes and ears, which a text does not pass through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hyperparameters:
-    """The numbers that the shapes of a model's tensors follow from; one for each layer of those that differ by layer.
-
-    Attributes:
-        windows: how far back each layer sees; 0 for all of the context.
-        kv_width: how many numbers a layer keeps of each token.
-        rope_base_swa: the rotary base of the layers with a window; None without any.
-        is_tied: whether the head is said to be the embedding; None where nothing is said.
-    """
-
-    n_ctx: int
-    n_embd: int
-    n_layers: int
-    n_heads: tuple[int, ...]
-    n_kv_heads: tuple[int, ...]
-    n_ff: tuple[int, ...]
-    key_length: int
-    value_length: int
-    windows: tuple[int, ...]
-    kv_width: tuple[int, ...]
-    n_expert: int
-    n_expert_used: int
-    rope_base: float | None
-    rope_base_swa: float | None
-    is_tied: bool | None
-    n_vocab: int | None
-
-
-def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
-    """The sizes of a file's model.
-
-    Raises:
-        ValueError, TypeError: what the file says of them makes no sense.
-
-    Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
-    """
-    said = file.settings
-    n_layers, n_embd = file.number("block_count"), file.number("embedding_length")
-    if not 0 <= n_layers <= _MOST_LAYERS:
-        raise ValueError(f"it says that it has {n_layers:,} layers")
-    n_heads = file.per_layer("attention.head_count", n_layers)
-    n_kv_heads = file.per_layer("attention.head_count_kv", n_layers) if "attention.head_count_kv" in said else n_heads
-    share = n_embd // max(n_heads) if any(n_heads) else 0
-    key_length, value_length = (file.number(f"attention.{each}_length", share) for each in ("key", "value"))
-    kv_width = tuple(heads * (key_length + value_length) for heads in n_kv_heads)
-    if latent := file.number("attention.kv_lora_rank"):  # one compressed vector, and the keys' part that is turned
-        turned = file.number("attention.rope_length", file.number("rope.dimension_count"))
-        kv_width = (latent + turned,) * n_layers
-    windows, base = _windows(file, n_layers), said.get("rope.freq_base")
-    base_swa = said.get("rope.freq_base_swa", _ROPE_BASE_SWA.get(file.architecture, base)) if any(windows) else None
-    is_counted = bool(file.tokens) and not file.is_folder
-    return Hyperparameters(
-        n_ctx=file.number("context_length"),
-        n_embd=n_embd,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        n_kv_heads=n_kv_heads,
-        n_ff=file.per_layer("feed_forward_length", n_layers),
-        key_length=key_length,
-        value_length=value_length,
-        windows=windows,
-        kv_width=kv_width,
-        n_expert=file.number("expert_count"),
-        n_expert_used=file.number("expert_used_count"),
-        rope_base=None if base is None else float(base),
-        rope_base_swa=None if base_swa is None else float(base_swa),
-        is_tied=said.get("tie_word_embeddings"),
-        n_vocab=(None if is_counted else file.number("vocab_size")) or len(file.tokens) or None,
-    )
-
-
-def _windows(file: WeightsFile, n_layers: int) -> tuple[int, ...]:
-    """The window of each layer; a folder that names one, and no layers, means all of an unlisted architecture's."""
-    window = file.number("attention.sliding_window")
-    usual = _WINDOW_EVERY.get(file.architecture, 0 if file.is_folder else 1)
-    pattern: Any = file.settings.get("attention.sliding_window_pattern", usual)
-    if not isinstance(pattern, tuple):
-        pattern = [not pattern or (1 + layer) % pattern != 0 for layer in range(n_layers)]
-    return tuple(window if is_narrow else 0 for is_narrow in pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +88,9 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
     ends = [each for each in tables if each.shape[0] == sizes.n_vocab] or (largest if sizes.n_vocab is None else [])
     if file.tensors and (mismatch := _mismatch(file, sizes, ends or largest, layers)) is not None:
         raise SettingsError(
-            f"{file.path}: the weights are not those of their configuration. {mismatch}. It says {file.architecture}, "
-            f"{sizes.n_layers} layers, width {sizes.n_embd}, {sizes.n_vocab} tokens. Fetch or save the model again."
+            f"{file.path}: the weights are not those of their configuration. {mismatch}. The configuration says "
+            f"{file.architecture}, {sizes.n_layers} layers, width {sizes.n_embd}, {sizes.n_vocab} tokens. Fetch or "
+            "save the model again."
         )
     in_head = 2 * ends[0].n_parameters if ends else 0
     used = {layer: tensors for layer, tensors in sorted(layers.items()) if layer < sizes.n_layers}
@@ -196,7 +107,7 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
 
 def _mismatch(file: WeightsFile, sizes: Hyperparameters, tables: list[Tensor], layers: Collection[int]) -> str | None:
     """Tell of the tensor, the shape that is expected, and the one that was found; None where all fits."""
-    width = file.settings.get("embedding_width", sizes.n_embd)
+    width = sizes.embedding_width
     for each in tables:
         if (expected := [sizes.n_vocab or each.shape[0], width]) != list(each.shape):
             return f"{each.name}: expected {expected}, found {list(each.shape)}"

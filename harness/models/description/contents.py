@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.config_settings import config_settings, language_config
+from harness.models.description.sizes import flat_config
 from harness.models.description.vocabulary import read_tokenizer
 from harness.models.files.content_hash import file_hash
 from harness.models.files.safetensors_file import Tensor, have_same_data, read_safetensors
@@ -59,20 +59,6 @@ class WeightsFile:
         """False for a GGUF file."""
         return self.format == "safetensors"
 
-    def number(self, key: str, default: int = 0) -> int:
-        """The value of a setting; of one with a value for each layer the largest."""
-        value = self.settings.get(key, default)
-        return int(max(value, default=default) if isinstance(value, tuple) else value)
-
-    def per_layer(self, key: str, n_layers: int) -> tuple[int, ...]:
-        """A setting's value in each layer. Raises ValueError: it has values for another number of layers."""
-        value = self.settings.get(key, 0)
-        if not isinstance(value, tuple):
-            return (int(value),) * n_layers
-        if len(value) != n_layers:
-            raise ValueError(f"{key} has {len(value)} values for {n_layers} layers")
-        return value
-
 
 def read_gguf(path: Path) -> WeightsFile:
     """The contents of a GGUF file, without the data of its tensors."""
@@ -96,22 +82,21 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
         SettingsError: a file is missing or damaged, or there are no safetensors.
     """
     config = read_json(folder / "config.json")
-    text, quantization = language_config(config), config.get("quantization_config")
-    own, tokens = read_tokenizer(tokenizer or folder, text)
-    settings = config_settings(config) | own
-    settings |= {"quantization": quantization, "dtype": text.get("dtype") or text.get("torch_dtype")}
+    said, quantization = flat_config(config), config.get("quantization_config")
+    own, tokens = read_tokenizer(tokenizer or folder, said)
+    settings = said | own | {"quantization": quantization, "dtype": said.get("dtype") or said.get("torch_dtype")}
     settings["general.name"] = str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2] or folder.name
     if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
         settings["general.name"] = folder.parent.parent.name.removeprefix("models--").replace("--", "/")
     stored = [(path, each) for path in safetensors_files(folder) for each in read_safetensors(path)]
-    ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == text.get("vocab_size")]
-    if text.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):
+    ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == said.get("vocab_size")]
+    if said.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):
         stored.remove(ends[1])  # a copy, of which engines keep one
     tensors = tuple(_counted(each, quantization) if quantization else each for _, each in stored)
-    named = [source.get("eos_token_id") for source in (read_json(folder / "generation_config.json"), text)]
+    named = [source.get("eos_token_id") for source in (read_json(folder / "generation_config.json"), said)]
     stops = (stop for each in named if each is not None for stop in (each if isinstance(each, list) else [each]))
-    said = MappingProxyType({key: value for key, value in settings.items() if value is not None})
-    return WeightsFile(folder, "safetensors", said, tensors, tokens, tuple(dict.fromkeys(stops)))
+    settings = {key: value for key, value in settings.items() if value is not None}
+    return WeightsFile(folder, "safetensors", MappingProxyType(settings), tensors, tokens, tuple(dict.fromkeys(stops)))
 
 
 def safetensors_files(folder: Path) -> list[Path]:

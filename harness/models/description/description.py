@@ -10,13 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.architecture import (
-    Architecture,
-    Hyperparameters,
-    read_architecture,
-    read_hyperparameters,
-)
+from harness.models.description.architecture import Architecture, read_architecture
 from harness.models.description.contents import WeightsFile, quantized_bits, read_folder, read_gguf
+from harness.models.description.sizes import Hyperparameters, read_hyperparameters
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
@@ -157,7 +153,8 @@ def _warnings(loaded: WeightsDescription) -> Iterator[str]:
 
 
 def _described(file: WeightsFile, dtype: str, kv_dtype: str, digest: str) -> WeightsDescription:
-    sizes, types = read_hyperparameters(file), Counter(tensor.dtype for tensor in file.tensors)
+    sizes = read_hyperparameters(file.settings, len(file.tokens), is_folder=file.is_folder)
+    types = Counter(tensor.dtype for tensor in file.tensors)
     n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
     return WeightsDescription(
         path=file.path,

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.models.description.config_settings import context_window
+from harness.models.description.sizes import context_window
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
 from harness.records import Messages
 from harness.stages.training.texts import Lesson
