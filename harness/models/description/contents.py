@@ -34,7 +34,6 @@ class WeightsFile:
     """A model's files without the data of its tensors.
 
     Attributes:
-        path: the GGUF file or the folder.
         format: as llama.cpp prints it, or "safetensors" of a folder.
         settings: what GGUF calls `general.…`, `tokenizer.…`, and the model's own keys without its architecture in
             front: `block_count`. Arrays are tuples.

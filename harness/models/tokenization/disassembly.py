@@ -20,7 +20,6 @@ class TextToken:
 
     Attributes:
         offset: where it begins, in bytes of the text's UTF-8; exact also where it begins inside a character.
-        piece: its entry in the vocabulary.
         bytes: those of the text that it stands for; of a token that was put around the text its own.
         special: whether it is a control token, put around the text or written in it.
     """

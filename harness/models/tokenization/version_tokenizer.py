@@ -34,9 +34,6 @@ class VersionTokenizer:
     """A tokenizer as its files define it, whatever an engine makes of them.
 
     Attributes:
-        source: its folder, or the GGUF file.
-        backend: the tokenizer of the library `tokenizers`.
-        special_tokens: that have a name, such as `bos_token`.
         templates: of chats, by the file that each stands in; the first is the one that counts.
         cleans_up: whether spaces before signs are removed when tokens become text again.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +86,11 @@ def build_tokenizer(vocabulary: GgufVocabulary) -> Any:
     """A tokenizer of transformers for a file's vocabulary, with the special tokens and the template that it names."""
     from transformers import PreTrainedTokenizerFast
 
-    names = {f"{name}_token": text for name, text in vocabulary.special_tokens.items()}
     return PreTrainedTokenizerFast(
         tokenizer_object=build_backend(vocabulary),
         clean_up_tokenization_spaces=False,
         chat_template=vocabulary.settings.get("tokenizer.chat_template"),
-        **names,
+        **{f"{name}_token": text for name, text in vocabulary.special_tokens.items()},
     )
 
 
@@ -109,18 +109,15 @@ def check_tokenizer(tokenizer: Any, source: Path) -> None:
 
 def check_likelihood(model: Any, tokenizer: Any, source: Path) -> None:
     """Refuse a model to which a plain text is impossible, or no number at all."""
-    import math
-
     import torch
 
     ids = torch.tensor([tokenizer.encode(HOSTILE[0])])
     with torch.no_grad():
         logits = model(ids).logits[0, :-1].float()
     found = torch.log_softmax(logits, dim=-1).gather(1, ids[0, 1:, None]).mean().item()
-    lowest = -3 * math.log(logits.shape[-1]) - 5
-    if not math.isfinite(found) or found < lowest:
+    guessed = -math.log(logits.shape[-1])
+    if not math.isfinite(found) or found < 3 * guessed - 5:
         raise SettingsError(
             f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of {found:.3g} "
-            f"a token, where guessing at random gives {-math.log(logits.shape[-1]):.3g}. The file, or what was made of "
-            "it, is broken."
+            f"a token, where guessing at random gives {guessed:.3g}. The file, or what was made of it, is broken."
         )

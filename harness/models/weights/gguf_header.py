@@ -11,9 +11,8 @@ import math
 import mmap
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.models.files.safetensors_file import Tensor
 
@@ -43,13 +42,8 @@ def is_gguf(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-@dataclass(frozen=True, slots=True)
-class GgufHead:
-    """The part of a GGUF file before its data.
-
-    Attributes:
-        settings: the key-value pairs, arrays as tuples. What is no UTF-8 in an array of texts is kept as surrogates.
-    """
+class GgufHead(NamedTuple):
+    """The part of a GGUF file before its data; what is no UTF-8 in arrays of texts is kept as surrogates."""
 
     version: int
     settings: Mapping[str, Any]
@@ -90,7 +84,7 @@ def _head(path: Path, *_state: int) -> GgufHead:
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError(_DAMAGED)
         start = -(-head.place // alignment) * alignment
-        if start + max((end for _, end in placed), default=-start) > len(data):
+        if any(start + end > len(data) for _, end in placed):
             raise ValueError(_DAMAGED)
         return GgufHead(version, settings, tuple(tensor for tensor, _ in placed))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.models.weights.gguf_header import gguf_head
 
@@ -24,8 +24,7 @@ _LLAMA3 = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Splitting:
+class Splitting(NamedTuple):
     """The rules by which a byte-level tokenizer cuts a text before it merges.
 
     Attributes:
@@ -68,8 +67,6 @@ class GgufVocabulary:
     """A file's vocabulary.
 
     Attributes:
-        settings: of the file.
-        tokens: by id.
         kinds: by id, as GGUF numbers them: 3 for control tokens, 4 for those that a user defined.
         scores: of SentencePiece, by id; empty elsewhere.
         merges: of a byte-level one, in the order in which they are made; empty elsewhere.
@@ -99,10 +96,8 @@ class GgufVocabulary:
     @property
     def special_tokens(self) -> dict[str, str]:
         """The special tokens that the file names, by the names of transformers."""
-        numbers = {
-            name: self.settings.get(f"{_PREFIX}{key}_token_id", len(self.tokens)) for name, key in _NAMED.items()
-        }
-        return {name: self.tokens[number] for name, number in numbers.items() if number < len(self.tokens)}
+        numbers = ((name, self.settings.get(f"{_PREFIX}{key}_token_id")) for name, key in _NAMED.items())
+        return {name: self.tokens[at] for name, at in numbers if at is not None and at < len(self.tokens)}
 
     def adds(self, name: str) -> bool:
         """Tell whether the tokenizer puts "bos" before a text, or "eos" after it."""
@@ -114,11 +109,9 @@ class GgufVocabulary:
 def read_vocabulary(path: Path) -> GgufVocabulary:
     """The vocabulary of a GGUF file. Raises ValueError: the file is no GGUF, or its head is damaged."""
     settings = gguf_head(path).settings
-    tokens, kinds, scores, merges = (
-        settings.get(_PREFIX + name, ()) for name in ("tokens", "token_type", "scores", "merges")
-    )
+    tokens, kinds, *others = (settings.get(_PREFIX + key, ()) for key in ("tokens", "token_type", "scores", "merges"))
     whole = tuple(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in tokens)
-    return GgufVocabulary(settings, whole, kinds or (1,) * len(whole), scores, merges)
+    return GgufVocabulary(settings, whole, kinds or (1,) * len(whole), *others)
 
 
 def build_backend(vocabulary: GgufVocabulary) -> Any:
@@ -165,11 +158,11 @@ def _sentencepiece(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     scores, kinds = vocabulary.scores, vocabulary.kinds
-    n_tokens, n_scores, n_kinds = len(vocabulary.tokens), len(scores), len(kinds)
-    if n_scores != n_tokens or n_kinds != n_tokens:
-        raise ValueError(f"its SentencePiece tokenizer has {n_tokens:,} pieces, {n_scores:,} scores, {n_kinds:,} types")
+    if not len(vocabulary.tokens) == len(scores) == len(kinds):
+        counts = f"{len(vocabulary.tokens):,} pieces, {len(scores):,} scores, {len(kinds):,} types"
+        raise ValueError(f"its SentencePiece tokenizer has {counts}")
     pairs = (
-        (text[:at], text[at:], scores[number])
+        (scores[number], text[:at], text[at:])
         for text, number in ids.items()
         if kinds[number] not in (_SPECIAL, _USER_DEFINED)
         for at in range(1, len(text))
@@ -177,7 +170,7 @@ def _sentencepiece(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     )
     model = models.BPE(
         vocab=ids,
-        merges=[(left, right) for left, right, _ in sorted(pairs, key=lambda entry: -entry[2])],
+        merges=[(left, right) for _, left, right in sorted(pairs, key=lambda entry: -entry[0])],
         unk_token=vocabulary.special_tokens.get("unk"),
         fuse_unk=True,
         byte_fallback="<0x00>" in ids,

@@ -45,11 +45,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """The source that `weights` names: a folder to load, or a GGUF file to convert.
-
-    Attributes:
-        commit: the hub's commit of a cached snapshot, which identifies its content; None elsewhere.
-    """
+    """The folder or GGUF file that `weights` names; of a snapshot of the hub with the commit that identifies it."""
 
     path: Path
     commit: str | None = None
