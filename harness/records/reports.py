@@ -77,6 +77,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """The cases that a red evaluation lost, and what they have in common; "" where nothing is more than chance."""
+
+    evaluation_id: str
+    metric: str
+    n_lost: int
+    n_others: int
+    shared: str = ""
+    n_seen: int = 0
+    n_with: int = 0
+    n_others_seen: int = 0
+    n_others_with: int = 0
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run: what report.json holds."""
 
@@ -90,6 +106,7 @@ class Report:
     usage: Usage
     evaluations: tuple[Verdict, ...]
     changes: tuple[Change, ...] = ()
+    losses: tuple[Loss, ...] = ()
     judges: tuple[VersionRef, ...] = ()
     n_unreached: int = 0
     budget: Budget | None = None

@@ -20,6 +20,7 @@ from harness.reporting.wording.answered import name_notes, not_asked, printed_no
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
 from harness.reporting.wording.failure import GO_ON, interrupted, progress, way_on
+from harness.reporting.wording.losses import worse_in_words
 from harness.reporting.wording.notes import judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
@@ -28,6 +29,7 @@ _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
 _MOST_ROWS = 50
 _MOST_LOST = 5
+_MOST_TOLD = 3
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
 _COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "NOT KEPT": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
@@ -94,6 +96,10 @@ def render(
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
     shown = shown[: len(shown) - unseen]
     lines = _header(report, width, layout.encoding)
+    red = [row for row in every if row.verdict.verdict.is_red and row.verdict.difference is not None][:_MOST_TOLD]
+    for row in red:
+        worse = f"{row.name}: {worse_in_words(report, row.verdict, layout.encoding)}"
+        lines += labelled("worse", worse, width)
     lines += ["", *_coloured_rows(table(shown, width), layout.colour)] if shown else []
     if unseen:
         lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
