@@ -93,6 +93,18 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step to take after a run: a command that can be copied as it is, and what it is good for; "" for no command.
+
+    `is_local` is of those that only work where the run was made.
+    """
+
+    command: str
+    why: str
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run: what report.json holds."""
 
@@ -114,6 +126,8 @@ class Report:
     skipped: tuple[SkippedEvaluation, ...] = ()
     notes: tuple[str, ...] = ()
     from_store: StoredAnswers | None = None
+    command: tuple[str, ...] | None = None
+    steps: tuple[Step, ...] = ()
     schema_version: int = 1
 
 

@@ -11,15 +11,19 @@ _MOST_CELLS = 160
 
 
 def worse_in_words(report: Report, verdict: Verdict, encoding: str = "utf-8") -> str:
-    """One sentence: "topic orders 1.00 -> 0.61 (-0.47 to -0.27); all 5 lost cases no longer call look_up"."""
+    """One sentence: "topic orders 1.00 -> 0.61 (-0.47 to -0.27); all 5 lost cases no longer call look_up"; "" where it
+    would say no more than the figures of the evaluation.
+    """
     red = next((row for row in slice_rows(verdict, encoding) if row.result.verdict.is_red), None)
+    shared = shared_in_words(report, verdict, encoding)
     if red is not None:
         where = f"{red.name} {red.scores}{_between(red.result.difference)}"
-    else:
-        scores = [each.value for each in (verdict.baseline, verdict.candidate) if each is not None]
-        places = digits(scores, unit=verdict.unit)
-        where = " -> ".join(figure(value, places) for value in scores) + _between(verdict.difference)
-    return "; ".join(filter(None, [where, shared_in_words(report, verdict, encoding)]))
+        return f"{where}; {shared}" if shared else where
+    scores = [each.value for each in (verdict.baseline, verdict.candidate) if each is not None]
+    if not shared or not scores:
+        return ""
+    where = " -> ".join(figure(value, digits(scores, unit=verdict.unit)) for value in scores)
+    return f"{where}{_between(verdict.difference) if verdict.baseline else ''}; {shared}"
 
 
 def _between(difference: Difference | None) -> str:
@@ -38,6 +42,8 @@ def shared_in_words(report: Report, verdict: Verdict, encoding: str = "utf-8") -
         return ""
     of = plural(loss.n_seen, "lost case")
     some = f"all {of}" if loss.n_with == loss.n_seen else f"{count(loss.n_with)} of {of}"
-    others = f" ({count(loss.n_others_with) if loss.n_others_with else 'none'} of {count(loss.n_others_seen)} others)"
+    others = (
+        f" ({count(loss.n_others_with) if loss.n_others_with else 'none'} of {plural(loss.n_others_seen, 'other')})"
+    )
     shared = printable(loss.shared, _MOST_CELLS, encoding=encoding)
     return f"{some} {shared}{others if loss.n_others_seen else ''}"
