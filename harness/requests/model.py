@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Judgement, Messages, Request, Sample, ScoringRule, answer_turns
+from harness.records import Judgement, Messages, Request, Sample, ScoringRule, Shown, answer_turns
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
@@ -52,6 +52,7 @@ class Trace:
         made: the methods that were called, with what is to be awaited of each.
         judgements: what each judge did that the body asked.
         judged_by: by whom and by what rule the body had something judged, the last time that it had.
+        shown: what judges were shown, by rule; of several times the last.
     """
 
     def __init__(self, case: str = "", generation: int = 0) -> None:
@@ -67,6 +68,7 @@ class Trace:
         self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.judgements: list[Judgement] = []
         self.judged_by: ScoringRule | None = None
+        self.shown: dict[ScoringRule | None, Shown] = {}
 
     @property
     def way(self) -> Way | None:
