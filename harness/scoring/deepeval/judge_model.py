@@ -19,7 +19,7 @@ from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
 from harness.requests import Model
 from harness.scoring.checks.given import shown
-from harness.scoring.judging.drawing import LEAST_TOKENS, MOST_REPEATS
+from harness.scoring.judging.asking import MOST_REPEATS, least_tokens
 
 _LEAST_LOGPROB = math.log(0.01)
 """deepeval leaves out what is less probable than this."""
@@ -111,10 +111,8 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
 
     async def _ask(self, prompt: str, in_place_of_another: bool = False, **asked: Any) -> Sample:
         version = self._version._apart(MOST_REPEATS) if in_place_of_another else self._version
-        if version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
-            asked["max_tokens"] = LEAST_TOKENS
         try:
-            sample: Sample = await version.chat([{"role": "user", "content": prompt}], **asked)
+            sample: Sample = await version.chat([{"role": "user", "content": prompt}], **asked, **least_tokens(version))
         except SteelyardError as error:
             raise self._noted(error) from None
         self.n_answers += 1
