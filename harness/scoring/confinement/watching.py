@@ -41,16 +41,14 @@ def excess(process_id: int, folder: str | None, limits: ProgramLimits) -> str | 
 
 
 def _beneath(folder: str) -> Iterator[os.stat_result]:
-    """The status of each thing in a folder. What vanishes meanwhile is left out."""
-
-    def refuse(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise error
-
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        for name in (*folders, *files):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                yield os.lstat(os.path.join(place, name))  # noqa: PTH118 - many
+    """The status of each thing in a folder, however deep. What vanishes meanwhile is left out."""
+    waiting = [folder]
+    while waiting:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                yield status
+                waiting += [entry.path] if stat.S_ISDIR(status.st_mode) else []
 
 
 def _unlinked(proc: Path) -> Iterator[os.stat_result]:

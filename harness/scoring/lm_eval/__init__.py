@@ -1,8 +1,4 @@
-"""Tasks of lm-evaluation-harness as evaluations: its documents, prompts, filters and metrics, on any engine, with the
-store, repeats and verdicts of every evaluation.
-
-lm-eval is imported when a task is loaded, and not before.
-"""
+"""Tasks of lm-evaluation-harness as evaluations, on any engine, with store and verdicts; imported when wanted."""
 
 from harness.scoring.lm_eval.documents import Prompting
 from harness.scoring.lm_eval.evaluated import EvaluatedTask

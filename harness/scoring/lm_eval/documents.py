@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import TaskError, shortened
 from harness.records import Case
-from harness.scoring.lm_eval.environment import FEWSHOT_SEED, surroundings
+from harness.scoring.lm_eval.tasks import FEWSHOT_SEED, surroundings
 
 _HASH_DIGITS = 8
 
@@ -65,7 +65,11 @@ class Documents:
         if not self.all:
             raise TaskError(f"{where}: task {task.task_name!r} has no documents.")
         ids = _ids(self.all)
-        self.cases = tuple(_case(name, document) for name, document in zip(ids, self.all, strict=True))
+        fields = (document if isinstance(document, Mapping) else {"document": document} for document in self.all)
+        self.cases = tuple(
+            Case({**{str(key): value for key, value in each.items()}, "id": name})
+            for name, each in zip(ids, fields, strict=True)
+        )
         self.numbers = {name: number for number, name in enumerate(ids)}
         self.requests(None)
 
@@ -83,7 +87,8 @@ class Documents:
 
     def _instances(self, number: int, system: str | None) -> list[Any]:
         task, document, chat = self._task, self.all[number], self._prompting.apply_chat_template
-        template = _messages if chat else None
+        # In place of a chat template: the messages themselves, which the engine of each version renders.
+        template = (lambda messages, **_: [dict(message) for message in messages]) if chat else None
         try:
             context = task.fewshot_context(
                 document,
@@ -123,28 +128,13 @@ class Documents:
                 )
 
 
-def _messages(messages: Sequence[Mapping[str, Any]], **_: Any) -> list[dict[str, Any]]:
-    """In place of a chat template: the messages themselves, which the engine of each version renders."""
-    return [dict(message) for message in messages]
-
-
 def _ids(documents: Sequence[Any]) -> list[str]:
     """The documents' own ids where each has one and no two the same; else number and hash, as lm-eval logs them."""
     own = [document.get("id") if isinstance(document, Mapping) else None for document in documents]
     named = [str(name).strip() for name in own if isinstance(name, str | int) and not isinstance(name, bool)]
     if len(set(named)) == len(documents) and all(named):
         return named
-    return [f"{number}-{_hash(document)}" for number, document in enumerate(documents)]
-
-
-def _hash(document: Any) -> str:
     from lm_eval.utils import handle_non_serializable, hash_string
 
-    text = json.dumps(document, indent=2, default=handle_non_serializable, ensure_ascii=False)
-    return str(hash_string(text))[:_HASH_DIGITS]
-
-
-def _case(name: str, document: Any) -> Case:
-    """A document as a case: its fields, with the id."""
-    fields = document if isinstance(document, Mapping) else {"document": document}
-    return Case({**{str(key): value for key, value in fields.items()}, "id": name})
+    texts = [json.dumps(each, indent=2, default=handle_non_serializable, ensure_ascii=False) for each in documents]
+    return [f"{number}-{hash_string(text)[:_HASH_DIGITS]}" for number, text in enumerate(texts)]

@@ -20,10 +20,6 @@ _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_toke
 def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any]) -> dict[str, Any]:
     """The sampling parameters of an answer: what the task states, else the version, else as lm-eval would, greedy.
 
-    Args:
-        stated: the `generation_kwargs` that the task itself states.
-        version: the version's own sampling parameters.
-
     >>> sampling_of({"until": ["\\n"], "do_sample": False}, {"temperature": 0.7, "max_tokens": 16})
     {'stop': ['\\n'], 'temperature': 0.0, 'max_tokens': 16}
     """
@@ -36,8 +32,8 @@ def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any]) -> dict[s
     elif temperature is None:
         temperature = version.get("temperature", 1.0 if do_sample else 0.0)
     stops = [stop for stop in ([until] if isinstance(until, str) else until or []) if stop]
-    sampling = {"stop": stops} if stops else {}
     longest = lengths[0] if lengths else version.get("max_tokens", LONGEST_ANSWER_TOKENS)
+    sampling = {"stop": stops} if stops else {}
     return {**sampling, "temperature": float(temperature), "max_tokens": int(longest), **rest}
 
 
@@ -45,23 +41,17 @@ def stated_by(task: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give what a task itself states of `generation_kwargs`: lm-eval fills in all of them where it states none."""
     from lm_eval.defaults import default_gen_kwargs
 
-    if arguments == default_gen_kwargs(task.config.fewshot_delimiter):
-        return {"until": arguments["until"]}
-    return arguments
+    is_filled_in = arguments == default_gen_kwargs(task.config.fewshot_delimiter)
+    return {"until": arguments["until"]} if is_filled_in else arguments
 
 
 def check_arguments(task: Any, instance: Any, where: str) -> None:
-    """See that the sampling parameters of an instance can be mapped.
-
-    Raises:
-        TaskError: naming the parameter.
-    """
-    if instance.request_type != "generate_until":
-        return
-    try:
-        check_sampling(sampling_of(stated_by(task, instance.args[1]), {}), where="generation_kwargs")
-    except (SettingsError, TypeError, ValueError) as error:
-        raise TaskError(f"{where}: task {task.task_name!r}: {error}") from None
+    """Refuse sampling parameters of an instance that can't be mapped."""
+    if instance.request_type == "generate_until":
+        try:
+            check_sampling(sampling_of(stated_by(task, instance.args[1]), {}), where="generation_kwargs")
+        except (SettingsError, TypeError, ValueError) as error:
+            raise TaskError(f"{where}: task {task.task_name!r}: {error}") from None
 
 
 class InstanceAnswer(NamedTuple):
@@ -72,27 +62,23 @@ class InstanceAnswer(NamedTuple):
 
 
 async def ask(model: Model, task: Any, instance: Any, count: int) -> InstanceAnswer:
-    """The responses to an instance.
+    """The responses to an instance: `count` answers, but what is weighed is the same each time, and asked for once.
 
-    Args:
-        count: how many answers are drawn; what is weighed is the same each time, and asked for once.
+    Messages that end with the assistant's are continued.
     """
+    context, *arguments = instance.args
     if instance.request_type == "loglikelihood":
-        context, continuation = instance.args
-        sample = await model.weigh(context, continuation, truncate=True)
-        return InstanceAnswer([(sample.loglikelihood, sample.is_greedy)], sample.cut_tokens)
+        weighed = await model.weigh(context, arguments[0], truncate=True)
+        return InstanceAnswer([(weighed.loglikelihood, weighed.is_greedy)], weighed.cut_tokens)
     if instance.request_type == "loglikelihood_rolling":
-        return InstanceAnswer([await model._rolling(instance.args[0])])
-    context, arguments = instance.args
-    sampling = sampling_of(stated_by(task, arguments), model.sampling)
-    samples = await asyncio.gather(*(_answer(model, context, sampling) for _ in range(count)))
+        return InstanceAnswer([await model._rolling(context)])
+    sampling = sampling_of(stated_by(task, arguments[0]), model.sampling)
+    is_begun = isinstance(context, str) or context[-1]["role"] == "assistant"
+
+    async def answer() -> Sample:
+        asked = model.complete(context, truncate=True, **sampling) if is_begun else model.chat(context, **sampling)
+        sample: Sample = await asked
+        return sample
+
+    samples = await asyncio.gather(*(answer() for _ in range(count)))
     return InstanceAnswer([sample.text for sample in samples], samples[0].cut_tokens)
-
-
-async def _answer(model: Model, context: Any, sampling: Mapping[str, Any]) -> Sample:
-    """Ask for what follows a prompt; messages that end with the assistant's are continued."""
-    if isinstance(context, str) or context[-1]["role"] == "assistant":
-        sample: Sample = await model.complete(context, truncate=True, **sampling)
-    else:
-        sample = await model.chat(context, **sampling)
-    return sample
