@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, Generic, NoReturn, TypeVar
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
 from harness.errors import CheckError
 from harness.requests.bridge import settle
 
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
@@ -17,8 +19,7 @@ class _PendingResult(Generic[Result]):
     __slots__ = ("_check", "_work")
 
     def __init__(self, check: str, work: Coroutine[Any, Any, Result]) -> None:
-        self._check = check
-        self._work = work
+        self._check, self._work = check, work
 
     def __await__(self) -> Generator[Any, Any, Result]:
         return self._work.__await__()
@@ -31,7 +32,12 @@ class _PendingResult(Generic[Result]):
         return f"<checks.{self._check}(…), which was not awaited>"
 
 
-def wait_for(check: str, work: Coroutine[Any, Any, Result]) -> Awaitable[Result]:
-    """Something to await in an `async def` body; in a `def` body the result of `work`."""
-    settled: Awaitable[Result] = settle(_PendingResult(check, work))
-    return settled
+def awaited(check: Callable[Parameters, Coroutine[Any, Any, Result]]) -> Callable[Parameters, Awaitable[Result]]:
+    """A check that is awaited in an `async def` body; in a `def` body it gives its result."""
+
+    @functools.wraps(check)
+    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Awaitable[Result]:
+        settled: Awaitable[Result] = settle(_PendingResult(check.__name__, check(*arguments, **keywords)))
+        return settled
+
+    return call
