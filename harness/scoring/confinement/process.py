@@ -128,7 +128,7 @@ class _Process:
         self._folder = tempfile.mkdtemp(prefix="steelyard-")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at its end
         started = sandboxes.started(sandbox, limits, self._name, self._folder)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
         try:
             self._process = subprocess.Popen(**started, **pipes, cwd=self._folder, start_new_session=True, bufsize=0)
         except OSError as error:

@@ -158,10 +158,9 @@ def _split(text: str, place: str) -> tuple[str, _Sections]:
         elif heading is not None:
             if (name := known.get(words.casefold())) is None:
                 raise RubricError(f"{at}: {choices('heading', words, HEADINGS)}")
-            if name in sections:
+            if sections.setdefault(name, [(at, "")])[0][0] != at:
                 first = sections[name][0][0].rpartition(", ")[2]
                 raise RubricError(f"{at}: `## {name}` is there twice, first in {first}; join them.")
-            sections[name] = [(at, "")]
     if not title:
         raise RubricError(f"{place} has no title; begin it with `# ` and what is judged, such as `# Faithful summary`.")
     for name, lines in sections.items():

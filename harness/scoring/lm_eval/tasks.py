@@ -124,8 +124,8 @@ def _of_file(path: Path) -> _Found:
         return _manager(), str(path), [config]
     beside, members = _manager(path.parent), config.get("task") or []
     members = members if isinstance(members, list) else [members]
-    names = [member.get("task") if isinstance(member, Mapping) else member for member in members]
-    names = [name if isinstance(name, str) else "" for name in names]
+    named = (member.get("task") if isinstance(member, Mapping) else member for member in members)
+    names = [name if isinstance(name, str) else "" for name in named]
     is_whole = all(name in beside.task_index for name in names)
     configs = [config for name in names for config in _checked(beside, name)]
     return beside if is_whole else _complete(path.parent), str(config["group"]), configs
