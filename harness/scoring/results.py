@@ -90,7 +90,7 @@ def _measured(measure: Any, metric: str) -> Reading:
     least, most = measure.at_least, measure.at_most
     if most is not None and least is None:
         least = 0.0
-    ends = {"at_least": least, "at_most": most} if most is not None else {}
+    ends: dict[str, Any] = {"at_least": least, "at_most": most} if most is not None else {}
     statistic = "p50" if measure.statistic == "median" else measure.statistic
     wrong = [
         f"{name}={shortened(end)} is no finite number; write the end of the range."

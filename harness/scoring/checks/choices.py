@@ -11,8 +11,7 @@ from typing import Any
 from harness.errors import CheckError
 from harness.records import Case, Score
 from harness.requests import Model
-from harness.scoring.checks.awaitables import awaited
-from harness.scoring.checks.given import shown
+from harness.scoring.checks.given import awaited, shown
 
 Prompt = str | Sequence[Mapping[str, Any]]
 

@@ -13,8 +13,7 @@ from harness.config.settings import SANDBOXES
 from harness.errors import CheckError
 from harness.records import Score
 from harness.scoring import sandbox_of_run
-from harness.scoring.checks.awaitables import awaited
-from harness.scoring.checks.given import answer_text, shown
+from harness.scoring.checks.given import answer_text, awaited, shown
 from harness.scoring.confinement import ConfinedRun, ProgramLimits
 
 _LEAST_MEMORY = 64 << 20

@@ -67,7 +67,7 @@ class ConfinedRun:
             raise CheckError(f"runs: {missing}")
         with ExitStack() as stack:
             for _ in range(2 if self._tests else 1):
-                process = _Process(self._sandbox, self._limits)
+                process = _Process(self._sandbox, self._limits, self._processes)
                 stack.callback(process.end)
                 self._processes.append(process)
             program, *tests = self._processes
@@ -93,13 +93,12 @@ class ConfinedRun:
 
     def _judged(self, deadline: float, program: _Process, tests: _Process) -> str | None:
         """Hand calls and answers on until the tests end."""
-        both = (program, tests)
         while True:
-            answer = program.receive(deadline, both)
+            answer = program.receive(deadline)
             if not answer.endswith(b"\n"):
                 return program.how_it_ended(deadline)
-            tests.send(answer, deadline, both)
-            line = tests.receive(deadline, both)
+            tests.send(answer, deadline)
+            line = tests.receive(deadline)
             if not line:
                 return f"the tests' process {tests.how_it_ended(deadline)}"
             kind, content = line[:1], line[1:]
@@ -108,7 +107,7 @@ class ConfinedRun:
                 return reason
             if kind != CALL:
                 raise CheckError(f"runs: {json.loads(content)}.")
-            program.send(content, deadline, both)
+            program.send(content, deadline)
 
 
 class _Process:
@@ -116,12 +115,15 @@ class _Process:
 
     It starts with an environment that has nothing of this one's, in a session and so a process group of its own.
 
+    Args:
+        together: those of a run, all of which are looked at while one of them is waited for.
+
     Raises:
         CheckError: it can't be started.
     """
 
-    def __init__(self, sandbox: str, limits: ProgramLimits) -> None:
-        self._sandbox, self._limits = sandbox, limits
+    def __init__(self, sandbox: str, limits: ProgramLimits, together: Sequence[_Process]) -> None:
+        self._sandbox, self._limits, self._together = sandbox, limits, together
         self._name = f"steelyard-{os.urandom(8).hex()}"
         self._unread = bytearray()
         self._watched: tuple[int, str | None] | None = None
@@ -198,15 +200,15 @@ class _Process:
             },
         }
 
-    def receive(self, deadline: float, watched: Sequence[_Process] = ()) -> bytes:
+    def receive(self, deadline: float) -> bytes:
         """The next line; less than one where it closed the pipe.
 
         Raises:
-            _Ended: it says too much, the deadline came, or one of those that are watched is beyond a limit.
+            _Ended: it says too much, the deadline came, or one of those of the run is beyond a limit.
         """
         part = bytes(self._unread)
         while b"\n" not in part:
-            self._wait(self._out, select.POLLIN, deadline, watched)
+            self._wait(self._out, select.POLLIN, deadline)
             part = os.read(self._out, _PIPE_BYTES)
             self._unread += part
             if len(self._unread) > self._limits.file_bytes:
@@ -216,18 +218,18 @@ class _Process:
         line, end, self._unread = self._unread.partition(b"\n")
         return bytes(line + end)
 
-    def send(self, line: bytes, deadline: float, watched: Sequence[_Process] = ()) -> None:
+    def send(self, line: bytes, deadline: float) -> None:
         """Write a line, as `receive` waits; where nobody reads any more, the next `receive` finds out."""
         with suppress(BrokenPipeError):
             while line:
-                self._wait(self._in, select.POLLOUT, deadline, watched)
+                self._wait(self._in, select.POLLOUT, deadline)
                 line = line[os.write(self._in, line[:_PIPE_BYTES]) :]
 
-    def _wait(self, pipe: int, event: int, deadline: float, watched: Sequence[_Process]) -> None:
+    def _wait(self, pipe: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(pipe, event)
         while True:
-            for each in watched:
+            for each in self._together:
                 each.look()
             if poll.poll(1000 * self._left_s(deadline)):
                 return
@@ -246,7 +248,7 @@ class _Process:
 
     def ending(self, deadline: float) -> str | None:
         """How a program without tests ended: None where its exit code is 0."""
-        said = self.receive(deadline, (self,))
+        said = self.receive(deadline)
         how = self.how_it_ended(deadline)
         if self._process.returncode == 0:
             return None

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
-from harness.records import Judgement, Sample
+from harness.records import Judgement
 from harness.requests import Model
+from harness.scoring.deepeval.fields import Fields
 from harness.scoring.judging.combining import MetricResult
 
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The facts that are known of one answer, as `judge.measure` takes them. A metric needs some, and says which."""
-
-    input: str | None = None
-    output: str | Sample | None = None
-    expected: str | None = None
-    context: str | Sequence[str] | None = None
-    retrieval_context: str | Sequence[str] | None = None
-    tools: Sequence[Any] | None = None
-    expected_tools: Sequence[Any] | None = None
-    scenario: str | None = None
-    user_description: str | None = None
-    chatbot_role: str | None = None
 
 
 async def measure(model: Model, metric: Any, given: Mapping[str, Any]) -> MetricResult:

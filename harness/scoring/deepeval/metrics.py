@@ -96,7 +96,7 @@ def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeMode
     name = getattr(make, "__name__", None) or getattr(getattr(make, "func", None), "__name__", "the metric's function")
     known = inspect.signature(make).parameters
     takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in known.values())
-    own = {"model": judge} if takes_any or "model" in known else {}
+    own: dict[str, Any] = {"model": judge} if takes_any or "model" in known else {}
     if "eval_mode" in known:
         own["eval_mode"] = "llm"
     for option in options:

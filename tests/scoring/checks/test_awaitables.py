@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import CheckError
 from harness.requests.bridge import call_body
-from harness.scoring.checks.awaitables import awaited
+from harness.scoring.checks.given import awaited
 
 
 @awaited

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import TaskError
 from harness.records import Sample
 from harness.scoring.lm_eval import EvaluatedTask, Prompting
-from harness.scoring.lm_eval.requests import InstanceAnswer, ask, sampling_of, stated_by
+from harness.scoring.lm_eval.evaluated import InstanceAnswer, ask, sampling_of, stated_by
 from harness.scoring.lm_eval.tasks import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, write_task
 
