@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.models.application.engine import worker_command
-from harness.models.processes.child import encode_frame, take_frames
+from harness.models.processes.child import encode_frame
 from tests.models.application.asking import application
 from tests.processes import is_running
 from tests.waiting import wait_until
@@ -43,7 +44,7 @@ def test_an_interpreter_without_any_package_runs_it(tmp_path: Path) -> None:
         assert worker.stderr is not None
         worker.stdin.write(b"".join(map(encode_frame, calls)))
         worker.stdin.flush()
-        ready, answer = take_frames(bytearray(worker.stdout.read()))
+        ready, answer = map(json.loads, worker.stdout)
         assert worker.stderr.read() == b""
     assert worker.returncode == 0
     assert ready == {"id": 0, "result": {"takes_messages": False, "is_async": False, "options": []}}
