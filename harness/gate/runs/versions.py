@@ -63,7 +63,10 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
         except UsageError as error:
             if version.commit is None:
                 raise
-            raise SettingsError(f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error}") from None
+            raise SettingsError(
+                f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error} What that commit lacks, commit "
+                "first, or name another version."
+            ) from None
     check_prices(settings, names)
 
 

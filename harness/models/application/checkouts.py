@@ -1,10 +1,9 @@
-"""Keeps an application at a commit to the modules of that commit, where its environment leads to the project's own."""
+"""Keeps an application at a commit to the files of that commit, where its environment leads to the project's own."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,11 @@ from harness.config.environment import python_path
 from harness.config.repository.git import Repository
 from harness.config.repository.project_files import is_installed
 from harness.errors import SettingsError
-from harness.models.application.engine import import_paths
+from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
+from harness.models.processes.worker import WaitingWorker
 
 if TYPE_CHECKING:
-    from harness.config.versions import Checkout, VersionSettings
-
-_DIGITS = 12
+    from harness.config.versions import VersionSettings
 
 
 def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
@@ -27,18 +25,15 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
     checkout = settings.checkout
     if checkout is None:
         return {}
-    own = [place for entry in sys.path if _is_of_project(place := Path(entry).resolve(), checkout)]
-    moved = [checkout.tree / place.relative_to(checkout.project) for place in own]
-    return {"PYTHONPATH": python_path([*import_paths(folder), *(str(place) for place in moved if place.is_dir())])}
-
-
-def told_of_commit(settings: VersionSettings) -> str:
-    """The end of a message about what is not there: where a version is of a commit, what helps; else nothing."""
-    checkout = settings.checkout
-    if checkout is None:
-        return ""
-    commit = checkout.commit[:_DIGITS]
-    return f" {settings.name} has what was committed at {commit}: commit it there first, or name another version."
+    places = [Path(entry).resolve() for entry in sys.path]
+    moved = [
+        str(checkout.tree / place.relative_to(checkout.project))
+        for place in places
+        if place.is_relative_to(checkout.project)
+        and not place.is_relative_to(checkout.tree)
+        and not is_installed(place)
+    ]
+    return {"PYTHONPATH": python_path([*import_paths(folder), *filter(os.path.isdir, moved)])}
 
 
 def list_watched(settings: VersionSettings) -> dict[str, Any]:
@@ -63,26 +58,24 @@ def move_to_checkout(settings: VersionSettings, path: Path) -> Path:
     return moved if moved.exists() else path
 
 
-def check_modules(settings: VersionSettings, files: Iterable[str]) -> None:
-    """Refuse an application at a commit that imports modules of the project as it lies there now.
-
-    Args:
-        files: of the modules that it imports.
-
-    Raises:
-        SettingsError: naming the first of them.
-    """
-    checkout = settings.checkout
-    foreign = [] if checkout is None else [file for file in files if _is_of_project(Path(file), checkout)]
-    if foreign and checkout is not None:
+def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
+    """See that a call can be imported, and takes what the version's settings give it, before any version is asked."""
+    call, where = str(settings.engine_options["call"]), f"version {settings.name!r}"
+    limit_s = float(settings.engine_options.get("timeout_s", TIMEOUT_S))
+    start = {"name": where, "call": call, "paths": import_paths(folder), **list_watched(settings)}
+    environment = environment_of(settings, folder)
+    with WaitingWorker(worker_command(python), start, name=where, env=environment, folder=folder) as worker:
+        try:
+            ready = worker.call("look", timeout_s=limit_s)
+        except TimeoutError:
+            raise SettingsError(f"{where}: {call} was not imported within {limit_s:g} s (timeout_s).") from None
+    if settings.sampling and "sampling" not in ready["options"]:
         raise SettingsError(
-            f"version {settings.name!r}: {settings.engine_options['call']} imports {foreign[0]}, which is of the "
-            f"project as it lies there and not of commit {checkout.commit[:_DIGITS]}: the environment leads to it. "
-            'Name the folder that such modules are imported from, as in folder = "backend".'
+            f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
+            "`sampling`, or leave it out."
         )
-
-
-def _is_of_project(place: Path, checkout: Checkout) -> bool:
-    """Tell whether a place is of the project as it lies there, and neither of the commit nor of what is installed."""
-    is_own = place.is_relative_to(checkout.project) and not place.is_relative_to(checkout.tree)
-    return is_own and not is_installed(place)
+    if settings.system is not None and not ready["takes_messages"]:
+        raise SettingsError(
+            f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "
+            "leave `system` out."
+        )

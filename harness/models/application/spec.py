@@ -60,13 +60,11 @@ _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 
 def folder_of(settings: VersionSettings, root: Path) -> Path:
     """The folder that an application is imported from, or run in. Raises SettingsError: there is none."""
-    from harness.models.application.checkouts import move_to_checkout, told_of_commit
+    from harness.models.application.checkouts import move_to_checkout
 
     folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
     if not folder.is_dir():
-        raise SettingsError(
-            f"version {settings.name!r}: folder = {str(folder)!r} is no folder.{told_of_commit(settings)}"
-        )
+        raise SettingsError(f"version {settings.name!r}: folder = {str(folder)!r} is no folder.")
     return folder
 
 
@@ -86,7 +84,7 @@ def python_of(settings: VersionSettings, root: Path) -> str:
 
 def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command. Raises SettingsError: its program is not there."""
-    from harness.models.application.checkouts import move_to_checkout, told_of_commit
+    from harness.models.application.checkouts import move_to_checkout
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
     places = [(word, Path(word)) for word in words]
@@ -95,10 +93,7 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     found = shutil.which(words[0] if program is None else str(program))
     if found is None:
         where = "on the PATH" if program is None else f"in {folder}, or is not executable"
-        raise SettingsError(
-            f"version {settings.name!r}: command: the program {words[0]!r} is not {where}."
-            f"{'' if program is None else told_of_commit(settings)}"
-        )
+        raise SettingsError(f"version {settings.name!r}: command: the program {words[0]!r} is not {where}.")
     return [found, *words[1:]]
 
 
@@ -121,7 +116,7 @@ def _create_command(settings: VersionSettings, root: Path) -> Engine:
 
 
 def _check_python(settings: VersionSettings, root: Path) -> None:
-    from harness.models.application.look import check_call
+    from harness.models.application.checkouts import check_call
 
     check_call(settings, folder_of(settings, root), python_of(settings, root))
 

@@ -3,7 +3,7 @@
 A message is a line of JSON. A call is {"id", "op", "payload"}; {"cancel": id} takes it back, and {"close": true} asks
 for a kind end. Answers are {"id", "result"} or {"id", "error"}; an operation that was asked with `progress` says before
 how far it is, {"id", "progress"}. {"log"} is a line of Steelyard's own log. Whatever is printed goes to the standard
-error. The process ends with all that it started as soon as its input does, which also happens when its parent is killed.
+error. The process ends with all that it started as soon as its input does, as it does when its parent is killed.
 
 It needs the standard library alone, for an application's interpreter may have no more.
 """
