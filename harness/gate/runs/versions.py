@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config import Settings
-from harness.config.repository.git import Repository
+from harness.config.repository import Repository
 from harness.errors import AnswersNothingError, SettingsError, UsageError, some
 from harness.models.application.identity import contents_of, files_of
 from harness.models.application.spec import folder_of, is_application

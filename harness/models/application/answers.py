@@ -17,7 +17,7 @@ from harness.records.tool_calls import new_turns
 
 def _turn(message: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(message.get("role"), str):
-        raise ValueError(f"the message {shortened(message)} has no role; give role and content")
+        raise ValueError(f"the message {shortened(message)} has no role; give role and content")  # noqa: TRY004  as pydantic has it
     return message
 
 
@@ -25,7 +25,7 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
     """A call of a tool in OpenAI's form, from that form or from its name and arguments."""
     function = call.get("function", call)
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise ValueError(f"the call of a tool {shortened(call)} has no name; give name and arguments")
+        raise ValueError(f"the call of a tool {shortened(call)} has no name; give name and arguments")  # noqa: TRY004  as pydantic has it
     arguments = function.get("arguments", {})
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     known = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
@@ -34,7 +34,7 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
 
 def _passage(passage: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(passage.get("text"), str):
-        raise ValueError(f"the passage {shortened(passage)} has no text; give id and text")
+        raise ValueError(f"the passage {shortened(passage)} has no text; give id and text")  # noqa: TRY004  as pydantic has it
     return passage
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.environment import python_path
-from harness.config.repository.git import Repository
-from harness.config.repository.project_files import is_installed
+from harness.config.repository import Repository, is_installed
 from harness.errors import SettingsError
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
 from harness.models.processes.worker import WaitingWorker

@@ -10,13 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.config.repository.project_files import (
-    files_below,
-    is_installed,
-    lock_files,
-    project_files,
-    project_root,
-)
+from harness.config.repository import files_below, is_installed, lock_files, project_files, project_root
 from harness.errors import SettingsError
 from harness.models.application.checkouts import move_to_checkout
 from harness.models.application.engine import import_paths
