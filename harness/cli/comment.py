@@ -77,8 +77,8 @@ def _text(folder: Path | None, name: str, link: str | None) -> str:
 
 
 def _post(job: CiJob, number: int, body: str, variable: str | None) -> None:
-    from harness.config.environment import token as read_token
     from harness.config.ci import TOKEN_VARIABLES
+    from harness.config.environment import token as read_token
     from harness.reporting.pull_requests import post
 
     if not job.project:

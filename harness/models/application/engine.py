@@ -22,6 +22,7 @@ from harness.errors import (
     UnreachableError,
 )
 from harness.models.application.answers import read_answer
+from harness.models.application.identity import import_paths
 from harness.models.application.lines import UNBUFFERED, LineWorker
 from harness.models.engine import Capability, Engine
 from harness.models.processes.worker import UNCHANGED, Worker
@@ -50,11 +51,6 @@ def worker_command(python: str) -> tuple[str, ...]:
     here = Path(harness.__file__).resolve()
     code = _WORKER.format(file=str(here), folder=str(here.parent))
     return (python, "-P", "-c", code, "harness.models.application.worker:ApplicationWorker")
-
-
-def import_paths(folder: Path) -> list[str]:
-    """Return the folders in which an application's modules are looked for first: its own, and `src` in it."""
-    return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
 
 
 @dataclass(slots=True)
@@ -115,15 +111,21 @@ class ApplicationEngine(Engine):
 
     async def start(self) -> None:
         """Start the processes; which of sampling, schema and tools they take is known from then on."""
-        first, *others = self._places
-        await self._begin(first)
-        begun = await asyncio.gather(*map(self._begin, others), return_exceptions=True)
+        begun = await asyncio.gather(*map(self._begin, self._places), return_exceptions=True)
         for error in filter(None, begun):
             raise error
         self._manners = self._workers[0].ready
         self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners["options"])
         if not self._manners["is_async"]:
             self._room = asyncio.Semaphore(len(self._places))
+
+    async def look(self) -> Mapping[str, Any]:
+        """Start it and end it again, and tell how it is asked."""
+        try:
+            await self.start()
+            return self._manners
+        finally:
+            await self.close()
 
     def hold(self, error: SteelyardError) -> None:
         """Ask nothing more: what waits for its turn ends with this error."""

@@ -8,15 +8,19 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.config import VersionSettings, setting_checks
-from harness.errors import SettingsError
+from harness.errors import EngineError, SettingsError
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
+
+if TYPE_CHECKING:
+    from harness.models.application.engine import ApplicationEngine
 
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
@@ -60,7 +64,7 @@ _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 
 def folder_of(settings: VersionSettings, root: Path) -> Path:
     """The folder that an application is imported from, or run in. Raises SettingsError: there is none."""
-    from harness.models.application.checkouts import move_to_checkout
+    from harness.models.application.identity import move_to_checkout
 
     folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
     if not folder.is_dir():
@@ -84,7 +88,7 @@ def python_of(settings: VersionSettings, root: Path) -> str:
 
 def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command. Raises SettingsError: its program is not there."""
-    from harness.models.application.checkouts import move_to_checkout
+    from harness.models.application.identity import move_to_checkout
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
     places = [(word, Path(word)) for word in words]
@@ -97,9 +101,9 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     return [found, *words[1:]]
 
 
-def _create_python(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of, list_watched
+def _create_python(settings: VersionSettings, root: Path) -> ApplicationEngine:
     from harness.models.application.engine import python_engine
+    from harness.models.application.identity import environment_of, list_watched
 
     folder, python = folder_of(settings, root), python_of(settings, root)
     environment, watched = environment_of(settings, folder), list_watched(settings)
@@ -107,8 +111,8 @@ def _create_python(settings: VersionSettings, root: Path) -> Engine:
 
 
 def _create_command(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of
     from harness.models.application.engine import command_engine
+    from harness.models.application.identity import environment_of
 
     folder = folder_of(settings, root)
     command, environment = command_of(settings, folder), environment_of(settings, folder)
@@ -116,9 +120,25 @@ def _create_command(settings: VersionSettings, root: Path) -> Engine:
 
 
 def _check_python(settings: VersionSettings, root: Path) -> None:
-    from harness.models.application.checkouts import check_call
+    """Import the call once, before anything is asked of any version, and see that it takes what it would be given."""
+    from harness.models.processes.worker import wait_for
 
-    check_call(settings, folder_of(settings, root), python_of(settings, root))
+    call, where = settings.engine_options["call"], f"version {settings.name!r}"
+    one = replace(settings, engine_options={**settings.engine_options, "workers": 1})
+    try:
+        takes = wait_for(_create_python(one, root).look())
+    except EngineError as error:
+        raise SettingsError(str(error)) from None
+    if settings.sampling and "sampling" not in takes["options"]:
+        raise SettingsError(
+            f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
+            "`sampling`, or leave it out."
+        )
+    if settings.system is not None and not takes["takes_messages"]:
+        raise SettingsError(
+            f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "
+            "leave `system` out."
+        )
 
 
 def _check_command(settings: VersionSettings, root: Path) -> None:

@@ -79,12 +79,8 @@ class ApplicationWorker:
         self.is_async = self._application.is_async
         options = sorted(self._application.options)
         self.ready = {"takes_messages": self._application.takes_messages, "options": options, "is_async": self.is_async}
-
-    def look(self) -> dict[str, Any]:
-        """How it is asked. Raises SettingsError: it read a file of the project as it lies there."""
         if self._opened:
             raise SettingsError(self._foreign())
-        return self.ready
 
     def ping(self) -> None:
         """Show that the event loop is not blocked."""

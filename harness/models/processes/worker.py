@@ -17,7 +17,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from types import MappingProxyType
@@ -362,6 +362,11 @@ class WaitingWorker:
             self._started.cancel()
             with contextlib.suppress(asyncio.CancelledError, SteelyardError):
                 await (await self._started).close()
+
+
+def wait_for(work: Coroutine[Any, Any, Any]) -> Any:
+    """The result of what is done with workers, for a caller that waits."""
+    return asyncio.run_coroutine_threadsafe(work, _background()[0]).result()
 
 
 @functools.cache

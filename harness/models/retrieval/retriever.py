@@ -13,8 +13,7 @@ from typing import cast
 from harness.config.customization import RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import EngineError, SettingsError, UsageError
-from harness.models.application.checkouts import environment_of
-from harness.models.application.engine import import_paths
+from harness.models.application.identity import environment_of, import_paths
 from harness.models.processes.worker import WaitingWorker
 from harness.models.retrieval.index import LexicalIndex, Passage, check_k, load_passages, read_passages
 
