@@ -11,16 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import harness
-from harness.errors import (
-    TIMED_OUT,
-    CapabilityError,
-    EngineError,
-    FailedDrawError,
-    PartlyAnsweredError,
-    SteelyardError,
-    UnreachableError,
-)
+from harness import errors
+from harness.errors import CapabilityError, EngineError, FailedDrawError
 from harness.models.application.answers import read_answer
 from harness.models.application.identity import import_paths
 from harness.models.application.lines import UNBUFFERED, LineWorker
@@ -48,8 +40,8 @@ _WORKER = (
 
 def worker_command(python: str) -> tuple[str, ...]:
     """The command that runs an application's worker in an interpreter."""
-    here = Path(harness.__file__).resolve()
-    code = _WORKER.format(file=str(here), folder=str(here.parent))
+    own = Path(errors.__file__).resolve().parent
+    code = _WORKER.format(file=str(own / "__init__.py"), folder=str(own))
     return (python, "-P", "-c", code, "harness.models.application.worker:ApplicationWorker")
 
 
@@ -91,7 +83,7 @@ class ApplicationEngine(Engine):
         self._manners: Mapping[str, Any] = {"takes_messages": True, "options": (), "is_async": False}
         self._room: AbstractAsyncContextManager[Any] = contextlib.nullcontext()
         self._checks: set[asyncio.Task[None]] = set()
-        self._held: SteelyardError | None = None
+        self._held: errors.SteelyardError | None = None
         self._n_ended = 0
         self._n_printed = 0
 
@@ -127,7 +119,7 @@ class ApplicationEngine(Engine):
         finally:
             await self.close()
 
-    def hold(self, error: SteelyardError) -> None:
+    def hold(self, error: errors.SteelyardError) -> None:
         """Ask nothing more: what waits for its turn ends with this error."""
         self._held = error
 
@@ -165,10 +157,10 @@ class ApplicationEngine(Engine):
         if len(indices) == 1:
             return [await self._sample(request, indices[0])]
         found = await asyncio.gather(*(self._sample(request, index) for index in indices), return_exceptions=True)
-        errors = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Exception)}
+        failed = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Exception)}
         samples = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Sample)}
         if len(samples) < len(indices):
-            raise PartlyAnsweredError(samples, errors)
+            raise errors.PartlyAnsweredError(samples, failed)
         return list(samples.values())
 
     async def _sample(self, request: Request, index: int) -> Sample:
@@ -254,19 +246,18 @@ class ApplicationEngine(Engine):
         printed = f" It printed last:{last}" if last else ""
         said = f"{self.name} did not answer within {self._timeout_s:g} s (timeout_s).{why}{printed}"
         if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
-            self._held = self._held or UnreachableError(said, TIMED_OUT)
-        return FailedDrawError(said, cause=TIMED_OUT)
+            self._held = self._held or errors.UnreachableError(said, errors.TIMED_OUT)
+        return FailedDrawError(said, errors.TIMED_OUT)
 
     def _give_up(self, worker: Worker, *, is_silent: bool) -> None:
         """See to a process that still works on what nobody waits for any more. An event loop must show that it is not
         blocked; another one that answered nothing all the while is ended.
         """
         if self._manners["is_async"]:
-            check = asyncio.get_running_loop().create_task(self._check(worker))
-            self._checks.add(check)
+            self._checks.add(check := asyncio.get_running_loop().create_task(self._check(worker)))
             check.add_done_callback(self._checks.discard)
         elif is_silent:
-            worker.kill(EngineError(f"{self.name} was ended: it did not answer.", cause=TIMED_OUT))
+            worker.kill(EngineError(f"{self.name} was ended: it did not answer.", errors.TIMED_OUT))
 
     async def _check(self, worker: Worker) -> None:
         with contextlib.suppress(EngineError):
@@ -285,26 +276,24 @@ class ApplicationEngine(Engine):
         while place.worker is None or place.worker.is_over or place.starting is not None:
             if place.starting is None:
                 place.starting = asyncio.get_running_loop().create_task(self._again(place))
+                place.starting.add_done_callback(lambda _: setattr(place, "starting", None))
             await asyncio.shield(place.starting)
         return place.worker
 
     async def _again(self, place: _Place) -> None:
-        try:
-            self._n_ended += 1
-            if self._n_ended >= _MOST_ENDS:
-                hint = place.worker.why_silent if place.worker and not place.worker.last_lines else ""
-                raise UnreachableError(
-                    f"{self.name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered."
-                    f"{' ' + hint if hint else ''}",
-                    "its processes end",
-                )
-            if place.worker is not None:
-                await place.worker.close()
-                self._n_printed += place.worker.printed_lines
-                place.worker = None
-            await self._begin(place)
-        finally:
-            place.starting = None
+        ended, place.worker = place.worker, None
+        self._n_ended += 1
+        if ended is not None:
+            await ended.close()
+            self._n_printed += ended.printed_lines
+        if self._n_ended >= _MOST_ENDS:
+            hint = f" {ended.why_silent}" if ended and ended.why_silent and not ended.last_lines else ""
+            said = (
+                f"{self.name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered.{hint}"
+            )
+            self._held = errors.UnreachableError(said, "its processes end")
+            raise self._held
+        await self._begin(place)
 
     async def _begin(self, place: _Place) -> None:
         place.worker = await self._spawn()

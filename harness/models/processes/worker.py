@@ -30,7 +30,6 @@ from harness.errors import EngineError, SettingsError, SteelyardError
 from harness.models.processes.child import encode_frame, take_lines
 
 _log = logging.getLogger(__name__)
-_CHILD = "harness.models.processes.child"
 _LAST_LINES = 20
 _LONGEST_LINE = 1_000
 _LONGEST_UNENDED = 1 << 16
@@ -51,7 +50,6 @@ class Worker(asyncio.SubprocessProtocol):
 
     Attributes:
         name: in messages.
-        pid: its id.
         ready: what it says of itself.
         why_silent: the reason why it may not answer, where it can be guessed, and what to do.
     """
@@ -59,10 +57,9 @@ class Worker(asyncio.SubprocessProtocol):
     why_silent = ""
 
     def __init__(self, name: str, log: Path | None = None) -> None:
-        self.name = name
+        self.name, self._log = name, log
         self.pid = 0
         self.ready: Any = None
-        self._log = log
         self._transport = cast("asyncio.SubprocessTransport", None)
         self._pending: dict[int, tuple[asyncio.Future[Any], Progress | None]] = {}
         self._ids = itertools.count()
@@ -98,7 +95,11 @@ class Worker(asyncio.SubprocessProtocol):
             EngineError: the command can't be run, or the process has ended.
         """
         worker = cls(name, log)
-        command = [sys.executable, "-P", "-m", _CHILD, target] if isinstance(target, str) else target
+        command = (
+            [sys.executable, "-P", "-m", "harness.models.processes.child", target]
+            if isinstance(target, str)
+            else target
+        )
         place = {} if folder is None else {"PWD": str(folder)}
         settings: dict[str, Any] = {"env": child_environment({**place, **env}), "start_new_session": True}
         with contextlib.nullcontext(asyncio.subprocess.PIPE) if log is None else log.open("ab") as printed:
@@ -123,10 +124,7 @@ class Worker(asyncio.SubprocessProtocol):
             raise
 
     async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
-        """Ask for an operation, and give its result.
-
-        Args:
-            progress: given to the operation, which calls it.
+        """Ask for an operation, which may tell of its progress, and give its result.
 
         Raises:
             SteelyardError: as the operation raised it; what it raised beside them is an `EngineError`, as is that the
@@ -166,7 +164,7 @@ class Worker(asyncio.SubprocessProtocol):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, or is about to."""
+        """True where it has ended, or is about to."""
         return self._failure is not None
 
     @property
@@ -192,7 +190,7 @@ class Worker(asyncio.SubprocessProtocol):
             self._input.write(encode_frame(message))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with the process that was started."""
+        """Begin."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self.pid = self._transport.get_pid() or 0
 
@@ -214,14 +212,13 @@ class Worker(asyncio.SubprocessProtocol):
                 _log.info("%s: %s", self.name, message["log"])
                 return
             future, progress = self._pending.get(message["id"], (None, None))
-            if future is None or future.done():
-                return
-            if "error" in message:
-                future.set_exception(_raised(**message["error"]))
-            elif "progress" not in message:
-                future.set_result(message["result"])
-            elif progress is not None:
+            if "progress" in message and progress is not None:
                 progress(message["progress"])
+            elif future is not None and not future.done():
+                if "error" in message:
+                    future.set_exception(_raised(**message["error"]))
+                else:
+                    future.set_result(message["result"])
         except (LookupError, TypeError, ValueError) as error:
             self.kill(EngineError(f"{self.name} was ended: something else wrote where its answers come: {error!r}."))
 
@@ -272,12 +269,11 @@ class WaitingWorker:
         *,
         name: str,
         env: Mapping[str, str] | None = None,
-        folder: Path | None = None,
-        log: Path | None = None,
+        **places: Path | None,
     ) -> None:
         self.name = name
         env = _beside_others() if env is None else env
-        self._spawn = functools.partial(Worker.spawn, target, env, name=name, start=start, folder=folder, log=log)
+        self._spawn = functools.partial(Worker.spawn, target, env, name=name, start=start, **places)
         self._started: asyncio.Task[Worker] | None = None
         self._asked = functools.lru_cache(_KEPT)(lambda op, payload: json.dumps(self.call(op, json.loads(payload))))
         self._asking = threading.Lock()
@@ -296,7 +292,7 @@ class WaitingWorker:
 
     def begin(self, op: str) -> None:
         """Start the process before it is asked, with an operation for whose result nobody waits."""
-        self._submit(op, UNCHANGED, None, None)
+        _in_background(self._call(op, UNCHANGED, None, None))
 
     def ask(self, op: str, **payload: Any) -> Any:
         """Give the result of an operation. What was asked before is not computed again: several evaluations ask the
@@ -322,7 +318,7 @@ class WaitingWorker:
             TimeoutError: it took longer.
         """
         states: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        future = self._submit(op, payload, states.put if progress else None, timeout_s)
+        future = _in_background(self._call(op, payload, states.put if progress else None, timeout_s))
         future.add_done_callback(lambda _: states.put(None))
         while progress and (state := states.get()) is not None:
             progress(state)
@@ -333,13 +329,9 @@ class WaitingWorker:
 
     def close(self) -> None:
         """End the process; who waits for an answer, or asks later, is told."""
-        loop, thread = _background()
-        closing = asyncio.run_coroutine_threadsafe(self._close(), loop)
-        if threading.current_thread() is not thread:  # which may collect this object
+        closing = _in_background(self._close())
+        if threading.current_thread() is not _background()[1]:  # which may collect this object
             closing.result()
-
-    def _submit(self, *asked: Any) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(self._call(*asked), _background()[0])
 
     async def _call(
         self, op: str, payload: Mapping[str, Any], progress: Progress | None, timeout_s: float | None
@@ -366,7 +358,11 @@ class WaitingWorker:
 
 def wait_for(work: Coroutine[Any, Any, Any]) -> Any:
     """The result of what is done with workers, for a caller that waits."""
-    return asyncio.run_coroutine_threadsafe(work, _background()[0]).result()
+    return _in_background(work).result()
+
+
+def _in_background(work: Coroutine[Any, Any, Any]) -> Future[Any]:
+    return asyncio.run_coroutine_threadsafe(work, _background()[0])
 
 
 @functools.cache
@@ -401,13 +397,11 @@ def how_it_ended(code: int) -> str:
 
 
 def _shown(line: bytes) -> str:
-    """A line as messages show it; "" where there is nothing in it."""
     text = line.decode("utf-8", "replace").rstrip()
     return text[:_LONGEST_LINE] if text.strip() else ""
 
 
 def _raised(type: str, message: str, **more: Any) -> SteelyardError:  # noqa: A002  as it comes
-    """The error that was described."""
     kind: builtins.type[SteelyardError] = getattr(errors, type)
     error = kind.__new__(kind)
     error.args = (message,)
