@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, F
 
 from harness.errors import FailedDrawError, nearest, shortened
 from harness.models.application.worker import UNREADABLE, WAY_OUT
-from harness.records import Sample, answer_turns
+from harness.records import Messages, Sample, answer_turns
 from harness.records.tool_calls import new_turns
 
 
@@ -70,7 +70,7 @@ class _Answer(BaseModel, extra="forbid"):
 _FIELDS = tuple(_Answer.model_fields)
 
 
-def read_answer(value: Any, asked: Sequence[Mapping[str, Any]], who: str) -> Sample:
+def read_answer(value: Any, asked: Messages, who: str) -> Sample:
     """Read what an application returned, as JSON holds it.
 
     Args:
@@ -99,7 +99,7 @@ def _fields(value: Any) -> Mapping[str, Any]:
     return dict(value)
 
 
-def _sample(answer: _Answer, asked: Sequence[Mapping[str, Any]]) -> Sample:
+def _sample(answer: _Answer, asked: Messages) -> Sample:
     text, calls, told = answer.text, answer.tool_calls, answer.messages
     if told is not None:
         said = [turn.get("content") for turn in told if turn["role"] == "assistant"]

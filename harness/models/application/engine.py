@@ -14,10 +14,8 @@ from typing import Any
 from harness import errors
 from harness.errors import CapabilityError, EngineError, FailedDrawError
 from harness.models.application.answers import read_answer
-from harness.models.application.identity import import_paths
-from harness.models.application.lines import UNBUFFERED, LineWorker
 from harness.models.engine import Capability, Engine
-from harness.models.processes.worker import UNCHANGED, Worker
+from harness.models.processes.worker import Worker
 from harness.records import Request, Sample
 
 TIMEOUT_S = 300.0
@@ -296,50 +294,11 @@ class ApplicationEngine(Engine):
         await self._begin(place)
 
     async def _begin(self, place: _Place) -> None:
-        place.worker = await self._spawn()
-
-
-def python_engine(
-    name: str,
-    options: Mapping[str, Any],
-    folder: Path,
-    python: str,
-    environment: Mapping[str, str] = UNCHANGED,
-    watched: Mapping[str, Any] = UNCHANGED,
-) -> ApplicationEngine:
-    """The engine for a function of Python: `call`, `workers` and `timeout_s` of the options.
-
-    Args:
-        folder: from which it is imported, and in which it works.
-        environment: variables that it has otherwise than this process.
-        watched: what it is told to note which files it reads, for one at a commit.
-    """
-    call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
-    start = {"name": name, "call": call, "paths": import_paths(folder), **watched}
-
-    async def spawn() -> Worker:
         try:
-            async with asyncio.timeout(limit_s):
-                return await Worker.spawn(worker_command(python), environment, name=name, start=start, folder=folder)
+            async with asyncio.timeout(self._timeout_s):
+                place.worker = await self._spawn()
         except TimeoutError:
-            said = f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s)."
+            said = (
+                f"{self.name} could not start: {self._call} was not imported within {self._timeout_s:g} s (timeout_s)."
+            )
             raise EngineError(said) from None
-
-    return ApplicationEngine(name, call, spawn, options)
-
-
-def command_engine(
-    name: str,
-    options: Mapping[str, Any],
-    command: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str] = UNCHANGED,
-) -> ApplicationEngine:
-    """The engine for a program that is asked in lines of JSON: `workers` and `timeout_s` of the options."""
-
-    async def spawn() -> Worker:
-        worker = await LineWorker.spawn(command, {**UNBUFFERED, **environment}, name=name, folder=folder)
-        worker.ready = {"takes_messages": True, "options": ("sampling",), "is_async": False}
-        return worker
-
-    return ApplicationEngine(name, command[0], spawn, options)

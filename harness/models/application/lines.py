@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from harness.errors import FailedDrawError, shortened
@@ -24,6 +25,7 @@ class LineWorker(Worker):
     taken for the answer to the next question.
     """
 
+    ready: Any = MappingProxyType({"takes_messages": True, "options": ("sampling",), "is_async": False})
     _names_ids = False
     """Whether it has answered with an id."""
     why_silent = (

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import VersionSettings, setting_checks
 from harness.errors import EngineError, SettingsError
-from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
 
 if TYPE_CHECKING:
@@ -102,21 +101,26 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
 
 
 def _create_python(settings: VersionSettings, root: Path) -> ApplicationEngine:
-    from harness.models.application.engine import python_engine
-    from harness.models.application.identity import environment_of, list_watched
+    from harness.models.application.engine import ApplicationEngine, worker_command
+    from harness.models.application.identity import environment_of, import_paths, list_watched
+    from harness.models.processes.worker import Worker
 
-    folder, python = folder_of(settings, root), python_of(settings, root)
-    environment, watched = environment_of(settings, folder), list_watched(settings)
-    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment, watched)
+    folder, call, name = folder_of(settings, root), str(settings.engine_options["call"]), settings.engine_name
+    start = {"name": name, "call": call, "paths": import_paths(folder), **list_watched(settings)}
+    command, environment = worker_command(python_of(settings, root)), environment_of(settings, folder)
+    spawn = partial(Worker.spawn, command, environment, name=name, start=start, folder=folder)
+    return ApplicationEngine(name, call, spawn, settings.engine_options)
 
 
-def _create_command(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.engine import command_engine
+def _create_command(settings: VersionSettings, root: Path) -> ApplicationEngine:
+    from harness.models.application.engine import ApplicationEngine
     from harness.models.application.identity import environment_of
+    from harness.models.application.lines import UNBUFFERED, LineWorker
 
-    folder = folder_of(settings, root)
-    command, environment = command_of(settings, folder), environment_of(settings, folder)
-    return command_engine(settings.engine_name, settings.engine_options, command, folder, environment)
+    folder, name = folder_of(settings, root), settings.engine_name
+    command, environment = command_of(settings, folder), {**UNBUFFERED, **environment_of(settings, folder)}
+    spawn = partial(LineWorker.spawn, command, environment, name=name, folder=folder)
+    return ApplicationEngine(name, command[0], spawn, settings.engine_options)
 
 
 def _check_python(settings: VersionSettings, root: Path) -> None:

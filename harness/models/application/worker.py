@@ -120,16 +120,10 @@ class ApplicationWorker:
 
     def _foreign(self) -> str:
         """Why an application at a commit gives no answer that comes from a file of the project as it lies there."""
-        path = self._opened[0]
-        own = "of the project as it lies there and not of its commit"
-        if path.endswith(".py"):
-            return (
-                f"{self._who} imports {path}, which is {own}: the environment leads to it. Name the folder that such "
-                'modules are imported from, as in folder = "backend".'
-            )
         return (
-            f"{self._who} reads {path}, which is {own}. Let it start from the working folder, or from the module's "
-            "own: Path(__file__).parent."
+            f"{self._who} reads {self._opened[0]}, which is of the project as it lies there and not of its commit. Let "
+            "paths start from the working folder, or from Path(__file__).parent; where the environment leads to a "
+            'module, name the folder that it is imported from, as in folder = "backend".'
         )
 
     async def close(self) -> None:
@@ -149,7 +143,12 @@ def load_application(call: str) -> Application:
         SettingsError: it is not there, can't be imported or made, or does not take one question.
     """
     module, _, path = call.partition(":")
-    owner, found = None, _module(call, module)
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise SettingsError(
+            f"{call} is not there: no module {module!r} in {sys.path[0]}, nor among the installed ones. `folder` says "
+            "from where it is imported."
+        )
+    owner, found = None, _ran(f"{call} can't be imported.", importlib.import_module, module)
     for name in path.split("."):
         if not hasattr(found, name):
             where = getattr(found, "__name__", type(found).__name__)
@@ -166,20 +165,6 @@ def load_application(call: str) -> Application:
         raise SettingsError(f"{call} is {kind}, which can't be called. Name a function, or a class with __call__.")
     close = None if inspect.ismodule(owner) else getattr(owner, "close", None) or getattr(owner, "aclose", None)
     return _application(call, found, close if callable(close) else None)
-
-
-def _module(call: str, name: str) -> Any:
-    """Import a module; where it is not there, say where it was looked for."""
-    try:
-        if importlib.util.find_spec(name.partition(".")[0]) is not None:
-            return _ran(f"{call} can't be imported.", importlib.import_module, name)
-    except ValueError:  # one without a spec, such as __main__
-        return sys.modules[name]
-    looked = ", ".join(place for place in dict.fromkeys(sys.path[:2]) if Path(place).is_dir())
-    raise SettingsError(
-        f"{call} is not there: no module {name!r} in {looked}, nor among the installed ones. `folder` says from where "
-        "it is imported."
-    )
 
 
 def _ran(refusal: str, work: Callable[..., Any], *given: Any) -> Any:
@@ -199,15 +184,16 @@ def _application(call: str, function: Callable[..., Any], close: Callable[[], An
         raise SettingsError(f"{call} yields pieces of an answer. Give a function that returns it whole.")
     is_async = inspect.iscoroutinefunction(asked)
     try:
-        first, *others = [*inspect.signature(function).parameters.values(), None]
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some functions written in C tell nothing
         return Application(function, is_async=is_async, close=close)
+    first = parameters[0] if parameters else None
     if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
         raise SettingsError(
             f"{call} takes nothing by position. Give it a first parameter without a star before it, such as prompt or "
             "messages."
         )
-    more = [each for each in others if each and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    more = [each for each in parameters[1:] if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
     lacking = [each.name for each in more if each.name not in OPTIONS and each.default is each.empty]
     if lacking:
         raise SettingsError(

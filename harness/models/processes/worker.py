@@ -54,12 +54,12 @@ class Worker(asyncio.SubprocessProtocol):
         why_silent: the reason why it may not answer, where it can be guessed, and what to do.
     """
 
+    ready: Any = None
     why_silent = ""
 
     def __init__(self, name: str, log: Path | None = None) -> None:
         self.name, self._log = name, log
         self.pid = 0
-        self.ready: Any = None
         self._transport = cast("asyncio.SubprocessTransport", None)
         self._pending: dict[int, tuple[asyncio.Future[Any], Progress | None]] = {}
         self._ids = itertools.count()

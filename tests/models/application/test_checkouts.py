@@ -53,8 +53,7 @@ def test_a_module_of_the_project_as_it_lies_there_is_refused(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "project" / "backend"))
     message = (
-        f"bot_of_checkout:answer imports {tmp_path}/project/backend/bot_of_checkout.py, which is of the project as it "
-        "lies there and not of its commit: the environment leads to it. Name the folder that such modules"
+        f"bot_of_checkout:answer reads {tmp_path}/project/backend/bot_of_checkout.py, which is of the project as it"
     )
     with pytest.raises(SettingsError, match=re.escape(message)):
         PYTHON.check(version, tmp_path / "tree")
