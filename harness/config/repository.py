@@ -179,23 +179,19 @@ def project_files(folder: Path) -> list[Path]:
     """The files of a folder that its code may depend on: those that git tracks or does not ignore, all without git; no
     hidden ones, logs and caches, and of the folder itself nothing that describes or tests the project.
     """
-    return [file for file in _known_files(folder) if not _is_aside(file.relative_to(folder))]
+    root = project_root(folder)
+    try:
+        known = [path for path in Repository(folder).files() if path.resolve().is_relative_to(root)]
+    except SettingsError:
+        known = []
+    shown = [path for path in known if not _is_hidden(path.relative_to(folder))]
+    # What git does not know is all there, where it ignores the folder, or there is no git.
+    found = [file for path in (shown if known else [folder]) for file in (path, *files_below(path)) if file.is_file()]
+    return [file for file in found if not _is_aside(file.relative_to(folder))]
 
 
 def _is_aside(name: Path) -> bool:
     return _ABOUT.fullmatch(name.name) is not None if len(name.parts) == 1 else name.parts[0] in _ASIDE
-
-
-def _known_files(folder: Path) -> list[Path]:
-    try:
-        repository = Repository(folder)
-        known, root = repository.files(), repository.root
-    except SettingsError:
-        known, root = [], folder
-    if not known:  # git ignores the folder, or there is no git
-        return sorted(files_below(folder))
-    shown = [path for path in known if not _is_hidden(path.relative_to(folder)) and path.resolve().is_relative_to(root)]
-    return [file for path in shown for file in ([path] if path.is_file() else sorted(files_below(path)))]
 
 
 def _is_hidden(name: Path) -> bool:

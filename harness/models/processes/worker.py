@@ -95,11 +95,8 @@ class Worker(asyncio.SubprocessProtocol):
             EngineError: the command can't be run, or the process has ended.
         """
         worker = cls(name, log)
-        command = (
-            [sys.executable, "-P", "-m", "harness.models.processes.child", target]
-            if isinstance(target, str)
-            else target
-        )
+        own = (sys.executable, "-P", "-m", "harness.models.processes.child")
+        command = [*own, target] if isinstance(target, str) else target
         place = {} if folder is None else {"PWD": str(folder)}
         settings: dict[str, Any] = {"env": child_environment({**place, **env}), "start_new_session": True}
         with contextlib.nullcontext(asyncio.subprocess.PIPE) if log is None else log.open("ab") as printed:
@@ -413,10 +410,9 @@ def _kill_tree(pid: int) -> None:
     """Kill a process, its group and all that it started."""
     import psutil
 
-    try:
+    started = []
+    with contextlib.suppress(psutil.NoSuchProcess):
         started = psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        started = []
     with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
     for process in started:
