@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import collections
-import concurrent.futures
 import functools
 import importlib
 import inspect
@@ -21,7 +20,7 @@ import io
 import json
 import logging
 import os
-import queue
+import select
 import signal
 import sys
 import threading
@@ -74,9 +73,9 @@ class _Child(logging.Handler):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(line_buffering=True)  # what was printed is told although the process ends at once
         self._writing = threading.Lock()
-        self._came: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._received = bytearray()
         self._calls: collections.deque[dict[str, Any]] = collections.deque()
-        threading.Thread(target=self._receive, daemon=True).start()
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
         logging.getLogger("harness").addHandler(self)
         logging.getLogger("harness").setLevel(logging.INFO)
         module, _, self._name = target.partition(":")
@@ -92,14 +91,15 @@ class _Child(logging.Handler):
             self._send({"log": record.getMessage()})
 
     def _receive(self) -> None:
-        """Take in what comes until the input ends. Python would first wait for the work that is going on, wanted by
-        nobody.
-        """
+        """Wait until something comes, and take in the calls that are whole."""
+        self._calls.extend(map(json.loads, take_lines(self._received, os.read(self._requests, 1 << 16))))
+
+    def _end_with_parent(self) -> None:
+        """Wait for the end of the input. Python would first wait for the work that is going on, wanted by nobody."""
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the threads that wait for them
-        received = bytearray()
-        while data := os.read(self._requests, 1 << 16):
-            for line in take_lines(received, data):
-                self._came.put(json.loads(line))
+        ended = select.poll()
+        ended.register(self._requests, select.POLLHUP)
+        ended.poll()
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)
@@ -108,8 +108,8 @@ class _Child(logging.Handler):
         """Answer one call after the other, until the parent closes, or what was started answers side by side."""
         while not getattr(self._owner, "is_async", False):
             # What came meanwhile may take back what waits.
-            while not self._calls or not self._came.empty():
-                self._calls.append(self._came.get())
+            while not self._calls or select.select([self._requests], [], [], 0)[0]:
+                self._receive()
             if "close" in self._calls[0]:
                 return
             call = self._calls.popleft()
@@ -122,9 +122,9 @@ class _Child(logging.Handler):
 
     async def answer_side_by_side(self) -> None:
         """Answer all calls in one event loop, until the parent closes; then close what was started."""
-        loop, waiting = asyncio.get_running_loop(), concurrent.futures.ThreadPoolExecutor(1)
-        tasks: dict[int, asyncio.Task[None]] = {}
-        while "close" not in (call := await loop.run_in_executor(waiting, self._next)):
+        loop, came, tasks = asyncio.get_running_loop(), asyncio.Event(), dict[int, asyncio.Task[None]]()
+        loop.add_reader(self._requests, came.set)
+        while "close" not in (call := await self._next(came)):
             if "cancel" not in call:
                 tasks[call["id"]] = task = loop.create_task(self._answer(call))
                 task.add_done_callback(functools.partial(lambda number, _: tasks.pop(number), call["id"]))
@@ -137,8 +137,12 @@ class _Child(logging.Handler):
         if inspect.isawaitable(closed):
             await closed
 
-    def _next(self) -> dict[str, Any]:
-        return self._calls.popleft() if self._calls else self._came.get()
+    async def _next(self, came: asyncio.Event) -> dict[str, Any]:
+        while not self._calls:
+            came.clear()
+            await came.wait()
+            self._receive()
+        return self._calls.popleft()
 
     async def _answer(self, call: dict[str, Any]) -> None:
         try:
