@@ -123,7 +123,12 @@ class _Child(logging.Handler):
     async def answer_side_by_side(self) -> None:
         """Answer all calls in one event loop, until the parent closes; then close what was started."""
         loop, came, tasks = asyncio.get_running_loop(), asyncio.Event(), dict[int, asyncio.Task[None]]()
-        loop.add_reader(self._requests, came.set)
+
+        def receive() -> None:
+            self._receive()
+            came.set()
+
+        loop.add_reader(self._requests, receive)
         while "close" not in (call := await self._next(came)):
             if "cancel" not in call:
                 tasks[call["id"]] = task = loop.create_task(self._answer(call))
@@ -141,7 +146,6 @@ class _Child(logging.Handler):
         while not self._calls:
             came.clear()
             await came.wait()
-            self._receive()
         return self._calls.popleft()
 
     async def _answer(self, call: dict[str, Any]) -> None:
