@@ -13,6 +13,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -43,8 +44,8 @@ class Builder(Protocol):
             UsageError: it can't be built.
         """
 
-    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> str | None:
-        """Refuse what can be seen to be wrong before anything is built, and give what is to be told; of a step alone.
+    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> None:
+        """Refuse what can be seen to be wrong before anything is built; of a step alone.
 
         Raises:
             UsageError: texts that can't be read or are too long, what does not fit the weights that the version begins
@@ -95,10 +96,11 @@ def built(
             )
         if found is None:
             if not is_checked:
-                check_steps(settings, name, progress)
+                check_steps(settings, name)
                 is_checked = True
             progress(BuildState(name, "starting"))
-            found = builder.build_version(settings, version, step, progress)
+            where = "" if step is None else f"{settings.table(step.version)} {step.kind}: "
+            found = builder.build_version(settings, version, step, partial(_tell, progress, name, where))
             progress(BuildState(name, "done"))
         version = found
     return version
@@ -129,26 +131,20 @@ def with_step(version: VersionSettings, step: Step, made: Step) -> VersionSettin
     return replace(version, steps=tuple(made if each is step else each for each in version.steps))
 
 
-def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen) -> None:
-    """Refuse what can be seen to be wrong with any step of a version, before the first is built.
-
-    Args:
-        progress: is told what is worth a look.
-
-    Raises:
-        UsageError: saying what, and in which table.
+def check_steps(settings: Settings, name: str) -> None:
+    """Refuse what can be seen to be wrong with any step of a version, before the first is built. Raises UsageError:
+    saying what, and in which table.
     """
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
-            note = builder.check_step(settings, version, step)
-            if note is not None:
-                progress(noted(settings, step, name, note))
+            builder.check_step(settings, version, step)
 
 
-def noted(settings: Settings, step: Step, name: str, note: str) -> BuildState:
-    """The state that tells of a step of a version in the building, after the table that asks for it."""
-    return BuildState(name, NOTE, note=f"{settings.table(step.version)} {step.kind}: {note}")
+def _tell(progress: BuildProgress, name: str, where: str, state: BuildState) -> None:
+    """Have what is noted of a version in the building follow the table that asks for it."""
+    is_noted = state.phase == NOTE and state.version == name
+    progress(replace(state, note=where + state.note) if is_noted else state)
 
 
 @contextmanager

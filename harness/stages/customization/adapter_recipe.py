@@ -10,18 +10,17 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import builds, find_artifact, get_or_build
-from harness.config.customization import AdapterSettings, Step, packages_of
-from harness.config.environment import free_threads, version_of
+from harness.config.customization import AdapterSettings, Step
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
-from harness.stages.beginning import PACKAGES, check_packages, find_beginning
+from harness.stages.beginning import PACKAGES, check_packages, find_beginning, package_versions, unrounded
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
-from harness.stages.training.sequences import check_length, check_taught
+from harness.stages.training.sequences import check_length
 from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 
@@ -51,9 +50,9 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         return None if weights is None else recipe.with_adapter(recipe.ready, digest)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
+def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
-    trained on; say what of them is cut.
+    trained on.
     """
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
@@ -63,11 +62,10 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
         beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
         if recipe.ready is not None:
             recipe.checked(beginning.shapes, None)
-            return None
-        check_modules(adapter.modules, beginning.shapes)
-        check_length(adapter.length, beginning.folder)
-        texts, tokenizer = known_texts(settings, str(adapter.data)), beginning.tokenizer
-        return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
+        else:
+            check_modules(adapter.modules, beginning.shapes)
+            check_length(adapter.length, beginning.folder)
+            known_texts(settings, str(adapter.data))
 
 
 def build_version(
@@ -78,14 +76,16 @@ def build_version(
     with told_of(settings, step):
         recipe = AdapterRecipe(settings, version, step, progress)
         weights = materialize(recipe.options, settings.root)
+
+        def build(draft: Path) -> Path:
+            made = draft / "made"
+            tokenizer, digest = tokenizer_path(recipe.options, settings.root), recipe.start_digest
+            train(TrainingRequest(version.name, recipe.how, recipe.data, weights, made, tokenizer, digest), progress)
+            return made
+
         if recipe.ready is None:
-
-            def build(folder: Path) -> None:
-                train(recipe.request(weights, folder), progress)
-
-            made = get_or_build(
-                KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
-            )
+            identify = lambda path: read_adapter(path).digest  # noqa: E731
+            made = get_or_build(KIND, recipe.recipe, build, digest=identify, keeps_draft=True)
             whole = recipe.with_adapter(made.path, made.digest)
         else:
             digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
@@ -108,31 +108,25 @@ class AdapterRecipe:
     def __init__(
         self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
     ) -> None:
-        self._settings = settings
-        self._version = version
-        self._step = step
-        self._adapter = cast("AdapterSettings", step.settings)
+        self._settings, self._version, self._step, self._progress = settings, version, step, progress
+        self.how = cast("AdapterSettings", step.settings)
         options = version.engine_options
         if "adapter" not in engine_spec(version.engine).settings or "weights" not in options:
             raise UsageError(
                 f"the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the engine "
                 '"vllm" or "transformers", with weights.'
             )
-        self.options = {name: value for name, value in options.items() if name != "quantized"}
+        self.options = unrounded(options)
         later = version.steps[version.steps.index(step) + 1 :]
-        self.is_merged = (
-            self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
-        )
-        self.ready: Path | None = None
-        if (name := self._adapter.folder) is not None:
-            self.ready = (settings.root / name).resolve()
-            if not self.ready.is_dir():
-                raise UsageError(f"folder = {name!r}: there is no folder {self.ready}.")
-        self._progress = progress
+        self.is_merged = self.how.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
+        self.ready = None if self.how.folder is None else (settings.root / self.how.folder).resolve()
+        if self.ready is not None and not self.ready.is_dir():
+            raise UsageError(f"folder = {self.how.folder!r}: there is no folder {self.ready}.")
 
     @cached_property
-    def _data(self) -> TrainingData:
-        return training_data(self._settings, str(self._adapter.data), self._progress)
+    def data(self) -> TrainingData:
+        """The corpus, which is built first, or the file of its texts."""
+        return training_data(self._settings, str(self.how.data), self._progress)
 
     @property
     def start_digest(self) -> str:
@@ -142,28 +136,10 @@ class AdapterRecipe:
     @property
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
-        how = {name: value for name, value in asdict(self._adapter).items() if name not in _NOT_TRAINED_BY}
+        how = {name: value for name, value in asdict(self.how).items() if name not in _NOT_TRAINED_BY}
+        start = {"data": self.data.digest, "start": self.start_digest, "packages": package_versions(self.how)}
         tokenizer = tokenizer_digest(self.options, self._settings.root)
-        return {
-            **how,
-            "data": self._data.digest,
-            "start": self.start_digest,
-            "packages": {name: version_of(name) for name in packages_of(self._adapter)},
-            **({} if tokenizer is None else {"tokenizer": tokenizer}),
-        }
-
-    def request(self, weights: Path, folder: Path) -> TrainingRequest:
-        """What is asked of the training on these weights, whose result goes into a folder."""
-        return TrainingRequest(
-            version=self._version.name,
-            settings=self._adapter,
-            data=self._data,
-            start=weights,
-            folder=folder,
-            threads=free_threads(),
-            tokenizer=tokenizer_path(self.options, self._settings.root),
-            start_digest=self.start_digest,
-        )
+        return {**how, **start, **({} if tokenizer is None else {"tokenizer": tokenizer})}
 
     def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> str:
         """See that the ready adapter fits the weights; give the digest that identifies it.
@@ -180,7 +156,7 @@ class AdapterRecipe:
         if is_beside and adapter.not_plain:
             raise UsageError(
                 f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
-                f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
+                f"into them: adapter = {{ folder = {self.how.folder!r}, merge = true }}."
             )
         return adapter.digest
 

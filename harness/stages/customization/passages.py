@@ -9,8 +9,7 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import find_artifact, get_or_build
-from harness.config.customization import RetrievalSettings, Step, packages_of
-from harness.config.environment import version_of
+from harness.config.customization import RetrievalSettings, Step
 from harness.errors import NotInLineageError, UsageError
 from harness.models.application.identity import content_of
 from harness.models.application.spec import folder_of
@@ -18,6 +17,7 @@ from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import build_index, check_k, indexable, n_passages
 from harness.models.retrieval.retriever import Retriever, open_retriever
 from harness.models.version import Version
+from harness.stages.beginning import package_versions
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
@@ -74,17 +74,14 @@ def build_version(
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     retrieval = cast("RetrievalSettings", step.settings)
-    passages = settings.root / str(retrieval.passages)
-    if not passages.is_file():
+    path = settings.root / str(retrieval.passages)
+    if not path.is_file():
         raise UsageError(
             f"{settings.table(step.version)} retrieval: "
-            f"{f'{passages} is a folder' if passages.is_dir() else f'there is no {passages}'}. Give a JSON lines file "
+            f"{f'{path} is a folder' if path.is_dir() else f'there is no {path}'}. Give a JSON lines file "
             'with a passage on each line: {"id": "hours", "text": "…"}.'
         )
-    return {
-        "passages": file_hash(passages),
-        "packages": {name: version_of(name) for name in packages_of(retrieval)},
-    }
+    return {"passages": file_hash(path), "packages": package_versions(retrieval)}
 
 
 def load_retriever(version: Version, context: StageContext) -> Retriever:
@@ -93,11 +90,8 @@ def load_retriever(version: Version, context: StageContext) -> Retriever:
 
 
 def built_retriever(settings: Settings, name: str, progress: BuildProgress = unseen) -> Retriever:
-    """The retriever of a version of which nothing but the index is built, where that is not there.
-
-    Raises:
-        NotInLineageError: it finds no passages.
-        UsageError: there is no such version, or its index can't be built.
+    """The retriever of a version of which nothing but the index is built, where that is not there. Raises as
+    `load_retriever` and `built` do.
     """
     version, home = settings.version(name), settings.home(name)
     step = version.retrieval

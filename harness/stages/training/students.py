@@ -1,5 +1,11 @@
 """Trains a student by soft targets, or on texts alone. What the teacher foretells is kept on disk: a second student
-costs no teacher."""
+costs no teacher.
+
+Source: Hinton, Vinyals and Dean (2015), Distilling the Knowledge in a Neural Network, section 2: both distributions at
+the same temperature T, and the gradient, which falls with 1/T², scaled back by T². Of the teacher's distribution its
+most likely tokens are kept, and the rest as one bucket. The divergence so is a lower bound of that of the whole
+distributions (the data-processing inequality), and the nearer the more tokens are kept.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +26,7 @@ from harness.models.files.saved import load_whole, save_like
 from harness.models.processes.worker import Progress
 from harness.stages.build_state import NOTE
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.soft_targets import distillation_loss, teacher_targets
-from harness.stages.training.training_worker import (
-    TrainingRequest,
-    collated,
-    prepared,
-    read_sequences,
-    remove_checkpoints,
-    run_trainer,
-)
+from harness.stages.training.training_worker import TrainingRequest, collated, prepared, read_sequences, run_trainer
 
 _PLACES_AT_ONCE = 1024
 _TELLING = 2000
@@ -42,33 +40,62 @@ def train_here(order: str, progress: Progress) -> None:
 
 def train_student(request: TrainingRequest, told: Progress) -> None:
     """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard."""
-    import torch
-    from transformers import AutoConfig
-
     settings = cast("DistilledSettings", request.settings)
     chosen, n_tokens = read_sequences(request, told)
     how: dict[str, Any] = {}
     if request.teacher is not None and settings.hard_weight < 1:
-        teacher, device = request.teacher, "cuda" if torch.cuda.is_available() else "cpu"
-        assert settings.temperature is not None
-        assert request.targets is not None
-        cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
+        from transformers import AutoConfig
+
         # The teacher may have more embeddings, padded, than the tokenizer and the student.
-        n_embedded = AutoConfig.from_pretrained(str(request.start)).get_text_config().vocab_size
-        n_tokens = min(n_tokens, n_embedded)
-        cache.fill(
-            chosen,
-            lambda: load_whole(teacher, "float32").to(device).eval(),
-            lambda done, total: told(
-                {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences"}
-            ),
-            n_tokens=n_tokens,
-        )
-        _weigh_teacher(cache, chosen, settings, n_tokens, told)
-        how = _softly(cache, settings)
+        own = AutoConfig.from_pretrained(str(request.start)).get_text_config().vocab_size
+        how = _soft_targets(request, chosen, min(n_tokens, own), told)
     trained = run_trainer(load_whole(request.start, "float32"), chosen, request, told, **how)
     save_like(trained, request.start, request.folder)
-    remove_checkpoints(request.folder)
+
+
+def _soft_targets(
+    request: TrainingRequest, chosen: Sequence[TokenSequence], n_tokens: int, told: Progress
+) -> dict[str, Any]:
+    """Ask the teacher; return the trainer's class, and what makes its batches."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+    from transformers import Trainer
+
+    settings, teacher = cast("DistilledSettings", request.settings), cast("Path", request.teacher)
+    temperature, hard_weight = cast("float", settings.temperature), settings.hard_weight
+    cache = TeacherCache(cast("Path", request.targets), settings.top_k, temperature)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    cache.fill(
+        chosen,
+        lambda: load_whole(teacher, "float32").to(device).eval(),
+        lambda done, total: told({"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences"}),
+        n_tokens=n_tokens,
+    )
+    _weigh_teacher(cache, chosen, settings, n_tokens, told)
+
+    class SoftTargets(Trainer):  # type: ignore[misc]
+        """The trainer, with Hinton's loss as the mean over a step's places."""
+
+        def compute_loss(
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            labels, ids, logprobs = (inputs.pop(name) for name in ("labels", "ids", "logprobs"))
+            outputs = model(**inputs)
+            total = distillation_loss(
+                outputs.logits, labels, ids, logprobs, temperature=temperature, hard_weight=hard_weight
+            )
+            places = num_items_in_batch if num_items_in_batch is not None else (labels[:, 1:] != IGNORED).sum()
+            return (total / places, outputs) if return_outputs else total / places
+
+    def with_targets(items: Sequence[TokenSequence]) -> dict[str, Any]:
+        read = [cache.read(item.tokens)[:2] for item in items]
+        if settings.shuffled:
+            read = shuffled(read, settings.seed)
+        ids, logprobs = (list(map(torch.from_numpy, part)) for part in zip(*read, strict=True))
+        padded = {"ids": pad_sequence(ids, batch_first=True), "logprobs": pad_sequence(logprobs, batch_first=True)}
+        return {**collated(items), **padded}
+
+    return {"trainer_class": SoftTargets, "collate": with_targets}
 
 
 class TeacherCache:
@@ -113,9 +140,7 @@ class TeacherCache:
             for tokens, row in zip(several, logits, strict=True):
                 each = row[: len(tokens), :n_tokens].float()
                 ids, logprobs = teacher_targets(each, self._top_k, self._temperature)
-                own = -torch.nn.functional.cross_entropy(
-                    each[:-1], torch.tensor(tokens[1:], device=each.device), reduction="none"
-                )
+                own = each[:-1].log_softmax(-1).gather(-1, torch.tensor(tokens[1:], device=each.device)[:, None])[:, 0]
                 arrays = {"ids": ids, "logprobs": logprobs, "own": own}
                 with replacing(self._path(tokens)) as draft, draft.open("wb") as file:
                     np.savez(file, **{name: array.cpu().numpy() for name, array in arrays.items()})
@@ -176,48 +201,63 @@ def unigram_loglikelihood(n_of: Counter[int], n_tokens: int) -> float:
     return seen + math.lgamma(n_tokens / 2) - math.lgamma(total + n_tokens / 2)
 
 
-def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
-    """Return the trainer's class, and what makes its batches."""
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-    from transformers import Trainer
-
-    assert settings.temperature is not None
-    temperature, hard_weight = settings.temperature, settings.hard_weight
-
-    class SoftTargets(Trainer):  # type: ignore[misc]
-        """The trainer, with Hinton's loss as the mean over a step's places."""
-
-        def compute_loss(
-            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            labels, ids, logprobs = (inputs.pop(name) for name in ("labels", "ids", "logprobs"))
-            outputs = model(**inputs)
-            total = distillation_loss(
-                outputs.logits, labels, ids, logprobs, temperature=temperature, hard_weight=hard_weight
-            )
-            places = num_items_in_batch if num_items_in_batch is not None else (labels[:, 1:] != IGNORED).sum()
-            loss = total / places
-            return (loss, outputs) if return_outputs else loss
-
-    def with_targets(items: Sequence[TokenSequence]) -> dict[str, Any]:
-        read = [cache.read(item.tokens)[:2] for item in items]
-        if settings.shuffled:
-            read = shuffled(read, settings.seed)
-        ids, logprobs = (list(map(torch.from_numpy, part)) for part in zip(*read, strict=True))
-        padded = {"ids": pad_sequence(ids, batch_first=True), "logprobs": pad_sequence(logprobs, batch_first=True)}
-        return {**collated(items), **padded}
-
-    return {"trainer_class": SoftTargets, "collate": with_targets}
-
-
 def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, Any]]:
-    """The same targets, (length, top_k) of each sequence, at other places of a batch: what a teacher says, and not of
-    which place it says it.
-    """
+    """The same targets, (length, top_k) of each sequence, at other places of a batch."""
     lengths = [len(ids) for ids, _ in targets]
     every = [np.concatenate(parts) for parts in zip(*targets, strict=True)]
     # By the content, so that training that was killed goes on with the same places.
     order = np.random.default_rng([seed, int(every[0].sum())]).permutation(sum(lengths))
     ends = np.cumsum(lengths)[:-1]
     return list(zip(*(np.split(part[order], ends) for part in every), strict=True))
+
+
+def teacher_targets(logits: Any, top_k: int, temperature: float) -> tuple[Any, Any]:
+    """The most likely tokens of a teacher at each place, and their log probabilities among the whole vocabulary at a
+    temperature: both (places, top_k), of logits (places, vocabulary).
+    """
+    import torch
+
+    scaled = logits.float() / temperature
+    values, ids = scaled.topk(min(top_k, scaled.shape[-1]), dim=-1)
+    return ids.to(torch.int32), values - scaled.logsumexp(-1, keepdim=True)
+
+
+def soft_loss(student_logits: Any, ids: Any, logprobs: Any, temperature: float) -> Any:
+    """T² times the Kullback-Leibler divergence of the student, (places, vocabulary), from the teacher, as
+    `teacher_targets` gives it, in nats, (places,).
+    """
+    import torch
+
+    def rest(logs: Any) -> Any:  # of all tokens that are not among these
+        return torch.log(torch.clamp(1 - logs.exp().sum(-1), min=torch.finfo(logs.dtype).tiny))
+
+    scaled = student_logits.float() / temperature
+    student = scaled.gather(-1, ids.long()) - scaled.logsumexp(-1, keepdim=True)
+    divergence = (logprobs.exp() * (logprobs - student)).sum(-1)
+    if ids.shape[-1] < scaled.shape[-1]:
+        theirs, ours = rest(logprobs), rest(student)
+        divergence = divergence + theirs.exp() * (theirs - ours)
+    return temperature**2 * torch.clamp(divergence, min=0)
+
+
+def distillation_loss(
+    student_logits: Any, labels: Any, ids: Any, logprobs: Any, *, temperature: float, hard_weight: float
+) -> Any:
+    """The sum over places of hard_weight × cross entropy + (1 − hard_weight) × soft loss; the logits of a place
+    foretell the token after it.
+
+    Args:
+        student_logits: (sequences, length, vocabulary).
+        labels: (sequences, length); `IGNORED` carries no loss.
+        ids, logprobs: the teacher's, (sequences, length, top_k), at the same places as the logits.
+    """
+    import torch
+
+    wanted = labels[:, 1:]
+    counts = wanted != IGNORED
+    logits = student_logits[:, :-1][counts]
+    soft = soft_loss(logits, ids[:, :-1][counts], logprobs[:, :-1][counts], temperature).sum()
+    if hard_weight == 0:
+        return soft  # the other part costs as much, and would be multiplied by 0
+    hard = torch.nn.functional.cross_entropy(logits.float(), wanted[counts], reduction="sum")
+    return hard_weight * hard + (1 - hard_weight) * soft

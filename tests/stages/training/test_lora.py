@@ -32,7 +32,6 @@ def request_of(tiny_llama: Path, tmp_path: Path) -> TrainingRequest:
         data=training_data(Settings(root=tmp_path), "d.jsonl"),
         start=tiny_llama,
         folder=tmp_path,
-        threads=1,
         start_digest="f" * 64,
     )
 

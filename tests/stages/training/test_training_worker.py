@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.stages.build_state import BuildState
 from harness.stages.training import training_worker
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.training_worker import LOG, checkpoint_of, collated, train, turns_of
+from harness.stages.training.training_worker import checkpoint_of, collated, train, turns_of
 from tests.stages.training.requests import request_of
 
 
@@ -57,7 +57,7 @@ def test_training_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path: Pat
 
 @pytest.mark.service
 @pytest.mark.usefixtures("loaded_torch")
-def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
+def test_what_it_tells_is_passed_on(tmp_path: Path) -> None:
     told: list[BuildState] = []
     train(request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3), told.append)
     steps = [state for state in told if state.phase == "training"]
@@ -66,7 +66,6 @@ def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
     assert re.fullmatch(r"loss \d\.\d{3}, [\d,]+ tokens/s", steps[1].note)
     assert {state.version for state in told} == {"student"}
     assert (tmp_path / "to" / "model.safetensors").is_file()
-    assert not (tmp_path / "to" / LOG).exists()
 
 
 @pytest.mark.service
