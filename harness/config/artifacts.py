@@ -37,12 +37,27 @@ class Artifact:
 
     path: Path
     digest: str
-    recipe: Mapping[str, Any] = field(compare=False, repr=False)
+    recipe: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_here(self) -> bool:
         """Whether the folder exists here; else only its digest is known."""
         return self.path.is_dir()
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """Stands for weights that are still to be built: those of a version of this name."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return "weights that are built here"
 
 
 @dataclass(frozen=True, slots=True)

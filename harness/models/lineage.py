@@ -13,7 +13,6 @@ from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import told_base
-from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.files.content_hash import text_hash
 from harness.models.weights import conversion, layers
 from harness.models.weights.weights import converted_dtype, weights_digest
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 _OWN = ("engine", "system", "template", "revision", "max_age_s")
 _TEXTS = ("system", "template")
-_OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
 _DIGITS = 32
 _TRAINED = ("distilled", "adapter")
 """Kinds of steps that change weights."""
@@ -122,7 +120,7 @@ def _corpora(name: str, sources: LineageSources) -> Iterator[LineageStep]:
     if corpus.base is not None:
         yield from _corpora(corpus.base, sources)
         of = corpus.base
-    options = {key: value for key, value in corpus.engine_options.items() if key not in _OF_CORPORA and value}
+    options = {key: value for key, value in corpus.engine_options.items() if key != "documents" and value}
     yield LineageStep(name, (of,), f"corpus: {_words(options, 'as it is')}", "corpus", sources.fingerprints.get(name))
 
 
@@ -140,7 +138,7 @@ def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
     told = f"made for {made_for}, as it says" if made_for else ""
     by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
-    return LineageStep(_name_of(step), of, by, step.kind, step.content)
+    return LineageStep(_name_of(step), of, by, step.kind, step.artifact and step.artifact.digest)
 
 
 def _name_of(step: Step) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import Unbuilt
 from harness.config.customization import DistilledSettings, Step
-from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
@@ -84,7 +84,7 @@ def check_start(options: Mapping[str, Any]) -> None:
     Raises:
         UsageError: saying how it is given some.
     """
-    if str(options["weights"]).startswith(BUILT):
+    if isinstance(options["weights"], Unbuilt):
         raise UsageError(
             "it needs student = { layers = … }, of the teacher's, or { weights = … }: the version has no base whose "
             "weights it could start from."

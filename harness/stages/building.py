@@ -13,14 +13,12 @@ import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import builds
 from harness.config.customization import Step
 from harness.errors import SettingsError, UsageError
-from harness.models.corpus.spec import FOLDER
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 
 
@@ -87,7 +85,7 @@ def built(
         if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
             break
         found = builder.find_version(settings, version, step)
-        if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
+        if offline and found is not None and found.artifact is not None and not found.artifact.is_here:
             found = None  # its content is known, and nobody can look into it
         if found is None and (offline or builds().is_offline):
             raise SettingsError(

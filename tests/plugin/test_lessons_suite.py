@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.config.artifacts import Artifact
 from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError
 from harness.stages.distillation.answers import ANSWERS
@@ -30,7 +31,7 @@ def student(folder: Path, prompt: str) -> Distillation:
     """One that was taught the teacher's answer to one prompt."""
     row = {"id": "a", "prompt": [{"role": "user", "content": prompt}], "answer": "Water."}
     (folder / ANSWERS).write_text(json.dumps({**row, "finish_reason": "stop"}) + "\n", "utf-8")
-    step = Step("distilled", "own", DistilledSettings("teacher", "p.jsonl", method="sequence"), folder=str(folder))
+    step = Step("distilled", "own", DistilledSettings("teacher", "p.jsonl", method="sequence"), Artifact(folder, "0f"))
     data = TrainingData("p.jsonl", folder / "p.jsonl", "", is_corpus=False)
     return Distillation("own", (step, data), {}, folder, lambda _: {})
 

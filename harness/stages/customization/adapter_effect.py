@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from harness.config.customization import AdapterSettings, Step
@@ -79,8 +78,8 @@ class Adapter:
 
     def __init__(self, version: Version, step: Step, context: StageContext) -> None:
         self.version = version.name
-        assert step.folder is not None
-        files = read_adapter(Path(step.folder))
+        assert step.artifact is not None
+        files = read_adapter(step.artifact.path)
         self.rank = files.rank
         self.modules = tuple(files.shapes)
         self._settings = context.settings
@@ -132,7 +131,7 @@ def load_adapter(version: Version, context: StageContext) -> Adapter:
     # What was trained anew after it was adapted has no adapter of its own.
     last = max((place for place, step in enumerate(steps) if step.kind == "distilled"), default=0)
     found = next((step for step in reversed(steps[last:]) if step.kind == "adapter"), None)
-    if found is None or found.folder is None:
+    if found is None or found.artifact is None:
         needed = f"one: adapter = {{ data = … }} in {context.settings.table(version.name)}"
         raise NotInLineageError(version.name, "adapter", needed)
     check_weights(version.settings.engine_options, context.settings.root)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import builds, find_artifact, get_or_build
+from harness.config.artifacts import Artifact, builds, find_artifact, get_or_build
 from harness.config.customization import AdapterSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning
@@ -43,12 +42,12 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         recipe = AdapterRecipe(settings, version, step)
         if recipe.ready is None:
             made = find_artifact(KIND, recipe.recipe)
-            return None if made is None else recipe.with_adapter(made.path, made.digest)
+            return None if made is None else recipe.with_adapter(made)
         if builds().is_offline:  # what it fits was checked before there were samples
-            return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
+            return recipe.with_adapter(Artifact(recipe.ready, read_adapter(recipe.ready).digest))
         weights = made_folder(recipe.options, settings.root)
         digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
-        return None if weights is None else recipe.with_adapter(recipe.ready, digest)
+        return None if weights is None else recipe.with_adapter(Artifact(recipe.ready, digest))
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
@@ -86,10 +85,10 @@ def build_version(
             made = get_or_build(
                 KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
             )
-            whole = recipe.with_adapter(made.path, made.digest)
+            whole = recipe.with_adapter(made)
         else:
             digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
-            whole = recipe.with_adapter(recipe.ready, digest)
+            whole = recipe.with_adapter(Artifact(recipe.ready, digest))
     if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -174,7 +173,7 @@ class AdapterRecipe:
         """
         assert self.ready is not None
         adapter = read_adapter(self.ready)
-        name = "the weights" if digest is None else repr(self.options["weights"])
+        name = "the weights" if digest is None else repr(str(self.options["weights"]))
         check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
         is_beside = engine_spec(self._version.engine).takes_plain_adapters and not self.is_merged
         if is_beside and adapter.not_plain:
@@ -184,10 +183,9 @@ class AdapterRecipe:
             )
         return adapter.digest
 
-    def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
-        """The version with the adapter beside its weights, or added into them; one that is not here by its content."""
-        place = str(folder) if folder.is_dir() else f"{KNOWN}{digest}"
-        beside = {**self._version.engine_options, "adapter": place}
+    def with_adapter(self, made: Artifact) -> VersionSettings:
+        """The version with the adapter beside its weights, or added into them."""
+        beside = {**self._version.engine_options, "adapter": made}
         options = plain_options(beside) if self.is_merged else beside
-        made = replace(self._step, folder=str(folder), content=digest)
-        return with_step(replace(self._version, engine_options=options), self._step, made)
+        version = replace(self._version, engine_options=options)
+        return with_step(version, self._step, replace(self._step, artifact=made))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import find_artifact, get_or_build
+from harness.config.artifacts import Artifact, find_artifact, get_or_build
 from harness.config.customization import RetrievalSettings, Step, packages_of
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
@@ -37,13 +37,13 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         application = replace(version, engine="python", engine_options=options)
         with told_of(settings, step):
             content = content_of(application, folder_of(application, version.root(settings.root)))
-        return with_step(version, step, replace(step, content=content))
+        return with_step(version, step, replace(step, artifact=Artifact(version.root(settings.root), content)))
     made = find_artifact(KIND, _recipe(settings, step))
     if made is None or not made.is_here:
         return None
     with told_of(settings, step):
         check_k(retrieval, n_passages(made.path))
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
+    return with_step(version, step, replace(step, artifact=made))
 
 
 def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
@@ -69,7 +69,7 @@ def build_version(
 
     with told_of(settings, step):
         made = get_or_build(KIND, recipe, build)
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
+    return with_step(version, step, replace(step, artifact=made))
 
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:

@@ -60,7 +60,7 @@ class Distillation:
         self.version = version
         self.teacher = step.settings.teacher
         self.method = step.settings.method if step.settings.weights is None else None
-        self._folder = Path(step.folder or "")
+        self._folder = Path(step.artifact or "")
         self._options = dict(options)
         self._find_control = find_control
         self._finding = asyncio.Lock()
@@ -206,14 +206,14 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         table = context.settings.table(version.name)
         raise NotInLineageError(version.name, "distillation", f"one: distilled = {{ teacher = … }} in {table}")
     assert isinstance(step.settings, DistilledSettings)
-    if step.folder is None:
+    if step.artifact is None:
         raise SettingsError(f"{version.name} is not built here: `steelyard build {version.name}` does that.")
     teacher = built(context.settings, step.settings.teacher, offline=context.is_offline)
     if "weights" not in teacher.engine_options:
         raise NotInLineageError(version.name, "distillation", "a teacher with weights")
     start, data = sources_of(context.settings, version.settings, step)
     tokenizer = {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
-    options = {"student": {**tokenizer, "weights": step.folder}, "teacher": teacher.engine_options}
+    options = {"student": {**tokenizer, "weights": step.artifact}, "teacher": teacher.engine_options}
     if start is not None:
         options["start"] = {**tokenizer, **start}
 
@@ -254,7 +254,7 @@ def control_weights(
         if not is_taught:
             what = f"control {control!r}, because prompts of its data have no answer"
             raise NotInLineageError(version.name, what, 'an "answer" on each line')
-    other = replace(step, settings=changed, folder=None, content=None)
+    other = replace(step, settings=changed, artifact=None)
     own = replace(built(settings, version.name, offline=True, before=step), name=f"{version.name}, {control}")
     found = find_version(settings, own, other)
     if found is None:

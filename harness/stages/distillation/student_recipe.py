@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import Artifact, find_artifact, get_or_build, place_of
+from harness.config.artifacts import Artifact, Unbuilt, find_artifact, get_or_build, place_of
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
-from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN, file_hash
+from harness.models.files.content_hash import file_hash
 from harness.models.spec import engine_spec
 from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
-from harness.models.weights.weights import folder_content, materialize, tokenizer_digest, tokenizer_path, weights_digest
+from harness.models.weights.weights import (
+    folder_content,
+    materialize,
+    tokenizer_digest,
+    tokenizer_path,
+    weights_digest,
+    weights_source,
+)
 from harness.stages.beginning import (
     PACKAGES,
     Beginning,
@@ -55,7 +61,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         if distilled.weights is not None:
             return _ready(settings, version, step)
         made = find_artifact(KIND, StudentRecipe(settings, version, step, teacher).recipe)
-    return None if made is None else _trained(version, step, made)
+    return None if made is None else _with(version, step, made)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
@@ -136,7 +142,7 @@ def build_version(
         recipe = StudentRecipe(settings, version, step, teacher, progress)
         build = lambda folder: train(recipe.request(folder, tell), tell)  # noqa: E731
         made = get_or_build(KIND, recipe.recipe, build, digest=folder_content, keeps_draft=True)
-    return _trained(version, step, made)
+    return _with(version, step, made)
 
 
 class StudentRecipe:
@@ -269,7 +275,7 @@ def sources_of(
             recipe = StudentRecipe(settings, before, step, built(settings, distilled.teacher))
             return recipe.start, recipe.data
         options = _unrounded(before.engine_options)
-        start = None if str(options["weights"]).startswith(BUILT) else options
+        start = None if isinstance(options["weights"], Unbuilt) else options
         return start, None if distilled.data is None else training_data(settings, distilled.data)
 
 
@@ -279,18 +285,13 @@ def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionS
     _check_sources(version, version, distilled)
     weights = str(distilled.weights)
     digest = weights_digest({**bare(version.engine_options), "weights": weights}, settings.root)
-    return _with(version, step, weights, weights, digest)
+    made = Artifact(weights_source({"weights": weights}, settings.root).path, digest)
+    return _with(version, step, made, weights)
 
 
-def _trained(version: VersionSettings, step: Step, made: Artifact) -> VersionSettings:
-    """The version with what was trained: the folder of its weights, or their content."""
-    weights = str(made.path) if made.is_here else f"{KNOWN}{made.digest}"
-    return _with(version, step, weights, str(made.path), made.digest)
-
-
-def _with(version: VersionSettings, step: Step, weights: str, folder: str, content: str) -> VersionSettings:
+def _with(version: VersionSettings, step: Step, made: Artifact, weights: str | None = None) -> VersionSettings:
     """The version with its weights, and one of its steps as it was made."""
     options = version.engine_options
     rounded = {name: value for name, value in options.items() if name == "quantized"}
-    made = replace(step, folder=folder, content=content)
-    return with_step(replace(version, engine_options={**bare(options), **rounded, "weights": weights}), step, made)
+    options = {**bare(options), **rounded, "weights": weights or made}
+    return with_step(replace(version, engine_options=options), step, replace(step, artifact=made))
