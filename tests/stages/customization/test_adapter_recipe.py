@@ -94,7 +94,9 @@ def test_an_adapter_is_trained_once(settings: Settings, project: Path) -> None:
     folder = Path(trained.engine_options["adapter"])
     assert sorted(path.name for path in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     again = load(project, TEXT.replace("length = 128", "length = 128, merge = true"))
-    assert built(again, "trained", offline=True).engine_options["merged"] == [trained.engine_options["adapter"]], "nothing is trained again"
+    assert built(again, "trained", offline=True).engine_options["merged"] == [trained.engine_options["adapter"]], (
+        "nothing is trained again"
+    )
     other = load(project, TEXT + f'[models.other]\nbase = "merged"\nadapter = "{folder}"\n')
     with pytest.raises(
         UsageError, match=r"\[models\.other\] adapter: .*made for other weights than 'weights' of other"
