@@ -1,8 +1,7 @@
-"""Builds what a version is made of, once, before the first request: a corpus from its documents by its steps.
+"""Builds what a version is made of, once, before the first request.
 
-What is built lies in the cache folder, under the recipe that it was built by: the settings, and the fingerprints of
-what it was made of. The version that comes back names it, and its fingerprint is of what was built: samples belong to
-that, whatever it was built by.
+Each step of a version's lineage is resolved to its artifact, in the order of the chain: the version that comes back has
+it in the step and where the engine looks for it, and its fingerprint is of what was built, whatever it was built by.
 
 To add a step that is built: a line in `BUILDERS`, and a module with the functions of a `Builder`.
 """
@@ -17,47 +16,37 @@ from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import builds
+from harness.config.corpora import CORPUS
 from harness.config.customization import Step
 from harness.errors import SettingsError, UsageError
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 
 
 class Builder(Protocol):
-    """A module that builds one kind of thing. A `step` is of the version; None for a corpus, which is built whole."""
+    """A module that builds one kind of thing: a `step` of a version; None for a corpus, which is built whole.
+
+    Each function raises UsageError where the recipe can't be followed, whatever the reason.
+    """
 
     def find_version(self, settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
-        """The version with what was built for its step before; None where nothing was by the same recipe.
-
-        Raises:
-            UsageError: the recipe can't be followed, whatever the reason.
-        """
+        """The version with what was built for its step before; None where nothing was by the same recipe."""
 
     def build_version(
         self, settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
     ) -> VersionSettings:
-        """The version with what is built for its step now. Of several processes one builds, and the others wait.
-
-        Raises:
-            UsageError: it can't be built.
-        """
+        """The version with what is built for its step now. Of several processes one builds, and the others wait."""
 
     def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> str | None:
-        """Refuse what can be seen to be wrong before anything is built, and give what is to be told; of a step alone.
-
-        Raises:
-            UsageError: texts that can't be read or are too long, what does not fit the weights that the version begins
-                with, a package that is not installed.
-        """
+        """Refuse what can be seen to be wrong with a step before anything is built, and give what is to be told."""
 
 
-CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
     "distilled": "harness.stages.distillation.student_recipe",
     "adapter": "harness.stages.customization.adapter_recipe",
     "retrieval": "harness.stages.customization.passages",
 }
-"""The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""
+"""The module that builds a corpus, or a step by its kind."""
 
 
 def built(
@@ -84,21 +73,21 @@ def built(
     for builder, step in _builders(version):
         if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
             break
-        found = builder.find_version(settings, version, step)
-        if offline and found is not None and found.artifact is not None and not found.artifact.is_here:
-            found = None  # its content is known, and nobody can look into it
-        if found is None and (offline or builds().is_offline):
-            raise SettingsError(
-                f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
-            )
-        if found is None:
+        made = builder.find_version(settings, version, step)
+        if offline and made is not None and made.artifact is not None and not made.artifact.is_here:
+            made = None  # a corpus whose content is known, and nobody can look into it
+        if made is None:
+            if offline or builds().is_offline:
+                raise SettingsError(
+                    f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
+                )
             if not is_checked:
                 check_steps(settings, name, progress)
                 is_checked = True
             progress(BuildState(name, "starting"))
-            found = builder.build_version(settings, version, step, progress)
+            made = builder.build_version(settings, version, step, progress)
             progress(BuildState(name, "done"))
-        version = found
+        version = made
     return version
 
 
@@ -110,16 +99,16 @@ def found(settings: Settings, name: str) -> VersionSettings:
     """
     version, home = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
-        before = builder.find_version(home, version, step)
-        if before is None:
+        made = builder.find_version(home, version, step)
+        if made is None:
             return settings.version(name)
-        version = before
+        version = made
     return version
 
 
 def needs_building(version: VersionSettings) -> bool:
     """Tell whether anything is ever built for a version."""
-    return next(_builders(version), None) is not None
+    return any(_builders(version))
 
 
 def with_step(version: VersionSettings, step: Step, made: Step) -> VersionSettings:
@@ -138,10 +127,8 @@ def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen)
     """
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
-        if step is not None:
-            note = builder.check_step(settings, version, step)
-            if note is not None:
-                progress(noted(settings, step, name, note))
+        if step is not None and (note := builder.check_step(settings, version, step)) is not None:
+            progress(noted(settings, step, name, note))
 
 
 def noted(settings: Settings, step: Step, name: str, note: str) -> BuildState:
@@ -160,8 +147,7 @@ def told_of(settings: Settings, step: Step) -> Iterator[None]:
 
 def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:
     """Yield the builder of a version's corpus, or of each step of its chain of bases, in their order."""
-    if CORPUS in version.engine_options:
-        yield cast("Builder", importlib.import_module(BUILDERS[CORPUS])), None
-    for step in version.steps:
-        if step.kind in BUILDERS:
-            yield cast("Builder", importlib.import_module(BUILDERS[step.kind])), step
+    corpus: list[tuple[str, Step | None]] = [(CORPUS, None)] if version.engine == CORPUS else []
+    for kind, step in (*corpus, *((each.kind, each) for each in version.steps)):
+        if kind in BUILDERS:
+            yield cast("Builder", importlib.import_module(BUILDERS[kind])), step
