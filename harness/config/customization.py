@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from harness.config import setting_checks
+from harness.config.artifacts import Artifact
 from harness.errors import SettingsError
 
 METHODS = SOFT_TARGETS, SEQUENCE = ("soft_targets", "sequence")
@@ -134,20 +135,18 @@ class Step:
         kind: "distilled", "adapter", "retrieval" or "context".
         version: the version whose own table asks for it.
         settings: of the step.
-        folder: where what was built for it lies on this machine; None where it is not built, or nothing is.
-        content: the digest of what was built.
+        artifact: what was built for it, or was ready; None where it is not built, or nothing ever is.
     """
 
     kind: str
     version: str
     settings: Customization
-    folder: str | None = None
-    content: str | None = None
+    artifact: Artifact | None = None
 
     @property
     def is_built(self) -> bool:
         """True where what it needs is there."""
-        return self.kind == "context" or self.content is not None
+        return self.kind == "context" or self.artifact is not None
 
 
 def _positive(value: Any, name: str, *, where: str) -> float:

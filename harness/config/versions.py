@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from harness import doors
 from harness.config import setting_checks
+from harness.config.artifacts import Artifact, Unbuilt
 from harness.config.asking import WhenAsked
 from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
 from harness.config.environment import Variables
@@ -28,8 +29,6 @@ _NEEDED = {
     "model": "the name by which the server knows the model",
 }
 """Descriptions of the settings that engines need, for whoever left one out."""
-BUILT = "built:"
-"""Begins the `weights` of a version whose weights are still to be built; its name follows."""
 REGISTERED = "models:/"
 """Begins the `weights` that MLflow's registry has."""
 _OF_THE_START = ("weights", "drop_layers")
@@ -96,7 +95,9 @@ class VersionSettings:
         price_per_hour: of the machine that it is served on; None where it is not known.
         steps: that it is made by, in the order of its chain of bases.
         base: the version that this one was written as a difference from, or None.
-        engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
+        engine_options: everything that only the version's engine understands (weights, base_url, answers, …). Once a
+            step is built that gives weights or an adapter, its artifact is in their place.
+        artifact: what a corpus was built to; None for a model, and while it is not built.
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
         registry: address of the MLflow whose registry has its weights, where one is known. It may hold a password:
             never shown.
@@ -116,6 +117,7 @@ class VersionSettings:
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
     checkout: Checkout | None = None
+    artifact: Artifact | None = None
 
     def root(self, project: Path) -> Path:
         """The folder that its relative paths start from: that of its commit, else the project's."""
@@ -245,7 +247,7 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         )
     options = {key: value for key, value in table.items() if key not in _COMMON}
     if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:
-        options.setdefault("weights", f"{BUILT}{name}")
+        options.setdefault("weights", Unbuilt(name))
     return VersionSettings(
         name=name,
         engine=engine,
@@ -317,7 +319,7 @@ def _every_engines_keys() -> list[str]:
 def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
     checked = {}
     for name, value in options.items():
-        made = declared.settings[name](value, name, where=where)
+        made = None if isinstance(value, Unbuilt) else declared.settings[name](value, name, where=where)
         checked[name] = value if made is None else made
     lacking = [name for name in declared.required(options) if name not in options]
     if lacking:

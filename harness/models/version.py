@@ -11,8 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.config.versions import VersionSettings, check_sampling
-from harness.errors import UsageError, choices
-from harness.models.corpus.spec import CONTENT
+from harness.errors import CorpusError, UsageError, choices
 from harness.models.enrichment import Enrichment
 from harness.models.prompts.texts import read_texts
 from harness.models.spec import engine_spec
@@ -216,7 +215,9 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         settings, registered = pinned(settings, root, offline=offline)
     spec = engine_spec(settings.engine)
     if not spec.answers:
-        return Version(settings.name, settings, spec.identity_of(settings, root)[CONTENT][:_DIGITS])
+        if settings.artifact is None:
+            raise CorpusError(f"{settings.name} is not built here: `steelyard build {settings.name}` does that.")
+        return Version(settings.name, settings, settings.artifact.digest[:_DIGITS])
     made_of = spec.identity_of(settings, root)
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None
@@ -258,9 +259,7 @@ def tells_cost(settings: VersionSettings) -> bool:
 
 def is_built(settings: VersionSettings) -> bool:
     """Tell whether all is there that a version is made of, or nothing has to be built for it."""
-    if not answers(settings):
-        return CONTENT in settings.engine_options
-    return all(step.is_built for step in settings.steps)
+    return all(step.is_built for step in settings.steps) and (answers(settings) or settings.artifact is not None)
 
 
 def _identity(settings: VersionSettings) -> dict[str, Any]:
@@ -272,8 +271,9 @@ def _identity(settings: VersionSettings) -> dict[str, Any]:
     identity = {name: getattr(settings, name) for name in ("engine", "revision", "system", "template")}
     identity["sampling"] = dict(settings.sampling)
     if settings.retrieval is not None:
-        found = cast("RetrievalSettings", settings.retrieval.settings)
-        identity["retrieval"] = {"index": settings.retrieval.content, "k": found.k, "prompt": found.prompt}
+        found, made = cast("RetrievalSettings", settings.retrieval.settings), settings.retrieval.artifact
+        index = None if made is None else made.digest
+        identity["retrieval"] = {"index": index, "k": found.k, "prompt": found.prompt}
     if settings.context is not None:
         identity["context"] = asdict(settings.context)
     return identity

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.artifacts import Unbuilt
 from harness.config.customization import Customization, DistilledSettings, Step, packages_of
 from harness.config.environment import version_of
-from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
 from harness.models.weights.layers import layer_count, renamed
@@ -44,52 +44,43 @@ class Beginning:
 
 
 def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
-    """What the weights begin with that a version has after some of its steps, whether these are built or not.
-
-    Args:
-        steps: the first ones of the version.
+    """What the weights begin with that a version has after its first steps, these, whether they are built or not.
 
     Raises:
         UsageError: the weights are not there, or have too few layers.
     """
-    found = _find(settings, version, steps)
-    return replace(found, vocabulary=tokenizer_path(version.engine_options, settings.root) or found.folder)
+    whole = _find(settings, version, steps)
+    return replace(whole, vocabulary=tokenizer_path(version.engine_options, settings.root) or whole.folder)
 
 
 def _find(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
+    options, root = version.engine_options, settings.root
     place = next((each for each in reversed(range(len(steps))) if steps[each].kind == "distilled"), None)
-    if place is None:
-        return _of_options(version.engine_options, settings.root)
-    student = cast("DistilledSettings", steps[place].settings)
-    if (weights := student.weights or student.start) is not None:
-        return _of_options({**bare(version.engine_options), "weights": weights}, settings.root)
-    if student.layers is None:
-        return _find(settings, version, steps[:place])
-    teacher = settings.version(student.teacher)
-    whole = _find(settings, teacher, teacher.steps)
-    places = kept_layers(None if whole.layers is None else len(whole.layers), student.layers)
-    return replace(whole, layers=tuple((whole.layers or ())[each] for each in places))
-
-
-def check_start(options: Mapping[str, Any]) -> None:
-    """Refuse a version that has no weights to start from: neither a base's nor others.
-
-    Raises:
-        UsageError: saying how it is given some.
-    """
-    if str(options["weights"]).startswith(BUILT):
-        raise UsageError(
-            "it needs student = { layers = … }, of the teacher's, or { weights = … }: the version has no base whose "
-            "weights it could start from."
-        )
-
-
-def _of_options(options: Mapping[str, Any], root: Path) -> Beginning:
+    if place is not None:
+        student = cast("DistilledSettings", steps[place].settings)
+        weights = student.weights or student.start
+        if weights is None and student.layers is None:
+            return _find(settings, version, steps[:place])
+        if weights is None:
+            teacher = settings.version(student.teacher)
+            whole = _find(settings, teacher, teacher.steps)
+            places = kept_layers(None if whole.layers is None else len(whole.layers), student.layers or 0)
+            return replace(whole, layers=tuple((whole.layers or ())[each] for each in places))
+        options = {**bare(options), "weights": weights}
     check_start(options)
     folder = materialize(bare(options), root)
     count, dropped = layer_count(folder), dropped_layers(options, root)
     left = None if count is None else tuple(each for each in range(count) if each not in dropped)
     return Beginning(folder, left, folder)
+
+
+def check_start(options: Mapping[str, Any]) -> None:
+    """Refuse a version that has no weights to start from: neither a base's nor others."""
+    if isinstance(options["weights"], Unbuilt):
+        raise UsageError(
+            "it needs student = { layers = … }, of the teacher's, or { weights = … }: the version has no base whose "
+            "weights it could start from."
+        )
 
 
 def bare(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,15 +113,7 @@ def kept_layers(count: int | None, wanted: int) -> tuple[int, ...]:
 
 
 def check_packages(packages: Sequence[str], extra: str) -> None:
-    """Refuse to train, or to merge, where what does is not installed.
-
-    Args:
-        packages: by the names that they are imported by.
-        extra: that brings them.
-
-    Raises:
-        UsageError: naming what is missing, and the command that installs it.
-    """
+    """Refuse to train, or to merge, where packages that the extra brings are not installed."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f'it needs {" and ".join(missing)}, not installed here: pip install "steelyard[{extra}]"')

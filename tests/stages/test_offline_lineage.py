@@ -12,7 +12,7 @@ from types import FrameType
 import pytest
 
 from harness.config import Settings, cache_dir
-from harness.config.artifacts import Builds, get_or_build, knowing, place_of
+from harness.config.artifacts import Artifact, Builds, get_or_build, knowing, place_of
 from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.version import load_version
@@ -105,7 +105,7 @@ def test_the_fingerprint_is_the_same_when_all_that_was_built_is_gone(settings: S
 def test_a_ready_adapter_needs_no_weights_that_it_could_be_held_against(settings: Settings) -> None:
     shutil.rmtree(settings.root / "weights")
     with knowing(Builds(is_offline=True)):
-        assert built(settings, "ready", offline=True).engine_options["adapter"] == str(settings.root / "adapter")
+        assert built(settings, "ready", offline=True).engine_options["adapter"].path == settings.root / "adapter"
 
 
 def test_offline_nothing_is_built_for_what_a_version_is_made_of(settings: Settings) -> None:
@@ -118,7 +118,7 @@ def test_a_corpus_is_known_as_data_and_is_needed_where_it_is_looked_into(setting
     recipe = corpus_recipe(settings, "raw")
     contents = {(CORPORA, corpus_folder(recipe).name): "c0ffee"}
     with knowing(Builds(contents, is_offline=True)):
-        assert built(settings, "raw").engine_options["content"] == "c0ffee"
+        assert built(settings, "raw").artifact.digest == "c0ffee"
         with pytest.raises(SettingsError, match="raw is not built here"):
             built(settings, "raw", offline=True)
         with pytest.raises(SettingsError, match="taught is not built here"):
@@ -135,7 +135,7 @@ def test_a_student_is_known_by_a_corpus_that_is_gone(settings: Settings) -> None
     contents |= {(DISTILLED, place.name): "decade"}
     with knowing(Builds(contents, is_offline=True)):
         made = built(settings, "taught", offline=True)
-    assert (made.engine_options["weights"], made.steps[-1].content) == ("content:decade", "decade")
+    assert made.engine_options["weights"] is made.steps[-1].artifact == Artifact(place, "decade")
     assert load_version(made, settings.root, offline=True).fingerprint
 
 

@@ -10,9 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from harness.config.artifacts import Artifact
 from harness.config.customization import Step
 from harness.errors import SettingsError, choices, some
-from harness.models.files.content_hash import KNOWN, files_hash
+from harness.models.files.content_hash import files_hash
 from harness.models.files.safetensors_file import read_safetensors
 
 CONFIG = "adapter_config.json"
@@ -109,16 +110,14 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
 
 def told_base(step: Step) -> str | None:
     """The weights that the adapter of a step says it was made for; None where it says none, or is not here."""
-    if step.kind != "adapter" or step.folder is None or not Path(step.folder).is_dir():
+    if step.kind != "adapter" or step.artifact is None or not step.artifact.is_here:
         return None
-    return read_adapter(Path(step.folder)).other_base
+    return read_adapter(step.artifact.path).other_base
 
 
-def adapter_digest(adapter: str) -> str:
-    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here."""
-    if adapter.startswith(KNOWN):
-        return adapter.removeprefix(KNOWN)
-    return read_adapter(Path(adapter)).digest
+def adapter_digest(adapter: str | Artifact) -> str:
+    """Return an adapter's digest: as it is known, or of its folder."""
+    return adapter.digest if isinstance(adapter, Artifact) else read_adapter(Path(adapter)).digest
 
 
 def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str | None, name: str) -> None:

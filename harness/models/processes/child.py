@@ -37,7 +37,7 @@ _ERRORS = "harness.errors"
 
 def encode_frame(message: dict[str, Any]) -> bytes:
     """The message as it goes over the pipe."""
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    body = json.dumps(message, separators=(",", ":"), default=os.fspath).encode("ascii")
     return _LENGTH.pack(len(body)) + body
 
 

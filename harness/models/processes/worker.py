@@ -317,7 +317,7 @@ class WaitingWorker:
         """Give the result of an operation. What was asked before is not computed again: several evaluations ask the
         same of one text. Raises as `call` does.
         """
-        key = hashlib.sha256(json.dumps([op, payload], sort_keys=True).encode("ascii")).digest()
+        key = hashlib.sha256(json.dumps([op, payload], sort_keys=True, default=os.fspath).encode("ascii")).digest()
         with self._asking:
             if key not in self._results:
                 self._results[key] = json.dumps(self.call(op, payload)).encode("ascii")

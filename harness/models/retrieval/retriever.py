@@ -172,11 +172,11 @@ def open_retriever(version: VersionSettings, root: Path) -> Retriever:
     settings = cast("RetrievalSettings", step.settings)
     if settings.call is not None:
         return CalledRetriever(settings, version, version.root(root).resolve())
-    if step.folder is None:
+    if step.artifact is None:
         raise SettingsError(
             f"The passages of {version.name} are not indexed here: `steelyard build {version.name}` does that."
         )
-    return Retriever(settings, Path(step.folder))
+    return Retriever(settings, step.artifact.path)
 
 
 def check_retriever(version: VersionSettings, root: Path) -> None:

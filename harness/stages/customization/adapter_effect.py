@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from harness.config.customization import AdapterSettings, Step
@@ -74,8 +73,8 @@ class Adapter:
 
     def __init__(self, version: Version, step: Step, context: StageContext) -> None:
         self.version = version.name
-        assert step.folder is not None
-        files = read_adapter(Path(step.folder))
+        assert step.artifact is not None
+        files = read_adapter(step.artifact.path)
         self.rank = files.rank
         self.modules = tuple(files.shapes)
         self._settings = context.settings
@@ -124,7 +123,7 @@ def load_adapter(version: Version, context: StageContext) -> Adapter:
     # What was trained anew after it was adapted has no adapter of its own.
     trained = (step for step in reversed(version.settings.steps) if step.kind in ("distilled", "adapter"))
     found = next(trained, None)
-    if found is None or found.kind != "adapter" or found.folder is None:
+    if found is None or found.kind != "adapter" or found.artifact is None:
         needed = f"one: adapter = {{ data = … }} in {context.settings.table(version.name)}"
         raise NotInLineageError(version.name, "adapter", needed)
     check_weights(version.settings.engine_options, context.settings.root)

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import builds, find_artifact, get_or_build
+from harness.config.artifacts import Artifact, builds, find_artifact, get_or_build
 from harness.config.customization import AdapterSettings, Step
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning, package_versions, unrounded
 from harness.stages.build_state import BuildProgress, BuildState, unseen
-from harness.stages.building import told_of, with_step
-from harness.stages.training.sequences import check_length
+from harness.stages.building import with_step
+from harness.stages.training.sequences import check_length, check_prompts
 from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 
@@ -30,66 +29,56 @@ _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings | None:
     """The version with the ready adapter, or with the one that was trained before by the same recipe; None where none
     was, or the weights that a ready one must fit are not made yet.
     """
-    assert step is not None
-    data = cast("AdapterSettings", step.settings).data
-    if data is not None and not is_here(settings, data):
+    recipe = AdapterRecipe(settings, version, step)
+    if recipe.how.data is not None and not is_here(settings, recipe.how.data):
         return None
-    with told_of(settings, step):
-        recipe = AdapterRecipe(settings, version, step)
-        if recipe.ready is None:
-            made = find_artifact(KIND, recipe.recipe)
-            return None if made is None else recipe.with_adapter(made.path, made.digest)
-        if builds().is_offline:  # what it fits was checked before there were samples
-            return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
-        weights = made_folder(recipe.options, settings.root)
-        digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
-        return None if weights is None else recipe.with_adapter(recipe.ready, digest)
+    if recipe.ready is None:
+        made = find_artifact(KIND, recipe.recipe)
+        return None if made is None else recipe.with_adapter(made)
+    if builds().is_offline:  # what it fits was checked before there were samples
+        return recipe.with_adapter(Artifact(recipe.ready, read_adapter(recipe.ready).digest))
+    weights = made_folder(recipe.options, settings.root)
+    fit = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
+    return None if weights is None else recipe.with_adapter(fit)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
     trained on.
     """
-    adapter = cast("AdapterSettings", step.settings)
-    with told_of(settings, step):
-        recipe = AdapterRecipe(settings, version, step)
-        if recipe.ready is None or recipe.is_merged:
-            check_packages((*PACKAGES, "peft"), "customization")
-        beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
-        if recipe.ready is not None:
-            recipe.checked(beginning.shapes, None)
-        else:
-            check_modules(adapter.modules, beginning.shapes)
-            check_length(adapter.length, beginning.folder)
-            known_texts(settings, str(adapter.data))
+    recipe = AdapterRecipe(settings, version, step)
+    if recipe.ready is None or recipe.is_merged:
+        check_packages((*PACKAGES, "peft"), "customization")
+    beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
+    if recipe.ready is not None:
+        recipe.checked(beginning.shapes, None)
+    else:
+        check_modules(recipe.how.modules, beginning.shapes)
+        check_length(recipe.how.length, beginning.folder)
+        check_prompts(known_texts(settings, str(recipe.how.data)), beginning.vocabulary, recipe.how.length)
 
 
-def build_version(
-    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
-) -> VersionSettings:
+def build_version(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> VersionSettings:
     """The version with its adapter, trained now; training that was killed goes on."""
-    assert step is not None
-    with told_of(settings, step):
-        recipe = AdapterRecipe(settings, version, step, progress)
-        weights = materialize(recipe.options, settings.root)
+    recipe = AdapterRecipe(settings, version, step, progress)
+    weights = materialize(recipe.options, settings.root)
 
-        def build(draft: Path) -> Path:
-            made = draft / "made"
-            tokenizer, digest = tokenizer_path(recipe.options, settings.root), recipe.start_digest
-            train(TrainingRequest(version.name, recipe.how, recipe.data, weights, made, tokenizer, digest), progress)
-            return made
+    def build(draft: Path) -> Path:
+        made, digest = draft / "made", recipe.start_digest
+        tokenizer = tokenizer_path(recipe.options, settings.root)
+        train(TrainingRequest(version.name, recipe.how, recipe.data, weights, made, tokenizer, digest), progress)
+        return made
 
-        if recipe.ready is None:
-            identify = lambda path: read_adapter(path).digest  # noqa: E731
-            made = get_or_build(KIND, recipe.recipe, build, digest=identify, keeps_draft=True)
-            whole = recipe.with_adapter(made.path, made.digest)
-        else:
-            digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
-            whole = recipe.with_adapter(recipe.ready, digest)
+    if recipe.ready is None:
+        identify = lambda path: read_adapter(path).digest  # noqa: E731
+        made = get_or_build(KIND, recipe.recipe, build, digest=identify, keeps_draft=True)
+    else:
+        made = recipe.checked(matrix_shapes(weights), recipe.start_digest)
+    whole = recipe.with_adapter(made)
     if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -141,8 +130,8 @@ class AdapterRecipe:
         tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {**how, **start, **({} if tokenizer is None else {"tokenizer": tokenizer})}
 
-    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> str:
-        """See that the ready adapter fits the weights; give the digest that identifies it.
+    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> Artifact:
+        """The ready adapter, which fits the weights.
 
         Args:
             shapes: of their matrices; {} where they are not made yet.
@@ -150,7 +139,7 @@ class AdapterRecipe:
         """
         assert self.ready is not None
         adapter = read_adapter(self.ready)
-        name = "the weights" if digest is None else repr(self.options["weights"])
+        name = "the weights" if digest is None else repr(str(self.options["weights"]))
         check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
         is_beside = engine_spec(self._version.engine).takes_plain_adapters and not self.is_merged
         if is_beside and adapter.not_plain:
@@ -158,12 +147,11 @@ class AdapterRecipe:
                 f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
                 f"into them: adapter = {{ folder = {self.how.folder!r}, merge = true }}."
             )
-        return adapter.digest
+        return Artifact(self.ready, adapter.digest)
 
-    def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
-        """The version with the adapter beside its weights, or added into them; one that is not here by its content."""
-        place = str(folder) if folder.is_dir() else f"{KNOWN}{digest}"
-        beside = {**self._version.engine_options, "adapter": place}
+    def with_adapter(self, made: Artifact) -> VersionSettings:
+        """The version with the adapter beside its weights, or added into them."""
+        beside = {**self._version.engine_options, "adapter": made}
         options = plain_options(beside) if self.is_merged else beside
-        made = replace(self._step, folder=str(folder), content=digest)
-        return with_step(replace(self._version, engine_options=options), self._step, made)
+        version = replace(self._version, engine_options=options)
+        return with_step(version, self._step, made)

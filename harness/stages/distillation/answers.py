@@ -83,12 +83,12 @@ def write_answers(
 
 def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
     """The same prompts in their order, each with the answer to another."""
+    import numpy as np
+
     if len(rows) < 2:
         raise UsageError(
             "shuffled = true gives each answer of the teacher to another prompt, and it answers one alone."
         )
-    import numpy as np
-
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
     return [{**rows[given[place]], "id": row["id"], "prompt": row["prompt"]} for place, row in enumerate(rows)]

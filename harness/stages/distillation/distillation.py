@@ -54,7 +54,7 @@ class Distillation:
             raise NotInLineageError(self.version, "distillation", "a teacher with weights")
         start, self._data = sources_of(context.settings, version, step)
         tokenizer = {name: value for name, value in version.engine_options.items() if name == "tokenizer"}
-        self._options = {"student": {**tokenizer, "weights": step.folder}, "teacher": teacher}
+        self._options = {"student": {**tokenizer, "weights": step.artifact}, "teacher": teacher}
         if start is not None:
             self._options["start"] = {**tokenizer, **start}
         self._finding = asyncio.Lock()
@@ -164,7 +164,7 @@ class Distillation:
 
     @property
     def _answers(self) -> TrainingData | None:
-        path = Path(self._step.folder or "") / ANSWERS
+        path = Path(self._step.artifact or "") / ANSWERS
         return TrainingData(ANSWERS, path, file_hash(path), is_corpus=False) if path.is_file() else None
 
     @functools.cached_property
@@ -205,7 +205,7 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
     if step is None:
         table = context.settings.table(version.name)
         raise NotInLineageError(version.name, "distillation", f"one: distilled = {{ teacher = … }} in {table}")
-    if step.folder is None:
+    if step.artifact is None:
         raise SettingsError(f"{version.name} is not built here: `steelyard build {version.name}` does that.")
     return Distillation(version.settings, step, context)
 
@@ -229,7 +229,7 @@ def control_weights(
         if not is_taught:
             what = f"control {control!r}, because prompts of its data have no answer"
             raise NotInLineageError(version.name, what, 'an "answer" on each line')
-    other = replace(step, settings=changed, folder=None, content=None)
+    other = replace(step, settings=changed, artifact=None)
     own = replace(built(settings, version.name, offline=True, before=step), name=f"{version.name}, {control}")
     found = find_version(settings, own, other)
     if found is None:

@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import Artifact, find_artifact, get_or_build, place_of
+from harness.config.artifacts import Artifact, Unbuilt, find_artifact, get_or_build, place_of
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
-from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN, file_hash
+from harness.models.files.content_hash import file_hash
 from harness.models.spec import engine_spec
 from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
-from harness.models.weights.weights import folder_content, materialize, tokenizer_digest, tokenizer_path, weights_digest
+from harness.models.weights.weights import (
+    folder_content,
+    materialize,
+    tokenizer_digest,
+    tokenizer_path,
+    weights_digest,
+    weights_source,
+)
 from harness.stages.beginning import (
     PACKAGES,
     bare,
@@ -31,9 +37,9 @@ from harness.stages.beginning import (
     unrounded,
 )
 from harness.stages.build_state import BuildProgress, BuildState, unseen
-from harness.stages.building import built, check_steps, found, told_of, with_step
+from harness.stages.building import built, check_steps, found, with_step
 from harness.stages.distillation.answers import ANSWERS, is_answered, write_answers
-from harness.stages.training.sequences import check_length, count_prompt
+from harness.stages.training.sequences import check_length, check_prompts, count_prompt
 from harness.stages.training.texts import TrainingData, is_here, known_texts, read_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 from harness.stages.training.vocabularies import check_vocabularies
@@ -43,22 +49,19 @@ TARGETS = "teachers"
 _NOT_TRAINED_BY = ("teacher", "data", "weights", "start")
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings | None:
     """The version with the weights that were trained elsewhere, or before by the same recipe; None where none were."""
-    assert step is not None
-    _refuse_circle(settings, step.version)
     distilled = cast("DistilledSettings", step.settings)
-    with told_of(settings, step):
-        _check_sources(version, settings.version(distilled.teacher), distilled)
+    _refuse_circle(settings, step.version)
+    _check_sources(version, settings.version(distilled.teacher), distilled)
     if not is_built(teacher := found(settings, distilled.teacher)):
         return None
     if distilled.data is not None and not is_here(settings, distilled.data):
         return None
-    with told_of(settings, step):
-        if distilled.weights is not None:
-            return _ready(settings, version, step)
-        made = find_artifact(KIND, StudentRecipe(settings, version, step, teacher).recipe)
-    return None if made is None else _trained(version, step, made)
+    if distilled.weights is not None:
+        return _ready(settings, version, step)
+    made = find_artifact(KIND, StudentRecipe(settings, version, step, teacher).recipe)
+    return None if made is None else _with(version, step, made)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
@@ -68,27 +71,27 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
     distilled = cast("DistilledSettings", step.settings)
     if not is_built(found(settings, distilled.teacher)):
         check_steps(settings, distilled.teacher)
-    with told_of(settings, step):
-        if distilled.weights is not None:
-            return
-        check_packages(PACKAGES, "transformers")
-        teacher, data = settings.version(distilled.teacher), str(distilled.data)
-        texts = known_texts(settings, data)
-        document = "a document of a corpus" if data in settings.corpora else None
-        no_prompt = next((text.name for text in texts if not text.prompt), document)
-        if no_prompt and distilled.method == SEQUENCE:
-            raise UsageError(
-                f"data = {data!r}: {no_prompt} is no prompt that the teacher could answer. Give a file with a "
-                '"prompt" on each line, or take method = "soft_targets", which teaches on texts.'
-            )
-        student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
-        folders = [student.folder]
-        if distilled.method == SOFT_TARGETS and distilled.hard_weight < 1:
-            theirs = find_beginning(settings, teacher, teacher.steps)
-            folders.append(theirs.folder)
-            if theirs.vocabulary != student.vocabulary:
-                check_vocabularies(theirs.vocabulary, student.vocabulary)
-        check_length(distilled.length, *folders)
+    if distilled.weights is not None:
+        return
+    check_packages(PACKAGES, "transformers")
+    data = str(distilled.data)
+    texts, document = known_texts(settings, data), "a document of a corpus" if data in settings.corpora else None
+    no_prompt = next((text.name for text in texts if not text.prompt), document)
+    if no_prompt and distilled.method == SEQUENCE:
+        raise UsageError(
+            f"data = {data!r}: {no_prompt} is no prompt that the teacher could answer. Give a file with a "
+            '"prompt" on each line, or take method = "soft_targets", which teaches on texts.'
+        )
+    student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
+    folders = [student.folder]
+    if distilled.method == SOFT_TARGETS and distilled.hard_weight < 1:
+        teacher = settings.version(distilled.teacher)
+        theirs = find_beginning(settings, teacher, teacher.steps)
+        folders.append(theirs.folder)
+        if theirs.vocabulary != student.vocabulary:
+            check_vocabularies(theirs.vocabulary, student.vocabulary)
+    check_length(distilled.length, *folders)
+    check_prompts(texts, student.vocabulary, distilled.length, is_asked=is_answered(distilled, texts))
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -107,31 +110,26 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
         raise UsageError(f"teacher {teacher.name!r} has no weights, {needs[0]}. {needs[1]}.")
 
 
-def build_version(
-    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
-) -> VersionSettings:
+def build_version(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> VersionSettings:
     """The version with its weights, trained now; training that was killed goes on. Of a student that was trained
     elsewhere, teacher and data are built.
     """
-    assert step is not None
     distilled = cast("DistilledSettings", step.settings)
+    teacher = built(settings, distilled.teacher, progress=progress)
+    if distilled.weights is not None:
+        if distilled.data is not None:
+            training_data(settings, distilled.data, progress)
+        return _ready(settings, version, step)
+    recipe = StudentRecipe(settings, version, step, teacher, progress)
 
     def build(draft: Path) -> Path:
         request = recipe.request(draft)
         train(request, progress)
-        if request.data.path.parent == draft:
-            request.data.path.replace(request.folder / ANSWERS)
+        if (answers := draft / ANSWERS).is_file():
+            answers.replace(request.folder / ANSWERS)
         return request.folder
 
-    with told_of(settings, step):
-        teacher = built(settings, distilled.teacher, progress=progress)
-        if distilled.weights is not None:
-            if distilled.data is not None:
-                training_data(settings, distilled.data, progress)
-            return _ready(settings, version, step)
-        recipe = StudentRecipe(settings, version, step, teacher, progress)
-        made = get_or_build(KIND, recipe.recipe, build, digest=folder_content, keeps_draft=True)
-    return _trained(version, step, made)
+    return _with(version, step, get_or_build(KIND, recipe.recipe, build, digest=folder_content, keeps_draft=True))
 
 
 @dataclass(frozen=True)
@@ -225,13 +223,11 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
     if name in taught:
         circle = " -> ".join([*taught[taught.index(name) :], name])
         raise UsageError(
-            f"{settings.table(name)} distilled: it would be taught by what it teaches, {circle}, so that none can be "
-            "built first. Give one of them another teacher."
+            f"it would be taught by what it teaches, {circle}, so that none can be built first. Give one of them "
+            "another teacher."
         )
     for step in settings.version(name).steps:
         if isinstance(step.settings, DistilledSettings):
-            with told_of(settings, step):
-                settings.version(step.settings.teacher)
             _refuse_circle(settings, step.settings.teacher, (*taught, name))
 
 
@@ -242,32 +238,26 @@ def sources_of(
     trained elsewhere it started from its base, and either may be None.
     """
     distilled = cast("DistilledSettings", step.settings)
-    with told_of(settings, step):
-        before = built(settings, version.name, offline=True, before=step)
-        if distilled.weights is None:
-            recipe = StudentRecipe(settings, before, step, built(settings, distilled.teacher))
-            return recipe.start, recipe.data
-        options = unrounded(before.engine_options)
-        start = None if str(options["weights"]).startswith(BUILT) else options
-        return start, None if distilled.data is None else training_data(settings, distilled.data)
+    before = built(settings, version.name, offline=True, before=step)
+    if distilled.weights is None:
+        recipe = StudentRecipe(settings, before, step, built(settings, distilled.teacher))
+        return recipe.start, recipe.data
+    options = unrounded(before.engine_options)
+    start = None if isinstance(options["weights"], Unbuilt) else options
+    return start, None if distilled.data is None else training_data(settings, distilled.data)
 
 
 def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
     """The version with the weights of a student that was trained elsewhere."""
     weights = str(cast("DistilledSettings", step.settings).weights)
     digest = weights_digest({**bare(version.engine_options), "weights": weights}, settings.root)
-    return _with(version, step, weights, weights, digest)
+    made = Artifact(weights_source({"weights": weights}, settings.root).path, digest)
+    return _with(version, step, made, weights)
 
 
-def _trained(version: VersionSettings, step: Step, made: Artifact) -> VersionSettings:
-    """The version with what was trained: the folder of its weights, or their content."""
-    weights = str(made.path) if made.is_here else f"{KNOWN}{made.digest}"
-    return _with(version, step, weights, str(made.path), made.digest)
-
-
-def _with(version: VersionSettings, step: Step, weights: str, folder: str, content: str) -> VersionSettings:
+def _with(version: VersionSettings, step: Step, made: Artifact, weights: str | None = None) -> VersionSettings:
     """The version with its weights, and one of its steps as it was made."""
     options = version.engine_options
     rounded = {name: value for name, value in options.items() if name == "quantized"}
-    made = replace(step, folder=folder, content=content)
-    return with_step(replace(version, engine_options={**bare(options), **rounded, "weights": weights}), step, made)
+    options = {**bare(options), **rounded, "weights": weights or made}
+    return with_step(replace(version, engine_options=options), step, made)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
-from harness.models.tokenization.version_tokenizer import VersionTokenizer
+from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.records import Messages
 from harness.stages.training.texts import Lesson
 
@@ -118,6 +118,17 @@ def _cut(texts: Sequence[Lesson], sequences: Sequence[TokenSequence], length: in
         raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")
     advice = "set a larger length" if any(unended) else advice
     return f"{n_cut} of {len(texts)} answers are cut at length = {length}; {advice}"
+
+
+def check_prompts(texts: Iterable[Lesson], vocabulary: Path, length: int, *, is_asked: bool = False) -> None:
+    """Refuse what `make_sequences` would of prompts, before anything is built; `is_asked` where a teacher answers them
+    in place of the answers that are there.
+    """
+    asked = [text for text in texts if text.prompt]
+    if is_asked:
+        asked = [replace(text, answer="Yes.", learns_all=False) for text in asked]
+    if asked:
+        make_sequences(asked, load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary), length)
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:

@@ -13,6 +13,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -98,15 +99,15 @@ def _soft_targets(
     return {"trainer_class": SoftTargets, "collate": with_targets}
 
 
+@dataclass(frozen=True, slots=True)
 class TeacherCache:
     """A teacher's predictions at each place of some sequences: its `top_k` likeliest tokens, with their log
     probabilities at a temperature. A folder keeps them for one teacher, `top_k` and temperature.
     """
 
-    def __init__(self, folder: Path, top_k: int, temperature: float) -> None:
-        self._folder = folder
-        self._top_k = top_k
-        self._temperature = temperature
+    folder: Path
+    top_k: int
+    temperature: float
 
     def fill(
         self,
@@ -116,12 +117,9 @@ class TeacherCache:
         *,
         n_tokens: int | None = None,
     ) -> int:
-        """See that what the teacher says of these sequences is there; give how many it was asked for.
-
-        Args:
-            load: loads the teacher's model, where something is missing.
-            told: called with how many sequences are done, of how many.
-            n_tokens: that there are; what the teacher has beyond them is no token.
+        """See that what the teacher says of these sequences is there, and load it where something is missing; give how
+        many it was asked for. What it has beyond `n_tokens` is no token; `told` is called with how many of how many
+        sequences are done.
         """
         import torch
 
@@ -129,7 +127,7 @@ class TeacherCache:
         if not missing:
             return 0
         model = load()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         at_once = max(1, _PLACES_AT_ONCE // max(map(len, missing)))
         for begin in range(0, len(missing), at_once):
             several = missing[begin : begin + at_once]
@@ -139,7 +137,7 @@ class TeacherCache:
                 logits = model(**inputs).logits
             for tokens, row in zip(several, logits, strict=True):
                 each = row[: len(tokens), :n_tokens].float()
-                ids, logprobs = teacher_targets(each, self._top_k, self._temperature)
+                ids, logprobs = teacher_targets(each, self.top_k, self.temperature)
                 own = each[:-1].log_softmax(-1).gather(-1, torch.tensor(tokens[1:], device=each.device)[:, None])[:, 0]
                 arrays = {"ids": ids, "logprobs": logprobs, "own": own}
                 with replacing(self._path(tokens)) as draft, draft.open("wb") as file:
@@ -148,14 +146,14 @@ class TeacherCache:
         return len(missing)
 
     def read(self, tokens: tuple[int, ...]) -> tuple[Any, Any, Any]:
-        """The ids and log probabilities of one sequence, (length, top_k), and the log probability at temperature 1 of
-        each of its tokens but for the first.
+        """The ids and log probabilities of one sequence, (length, top_k), and those of its own tokens but for the first
+        at temperature 1.
         """
         with np.load(self._path(tokens)) as found:
             return found["ids"], found["logprobs"], found["own"]
 
     def _path(self, tokens: tuple[int, ...]) -> Path:
-        return self._folder / f"{text_hash(json.dumps(tokens))[:32]}.own.npz"
+        return self.folder / f"{text_hash(json.dumps(tokens))[:32]}.own.npz"
 
 
 def _weigh_teacher(

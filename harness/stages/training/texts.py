@@ -10,7 +10,6 @@ from typing import Any
 from harness.config import Settings
 from harness.config.files import json_lines
 from harness.errors import UsageError
-from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
 from harness.models.version import check_messages, is_built
 from harness.records import Messages
@@ -75,8 +74,9 @@ class TrainingData:
 def training_data(settings: Settings, name: str, progress: BuildProgress = unseen) -> TrainingData:
     """Find the corpus or file that the setting `data` names; a corpus is built first."""
     if name in settings.corpora:
-        options = built(settings, name, progress=progress).engine_options
-        return TrainingData(name, Path(options[FOLDER]), options[CONTENT], is_corpus=True)
+        made = built(settings, name, progress=progress).artifact
+        assert made is not None
+        return TrainingData(name, made.path, made.digest, is_corpus=True)
     path = settings.root / name
     if not path.is_file():
         corpora = ", ".join(settings.corpora) or "none"

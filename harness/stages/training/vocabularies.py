@@ -28,11 +28,10 @@ def template_of(tokenizer: VersionTokenizer) -> tuple[str, Mapping[str, str]] | 
 def check_vocabularies(teacher: Path, student: Path) -> None:
     """See that a token means the same to both, and that both write a chat alike, by the content of their files."""
     theirs, ours = (load_tokenizer({"tokenizer": str(folder)}, folder) for folder in (teacher, student))
-    problem, different = None, next(other_tokens(theirs, ours), None)
-    if different is not None:
-        problem = f"The vocabularies of {theirs.n_tokens:,} and {ours.n_tokens:,} tokens differ, {different}"
-    elif template_of(theirs) != template_of(ours):
-        problem = (
+    different = next(other_tokens(theirs, ours), None)
+    problem = different and f"The vocabularies of {theirs.n_tokens:,} and {ours.n_tokens:,} tokens differ, {different}"
+    if template_of(theirs) != template_of(ours):
+        problem = problem or (
             "The chat templates of teacher and student differ, or special tokens that they name, so that a chat is "
             "other tokens to each. Give the student the teacher's template and special tokens"
         )

@@ -71,7 +71,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
 
 def test_other_files_of_a_student_are_found_out(settings: Settings) -> None:
     made = built(settings, "student")
-    folder = Path(made.steps[0].folder or "")
+    folder = Path(made.steps[0].artifact or "")
     config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
     config["chat_template"] += " "
     (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
@@ -169,7 +169,7 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
     version = built(changed, "student", progress=told.append)
     (note,) = [state.note for state in told if state.phase == NOTE]
     assert re.fullmatch(r"\[models\.student\] distilled: 1 of 4 answers are cut at length = 60; set length to .*", note)
-    folder = Path(version.steps[0].folder or "")
+    folder = Path(version.steps[0].artifact or "")
     rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text("utf-8").splitlines()]
     assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
     assert {row["answer"] for row in rows[:3]} == {"Aye, aye."}
