@@ -29,9 +29,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """An adapter as its files have it: peft's config, and by the name of each module the shape of the change that its
-    matrices come to.
-    """
+    """An adapter as its files have it: peft's config, and by each module the shape of what its matrices come to."""
 
     path: Path
     config: Mapping[str, Any]
@@ -49,9 +47,7 @@ class AdapterFiles:
 
     @property
     def other_base(self) -> str | None:
-        """The weights that it was made for by name, which shapes alone don't tell from others; None where it has their
-        digest, or says nothing.
-        """
+        """The name of the weights that it was made for; None where it has their digest, or says nothing."""
         return None if self.trained_on.startswith(TRAINED_ON) else self.trained_on or None
 
     @property
@@ -71,28 +67,22 @@ def read_adapter(folder: Path) -> AdapterFiles:
     """The adapter in a folder. Raises SettingsError: there is none, it is damaged, or it is no LoRA."""
     for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
-            raise SettingsError(
-                f"There is no {folder / name}. An adapter is a folder with {CONFIG} and {TENSORS}, as peft's "
-                "save_pretrained writes it."
-            )
+            needed = f"An adapter is a folder with {CONFIG} and {TENSORS}, as peft's save_pretrained writes it."
+            raise SettingsError(f"There is no {folder / name}. {needed}")
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
     except ValueError as error:
         raise SettingsError(f"{folder / CONFIG} is no JSON: {error}.") from None
     if config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
-        raise SettingsError(
-            f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone. Merge it into its "
-            "weights by peft's merge_and_unload, and give these as weights."
-        )
+        said = f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone"
+        raise SettingsError(f"{said}. Merge it into its weights by peft's merge_and_unload, and give these as weights.")
     sides: dict[str, dict[str, int]] = {"A": {}, "B": {}}
     for tensor in read_safetensors(folder / TENSORS):
         found = _MATRIX.fullmatch(tensor.name)
         if found is not None and len(tensor.shape) == 2:
             sides[found["side"]][found["module"]] = tensor.shape[found["side"] == "A"]
     if not sides["A"] or sides["A"].keys() != sides["B"].keys():
-        raise SettingsError(
-            f"{folder / TENSORS} holds no whole pairs of matrices lora_A and lora_B, so that it is no LoRA."
-        )
+        raise SettingsError(f"{folder / TENSORS} holds no whole pairs of matrices lora_A and lora_B.")
     return AdapterFiles(folder, config, {name: (sides["B"][name], inner) for name, inner in sides["A"].items()})
 
 
@@ -121,15 +111,8 @@ def adapter_digest(adapter: str | Artifact) -> str:
 
 
 def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str | None, name: str) -> None:
-    """Refuse an adapter that was made for other weights.
-
-    Args:
-        shapes: of the matrices of the weights that it is to be put on; {} where they are not known.
-        digest: that identifies these weights; None where they are not built yet.
-        name: of the weights, for the message.
-
-    Raises:
-        SettingsError: naming both, and what of one the other has not.
+    """Refuse an adapter that was made for other weights than those of a name, by the shapes of their matrices and their
+    digest, if these are known yet. Raises SettingsError: naming both, and what of one the other has not.
     """
     who = f"The adapter in {adapter.path} was made for other weights than {name}"
     if adapter.other_base is not None:
@@ -140,22 +123,18 @@ def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str |
             there = some(sorted({each.rpartition(".")[2] for each in shapes}), _SHOWN)
             raise SettingsError(f"{who}: it changes {module}, which they have not. There are: {there}.")
         if own not in (shape, shape[::-1]):
+            theirs = f"{own[0]} × {own[1]}"
             raise SettingsError(
-                f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {own[0]} × "
-                f"{own[1]}."
+                f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {theirs}."
             )
     said = adapter.trained_on
     if digest is not None and said.startswith(TRAINED_ON) and said != TRAINED_ON + digest:
-        raise SettingsError(
-            f"{who}: it was trained on weights with the digest {said.removeprefix(TRAINED_ON)[:12]}, and theirs is "
-            f"{digest[:12]}."
-        )
+        other = said.removeprefix(TRAINED_ON)[:12]
+        raise SettingsError(f"{who}: it was trained on weights with the digest {other}, and theirs is {digest[:12]}.")
 
 
 def check_modules(wanted: Sequence[str], shapes: Mapping[str, Shape]) -> None:
-    """Refuse names of modules that no module of the weights has, before anything is trained. Raises SettingsError:
-    naming those that there are.
-    """
+    """Refuse names of modules that no module of the weights has. Raises SettingsError: naming those that there are."""
     known = sorted({module.rpartition(".")[2] for module in shapes})
     for name in wanted if shapes else ():
         if not any(f".{module}".endswith(f".{name}") for module in shapes):

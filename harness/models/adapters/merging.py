@@ -28,10 +28,8 @@ def adapted(model: Any, adapter: Path) -> Any:
     try:
         from peft import PeftModel
     except ImportError as error:
-        raise SettingsError(
-            f"An adapter needs a package that is not installed: {error}. Install it: pip install "
-            '"steelyard[customization]"'
-        ) from error
+        said = f"An adapter needs a package that is not installed: {error}"
+        raise SettingsError(f'{said}. Install it: pip install "steelyard[customization]"') from error
     return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 

@@ -35,9 +35,7 @@ class Passage:
 
 
 def read_passages(path: Path) -> list[Passage]:
-    """The passages of a JSON lines file. Raises UsageError: no such file, no passage in it, a line that is none, an id
-    that stands twice.
-    """
+    """The passages of a JSON lines file. Raises UsageError: there are none, a line is none, or an id stands twice."""
     places: dict[str, str] = {}
     found = []
     for where, values in json_lines(path, UsageError, _HINT):
@@ -78,8 +76,8 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     texts = _words([passage.text for passage in found])
     if not any(texts):
         raise UsageError(
-            "No passage has a word that a question could share with it: words of one letter and the commonest of "
-            'English are left out. Name a retriever of your own: call = "module:function".'
+            "No passage has a word of two letters, but for the commonest of English, that a question could share. Name "
+            'a retriever of your own: call = "module:function".'
         )
     # bm25s numbers words in the order of a set, which no two processes share.
     numbers: dict[str, int] = {}

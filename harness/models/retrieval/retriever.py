@@ -103,9 +103,7 @@ class Retriever:
 
 
 class CalledRetriever(Retriever):
-    """The search by a function of the user's, in a process of its own, which its first question starts; the version may
-    be of a commit, and `root` is the folder of its project.
-    """
+    """The search by a function of the user's, in a process of its own, which its first question starts."""
 
     def __init__(self, settings: RetrievalSettings, version: VersionSettings, root: Path) -> None:
         self.settings, self.folder = settings, None
@@ -164,9 +162,7 @@ def _passage(given: Any) -> dict[str, Any]:
 
 
 def open_retriever(version: VersionSettings, root: Path) -> Retriever:
-    """The retriever of a version that has one. Raises SettingsError: its index is not built here; UsageError: its
-    passages can't be read.
-    """
+    """The retriever of a version that has one. Raises UsageError: its index is not built, or passages can't be read."""
     step = version.retrieval
     assert step is not None
     settings = cast("RetrievalSettings", step.settings)
@@ -174,7 +170,7 @@ def open_retriever(version: VersionSettings, root: Path) -> Retriever:
         return CalledRetriever(settings, version, version.root(root).resolve())
     if step.artifact is None:
         raise SettingsError(
-            f"The passages of {version.name} are not indexed here: `steelyard build {version.name}` does that."
+            f"The passages of {version.name} are not indexed: `steelyard build {version.name}` does that."
         )
     return Retriever(settings, step.artifact.path)
 

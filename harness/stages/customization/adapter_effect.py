@@ -55,10 +55,7 @@ class AdapterEffect:
         if not self.is_noop:
             return told
         if len(self.idle) == len(self.modules):
-            return (
-                f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as those of an adapter do that "
-                "was never trained."
-            )
+            return f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as if it was never trained."
         return f"A no-op: its matrices are not 0, and the logits are those of the base within {SAME:g}."
 
 
@@ -95,13 +92,8 @@ class Adapter:
         return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: CaseSource) -> Contamination:
-        """Find the cases that the texts it was trained on contain, by n-grams.
-
-        Args:
-            cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
-
-        Raises:
-            NotInLineageError: it was not trained here, so that nobody knows what on.
+        """Find the cases that the texts it was trained on contain, by n-grams; NotInLineageError where nobody knows what
+        it was trained on.
         """
         if self._data is None:
             needed = 'adapter = { data = "train.jsonl" }'

@@ -24,6 +24,7 @@ from harness.stages.training.texts import TrainingData, is_here, known_texts, tr
 from harness.stages.training.training_worker import TrainingRequest, train
 
 KIND = "adapter"
+TRAINER = "harness.stages.training.lora:train_adapter"
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
@@ -68,9 +69,9 @@ def build_version(settings: Settings, version: VersionSettings, step: Step, prog
     weights = materialize(recipe.options, settings.root)
 
     def build(draft: Path) -> Path:
-        made, digest = draft / "made", recipe.start_digest
-        tokenizer = tokenizer_path(recipe.options, settings.root)
-        train(TrainingRequest(version.name, recipe.how, recipe.data, weights, made, tokenizer, digest), progress)
+        made, tokenizer = draft / "made", tokenizer_path(recipe.options, settings.root)
+        asked = (version.name, recipe.how, recipe.data, weights, made, tokenizer, recipe.start_digest)
+        train(TrainingRequest(*asked), TRAINER, progress)
         return made
 
     if recipe.ready is None:
@@ -101,10 +102,8 @@ class AdapterRecipe:
         self.how = cast("AdapterSettings", step.settings)
         options = version.engine_options
         if "adapter" not in engine_spec(version.engine).settings or "weights" not in options:
-            raise UsageError(
-                f"the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the engine "
-                '"vllm" or "transformers", with weights.'
-            )
+            said = f"the engine {version.engine!r} of {version.name} puts no adapter on weights"
+            raise UsageError(f'{said}. Take the engine "vllm" or "transformers", with weights.')
         self.options = unrounded(options)
         later = version.steps[version.steps.index(step) + 1 :]
         self.is_merged = self.how.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
@@ -131,11 +130,8 @@ class AdapterRecipe:
         return {**how, **start, **({} if tokenizer is None else {"tokenizer": tokenizer})}
 
     def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> Artifact:
-        """The ready adapter, which fits the weights.
-
-        Args:
-            shapes: of their matrices; {} where they are not made yet.
-            digest: that identifies them; None where they are not built yet.
+        """The ready adapter, which fits the weights: by the shapes of their matrices and their digest, if these are
+        known yet.
         """
         assert self.ready is not None
         adapter = read_adapter(self.ready)
@@ -143,10 +139,9 @@ class AdapterRecipe:
         check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
         is_beside = engine_spec(self._version.engine).takes_plain_adapters and not self.is_merged
         if is_beside and adapter.not_plain:
-            raise UsageError(
-                f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
-                f"into them: adapter = {{ folder = {self.how.folder!r}, merge = true }}."
-            )
+            advice = f"adapter = {{ folder = {self.how.folder!r}, merge = true }}"
+            said = f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights"
+            raise UsageError(f"{said}. Add it into them: {advice}.")
         return Artifact(self.ready, adapter.digest)
 
     def with_adapter(self, made: Artifact) -> VersionSettings:

@@ -129,7 +129,7 @@ class Needles:
             raise UsageError(
                 f"A prompt of {tokens:,} tokens and an answer of {ANSWER_TOKENS} do not fit the window of "
                 f"{self.version}, which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise "
-                "max_model_len where the weights allow more."
+                "max_model_len."
             )
         generator = Random(f"{task} {float(depth)} {seed}")
         facts, question, expected, others = _planned(task, generator)
@@ -148,10 +148,8 @@ class Needles:
 
         most = bisect_right(range(len(text) + 1), tokens, key=lambda size: self.count(prompt(size))) - 1
         if most < 0:
-            raise UsageError(
-                f"tokens = {tokens} leaves no room for a text: question and facts alone take {self.count(prompt(0))} "
-                f"tokens of {self.version}. Take more."
-            )
+            least = f"question and facts alone take {self.count(prompt(0))} of {self.version}"
+            raise UsageError(f"tokens = {tokens} leaves no room for a text: {least}. Take more.")
         return Needle(prompt(most), tuple(facts), tuple(expected), tuple(others), tokens, depth)
 
     def count(self, prompt: str) -> int:

@@ -30,11 +30,7 @@ class Prompt:
         self._searches = CaseSearches(root, self.texts.items)
 
     def contamination(self, cases: CaseSource) -> Contamination:
-        """Find the cases that the texts contain, by n-grams: a version that is shown a case is not weighed by it.
-
-        Args:
-            cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
-        """
+        """Find the cases that the texts contain, by n-grams: a version that is shown a case is not weighed by it."""
         return self._searches.find(cases)
 
 

@@ -97,13 +97,10 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]
 async def ask_teacher(
     settings: Settings, teacher: Version, requests: Sequence[tuple[str, Request]], answered: Callable[[int], None]
 ) -> list[Sample]:
-    """Draw a sample for each request, as a gate does: what is in the store is not drawn again, what is drawn is stored
-    at once, and the budget of the settings bounds it. Failures are not kept, for nothing is inferred from how often a
-    teacher fails: the next build asks for all that failed. What a gate keeps as a failure stays one there; a build has
-    an answer of its own. Half of a character, which no file and no tokenizer takes, is U+FFFD in what is given.
-
-    Args:
-        requests: after the ids of their prompts.
+    """Draw a sample for each request of a prompt's id, as a gate does: what is in the store is not drawn again, what is
+    drawn is stored at once, and the budget of the settings bounds it. Failures are not kept, for nothing is inferred
+    from how often a teacher fails: the next build asks for all that failed. What a gate keeps as a failure stays one
+    there; a build has an answer of its own. Half of a character, which no file takes, is U+FFFD in what is given.
 
     Raises:
         UsageError: prompts without an answer, named once all others have theirs; or after a hundred, where none was

@@ -36,6 +36,8 @@ _RUN = 4
 class Distillation:
     """A student, its teacher, and what the student was before: their weights, in 32 bits.
 
+    In a `def` body what is compared is given directly.
+
     Attributes:
         version: the student's name.
         teacher: the teacher's.
@@ -63,27 +65,18 @@ class Distillation:
         self.close = self._reference.close
 
     def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        """Measure the student's divergence from its teacher at each place of a text, on whole distributions.
-
-        In a `def` body the result is given directly.
-        """
+        """Measure the student's divergence from its teacher at each place of a text, on whole distributions."""
         return self._settled("student", text)
 
     def compare_start(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        """The same of what the student was before it learned.
-
-        In a `def` body the result is given directly.
-
-        Raises:
-            NotInLineageError: it was trained elsewhere, and its version has no base.
-        """
+        """The same of what the student was before it learned; NotInLineageError where that is not known."""
         return self._settled("start", text)
 
     def compare_control(self, control: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
         """The same of a control, which saw the same texts or prompts and could not learn from the teacher.
 
         It is made by the student's recipe with one change, and trained when it is first asked for, as long as the
-        student was; later runs find it again. In a `def` body the result is given directly.
+        student was; later runs find it again.
 
         Args:
             control: "hard_labels" (the texts and answers of the data alone) or "shuffled" (what the teacher says, at
@@ -175,11 +168,7 @@ class Distillation:
         return quality_of(self.lessons)
 
     def contamination(self, cases: CaseSource = "evals") -> Contamination:
-        """Find the cases of evaluations that the lessons contain, by the ids of the cases; searched once.
-
-        Args:
-            cases: a file, a folder or a list of cases, as of `corpus.contamination`.
-        """
+        """Find the cases of evaluations that the lessons contain, by the ids of the cases; searched once."""
         return self._searches.find(cases)
 
 
@@ -234,9 +223,7 @@ def control_weights(
     found = find_version(settings, own, other)
     if found is None:
         if progress is None:
-            raise SettingsError(
-                f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
-                "without it does."
-            )
+            said = f"The control {control!r} of {version.name} is not trained here"
+            raise SettingsError(f"{said}, and --offline trains nothing. A run without it does.")
         found = build_version(settings, own, other, progress)
     return {"weights": found.engine_options["weights"]}

@@ -46,6 +46,7 @@ from harness.stages.training.vocabularies import check_vocabularies
 
 KIND = "distilled"
 TARGETS = "teachers"
+TRAINER = "harness.stages.training.students:train_student"
 _NOT_TRAINED_BY = ("teacher", "data", "weights", "start")
 
 
@@ -80,7 +81,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
     if no_prompt and distilled.method == SEQUENCE:
         raise UsageError(
             f"data = {data!r}: {no_prompt} is no prompt that the teacher could answer. Give a file with a "
-            '"prompt" on each line, or take method = "soft_targets", which teaches on texts.'
+            '"prompt" on each line, or take method = "soft_targets".'
         )
     student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
     folders = [student.folder]
@@ -97,10 +98,8 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
     """Refuse a teacher or a student that has no weights where it needs them."""
     if "weights" not in engine_spec(version.engine).settings:
-        raise UsageError(
-            f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
-            'engine "vllm" or "transformers".'
-        )
+        said = f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is"
+        raise UsageError(f'{said}. Take the engine "vllm" or "transformers".')
     needs = None
     if distilled.method != SEQUENCE:
         needs = ("so that its logits can't be known", 'method = "sequence" teaches by its answers')
@@ -124,7 +123,7 @@ def build_version(settings: Settings, version: VersionSettings, step: Step, prog
 
     def build(draft: Path) -> Path:
         request = recipe.request(draft)
-        train(request, progress)
+        train(request, TRAINER, progress)
         if (answers := draft / ANSWERS).is_file():
             answers.replace(request.folder / ANSWERS)
         return request.folder
@@ -222,10 +221,7 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
     """Refuse a teacher that there is not, and versions of which each is `taught` by the next."""
     if name in taught:
         circle = " -> ".join([*taught[taught.index(name) :], name])
-        raise UsageError(
-            f"it would be taught by what it teaches, {circle}, so that none can be built first. Give one of them "
-            "another teacher."
-        )
+        raise UsageError(f"it would be taught by what it teaches, {circle}. Give one of them another teacher.")
     for step in settings.version(name).steps:
         if isinstance(step.settings, DistilledSettings):
             _refuse_circle(settings, step.settings.teacher, (*taught, name))

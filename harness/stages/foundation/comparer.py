@@ -20,9 +20,7 @@ _AT_ONCE = 128
 
 
 class Comparer:
-    """Weights in 32 bits, with an adapter that `weigh_adapter` switches on and off where the folder of one is given;
-    and those that are compared with them in full, once they are asked for.
-    """
+    """Weights in 32 bits, with an adapter that `weigh_adapter` switches off, and those that are compared with them."""
 
     def __init__(self, options: Mapping[str, Any], root: str, adapter: str | None = None) -> None:
         from transformers.utils import logging as transformers_logging
@@ -43,10 +41,8 @@ class Comparer:
             tokenizer, model = self._load(other)
             if different := self._pieces.items() ^ tokenizer.get_vocab().items():
                 piece, number = min(different, key=lambda each: (each[1], each[0]))
-                raise EngineError(
-                    f"token {number:,} is not the same to both ({piece!r} to one of them): compare weights of one "
-                    "vocabulary"
-                )
+                said = f"token {number:,} is not the same to both ({piece!r} to one of them)"
+                raise EngineError(f"{said}: compare weights of one vocabulary")
             self._others[key] = model
         tokens = text_tokens(self._tokenizer, text)
         both = [self._logits(tokens, model) for model in (self._model, self._others[key])]
@@ -117,10 +113,8 @@ class Comparer:
             raise EngineError(f"the text has {len(tokens)} tokens, and the weights read 1 to {window} at once")
         rows = [prefix_token(self._tokenizer), *tokens[:-1]]
         if (most := max(rows[0], *tokens)) >= config.vocab_size:
-            raise EngineError(
-                f"the text has token {most:,}, and the weights have {config.vocab_size:,} tokens: the tokenizer is not "
-                "theirs"
-            )
+            said = f"the text has token {most:,}, and the weights have {config.vocab_size:,} tokens"
+            raise EngineError(f"{said}: the tokenizer is not theirs")
         with torch.inference_mode():
             return model(input_ids=torch.tensor([rows]), use_cache=False).logits[0].float()
 

@@ -1,5 +1,4 @@
-"""The fixture `reference`: a version's own weights, unrounded, computed by transformers in 32 bits, beside what an
-engine makes of them."""
+"""The fixture `reference`: a version's own weights, unrounded, in 32 bits, beside what an engine makes of them."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ _WHOLE = ("float64", "float32", "float16", "bfloat16", "half", "float")
 
 @dataclass(frozen=True, slots=True)
 class PositionDivergence:
-    """One token of a text, as a version and its reference foresee it, in nats: `kl` is KL(reference || version), the
-    log likelihoods are of the text's own token, and `js` is None where not all of both distributions is known.
+    """One token of a text, as a version and its reference foresee it, in nats; `kl` is KL(reference || version), and
+    `js` None where a part of a distribution is not known.
     """
 
     kl: float
@@ -82,9 +81,7 @@ class TextDivergence:
     def _measure(self, name: str) -> Measure:
         values = [getattr(each, name) for each in self.positions]
         if None in values:
-            raise EngineError(
-                "The Jensen-Shannon divergence needs both distributions whole, and a part of one is known."
-            )
+            raise EngineError("The Jensen-Shannon divergence needs both distributions whole; a part of one is known.")
         n_other = sum(not each.same_top for each in self.positions)
         reason = f"at most {max(values):.3g} nats; another most probable token at {n_other} of {len(values)} positions"
         bound = "; a lower bound" if self.is_lower_bound else ""
@@ -138,15 +135,11 @@ class Reference:
 def sampled_message(sample: Sample) -> dict[str, Any]:
     """What the reference's process is asked, of a sample of `model.prompt_logprobs`."""
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
-        raise EngineError(
-            "The sample has no log probabilities to compare: give the reference what "
-            "model.prompt_logprobs(text, top=20) gives, of a text that is not empty."
-        )
+        needed = "give what model.prompt_logprobs(text, top=20) gives, of a text that is not empty"
+        raise EngineError(f"The sample has no log probabilities to compare: {needed}.")
     if sample.prompt_tokens != 1:
-        raise EngineError(
-            f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len: "
-            "compare shorter texts."
-        )
+        said = f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len"
+        raise EngineError(f"{said}: compare shorter texts.")
     return {
         "tokens": [token.token for token in sample.logprobs],
         "logprobs": [token.logprob for token in sample.logprobs],
@@ -155,9 +148,7 @@ def sampled_message(sample: Sample) -> dict[str, Any]:
 
 
 def reference_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the weights that a version was made from, before they were rounded; a GGUF file is converted to 32
-    bits for it, so that nothing of what it holds is lost.
-    """
+    """The options of the weights that a version was made from, before they were rounded."""
     return {**{name: value for name, value in options.items() if name not in _CHANGES}, "dtype": "float32"}
 
 

@@ -77,9 +77,7 @@ def load_weights(version: Version, context: StageContext) -> Weights:
 
 
 def own_options(version: Version, context: StageContext) -> Mapping[str, Any]:
-    """The settings of a version's own weights. Raises NotInLineageError: it has none; SettingsError: they can't be
-    read.
-    """
+    """The settings of a version's own weights. Raises NotInLineageError, or SettingsError: they can't be read."""
     options = version.settings.engine_options
     if "weights" not in options:
         raise NotInLineageError(version.name, "weights", 'weights and engine = "vllm" or "transformers"')

@@ -9,12 +9,7 @@ from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.models.files.saved import load_whole
 from harness.models.processes.worker import Progress
-from harness.stages.training.training_worker import TrainingRequest, prepared, read_sequences, run_trainer
-
-
-def train_here(order: str, progress: Progress) -> None:
-    """Train in this process, a worker."""
-    train_adapter(prepared(order), progress)
+from harness.stages.training.training_worker import TrainingRequest, read_sequences, run_trainer
 
 
 def train_adapter(request: TrainingRequest, told: Progress) -> None:

@@ -1,5 +1,4 @@
-"""Texts as sequences of tokens, each with the places that carry loss. What can't be learned from is refused; an answer
-that is too long is cut."""
+"""Texts as sequences of tokens with the places that carry loss; an answer that is too long is cut."""
 
 from __future__ import annotations
 
@@ -21,9 +20,7 @@ IGNORED = -100
 
 @dataclass(frozen=True, slots=True)
 class TokenSequence:
-    """Tokens to learn from; a prompt's labels are `IGNORED`, the others the tokens. `whole` counts those of a text that
-    may be cut.
-    """
+    """Tokens to learn from, each with its label: itself, or `IGNORED` in a prompt; of a whole that may have more."""
 
     tokens: tuple[int, ...]
     labels: tuple[int, ...]
@@ -35,13 +32,11 @@ def count_prompt(text: Lesson, tokenizer: VersionTokenizer, length: int) -> int:
     return _with_room(text, len(_tokens(text.prompt, tokenizer, is_open=True)), length)
 
 
-def _with_room(text: Lesson, n_tokens: int, length: int) -> int:
-    if n_tokens >= length:
-        raise UsageError(
-            f"{text.name}: the prompt has {n_tokens} tokens, and a sequence has {length}: nothing of its answer would "
-            f"be learned. Set length to more than {n_tokens}, or take a shorter prompt."
-        )
-    return n_tokens
+def _with_room(text: Lesson, n: int, length: int) -> int:
+    if n >= length:
+        said = f"the prompt has {n} tokens, and a sequence has {length}, so that nothing of its answer is learned."
+        raise UsageError(f"{text.name}: {said} Set length to more than {n}, or take a shorter prompt.")
+    return n
 
 
 def _tokens(messages: Messages, tokenizer: VersionTokenizer, *, is_open: bool = False) -> list[int]:
@@ -53,14 +48,10 @@ def make_sequences(
 ) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
-    chat that is learned whole.
-
-    Args:
-        told: how many answers are cut, of which a model learns to run on.
+    chat that is learned whole. `told` is given a note of answers that are cut, of which a model learns to run on.
 
     Raises:
-        UsageError: a prompt without an answer or that leaves no room for one, answers that are all cut, unless a
-            teacher gave them, or documents too short for one sequence.
+        UsageError: nothing, or no end, would be learned.
     """
     texts = list(texts)
     asked = [text for text in texts if text.prompt]
@@ -72,10 +63,8 @@ def make_sequences(
     ends = () if end is None else (end,)
     stream = tuple(chain(*((*tokenizer.encode(each, special=True, adds=False), *ends) for each in documents)))
     if documents and len(stream) < length:
-        raise UsageError(
-            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
-            "documents."
-        )
+        said = f"The {len(documents)} documents have fewer than {length} tokens together"
+        raise UsageError(f"{said}; take a smaller length, or more documents.")
     parts = (stream[begin : begin + length] for begin in range(0, len(stream) - length + 1, length))
     return found + [TokenSequence(part, part) for part in parts]
 
@@ -83,9 +72,8 @@ def make_sequences(
 def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSequence:
     if not text.answer.strip():
         raise UsageError(
-            f'{text.name} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
-            'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
-            "hard_weight = 0."
+            f'{text.name} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, the '
+            'teacher of a student answers, with method = "sequence", or "soft_targets" and hard_weight = 0.'
         )
     messages = (*text.prompt, {"role": "assistant", "content": text.answer})
     try:
@@ -96,8 +84,8 @@ def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSe
             answered = _tokens(messages[: turn + 1], tokenizer)
             if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
                 raise UsageError(
-                    "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer "
-                    "can't be told from those of the prompt. Give the version a tokenizer whose template does not."
+                    "The chat template writes a prompt otherwise once it is answered, so that its tokens can't be told "
+                    "from the answer's. Give the version a tokenizer whose template does not."
                 )
             labels[len(asked) : len(answered)] = answered[len(asked) :]
     except UsageError as error:
@@ -121,9 +109,7 @@ def _cut(texts: Sequence[Lesson], sequences: Sequence[TokenSequence], length: in
 
 
 def check_prompts(texts: Iterable[Lesson], vocabulary: Path, length: int, *, is_asked: bool = False) -> None:
-    """Refuse what `make_sequences` would of prompts, before anything is built; `is_asked` where a teacher answers them
-    in place of the answers that are there.
-    """
+    """Refuse what `make_sequences` would of prompts, before anything is built or a teacher that is asked answers."""
     asked = [text for text in texts if text.prompt]
     if is_asked:
         asked = [replace(text, answer="Yes.", learns_all=False) for text in asked]
@@ -146,7 +132,4 @@ def check_length(length: int, *weights: Path) -> None:
     configs = [json.loads((each / "config.json").read_text("utf-8")) for each in weights]
     window = min(config_settings(config)["context_length"] or length for config in configs)
     if length > window:
-        raise UsageError(
-            f"length = {length}, and the weights take {window} tokens at most (max_position_embeddings of their "
-            f"config): set length to {window} or fewer."
-        )
+        raise UsageError(f"length = {length}, and the weights take {window} tokens at most; set a smaller length.")

@@ -27,16 +27,11 @@ from harness.models.files.saved import load_whole, save_like
 from harness.models.processes.worker import Progress
 from harness.stages.build_state import NOTE
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.training_worker import TrainingRequest, collated, prepared, read_sequences, run_trainer
+from harness.stages.training.training_worker import TrainingRequest, collated, read_sequences, run_trainer
 
 _PLACES_AT_ONCE = 1024
 _TELLING = 2000
 """Places below which nothing is said of what a teacher knows."""
-
-
-def train_here(order: str, progress: Progress) -> None:
-    """Train in this process, a worker."""
-    train_student(prepared(order), progress)
 
 
 def train_student(request: TrainingRequest, told: Progress) -> None:
@@ -159,9 +154,7 @@ class TeacherCache:
 def _weigh_teacher(
     cache: TeacherCache, chosen: Sequence[TokenSequence], settings: DistilledSettings, n_tokens: int, told: Progress
 ) -> None:
-    """Tell how much of what the teacher expects is kept, and refuse one that knows less of the texts than how often
-    each token comes.
-    """
+    """Tell how much of what the teacher expects is kept; refuse one that knows less than how often each token comes."""
     own, kept, n_of = 0.0, 0.0, Counter[int]()
     for each in dict.fromkeys(chosen):
         labels = np.array(each.labels[1:])
@@ -175,24 +168,21 @@ def _weigh_teacher(
     if places >= _TELLING and own < unigram:
         raise UsageError(
             f"The teacher {settings.teacher} foretells the texts worse than a table of how often each token comes in "
-            f"them ({-own / places:.2f} against {-unigram / places:.2f} nats a token), so that nothing is learned from "
-            "it: its weights were never trained, or are not those of its tokenizer, or the texts are of another kind "
-            "than it knows."
+            f"them ({-own / places:.2f} against {-unigram / places:.2f} nats a token): its weights were never trained, "
+            "or are not those of its tokenizer, or it knows no texts of this kind."
         )
     if settings.top_k < n_tokens and places:
         note = (
             f"of the teacher's {n_tokens:,} tokens the likeliest {settings.top_k} are kept at each place, "
             f"{min(kept / places, 1):.0%} of what it expects at temperature {settings.temperature:g}; the loss takes "
-            "all others as one token, and may be small where they are not learned (top_k keeps more)"
+            "all others as one token (top_k keeps more)"
         )
         told({"phase": NOTE, "note": note})
 
 
 def unigram_loglikelihood(n_of: Counter[int], n_tokens: int) -> float:
-    """The log likelihood of tokens, in nats, to one who knows how often each came before and nothing else.
-
-    Source: Krichevsky and Trofimov (1981), The Performance of Universal Encoding: each of `n_tokens` has come half a
-    time before the first.
+    """The log likelihood of tokens, in nats, to one who knows how often each of `n_tokens` came before, and half a time
+    more (Krichevsky and Trofimov 1981, The Performance of Universal Encoding).
     """
     total = n_of.total()
     seen = sum(math.lgamma(n + 0.5) - math.lgamma(0.5) for n in n_of.values())

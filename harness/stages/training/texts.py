@@ -80,10 +80,10 @@ def training_data(settings: Settings, name: str, progress: BuildProgress = unsee
     path = settings.root / name
     if not path.is_file():
         corpora = ", ".join(settings.corpora) or "none"
+        why = f"{path} is a folder" if path.is_dir() else f"there is no {path}"
         raise UsageError(
-            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: "
-            f"{f'{path} is a folder' if path.is_dir() else f'there is no {path}'}. A file has a "
-            'line for each text: {"prompt": "…", "answer": "…"}.'
+            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: {why}. A file has a line for each "
+            'text: {"prompt": "…", "answer": "…"}.'
         )
     return TrainingData(name, path, file_hash(path), is_corpus=False)
 

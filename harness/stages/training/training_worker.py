@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import pickle
 import time
@@ -19,18 +20,10 @@ from harness.stages.build_state import NOTE, BuildProgress, BuildState
 from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.texts import TrainingData, read_texts
 
-Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
-
-_MODULES: dict[type, str] = {
-    DistilledSettings: "harness.stages.training.students",
-    AdapterSettings: "harness.stages.training.lora",
-}
-"""What a worker is, by what it makes."""
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
-"""For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
-time takes more than a quarter of the processor time."""
+"""For glibc: to be given anew the logits of each step, hundreds of megabytes, takes a quarter of the processor time."""
 _WARM_UP = 0.05
 _SAVES = 5
 
@@ -64,26 +57,23 @@ class TrainingRequest:
         return self.folder.with_name(f"{self.folder.name}.work")
 
 
-def train(request: TrainingRequest, progress: BuildProgress) -> None:
-    """Train in a process of its own, which ends with this one. Raises UsageError: the data, the weights or the settings
-    can't be trained with.
-    """
+def train(request: TrainingRequest, trainer: str, progress: BuildProgress) -> None:
+    """Train by a function, "module:name", in a process of its own. Raises UsageError: it can't be trained."""
     request.work.mkdir(exist_ok=True)
     fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
     # Of several GPUs transformers' trainer would give each a batch of its own.
     environment = {"OMP_NUM_THREADS": str(free_threads()), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
     log = request.work / "training.log"
-    with WaitingWorker(_MODULES[type(request.settings)], name="The training", env=environment, log=log) as worker:
+    asked = {"order": pickle.dumps(request).hex(), "trainer": trainer}
+    with WaitingWorker(__name__, name="The training", env=environment, log=log) as worker:
         try:
-            order = pickle.dumps(request).hex()
-            worker.call("train_here", {"order": order}, lambda state: progress(BuildState(request.version, **state)))
+            worker.call("train_here", asked, lambda state: progress(BuildState(request.version, **state)))
         except EngineError as error:
             raise UsageError(str(error)) from error
 
 
-def prepared(order: str) -> TrainingRequest:
-    """The request that a worker was sent, pickled, in hexadecimal digits; its process is made ready to train."""
-    request: TrainingRequest = pickle.loads(bytes.fromhex(order))
+def train_here(order: str, trainer: str, progress: Progress) -> None:
+    """Train in this process, a worker, what a request asks for: pickled, in hexadecimal digits."""
     import torch
     import transformers
 
@@ -92,7 +82,8 @@ def prepared(order: str) -> TrainingRequest:
     torch.use_deterministic_algorithms(True)
     # Else each new tensor is filled with NaN before it is written, a fifth of the time of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    return request
+    module, _, name = trainer.partition(":")
+    getattr(importlib.import_module(module), name)(pickle.loads(bytes.fromhex(order)), progress)
 
 
 def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], int]:
@@ -112,13 +103,10 @@ def run_trainer(
     told: Progress,
     *,
     trainer_class: Callable[..., Any] | None = None,
-    collate: Collate | None = None,
+    collate: Callable[[Sequence[TokenSequence]], dict[str, Any]] | None = None,
 ) -> Any:
     """The model, trained on the sequences of all steps; training that was killed goes on from its newest checkpoint.
-
-    Args:
-        trainer_class: of transformers; None for the trainer whose loss is the model's own.
-        collate: makes a batch; None for that of `collated`.
+    Without `trainer_class` the loss is the model's own.
     """
     from transformers import Trainer, TrainerCallback
 
@@ -150,7 +138,6 @@ def run_trainer(
         callbacks=[Telling()],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.work))
-    # A last step whose loss was a number may leave weights that are none.
     if not all(each.isfinite().all() for each in trainer.model.parameters() if each.requires_grad):
         raise UsageError(
             "Training diverged: its last step left weights that are no numbers. Take a lower learning_rate."

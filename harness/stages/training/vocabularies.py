@@ -36,7 +36,4 @@ def check_vocabularies(teacher: Path, student: Path) -> None:
             "other tokens to each. Give the student the teacher's template and special tokens"
         )
     if problem:
-        raise UsageError(
-            f'{problem}: teaching by logits needs one vocabulary. method = "sequence" teaches by texts, whatever the '
-            "vocabulary."
-        )
+        raise UsageError(f'{problem}: teaching by logits needs one vocabulary; method = "sequence" teaches by texts.')
