@@ -38,8 +38,8 @@ class Builder(Protocol):
     ) -> VersionSettings:
         """The version with what is built for its step now. Of several processes one builds, and the others wait."""
 
-    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> None:
-        """Refuse what can be seen to be wrong with a step before anything is built."""
+    def check_step(self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> None:
+        """Refuse what can be seen to be wrong with a step before anything is built, and tell what is worth a look."""
 
 
 BUILDERS: Mapping[str, str] = {
@@ -85,12 +85,11 @@ def built(
                     f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
                 )
             if not is_checked:
-                check_steps(settings, name)
+                check_steps(settings, name, progress)
                 is_checked = True
             progress(BuildState(name, "starting"))
-            table = "" if step is None else f"{settings.table(step.version)} {step.kind}"
             with told_of(settings, step):
-                tell = partial(_tell, progress, name, table)
+                tell = partial(_tell, progress, name, _table(settings, step))
                 made = builder.build_version(settings, version, cast("Step", step), tell)
             progress(BuildState(name, "done"))
         version = made
@@ -124,13 +123,13 @@ def with_step(version: VersionSettings, step: Step, made: Artifact) -> VersionSe
     return replace(version, steps=tuple(steps))
 
 
-def check_steps(settings: Settings, name: str) -> None:
+def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen) -> None:
     """Refuse what can be seen to be wrong with any step of a version, before the first is built."""
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
             with told_of(settings, step):
-                builder.check_step(settings, version, step)
+                builder.check_step(settings, version, step, partial(_tell, progress, name, _table(settings, step)))
 
 
 @contextmanager
@@ -141,7 +140,11 @@ def told_of(settings: Settings, step: Step | None) -> Iterator[None]:
     except UsageError as error:
         if step is None:
             raise
-        raise UsageError(f"{settings.table(step.version)} {step.kind}: {error}") from error
+        raise UsageError(f"{_table(settings, step)}: {error}") from error
+
+
+def _table(settings: Settings, step: Step | None) -> str:
+    return "" if step is None else f"{settings.table(step.version)} {step.kind}"
 
 
 def _tell(progress: BuildProgress, name: str, table: str, state: BuildState) -> None:

@@ -92,9 +92,7 @@ class Adapter:
         return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: CaseSource) -> Contamination:
-        """Find the cases that the texts it was trained on contain, by n-grams; NotInLineageError where nobody knows what
-        it was trained on.
-        """
+        """Find the cases that the texts it was trained on contain, by n-grams; NotInLineageError without these."""
         if self._data is None:
             needed = 'adapter = { data = "train.jsonl" }'
             raise NotInLineageError(self.version, "training file", f"a trained adapter: {needed}")

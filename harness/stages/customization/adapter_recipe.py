@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from harness.models.adapters.merging import plain_options
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
 from harness.stages.beginning import PACKAGES, check_packages, find_beginning, package_versions, unrounded
-from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.build_state import BuildProgress, BuildState, tell_note, unseen
 from harness.stages.building import with_step
 from harness.stages.training.sequences import check_length, check_prompts
 from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
@@ -47,7 +47,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step) -> Ve
     return None if weights is None else recipe.with_adapter(fit)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
+def check_step(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
     trained on.
     """
@@ -60,7 +60,8 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
     else:
         check_modules(recipe.how.modules, beginning.shapes)
         check_length(recipe.how.length, beginning.folder)
-        check_prompts(known_texts(settings, str(recipe.how.data)), beginning.vocabulary, recipe.how.length)
+        texts = known_texts(settings, str(recipe.how.data))
+        check_prompts(texts, beginning.vocabulary, recipe.how.length, partial(tell_note, progress, version.name))
 
 
 def build_version(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> VersionSettings:

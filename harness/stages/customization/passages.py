@@ -43,7 +43,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step) -> Ve
     return with_step(version, step, found)
 
 
-def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
+def check_step(settings: Settings, _version: VersionSettings, step: Step, _progress: BuildProgress) -> None:
     """Refuse passages that can't be indexed."""
     if (retrieval := cast("RetrievalSettings", step.settings)).call is None:
         _recipe(settings, retrieval)

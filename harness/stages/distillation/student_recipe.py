@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,10 +36,10 @@ from harness.stages.beginning import (
     package_versions,
     unrounded,
 )
-from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.build_state import BuildProgress, BuildState, tell_note, unseen
 from harness.stages.building import built, check_steps, found, with_step
 from harness.stages.distillation.answers import ANSWERS, is_answered, write_answers
-from harness.stages.training.sequences import check_length, check_prompts, count_prompt
+from harness.stages.training.sequences import check_length, check_prompts, count_prompt, make_sequences
 from harness.stages.training.texts import TrainingData, is_here, known_texts, read_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 from harness.stages.training.vocabularies import check_vocabularies
@@ -65,7 +65,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step) -> Ve
     return None if made is None else _with(version, step, made)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
+def check_step(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> None:
     """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit by
     the weights that both begin with.
     """
@@ -92,7 +92,8 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
         if theirs.vocabulary != student.vocabulary:
             check_vocabularies(theirs.vocabulary, student.vocabulary)
     check_length(distilled.length, *folders)
-    check_prompts(texts, student.vocabulary, distilled.length, is_asked=is_answered(distilled, texts))
+    tell, is_asked = partial(tell_note, progress, version.name), is_answered(distilled, texts)
+    check_prompts(texts, student.vocabulary, distilled.length, tell, is_asked=is_asked)
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -214,7 +215,10 @@ class StudentRecipe:
 
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self._how, asked, path, answered)
-        return TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
+        answers = TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
+        tell = partial(tell_note, self.progress, self.version.name)
+        make_sequences(read_texts(answers), tokenizer, self._how.length, tell)
+        return answers
 
 
 def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:

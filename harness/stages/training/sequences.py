@@ -108,13 +108,18 @@ def _cut(texts: Sequence[Lesson], sequences: Sequence[TokenSequence], length: in
     return f"{n_cut} of {len(texts)} answers are cut at length = {length}; {advice}"
 
 
-def check_prompts(texts: Iterable[Lesson], vocabulary: Path, length: int, *, is_asked: bool = False) -> None:
-    """Refuse what `make_sequences` would of prompts, before anything is built or a teacher that is asked answers."""
+def check_prompts(
+    texts: Iterable[Lesson], vocabulary: Path, length: int, told: Callable[[str], object], *, is_asked: bool = False
+) -> None:
+    """Refuse what `make_sequences` would of prompts, and tell what it does, before anything is built; of those that a
+    teacher is asked there are no answers yet.
+    """
     asked = [text for text in texts if text.prompt]
     if is_asked:
-        asked = [replace(text, answer="Yes.", learns_all=False) for text in asked]
+        told = len
+        asked = [replace(text, answer="Yes.", learns_all=False, finish_reason="stop") for text in asked]
     if asked:
-        make_sequences(asked, load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary), length)
+        make_sequences(asked, load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary), length, told)
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:

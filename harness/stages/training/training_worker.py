@@ -16,7 +16,7 @@ from harness.config.environment import first_gpu, free_threads
 from harness.errors import EngineError, UsageError
 from harness.models.processes.worker import Progress, WaitingWorker
 from harness.models.tokenization.version_tokenizer import load_tokenizer
-from harness.stages.build_state import NOTE, BuildProgress, BuildState
+from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.texts import TrainingData, read_texts
 
@@ -91,8 +91,7 @@ def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[Token
     settings, folder = request.settings, request.tokenizer or request.start
     told({"phase": "reading", "unit": "texts"})
     tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
-    tell = lambda note: told({"phase": NOTE, "note": note})  # noqa: E731
-    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length, tell)
+    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
     return drawn(sequences, settings.steps * settings.batch, settings.seed), len(tokenizer.pieces)
 
 
