@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.config import Settings
 from harness.config.files import json_lines
@@ -130,8 +130,9 @@ def _of_line(values: Mapping[str, Any], where: str) -> Lesson:
     name = str(values.get("id", where.rpartition(" ")[2]))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
         return Lesson(name, text, line=where, states_id="id" in values)
-    if learns_all := prompt is None and _are_messages(messages) and messages[-1].get("role") == "assistant":
-        prompt, answer = messages[:-1], messages[-1].get("content")
+    learns_all = False
+    if prompt is None and _are_messages(messages) and messages[-1].get("role") == "assistant":
+        prompt, answer, learns_all = messages[:-1], messages[-1].get("content"), True
     elif isinstance(prompt, str) and prompt.strip():
         prompt = [{"role": "user", "content": prompt}]
     if not _are_messages(prompt):
@@ -149,5 +150,5 @@ def _of_line(values: Mapping[str, Any], where: str) -> Lesson:
     return Lesson(name, answer or "", prompt, learns_all, where, "id" in values, finish_reason=reason)
 
 
-def _are_messages(value: Any) -> bool:
+def _are_messages(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)

@@ -124,7 +124,7 @@ def run_trainer(
             note = f"loss {loss:.3f}"
             timed.append((step, time.monotonic()))
             if len(timed) > 1:  # the first step takes longer
-                (first, began_s), (_, now_s) = timed[0], timed[-1]
+                (first, began_s), now_s = timed[0], timed[-1][1]
                 n_tokens = sum(len(each.tokens) for each in chosen[first * settings.batch : step * settings.batch])
                 note += f", {n_tokens / max(now_s - began_s, 1e-9):,.0f} tokens/s"
             told({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
