@@ -44,7 +44,7 @@ def _tokens(messages: Messages, tokenizer: VersionTokenizer, *, is_open: bool = 
 
 
 def make_sequences(
-    texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int, told: Callable[[str], object] = len
+    texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int, told: Callable[[str], object] = lambda _: None
 ) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
@@ -116,10 +116,10 @@ def check_prompts(
     """
     asked = [text for text in texts if text.prompt]
     if is_asked:
-        told = len
         asked = [replace(text, answer="Yes.", learns_all=False, finish_reason="stop") for text in asked]
     if asked:
-        make_sequences(asked, load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary), length, told)
+        tokenizer = load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary)
+        make_sequences(asked, tokenizer, length, (lambda _: None) if is_asked else told)
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
