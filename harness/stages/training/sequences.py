@@ -135,6 +135,6 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
 def check_length(length: int, *weights: Path) -> None:
     """Refuse sequences that are longer than the window of any of some weights."""
     configs = [json.loads((each / "config.json").read_text("utf-8")) for each in weights]
-    window = min(config_settings(config)["context_length"] or length for config in configs)
-    if length > window:
+    windows = [config_settings(config)["context_length"] or length for config in configs]
+    if length > (window := min(windows)):
         raise UsageError(f"length = {length}, and the weights take {window} tokens at most; set a smaller length.")
