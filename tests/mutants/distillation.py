@@ -21,7 +21,6 @@ from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 _TRAINING = "harness/stages/training"
 SEQUENCES = f"{_TRAINING}/sequences.py"
 STUDENTS = f"{_TRAINING}/students.py"
-VOCABULARIES = f"{_TRAINING}/vocabularies.py"
 ANSWERS = "harness/stages/distillation/answers.py"
 MODULES = (
     "tests/stages/training/test_soft_targets.py",
@@ -105,13 +104,13 @@ CODE = (
         "vocabulary-by-size",
         "vocabularies of equal size pass",
         "test_a_permuted_vocabulary_of_equal_size_is_refused",
-        patch=Patch(VOCABULARIES, "different = next(other_tokens(theirs, ours), None)", "different = None"),
+        patch=Patch(SEQUENCES, "different = next(other_tokens(theirs, ours), None)", "different = None"),
     ),
     Mutant(
         "template-unread",
         "any template passes",
         "test_another_template_is_refused",
-        patch=Patch(VOCABULARIES, "if template_of(theirs) != template_of(ours):", "if False:"),
+        patch=Patch(SEQUENCES, "if template_of(theirs) != template_of(ours):", "if False:"),
     ),
     Mutant(
         "answers-cut",

@@ -26,8 +26,8 @@ from harness.stages.distillation.answers import ANSWERS
 from harness.stages.distillation.student_recipe import build_version, find_version, sources_of
 from harness.stages.foundation.reference import Reference, TextDivergence, reference_options
 from harness.stages.lineage import StageContext
+from harness.stages.training.sequences import other_tokens, template_of
 from harness.stages.training.texts import Lesson, TrainingData, read_texts, training_data
-from harness.stages.training.vocabularies import other_tokens, template_of
 
 CONTROLS = ("hard_labels", "shuffled")
 _RUN = 4

@@ -39,10 +39,15 @@ from harness.stages.beginning import (
 from harness.stages.build_state import BuildProgress, BuildState, tell_note, unseen
 from harness.stages.building import built, check_steps, found, with_step
 from harness.stages.distillation.answers import ANSWERS, is_answered, write_answers
-from harness.stages.training.sequences import check_length, check_prompts, count_prompt, make_sequences
+from harness.stages.training.sequences import (
+    check_length,
+    check_prompts,
+    check_vocabularies,
+    count_prompt,
+    make_sequences,
+)
 from harness.stages.training.texts import TrainingData, is_here, known_texts, read_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
-from harness.stages.training.vocabularies import check_vocabularies
 
 KIND = "distilled"
 TARGETS = "teachers"

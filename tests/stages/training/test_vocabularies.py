@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
-from harness.stages.training.vocabularies import check_vocabularies, other_tokens
+from harness.stages.training.sequences import check_vocabularies, other_tokens
 
 
 @pytest.fixture
