@@ -60,18 +60,16 @@ class Version:
         logprobs: int | None = None,
         prompts: Collection[int] = (),
     ) -> Request:
-        """The complete request for an answer to `messages`.
+        """The complete request for an answer to `messages`: one prompt, which goes through the version's `template`, or
+        chat messages, as OpenAI's API has them and `tools`.
 
         Args:
-            messages: chat messages, as OpenAI's API has them and `tools`; or one prompt, which goes through the
-                version's `template`. The version's system text is put first unless the messages bring their own.
-            sampling: laid over the version's own, for this request only.
-            schema: a JSON schema that the answer must follow.
+            sampling: laid over the version's own.
             logprobs: alternatives to report for each token; 0 for the drawn token alone.
             prompts: the places of messages whose texts are prompts, too: those that a user says in a conversation.
 
         Raises:
-            UsageError: messages, sampling, schema or logprobs that no engine could understand.
+            UsageError: what no engine could understand.
         """
         if schema is not None and not isinstance(schema, Mapping):
             raise UsageError(
@@ -94,12 +92,9 @@ class Version:
         logprobs: int | None = None,
         truncate: bool = False,
     ) -> Request:
-        """The request for what follows `context`; `sampling` and `logprobs` are as for `chat`.
-
-        Args:
-            context: raw text, without any template or system text; or chat messages, which go through the chat
-                template with the version's system text, a last message of the assistant being continued.
-            truncate: let a context that leaves no room for `max_tokens` lose its beginning.
+        """The request for what follows `context`: raw text; or chat messages, which go through the chat template with
+        the version's system text, a last message of the assistant being continued. With `truncate` one that leaves no
+        room for `max_tokens` loses its beginning.
         """
         return Request(
             kind="completion",
@@ -119,11 +114,7 @@ class Version:
         return Request(kind="loglikelihood", **self._context(context), continuation=continuation, truncate=truncate)
 
     def rolling(self, text: str, *, logprobs: int | None = None) -> Request:
-        """The request for the log probability of the whole raw `text`, from its first token.
-
-        Args:
-            logprobs: alternatives to report at the place of each token of the text; None for the whole text's alone.
-        """
+        """The request for the log probability of the whole raw `text`; with `logprobs`, alternatives at each token."""
         _check_text(text, "text")
         return Request(kind="rolling", prompt=text, logprobs=_checked_logprobs(logprobs))
 
