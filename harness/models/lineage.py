@@ -132,12 +132,13 @@ def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
     settings = settings_used(step.settings)
     of = tuple(f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings)
     packages = ", ".join(map(_package, packages_of(step.settings)))
+    digest = None if step.artifact is None else step.artifact.digest
     made_for = told_base(step)
     before = [each for each in (base.steps if base else ()) if each.kind == step.kind not in _TRAINED]
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
     told = f"made for {made_for}, as it says" if made_for else ""
     by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
-    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, step.artifact and step.artifact.digest)
+    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, digest)
 
 
 def _steps_of(
