@@ -62,12 +62,8 @@ class Unbuilt:
 
 @dataclass(frozen=True, slots=True)
 class Builds:
-    """What is known of builds beside what lies here.
-
-    Attributes:
-        digests: what recipes gave before, on whatever machine, by kind and the name of the recipe's folder.
-        is_offline: whether nothing may be built, so that what is not here is taken as it is known.
-        noted: what recipes gave that were followed or found here.
+    """What recipes gave before, on whatever machine, and what they are noted to have given here: digests, by kind and the
+    name of the recipe's folder. Where nothing may be built, what is not here is taken as it is known.
     """
 
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)

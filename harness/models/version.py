@@ -227,11 +227,6 @@ def answers(settings: VersionSettings) -> bool:
     return engine_spec(settings.engine).answers
 
 
-def tells_cost(settings: VersionSettings) -> bool:
-    """Tell whether a version's answers may say what they cost."""
-    return engine_spec(settings.engine).tells_cost
-
-
 def is_built(settings: VersionSettings) -> bool:
     """Tell whether all is there that a version is made of, or nothing has to be built for it."""
     return all(step.is_built for step in settings.steps) and (answers(settings) or settings.artifact is not None)

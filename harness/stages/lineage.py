@@ -31,18 +31,15 @@ class StageContext:
     """The things that a maker may use beside the version.
 
     Attributes:
-        settings: the project's, with its other versions and its folder (`settings.root`).
+        settings: the project's, with its other versions and its folder.
         engine: answers for the version; started by the first request. None under `--offline`, and for a corpus.
-        baseline: what the candidate is weighed against, for the baseline itself as well; None for nothing and for a
-            recording.
-        source: where the version's samples come from.
-        sampler: of the run: what may be spent, and how often models were called.
+        baseline: what the candidate is weighed against, also for itself; None for nothing and for a recording.
         store: keeps what was found, so that a gate that is run again decides by the same.
-        generations: gives those of the draws of a version that bodies ask beside the one under test, the newest first.
+        generations: those of the draws of a version that bodies ask beside the one under test, the newest first.
         alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
         is_offline: whether nothing may be made that takes long.
         told: called with what goes on, in a few words, as long as it does; "" for nothing.
-        sources: of all versions of the run.
+        sources: of all versions of the run; `source` of this one.
         baseline_settings: that the baseline is found in, as those of its commit; None for `settings`.
     """
 
