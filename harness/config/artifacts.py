@@ -62,8 +62,8 @@ class Unbuilt:
 
 @dataclass(frozen=True, slots=True)
 class Builds:
-    """What recipes gave before, on whatever machine, and what they are noted to have given here: digests, by kind and the
-    name of the recipe's folder. Where nothing may be built, what is not here is taken as it is known.
+    """The `digests` that recipes gave before, on whatever machine, and those `noted` here, by kind and the name of the
+    recipe's folder. Where nothing may be built (`is_offline`), what is not here is taken as it is known.
     """
 
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
