@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 
-from harness.config import VersionSettings
+from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
@@ -17,7 +16,6 @@ def _create(settings: VersionSettings, root: Path) -> Engine:
 
 CORPUS_SPEC = EngineSpec(
     summary="documents, which answer nothing",
-    settings=MappingProxyType({}),
     create=_create,
     source=lambda options: f"documents of {options['documents']}",
     packages=("datatrove",),
