@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Unbuilt
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import Customization, DistilledSettings, Step, packages_of
+from harness.config.environment import version_of
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
-from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.weights.layers import layer_count, renamed
 from harness.models.weights.weights import dropped_layers, materialize, tokenizer_path
 
@@ -41,13 +41,6 @@ class Beginning:
         """The shape of each module's matrix, once all is built; {} where that is not known."""
         shapes = matrix_shapes(self.folder)
         return shapes if self.layers is None else renamed(shapes, {old: new for new, old in enumerate(self.layers)})
-
-    @property
-    def tokenizer(self) -> VersionTokenizer | None:
-        """The tokenizer; None where transformers alone can read it."""
-        if not (self.vocabulary / "tokenizer.json").is_file():
-            return None
-        return load_tokenizer({"tokenizer": str(self.vocabulary)}, self.vocabulary)
 
 
 def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
@@ -93,6 +86,16 @@ def check_start(options: Mapping[str, Any]) -> None:
 def bare(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of weights as they are, without anything that the settings change of them."""
     return {key: value for key, value in options.items() if key not in _CHANGED}
+
+
+def unrounded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without rounding, which comes last, whichever table asks for it."""
+    return {key: value for key, value in options.items() if key != "quantized"}
+
+
+def package_versions(settings: Customization) -> dict[str, str | None]:
+    """The packages that decide, beside the settings, what a step makes."""
+    return {name: version_of(name) for name in packages_of(settings)}
 
 
 def kept_layers(count: int | None, wanted: int) -> tuple[int, ...]:

@@ -31,5 +31,10 @@ BuildProgress = Callable[[BuildState], None]
 """Called as often as the builder likes, in the process that builds."""
 
 
+def tell_note(progress: BuildProgress, version: str, note: str) -> None:
+    """Tell something of the recipe of a version."""
+    progress(BuildState(version, NOTE, note=note))
+
+
 def unseen(state: BuildState) -> None:
     """Show nothing of a build."""

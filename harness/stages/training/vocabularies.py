@@ -9,8 +9,6 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 
-_NEEDS = 'teaching by logits needs one vocabulary. method = "sequence" teaches by texts, whatever the vocabulary.'
-
 
 def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterator[str]:
     """All tokens that are not the same to both, in words, in the order of their numbers."""
@@ -30,13 +28,12 @@ def template_of(tokenizer: VersionTokenizer) -> tuple[str, Mapping[str, str]] | 
 def check_vocabularies(teacher: Path, student: Path) -> None:
     """See that a token means the same to both, and that both write a chat alike, by the content of their files."""
     theirs, ours = (load_tokenizer({"tokenizer": str(folder)}, folder) for folder in (teacher, student))
-    if theirs.n_tokens != ours.n_tokens:
-        raise UsageError(f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: {_NEEDS}")
     different = next(other_tokens(theirs, ours), None)
-    if different is not None:
-        raise UsageError(f"The vocabularies differ, {different}: {_NEEDS}")
+    problem = different and f"The vocabularies of {theirs.n_tokens:,} and {ours.n_tokens:,} tokens differ, {different}"
     if template_of(theirs) != template_of(ours):
-        raise UsageError(
+        problem = problem or (
             "The chat templates of teacher and student differ, or special tokens that they name, so that a chat is "
-            f"other tokens to each. Give the student the teacher's template and special tokens: {_NEEDS}"
+            "other tokens to each. Give the student the teacher's template and special tokens"
         )
+    if problem:
+        raise UsageError(f'{problem}: teaching by logits needs one vocabulary; method = "sequence" teaches by texts.')

@@ -13,15 +13,14 @@ from types import SimpleNamespace
 import pytest
 
 from harness.config import Settings
-from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
-from harness.stages.distillation.distillation import Distillation, load_distillation
+from harness.stages.distillation.distillation import load_distillation, quality_of
 from harness.stages.foundation.weights import load_weights
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import Lesson, training_data
+from harness.stages.training.texts import Lesson, read_texts, training_data
 from suites.distillation import test_student as suite
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
@@ -241,6 +240,4 @@ def test_lessons_are_told_apart_by_prompt_and_answer_and_diverse_in_all_that_is_
     """Labels of fifty questions were duplicates, and of a chat the last answer alone counted."""
     (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     data = training_data(Settings(root=tmp_path), "lessons.jsonl")
-    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
-    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
-    assert student.quality == {"valid": 1.0, "distinct": distinct, "diversity": diversity}
+    assert quality_of([*read_texts(data)]) == {"valid": 1.0, "distinct": distinct, "diversity": diversity}

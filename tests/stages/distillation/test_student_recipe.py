@@ -106,18 +106,12 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            ("student = { layers = 2 }", "student = { layers = 4 }"),
-            r"\[models\.student\] distilled: .*the teacher has 4; take fewer",
-        ),
         (("student = { layers = 2 }", ""), "needs student"),
         (('data = "texts.jsonl"', 'data = "none.jsonl"'), r"neither a corpus .* nor a file: there is no .*none\.jsonl"),
-        (('teacher = "teacher"', 'teacher = "student"'), "taught by what it teaches, student -> student"),
         (
             ('teacher = "teacher"', 'teacher = "techer"'),
-            r"\[models\.student\] distilled: teacher: .*Did you mean 'teacher'",
+            r"\[models\.student\] distilled: .*Did you mean 'teacher'",
         ),
-        (("steps = 6", 'steps = 6\nmethod = "sequence"'), r"texts\.jsonl, line 1 is no prompt that the teacher could"),
         (("length = 24", "length = 9000"), "length = 9000, and the weights take 512 tokens at most"),
     ],
 )
