@@ -84,7 +84,7 @@ class SettingsTable(Table):
     @classmethod
     def written(cls, table: dict[str, Any]) -> dict[str, Any]:
         """The settings alone."""
-        if MLFLOW in table.get("trackers", ()):
+        if isinstance(trackers := table.get("trackers"), Mapping) and MLFLOW in trackers:
             raise WrongTableError(f", trackers.{MLFLOW}: MLflow is asked for by the settings {MLFLOW} and --{MLFLOW}.")
         return {name: value for name, value in table.items() if name not in _TABLES}
 
