@@ -5,9 +5,10 @@ Nothing heavy is imported before an engine is made or a version of it looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any
 
 from harness.config import VersionSettings, secret
@@ -18,6 +19,7 @@ from harness.config.typed import (
     Checked,
     Count,
     JsonTable,
+    Must,
     Natural,
     NotNegative,
     OneOf,
@@ -36,6 +38,17 @@ if TYPE_CHECKING:
     from harness.models.vllm.engine import Device
 
 _Limit = Annotated[float, Between(0.001)]
+
+
+def _made(target: str) -> Callable[[VersionSettings, Path], Engine]:
+    """The engine of this class, "module:name", which is imported when it is made."""
+
+    def create(settings: VersionSettings, root: Path) -> Engine:
+        engine: Engine = resolve_name(target)(settings.engine_name, settings.engine_options, root)
+        return engine
+
+    return create
+
 
 # -- endpoints ------------------------------------------------------------------------------------------------------
 
@@ -168,16 +181,10 @@ def _identity_of_weights(options: Mapping[str, Any], root: Path, packages: Itera
     }
 
 
-def _create_transformers(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.transformers.engine import TransformersEngine
-
-    return TransformersEngine(settings.engine_name, settings.engine_options, root)
-
-
 TRANSFORMERS = EngineSpec(
     summary="weights in the transformers library",
     options=WeightsOptions,
-    create=_create_transformers,
+    create=_made("harness.models.transformers.engine:TransformersEngine"),
     check=_check_weights,
     identity=lambda settings, root: _identity_of_weights(settings.engine_options, root, _TRANSFORMERS),
     not_noted=frozenset({"weights"}),
@@ -208,9 +215,7 @@ def _is_served(options: Mapping[str, Any]) -> bool:
 def _create_vllm(settings: VersionSettings, root: Path) -> Engine:
     if _is_served(settings.engine_options):
         return _create_endpoint(settings, root, counts_seeds=True)
-    from harness.models.vllm.engine import VllmEngine
-
-    return VllmEngine(settings.engine_name, settings.engine_options, root)
+    return _made("harness.models.vllm.engine:VllmEngine")(settings, root)
 
 
 def _check_vllm(settings: VersionSettings, root: Path) -> None:
@@ -293,28 +298,18 @@ VLLM = EngineSpec(
 # -- a table of answers ---------------------------------------------------------------------------------------------
 
 
-def _answers(value: Any) -> Any:
-    if not isinstance(value, Mapping | str):
-        raise WrongValueError("is neither a table nor the path of a .json or .jsonl file.")
-    if isinstance(value, str) and "\0" in value:
-        raise WrongValueError("holds a NUL character, which no path has; remove it.")
-    return value
+def _are_answers(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, str) and "\0" not in value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptedOptions(EngineOptions):
     """A table of answers, or the file that holds it, which says more of what is wrong in it."""
 
-    answers: Annotated[Any, Checked(_answers, is_all=True)] = None
+    answers: Annotated[Any, Must(_are_answers, "is neither a table nor the path of a .json or .jsonl file.")] = None
     default: Any = None
     seed: Natural = 0
     latency_s: NotNegative = 0.0
-
-
-def _create_scripted(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.scripted.engine import ScriptedEngine
-
-    return ScriptedEngine(settings.engine_name, settings.engine_options, root)
 
 
 def _script_digest(settings: VersionSettings, root: Path) -> str:
@@ -327,18 +322,13 @@ def _check_scripted(settings: VersionSettings, root: Path) -> None:
     _script_digest(settings, root)
 
 
-def _source_of_script(options: Mapping[str, Any]) -> str:
-    answers = options.get("answers")
-    return answers if isinstance(answers, str) else "answers in the settings"
-
-
 SCRIPTED = EngineSpec(
     summary="a table of answers with their probabilities",
     options=ScriptedOptions,
-    create=_create_scripted,
+    create=_made("harness.models.scripted.engine:ScriptedEngine"),
     check=_check_scripted,
     identity=lambda settings, root: {"options": {"script": _script_digest(settings, root)}},
     insignificant=frozenset({"latency_s"}),
     not_noted=frozenset({"answers", "default"}),
-    source=_source_of_script,
+    source=lambda options: a if isinstance(a := options.get("answers"), str) else "answers in the settings",
 )
