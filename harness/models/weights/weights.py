@@ -168,7 +168,7 @@ def _changes(options: Mapping[str, Any], root: Path) -> list[tuple[tuple[str, ..
     if merged := options.get("merged"):
         make = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
         digests = map(adapter_files.adapter_digest, merged)
-        task = f"add {', '.join(merged)} to {weights}"
+        task = f"add {', '.join(map(str, merged))} to {weights}"
         change(task, make, "merged", *digests, merging.RECIPE, version_of("peft") or "")
     if name := options.get("quantized"):
         version = version_of("compressed-tensors") or ""
