@@ -62,17 +62,15 @@ class Unbuilt:
 
 @dataclass(frozen=True, slots=True)
 class Builds:
-    """What is known of builds beside what lies here.
-
-    Attributes:
-        digests: what recipes gave before, on whatever machine, by kind and the name of the recipe's folder.
-        is_offline: whether nothing may be built, so that what is not here is taken as it is known.
-        noted: what recipes gave that were followed or found here.
+    """The `digests` that recipes gave before, on whatever machine, and those `noted` here, by kind and the name of the
+    recipe's folder. Where nothing may be built (`is_offline`), what is not here is taken as it is known. Versions that
+    were `resolved` are so for as long as these count.
     """
 
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
     is_offline: bool = False
     noted: dict[tuple[str, str], str] = field(default_factory=dict)
+    resolved: dict[tuple[Path, str], Any] = field(default_factory=dict)
 
 
 _of_run: ContextVar[Builds | None] = ContextVar("builds", default=None)

@@ -132,12 +132,13 @@ def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
     settings = settings_used(step.settings)
     of = tuple(f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings)
     packages = ", ".join(map(_package, packages_of(step.settings)))
+    digest = None if step.artifact is None else step.artifact.digest
     made_for = told_base(step)
     before = [each for each in (base.steps if base else ()) if each.kind == step.kind not in _TRAINED]
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
     told = f"made for {made_for}, as it says" if made_for else ""
     by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
-    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, step.artifact and step.artifact.digest)
+    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, digest)
 
 
 def _steps_of(
@@ -217,36 +218,38 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
 
 
 def _files(version: VersionSettings, sources: LineageSources) -> Iterator[_FileStep]:
-    """The steps from the first maker of the files to what an engine loads.
+    """The steps from the first maker of the files to what an engine loads, each made of the one before it.
 
     Nothing is told of the files of a student that was trained here: its step tells what they are.
     """
-    description, options = sources.description, version.engine_options
+    description, options, root = sources.description, version.engine_options, sources.root
     if description is None:
         return
-    last: tuple[str, ...] = ()
+    steps: list[_FileStep] = []
     if not any(step.kind == "distilled" and step.is_built for step in version.steps):
-        for step in _of_the_file(description):
-            yield 0, step
-            last = (step.made,)
+        steps += [(0, step) for step in _of_the_file(description)]
     if description.format != "safetensors":
         made = f"a folder of safetensors in {_FTYPES[converted_dtype(options)]}"
-        yield 1, LineageStep(made, last, f"Steelyard's {conversion.RECIPE}, {_package('transformers')}")
-        last = (made,)
-    if "drop_layers" in options:
-        made = f"the same without {_left_out(options['drop_layers'])}"
+        steps.append((1, LineageStep(made, (), f"Steelyard's {conversion.RECIPE}, {_package('transformers')}")))
+    if (left_out := options.get("drop_layers")) is not None:
+        last_ones = "its last layer" if left_out == 1 else f"its last {left_out} layers"
+        numbers = [] if isinstance(left_out, int) else sorted(left_out)
+        named = f"layer{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
         plain = {key: value for key, value in options.items() if key not in ("merged", "quantized", "tokenizer")}
-        by, digest = f"drop_layers, {layers.RECIPE}", _digest(plain, sources.root)
-        yield 2, LineageStep(made, last, by, "drop_layers", digest)
-        last = (made,)
-    if "quantized" in options:
-        made, digest = f"the same rounded to {options['quantized']}", _digest(options, sources.root)
-        by = f"quantized = {options['quantized']!r}, {_package('compressed-tensors')}"
-        yield 3, LineageStep(made, last, by, "quantized", digest)
-        last = (made,)
+        by, digest = f"drop_layers, {layers.RECIPE}", _digest(plain, root)
+        steps.append(
+            (2, LineageStep(f"the same without {named if numbers else last_ones}", (), by, "drop_layers", digest))
+        )
+    if (scheme := options.get("quantized")) is not None:
+        by, digest = f"quantized = {scheme!r}, {_package('compressed-tensors')}", _digest(options, root)
+        steps.append((3, LineageStep(f"the same rounded to {scheme}", (), by, "quantized", digest)))
     if "tokenizer" in options:
-        of = (*last, str(options["tokenizer"]))
-        yield 4, LineageStep("the same with another tokenizer", of, "the setting tokenizer")
+        of = (str(options["tokenizer"]),)
+        steps.append((4, LineageStep("the same with another tokenizer", of, "the setting tokenizer")))
+    last: tuple[str, ...] = ()
+    for at, step in steps:
+        yield at, replace(step, of=(*last, *step.of))
+        last = (step.made,)
 
 
 def _package(name: str) -> str:
@@ -257,21 +260,19 @@ def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:
     """The steps that the file tells: GGUF's `general.…`, or the words of transformers and of quantizers."""
     settings, file, ftype = description.settings, description.path.name, description.ftype
     general = {key.removeprefix("general."): value for key, value in settings.items() if key.startswith("general.")}
-    count = general.get("base_model.count", 0)
-    names = [f"base_model.{number}" for number in range(count if isinstance(count, int) else 0)]
-    bases = tuple(str(general.get(f"{name}.repo_url") or general.get(f"{name}.name")) for name in names)
-    of: tuple[str, ...] = ()
     if description.name != file:
+        count = general.get("base_model.count", 0)
+        names = [f"base_model.{number}" for number in range(count if isinstance(count, int) else 0)]
+        bases = tuple(str(general.get(f"{name}.repo_url") or general.get(f"{name}.name")) for name in names)
         maker = general.get("organization") or general.get("author") or "not said by the file"
         yield LineageStep(description.name, bases, str(maker))
-        of = (description.name,)
     by = f"saved in {ftype}"
     if quantizer := settings.get("quantization"):
         by = f"{ftype} {quantizer.get('version') or ''}".strip()
     elif description.format != "safetensors" and ftype not in _UNQUANTIZED:
         who = general.get("quantized_by")
         by = f"quantized to {ftype}" + (f" by {who}" if who else "")
-    yield LineageStep(file, of, by)
+    yield LineageStep(file, (), by)
 
 
 def _digest(options: Mapping[str, Any], root: Path) -> str | None:
@@ -280,9 +281,3 @@ def _digest(options: Mapping[str, Any], root: Path) -> str | None:
         return weights_digest(options, root)[:_DIGITS]
     except UsageError:
         return None
-
-
-def _left_out(given: int | list[int]) -> str:
-    if isinstance(given, int):
-        return f"its last {given} layers" if given > 1 else "its last layer"
-    return f"layer{'s' * (len(given) > 1)} {', '.join(map(str, sorted(given)))}"

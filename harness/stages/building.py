@@ -9,7 +9,7 @@ To add a step that is built: a line in `BUILDERS`, and a module with the functio
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -70,29 +70,27 @@ def built(
         SettingsError: there is no such version, or something is not built and `offline`.
         UsageError: something can't be built.
     """
-    version, settings = settings.version(name), settings.home(name)
-    is_checked = False
-    for builder, step in _builders(version):
-        if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
-            break
-        with told_of(settings, step):
-            made = builder.find_version(settings, version, cast("Step", step))
-        if offline and made is not None and made.artifact is not None and not made.artifact.is_here:
-            made = None  # a corpus whose content is known, and nobody can look into it
-        if made is None:
-            if offline or builds().is_offline:
-                raise SettingsError(
-                    f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
-                )
-            if not is_checked:
-                check_steps(settings, name, progress)
-                is_checked = True
-            progress(BuildState(name, "starting"))
-            with told_of(settings, step):
-                tell = partial(_tell, progress, name, _table(settings, step))
-                made = builder.build_version(settings, version, cast("Step", step), tell)
-            progress(BuildState(name, "done"))
-        version = made
+    home, checked = settings.home(name), list[str]()
+    error = SettingsError(
+        f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
+    )
+
+    def build(builder: Builder, version: VersionSettings, step: Step | None) -> VersionSettings:
+        if offline or builds().is_offline:
+            raise error
+        if not checked:
+            check_steps(settings, name, progress)
+            checked.append(name)
+        progress(BuildState(name, "starting"))
+        with told_of(home, step):
+            tell = partial(_tell, progress, name, _table(home, step))
+            made = builder.build_version(home, version, cast("Step", step), tell)
+        progress(BuildState(name, "done"))
+        return made
+
+    version = cast("VersionSettings", _resolved(settings, name, build, before))
+    if offline and version.artifact is not None and not version.artifact.is_here:
+        raise error  # a corpus whose content is known, and nobody can look into it
     return version
 
 
@@ -102,13 +100,29 @@ def found(settings: Settings, name: str) -> VersionSettings:
     Raises:
         UsageError: there is no such version, or it could not be built.
     """
+    return _resolved(settings, name, lambda *_: None) or settings.version(name)
+
+
+def _resolved(
+    settings: Settings,
+    name: str,
+    build: Callable[[Builder, VersionSettings, Step | None], VersionSettings | None],
+    before: Step | None = None,
+) -> VersionSettings | None:
+    """The version with all its artifacts, looked for once in a run; None where `build` gives none that is not there."""
     version, home = settings.version(name), settings.home(name)
+    known, key = builds().resolved, (home.root, name)
+    if before is None and key in known:
+        return cast("VersionSettings", known[key])
     for builder, step in _builders(version):
+        if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
+            return version
         with told_of(home, step):
             made = builder.find_version(home, version, cast("Step", step))
-        if made is None:
-            return settings.version(name)
+        if (made := made or build(builder, version, step)) is None:
+            return None
         version = made
+    known[key] = version
     return version
 
 

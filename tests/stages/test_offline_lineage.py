@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType
 
 import pytest
 
@@ -17,11 +18,12 @@ from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.version import load_version
 from harness.models.weights.weights import folder_content, materialize
-from harness.stages.building import built
+from harness.stages.building import built, found
 from harness.stages.customization.adapter_recipe import KIND as ADAPTER
 from harness.stages.customization.adapter_recipe import AdapterRecipe
 from harness.stages.data.recipe import CORPORA, corpus_recipe
 from harness.stages.data.versions import corpus_folder
+from harness.stages.data.versions import find_version as find_corpus
 from harness.stages.distillation.student_recipe import KIND as DISTILLED
 from harness.stages.distillation.student_recipe import StudentRecipe, find_version
 from tests.config.settings_files import load
@@ -148,6 +150,29 @@ def test_passages_are_needed_to_ask(settings: Settings) -> None:
         built(settings, "desk", offline=True)
 
 
+def walks(work: Callable[[], object], function: FunctionType) -> list[str]:
+    """The names of the versions that a builder is asked for, meanwhile."""
+    walked: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is function.__code__:
+            walked.append(frame.f_locals["version"].name)
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return walked
+
+
+def test_a_corpus_is_looked_for_once_in_a_run(settings: Settings) -> None:
+    """For the check of the recipe, for its digest, and for the build it was looked for each time."""
+    contents = {(CORPORA, corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee"}
+    with knowing(Builds(contents, is_offline=True)):
+        assert walks(lambda: [found(settings, each) for each in ("taught", "raw", "taught")], find_corpus) == ["raw"]
+
+
 def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each level walked the chain below it twice, so that a fifth student cost 31 walks."""
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
@@ -164,15 +189,4 @@ def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.
         version = settings.version(name)
         recipe = StudentRecipe(settings, version, version.steps[-1], built(settings, teacher)).recipe
         get_or_build(DISTILLED, recipe, lambda to: copy(tmp_path / "weights", to), digest=folder_content)
-    walked: list[str] = []
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is find_version.__code__:
-            walked.append(frame.f_locals["version"].name)
-
-    sys.setprofile(note)
-    try:
-        built(settings, names[-1])
-    finally:
-        sys.setprofile(None)
-    assert walked == names[::-1]
+    assert walks(lambda: built(settings, names[-1]), find_version) == names[::-1]

@@ -102,11 +102,9 @@ class AdapterRecipe:
         self._settings, self._version, self._step, self._progress = settings, version, step, progress
         self.how = cast("AdapterSettings", step.settings)
         options = version.engine_options
-        if "adapter" not in engine_spec(version.engine).settings or "weights" not in options:
-            raise UsageError(
-                f"the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the engine "
-                '"vllm" or "transformers", with weights.'
-            )
+        if "adapter" not in engine_spec(version.engine).options.option_names() or "weights" not in options:
+            said = f"the engine {version.engine!r} of {version.name} puts no adapter on weights"
+            raise UsageError(f'{said}. Take the engine "vllm" or "transformers", with weights.')
         self.options = unrounded(options)
         later = version.steps[version.steps.index(step) + 1 :]
         self.is_merged = self.how.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)

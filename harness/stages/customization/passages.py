@@ -11,8 +11,8 @@ from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, find_artifact, get_or_build
 from harness.config.customization import RetrievalSettings, Step
 from harness.errors import NotInLineageError, UsageError
+from harness.models.application.declarations import folder_of
 from harness.models.application.identity import content_of
-from harness.models.application.spec import folder_of
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import build_index, check_k, indexable, n_passages
 from harness.models.retrieval.retriever import Retriever, open_retriever

@@ -103,11 +103,9 @@ def check_step(settings: Settings, version: VersionSettings, step: Step, progres
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
     """Refuse a teacher or a student that has no weights where it needs them."""
-    if "weights" not in engine_spec(version.engine).settings:
-        raise UsageError(
-            f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
-            'engine "vllm" or "transformers".'
-        )
+    if "weights" not in engine_spec(version.engine).options.option_names():
+        said = f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is"
+        raise UsageError(f'{said}. Take the engine "vllm" or "transformers".')
     needs = None
     if distilled.method != SEQUENCE:
         needs = ("so that its logits can't be known", 'method = "sequence" teaches by its answers')
