@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from harness.config import VersionSettings
-from harness.models.application.spec import PYTHON
+from harness.models.application.declarations import PYTHON
 from harness.records import Request
 from tests.bench import project
 from tests.bench.process import alternate, pytest_command

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.artifacts import Unbuilt
 from harness.config.customization import AdapterSettings, ContextSettings, DistilledSettings, RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
@@ -57,7 +58,7 @@ def test_a_distilled_version_needs_no_weights(tmp_path: Path) -> None:
     """
     found = version(tmp_path, text)
     assert found.steps[0].settings == DistilledSettings("base", "prompts.jsonl", layers=10, steps=20)
-    assert found.engine_options["weights"] == "built:v"
+    assert found.engine_options["weights"] == Unbuilt("v")
 
 
 def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ("context = { keep = 'end' }", "context needs tokens"),
         ("context = { tokens = 0 }", "tokens = 0 is below 1"),
         ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),
-        ("adapter = 3", "give a folder, or"),
+        ("adapter = 3", 'write "FOLDER", or { key = "value" }'),
         ("adapter = { rank = 8 }", "adapter needs data, to train it, or the folder of a ready one"),
         ("adapter = { folder = 'f', rank = 8 }", "folder is a ready adapter, and rank is of one that is trained"),
         ("adapter = { ranks = 8 }", r"No setting named 'ranks'.*folder.*Did you mean 'rank'"),

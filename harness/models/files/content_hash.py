@@ -13,8 +13,6 @@ from pathlib import Path
 from harness.config import cache_dir
 from harness.config.files import replacing
 
-KNOWN = "content:"
-"""Begins what stands for a folder that is not here any more, and whose content is known."""
 _SETTLED_NS = 2_000_000_000
 
 
@@ -29,8 +27,7 @@ def file_hash(path: Path) -> str:
     before = real.stat()
     memory = cache_dir() / "hashes" / text_hash(str(real), *map(str, _identity(before)))
     with contextlib.suppress(OSError):
-        remembered = memory.read_text(encoding="ascii")
-        if len(remembered) == 64:
+        if len(remembered := memory.read_text(encoding="ascii")) == 64:
             return remembered
     with real.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -32,7 +32,7 @@ _GRACE_S = 4.0
 
 def encode_frame(message: dict[str, Any]) -> bytes:
     """The message as it goes over the pipe."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    return json.dumps(message, separators=(",", ":"), default=os.fspath).encode("ascii") + b"\n"
 
 
 def take_lines(received: bytearray, data: bytes) -> list[bytes]:

@@ -296,7 +296,7 @@ class WaitingWorker:
         same of one text. Raises as `call` does.
         """
         with self._asking:
-            return json.loads(self._asked(op, json.dumps(payload, sort_keys=True)))
+            return json.loads(self._asked(op, json.dumps(payload, sort_keys=True, default=os.fspath)))
 
     def call(
         self,

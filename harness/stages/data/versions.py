@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import find_artifact, place_of
+from harness.config.artifacts import Artifact, find_artifact, place_of
 from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.roles import corpus_name
 from harness.errors import CorpusError, NotInLineageError, SettingsError, SteelyardError
-from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.processes.worker import WaitingWorker
 from harness.models.spec import engine_spec
 from harness.models.version import Version
@@ -40,9 +39,7 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
     """
     engine_spec(version.engine).require_packages(version)
     made = find_artifact(CORPORA, corpus_recipe(settings, version.name).as_json())
-    if made is None or made.is_here:
-        return None if made is None else _of(version, open_corpus(made.path, version.name))
-    return replace(version, engine_options={**version.engine_options, FOLDER: str(made.path), CONTENT: made.digest})
+    return None if made is None else replace(version, artifact=made)
 
 
 def build_version(
@@ -53,7 +50,8 @@ def build_version(
     Raises:
         UsageError: as `find_version`, or a document that can't be read.
     """
-    return _of(version, build_corpus(settings, version.name, progress=progress))
+    corpus = build_corpus(settings, version.name, progress=progress)
+    return replace(version, artifact=Artifact(corpus.folder, corpus.fingerprint))
 
 
 def build_corpus(
@@ -110,11 +108,6 @@ def corpus_folder(recipe: Recipe) -> Path:
     return place_of(CORPORA, recipe.as_json())
 
 
-def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
-    made = {FOLDER: str(corpus.folder), CONTENT: corpus.fingerprint, N_DOCUMENTS: len(corpus)}
-    return replace(version, engine_options={**version.engine_options, **made})
-
-
 def _rebuild(settings: Settings, name: str, documents: Path, workers: int) -> Corpus:
     corpora = {**settings.corpora, name: replace(settings.corpora[name], documents=str(documents))}
     return build_corpus(replace(settings, corpora=corpora), name, executor={"name": "local", "workers": workers})
@@ -142,7 +135,6 @@ def _corpus_of(version: Version, context: StageContext) -> Corpus | None:
     name = corpus_name(context.settings, version.settings)
     if name is None:
         return None
-    made = version.settings
-    if FOLDER not in made.engine_options:
-        made = built(context.settings, name, offline=context.is_offline)
-    return open_corpus(Path(made.engine_options[FOLDER]), name)
+    made = version.settings.artifact or built(context.settings, name, offline=context.is_offline).artifact
+    assert made is not None
+    return open_corpus(made.path, name)

@@ -95,7 +95,7 @@ def server_command(version: Version, root: Path, port: int) -> list[str]:
     if "adapter" in options:
         # A request that names the version is answered with its adapter, and what names the weights alone is not asked.
         arguments["served_model_name"] = f"{version.name} without its adapter"
-        arguments["lora_modules"] = {"name": version.name, "path": options["adapter"]}
+        arguments["lora_modules"] = {"name": version.name, "path": str(options["adapter"])}
     arguments |= {"host": "127.0.0.1", "port": port, "disable_uvicorn_access_log": True}
     flags = [flag for name, value in arguments.items() for flag in _flags(name, value)]
     return [sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server", *flags]

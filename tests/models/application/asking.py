@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import VersionSettings
+from harness.models.application.declarations import COMMAND, PYTHON
 from harness.models.application.engine import ApplicationEngine
-from harness.models.application.spec import COMMAND, PYTHON
 from harness.records import Request, Sample
 from tests.repositories import write
 from tests.waiting import until

@@ -12,8 +12,8 @@ import pytest
 
 from harness.config.versions import Checkout, VersionSettings
 from harness.errors import EngineError, SettingsError
+from harness.models.application.declarations import PYTHON, command_of, folder_of
 from harness.models.application.identity import environment_of, files_of, move_to_checkout
-from harness.models.application.spec import PYTHON, command_of, folder_of
 from harness.models.spec import engine_spec
 from tests.models.application.asking import application, chat
 from tests.models.application.asking import version as asked_of

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.config.artifacts import Unbuilt
 from harness.errors import SettingsError
+from harness.models.weights.gguf_tokenizer import GgufVocabulary
 from harness.models.weights.weights import check_weights, materialize, weights_digest
 
 
@@ -27,8 +29,14 @@ def own(tiny_llama: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_llama, tmp_path / "own"))
 
 
-def write_gguf(path: Path, tensors: dict[str, np.ndarray], layers: int = 4) -> Path:
-    """The small Llama as llama.cpp writes it: its own names, rotary halves of q and k interleaved."""
+def write_gguf(
+    path: Path, tensors: dict[str, np.ndarray], layers: int = 4, vocabulary: GgufVocabulary | None = None
+) -> Path:
+    """The small Llama as llama.cpp writes it: its own names, rotary halves of q and k interleaved.
+
+    Args:
+        vocabulary: of SentencePiece, in place of one of bytes.
+    """
     from gguf import GGUFWriter
     from tokenizers import pre_tokenizers
 
@@ -40,12 +48,19 @@ def write_gguf(path: Path, tensors: dict[str, np.ndarray], layers: int = 4) -> P
     writer.add_head_count(4)
     writer.add_head_count_kv(4)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(261)
     writer.add_rope_freq_base(10000.0)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"])
-    writer.add_token_types([3, 3, 3, *[1] * 258])
-    writer.add_token_merges(["a b", "b c"])
+    if vocabulary is None:
+        writer.add_vocab_size(261)
+        writer.add_tokenizer_model("gpt2")
+        writer.add_token_list(["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"])
+        writer.add_token_types([3, 3, 3, *[1] * 258])
+        writer.add_token_merges(["a b", "b c"])
+    else:
+        writer.add_vocab_size(len(vocabulary.tokens))
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(vocabulary.tokens)
+        writer.add_token_types(vocabulary.kinds)
+        writer.add_token_scores(vocabulary.scores)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(0)
@@ -141,9 +156,9 @@ def test_the_hash_of_a_settled_file_is_remembered(own: Path, tmp_path: Path, cac
 
 def test_weights_that_are_still_to_be_trained_are_no_fault(tmp_path: Path) -> None:
     """Of a student that starts from the teacher's layers: a gate, and `steelyard build`, check before they build."""
-    check_weights({"weights": "built:student"}, tmp_path)
+    check_weights({"weights": Unbuilt("student")}, tmp_path)
     with pytest.raises(SettingsError, match="student is not built here"):
-        materialize({"weights": "built:student"}, tmp_path)
+        materialize({"weights": Unbuilt("student")}, tmp_path)
 
 
 @pytest.mark.service

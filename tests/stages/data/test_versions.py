@@ -11,7 +11,6 @@ import pytest
 from harness.config import Settings, VersionSettings
 from harness.config.customization import DistilledSettings, Step
 from harness.errors import CorpusError, NotInLineageError, SettingsError
-from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.version import Version, load_version
 from harness.stages.build_state import unseen
 from harness.stages.data.versions import build_version, find_version, load_corpus
@@ -35,10 +34,10 @@ def test_what_was_built_is_named_by_the_version_and_found_by_its_recipe(settings
     assert find_version(settings, version) is None
     made = build_version(settings, version, None, unseen)
     assert made == find_version(settings, version)
-    options = made.engine_options
-    assert (options[N_DOCUMENTS], Path(options[FOLDER]).is_dir()) == (16, True)
-    assert {**made.engine_options, **version.engine_options} == made.engine_options
-    assert load_version(made, settings.root).fingerprint == options[CONTENT][:32]
+    assert made.artifact is not None
+    assert made.artifact.is_here
+    assert replace(made, artifact=None) == version
+    assert load_version(made, settings.root).fingerprint == made.artifact.digest[:32]
     corpus = load_corpus(load_version(made, settings.root), StageContext(settings))
     assert (corpus.name, len(corpus), corpus["d5"].reason) == ("clean", 16, "long_enough")
     write_lines(settings.root / "web.jsonl", some_rows(21))
