@@ -47,8 +47,8 @@ def has_address(settings: VersionSettings) -> bool:
 
 def takes_load(settings: VersionSettings) -> bool:
     """True for a version that load can be put on: it has an address, or weights and an engine that serves them here."""
-    is_served = engine_spec(settings.engine).is_served and "weights" in settings.engine_options
-    return has_address(settings) or is_served
+    has_server = engine_spec(settings.engine).server is not None
+    return has_address(settings) or (has_server and "weights" in settings.engine_options)
 
 
 def check_load(settings: VersionSettings) -> None:

@@ -1,4 +1,4 @@
-"""A server's word about itself: whether it is vLLM, and its own counters in the format of Prometheus."""
+"""A server's word about itself: the engine whose server it is, and its own counters in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -8,45 +8,41 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 
-from harness.errors import EngineError
+from harness import doors
+from harness.errors import DoorError, EngineError
+from harness.models.spec import ServerSpec, engine_spec
 from harness.stages.inference.address import ServerAddress
 
 _TIMEOUT_S = 10.0
 _MOST_BYTES = 8 << 20
-_SAMPLE = re.compile(r"^vllm:([a-z_]+?)(?:_total)?(?:\{[^}]*\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
-_TOTALS = {
-    "requests": "request_success",
-    "prompt_tokens": "prompt_tokens",
-    "completion_tokens": "generation_tokens",
-    "preemptions": "num_preemptions",
-    "cache_queries": "prefix_cache_queries",
-    "cache_hits": "prefix_cache_hits",
-    "ttft_sum_s": "time_to_first_token_seconds_sum",
-    "ttft_count": "time_to_first_token_seconds_count",
-    "itl_sum_s": "inter_token_latency_seconds_sum",
-    "itl_count": "inter_token_latency_seconds_count",
-}
-"""Our names of vLLM's counters."""
+_SAMPLE = re.compile(r"^([a-z_:]+)(?:\{[^}]*\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
 
 
-def is_vllm(address: ServerAddress) -> bool:
-    """True for a server of vLLM, which takes what only vLLM takes; what refuses to tell is asked as any other.
+def server_spec(address: ServerAddress) -> ServerSpec | None:
+    """Find the declaration of the server that answers; one that refuses to tell is none's.
 
     Raises:
         EngineError: it can't be reached.
     """
     try:
         models = json.loads(_get(address, f"{address.base_url}/models"))["data"]
-        return any(entry.get("owned_by") == "vllm" for entry in models)
+        owners = {entry.get("owned_by") for entry in models}
     except (urllib.error.HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        return False
+        return None
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise EngineError(
             f"No server answers at {address.base_url} ({getattr(reason, 'strerror', None) or reason}). Start it, or "
             f"mend base_url of version {address.version.name!r}."
         ) from None
+    for name in doors.names("engines"):
+        with suppress(DoorError):  # one that can't be loaded is no engine of this version
+            server = engine_spec(name).server
+            if server is not None and server.owner in owners:
+                return server
+    return None
 
 
 def read_metrics(address: ServerAddress) -> str:
@@ -54,16 +50,13 @@ def read_metrics(address: ServerAddress) -> str:
     return _get(address, f"{address.root_url}/metrics").decode("utf-8", "replace")
 
 
-def read_counters(address: ServerAddress) -> dict[str, float]:
-    """vLLM's counters by our names, added up over its engines; {} for a server that has none."""
-    try:
-        text = read_metrics(address)
-    except OSError:
-        return {}
+def read_counters(address: ServerAddress, server: ServerSpec | None) -> dict[str, float]:
+    """The server's counters by our names, added up over its engines; {} for one that has none."""
     sums: dict[str, float] = {}
-    for name, value in _SAMPLE.findall(text):
-        sums[name] = sums.get(name, 0.0) + float(value)
-    return {ours: sums[name] for ours, name in _TOTALS.items() if name in sums}
+    with suppress(OSError):
+        for name, value in _SAMPLE.findall(read_metrics(address)) if server is not None else ():
+            sums[name] = sums.get(name, 0.0) + float(value)
+    return {ours: sums[name] for ours, name in (server.counters if server else {}).items() if name in sums}
 
 
 def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
@@ -91,10 +84,9 @@ def is_reachable(address: ServerAddress) -> bool:
 
 def _get(address: ServerAddress, url: str) -> bytes:
     """The server's answer, asked without a proxy."""
-    request = urllib.request.Request(url, headers=address.headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=_TIMEOUT_S) as answer:
+        with opener.open(urllib.request.Request(url, headers=address.headers), timeout=_TIMEOUT_S) as answer:
             content: bytes = answer.read(_MOST_BYTES)
     except http.client.HTTPException as error:
         raise ConnectionError(f"what answers does not speak HTTP: {error!r}") from None

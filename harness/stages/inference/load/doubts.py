@@ -36,27 +36,21 @@ class Doubt(NamedTuple):
 
 def doubts(result: LoadResult, plan: LoadPlan, *, is_reachable: bool = True) -> list[Doubt]:
     """Every reason not to trust a run, after which the server was still there or not."""
-    return [
-        *_worthless(result, is_reachable),
-        *_client(result),
-        *_server(result, plan),
-        *_machine(result),
-    ]
+    return [*_ended(result, is_reachable), *_client(result), *_server(result, plan)]
 
 
-def _worthless(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
+def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
     """What makes a run worthless: nothing was answered, or the server or the run ended."""
     if result.interrupted:
         yield Doubt("", "The run was ended before all was measured (Ctrl-C): the figures are of what came until then.")
     kinds = ", ".join(f"{kind} {number}" for kind, number in result.errors.items())
     if not is_reachable:
-        yield Doubt(
-            "",
+        reason = (
             f"The server ended in the middle: nothing answers at its address any more, {result.completed} of "
             f"{result.requests} requests were answered ({kinds or 'no errors'}). See its log; start it again, or "
-            "send it less.",
-            by_server=True,
+            "send it less."
         )
+        yield Doubt("", reason, by_server=True)
     elif result.requests and not result.completed:
         said = next((row.said for row in result.rows if row.said), "nothing")
         reason = f"None of {result.requests} requests was answered ({kinds}). The server said: {said}."
@@ -64,27 +58,49 @@ def _worthless(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
 
 
 def _client(result: LoadResult) -> Iterator[Doubt]:
+    """What the generator, the machine and its host did."""
     if result.client_cpu > _MOST_CLIENT_CPU:
         yield Doubt(
             "client",
             f"The generator used {result.client_cpu:.0%} of a core, more than {_MOST_CLIENT_CPU:.0%}: answers waited "
             "for it. Send less, or from a machine of its own.",
         )
-    delay = result.schedule_delay_s
-    late_s = delay.p99 if delay.p99 is not None else delay.max
-    if late_s is not None and late_s > MOST_DELAY_S:
-        which = "1 in 100 requests was begun at least" if delay.p99 is not None else "A request was begun"
+    p99_s, most_s = result.schedule_delay_s.p99, result.schedule_delay_s.max
+    late_s = p99_s if p99_s is not None else most_s or 0.0
+    if late_s > MOST_DELAY_S:
+        which = "A request was begun" if p99_s is None else "1 in 100 requests was begun at least"
         yield Doubt(
             "schedule",
             f"{which} {late_s * 1000:.1f} ms later than planned, more than {MOST_DELAY_S * 1000:.0f} ms: the load was "
             "not the one that was asked for. Leave the generator a core, or send from another machine.",
         )
+    cores = os.cpu_count() or 1
+    if (result.others_cpu or 0.0) > _MOST_OTHERS * cores:
+        yield Doubt(
+            "machine",
+            f"Other processes kept {result.others_cpu:.1f} of {cores} cores busy, more than {_MOST_OTHERS:.0%}. End "
+            "them, or repeat it when they are done.",
+        )
+    if (result.steal or 0.0) > _MOST_STEAL:
+        yield Doubt(
+            "steal",
+            f"The host took {result.steal:.1%} of this machine's time (steal), more than {_MOST_STEAL:.0%}. Repeat it "
+            "when the host is quieter, or on a machine of your own.",
+        )
 
 
 def _server(result: LoadResult, plan: LoadPlan) -> Iterator[Doubt]:
     """What the server's counters and usage tell. Where it served somebody else, its other counters count that, too."""
-    server = result.server
-    of_others = [] if result.errors else list(_others(result))  # what failed is in its counters, and in no usage
+    server, of_others = result.server, list[Doubt]()
+    for name in ("prompt_tokens", "completion_tokens"):
+        ours, theirs = getattr(result, name), server.get(name)
+        # What failed is in its counters, and in no usage.
+        if ours is not None and theirs is not None and round(theirs) != ours and not result.errors:
+            reason = (
+                f"The answers' usage counts {ours:,} {name.replace('_', ' ')}, the server's own counter {theirs:,.0f}: "
+                "somebody else used the server meanwhile, or one of the two is wrong. Have the server to yourself."
+            )
+            of_others.append(Doubt("tokens", reason))
     hits, queries = server.get("cache_hits", 0.0), server.get("cache_queries", 0.0)
     if not queries:
         hits = float(sum(row.cached_tokens or 0 for row in result.rows))
@@ -113,32 +129,3 @@ def _server(result: LoadResult, plan: LoadPlan) -> Iterator[Doubt]:
             by_server=True,
         )
     yield from of_others
-
-
-def _others(result: LoadResult) -> Iterator[Doubt]:
-    """Tokens of the usage and those of the server's counters, which count whoever asks it, must be the same."""
-    for name in ("prompt_tokens", "completion_tokens"):
-        ours, theirs = getattr(result, name), result.server.get(name)
-        if ours is not None and theirs is not None and round(theirs) != ours:
-            yield Doubt(
-                "tokens",
-                f"The answers' usage counts {ours:,} {name.replace('_', ' ')}, the server's own counter "
-                f"{theirs:,.0f}: somebody else used the server meanwhile, or one of the two is wrong. Have the server "
-                "to yourself.",
-            )
-
-
-def _machine(result: LoadResult) -> Iterator[Doubt]:
-    cores = os.cpu_count() or 1
-    if result.others_cpu is not None and result.others_cpu > _MOST_OTHERS * cores:
-        yield Doubt(
-            "machine",
-            f"Other processes kept {result.others_cpu:.1f} of {cores} cores busy, more than {_MOST_OTHERS:.0%}. End "
-            "them, or repeat it when they are done.",
-        )
-    if result.steal is not None and result.steal > _MOST_STEAL:
-        yield Doubt(
-            "steal",
-            f"The host took {result.steal:.1%} of this machine's time (steal), more than {_MOST_STEAL:.0%}. Repeat it "
-            "when the host is quieter, or on a machine of your own.",
-        )

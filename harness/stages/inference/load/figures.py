@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from harness.stages.inference.load.plan import LoadPlan
 
 _PERCENTILES = (50, 90, 95, 99)
-_CONFIDENCE_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,61 +89,64 @@ def latency_figures(
     array = np.array([value for value in values if value is not None])
     if not len(array):
         return LatencyFigures()
-    weight = None if weights is None else np.asarray(weights)
     supported = len(array) if requests is None else requests
     percentiles = {
-        f"p{each}": float(np.quantile(array, each / 100, method="inverted_cdf", weights=weight))
+        f"p{each}": float(np.quantile(array, each / 100, method="inverted_cdf", weights=weights))
         for each in _PERCENTILES
         if supported >= values_needed(each)
     }
     number = len(array) if weights is None else round(sum(weights))
-    mean = float(np.average(array, weights=weight))
+    mean = float(np.average(array, weights=weights))
     return LatencyFigures(mean=mean, max=float(array.max()), n=number, **percentiles)
 
 
 def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:
-    """What rows alone tell."""
+    """The figures that rows alone tell."""
     answered = [row for row in rows if row.error is None]
     duration_s = max((row.done_s for row in rows), default=0.0)
     gaps = [gap for row in answered for gap in row.gaps_s]
-    completion_tokens = _sum([row.completion_tokens for row in answered])
-    goodput = None
-    if plan.objective and not ("tpot" in plan.objective and any(row.completion_tokens is None for row in answered)):
-        goodput = _per_second(sum(is_good(row, plan.objective) for row in answered), duration_s)
+    written = _sum([row.completion_tokens for row in answered])
+    is_known = "tpot" not in plan.objective or all(row.completion_tokens is not None for row in answered)
+    good = sum(is_good(row, plan.objective) for row in answered) if plan.objective and is_known else None
+    # Of a whole open loop the rate is at least that of the plan: the last request is before the end of its time.
+    begun_s = duration_s if plan.rate is None else max((row.sent_s for row in rows), default=0.0)
+    if plan.rate is not None and len(rows) == plan.n_requests():
+        begun_s = max(begun_s, len(rows) / plan.rate)
+
+    def per_second(number: float) -> float:
+        return number / duration_s if duration_s > 0 else 0.0
+
+    names = ("ttft_s", "ttft_scheduled_s", "tpot_s", "e2e_s")
+    latencies = {name: latency_figures(getattr(row, name) for row in answered) for name in names}
     return LoadResult(
         requests=len(rows),
         completed=len(answered),
         errors=dict(Counter(row.error for row in rows if row.error is not None).most_common()),
         duration_s=duration_s,
         rate_planned=plan.rate,
-        rate_achieved=_rate_achieved(rows, plan, duration_s),
+        rate_achieved=len(rows) / begun_s if begun_s > 0 and rows else None,
         schedule_delay_s=latency_figures(row.delay_s for row in rows),
-        ttft_s=latency_figures(row.ttft_s for row in answered),
-        ttft_scheduled_s=latency_figures(row.ttft_scheduled_s for row in answered),
         itl_s=latency_figures(
             (seconds for seconds, _ in gaps),
             [tokens for _, tokens in gaps],
             requests=sum(len(row.chunks) > 1 for row in answered),
         ),
-        tpot_s=latency_figures(row.tpot_s for row in answered),
-        e2e_s=latency_figures(row.e2e_s for row in answered),
         prompt_tokens=_sum([row.prompt_tokens for row in answered]),
-        completion_tokens=completion_tokens,
-        output_tokens_per_s=None if completion_tokens is None else _per_second(completion_tokens, duration_s),
-        requests_per_s=_per_second(len(answered), duration_s),
-        goodput_per_s=goodput,
+        completion_tokens=written,
+        output_tokens_per_s=None if written is None else per_second(written),
+        requests_per_s=per_second(len(answered)),
+        goodput_per_s=None if good is None else per_second(good),
         rows=tuple(rows),
+        **latencies,
     )
 
 
 def is_good(row: Row, objective: Mapping[str, float]) -> bool:
-    """True for a request that keeps every objective. One that is an error keeps none; of an answer of a single token
-    there is no time between tokens, and so none that is too long.
+    """True for an answer that keeps every objective; one of a single token has no time between tokens, so none that is
+    too long.
     """
-    if row.error is not None:
-        return False
-    values = {name: getattr(row, f"{name}_s") for name in objective}
-    return all(value is None or value <= objective[name] for name, value in values.items())
+    values = ((getattr(row, f"{name}_s"), limit) for name, limit in objective.items())
+    return row.error is None and all(value is None or value <= limit for value, limit in values)
 
 
 def notes(result: LoadResult, n_prompts: int) -> list[str]:
@@ -154,12 +156,12 @@ def notes(result: LoadResult, n_prompts: int) -> list[str]:
         names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
         told.append(
             f"{answered} answers do not support {names}: it takes so many requests until the largest is above the "
-            f"percentile with {_CONFIDENCE_LEVEL:.0%} confidence. Send more."
+            "percentile with 95% confidence. Send more."
         )
     if 0 < answered < requests:
         told.append(f"{requests - answered} of {requests} requests are errors; the latencies are those of the others.")
-    answers = [row for row in result.rows if row.error is None]
-    if uncounted := sum(None in (row.prompt_tokens, row.completion_tokens) for row in answers):
+    counts = [(row.prompt_tokens, row.completion_tokens) for row in result.rows if row.error is None]
+    if uncounted := sum(None in each for each in counts):
         told.append(
             f"{uncounted} of {answered} answers do not tell their tokens (usage), so that they are not counted: "
             "prompt_tokens, completion_tokens, output_tokens_per_s, tpot_s and goodput_per_s (of an objective of tpot) "
@@ -171,20 +173,6 @@ def notes(result: LoadResult, n_prompts: int) -> list[str]:
             "prompts as there are requests."
         )
     return told
-
-
-def _rate_achieved(rows: Sequence[Row], plan: LoadPlan, duration_s: float) -> float | None:
-    """Requests begun for each second in which they were: of a whole open loop at least those of the plan."""
-    begun_s = max((row.sent_s for row in rows), default=0.0)
-    if plan.rate is None:
-        begun_s = duration_s
-    elif len(rows) == plan.n_requests():
-        begun_s = max(begun_s, plan.n_requests() / plan.rate)
-    return _per_second(len(rows), begun_s) or None
-
-
-def _per_second(number: float, seconds: float) -> float:
-    return number / seconds if seconds > 0 else 0.0
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +40,17 @@ def read_times(server_pids: Collection[int] | None) -> MachineTimes:
     of = psutil.cpu_times()._asdict()
     stolen = of.get("steal", 0.0)
     total = sum(of.values()) - of.get("guest", 0.0) - of.get("guest_nice", 0.0)  # they are in user and nice, too
-    known = None if server_pids is None else _seconds([os.getpid(), *server_pids])
+    known = None
+    if server_pids is not None:
+        processes = set[psutil.Process]()
+        for pid in (os.getpid(), *server_pids):
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                processes |= {process, *process.children(recursive=True)}
+        known = 0.0
+        for process in processes:
+            with suppress(psutil.Error):
+                known += sum(process.cpu_times()[:4])  # with children of theirs that have ended
     return MachineTimes(total, total - of["idle"] - of.get("iowait", 0.0) - stolen, stolen, known)
 
 
@@ -60,22 +70,7 @@ def server_pids(base_url: str) -> Collection[int] | None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if parts.hostname not in _HERE:
         return ()
-    found = set[int]()
     with suppress(psutil.AccessDenied):
         listening = (each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
-        found = {each.pid for each in listening if each.laddr.port == port and each.pid is not None}
-    return found or None
-
-
-def _seconds(pids: Iterable[int]) -> float:
-    """Processor time of processes, of all that they started, and of children of theirs that have ended."""
-    processes = set[psutil.Process]()
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            processes |= {process, *process.children(recursive=True)}
-    used = 0.0
-    for process in processes:
-        with suppress(psutil.Error):
-            used += sum(process.cpu_times()[:4])
-    return used
+        return {each.pid for each in listening if each.laddr.port == port and each.pid is not None} or None
+    return None

@@ -7,15 +7,9 @@ import secrets
 from dataclasses import dataclass, replace
 
 from harness.models.openai.format import chat_payload
+from harness.models.spec import ServerSpec
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
-
-HEADERS = {
-    "Accept": "text/event-stream",
-    "Accept-Encoding": "identity",
-    "Content-Type": "application/json",
-    "User-Agent": "steelyard",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +17,12 @@ class RequestForm:
     """The form in which a server wants its requests, as far as servers differ.
 
     Attributes:
-        is_vllm: whether it takes what only vLLM takes.
+        server: what it takes beyond OpenAI's API; None for nothing.
         limit: the field for the most tokens of an answer; OpenAI's newer models want `max_completion_tokens`.
         counts: whether it takes the wish that a stream tells its usage.
     """
 
-    is_vllm: bool
+    server: ServerSpec | None
     limit: str = "max_tokens"
     counts: bool = True
 
@@ -41,29 +35,24 @@ class RequestForm:
                 return replace(self, counts=False)
         return None
 
+    def asked_tokens(self, prompt: PlannedPrompt, plan: LoadPlan) -> int | None:
+        """The number of tokens that an answer must have; None where the model may end it before."""
+        return None if self.server is None or plan.ends_itself else prompt.output_tokens or plan.output_tokens
 
-def asked_tokens(prompt: PlannedPrompt, plan: LoadPlan, form: RequestForm) -> int | None:
-    """The number of tokens that an answer must have; None where the model may end it before."""
-    return (prompt.output_tokens or plan.output_tokens) if form.is_vllm and not plan.ends_itself else None
+    def body(self, prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan) -> str:
+        """The body of a request: the version's template, system text and sampling, as a stream that counts its tokens.
 
-
-def body_of(prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan, form: RequestForm) -> bytes:
-    """The body of a request: the version's template, system text and sampling, as a stream that counts its tokens.
-
-    A server of vLLM is also asked for the exact length, to count along, and for a cache that no other request has.
-    """
-    asked = prompt.messages if prompt.text is None else prompt.text
-    request = address.version.chat(asked, sampling={"max_tokens": prompt.output_tokens or plan.output_tokens})
-    body = chat_payload(address.model, request, range(number, number + 1))
-    body["stream"] = True
-    if form.counts:
-        body["stream_options"] = {"include_usage": True}
-        if form.is_vllm:
-            body["stream_options"]["continuous_usage_stats"] = True
-    if form.limit not in body:
-        body[form.limit] = body.pop("max_tokens")
-    if form.is_vllm and not plan.ends_itself:
-        body["ignore_eos"] = True
-    if form.is_vllm and not plan.cached:
-        body["cache_salt"] = secrets.token_hex(8)
-    return json.dumps(body, default=dict, separators=(",", ":")).encode("ascii")
+        A server of an engine's own is also asked for the exact length, to count along, and for a cache that no other
+        request has.
+        """
+        asked = prompt.messages if prompt.text is None else prompt.text
+        request = address.version.chat(asked, sampling={"max_tokens": prompt.output_tokens or plan.output_tokens})
+        body = chat_payload(address.model, request, range(number, number + 1)) | {"stream": True}
+        if self.counts:
+            body["stream_options"] = {"include_usage": True, **(self.server.stream_options if self.server else {})}
+        if self.limit not in body:
+            body[self.limit] = body.pop("max_tokens")
+        if self.server is not None:
+            body |= {} if plan.ends_itself else self.server.fields
+            body |= {} if plan.cached else {self.server.salt: secrets.token_hex(8)}
+        return json.dumps(body, default=dict, separators=(",", ":"))

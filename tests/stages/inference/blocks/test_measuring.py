@@ -65,10 +65,10 @@ def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_no
 
 def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:
     result = run_load(LOAD, serve().target)
-    on_time = [replace(row, sent_s=row.scheduled_s) for row in result.rows]
+    on_time = [row._replace(sent_s=row.scheduled_s) for row in result.rows]
     for late, is_valid in ((1, True), (len(on_time) // 2, False)):
         rows = tuple(
-            replace(row, sent_s=row.scheduled_s + 0.5) if number < late else row for number, row in enumerate(on_time)
+            row._replace(sent_s=row.scheduled_s + 0.5) if number < late else row for number, row in enumerate(on_time)
         )
         block = block_of(replace(result, rows=rows, valid=True, invalid_reasons=()), STRICT)
         assert (not block.invalid_reasons) == is_valid

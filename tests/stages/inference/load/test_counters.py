@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError
+from harness.models.spec import engine_spec
 from harness.stages.inference.load import counters
-from harness.stages.inference.load.counters import difference, is_reachable, is_vllm, read_counters
+from harness.stages.inference.load.counters import difference, is_reachable, read_counters, server_spec
 from tests.stages.inference.load.addresses import address_at
 
 pytestmark = pytest.mark.service
@@ -29,6 +30,7 @@ vllm:time_to_first_token_seconds_sum{engine="0",model_name="m"} 1.5
 vllm:time_to_first_token_seconds_count{engine="0",model_name="m"} 3.0
 """
 
+VLLM = engine_spec("vllm").server
 Pages = dict[str, tuple[int, str]]
 
 
@@ -65,13 +67,13 @@ def models(*entries: dict[str, Any]) -> tuple[int, str]:
 
 
 def test_counters_are_added_up_over_engines(pages: Callable[[Pages], str]) -> None:
-    found = read_counters(address_at(pages({"/metrics": (200, METRICS)})))
+    found = read_counters(address_at(pages({"/metrics": (200, METRICS)})), VLLM)
     assert found == {"prompt_tokens": 120.0, "preemptions": 2.0, "ttft_sum_s": 1.5, "ttft_count": 3.0}
 
 
 @pytest.mark.parametrize("page", [(404, "no"), (200, "process_cpu_seconds_total 3\n")])
 def test_a_server_without_vllms_counters_has_none(pages: Callable[[Pages], str], page: tuple[int, str]) -> None:
-    assert read_counters(address_at(pages({"/metrics": page}))) == {}
+    assert read_counters(address_at(pages({"/metrics": page})), VLLM) == {}
 
 
 def test_between_two_readings_only_what_was_counted_meanwhile_is_told() -> None:
@@ -80,15 +82,15 @@ def test_between_two_readings_only_what_was_counted_meanwhile_is_told() -> None:
     assert difference(before, after) == {"requests": 4.0, "ttft_mean_s": 0.5}
 
 
-def test_a_server_says_whether_it_is_vllm(pages: Callable[[Pages], str]) -> None:
-    assert is_vllm(address_at(pages({"/v1/models": models({"id": "m", "owned_by": "vllm"})})))
+def test_a_server_says_whose_it_is(pages: Callable[[Pages], str]) -> None:
+    assert server_spec(address_at(pages({"/v1/models": models({"id": "m", "owned_by": "vllm"})}))) is VLLM
     for page in (models({"id": "n"}), (404, "no"), (200, "no json"), (200, '{"data": 3}'), (200, '{"data": ["m"]}')):
-        assert not is_vllm(address_at(pages({"/v1/models": page})))
+        assert server_spec(address_at(pages({"/v1/models": page}))) is None
 
 
 def test_a_server_that_is_not_there_is_told_and_one_that_refuses_is(pages: Callable[[Pages], str]) -> None:
     with pytest.raises(EngineError, match=r"No server answers at http://127\.0\.0\.1:1/v1 \(Connection refused\)"):
-        is_vllm(address_at("http://127.0.0.1:1/v1"))
+        server_spec(address_at("http://127.0.0.1:1/v1"))
     assert not is_reachable(address_at("http://127.0.0.1:1/v1"))
     assert is_reachable(address_at(pages({})))
 

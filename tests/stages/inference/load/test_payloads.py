@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.stages.inference.load.payloads import RequestForm, asked_tokens, body_of
+from harness.models.spec import engine_spec
+from harness.stages.inference.load.payloads import RequestForm
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from tests.stages.inference.load.addresses import address_at
 
 URL = "http://127.0.0.1:8000/v1"
-VLLM, OTHER = RequestForm(True), RequestForm(False)
+VLLM, OTHER = RequestForm(engine_spec("vllm").server), RequestForm(None)
 
 
 def body(plan: LoadPlan | None = None, form: RequestForm = OTHER, **settings: Any) -> dict[str, Any]:
     plan = plan or LoadPlan(rate=1.0)
-    found: dict[str, Any] = json.loads(body_of(PlannedPrompt("hi"), 4, address_at(URL, **settings), plan, form))
+    found: dict[str, Any] = json.loads(form.body(PlannedPrompt("hi"), 4, address_at(URL, **settings), plan))
     return found
 
 
 def asked(plan: LoadPlan, form: RequestForm) -> int | None:
-    return asked_tokens(PlannedPrompt("hi"), plan, form)
+    return form.asked_tokens(PlannedPrompt("hi"), plan)
 
 
 def test_a_request_has_the_versions_template_system_text_and_sampling() -> None:
