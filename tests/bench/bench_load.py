@@ -18,7 +18,7 @@ from harness.models.version import load_version
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.run import run_load
-from harness.stages.inference.server import serve
+from harness.stages.inference.serving import serve
 from tests.bench.sampling import ROOT, Figure
 from tests.loopback.law import law_server
 from tests.stages.inference.load.addresses import address_at

@@ -72,7 +72,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     from harness.reporting.inference.load import render_load
     from harness.reporting.terminal.progress import LiveLine
     from harness.stages.inference.load.run import run_load
-    from harness.stages.inference.server import serve
+    from harness.stages.inference.serving import serve
 
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
@@ -106,7 +106,7 @@ def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.stages.building import built
-    from harness.stages.inference.address import check_load
+    from harness.stages.inference.serving import check_load
 
     check_load(chosen)
     check_version(chosen, settings.root)

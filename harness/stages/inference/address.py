@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 from harness.config.versions import VersionSettings
-from harness.errors import UsageError
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 
@@ -19,7 +21,7 @@ class ServerAddress:
         base_url: with the version of the API, such as "http://127.0.0.1:8000/v1".
         model: the name under which the server knows it.
         api_key: sent as a bearer token; None for a server without one.
-        pid: of the server's process, where this run started it.
+        pid: of its keeper's process, where this run started it. keeper: what the keeper is told by.
     """
 
     version: Version = field(repr=False)
@@ -27,6 +29,7 @@ class ServerAddress:
     model: str
     api_key: str | None = field(default=None, repr=False)
     pid: int | None = None
+    keeper: IO[bytes] | None = field(default=None, repr=False)
 
     @property
     def root_url(self) -> str:
@@ -37,6 +40,22 @@ class ServerAddress:
     def headers(self) -> dict[str, str]:
         """The header of a request that holds the key."""
         return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have it stand still until the context ends, if this run started it."""
+        from harness.stages.inference.keeper import GO_ON, STAND_STILL
+
+        self._tell(STAND_STILL)
+        try:
+            yield
+        finally:
+            self._tell(GO_ON)
+
+    def _tell(self, word: bytes) -> None:
+        with suppress(BrokenPipeError):  # it has ended, which whoever asks it is told
+            if self.keeper is not None:
+                self.keeper.write(word)
 
 
 def has_address(settings: VersionSettings) -> bool:
@@ -49,29 +68,3 @@ def takes_load(settings: VersionSettings) -> bool:
     """True for a version that load can be put on: it has an address, or weights and an engine that serves them here."""
     has_server = engine_spec(settings.engine).server is not None
     return has_address(settings) or (has_server and "weights" in settings.engine_options)
-
-
-def check_load(settings: VersionSettings) -> None:
-    """Refuse a version that load can't be put on, before anything that it is made of is built.
-
-    Raises:
-        UsageError: with what to give it.
-    """
-    if not takes_load(settings):
-        raise UsageError(
-            f"Version {settings.name!r} has the engine {settings.engine!r} and no address to send load to. "
-            'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
-        )
-
-
-def address_of(version: Version) -> ServerAddress:
-    """Return the address of a version that is served already.
-
-    Raises:
-        SettingsError: its API key is not in the environment.
-    """
-    from harness.models.openai.spec import api_key
-
-    options = version.settings.engine_options
-    base_url = str(options["base_url"]).rstrip("/")
-    return ServerAddress(version, base_url, str(options["model"]), api_key(version.settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import Version
-from harness.stages.inference.address import address_of, check_load, has_address, takes_load
+from harness.stages.inference.address import ServerAddress, has_address, takes_load
+from harness.stages.inference.serving import check_load, serve
 
 
 def version(engine: str, **options: Any) -> Version:
@@ -30,6 +32,11 @@ def test_an_endpoint_is_its_own_address() -> None:
     weights = version("vllm", weights="package:x").settings
     assert takes_load(weights)
     assert not has_address(weights)
+
+
+def address_of(served: Version) -> ServerAddress:
+    with serve(served, Path.cwd()) as address:
+        return address
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,14 @@ class Peak:
     value: float
     low: float
     high: float
+    is_gpu: bool = False
     devices: int = 1
+
+    def of(self, workers: int) -> Peak:
+        """The rate of what so many workers of an engine take: a GPU each, or all cores together."""
+        if not self.is_gpu:
+            return self
+        return Peak(self.value * workers, self.low * workers, self.high * workers, True, workers)
 
     def in_words(self, unit: str) -> str:
         """The rate with its interval, as measured."""
@@ -32,30 +39,12 @@ class Peak:
         return f"{self.value:.3g} {unit} [{self.low:.3g}, {self.high:.3g}], measured{where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Peaks:
-    """Of the device that vLLM would take here: a GPU, or all cores."""
-
-    flops_per_s: Peak
-    bytes_per_s: Peak
-    is_gpu: bool = False
-
-    def of(self, workers: int) -> Peaks:
-        """The peaks of what so many workers of an engine take: a GPU each, or all cores together."""
-        if not self.is_gpu:
-            return self
-        flops, moved = (
-            Peak(each.value * workers, each.low * workers, each.high * workers, workers)
-            for each in (self.flops_per_s, self.bytes_per_s)
-        )
-        return Peaks(flops, moved, is_gpu=True)
-
-
 @functools.cache
-def peaks(dtype: str) -> Peaks:
-    """The peaks of this machine, measured once in about a second; nothing else should run meanwhile.
+def peaks(dtype: str) -> tuple[Peak, Peak]:
+    """FLOP/s and B/s of the device that vLLM would take here (a GPU, or all cores), measured once in about a second.
 
-    On a GPU that serves it takes half a GiB, and gives it back: a matrix or a copy at a time, each larger than caches.
+    Nothing else should run meanwhile. On a GPU that serves it takes half a GiB, and gives it back: a matrix or a copy
+    at a time, each larger than caches.
 
     Args:
         dtype: the type in which an engine computes, as torch calls it: a processor may do five times as much in
@@ -67,29 +56,28 @@ def peaks(dtype: str) -> Peaks:
     size, copied = (_GPU_SIZE, _GPU_COPIED) if is_gpu else (_SIZE, _COPIED)
     device, wait = ("cuda", torch.cuda.synchronize) if is_gpu else ("cpu", lambda: None)
 
+    def rate(work: Callable[[], Any], amount: float) -> Peak:
+        """Of nine rounds the true median lies between the second and the eighth in 96 of 100."""
+        rates = []
+        for _ in range(_ROUNDS + 1):  # the first warms up
+            began_s = time.perf_counter()
+            work()
+            wait()
+            rates.append(amount / (time.perf_counter() - began_s))
+        ordered = sorted(rates[1:])
+        return Peak(ordered[4], ordered[1], ordered[7], is_gpu)
+
     def multiply() -> Peak:
         left = torch.rand(size, size, dtype=getattr(torch, dtype), device=device)
         product = torch.empty_like(left)
-        return _peak(lambda: torch.mm(left, left, out=product), wait, 2 * size**3)
+        return rate(lambda: torch.mm(left, left, out=product), 2 * size**3)
 
     def copy() -> Peak:
         source = torch.zeros(copied, dtype=torch.uint8, device=device)
         target = torch.empty_like(source)
-        return _peak(lambda: target.copy_(source), wait, 2 * copied)  # a byte is read and written
+        return rate(lambda: target.copy_(source), 2 * copied)  # a byte is read and written
 
-    found = Peaks(multiply(), copy(), is_gpu)
+    found = multiply(), copy()
     if is_gpu:
         torch.cuda.empty_cache()
     return found
-
-
-def _peak(work: Callable[[], Any], wait: Callable[[], Any], amount: float) -> Peak:
-    """The rate of some work. Of nine rounds the true median lies between the second and the eighth in 96 of 100."""
-    rates = []
-    for _ in range(_ROUNDS + 1):  # the first warms up
-        began_s = time.perf_counter()
-        work()
-        wait()
-        rates.append(amount / (time.perf_counter() - began_s))
-    ordered = sorted(rates[1:])
-    return Peak(ordered[4], ordered[1], ordered[7])

@@ -62,6 +62,7 @@ class LoadResult:
     server: Mapping[str, float] = field(default_factory=dict)
     others_cpu: float | None = None
     steal: float | None = None
+    energy_j: float | None = None
     interrupted: bool = False
     valid: bool = True
     invalid_reasons: tuple[str, ...] = ()

@@ -1,10 +1,11 @@
-"""The machine: its kind, how much of it its host takes meanwhile, and how much other processes use."""
+"""The machine: its kind, how much its host takes meanwhile, how much other processes use, and what energy it takes."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,14 @@ from urllib.parse import urlsplit
 
 import psutil
 
+EnergyCounters = Mapping[str, tuple[float, float]]
+"""Joules by processor package (RAPL) and GPU (NVML), and where the counter begins again; 0 where it never does.
+
+They are of whole packages and boards, whoever uses them.
+"""
 _HERE = ("localhost", "127.0.0.1", "::1")
+_RAPL = Path("/sys/class/powercap")
+_MICRO, _MILLI = 1e-6, 1e-3
 
 
 def kind_of_machine() -> str:
@@ -74,3 +82,31 @@ def server_pids(base_url: str) -> Collection[int] | None:
         listening = (each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
         return {each.pid for each in listening if each.laddr.port == port and each.pid is not None} or None
     return None
+
+
+def energy_counters() -> EnergyCounters:
+    """The counters of this machine now; {} where there are none."""
+    found = {}
+    for folder in _RAPL.glob("*-rapl:[0-9]"):  # a package has its parts in it
+        with suppress(OSError, ValueError):
+            names = ("energy_uj", "max_energy_range_uj")
+            now, most = (int((folder / name).read_text()) * _MICRO for name in names)
+            found[folder.name] = now, most
+    if importlib.util.find_spec("pynvml") is not None:
+        import pynvml  # type: ignore[import-not-found]
+
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            for number in range(pynvml.nvmlDeviceGetCount()):
+                board = pynvml.nvmlDeviceGetHandleByIndex(number)
+                found[f"gpu{number}"] = pynvml.nvmlDeviceGetTotalEnergyConsumption(board) * _MILLI, 0.0
+    return found
+
+
+def joules_between(before: EnergyCounters, after: EnergyCounters) -> float | None:
+    """The energy taken between two readings; None where no counter tells, or one of them began anew meanwhile."""
+    taken = []
+    for name in before.keys() & after.keys():
+        since = after[name][0] - before[name][0]
+        taken.append(since if since >= 0 else since + after[name][1])
+    return sum(taken) if taken and min(taken) >= 0 else None

@@ -82,12 +82,13 @@ def run_load(
         sending = sending._replace(limit=limit, seconds=plan.seconds, arrivals=times)
         pids = (address.pid,) if address.pid is not None else machine.server_pids(address.base_url)
         counted, before = counters.read_counters(address, form.server), machine.read_times(pids)
-        interrupted = False
+        energy, interrupted = machine.energy_counters(), False
         try:
             sent = send("measuring", sending, None if times is None else len(times))
         except KeyboardInterrupt:
             interrupted, sent = True, generator.call("stop")
         others_cpu, steal = machine.use_between(before, machine.read_times(pids))
+        energy_j = machine.joules_between(energy, machine.energy_counters())
     asked = [form.asked_tokens(prompt, plan) for prompt in prompts]
     rows = [Row(*plain)._replace(asked_tokens=asked[plain[0] % len(asked)]) for plain in sent["rows"]]
     result = replace(
@@ -95,6 +96,7 @@ def run_load(
         client_cpu=sent["cpu_s"] / sent["wall_s"],
         others_cpu=others_cpu,
         steal=steal,
+        energy_j=energy_j,
         interrupted=interrupted,
     )
     if counted:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from harness.stages.inference.load.machine import MachineTimes, read_times, server_pids, use_between
+from harness.stages.inference.load.machine import MachineTimes, joules_between, read_times, server_pids, use_between
 
 BURN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
 
@@ -47,3 +47,11 @@ def test_a_server_elsewhere_has_no_process_here_and_one_that_is_not_there_is_unk
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         assert server_pids(f"http://127.0.0.1:{free.getsockname()[1]}/v1") is None
+
+
+def test_a_counter_that_began_anew_tells_nothing_and_one_that_came_round_does() -> None:
+    """A GPU's counter starts at 0 with its driver: what was taken was negative."""
+    assert joules_between({"gpu0": (500.0, 0.0), "cpu": (1.0, 9.0)}, {"gpu0": (520.0, 0.0), "cpu": (2.0, 9.0)}) == 21.0
+    assert joules_between({"gpu0": (500.0, 0.0), "cpu": (1.0, 9.0)}, {"gpu0": (20.0, 0.0), "cpu": (2.0, 9.0)}) is None
+    assert joules_between({"cpu": (8.0, 9.0)}, {"cpu": (1.0, 9.0)}) == 2.0
+    assert joules_between({}, {}) is None
