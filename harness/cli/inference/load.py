@@ -46,7 +46,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
 )
-@click.option("--timeout", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error.")
+@click.option(
+    "--timeout", "timeout_s", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error."
+)
 @click.option(
     "--accept",
     metavar="DOUBT",
@@ -123,15 +125,11 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     Raises:
         UsageError: an option that can't be carried out; files that are none.
     """
-    from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
+    from harness.config.typed import read
+    from harness.stages.inference.load.plan import LoadPlan, read_prompts
 
-    prompts, objective = options.pop("prompts"), options.pop("objective")
-    tokens = options.pop("output_tokens")
-    return LoadPlan(
-        prompts=() if prompts is None else read_prompts(prompts),
-        objective={} if objective is None else read_objective(objective, "--objective", where="steelyard load"),
-        output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,
-        timeout_s=options.pop("timeout"),
-        accept=frozenset(options.pop("accept")),
-        **options,
-    )
+    given = {name: value for name, value in options.items() if value is not None}
+    words = {"output_tokens": sampling.get("max_tokens", 64), **given}
+    if "prompts" in words:
+        words["prompts"] = read_prompts(words["prompts"])
+    return read(LoadPlan, words, where="steelyard load", error=UsageError)
