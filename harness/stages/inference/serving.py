@@ -90,7 +90,7 @@ class Server:
         Raises:
             EngineError: there is none, or nobody answers.
         """
-        from harness.stages.inference.load.counters import read_metrics
+        from harness.stages.inference.load.target import read_metrics
 
         try:
             return read_metrics(self.start())
@@ -215,11 +215,11 @@ def _flags(name: str, value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
     if name == "device_ids" and values is value:  # the one list that vLLM wants in one word
         values = [",".join(map(str, value))]
-    is_json = Mapping | list | tuple
-    return [
-        f"--{words}",
-        *(json.dumps(each, default=dict) if isinstance(each, is_json) else str(each) for each in values),
-    ]
+    return [f"--{words}", *map(_written, values)]
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def check_pair(blocks: Mapping[Role, Block], servers: Mapping[Role, Server], pai
 def block_of(result: LoadResult, load: LoadPlan) -> Block:
     """The part of a load that is kept."""
     block: dict[str, Any] = result.as_json()
-    late = sum(row.delay_s > MOST_DELAY_S for row in result.rows)
+    late = sum(row.sent_s - row.scheduled_s > MOST_DELAY_S for row in result.rows)
     if "schedule" not in load.accept and late > max(1.0, MOST_LATE * result.requests):
         reason = (
             f"{late} of {result.requests} requests were begun more than {MOST_DELAY_S * 1000:.0f} ms later than "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from harness.stages.inference.load.rows import Row
+from harness.stages.inference.load.rows import Row, latencies
 from harness.statistics.quantiles.quantiles import values_needed
 
 if TYPE_CHECKING:
@@ -78,23 +80,22 @@ class LoadResult:
 
 
 def latency_figures(
-    values: Iterable[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
+    values: Iterable[float], weights: Sequence[float] | None = None, *, requests: int | None = None
 ) -> LatencyFigures:
-    """The figures of values in seconds, None for what has none; `weights` says how many tokens have each.
+    """The figures of values in seconds, NaN for what has none; `weights` says how many tokens have each.
 
     `requests` is how many requests they are of, which tells what percentiles they support: values of one request are no
     independent ones. Without it each value is a request's.
     """
     import numpy as np
 
-    array = np.array([value for value in values if value is not None])
+    array = np.array([value for value in values if not math.isnan(value)])
     if not len(array):
         return LatencyFigures()
-    supported = len(array) if requests is None else requests
     percentiles = {
         f"p{each}": float(np.quantile(array, each / 100, method="inverted_cdf", weights=weights))
         for each in _PERCENTILES
-        if supported >= values_needed(each)
+        if (len(array) if requests is None else requests) >= values_needed(each)
     }
     number = len(array) if weights is None else round(sum(weights))
     mean = float(np.average(array, weights=weights))
@@ -104,21 +105,25 @@ def latency_figures(
 def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:
     """The figures that rows alone tell."""
     answered = [row for row in rows if row.error is None]
+    seconds = [latencies(row) for row in answered]
+    pairs = [pair for row in answered for pair in pairwise(row.chunks)]
     duration_s = max((row.done_s for row in rows), default=0.0)
-    gaps = [gap for row in answered for gap in row.gaps_s]
-    written = _sum([row.completion_tokens for row in answered])
-    is_known = "tpot" not in plan.objective or all(row.completion_tokens is not None for row in answered)
-    good = sum(is_good(row, plan.objective) for row in answered) if plan.objective and is_known else None
+    written = _sum(row.completion_tokens for row in answered)
     # Of a whole open loop the rate is at least that of the plan: the last request is before the end of its time.
     begun_s = duration_s if plan.rate is None else max((row.sent_s for row in rows), default=0.0)
     if plan.rate is not None and len(rows) == plan.n_requests():
         begun_s = max(begun_s, len(rows) / plan.rate)
+    n_good = sum(is_good(each, plan.objective) for each in seconds)
+    has_good = plan.objective and (
+        "tpot" not in plan.objective or None not in [row.completion_tokens for row in answered]
+    )
 
     def per_second(number: float) -> float:
         return number / duration_s if duration_s > 0 else 0.0
 
-    names = ("ttft_s", "ttft_scheduled_s", "tpot_s", "e2e_s")
-    latencies = {name: latency_figures(getattr(row, name) for row in answered) for name in names}
+    def of(name: str) -> LatencyFigures:
+        return latency_figures(each[name] for each in seconds)
+
     return LoadResult(
         requests=len(rows),
         completed=len(answered),
@@ -126,28 +131,30 @@ def figures(rows: Sequence[Row], plan: LoadPlan) -> LoadResult:
         duration_s=duration_s,
         rate_planned=plan.rate,
         rate_achieved=len(rows) / begun_s if begun_s > 0 and rows else None,
-        schedule_delay_s=latency_figures(row.delay_s for row in rows),
+        schedule_delay_s=latency_figures(latencies(row)["schedule_delay"] for row in rows),
         itl_s=latency_figures(
-            (seconds for seconds, _ in gaps),
-            [tokens for _, tokens in gaps],
+            [(at_s - before_s) / tokens for (before_s, _), (at_s, tokens) in pairs],
+            [tokens for _, (_, tokens) in pairs],
             requests=sum(len(row.chunks) > 1 for row in answered),
         ),
-        prompt_tokens=_sum([row.prompt_tokens for row in answered]),
+        ttft_s=of("ttft"),
+        ttft_scheduled_s=of("ttft_scheduled"),
+        tpot_s=of("tpot"),
+        e2e_s=of("e2e"),
+        prompt_tokens=_sum(row.prompt_tokens for row in answered),
         completion_tokens=written,
         output_tokens_per_s=None if written is None else per_second(written),
         requests_per_s=per_second(len(answered)),
-        goodput_per_s=None if good is None else per_second(good),
+        goodput_per_s=per_second(n_good) if has_good else None,
         rows=tuple(rows),
-        **latencies,
     )
 
 
-def is_good(row: Row, objective: Mapping[str, float]) -> bool:
-    """True for an answer that keeps every objective; one of a single token has no time between tokens, so none that is
-    too long.
+def is_good(seconds: Mapping[str, float], objective: Mapping[str, float]) -> bool:
+    """True for the latencies of an answer that keep every objective. One of a single token has no time between tokens,
+    so none that is too long.
     """
-    values = ((getattr(row, f"{name}_s"), limit) for name, limit in objective.items())
-    return row.error is None and all(value is None or value <= limit for value, limit in values)
+    return not any(seconds[name] > limit for name, limit in objective.items())
 
 
 def notes(result: LoadResult, n_prompts: int) -> list[str]:
@@ -176,7 +183,7 @@ def notes(result: LoadResult, n_prompts: int) -> list[str]:
     return told
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
+def _sum(counts: Iterable[int | None]) -> int | None:
     """The sum of counts; None where one of them is missing, or there is none."""
-    known = [each for each in counts if each is not None]
-    return sum(known) if counts and len(known) == len(counts) else None
+    known = list(counts)
+    return sum(filter(None, known)) if known and None not in known else None

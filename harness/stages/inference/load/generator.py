@@ -14,7 +14,7 @@ import pickle
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
 import aiohttp
@@ -22,6 +22,12 @@ import aiohttp
 from harness.models.openai.redaction import Redactor
 from harness.stages.inference.load.rows import Row, read_row
 
+_HEADERS = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "steelyard",
+}
 _PROGRESS_S = 0.25
 _COLLECT_AFTER = 50_000
 _PRIORITY = -10
@@ -34,14 +40,12 @@ class Sending(NamedTuple):
     """Requests that are ready to be sent.
 
     Attributes:
-        arrivals: when each is begun, in seconds from the start; None for a closed loop.
         concurrency: how many are in flight in a closed loop. limit: how many of it are begun at most; beyond those that
             there are, they are repeated. seconds: after which none of it is begun.
-        timeout_s: after which a request has failed.
+        arrivals: of an open loop, when each is begun, in seconds from the start.
     """
 
     bodies: Sequence[str]
-    timeout_s: float
     concurrency: int
     limit: int
     seconds: float | None = None
@@ -57,14 +61,17 @@ class Generator:
 
     Args:
         api_key: taken out of what the server says.
+        timeout_s: after which a request has failed.
     """
 
     is_async = True
 
-    def __init__(self, url: str, headers: Mapping[str, str], api_key: str | None = None) -> None:
-        self._url, self._headers, self._redactor = url, headers, Redactor(api_key)
-        self.sent = self._completed = self._failed = self._next = 0
+    def __init__(self, base_url: str, timeout_s: float, api_key: str | None = None) -> None:
+        self._url, self._timeout_s = f"{base_url}/chat/completions", timeout_s
+        self._headers = _HEADERS | ({} if api_key is None else {"Authorization": f"Bearer {api_key}"})
+        self._redactor = Redactor(api_key)
         self._session: aiohttp.ClientSession | None = None
+        self.sent = self._completed = self._failed = self._next = 0
 
     async def send(self, sending: Sequence[Any], progress: Callable[[dict[str, float]], None]) -> dict[str, Any]:
         """Send everything, and give the rows, the processor time (`cpu_s`) and the time that it took."""
@@ -103,7 +110,8 @@ class Generator:
         rows = list[Row]()
         with contextlib.suppress(EOFError):
             while True:
-                rows.append(read_row(*pickle.load(spool), self._redactor))
+                row, status, packets = pickle.load(spool)
+                rows.append(read_row(row, status, packets, self._redactor))
         return {**took, "rows": sorted(rows)}
 
     async def _send_all(self) -> None:
@@ -136,7 +144,7 @@ class Generator:
         self.sent += 1
         assert self._session is not None
         try:
-            async with asyncio.timeout(self._sending.timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 while True:
                     connection: dict[str, bool] = {}
                     try:
@@ -156,7 +164,7 @@ class Generator:
                         if status or not connection.get("is_reused"):
                             raise
         except TimeoutError:
-            error, said = "timeout", f"after {self._sending.timeout_s:g} s"
+            error, said = "timeout", f"after {self._timeout_s:g} s"
         except asyncio.CancelledError:
             error, said = "unfinished", "the run was ended before the answer was complete"
         except aiohttp.ClientResponseError:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from harness.models.openai.format import BROKEN_OFF, count
 from harness.models.openai.redaction import Redactor
 
 Packets = Sequence[tuple[float, bytes]]
+_Arrival = tuple[float, int | None]
+"""When an event with tokens came, and how many the server had counted by then; None where it does not count along."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "text")
 _LONGEST_SAID = 300
@@ -21,16 +24,16 @@ class Row(NamedTuple):
     """The course of one request, in seconds from the start of the measurement: an error, or chunks of tokens.
 
     Attributes:
-        chunks: when tokens arrived together, and how many; the first event of an answer is a chunk of its own.
-        index: its place in the plan, from 0.
+        number: its place in the plan, from 0.
         sent_s: when it was begun; a connection that had to be opened comes after that.
         done_s: when its answer was complete, or it failed.
+        chunks: when tokens arrived together, and how many; the first event of an answer is a chunk of its own.
         error: the kind of its failure; None for an answer. said: what the server said to it, shortened.
         prompt_tokens, completion_tokens, cached_tokens: as the server's usage counts them; None where it does not.
         asked_tokens: how many the answer was to have exactly; None where it could end by itself.
     """
 
-    index: int
+    number: int
     scheduled_s: float
     sent_s: float
     done_s: float
@@ -42,45 +45,23 @@ class Row(NamedTuple):
     cached_tokens: int | None = None
     asked_tokens: int | None = None
 
-    @property
-    def delay_s(self) -> float:
-        """How much later than planned it was begun."""
-        return self.sent_s - self.scheduled_s
 
-    @property
-    def ttft_s(self) -> float | None:
-        """From sent to the first token, reasoning included."""
-        return self.chunks[0][0] - self.sent_s if self.chunks else None
+def latencies(row: Row) -> dict[str, float]:
+    """The seconds of an answer, by name; NaN for what it has not.
 
-    @property
-    def ttft_scheduled_s(self) -> float | None:
-        """From when it was to be begun to the first token."""
-        return self.chunks[0][0] - self.scheduled_s if self.chunks else None
-
-    @property
-    def e2e_s(self) -> float | None:
-        """From sent to the end of the answer."""
-        return None if self.error is not None else self.done_s - self.sent_s
-
-    @property
-    def gaps_s(self) -> list[tuple[float, float]]:
-        """For each chunk after the first: the seconds for each of its tokens, and how many they are."""
-        return [((at_s - before_s) / tokens, tokens) for (before_s, _), (at_s, tokens) in pairwise(self.chunks)]
-
-    @property
-    def itl_s(self) -> float | None:
-        """The mean time between tokens; None for a single chunk."""
-        return self._decoding_s / sum(tokens for _, tokens in self.chunks[1:]) if self.chunks[1:] else None
-
-    @property
-    def tpot_s(self) -> float | None:
-        """From the first token to the last, for each token after the first; None where no usage counts two."""
-        counted = self.completion_tokens or 0
-        return self._decoding_s / (counted - 1) if self.chunks and counted > 1 else None
-
-    @property
-    def _decoding_s(self) -> float:
-        return self.chunks[-1][0] - self.chunks[0][0]
+    schedule_delay: from when it was to be begun until it was. ttft: from sent to the first token, reasoning included;
+    ttft_scheduled: from when it was to be begun. itl: the mean time between tokens. tpot: from the first token to the
+    last, for each after the first that the usage counts. e2e: from sent to the end of the answer.
+    """
+    first_s, last_s = (row.chunks[0][0], row.chunks[-1][0]) if row.chunks else (math.nan, math.nan)
+    return {
+        "schedule_delay": row.sent_s - row.scheduled_s,
+        "ttft": first_s - row.sent_s,
+        "ttft_scheduled": first_s - row.scheduled_s,
+        "itl": (last_s - first_s) / (sum(tokens for _, tokens in row.chunks[1:]) or math.nan),
+        "tpot": (last_s - first_s) / (max(row.completion_tokens or 0, 1) - 1 or math.nan),
+        "e2e": row.done_s - row.sent_s,
+    }
 
 
 class _NoAnswerError(Exception):
@@ -95,18 +76,19 @@ def read_row(row: Row, status: int, packets: Packets, redactor: Redactor) -> Row
         packets: the parts of the answer's body, each with its time.
         redactor: takes the API key out of what the server says.
     """
+    body = b"".join(part for _, part in packets).strip()
     try:
         if row.error not in (None, "broken_off"):
             raise _NoAnswerError(row.error, row.said)
         if status not in (0, 200):
-            raise _NoAnswerError(f"http_{status}", _in_words(_body(packets)))
-        arrivals, usage = _read_stream(row, packets)
+            raise _NoAnswerError(f"http_{status}", _in_words(body))
+        arrivals, usage = _read_stream(row, packets, body)
     except _NoAnswerError as failure:
         error, said = failure.args
         return row._replace(error=error, said=redactor.text(said)[:_LONGEST_SAID])
     details = usage.get("prompt_tokens_details")
     return row._replace(
-        chunks=tuple(_chunks(arrivals, usage)),
+        chunks=_chunks(arrivals, usage),
         error=None,
         said="",
         prompt_tokens=count(usage.get("prompt_tokens")),
@@ -115,11 +97,9 @@ def read_row(row: Row, status: int, packets: Packets, redactor: Redactor) -> Row
     )
 
 
-def _read_stream(row: Row, packets: Packets) -> tuple[list[tuple[float, int | None]], Mapping[str, Any]]:
-    """When the events with tokens came, each with how many tokens the server had counted by then (None where it does
-    not count along), and the usage. An answer is whole where a choice of it says why it ended.
-    """
-    arrivals, usage, is_done, is_finished = list[tuple[float, int | None]](), dict[str, Any](), False, False
+def _read_stream(row: Row, packets: Packets, body: bytes) -> tuple[list[_Arrival], Mapping[str, Any]]:
+    """The events with tokens, and the usage. An answer is whole where a choice of it says why it ended."""
+    arrivals, usage, is_done, is_finished = list[_Arrival](), dict[str, Any](), False, False
     try:
         for at_s, data in _events(packets):
             if data == b"[DONE]":
@@ -140,21 +120,13 @@ def _read_stream(row: Row, packets: Packets) -> tuple[list[tuple[float, int | No
                     arrivals.append((at_s, counted))
     except (ValueError, LookupError, TypeError, AttributeError):
         if row.error is None:
-            raise _NoAnswerError(
-                "malformed", f"the stream has an event that is none of OpenAI's: {data[:80]!r}"
-            ) from None
+            said = f"the stream has an event that is none of OpenAI's: {data[:80]!r}"
+            raise _NoAnswerError("malformed", said) from None
     if not arrivals and (is_finished or is_done):
         raise _NoAnswerError("empty", "the answer ended without a token")
     if not is_finished:
-        raise _NoAnswerError(*((row.error, row.said) if row.error else _unfinished(_body(packets))))
+        raise _NoAnswerError(*((row.error, row.said) if row.error else _unfinished(body)))
     return arrivals, usage
-
-
-def _is_finished(choice: Mapping[str, Any]) -> bool:
-    reason = choice.get("finish_reason")
-    if isinstance(reason, str) and reason.lower() in BROKEN_OFF:
-        raise _NoAnswerError("broken_off", f"the answer broke off (finish_reason {reason!r})")
-    return isinstance(reason, str) and bool(reason)
 
 
 def _unfinished(body: bytes) -> tuple[str, str]:
@@ -168,27 +140,28 @@ def _unfinished(body: bytes) -> tuple[str, str]:
     return "broken_off", "the stream ended and no choice of it said why (finish_reason)"
 
 
-def _chunks(arrivals: Sequence[tuple[float, int | None]], usage: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
+def _is_finished(choice: Mapping[str, Any]) -> bool:
+    reason = choice.get("finish_reason")
+    if isinstance(reason, str) and reason.lower() in BROKEN_OFF:
+        raise _NoAnswerError("broken_off", f"the answer broke off (finish_reason {reason!r})")
+    return isinstance(reason, str) and bool(reason)
+
+
+def _chunks(arrivals: Sequence[_Arrival], usage: Mapping[str, Any]) -> list[tuple[float, float]]:
     """Tokens as they came. Those that came together, in one event or in several of one packet, are one chunk.
 
     How many an event brought is known where the server counts along; else all are taken to bring equally many.
     """
     each = max(1.0, (count(usage.get("completion_tokens")) or 0) / len(arrivals))
-    counts_along = all(counted is not None for _, counted in arrivals)
-    reached = [
-        (at_s, float(counted or 0) if counts_along else each * number)
-        for number, (at_s, counted) in enumerate(arrivals, 1)
-    ]
-    first_s, before = reached[0]
-    yield first_s, before
-    for at_s, tokens in dict(reached).items():
+    counted = [tokens for _, tokens in arrivals if tokens is not None]
+    evenly = [each * number for number in range(1, len(arrivals) + 1)]
+    reached = counted if len(counted) == len(arrivals) else evenly
+    found = [(arrivals[0][0], before := float(reached[0]))]
+    for at_s, tokens in {at_s: tokens for (at_s, _), tokens in zip(arrivals, reached, strict=True)}.items():
         if tokens > before:
-            yield at_s, tokens - before
+            found.append((at_s, tokens - before))
             before = tokens
-
-
-def _body(packets: Packets) -> bytes:
-    return b"".join(part for _, part in packets).strip()
+    return found
 
 
 def _events(packets: Packets) -> Iterator[tuple[float, bytes]]:
@@ -200,13 +173,11 @@ def _events(packets: Packets) -> Iterator[tuple[float, bytes]]:
 
 
 def _in_words(error: Any) -> str:
-    """The message of an error, however deep it lies."""
+    """The message of an error, however deep it lies; of a body, the text that it is where it is no JSON."""
     if isinstance(error, bytes):
         error = error.decode("utf-8", "replace")
-        try:
+        with suppress(ValueError):
             error = json.loads(error)
-        except ValueError:
-            return str(error)
     while isinstance(error, Mapping):
         error = error.get("message") or error.get("detail") or error.get("error") or json.dumps(dict(error))
     return str(error)

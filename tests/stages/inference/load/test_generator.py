@@ -54,7 +54,6 @@ async def good(writer: asyncio.StreamWriter, _number: int) -> None:
 
 def sending(**fields: Any) -> Sending:
     given = {
-        "timeout_s": 60.0,
         "concurrency": 0,
         "limit": 10,
         "bodies": ["body"] * len(fields.get("arrivals") or range(10)),
@@ -63,7 +62,7 @@ def sending(**fields: Any) -> Sending:
 
 
 async def measured(url: str, **fields: Any) -> list[Row]:
-    generator = Generator(url, {})
+    generator = Generator(url, 60.0)
     try:
         rows: list[Row] = (await generator.send(sending(**fields), lambda _: None))["rows"]
         return rows
@@ -154,7 +153,7 @@ async def test_open_arrivals_are_sent_at_their_time() -> None:
 async def test_prompts_of_a_closed_loop_begin_anew_when_they_are_used_up() -> None:
     async with serving(good) as url:
         records = await measured(url, concurrency=4, limit=25)
-    assert [each.index for each in records] == list(range(25))
+    assert [each.number for each in records] == list(range(25))
 
 
 @pytest.mark.asyncio
@@ -163,13 +162,13 @@ async def test_when_it_is_stopped_what_is_in_flight_is_unfinished() -> None:
         await asyncio.Event().wait()
 
     async with serving(never) as url:
-        generator = Generator(url, {})
+        generator = Generator(url, 60.0)
         measuring = asyncio.create_task(generator.send(sending(arrivals=[0.0, 0.0, 50.0]), lambda _: None))
         await until(lambda: generator.sent == 2)
         rows = (await generator.stop())["rows"]
         assert (await measuring)["rows"] == rows
         await generator.close()
-    assert [(each.index, each.error) for each in rows] == [(0, "unfinished"), (1, "unfinished")]
+    assert [(each.number, each.error) for each in rows] == [(0, "unfinished"), (1, "unfinished")]
 
 
 @pytest.mark.asyncio
