@@ -36,14 +36,8 @@ _OFF_UNLESS_GIVEN = (
 
 
 class Server:
-    """A version that is served: started by the first use, for what is measured of it may be in the store.
-
-    Args:
-        is_offline: whether none is started.
-
-    Attributes:
-        version: its name.
-        address: where it is asked, such as "http://127.0.0.1:8000/v1".
+    """A version that is served: started by the first use, for what is measured of it may be in the store; `is_offline`
+    forbids it.
     """
 
     def __init__(self, version: Version, root: Path, *, is_offline: bool = False) -> None:
@@ -56,11 +50,7 @@ class Server:
         self._started: ServerAddress | SteelyardError | None = None
 
     def start(self) -> ServerAddress:
-        """Start it, unless it is; that may take a minute, and one that fails is not tried again.
-
-        Raises:
-            EngineError: it does not start, or may not.
-        """
+        """Start it, unless it is; that may take a minute, and one that fails (EngineError) is not tried again."""
         with self._starting:
             if self._started is None:
                 try:
@@ -81,15 +71,11 @@ class Server:
 
     @property
     def address(self) -> str:
-        """The URL at which it is asked, with the version of the API."""
+        """The URL at which it is asked, with the version of the API, such as "http://127.0.0.1:8000/v1"."""
         return self.start().base_url
 
     def metrics(self) -> str:
-        """The server's counters, as its /metrics has them (Prometheus).
-
-        Raises:
-            EngineError: there is none, or nobody answers.
-        """
+        """The server's counters, as its /metrics has them (Prometheus); EngineError where it has none."""
         from harness.stages.inference.load.target import read_metrics
 
         try:
@@ -100,11 +86,7 @@ class Server:
 
     @cached_property
     def description(self) -> Any:
-        """The weights that it serves, as `steelyard describe` tells them (`harness.models.description`).
-
-        Raises:
-            CapabilityError: the version has an address alone.
-        """
+        """The weights that it serves, as `steelyard describe` tells them; CapabilityError for an address alone."""
         from harness.models.description.description import describe_weights
 
         options = self.served.settings.engine_options
@@ -121,11 +103,7 @@ class Server:
 
 
 def start_server(version: Version, context: StageContext) -> Server:
-    """The version as it is served: with vLLM, which its first use starts, or where it has an address.
-
-    Raises:
-        NotInLineageError: it has neither.
-    """
+    """The version as it is served; NotInLineageError for one that has no address, and no weights for vLLM."""
     if not takes_load(version.settings):
         raise NotInLineageError(version.name, "server", 'base_url and model, or weights and engine = "vllm"')
     return Server(version, context.settings.root, is_offline=context.is_offline)
@@ -144,12 +122,8 @@ def check_load(settings: VersionSettings) -> None:
 def serve(version: Version, root: Path, *, progress: Callable[[str], None] = lambda _: None) -> Iterator[ServerAddress]:
     """The version served by vLLM on loopback until the context ends; it ends as well when this process is killed.
 
-    A version that has an address already is given as it is, and nothing is started or ended.
-
-    Args:
-        version: with weights for vLLM, or an address.
-        root: folder that relative paths of weights start from.
-        progress: told now and then what the server is doing, in a few words.
+    A version that has an address already is given as it is, and nothing is started or ended. `progress` is told now and
+    then what the server is doing.
 
     Raises:
         SettingsError: vLLM is not installed, the weights can't be used, or the API key is not in the environment.
@@ -175,7 +149,7 @@ def serve(version: Version, root: Path, *, progress: Callable[[str], None] = lam
             while not _is_healthy(port):
                 elapsed_s = time.monotonic() - began_s
                 if keeper.poll() is not None or elapsed_s > _LONGEST_START_S:
-                    raise EngineError(f"vLLM's server {_how_it_failed(keeper.returncode)}.{_last_lines(log)}")
+                    raise EngineError(f"vLLM's server {_failure(keeper.returncode, log)}")
                 progress(f"starting vLLM for {version.name}, {elapsed_s:.0f} s")
                 time.sleep(_POLL_S)
             yield ServerAddress(
@@ -258,15 +232,12 @@ def _is_healthy(port: int) -> bool:
         return False
 
 
-def _how_it_failed(code: int | None) -> str:
+def _failure(code: int | None, log: IO[bytes]) -> str:
+    """The way in which a server did not start, with the last lines that it wrote."""
     from harness.models.processes.worker import how_it_ended
 
-    return f"is not ready after {_LONGEST_START_S:.0f} s" if code is None else how_it_ended(code)
-
-
-def _last_lines(log: IO[bytes]) -> str:
-    """The last lines that the server wrote."""
     log.seek(0)
     lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
     last = "".join(f"\n  {line}" for line in lines[-_LAST_LINES:])
-    return f" Its last lines:{last}" if last else ""
+    failure = f"is not ready after {_LONGEST_START_S:.0f} s" if code is None else how_it_ended(code)
+    return f"{failure}." + (f" Its last lines:{last}" if last else "")

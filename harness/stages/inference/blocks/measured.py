@@ -12,10 +12,10 @@ from harness.errors import CapabilityError, ScoreError, StoreError
 from harness.records import Measure, Role
 from harness.stages.inference.address import takes_load
 from harness.stages.inference.blocks.plan import BlockPlan
-from harness.stages.inference.serving import Server
 
 if TYPE_CHECKING:
     from harness.stages.inference.blocks.peaks import Peak
+    from harness.stages.inference.serving import Server
 
 _MILLION = 1e6
 _HOUR_S = 3600.0
@@ -52,11 +52,7 @@ def block_text(block: Block) -> str:
 
 
 def block_from(text: str) -> Block:
-    """The block that `block_text` wrote.
-
-    Raises:
-        StoreError: it is none.
-    """
+    """The block that `block_text` wrote; StoreError where it is none."""
     try:
         plain = json.loads(text)
         return {**plain["load"], "energy_j": plain["energy_j"]}
@@ -201,10 +197,8 @@ class Load:
 
 
 def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> dict[str, float]:
-    """The share of each pair's requests that the candidate left unanswered, less the baseline's.
-
-    Args:
-        loads: by version and case; what is no `Load` could not be measured.
+    """The share of each pair's requests that the candidate left unanswered, less the baseline's. What is no `Load`
+    could not be measured.
     """
     shares = {place: load.unanswered for place, load in loads.items() if isinstance(load, Load)}
     pairs = {case: share for (role, case), share in shares.items() if role == "candidate"}
@@ -212,11 +206,7 @@ def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> dict[str, flo
 
 
 def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None:
-    """The reason why no block of a plan has a figure of `Load`, as far as it is known beforehand; None without one.
-
-    Args:
-        settings: of the project, which name the versions that are measured.
-    """
+    """The reason why no block of a plan has a figure of `Load`, as far as it is known beforehand; None without one."""
     if figure == "goodput" and not plan.load.objective:
         return _NO_OBJECTIVE
     names = (candidate_name(settings), baseline_name(settings)) if figure in ("cost", *_OF_WEIGHTS) else ()

@@ -29,14 +29,7 @@ def measure_pair(
     servers: Mapping[Role, Server], plan: BlockPlan, pair: int, told: Callable[[str], None] = lambda _: None
 ) -> dict[Role, Block]:
     """Measure both blocks of a pair, in their drawn order, up to one that can't be trusted; of a candidate alone the
-    one.
-
-    Args:
-        servers: by whose version is measured.
-        told: which block is measured now, in a few words.
-
-    Raises:
-        EngineError: a server can't be reached.
+    one. `told` is called with the block that is measured now, in a few words.
     """
     load, found = plan.load_of(pair), dict[Role, Block]()
     addresses = {role: server.start() for role, server in servers.items()}

@@ -22,8 +22,6 @@ DEFAULT_SECONDS = 2.5
 DEFAULT_RATE = 8.0
 WARM_UP = 2
 """Requests before each block: a server that stood still has cold caches."""
-
-
 _Blocks = Annotated[int, Between(FEWEST_BLOCKS, MOST_BLOCKS)]
 
 
@@ -56,10 +54,8 @@ class BlockPlan:
         Chance decides it for the first of two pairs, and the second turns it round (ABBA or BAAB): what drifts evenly
         over the four blocks falls out, and nothing that knows the order can favour a version.
         """
-        is_first = self._draw("order", pair // 2) % 2 == 0
-        forth: tuple[Role, Role] = ("candidate", "baseline")
-        back: tuple[Role, Role] = ("baseline", "candidate")
-        return forth if is_first == (pair % 2 == 0) else back
+        is_first = self._draw("order", pair // 2) % 2 == pair % 2
+        return ("candidate", "baseline") if is_first else ("baseline", "candidate")
 
     def _draw(self, what: str, number: int) -> int:
         digest = hashlib.blake2b(f"{self.seed}|{what}|{number}".encode(), digest_size=4).digest()
@@ -84,13 +80,11 @@ _NOT_WITH_LOAD = (
 
 
 def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, loads: bool) -> BlockPlan | None:
-    """The blocks of an evaluation whose body takes `load`; None for another one.
+    """The blocks of an evaluation whose body takes `load` (`loads`); None for another one.
 
     Args:
         keywords: what its marker was given.
-        settings: the project's.
         where: the test function, for messages.
-        loads: whether its body takes `load`.
 
     Raises:
         MarkerError: a word or a value that can't be.

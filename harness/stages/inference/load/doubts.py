@@ -28,15 +28,10 @@ class Doubt(NamedTuple):
     reason: str
     by_server: bool = False
 
-    @property
-    def refusal(self) -> str:
-        """The reason, with the word that accepts it."""
-        return self.reason + (f" Or accept it: --accept {self.name} (accept= in a marker)." if self.name else "")
-
 
 def doubts(result: LoadResult, plan: LoadPlan, *, is_reachable: bool = True) -> list[Doubt]:
     """Every reason not to trust a run, after which the server was still there or not."""
-    return [*_ended(result, is_reachable), *_client(result), *_server(result, plan)]
+    return [*_ended(result, is_reachable), *_machine(result), *_server(result, plan)]
 
 
 def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
@@ -57,36 +52,37 @@ def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
         yield Doubt("", reason, by_server=True)
 
 
-def _client(result: LoadResult) -> Iterator[Doubt]:
+def _machine(result: LoadResult) -> Iterator[Doubt]:
     """What the generator, the machine and its host did."""
+    cores, others, steal = os.cpu_count() or 1, result.others_cpu or 0.0, result.steal or 0.0
     if result.client_cpu > _MOST_CLIENT_CPU:
-        yield Doubt(
-            "client",
+        reason = (
             f"The generator used {result.client_cpu:.0%} of a core, more than {_MOST_CLIENT_CPU:.0%}: answers waited "
-            "for it. Send less, or from a machine of its own.",
+            "for it. Send less, or from a machine of its own."
         )
-    p99_s, most_s = result.schedule_delay_s.p99, result.schedule_delay_s.max
-    late_s = p99_s if p99_s is not None else most_s or 0.0
+        yield Doubt("client", reason)
+    p99_s = result.schedule_delay_s.p99
+    late_s = (result.schedule_delay_s.max or 0.0) if p99_s is None else p99_s
     if late_s > MOST_DELAY_S:
-        which = "A request was begun" if p99_s is None else "1 in 100 requests was begun at least"
-        yield Doubt(
-            "schedule",
-            f"{which} {late_s * 1000:.1f} ms later than planned, more than {MOST_DELAY_S * 1000:.0f} ms: the load was "
-            "not the one that was asked for. Leave the generator a core, or send from another machine.",
+        reason = (
+            f"{'A request' if p99_s is None else '1 in 100 requests'} was begun "
+            f"{'' if p99_s is None else 'at least '}{late_s * 1000:.1f} ms later than planned, more than "
+            f"{MOST_DELAY_S * 1000:.0f} ms: the load was not the one that was asked for. Leave the generator a core, "
+            "or send from another machine."
         )
-    cores = os.cpu_count() or 1
-    if (result.others_cpu or 0.0) > _MOST_OTHERS * cores:
-        yield Doubt(
-            "machine",
-            f"Other processes kept {result.others_cpu:.1f} of {cores} cores busy, more than {_MOST_OTHERS:.0%}. End "
-            "them, or repeat it when they are done.",
+        yield Doubt("schedule", reason)
+    if others > _MOST_OTHERS * cores:
+        reason = (
+            f"Other processes kept {others:.1f} of {cores} cores busy, more than {_MOST_OTHERS:.0%}. End them, or "
+            "repeat it when they are done."
         )
-    if (result.steal or 0.0) > _MOST_STEAL:
-        yield Doubt(
-            "steal",
-            f"The host took {result.steal:.1%} of this machine's time (steal), more than {_MOST_STEAL:.0%}. Repeat it "
-            "when the host is quieter, or on a machine of your own.",
+        yield Doubt("machine", reason)
+    if steal > _MOST_STEAL:
+        reason = (
+            f"The host took {steal:.1%} of this machine's time (steal), more than {_MOST_STEAL:.0%}. Repeat it when "
+            "the host is quieter, or on a machine of your own."
         )
+        yield Doubt("steal", reason)
 
 
 def _server(result: LoadResult, plan: LoadPlan) -> Iterator[Doubt]:

@@ -37,12 +37,8 @@ _AFTER_LOST_S = 0.1
 
 
 class Sending(NamedTuple):
-    """Requests that are ready to be sent.
-
-    Attributes:
-        concurrency: how many are in flight in a closed loop. limit: how many of it are begun at most; beyond those that
-            there are, they are repeated. seconds: after which none of it is begun.
-        arrivals: of an open loop, when each is begun, in seconds from the start.
+    """Requests that are ready to be sent: of an open loop at their `arrivals`, in seconds from the start; of a closed loop
+    so many at a time (`concurrency`), up to `limit`, for which they are repeated, and until `seconds` are over.
     """
 
     bodies: Sequence[str]

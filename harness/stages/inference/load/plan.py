@@ -8,18 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
+from harness.config import typed
 from harness.config.files import json_lines, read_text
-from harness.config.typed import (
-    Between,
-    Checked,
-    Count,
-    Natural,
-    Positive,
-    Table,
-    WrongTableError,
-    WrongValueError,
-    check,
-)
 from harness.errors import UsageError, choices, none_of
 
 if TYPE_CHECKING:
@@ -63,34 +53,36 @@ def _objective(given: Any) -> Mapping[str, float]:
         except (LookupError, TypeError, ValueError):
             name, seconds = pair[0], 0.0
         if not name or not 0 < seconds < float("inf"):
-            raise WrongValueError(f"names nothing that could be kept ({name!r}); write ttft=0.5,itl=0.1, in seconds.")
+            raise typed.WrongValueError(f"names nothing that could be kept ({name!r}); write ttft=0.5,itl=0.1.")
         if name not in OBJECTIVES:
-            raise WrongTableError(f": {choices('objective', name, OBJECTIVES)} Write ttft=0.5,itl=0.1, in seconds.")
+            raise typed.WrongTableError(f": {choices('objective', name, OBJECTIVES)}")
         if found.setdefault(name, seconds) != seconds:
-            raise WrongValueError(f"sets {name} to two values; leave one out.")
+            raise typed.WrongValueError(f"sets {name} to two values; leave one out.")
     return found
 
 
 def _accepted(given: Any) -> frozenset[str]:
-    names = [given] if isinstance(given, str) else list(given)
+    names = given if isinstance(given, list | tuple | frozenset) else [given]
     for name in names:
         if name not in DOUBTS:
-            raise WrongTableError(f": {none_of('accept', str(name), DOUBTS)}")
+            raise typed.WrongTableError(f": {none_of('accept', str(name), DOUBTS)}")
     return frozenset(names)
 
 
-_Many = Annotated[int, Between(1, _MOST)]
+_Many = Annotated[int, typed.Between(1, _MOST)]
+_Objective = Annotated[Mapping[str, float], typed.Checked(_objective, is_all=True)]
+_Accepted = Annotated[frozenset[str], typed.Checked(_accepted, is_all=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadPlan(Table):
+class LoadPlan(typed.Table):
     """The requests of a load and their times. Exactly one of `rate` and `concurrency` says how they arrive.
 
     Two plans that are equal send the same prompts at the same times, so that two servers can be compared in pairs.
 
     Attributes:
         rate: requests a second, whatever the answers take (an open loop): a Poisson process that has so many.
-        concurrency: so many requests in flight, each followed by the next when it ends (a closed loop).
+        concurrency: so many in flight, each followed by the next when it ends (a closed loop).
         seconds: for how long requests are begun. requests: how many are begun. Whichever ends first; with neither, 300
             requests.
         prompts: what is asked, in turn; () for random words of `prompt_tokens`.
@@ -101,38 +93,35 @@ class LoadPlan(Table):
         warm_up: requests before the measured ones, with prompts of their own.
         seed: of arrivals and prompts.
         objective: seconds that a request may take, by a name of `OBJECTIVES`; a good one keeps them all.
-        timeout_s: a request that takes longer is an error.
         accept: doubts (`DOUBTS`) that do not make the run invalid; they are still told.
     """
 
-    rate: Positive | None = None
+    rate: typed.Positive | None = None
     concurrency: _Many | None = None
-    seconds: Positive | None = None
+    seconds: typed.Positive | None = None
     requests: _Many | None = None
     prompts: tuple[PlannedPrompt, ...] = ()
     prompt_tokens: _Many = 128
     output_tokens: _Many = 64
     ends_itself: bool = False
     cached: bool = False
-    warm_up: Annotated[int, Between(0, _MOST)] = 4
-    seed: Natural = 0
-    objective: Annotated[Mapping[str, float], Checked(_objective, is_all=True)] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
-    timeout_s: Positive = 300.0
-    accept: Annotated[frozenset[str], Checked(_accepted, is_all=True)] = frozenset()
+    warm_up: Annotated[int, typed.Between(0, _MOST)] = 4
+    seed: typed.Natural = 0
+    objective: _Objective = field(default_factory=lambda: MappingProxyType({}))
+    timeout_s: typed.Positive = 300.0
+    accept: _Accepted = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse values that do not go together."""
         if (self.rate is None) == (self.concurrency is None):
             given = "none is given" if self.rate is None else "both are given"
-            raise WrongTableError(
+            raise typed.WrongTableError(
                 f": A load has one of rate and concurrency, and {given}. Give a rate (--rate 2.5, or rate=2.5 in a "
                 "marker) for arrivals that do not wait for answers, or a concurrency (--concurrency 16, or "
                 "concurrency=16) for so many requests in flight."
             )
         if self.rate and self.seconds and not 1 <= self.rate * self.seconds <= _MOST:
-            raise WrongTableError(
+            raise typed.WrongTableError(
                 f": rate × seconds = {self.rate * self.seconds:,.4g} is no number of requests that a run can have; "
                 f"give 1 to {_MOST:,}."
             )
@@ -182,8 +171,7 @@ _HINT = 'Write {"prompt": "…"} in each line.'
 def read_prompts(path: Path, error: type[UsageError] = UsageError) -> tuple[PlannedPrompt, ...]:
     """The prompts of a file, a line each: text, or in `.jsonl` a `prompt` (or `messages`) and perhaps `output_tokens`.
 
-    Raises:
-        UsageError: `error`, where there is no such file, or something in it is no prompt.
+    Raises `error` where there is no such file, or something in it is no prompt.
     """
     if path.suffix != ".jsonl":
         found = [PlannedPrompt(line) for line in read_text(path, error).split("\n") if line.strip()]
@@ -191,7 +179,8 @@ def read_prompts(path: Path, error: type[UsageError] = UsageError) -> tuple[Plan
         found = []
         for where, row in json_lines(path, error, _HINT):
             messages, text = row.get("messages"), row.get("prompt")
-            tokens = check(Count | None, row.get("output_tokens"), "output_tokens", where=where, error=error)
+            tokens = row.get("output_tokens")
+            tokens = typed.check(typed.Count | None, tokens, "output_tokens", where=where, error=error)
             if isinstance(messages, list) and messages:
                 found.append(PlannedPrompt(None, tuple(messages), tokens))
             elif isinstance(text, str) and text:

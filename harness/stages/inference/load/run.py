@@ -28,11 +28,11 @@ class LoadProgress:
     """How far a load is: "warming up" or "measuring", and of how many requests, None where only answers tell."""
 
     phase: str
+    planned: int | None = None
     elapsed_s: float = 0.0
     sent: int = 0
     completed: int = 0
     failed: int = 0
-    planned: int | None = None
 
 
 def run_load(
@@ -54,39 +54,30 @@ def run_load(
     start = {"base_url": address.base_url, "api_key": address.api_key, "timeout_s": plan.timeout_s}
     with WaitingWorker(_TARGET, start, name="The process that sends the load", env={}) as generator:
 
-        def send(state: Callable[..., LoadProgress], sending: Sending) -> dict[str, Any]:
-            progress(state())
-            answer: dict[str, Any] = generator.call("send", {"sending": sending}, lambda told: progress(state(**told)))
-            return answer
+        def send(phase: str, planned: int | None, sending: Sending) -> Any:
+            progress(LoadProgress(phase, planned))
+            told = partial(LoadProgress, phase, planned)
+            return generator.call("send", {"sending": sending}, lambda state: progress(told(**state)))
 
-        warming = partial(LoadProgress, "warming up", planned=plan.warm_up)
-        progress(warming())
-        form = _warm_up(plan, address, partial(send, warming))
+        progress(LoadProgress("warming up", plan.warm_up))
+        form = _warm_up(plan, address, partial(send, "warming up", plan.warm_up))
         bodies = form.bodies(prompts, address, plan)
         limit = sys.maxsize if plan.is_timed else len(bodies)
         sending = Sending(bodies, plan.concurrency or 0, limit, plan.seconds, times)
-        measuring = partial(LoadProgress, "measuring", planned=None if times is None else len(times))
         pids = (address.pid,) if address.pid is not None else machine.server_pids(address.base_url)
-        counted, before = target.read_counters(address, form.server), machine.read_times(pids)
-        energy, interrupted = machine.energy_counters(), False
+        counted, before = target.read_counters(address, form.server), machine.read_machine(pids)
+        interrupted = False
         try:
-            sent = send(measuring, sending)
+            sent = send("measuring", times and len(times), sending)
         except KeyboardInterrupt:
             interrupted, sent = True, generator.call("stop")
-        others_cpu, steal = machine.use_between(before, machine.read_times(pids))
-        energy_j = machine.joules_between(energy, machine.energy_counters())
+        use = machine.use_between(before, machine.read_machine(pids))
     asked = [form.asked_tokens(prompt, plan) for prompt in prompts]
     rows = [Row(*plain)._replace(asked_tokens=asked[plain[0] % len(asked)]) for plain in sent["rows"]]
-    result = replace(
-        figures(rows, plan),
-        client_cpu=sent["cpu_s"] / sent["wall_s"],
-        others_cpu=others_cpu,
-        steal=steal,
-        energy_j=energy_j,
-        interrupted=interrupted,
-    )
-    if counted:
-        result = replace(result, server=target.counts_since(counted, address, form.server, result.completed))
+    result = figures(rows, plan)
+    server = target.counts_since(counted, address, form.server, result.completed) if counted else {}
+    cpu = sent["cpu_s"] / sent["wall_s"]
+    result = replace(result, client_cpu=cpu, interrupted=interrupted, server=server, **use)
     is_reachable = not any(row.error in _LOST for row in rows) or target.is_reachable(address)
     raised = doubts(result, plan, is_reachable=is_reachable)
     refused = [doubt for doubt in raised if doubt.name not in plan.accept]
@@ -94,19 +85,19 @@ def run_load(
     return replace(
         result,
         valid=not refused,
-        invalid_reasons=tuple(doubt.refusal for doubt in refused),
+        invalid_reasons=tuple(
+            f"{reason} Or accept it: --accept {name} (accept= in a marker)." if name else reason
+            for name, reason, _ in refused
+        ),
         by_server=any(doubt.by_server for doubt in refused),
         notes=(*accepted, *notes(result, len(prompts))),
     )
 
 
-def _warm_up(plan: LoadPlan, address: ServerAddress, send: Callable[[Sending], dict[str, Any]]) -> target.RequestForm:
+def _warm_up(plan: LoadPlan, address: ServerAddress, send: Callable[[Sending], Any]) -> target.RequestForm:
     """Send the warm-up: one request alone, for a cold server, then the others; gives the form that the server takes.
 
-    Its prompts are made up: what is measured must not be known to a cache.
-
-    Raises:
-        EngineError: the server answered none.
+    Its prompts are made up: what is measured must not be known to a cache. Raises EngineError where none is answered.
     """
     import numpy as np
 
