@@ -15,11 +15,10 @@ from scipy import stats
 
 from harness.config.versions import VersionSettings
 from harness.models.version import load_version
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.rows import latencies
 from harness.stages.inference.load.run import run_load
-from harness.stages.inference.serving import serve
+from harness.stages.inference.serving import ServerAddress, serve
 from tests.bench.sampling import ROOT, Figure
 from tests.loopback.law import law_server
 from tests.stages.inference.load.addresses import address_at

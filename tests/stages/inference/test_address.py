@@ -10,8 +10,7 @@ import pytest
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import Version
-from harness.stages.inference.address import ServerAddress, has_address, takes_load
-from harness.stages.inference.serving import check_load, serve
+from harness.stages.inference.serving import ServerAddress, check_load, has_address, serve, takes_load
 
 
 def version(engine: str, **options: Any) -> Version:

@@ -14,8 +14,7 @@ import pytest
 from harness.config.settings import load_settings
 from harness.errors import CapabilityError, EngineError, NotInLineageError
 from harness.models.version import Version, load_version
-from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.serving import Server, start_server
+from harness.stages.inference.serving import Server, ServerAddress, start_server
 from harness.stages.lineage import StageContext
 
 

@@ -1,21 +1,23 @@
-"""A block of time as the store keeps it, and the fixture `load`: its figures, as measures that a body returns."""
+"""A block of time as the store keeps it, and the fixture `load`: its figures, as measures that a body returns.
+
+The most that this machine can do is measured here, too: shares of it are among the figures.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name
 from harness.errors import CapabilityError, ScoreError, StoreError
 from harness.records import Measure, Role
-from harness.stages.inference.address import takes_load
 from harness.stages.inference.blocks.plan import BlockPlan
-
-if TYPE_CHECKING:
-    from harness.stages.inference.blocks.peaks import Peak
-    from harness.stages.inference.serving import Server
+from harness.stages.inference.serving import Server, takes_load
 
 _MILLION = 1e6
 _HOUR_S = 3600.0
@@ -33,7 +35,9 @@ _NO_ENERGY = (
     "This machine tells nothing of the energy that it takes: /sys/class/powercap has no counter of a package (RAPL) "
     "that may be read, and NVML none of a GPU. Measure load.cost or load.throughput in its place, or run elsewhere."
 )
-
+_ROUNDS = 9
+_SIZE, _GPU_SIZE = 1024, 8192
+_COPIED, _GPU_COPIED = 1 << 26, 1 << 28
 
 Block = Mapping[str, Any]
 """The figures of one version in one block, with the keys of `steelyard load --json`."""
@@ -170,7 +174,6 @@ class Load:
     def _peaks(self) -> tuple[Peak, Peak, int]:
         """FLOP/s and B/s of all devices that it computes on, and the copies of its weights that answer side by side."""
         from harness.models.vllm.engine import world_size
-        from harness.stages.inference.blocks.peaks import peaks
 
         arguments = self._server.served.settings.engine_options.get("engine_args", {})
         copies = int(arguments.get("data_parallel_size", 1))
@@ -221,3 +224,73 @@ def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None
                 'weights and engine = "vllm", or leave the test out with -k.'
             )
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """A rate that was measured: the median of nine rounds, and where the true median lies with 96 % confidence.
+
+    Attributes:
+        devices: that it is the rate of together; one of them was measured.
+    """
+
+    value: float
+    low: float
+    high: float
+    is_gpu: bool = False
+    devices: int = 1
+
+    def of(self, workers: int) -> Peak:
+        """The rate of what so many workers of an engine take: a GPU each, or all cores together."""
+        if not self.is_gpu:
+            return self
+        return Peak(self.value * workers, self.low * workers, self.high * workers, True, workers)
+
+    def in_words(self, unit: str) -> str:
+        """The rate with its interval, as measured."""
+        where = f" on one of {self.devices} GPUs" if self.devices > 1 else ""
+        return f"{self.value:.3g} {unit} [{self.low:.3g}, {self.high:.3g}], measured{where}"
+
+
+@functools.cache
+def peaks(dtype: str) -> tuple[Peak, Peak]:
+    """FLOP/s and B/s of the device that vLLM would take here (a GPU, or all cores), measured once in about a second.
+
+    Nothing else should run meanwhile. On a GPU that serves it takes half a GiB, and gives it back: a matrix or a copy
+    at a time, each larger than caches.
+
+    Args:
+        dtype: the type in which an engine computes, as torch calls it: a processor may do five times as much in
+            bfloat16 as in float32.
+    """
+    import torch
+
+    is_gpu = torch.cuda.is_available()
+    size, copied = (_GPU_SIZE, _GPU_COPIED) if is_gpu else (_SIZE, _COPIED)
+    device, wait = ("cuda", torch.cuda.synchronize) if is_gpu else ("cpu", lambda: None)
+
+    def rate(work: Callable[[], Any], amount: float) -> Peak:
+        """Of nine rounds the true median lies between the second and the eighth in 96 of 100."""
+        rates = []
+        for _ in range(_ROUNDS + 1):  # the first warms up
+            began_s = time.perf_counter()
+            work()
+            wait()
+            rates.append(amount / (time.perf_counter() - began_s))
+        ordered = sorted(rates[1:])
+        return Peak(ordered[4], ordered[1], ordered[7], is_gpu)
+
+    def multiply() -> Peak:
+        left = torch.rand(size, size, dtype=getattr(torch, dtype), device=device)
+        product = torch.empty_like(left)
+        return rate(lambda: torch.mm(left, left, out=product), 2 * size**3)
+
+    def copy() -> Peak:
+        source = torch.zeros(copied, dtype=torch.uint8, device=device)
+        target = torch.empty_like(source)
+        return rate(lambda: target.copy_(source), 2 * copied)  # a byte is read and written
+
+    found = multiply(), copy()
+    if is_gpu:
+        torch.cuda.empty_cache()
+    return found

@@ -11,8 +11,7 @@ from harness.errors import InvalidBlockError
 from harness.records import Role
 from harness.stages.inference.blocks.measured import Block
 from harness.stages.inference.blocks.plan import BlockPlan
-from harness.stages.inference.load.doubts import MOST_DELAY_S
-from harness.stages.inference.load.figures import LoadResult
+from harness.stages.inference.load.figures import MOST_DELAY_S, LoadResult
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.serving import Server

@@ -37,7 +37,7 @@ _AFTER_LOST_S = 0.1
 
 
 class Sending(NamedTuple):
-    """Requests that are ready to be sent: of an open loop at their `arrivals`, in seconds from the start; of a closed loop
+    """Requests that are ready to be sent: of an open loop at their `arrivals`, seconds from the start; of a closed loop
     so many at a time (`concurrency`), up to `limit`, for which they are repeated, and until `seconds` are over.
     """
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.processes.worker import WaitingWorker
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load import machine, target
-from harness.stages.inference.load.doubts import doubts
-from harness.stages.inference.load.figures import LoadResult, figures, notes
+from harness.stages.inference.load.figures import LoadResult, doubts, figures, notes
 from harness.stages.inference.load.generator import Sending
 from harness.stages.inference.load.plan import LoadPlan, arrival_times, planned_prompts
 from harness.stages.inference.load.rows import Row
+from harness.stages.inference.serving import ServerAddress
 
 _TARGET = "harness.stages.inference.load.generator:begin"
 _WARM_IN_FLIGHT = 4

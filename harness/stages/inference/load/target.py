@@ -17,8 +17,8 @@ from harness import doors
 from harness.errors import DoorError, EngineError
 from harness.models.openai.format import chat_payload
 from harness.models.spec import ServerSpec, engine_spec
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
+from harness.stages.inference.serving import ServerAddress
 
 _TIMEOUT_S = 10.0
 _MOST_BYTES = 8 << 20

@@ -15,8 +15,7 @@ import pytest
 
 from harness.config.settings import load_settings
 from harness.models.version import load_version
-from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.serving import Server
+from harness.stages.inference.serving import Server, ServerAddress
 from tests import warm
 
 ROOT = Path(__file__).parents[4]

@@ -11,8 +11,7 @@ import pytest
 from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, InvalidBlockError, ScoreError
 from harness.models.version import Version
-from harness.stages.inference.blocks.measured import Load, excess_unanswered
-from harness.stages.inference.blocks.peaks import Peak
+from harness.stages.inference.blocks.measured import Load, Peak, excess_unanswered
 from tests.stages.inference.blocks.conftest import Serve
 
 FIGURES = {
@@ -100,7 +99,7 @@ def test_unanswered_requests_of_both_versions_are_told_by_pair(serve: Serve) -> 
 def test_several_gpus_do_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The share was that of one: twice as high as it is with two."""
     one = Peak(1e12, 1e12, 1e12, is_gpu=True)
-    monkeypatch.setattr("harness.stages.inference.blocks.peaks.peaks", {"bfloat16": (one, one)}.get)
+    monkeypatch.setattr("harness.stages.inference.blocks.measured.peaks", {"bfloat16": (one, one)}.get)
     architecture = SimpleNamespace(flops_of_request=lambda read, written: 1e9 * (read + written))
     weights = SimpleNamespace(architecture=architecture, tensor_bytes=1e9, kv_bytes_per_token=1e5, dtype="bfloat16")
 

@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from harness.errors import InvalidBlockError
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.blocks import measuring
 from harness.stages.inference.blocks.measured import is_kept
 from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, check_pair, measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load import machine
-from harness.stages.inference.load.doubts import doubts
-from harness.stages.inference.load.figures import LoadResult, figures
+from harness.stages.inference.load.figures import LoadResult, doubts, figures
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
+from harness.stages.inference.serving import ServerAddress
 from tests.loopback.law import LawProcess
 from tests.processes import children, is_stopped
 from tests.stages.inference.blocks.conftest import Serve

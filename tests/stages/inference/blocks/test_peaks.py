@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.stages.inference.blocks.peaks import Peak, peaks
+from harness.stages.inference.blocks.measured import Peak, peaks
 
 
 @pytest.mark.service

@@ -7,8 +7,7 @@ from typing import Any
 
 from harness.config.versions import VersionSettings
 from harness.models.version import load_version
-from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.serving import serve
+from harness.stages.inference.serving import ServerAddress, serve
 
 
 def address_at(base_url: str, model: str = "m", **settings: Any) -> ServerAddress:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.stages.inference.load.doubts import doubts
-from harness.stages.inference.load.figures import LoadResult, figures
+from harness.stages.inference.load.figures import LoadResult, doubts, figures
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.rows import Row
 from tests.stages.inference.load.rows import row
