@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.config.settings import load_settings
-from harness.errors import CapabilityError, EngineError, NotInLineageError
+from harness.errors import CapabilityError, EngineError, NotInLineageError, SettingsError
 from harness.models.version import Version, load_version
 from harness.stages.inference.serving import Server, ServerAddress, start_server
 from harness.stages.lineage import StageContext
@@ -81,9 +81,25 @@ def test_offline_none_is_started(tmp_path: Path, tiny_llama: Path, monkeypatch: 
     assert server_of(tmp_path, SERVED, is_offline=True).address == "http://127.0.0.1:9/v1"
 
 
-def test_a_version_that_nobody_serves_has_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "table", ['engine = "scripted"\ndefault = "yes"', 'engine = "transformers"\nweights = "package:x"']
+)
+def test_a_version_that_nobody_serves_has_none(tmp_path: Path, table: str) -> None:
     with pytest.raises(NotInLineageError, match="it has no server"):
-        server_of(tmp_path, 'engine = "scripted"\ndefault = "yes"')
+        server_of(tmp_path, table)
+
+
+def test_an_endpoint_is_its_own_address_and_its_key_comes_from_the_environment_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = 'engine = "openai"\nbase_url = "http://h:8000/v1/"\nmodel = "m"\napi_key_env = "STEELYARD_TEST_KEY"'
+    with pytest.raises(SettingsError, match="STEELYARD_TEST_KEY is not set"):
+        server_of(tmp_path, table).start()
+    monkeypatch.setenv("STEELYARD_TEST_KEY", "secret")
+    address = server_of(tmp_path, table).start()
+    assert (address.base_url, address.model, address.root_url) == ("http://h:8000/v1", "m", "http://h:8000")
+    assert address.headers == {"Authorization": "Bearer secret"}
+    assert "secret" not in repr(address)
 
 
 def test_its_counters_are_asked_for_with_its_key_and_past_a_proxy(
