@@ -75,14 +75,18 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     from harness.reporting.terminal.progress import LiveLine
     from harness.stages.building import built
     from harness.stages.inference.load.run import run_load
-    from harness.stages.inference.serving import check_load, serve
+    from harness.stages.inference.serving import serve, takes_load
 
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     if version in settings.corpora:
         raise UsageError(f"{version} is a corpus, which answers nothing: load is put on a model.")
     plan = planned(options, chosen.sampling)
-    check_load(chosen)
+    if not takes_load(chosen):
+        raise UsageError(
+            f"Version {version!r} has the engine {chosen.engine!r} and no address to send load to. Give it base_url "
+            'and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
+        )
     check_version(chosen, settings.root)
     with build_line() as building:
         made = load_version(built(settings, version, progress=building.show), settings.root)

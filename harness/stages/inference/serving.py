@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.config import VersionSettings, child_environment
-from harness.errors import CapabilityError, EngineError, NotInLineageError, SteelyardError, UsageError
+from harness.errors import CapabilityError, EngineError, NotInLineageError, SteelyardError
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.stages.inference.keeper import GO_ON, STAND_STILL
@@ -27,6 +28,8 @@ from harness.stages.lineage import StageContext
 _LONGEST_START_S = 900.0
 _POLL_S = 0.2
 _GRACE_S = 20.0
+_PAGE_TIMEOUT_S = 10.0
+_MOST_BYTES = 8 << 20
 _LAST_LINES = 20
 _OK = 200
 _OFF_UNLESS_GIVEN = (
@@ -64,6 +67,20 @@ class ServerAddress:
     def headers(self) -> dict[str, str]:
         """The header of a request that holds the key."""
         return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+
+    def get(self, url: str) -> bytes:
+        """The content of a page of the server's, asked for without a proxy; OSError where it answers otherwise."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(urllib.request.Request(url, headers=self.headers), timeout=_PAGE_TIMEOUT_S) as answer:
+                content: bytes = answer.read(_MOST_BYTES)
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"what answers does not speak HTTP: {error!r}") from None
+        return content
+
+    def metrics(self) -> str:
+        """Its counters, as its /metrics has them (Prometheus); OSError where it has none, or can't be reached."""
+        return self.get(f"{self.root_url}/metrics").decode("utf-8", "replace")
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -133,10 +150,8 @@ class Server:
 
     def metrics(self) -> str:
         """The server's counters, as its /metrics has them (Prometheus); EngineError where it has none."""
-        from harness.stages.inference.load.target import read_metrics
-
         try:
-            return read_metrics(self.start())
+            return self.start().metrics()
         except OSError as error:
             url = f"{self.start().root_url}/metrics"
             raise EngineError(f"{url} can't be read: {error}. Is the server of {self.version!r} up?") from None
@@ -164,15 +179,6 @@ def start_server(version: Version, context: StageContext) -> Server:
     if not takes_load(version.settings):
         raise NotInLineageError(version.name, "server", 'base_url and model, or weights and engine = "vllm"')
     return Server(version, context.settings.root, is_offline=context.is_offline)
-
-
-def check_load(settings: VersionSettings) -> None:
-    """Refuse a version that load can't be put on (UsageError), before anything that it is made of is built."""
-    if not takes_load(settings):
-        raise UsageError(
-            f"Version {settings.name!r} has the engine {settings.engine!r} and no address to send load to. "
-            'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
-        )
 
 
 @contextmanager

@@ -81,12 +81,9 @@ def test_offline_none_is_started(tmp_path: Path, tiny_llama: Path, monkeypatch: 
     assert server_of(tmp_path, SERVED, is_offline=True).address == "http://127.0.0.1:9/v1"
 
 
-@pytest.mark.parametrize(
-    "table", ['engine = "scripted"\ndefault = "yes"', 'engine = "transformers"\nweights = "package:x"']
-)
-def test_a_version_that_nobody_serves_has_none(tmp_path: Path, table: str) -> None:
+def test_a_version_that_nobody_serves_has_none(tmp_path: Path) -> None:
     with pytest.raises(NotInLineageError, match="it has no server"):
-        server_of(tmp_path, table)
+        server_of(tmp_path, 'engine = "scripted"\ndefault = "yes"')
 
 
 def test_an_endpoint_is_its_own_address_and_its_key_comes_from_the_environment_and_is_not_shown(

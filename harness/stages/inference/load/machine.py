@@ -61,10 +61,18 @@ def read_machine(server_pids: Collection[int] | None) -> Reading:
     return Reading(total, busy, stolen, None if server_pids is None else known, energy_counters())
 
 
-def use_between(before: Reading, after: Reading) -> dict[str, float | None]:
-    """`others_cpu`: the cores that others kept busy; `steal`: the share of time that the host took; `energy_j`. None is
-    what no counter tells, or one that began anew meanwhile.
+class Use(NamedTuple):
+    """The cores that others kept busy, the share of time that the host took, and joules. None is what no counter tells,
+    or one that began anew meanwhile.
     """
+
+    others_cpu: float | None
+    steal: float
+    energy_j: float | None
+
+
+def use_between(before: Reading, after: Reading) -> Use:
+    """The use of the machine between two readings."""
     total = max(after.total - before.total, 1e-9)
     others, joules = None, list[float]()
     if before.known is not None and after.known is not None:
@@ -74,7 +82,7 @@ def use_between(before: Reading, after: Reading) -> dict[str, float | None]:
         since = after.energy[name][0] - before.energy[name][0]
         joules.append(since if since >= 0 else since + after.energy[name][1])
     energy_j = sum(joules) if joules and min(joules) >= 0 else None
-    return {"others_cpu": others, "steal": (after.stolen - before.stolen) / total, "energy_j": energy_j}
+    return Use(others, (after.stolen - before.stolen) / total, energy_j)
 
 
 def energy_counters() -> Mapping[str, tuple[float, float]]:

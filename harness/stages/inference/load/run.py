@@ -67,7 +67,7 @@ def run_load(
         counted, before = target.read_counters(address, form.server), machine.read_machine(pids)
         interrupted = False
         try:
-            sent = send("measuring", times and len(times), sending)
+            sent = send("measuring", None if times is None else len(times), sending)
         except KeyboardInterrupt:
             interrupted, sent = True, generator.call("stop")
         use = machine.use_between(before, machine.read_machine(pids))
@@ -76,7 +76,7 @@ def run_load(
     result = figures(rows, plan)
     server = target.counts_since(counted, address, form.server, result.completed) if counted else {}
     cpu = sent["cpu_s"] / sent["wall_s"]
-    result = replace(result, client_cpu=cpu, interrupted=interrupted, server=server, **use)
+    result = replace(result, client_cpu=cpu, interrupted=interrupted, server=server, **use._asdict())
     is_reachable = not any(row.error in _LOST for row in rows) or target.is_reachable(address)
     raised = doubts(result, plan, is_reachable=is_reachable)
     refused = [doubt for doubt in raised if doubt.name not in plan.accept]

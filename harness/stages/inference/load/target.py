@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import secrets
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,8 +18,6 @@ from harness.models.spec import ServerSpec, engine_spec
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from harness.stages.inference.serving import ServerAddress
 
-_TIMEOUT_S = 10.0
-_MOST_BYTES = 8 << 20
 _SETTLES_S = 2.0
 _SETTLING_STEP_S = 0.05
 _SAMPLE = re.compile(r"^([a-z_:]+)(?:\{[^}]*\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
@@ -115,21 +111,16 @@ def is_reachable(address: ServerAddress) -> bool:
 def _owners(address: ServerAddress) -> set[str]:
     """The owners of the models that it lists, where it does; OSError where nobody answers."""
     try:
-        return {entry.get("owned_by") for entry in json.loads(_get(address, f"{address.base_url}/models"))["data"]}
+        return {entry.get("owned_by") for entry in json.loads(address.get(f"{address.base_url}/models"))["data"]}
     except (urllib.error.HTTPError, ValueError, LookupError, TypeError, AttributeError):
         return set()
-
-
-def read_metrics(address: ServerAddress) -> str:
-    """A server's counters, as its /metrics has them; OSError where it has none, or can't be reached."""
-    return _get(address, f"{address.root_url}/metrics").decode("utf-8", "replace")
 
 
 def read_counters(address: ServerAddress, server: ServerSpec | None) -> dict[str, float]:
     """The server's counters by our names, added up over its engines; {} for one that has none."""
     sums: dict[str, float] = {}
     with suppress(OSError):
-        for name, value in _SAMPLE.findall(read_metrics(address)) if server is not None else ():
+        for name, value in _SAMPLE.findall(address.metrics()) if server is not None else ():
             sums[name] = sums.get(name, 0.0) + float(value)
     return {ours: sums[name] for ours, name in (server.counters if server else {}).items() if name in sums}
 
@@ -150,14 +141,3 @@ def counts_since(
         if total is not None and number:
             found[f"{name}_mean_s"] = total / number
     return found
-
-
-def _get(address: ServerAddress, url: str) -> bytes:
-    """The server's answer, asked without a proxy."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(urllib.request.Request(url, headers=address.headers), timeout=_TIMEOUT_S) as answer:
-            content: bytes = answer.read(_MOST_BYTES)
-    except http.client.HTTPException as error:
-        raise ConnectionError(f"what answers does not speak HTTP: {error!r}") from None
-    return content

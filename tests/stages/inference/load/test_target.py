@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import EngineError
 from harness.models.spec import engine_spec
-from harness.stages.inference.load import target
+from harness.stages.inference import serving
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from harness.stages.inference.load.target import RequestForm, counts_since, is_reachable, read_counters, server_spec
 from tests.stages.inference.load.addresses import address_at
@@ -100,7 +100,7 @@ def test_a_server_that_is_not_there_is_told_and_one_that_refuses_is(pages: Calla
 def test_one_connection_that_is_reset_or_an_answer_that_takes_long_is_no_end(
     monkeypatch: pytest.MonkeyPatch, resets: int
 ) -> None:
-    monkeypatch.setattr(target, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(serving, "_PAGE_TIMEOUT_S", 0.3)
     held = []
 
     def take() -> None:
