@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.config import Settings, VersionSettings, setting_checks
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
-    from harness.models.spec import EngineSpec
+    from harness.models.spec import EngineSpec, ServerSpec
     from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
@@ -37,6 +37,7 @@ __all__ = [
     "Remove",
     "ReportFormat",
     "Request",
+    "ServerSpec",
     "Settings",
     "StepContext",
     "StepOption",
@@ -51,7 +52,7 @@ _NAMES = {
     "harness.config": "Settings VersionSettings",
     "harness.models.conformance": "CHECKS EngineUnderTest",
     "harness.models.engine": "Capability Engine",
-    "harness.models.spec": "EngineSpec",
+    "harness.models.spec": "EngineSpec ServerSpec",
     "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",

@@ -23,7 +23,7 @@ from tests.loopback.faults import Fault
 from tests.loopback.law import law_server
 from tests.loopback.server import Options
 from tests.loopback.thread import Loopback
-from tests.processes import children, is_running
+from tests.processes import descendants, is_running
 from tests.stages.inference.load.addresses import address_at
 from tests.waiting import wait_until
 
@@ -216,6 +216,6 @@ run_load(plan, address_at(sys.argv[1]), progress=lambda state: state.sent and pr
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "sent\n"
-            (generator,) = children(process.pid)
+            (generator,) = descendants(process.pid)
             process.kill() if signal_name == "SIGKILL" else process.terminate()
         wait_until(lambda: not is_running(generator))
