@@ -194,7 +194,7 @@ def serve(version: Version, root: Path, *, progress: Callable[[str], None] = lam
     """
     options = version.settings.engine_options
     if has_address(version.settings):
-        from harness.models.openai.spec import api_key
+        from harness.models.engines import api_key
 
         base_url = str(options["base_url"]).rstrip("/")
         yield ServerAddress(version, base_url, str(options["model"]), api_key(version.settings))
