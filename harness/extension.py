@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.config.versions import EngineOptions
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
-    from harness.models.spec import EngineSpec
+    from harness.models.spec import EngineSpec, ServerSpec
     from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
@@ -39,6 +39,7 @@ __all__ = [
     "Remove",
     "ReportFormat",
     "Request",
+    "ServerSpec",
     "Settings",
     "StepContext",
     "StepOption",
@@ -54,7 +55,7 @@ _NAMES = {
     "harness.config.versions": "EngineOptions",
     "harness.models.conformance": "CHECKS EngineUnderTest",
     "harness.models.engine": "Capability Engine",
-    "harness.models.spec": "EngineSpec",
+    "harness.models.spec": "EngineSpec ServerSpec",
     "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
