@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.models.local_engine import WEIGHED, read_request, sample_fields
+from harness.models.engine import WEIGHED
+from harness.models.local_engine import read_request, sample_fields
 from harness.models.transformers.model import TransformersModel
 from harness.models.weighing import TokenRow
 from harness.records import Request, Sample

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError, SettingsError, choices
-from harness.models.local_engine import WEIGHED, read_request, sample_fields
+from harness.models.engine import WEIGHED
+from harness.models.local_engine import read_request, sample_fields
 from harness.models.vllm import cpu_sampler
 from harness.models.weighing import (
     RowWeight,

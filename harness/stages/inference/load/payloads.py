@@ -6,7 +6,7 @@ import json
 import secrets
 from dataclasses import dataclass, replace
 
-from harness.models.openai.format import chat_payload
+from harness.models.openai.format import payload
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 
@@ -54,7 +54,7 @@ def body_of(prompt: PlannedPrompt, number: int, address: ServerAddress, plan: Lo
     """
     asked = prompt.messages if prompt.text is None else prompt.text
     request = address.version.chat(asked, sampling={"max_tokens": prompt.output_tokens or plan.output_tokens})
-    body = chat_payload(address.model, request, range(number, number + 1))
+    body = payload(address.model, request, range(number, number + 1))
     body["stream"] = True
     if form.counts:
         body["stream_options"] = {"include_usage": True}

@@ -121,7 +121,7 @@ class _Stream:
         for choice in event["choices"] if usage is None else event.get("choices") or ():
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
-                if reason.lower() in BROKEN_OFF:
+                if BROKEN_OFF.fullmatch(reason):
                     return "broken_off", f"the answer broke off (finish_reason {reason!r})"
                 self.is_finished = True
             delta = choice.get("delta", choice)
