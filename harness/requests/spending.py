@@ -21,11 +21,8 @@ _NOTHING: Mapping[LimitName, float] = MappingProxyType({})
 
 
 class ForwardPass(NamedTuple):
-    """Tokens that pass through a model: a prompt, or an answer after one.
-
-    Attributes:
-        before: tokens that each of them sees beside those of its own pass.
-        n_predicting: of how many of them the model is asked what follows.
+    """Tokens that pass through a model, a prompt or an answer after one: how many, how many each of them sees beside
+    those of its own pass, and of how many the model is asked what follows.
     """
 
     n_tokens: int
@@ -35,13 +32,12 @@ class ForwardPass(NamedTuple):
 
 @dataclass(slots=True)
 class VersionSpending:
-    """The samples, tokens and cost of one version.
+    """The samples, tokens and cost of one version: `counts` where its answers say how many tokens they took, and
+    `is_cost_known` where all of them have a cost.
 
     Attributes:
         passes: how often tokens passed through it like this; of requests under load the mean one, so often.
-        counts: whether its answers say how many tokens they took.
         told_cost: what answers said that they cost; `priced` are the tokens of those that did not.
-        is_cost_known: whether all that was answered has a cost.
     """
 
     price: Price | None = None
@@ -93,10 +89,6 @@ class Spending:
         prices: of the versions that may be asked, by name.
         elapsed_s: seconds that the session is old already.
         clock: seconds, from any start.
-
-    Attributes:
-        versions: what each that may be asked took, by name.
-        n_under_load: requests of blocks under load, which are not sent one by one.
     """
 
     def __init__(
@@ -164,10 +156,8 @@ class Spending:
         version.passes.update(ForwardPass(count, read or 0, count) for count in known if count)
 
     def measured(self, asked: Version, load: Mapping[str, Any]) -> None:
-        """Count what a version read and wrote under load, where requests are not sent one by one.
-
-        Args:
-            load: what came of it, with the keys of `steelyard load --json`.
+        """Count what a version read and wrote under load, as `steelyard load --json` has it: requests are not sent one
+        by one.
         """
         version, n_requests = self.of(asked), load["completed"]
         self.n_under_load += load["requests"]
@@ -211,9 +201,6 @@ class Spending:
     def begin_block(self, versions: Iterable[Version], n_requests: int) -> None:
         """Let a pair of blocks begin, whole: half of one would say nothing. It may so go over a limit by what it takes.
 
-        Args:
-            n_requests: sent so far one by one.
-
         Raises:
             BudgetSpentError: a limit is reached.
             CapabilityError: a limit is set, and a version does not say what its answers take.
@@ -239,17 +226,14 @@ class Spending:
         )
 
     def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:
-        """Tell whether a request may go out now; where it may not, it waits, or the run is over.
-
-        Args:
-            n_requests: sent so far.
-            n_under_way: how many of them are not answered yet.
+        """Tell whether a request may go out now, after those sent so far, some of them still under way; where it may
+        not, it waits, or the run is over.
         """
         if not self.limits.bounded:
             return True
-        versions, own = self.versions.values(), self.of(asked.source.version)
-        is_first_out = self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)
+        own, versions = self.of(asked.source.version), self.versions.values()
         self.stopped_by = self.stopped_by or self._reached(n_requests)
+        is_first_out = self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)
         if self.is_over or is_first_out:
             return False
         expected: dict[LimitName, float] = {"max_tokens": 0.0, "max_cost": 0.0}
@@ -281,15 +265,9 @@ class Spending:
         if not self.limits.bounded:
             return None
         versions = self.versions.values()
-        is_known: dict[LimitName, bool] = {
-            "max_tokens": all(version.counts for version in versions),
-            "max_cost": all(version.is_cost_known for version in versions),
-        }
-        spent = Expenditure(
-            n_requests + self.n_under_load,
-            self.prompt_tokens + self.completion_tokens,
-            self.cost if self.limits.max_cost is None else self.known_cost,
-            self._elapsed_s,
-            tuple(name for name, known in is_known.items() if not known),
-        )
+        at_least: list[LimitName] = [] if all(version.counts for version in versions) else ["max_tokens"]
+        at_least += [] if all(version.is_cost_known for version in versions) else ["max_cost"]
+        n_tokens, cost = self.prompt_tokens + self.completion_tokens, self.known_cost
+        cost = self.cost if self.limits.max_cost is None else cost
+        spent = Expenditure(n_requests + self.n_under_load, n_tokens, cost, self._elapsed_s, tuple(at_least))
         return Budget(self.limits, spent, self.stopped_by)

@@ -35,10 +35,6 @@ class Window:
         width: the most requests in flight.
         arrived: takes the samples of a request, one for each index.
         failed: takes a request that came to nothing, with the reason.
-        spending: what may be spent, and was.
-
-    Attributes:
-        n_failed: samples that an engine was asked for, and gave an error in their place.
     """
 
     def __init__(
@@ -49,7 +45,8 @@ class Window:
         spending: Spending,
     ) -> None:
         self.spending = spending
-        self.in_flight = self.n_failed = 0
+        self.in_flight = 0
+        self.n_failed = 0  # samples that an engine was asked for, and gave an error in their place
         self._deadline: asyncio.TimerHandle | None = None
         self._width, self._arrived, self._failed = width, arrived, failed
         self._lanes: dict[int, _Lane] = {}
@@ -247,11 +244,7 @@ def _next(asked: PendingDraws) -> PendingDraws:
 
 
 def check_capabilities(engine: Engine, request: Request) -> None:
-    """Refuse what an engine can't do.
-
-    Raises:
-        CapabilityError: naming what is lacking and what there is.
-    """
+    """Refuse what an engine can't do. Raises CapabilityError: it names what is lacking and what there is."""
     wanted = {
         Capability.COMPLETION: request.kind == "completion",
         Capability.CHAT_TEMPLATE: request.kind != "chat" and bool(request.messages),
