@@ -49,11 +49,8 @@ _Error = TypeVar("_Error", bound=Exception)
 
 
 class RejectedError(EngineError):
-    """The endpoint will not answer this request, however often it is asked.
-
-    Attributes:
-        status: the HTTP status; 0 where the answer is larger than one may be.
-        names: what of `TELLING` the refusal names.
+    """The endpoint will not answer this request, however often it is asked. Its HTTP status is 0 where the answer is
+    larger than one may be; `names` are what of `TELLING` the refusal names.
     """
 
     def __init__(self, message: str, status: int = 0, names: frozenset[str] = frozenset()) -> None:
@@ -70,9 +67,6 @@ class Endpoint:
     Args:
         name: begins every message.
         options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name, for messages).
-        api_key: the key, or None for an endpoint without one.
-        policy: how long a request is tried.
-        clock: of the waits between attempts.
 
     Attributes:
         find_refusal: is asked before each attempt; the error that it gives ends the request unsent.
@@ -99,10 +93,8 @@ class Endpoint:
         self._repeating: dict[int, str] = {}
         self._session: aiohttp.ClientSession | None = None
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            raise SettingsError(
-                f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry; "
-                f"copy it again."
-            )
+            said = f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry"
+            raise SettingsError(f"{said}; copy it again.")
 
     async def open(self) -> None:
         """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
@@ -131,10 +123,9 @@ class Endpoint:
         Raises:
             RejectedError: the server refuses this request (4xx, a redirect), or the answer is larger than one may be.
             FailedDrawError: it was sent, and no complete answer came in time.
-            SteelyardError: that of `hold`.
             UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
                 certificate, or refuses the API key.
-            EngineError: this request was given up.
+            SteelyardError: that of `hold`, or that this request was given up.
         """
         body = _JSON.encode(payload).encode("ascii")
         tried, attempts, successes = RequestHistory(), 0, self._successes

@@ -30,11 +30,8 @@ class OpenAIEngine(Engine):
     Args:
         name: shown in messages.
         options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
-        api_key: the key, or None for an endpoint without one.
-        policy: how long a request is tried.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
             of a seeded request are requests of their own.
-        clock: of the waits between requests.
     """
 
     capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE, Capability.PROMPT_LOGPROBS}

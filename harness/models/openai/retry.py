@@ -16,22 +16,13 @@ from typing import Any, Literal, NamedTuple
 
 
 class Fault(NamedTuple):
-    """What is done about one kind of fault.
+    """What is done about one kind of fault."""
 
-    Attributes:
-        brief: it, in a few words; "" for that of its HTTP status.
-        again: whether it may pass, so that the request is sent again: to an endpoint that has answered well before for
-            a minute, whatever came.
-        first_attempts: the most to an endpoint that has not; None for as many as there are in 15 seconds.
-        ends: what is given up then.
-        never: what is then said of an endpoint.
-    """
-
-    brief: str
-    again: bool
-    first_attempts: int | None
-    ends: Literal["request", "endpoint"]
-    never: str = "has answered nothing yet"
+    brief: str  # in a few words; "" for those of its HTTP status
+    again: bool  # it may pass: the request is sent again, for a minute where the endpoint has answered well before
+    first_attempts: int | None  # the most to one that has not; None for as many as there are in 15 seconds
+    ends: Literal["request", "endpoint"]  # what is given up then
+    never: str = "has answered nothing yet"  # what is then said of the endpoint
 
 
 FaultName = Literal["refused", "broken", "busy", "loading", "limited", "page", "malformed", "rejected", "closed"]
@@ -79,13 +70,7 @@ def fault_of(status: int, document: Any = None) -> FaultName:
 
 
 class UnusableError(Exception):
-    """An attempt that came to no answer.
-
-    Attributes:
-        status: the HTTP status, where there was one.
-        retry_after_s: what the server asked to wait.
-        names: words of `endpoint.TELLING` that a refusal holds.
-    """
+    """An attempt that came to no answer; `names` are words of `endpoint.TELLING` that a refusal holds."""
 
     def __init__(
         self,
@@ -124,29 +109,23 @@ class RequestHistory:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The rules for trying a request again, as `FAULTS` has them, in numbers.
-
-    Attributes:
-        within_s: so much time goes into attempts and the waits between them, if an endpoint has answered before …
-        first_s: … and so much if it has not …
-        least_attempts: … unless fewer than these were made. Waits that the server asks for come on top.
-        first_delay_s: longest wait before the second attempt; doubled for each one after it.
-        longest_delay_s: bound of that.
-        longest_asked_s: a request that is asked to wait longer than this, all its waits together, is given up; and so
-            long is a model waited for that is loading.
-        failures_in_a_row: so many requests given up one after the other, and the endpoint is.
-        unanswered_in_a_row: so many requests that were sent and not answered in time, no other being answered
-            meanwhile, and the endpoint is given up.
-    """
+    """The rules for trying a request again, as `FAULTS` has them, in numbers."""
 
     within_s: float = 60.0
+    """Time for attempts and the waits between them, if an endpoint has answered before …"""
     first_s: float = 15.0
+    """… and if it has not …"""
     least_attempts: int = 2
+    """… unless fewer than these were made. Waits that the server asks for come on top."""
     first_delay_s: float = 0.25
+    """Longest wait before the second attempt; doubled for each one after it, up to the next."""
     longest_delay_s: float = 4.0
     longest_asked_s: float = 300.0
+    """What a server may ask a request to wait, all its waits together; and for a model that is loading."""
     failures_in_a_row: int = 3
+    """Requests given up one after the other, with which the endpoint is."""
     unanswered_in_a_row: int = 10
+    """Requests that were sent and not answered in time, no other being answered meanwhile, likewise."""
 
     def delay_s(self, attempts: int, generator: random.Random) -> float:
         """Seconds to wait after so many failed attempts: exponential, with full jitter (Brooker 2015, AWS)."""
@@ -154,11 +133,12 @@ class RetryPolicy:
 
     def is_spent(self, tried: RequestHistory, failure: UnusableError, delay_s: float, *, has_answered: bool) -> bool:
         """Tell whether a request that failed in the end like this is given up, in place of a wait for so long."""
-        fault, limit_s = FAULTS[failure.fault], self.within_s if has_answered else self.first_s
+        fault = FAULTS[failure.fault]
         if not fault.again or tried.asked_s + failure.retry_after_s > self.longest_asked_s:
             return True
         if not has_answered and fault.first_attempts is not None and tried.attempts >= fault.first_attempts:
             return True
+        limit_s = self.within_s if has_answered else self.first_s
         limit_s = self.longest_asked_s if failure.fault == "loading" else limit_s
         return tried.attempts >= self.least_attempts and tried.spent_s + delay_s > limit_s
 
@@ -181,11 +161,7 @@ def is_account_empty(document: Any) -> bool:
 
 
 def retry_after_s(header: str | None, now_s: float) -> float:
-    """Seconds of a Retry-After header, which is a number or an HTTP date; 0 where it is neither, or is not there.
-
-    Args:
-        now_s: seconds since the epoch.
-    """
+    """Seconds of a Retry-After header, which is a number or an HTTP date; 0 where it is neither, or is not there."""
     with contextlib.suppress(ValueError, OverflowError):
         try:
             seconds = float(header or "0")
@@ -210,12 +186,7 @@ class Clock:
 
 
 class RateLimiter:
-    """Lets requests go one after the other, evenly, and holds all of them when the server says to wait.
-
-    Args:
-        per_minute: requests each minute; None for no bound.
-        clock: seconds, from any start.
-    """
+    """Lets requests go one after the other, evenly, and holds all of them when the server says to wait."""
 
     def __init__(self, per_minute: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval_s = 60.0 / per_minute if per_minute else 0.0

@@ -34,7 +34,7 @@ _GATHER_S = 0.002
 
 @dataclasses.dataclass(eq=False, slots=True)
 class _Asked:
-    """A request of the engine: one prompt, whose output is waited for."""
+    """One prompt for the engine, whose output is waited for."""
 
     request_id: str
     prompt: Any
