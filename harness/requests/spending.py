@@ -267,7 +267,7 @@ class Spending:
         versions = self.versions.values()
         at_least: list[LimitName] = [] if all(version.counts for version in versions) else ["max_tokens"]
         at_least += [] if all(version.is_cost_known for version in versions) else ["max_cost"]
-        n_tokens, cost = self.prompt_tokens + self.completion_tokens, self.known_cost
-        cost = self.cost if self.limits.max_cost is None else cost
+        n_tokens = self.prompt_tokens + self.completion_tokens
+        cost = self.cost if self.limits.max_cost is None else self.known_cost
         spent = Expenditure(n_requests + self.n_under_load, n_tokens, cost, self._elapsed_s, tuple(at_least))
         return Budget(self.limits, spent, self.stopped_by)

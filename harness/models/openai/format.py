@@ -115,7 +115,10 @@ def payload(model: str, request: Request, indices: Sequence[int] = (0,)) -> dict
         fixed = {"echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
         return {"model": model, "prompt": list(filter(None, texts)), **fixed}
     is_chat = request.kind == "chat"
-    body = {"model": model, **({"messages": list(request.messages)} if is_chat else {"prompt": request.prompt})}
+    body: dict[str, Any] = {
+        "model": model,
+        **({"messages": list(request.messages)} if is_chat else {"prompt": request.prompt}),
+    }
     body |= request.sampling
     if len(indices) > 1:
         body["n"] = len(indices)
@@ -146,11 +149,10 @@ class Choices(NamedTuple):
 
 
 def read_choices(document: Mapping[str, Any], request: Request, indices: Sequence[int], latency_s: float) -> Choices:
-    """The answers in the body of a response, at most one for each index.
+    """The answers in the body of a response, at most one for each index; token counts are left out where they are none.
 
     Raises:
-        UnusableError: there are no choices, none of them holds an answer, or a field is of another type than
-            it must be; only token counts are left out when they are none.
+        UnusableError: there are no choices, none of them holds an answer, or a field is of another type.
         CapabilityError: log probabilities were asked for and are not there.
     """
     if not isinstance(document.get("choices"), list) or not document["choices"]:
@@ -171,7 +173,7 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
         usage = document.get("usage")
         usage = usage if isinstance(usage, Mapping) else {}
         counts = _token_counts(count(usage.get("completion_tokens")), contents)
-        shared = {"prompt_tokens": count(usage.get("prompt_tokens")), "latency_s": latency_s}
+        shared: dict[str, Any] = {"prompt_tokens": count(usage.get("prompt_tokens")), "latency_s": latency_s}
         answers = [{"completion_tokens": n, **each} for each, n in zip(contents, counts, strict=True) if each]
         if answers:
             samples = [Sample(index=at, **shared, **each) for at, each in zip(indices, answers, strict=False)]

@@ -64,7 +64,7 @@ def fault_of(status: int, document: Any = None) -> FaultName:
         return "closed"
     if status == 429:
         return "limited"
-    if status == 503 and "loading" in str(document).lower():
+    if status == 503 and isinstance(document, dict) and "loading" in str(document).lower():
         return "loading"
     return "busy" if status in _PASSING or (status >= 500 and status not in _NEVER) else "rejected"
 

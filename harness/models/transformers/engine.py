@@ -22,10 +22,8 @@ class TransformersEngine(LocalEngine):
     """Answers with the transformers library, in batches of requests with the same sampling parameters.
 
     Args:
-        name: shown in messages.
         options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype`, `max_model_len` and
             `batch_size` (answers generated at once; 16 unless set).
-        root: folder that relative paths start from.
     """
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:

@@ -36,13 +36,7 @@ Name = Callable[[int], str]
 
 
 class TransformersModel:
-    """Weights and tokenizer, loaded; on the GPU where there is one.
-
-    Args:
-        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype` and `max_model_len`.
-        root: folder that relative paths start from.
-        batch_size: texts weighed at once.
-    """
+    """Weights and tokenizer, loaded; on the GPU where there is one. `batch_size` texts are weighed at once."""
 
     def __init__(self, options: Mapping[str, Any], root: Path, batch_size: int) -> None:
         import torch
@@ -74,10 +68,8 @@ class TransformersModel:
         self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
 
     def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
-        """The tokens that a request's answer follows, and how many were left out in front of them.
-
-        Raises:
-            ValueError: there are too many, the model has no such token, or the template refuses the messages.
+        """The tokens that a request's answer follows, and how many were left out in front of them. Raises ValueError:
+        there are too many, the model has no such token, or the template refuses the messages.
         """
         text = context_text(self.tokenizer, request)
         if request.kind == "completion":
@@ -104,10 +96,8 @@ class TransformersModel:
             )
 
     def generate(self, prompts: Sequence[list[int]], request: Request, seed: int | None = None) -> list[Sample]:
-        """One answer to each prompt, all with the sampling parameters of `request`.
-
-        Args:
-            seed: of the random numbers; None draws one from the system.
+        """One answer to each prompt, all with the sampling parameters of `request`; without a seed the system gives
+        one.
         """
         import torch
 
@@ -180,12 +170,8 @@ class TransformersModel:
         return xgrammar.GrammarCompiler(information)
 
     def _constraint(self, schema: Mapping[str, Any]) -> Any:
-        """A logits processor for one call of `generate`: what the schema does not allow becomes impossible.
-
-        Its `steps` are the logits of each step after that, before temperature.
-
-        Raises:
-            EngineError: it is no JSON schema that xgrammar knows.
+        """A logits processor for one call of `generate`: what the schema does not allow becomes impossible. Its `steps`
+        are the logits of each step after that, before temperature. Raises EngineError: xgrammar can't follow it.
         """
         from xgrammar.contrib.hf import LogitsProcessor
 
@@ -222,7 +208,6 @@ def weigh_rows(
     that another one begins with is not computed again: so continuations of one token share their context.
 
     Args:
-        model: a causal language model.
         rows: at least one token comes before those that are weighed.
         batch_size: texts computed at once.
         top: how many alternatives to give at each weighed place.

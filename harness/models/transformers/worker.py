@@ -22,12 +22,8 @@ _GATHER_S = 0.002
 
 @dataclasses.dataclass(eq=False, slots=True)
 class _Job:
-    """A request that waits for its samples.
-
-    Attributes:
-        key: equal for requests that one batch can answer: all that weigh a text, or those with the same sampling.
-        prompt, cut: the tokens that its answers follow, and how many were left out in front of them.
-        rows: that it weighs.
+    """A request that waits for its samples: the tokens that its answers follow, and how many were `cut` in front of
+    them, or the rows that it weighs. Those of one `key` can be answered by one batch.
     """
 
     request: Request
@@ -40,11 +36,7 @@ class _Job:
 
 
 class TransformersWorker:
-    """Answers in batches of requests with the same sampling parameters.
-
-    Attributes:
-        ready: what the model is, for who asks it.
-    """
+    """Answers in batches of requests with the same sampling parameters."""
 
     is_async = True
 
@@ -60,9 +52,6 @@ class TransformersWorker:
         once for all of them.
 
         A seeded sample is generated alone: in a batch its random numbers would depend on its neighbours.
-
-        Raises:
-            EngineError: the request can't be answered.
         """
         asked = read_request(request)
         job = _Job(asked, indices, asyncio.get_running_loop().create_future())
@@ -84,7 +73,8 @@ class TransformersWorker:
         """Answer batch after batch until nothing waits; a moment first, for requests that come together."""
         await asyncio.sleep(_GATHER_S)
         while batch := self._next_batch():
-            failure, answers = None, [[] for _ in batch]
+            failure: EngineError | None = None
+            answers: list[list[Sample]] = [[] for _ in batch]
             try:
                 answers = self._answer(batch)
             except EngineError as error:

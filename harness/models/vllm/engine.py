@@ -32,10 +32,8 @@ class VllmEngine(LocalEngine):
     imported in the worker only.
 
     Args:
-        name: shown in messages.
         options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype`, `max_model_len` and
             `engine_args` (vLLM's engine arguments, laid over Steelyard's choices).
-        root: folder that relative paths start from.
     """
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:

@@ -43,11 +43,7 @@ class _Asked:
 
 
 class VllmWorker:
-    """An engine, the requests that wait for it and those that it works on.
-
-    Attributes:
-        ready: what the engine is, for who asks it.
-    """
+    """An engine, the requests that wait for it and those that it works on."""
 
     is_async = True
 
@@ -85,10 +81,8 @@ class VllmWorker:
         self.ready = {"max_model_len": self._limit, "defaults": self._defaults}
 
     async def sample(self, request: dict[str, Any], indices: list[int]) -> list[dict[str, Any]]:
-        """Answer a request with a choice for each index, or weigh its text, once for all.
-
-        Raises:
-            EngineError: vLLM refuses it.
+        """Answer a request with a choice for each index, or weigh its text, once for all. Raises EngineError: vLLM
+        refuses it.
         """
         asked = read_request(request)
         try:
@@ -116,24 +110,19 @@ class VllmWorker:
         if request.schema is not None:
             wanted["structured_outputs"] = StructuredOutputsParams(json=request.schema)
         output = await self._ask(prompt, n=n, logprobs=request.logprobs, **wanted)
+        samples, top, name = [], request.logprobs, self._tokenizer.decode
         for choice in output.outputs:
             if choice.finish_reason not in ("stop", "length"):
                 raise EngineError(f"the engine ended the request with {choice.finish_reason!r}")
-        return [
-            Sample(
-                choice.text,
-                finish_reason=choice.finish_reason,
-                prompt_tokens=len(output.prompt_token_ids),
-                completion_tokens=len(choice.token_ids),
-                logprobs=None if request.logprobs is None else self._logprobs(choice, request.logprobs),
-                cut_tokens=cut,
-            )
-            for choice in output.outputs
-        ]
-
-    def _logprobs(self, choice: Any, alternatives: int) -> tuple[TokenLogprob, ...]:
-        places = zip(choice.token_ids, choice.logprobs, strict=True)
-        return tuple(self._entry(token, place, alternatives, self._tokenizer.decode) for token, place in places)
+            places = () if top is None else zip(choice.token_ids, choice.logprobs, strict=True)
+            entries = tuple(self._entry(token, place, top or 0, name) for token, place in places)
+            sample = Sample(choice.text, finish_reason=choice.finish_reason, cut_tokens=cut)
+            counts: dict[str, Any] = {
+                "prompt_tokens": len(output.prompt_token_ids),
+                "completion_tokens": len(choice.token_ids),
+            }
+            samples.append(dataclasses.replace(sample, **counts, logprobs=None if top is None else entries))
+        return samples
 
     def _entry(self, token: int, place: Any, alternatives: int, name: Any) -> TokenLogprob:
         """A token at its place, with the most probable alternatives that are possible."""
