@@ -146,8 +146,10 @@ class Model:
         return Model(self._sampler, source, self._index - first_index, self._trace, is_other=self._is_other)
 
     def ask(self, prompt: str, **sampling: Any) -> Coroutine[Any, Any, str]:
-        """The text of the version's answer to a user's message, with its template and system text around it; with
-        `sampling` parameters for this request alone, such as `max_tokens=8`.
+        """The text of the version's answer to a prompt.
+
+        The version's template and system text are put around it; sampling parameters, such as `max_tokens=8`, are for
+        this request alone.
         """
         version, case, question = self._source.version, self._trace.case, self._sampler.last_question
         plain = prompt if not sampling and type(prompt) is str else None
@@ -216,9 +218,7 @@ class Model:
     def weigh(
         self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
     ) -> Coroutine[Any, Any, Sample]:
-        """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens; `truncate` is as in
-        `complete`.
-        """
+        """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens."""
         request = self._source.version.loglikelihood(prompt, continuation, truncate=truncate)
         return self._settle("weigh", self._draw(request))
 
@@ -296,11 +296,7 @@ class Model:
         user: Script | SimulatedUser | None = None,
         turns: int | None = None,
     ) -> Sample:
-        """The transcript of a conversation, which stands for the body as its last sample does.
-
-        Args:
-            how: tools, steps and sampling.
-        """
+        """The transcript of a conversation, which stands for the body as its last sample does."""
         tools, steps, sampling = how
         source, toolbox = self._source, Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
@@ -314,9 +310,8 @@ class Model:
         if user is None:
             await talk.answer()
         elif isinstance(user, SimulatedUser):
-            await talk.talk(
-                await self._player(user.version, None if turns == 1 else source.engine), user, turns or TURNS
-            )
+            play = await self._player(user.version, None if turns == 1 else source.engine)
+            await talk.talk(play, user, turns or TURNS)
         else:
             await talk.follow(user[:turns])
         transcript = talk.transcript(source.version.settings.price)

@@ -116,12 +116,9 @@ class VllmWorker:
                 raise EngineError(f"the engine ended the request with {choice.finish_reason!r}")
             places = () if top is None else zip(choice.token_ids, choice.logprobs, strict=True)
             entries = tuple(self._entry(token, place, top or 0, name) for token, place in places)
-            sample = Sample(choice.text, finish_reason=choice.finish_reason, cut_tokens=cut)
-            counts: dict[str, Any] = {
-                "prompt_tokens": len(output.prompt_token_ids),
-                "completion_tokens": len(choice.token_ids),
-            }
-            samples.append(dataclasses.replace(sample, **counts, logprobs=None if top is None else entries))
+            read, written = len(output.prompt_token_ids), len(choice.token_ids)
+            sample = Sample(choice.text, 0, choice.finish_reason, read, written, cut_tokens=cut)
+            samples.append(sample if top is None else dataclasses.replace(sample, logprobs=entries))
         return samples
 
     def _entry(self, token: int, place: Any, alternatives: int, name: Any) -> TokenLogprob:
