@@ -1,4 +1,4 @@
-"""One HTTP endpoint: sends JSON, tries again what may succeed later, and gives the endpoint up once for all."""
+"""An HTTP endpoint: sends JSON, tries again what may succeed later, and is given up once for all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SettingsError, SteelyardError, UnreachableError
+from harness.models.engine import Engine
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     FAULTS,
@@ -58,7 +59,7 @@ class RejectedError(EngineError):
         self.status, self.names = status, names
 
 
-class Endpoint:
+class Endpoint(Engine):
     """Posts JSON to one base address.
 
     The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says (by
@@ -67,22 +68,18 @@ class Endpoint:
     Args:
         name: begins every message.
         options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name, for messages).
-
-    Attributes:
-        find_refusal: is asked before each attempt; the error that it gives ends the request unsent.
     """
 
     def __init__(
         self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy, clock: Clock
     ) -> None:
         self.name = name
-        self.http_requests = 0
         self.base_url = str(options["base_url"]).rstrip("/")
         self.redactor = Redactor(api_key)
-        self.find_refusal: Callable[[], SteelyardError | None] = lambda: None
+        self._find_refusal: Callable[[], SteelyardError | None] = lambda: None
         self._address = without_secrets(self.base_url)
         self._where = f"{name} at {self._address}"
-        self._api_key, self._key_variable = api_key, options.get("api_key_env")
+        self._key_variable = options.get("api_key_env")
         self._timeout_s = float(options.get("timeout_s", 300))
         self._policy, self._clock, self._generator = policy, clock, random.Random()
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
@@ -96,13 +93,13 @@ class Endpoint:
             said = f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry"
             raise SettingsError(f"{said}; copy it again.")
 
-    async def open(self) -> None:
-        """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
+    async def start(self) -> None:
+        """Prepare connections, as many as there are requests in flight; the first shows whether the server is there."""
         import aiohttp
 
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
-        if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+        if self.redactor.secret is not None:
+            headers["Authorization"] = f"Bearer {self.redactor.secret}"
         connect_s = min(_CONNECT_TIMEOUT_S, self._timeout_s / 2)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
@@ -132,7 +129,7 @@ class Endpoint:
         try:
             while True:
                 await self._pause(self._pace.wait_s())
-                if (refusal := self.find_refusal()) is not None:
+                if (refusal := self._find_refusal()) is not None:
                     raise refusal
                 began_s, started = self._clock.seconds(), time.perf_counter()
                 document: Mapping[str, Any] | None = None
@@ -176,8 +173,12 @@ class Endpoint:
         self._ended = self._ended or error
         self._end.set()
 
+    def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
+        """Send nothing, first or again, for which this finds an error: the request ends with that."""
+        self._find_refusal = find_refusal
+
     @property
-    def trouble(self) -> str:
+    def trouble(self) -> str:  # type: ignore[override]
         """The latest reason why requests are sent again, and how many are; "" where none is."""
         count = len(self._repeating)
         latest = next(reversed(self._repeating.values()), "")

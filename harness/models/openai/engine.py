@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import CapabilityError, SteelyardError, UnreachableError
-from harness.models.engine import ALL_CHOICES, WEIGHED, Capability, Engine
+from harness.errors import CapabilityError, UnreachableError
+from harness.models.engine import ALL_CHOICES, WEIGHED, Capability
 from harness.models.openai.endpoint import Endpoint, RejectedError
 from harness.models.openai.format import NO_COMPLETIONS, NO_ECHO, Choices, is_same_model, payload, read_choices
 from harness.models.openai.retry import Clock, RetryPolicy
@@ -21,7 +21,7 @@ _LONGEST_NAME = 200
 _NO_SUCH_PATH = (404, 405, 501)
 
 
-class OpenAIEngine(Engine):
+class OpenAIEngine(Endpoint):
     """Answers over HTTP.
 
     Learns from the endpoint how many choices one request gives: an endpoint that ignores `n`, or rejects it, is asked
@@ -46,39 +46,11 @@ class OpenAIEngine(Engine):
         counts_seeds: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock())
         self._model = str(options["model"])
-        policy, clock = policy or RetryPolicy(), clock or Clock()
-        self._endpoint = Endpoint(name, options, api_key=api_key, policy=policy, clock=clock)
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = self._completion_tokens_limited = False
-
-    @property
-    def http_requests(self) -> int:  # type: ignore[override]
-        """Requests sent so far, retries included."""
-        return self._endpoint.http_requests
-
-    @property
-    def trouble(self) -> str:  # type: ignore[override]
-        """The reason why requests are sent again right now; "" where none is."""
-        return self._endpoint.trouble
-
-    def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
-        """Send nothing, first or again, for which this finds an error: the request ends with that."""
-        self._endpoint.find_refusal = find_refusal
-
-    def hold(self, error: SteelyardError) -> None:
-        """Send nothing more: what waits to be sent, or to be sent again, ends with this error."""
-        self._endpoint.hold(error)
-
-    async def start(self) -> None:
-        """Prepare connections; the first request shows whether the endpoint is there."""
-        await self._endpoint.open()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._endpoint.close()
 
     def choices_per_request(self, request: Request) -> int:
         """1 at temperature 0, for a seed that is not counted up, and where `n` is ignored."""
@@ -108,7 +80,7 @@ class OpenAIEngine(Engine):
             choices = await self._draw(request, indices[: self.choices_per_request(request)])
         except CapabilityError as error:
             raise CapabilityError(f"{self.name}: {error}") from None
-        return [self._endpoint.redactor.sample(sample) for sample in choices.samples]
+        return [self.redactor.sample(sample) for sample in choices.samples]
 
     async def _draw(self, request: Request, indices: Sequence[int]) -> Choices:
         try:
@@ -139,7 +111,7 @@ class OpenAIEngine(Engine):
             if is_other and is_chat and "max_tokens" in body:  # as OpenAI's newer models demand
                 body["max_completion_tokens"] = body.pop("max_tokens")
             try:
-                choices = await self._endpoint.post("/chat/completions" if is_chat else "/completions", body, read)
+                choices = await self.post("/chat/completions" if is_chat else "/completions", body, read)
             except RejectedError as rejected:
                 if is_chat and rejected.status == _NOT_FOUND:
                     raise UnreachableError(str(rejected)) from None
@@ -157,6 +129,6 @@ class OpenAIEngine(Engine):
     def _note_name(self, name: Any) -> None:
         """Keep the name that the endpoint gives the model, where it is another one than was asked for."""
         if isinstance(name, str) and name.strip() and not is_same_model(self._model, name):
-            shown = self._endpoint.redactor.text(name[:_LONGEST_NAME])
+            shown = self.redactor.text(name[:_LONGEST_NAME])
             if shown not in self.answered_as and len(self.answered_as) < _MOST_NAMES:
                 self.answered_as = (*self.answered_as, shown)

@@ -17,6 +17,7 @@ class Redactor:
     """Replaces a key by `***`. One of fewer than 8 characters is no secret ("EMPTY")."""
 
     def __init__(self, key: str | None) -> None:
+        self.secret = key  # here alone, where no repr shows it
         self._key = key if key is not None and len(key) >= _SHORTEST_SECRET else None
 
     def text(self, said: str) -> str:
