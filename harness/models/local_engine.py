@@ -97,9 +97,8 @@ def sample_fields(sample: Sample) -> dict[str, Any]:
 
 
 def _sample(logprobs: list[Any] | None, **fields: Any) -> Sample:
-    tokens = None if logprobs is None else tuple(_token(*each) for each in logprobs)
-    return Sample(**fields, logprobs=tokens)
-
-
-def _token(token: str, logprob: float, top: list[list[Any]]) -> TokenLogprob:
-    return TokenLogprob(token, logprob, tuple((text, value) for text, value in top))
+    if logprobs is None:
+        return Sample(**fields)
+    tops = [tuple((text, value) for text, value in top) for _, _, top in logprobs]
+    entries = [TokenLogprob(token, logprob, top) for (token, logprob, _), top in zip(logprobs, tops, strict=True)]
+    return Sample(**fields, logprobs=tuple(entries))

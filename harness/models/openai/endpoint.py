@@ -137,7 +137,7 @@ class Endpoint(Engine):
                     document = await self._send(path, body, started)
                     answer = read(document, time.perf_counter() - started)
                 except UnusableError as error:
-                    error.args = (self._redacted(error, 3 * _LONGEST_MESSAGE),)  # it may repeat what the server says
+                    error.args = (self._redacted(error, _LONGEST_MESSAGE + 200),)  # it may repeat what the server says
                     failure = _light(error)
                 except EngineError as error:
                     raise _light(error) from None
