@@ -151,9 +151,10 @@ class Model:
         The version's template and system text are put around it; sampling parameters, such as `max_tokens=8`, are for
         this request alone.
         """
-        version, case, question = self._source.version, self._trace.case, self._sampler.last_question
+        version, case, last = self._source.version, self._trace.case, self._sampler.last_question
         plain = prompt if not sampling and type(prompt) is str else None
-        if question is None or plain is None or not question.is_of(version, case, plain):
+        question = last if last is not None and last.version is version and last.case == case else None
+        if question is None or plain is None or question.prompt != plain:
             question = RenderedQuestion(version, case, version.chat(prompt, sampling=sampling), plain)
             self._sampler.last_question = question
         return self._settle("ask", self._text(question))

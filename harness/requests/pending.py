@@ -80,10 +80,6 @@ class RenderedQuestion:
         self.request, self.text = request, request_text(version.fingerprint, request)
         self.first = KeyedQuestion(self.text, 0, case)
 
-    def is_of(self, version: Version, case: str, prompt: str) -> bool:
-        """Whether this is what a case asks of a version with a prompt alone."""
-        return self.version is version and self.case == case and self.prompt == prompt
-
     def keyed(self, occurrence: int) -> KeyedQuestion:
         """The question with its number among those that a body asks alike."""
         return KeyedQuestion(self.text, occurrence, self.case) if occurrence else self.first
