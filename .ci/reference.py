@@ -22,6 +22,7 @@ import harness
 from harness import doors
 from harness.cli import main
 from harness.config import settings, versions
+from harness.config.typed import names_of
 from harness.gate.evaluations.evaluation import KEYWORDS
 from harness.plugin import fixtures
 from harness.plugin.options import add_options
@@ -119,11 +120,11 @@ def all_settings() -> str:
     fields = settings.Settings.__dataclass_fields__
 
     def row(name: str) -> tuple[str, str, str]:
-        default = fields[settings.field_of(name)].default
+        default = fields[name].default
         plain = isinstance(default, int | float | str)
-        return f"`{name}`", told[settings.field_of(name)], f"`{default!r}`".replace("'", '"') if plain else "none"
+        return f"`{name}`", told[name], f"`{default!r}`".replace("'", '"') if plain else "none"
 
-    return table("setting", "meaning", "default", rows=map(row, settings.setting_names()))
+    return table("setting", "meaning", "default", rows=map(row, names_of(settings.SettingsTable)))
 
 
 def commands() -> str:
@@ -177,9 +178,9 @@ def written(kind: str) -> str:
 
 def lacking(page: str) -> Iterator[str]:
     """Name what the parts that are written by hand leave out."""
-    keys = [*versions._COMMON, *versions._SAMPLING, *versions._every_engines_keys()]
+    keys = {*versions.EngineOptions.keys(), *names_of(versions.SamplingTable), *versions._every_engines_keys()}
     rows = "\n".join(re.findall(r"^\| `.*", page, re.MULTILINE))
-    yield from (f"no row for {name}" for name in [*KEYWORDS, *keys] if f"`{name}`" not in rows)
+    yield from (f"no row for {name}" for name in [*KEYWORDS, *sorted(keys)] if f"`{name}`" not in rows)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from harness import _lazy
 
 if TYPE_CHECKING:
-    from harness.config import Settings, VersionSettings, setting_checks
+    from harness.config import Settings, VersionSettings, typed
+    from harness.config.versions import EngineOptions
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
     from harness.models.spec import EngineSpec
@@ -30,6 +31,7 @@ __all__ = [
     "CorpusStep",
     "DocumentStep",
     "Engine",
+    "EngineOptions",
     "EngineSpec",
     "EngineUnderTest",
     "GateStart",
@@ -45,10 +47,11 @@ __all__ = [
     "Tracker",
     "TrackingNotes",
     "VersionSettings",
-    "setting_checks",
+    "typed",
 ]
 _NAMES = {
     "harness.config": "Settings VersionSettings",
+    "harness.config.versions": "EngineOptions",
     "harness.models.conformance": "CHECKS EngineUnderTest",
     "harness.models.engine": "Capability Engine",
     "harness.models.spec": "EngineSpec",
@@ -59,6 +62,6 @@ _NAMES = {
     "harness.stages.data.steps.user": "Keep Remove",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
-_MODULES = {"setting_checks": "harness.config.setting_checks"}
+_MODULES = {"typed": "harness.config.typed"}
 
 __getattr__, __dir__ = _lazy(__name__, _NAMES, _MODULES)

@@ -21,6 +21,7 @@ import pytest
 import harness
 from harness.cli import main
 from harness.config import versions
+from harness.config.typed import names_of
 from harness.decisions import decide, first_looks
 from harness.gate.evaluations.evaluation import KEYWORDS
 from harness.plugin.options import _OPTIONS
@@ -200,7 +201,10 @@ def test_there_are_no_more_words_than_the_project_allows_itself() -> None:
     assert sum(isinstance(each, click.Option) for command in commands for each in command.params) <= 120
     assert len(KEYWORDS) <= 19
     assert len(_OPTIONS) <= 18
-    assert len({*versions._COMMON, *versions._every_engines_keys()} - versions._SAMPLING.keys()) <= 34
+    assert (
+        len({*versions.EngineOptions.keys(), *versions._every_engines_keys()} - {*names_of(versions.SamplingTable)})
+        <= 34
+    )
     assert len(harness.__all__) <= 60
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-from harness.config import setting_checks
+from harness.config import typed
 from harness.config.settings import check_setting
 
 
@@ -60,7 +60,7 @@ def compare(candidate: str, baseline: str, place: str | None, as_json: bool, **g
     settings = settings_with_store(place)
     margin, level, evaluations = given["margin"], given["confidence_level"], None
     if margin is not None:
-        setting_checks.number(margin, "margin", where="--margin", low=0)
+        typed.check(typed.NotNegative, margin, "margin", where="--margin")
     if level is not None:
         check_setting("confidence_level", level, where="--confidence-level")
     with open_store(settings, readonly=True) as opened:

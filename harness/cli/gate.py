@@ -41,6 +41,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
     from harness.records.report_json import to_json
+    from harness.reporting.steps import with_steps
     from harness.reporting.writing import write_reports
 
     settings = settings_with_store(place)
@@ -48,18 +49,19 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     with open_existing(settings) as opened:
         run = find_version(opened.runs(), run_name).run
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
-        report = resumed(opened, stored_report(opened, run.run_id), counts_as, settings.review_url)
+        decided = resumed(opened, stored_report(opened, run.run_id), counts_as, settings.review_url)
+        report = with_steps(decided, option_for(opened.url))
         paths = write_reports(opened, run, report, folder)
     if as_json:
         click.echo(json.dumps(to_json(report), allow_nan=False))
     else:
         path = next((path for path in paths if path.suffix == ".html"), paths[0])
-        _show(report, path, option_for(opened.url))
+        _show(report, path)
     sys.exit(report.exit_code)
 
 
-def _show(report: Report, path: Path, store_option: str) -> None:
+def _show(report: Report, path: Path) -> None:
     from harness.reporting.terminal.report import render_stored, terminal_layout
 
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    click.echo("\n".join(render_stored(report, terminal_layout(), str(shown), store_option)))
+    click.echo("\n".join(render_stored(report, terminal_layout(), str(shown))))

@@ -7,13 +7,13 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
+from harness.config.typed import Between, Share, check
 from harness.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -124,10 +124,12 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
         where = f"--{name.replace('_', '-')}"
         if name in _RANGES:
             low, high = _RANGES[name]
-            setting_checks.number(value, name, where=where, low=low, high=high)
+            check(Annotated[float, Between(low, high)], value, name, where=where)
         elif name in _MOST:
-            setting_checks.integer(value, name, where=where, low=2 if name == "cases" else 1, high=_MOST[name])
-        elif name in ("margin", "threshold", "design"):
+            check(Annotated[int, Between(2 if name == "cases" else 1, _MOST[name])], value, name, where=where)
+        elif name == "threshold":
+            check(Share, value, name, where=where)
+        elif name in ("margin", "design"):
             check_setting(name, value, where=where)
     if asked.get("cost_per_sample") == 0:
         raise SettingsError(

@@ -68,7 +68,7 @@ def report(run_name: str, place: str | None, names: tuple[str, ...], output: str
     """
     from harness.gate.history.runs import find_version, stored_report
     from harness.records.report_json import schema
-    from harness.reporting.wording.waiting import resume_step
+    from harness.reporting.steps import resume_steps, step_in_words
 
     if is_schema:
         click.echo(json.dumps(schema(), indent=2))
@@ -85,8 +85,8 @@ def report(run_name: str, place: str | None, names: tuple[str, ...], output: str
             folder = settings.root / "reports" / run.run_id if output is None else Path.cwd() / output
             notes = _write(stored, chosen, output, folder)
         if any(each.name != "terminal" for each in chosen):  # other formats have no room for labels given since
-            steps = resume_step(opened, stored.report, option_for(opened.url))
-            notes += [f"verdicts are those that the run came to; {step}" for step in steps]
+            steps = resume_steps(opened, stored.report, option_for(opened.url))
+            notes += [f"verdicts are those that the run came to; {step_in_words(step)}" for step in steps]
     for note in dict.fromkeys(filter(None, notes)):
         click.echo(f"note: {note}", err=True)
 

@@ -13,8 +13,8 @@ import click
 
 from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
+from harness.config.typed import Duration, check
 from harness.errors import SettingsError, UsageError, choices
 from harness.reporting.shared.figures import plural
 
@@ -107,7 +107,7 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
         raise UsageError(
             "Nothing says what to prune. Give --older-than 30d or --version NAME, or both for what meets both."
         )
-    age_s = None if older_than is None else duration_s(older_than, "--older-than", where="store prune")
+    age_s = None if older_than is None else check(Duration, older_than, "--older-than", where="store prune")
     from rich.filesize import decimal
 
     settings = settings_with_store(place)

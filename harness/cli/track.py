@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.stored import open_existing, settings_with_store, store_option
-from harness.config.settings import Settings, check_setting
-from harness.config.trackers import OF_SETTINGS, asked_for, check_tables
+from harness.config.settings import MLFLOW, Settings, check_setting
 from harness.errors import SettingsError, SteelyardError
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, 
     settings = settings_with_store(place)
     if mlflow is not None:
         settings = replace(settings, mlflow=check_setting("mlflow", mlflow, where="--mlflow"))
-    check_tables(settings)
     chosen = {name: (tracker(name), options) for name, options in _chosen(settings, to, mlflow).items()}
     for found, options in chosen.values():
         found.check(settings, options)
@@ -71,12 +69,12 @@ def _chosen(settings: Settings, to: str | None, mlflow: str | None) -> Mapping[s
         SettingsError: `--to` names another one beside it.
     """
     given = {"mlflow": mlflow}
-    asked = asked_for(settings, given)
-    if to not in (None, OF_SETTINGS):
+    asked = settings.trackers_asked(given)
+    if to not in (None, MLFLOW):
         if mlflow is not None:
-            raise SettingsError(f"--mlflow is for the tracker {OF_SETTINGS}, and --to names {to!r}: leave one out.")
+            raise SettingsError(f"--mlflow is for the tracker {MLFLOW}, and --to names {to!r}: leave one out.")
         return {to: asked.get(to, {})}
-    return {OF_SETTINGS: given} if to or mlflow or not asked else asked
+    return {MLFLOW: given} if to or mlflow or not asked else asked
 
 
 def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:

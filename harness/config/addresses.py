@@ -1,18 +1,16 @@
-"""Addresses of MLflow, which may hold a password that is never shown, and of the review queue, which may not."""
+"""Addresses: of servers, of MLflow, which may hold a password that is never shown, and of the review queue."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Annotated
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from harness.config import setting_checks
-from harness.errors import SettingsError
+from harness.config.typed import Checked, Must, Text, WrongValueError
 
 NO_TRACKING = "none"
 """`--mlflow none` logs nowhere, whatever the settings say."""
-
 _SERVERS = ("http", "https")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _FORMS = "http://HOST:PORT for a server, sqlite:///mlflow.db for a file, or none"
@@ -20,35 +18,68 @@ _FORMS = "http://HOST:PORT for a server, sqlite:///mlflow.db for a file, or none
 
 def without_credentials(address: str) -> str:
     """The address as it may be shown: without user, password and query."""
-    return re.sub(r"\?.*", "?***", re.sub(r"//.*@", "//***@", address, flags=re.DOTALL), flags=re.DOTALL)
+    return re.sub(r"[?#].*", "?***", re.sub(r"//.*@", "//***@", address, flags=re.DOTALL), flags=re.DOTALL)
 
 
-def tracking_address(value: Any, name: str, *, where: str) -> str:
-    """An address that MLflow can log to, or "none".
-
-    Raises:
-        SettingsError: it is none of the forms; the message shows it without user and password.
-    """
-    address = setting_checks.text(value, name, where=where).strip()
-    if address == NO_TRACKING:
-        return address
-    shown = f"{where}: {name} = {without_credentials(address)!r}"
+def _split(address: str, shown: str) -> SplitResult:
     if any(character.isspace() or not character.isprintable() for character in address):
-        raise SettingsError(f"{shown} holds a space or a control character; remove it.")
-    scheme, colon, _ = address.partition("://")
-    kind = scheme.partition("+")[0].lower()
-    if not colon or kind not in (*_SERVERS, *_DATABASES):
-        raise SettingsError(f"{shown} is no address of MLflow; write {_FORMS}. A folder of files is not logged to.")
+        raise WrongValueError("holds a space or a control character; remove it.", shown)
     try:
         parts = urlsplit(address)
-        lacks = kind in _SERVERS and (not parts.hostname or parts.port == 0)
+        _ = parts.port
     except ValueError as error:
-        raise SettingsError(f"{shown} is not an address: {error}.") from None
-    if lacks:
-        raise SettingsError(f"{shown} names no host and port; write one like http://127.0.0.1:5000.")
+        raise WrongValueError(f"is not an address: {error}.", shown) from None
+    return parts
+
+
+def _web_address(url: str) -> str:
+    shown = repr(without_credentials(url))
+    parts = _split(url, shown)
+    if parts.scheme not in _SERVERS:
+        raise WrongValueError("is not an http:// or https:// address.", shown)
+    if not parts.hostname or parts.port == 0:
+        lacks = "names no host" if not parts.hostname else "has port 0, which nothing listens on"
+        raise WrongValueError(f"{lacks}; write one like http://127.0.0.1:8000/v1.", shown)
+    if parts.username is not None or parts.password is not None:
+        raise WrongValueError(
+            "holds a user or a password, which would be shown and stored; leave them out. The key of an endpoint "
+            "stands in a variable of the environment, which api_key_env names.",
+            shown,
+        )
+    if "?" in url or "#" in url:
+        raise WrongValueError("goes on after its path; leave out the ? or # and what follows.", shown)
+    return url
+
+
+def _tracking_address(value: str) -> str:
+    address = value.strip()
+    if address == NO_TRACKING:
+        return address
+    shown = repr(without_credentials(address))
+    kind = address.partition("://")[0].partition("+")[0].lower()
+    if "://" not in address or kind not in (*_SERVERS, *_DATABASES):
+        raise WrongValueError(f"is no address of MLflow; write {_FORMS}. A folder of files is not logged to.", shown)
+    parts = _split(address, shown)
+    if kind in _SERVERS and (not parts.hostname or parts.port == 0):
+        raise WrongValueError("names no host and port; write one like http://127.0.0.1:5000.", shown)
     if kind == "sqlite" and not re.fullmatch(r"sqlite:///[^?#]+", address):
-        raise SettingsError(f"{shown} names no file; write sqlite:///mlflow.db, or sqlite:////ABSOLUTE/PATH.db.")
+        raise WrongValueError("names no file; write sqlite:///mlflow.db, or sqlite:////ABSOLUTE/PATH.db.", shown)
     return address.rstrip("/") if kind in _SERVERS else address
+
+
+_WITH_USER = (
+    "holds a user or a password, which every report would show. Write the address alone, such as "
+    '"https://review.example.org"; reviewers sign in with tokens of their own.'
+)
+WebAddress = Annotated[Text, Checked(_web_address)]
+"""An http:// or https:// address with a host, without user, password and query, which are not shown either."""
+ReviewAddress = Annotated[
+    Text,
+    Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),
+    Checked(_web_address),
+]
+TrackingAddress = Annotated[Text, Checked(_tracking_address)]
+"""An address that MLflow can log to, or "none"."""
 
 
 def absolute(address: str, root: Path) -> str:
@@ -74,13 +105,3 @@ def secrets_of(address: str) -> tuple[str, ...]:
     query = urlsplit(address).query
     found = {password, unquote(password), before if at else "", query, "" if password else user}
     return tuple(sorted(filter(None, found), key=len, reverse=True))
-
-
-def review_address(value: Any, name: str, *, where: str) -> str:
-    """The web address of a review queue, which every report shows: without user and password."""
-    if isinstance(value, str) and "@" in value.partition("://")[2].partition("/")[0]:
-        raise SettingsError(
-            f"{where}: {name} = *** holds a user or a password, which every report would show. Write the address "
-            'alone, such as "https://review.example.org"; reviewers sign in with tokens of their own.'
-        )
-    return setting_checks.web_address(value, name, where=where)

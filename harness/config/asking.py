@@ -12,10 +12,10 @@ Read = TypeVar("Read", covariant=True)
 
 
 class WhenAsked(Mapping[str, Read]):
-    """The definitions in tables, by name, each read when it is asked for.
+    """The definitions in tables, by name, each read when it is asked for; the names are known without reading any.
 
     So an error in one of them is raised for whoever asks for it, or for one that is based on it, and keeps nobody from
-    the others. Names are known without reading any.
+    the others.
 
     Args:
         names: of the tables.
@@ -28,12 +28,6 @@ class WhenAsked(Mapping[str, Read]):
         self._read: dict[str, Read] = {}
 
     def __getitem__(self, name: str) -> Read:
-        """The one of this name.
-
-        Raises:
-            KeyError: there is none.
-            SettingsError: something is wrong with its table.
-        """
         if name not in self._names:
             raise KeyError(name)
         if name not in self._read:
@@ -41,20 +35,16 @@ class WhenAsked(Mapping[str, Read]):
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
-        """True where a table defines it, whatever is in there."""
-        return name in self._names
+        return name in self._names  # whatever is in there
 
     def __iter__(self) -> Iterator[str]:
-        """The names, in the order of the file."""
         return iter(self._names)
 
     def __len__(self) -> int:
-        """Count them."""
         return len(self._names)
 
     def __repr__(self) -> str:
-        """The names; a table may hold more than should be shown."""
-        return f"{type(self).__name__}({', '.join(self._names)})"
+        return f"{type(self).__name__}({', '.join(self._names)})"  # a table may hold more than should be shown
 
 
 def understood(tables: Mapping[str, Read]) -> dict[str, Read]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from harness.config import setting_checks
 from harness.config.asking import WhenAsked
-from harness.config.environment import Variables
-from harness.config.versions import VersionSettings, with_variables
-from harness.errors import SettingsError, choices, nearest, none_of
+from harness.config.environment import NO_VARIABLES, Variables
+from harness.config.typed import Count, JsonTable, Names, OneOf, PathText, Table, Text, check, read
+from harness.config.versions import VersionSettings, chain_of
+from harness.errors import SettingsError, choices, nearest
 
 CORPUS = "corpus"
 """The engine's name in a version that is a corpus, which answers nothing."""
@@ -20,11 +20,12 @@ DOCUMENTS = (
     "a .jsonl or .jsonl.gz, .parquet, .warc or .warc.gz file, a folder of these or of .html and .txt files, or the id "
     "of a data set"
 )
-_COMMON = ("documents", "base", "steps", "tokenizer", "executor")
+_EXECUTOR = Annotated[str, OneOf(EXECUTORS)]
+_KEYS = ("documents", "base", "steps", "tokenizer", "executor")
 
 
 @dataclass(frozen=True, slots=True)
-class CorpusSettings:
+class CorpusSettings(Table):
     """One corpus as the settings define it, with what its `base` gives filled in.
 
     Attributes:
@@ -38,11 +39,11 @@ class CorpusSettings:
     """
 
     name: str
-    documents: str
+    documents: PathText
     base: str | None = None
     steps: tuple[str, ...] = ()
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    tokenizer: str | None = None
+    tokenizer: Text | None = None
     executor: Mapping[str, Any] = field(default_factory=lambda: {"name": "local"})
     table: str = ""
 
@@ -56,7 +57,7 @@ class CorpusSettings:
 
 
 def read_corpora(
-    tables: Any, models: Collection[str], *, where: str, prefix: str, variables: Variables | None = None
+    tables: Any, models: Collection[str], *, where: str, prefix: str, variables: Variables = NO_VARIABLES
 ) -> WhenAsked[CorpusSettings]:
     """The corpora of a corpora table, none of which is read before it is asked for. Steps and their options are looked
     at by whoever uses a corpus.
@@ -64,7 +65,6 @@ def read_corpora(
     Args:
         models: the versions that share one namespace with the corpora.
         prefix: what the tables of the settings file begin with, such as "tool.steelyard.".
-        variables: fill what the tables name of the environment; None for tables that name nothing.
 
     Raises:
         SettingsError: it is no table of tables, or a name is that of a model. Of a corpus that is asked for: an unknown
@@ -78,89 +78,71 @@ def read_corpora(
             f"{where}: {taken!r} names a model, [{prefix}models.{taken}], and a corpus, [{prefix}corpora.{taken}]; "
             "both are versions, so that --candidate could mean either. Rename one."
         )
-    filled = with_variables(tables, "corpus", where, variables)
-    return WhenAsked(tables, partial(_corpus, filled, models, f"{where}, ", prefix))
+    return WhenAsked(tables, partial(_corpus, tables, models, (where, prefix), variables))
 
 
 def _corpus(
-    tables: Mapping[str, Mapping[str, Any]], models: Collection[str], where: str, prefix: str, name: str
+    tables: Mapping[str, Mapping[str, Any]],
+    models: Collection[str],
+    written: tuple[str, str],
+    variables: Variables,
+    name: str,
 ) -> CorpusSettings:
     """One corpus, laid over its bases."""
+    where, prefix = written
+
+    def place(link: str) -> str:
+        return f"{where}, [{prefix}corpora.{link}]"
+
     steps: list[str] = []
     merged: dict[str, Any] = {}
     options: dict[str, dict[str, Any]] = {}
-    for link, table in _chain(tables, models, where, prefix, name):
-        here = f"{where}[{prefix}corpora.{link}]"
-        own = table.get("steps", [])
-        added = setting_checks.names(own, "steps", where=here) if own != [] else ()
-        twice = next((step for step in added if step in steps), None)
-        if twice is not None:
+    for link, table in chain_of(name, tables, variables, place, lambda base: no_corpus(base, tables, models)).items():
+        here, own = place(link), table.get("steps", [])
+        if "base" in table and "documents" in table:
+            raise SettingsError(f"{here} has both documents and a base, which has documents of its own; leave one out.")
+        added = check(Names, own, "steps", where=here) if own != [] else ()
+        if twice := [step for step in added if step in steps]:
             raise SettingsError(
-                f"{here}: steps has {twice!r}, which its base has already: the steps of a base come first. Name here "
-                "those that are added."
+                f"{here}: steps has {twice[0]!r}, which its base has already: the steps of a base come first. Name "
+                "here those that are added."
             )
         steps += added
         for key, value in table.items():
-            if key in _COMMON:
+            if key in _KEYS:
                 merged[key] = value
             elif key in steps:
-                options[key] = {**options.get(key, {}), **setting_checks.table(value, key, where=here)}
+                options[key] = {**options.get(key, {}), **check(JsonTable, value, key, where=here)}
             else:
                 raise SettingsError(
-                    f"{here}: {key!r} is neither a setting nor one of its steps. Settings: {', '.join(_COMMON)}. "
-                    f"Steps: {', '.join(steps) or 'none'}.{nearest(key, [*_COMMON, *steps])}"
+                    f"{here}: {key!r} is neither a setting nor one of its steps. Settings: {', '.join(_KEYS)}. "
+                    f"Steps: {', '.join(steps) or 'none'}.{nearest(key, [*_KEYS, *steps])}"
                 )
-    tokenizer = merged.get("tokenizer")
-    if tokenizer is not None and setting_checks.text(tokenizer, "tokenizer", where=here) not in models:
-        raise SettingsError(f"{here}: tokenizer: {choices('model', tokenizer, models)}")
-    return CorpusSettings(
-        name=name,
-        documents=setting_checks.path(merged["documents"], "documents", where=here),
-        base=tables[name].get("base"),
-        steps=tuple(steps),
-        tables=options,
-        tokenizer=tokenizer,
-        executor=check_executor(merged.get("executor", EXECUTORS[0]), where=here),
-        table=f"[{prefix}corpora.{name}]",
-    )
-
-
-def _chain(
-    tables: Mapping[str, Mapping[str, Any]], models: Collection[str], where: str, prefix: str, name: str
-) -> list[tuple[str, Mapping[str, Any]]]:
-    """The tables from the corpus that has documents to this one, each after its name."""
-    chain = {name: tables[name]}
-    while True:
-        last, table = next(reversed(chain.items()))
-        here = f"{where}[{prefix}corpora.{last}]"
-        if "base" in table and "documents" in table:
-            raise SettingsError(f"{here} has both documents and a base, which has documents of its own; leave one out.")
-        if "base" not in table:
-            break
-        base = setting_checks.text(table["base"], "base", where=here)
-        if base in chain:
-            raise SettingsError(f"{here}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
-        if base not in tables:
-            raise SettingsError(f"{here}: base: {no_corpus(base, tables, models)}")
-        chain[base] = tables[base]
-    if "documents" not in table:
-        settings = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-        setting_checks.refuse_unknown(settings, _COMMON, where=here)
-        raise SettingsError(
-            f"{here} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = the name of a corpus "
-            "that has them."
-        )
-    return [*reversed(chain.items())]
+        if "documents" not in merged:
+            raise SettingsError(
+                f"{here} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = the name of a "
+                "corpus that has them."
+            )
+    executor = check_executor(merged.get("executor", EXECUTORS[0]), where=here)
+    own = {
+        "name": name,
+        "steps": tuple(steps),
+        "tables": options,
+        "executor": executor,
+        "table": f"[{prefix}corpora.{name}]",
+    }
+    found = read(CorpusSettings, {"base": None, **merged, **own}, where=here)
+    if found.tokenizer is not None and found.tokenizer not in models:
+        raise SettingsError(f"{here}: tokenizer: {choices('model', found.tokenizer, models)}")
+    return found
 
 
 def check_executor(value: Any, *, where: str) -> dict[str, Any]:
     """Check the executor that builds, with its options; a name alone stands for a table that has nothing else."""
-    table = {"name": value} if isinstance(value, str) else dict(setting_checks.table(value, "executor", where=where))
-    name = table.setdefault("name", EXECUTORS[0])
-    if name not in EXECUTORS:
-        raise SettingsError(f"{where}: {none_of('executor', str(name), EXECUTORS)}")
+    table = {"name": value} if isinstance(value, str) else dict(check(JsonTable, value, "executor", where=where))
+    check(_EXECUTOR, table.setdefault("name", EXECUTORS[0]), "executor", where=where)
     if "workers" in table:
-        setting_checks.integer(table["workers"], "workers", where=f"{where}, executor")
+        check(Count, table["workers"], "workers", where=f"{where}, executor")
     return table
 
 

@@ -167,31 +167,26 @@ class Variables:
                 "${NAME:-default}, and $${ for a text that has these signs."
             )
         name, default = named[1], named[2]
-        value = self.commit if name == COMMIT and self.commit is not None else os.environ.get(name)
-        if value:
-            return value
+        value, remedy = os.environ.get(name), f"set it, or write ${{{name}:-default}}."
+        unset = f"which is {'not set' if value is None else 'empty'}"
         if name == COMMIT:
-            return self._head(where, default)
-        if default is not None:
-            return str(default)
-        how = "not set" if value is None else "empty"
-        raise SettingsError(
-            f"{where} takes the environment variable {name}, which is {how}; set it, or write ${{{name}:-default}}."
-            f"{nearest(name, sorted({*os.environ, COMMIT})) if value is None else ''}"
-        )
+            value, reason = (self.commit or value, "") if self.commit or value else self._head()
+            unset = f"which is not set, or empty, and in {self.folder} git says: {reason}"
+        elif value is None:
+            remedy += nearest(name, sorted({*os.environ, COMMIT}))
+        if value or default is not None:
+            return value or str(default)
+        raise SettingsError(f"{where} takes the environment variable {name}, {unset}; {remedy}")
 
-    def _head(self, where: str, default: str | None) -> str:
-        """The repository's commit; the default where there is none."""
+    def _head(self) -> tuple[str, str]:
+        """The repository's commit, or "" and what git says of it."""
         try:
             done = ask_git(self.folder, "rev-parse", "--verify", "--quiet", "HEAD")
-            said = " ".join(done.stderr.decode(errors="replace").split()) or "that there is no commit yet"
         except OSError as error:
-            done, said = None, f"nothing, as it can't be run: {error.strerror}"
-        if done is not None and done.returncode == 0:
-            return done.stdout.decode().strip()
-        if default is not None:
-            return default
-        raise SettingsError(
-            f"{where} takes {COMMIT}, which is not set, or empty; the commit stands for it, and in "
-            f"{self.folder} git says: {said}. Set it, or write ${{{COMMIT}:-default}}."
-        )
+            return "", f"nothing, as it can't be run: {error.strerror}"
+        said = " ".join(done.stderr.decode(errors="replace").split()) or "that there is no commit yet"
+        return done.stdout.decode().strip() if done.returncode == 0 else "", said
+
+
+NO_VARIABLES = Variables(Path())
+"""For tables that name none."""

@@ -46,11 +46,9 @@ def find_file(
                 return place
         if path.suffix in suffixes or any(place.exists() for place in places):
             raise error(f"There is no {kind} {str(path)!r}.{_nearest(places, kind, suffixes)}")
-    except OSError as problem:  # a name that is too long, a circle of links, a folder that may not be searched
-        reason = problem.strerror or problem
+    except (OSError, RuntimeError, ValueError) as problem:  # a name that is too long, a circle of links, a NUL
+        reason = getattr(problem, "strerror", None) or problem
         raise error(f"The {kind} {shortened(str(path), _SHOWN)} can't be looked for: {reason}.") from None
-    except (RuntimeError, ValueError) as problem:  # a NUL in the name
-        raise error(f"The {kind} {shortened(str(path), _SHOWN)} can't be looked for: {problem}.") from None
     return None
 
 

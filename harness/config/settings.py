@@ -3,36 +3,94 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from harness.config import addresses, setting_checks
+from harness.config import addresses
 from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
 from harness.config.environment import Variables, model_registry
+from harness.config.typed import (
+    Between,
+    Duration,
+    JsonTable,
+    Must,
+    Names,
+    NotNegative,
+    OneOf,
+    PathText,
+    Seed,
+    Table,
+    Text,
+    WrongTableError,
+    check,
+    names_of,
+    read,
+)
 from harness.config.versions import GIT, VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
 
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
-DESIGNS = ("auto", "sequential", "fixed")
-INCONCLUSIVE = ("fail", "warn")
-ABOUT = ("suite", "population")
 SANDBOXES = ("built-in", "container")
-_FIELDS = {"deadline": "deadline_s"}
-"""Settings that are kept under another name than they are written with: in seconds."""
-_NOT_WRITTEN = (
-    *("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked"),
-    "best_of",
-)
+MLFLOW = "mlflow"
+"""The tracker whose settings are Steelyard's own, and that takes no table."""
+
+
+Samples = Annotated[int, Between(1, 1_000_000)]
+Margin = Annotated[NotNegative, Must(lambda drop: drop < 1, "lets everything pass: scores lie in [0, 1].")]
+Design = Annotated[str, OneOf(("auto", "sequential", "fixed"))]
+About = Literal["suite", "population"]
+Billion = Annotated[int, Between(1, 1_000_000_000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsTable(Table):
+    """What a settings file may say beside its versions; `Settings` tells of each."""
+
+    candidate: Text | None = None
+    baseline: Text | None = None
+    judge: Names = ()
+    samples: Samples = 5
+    max_samples: Billion | None = None
+    margin: Margin = 0.05
+    confidence_level: Annotated[float, Between(0.5, 0.9999)] = 0.95
+    design: Design = "auto"
+    about: About = "suite"
+    seed: Seed = 0
+    concurrency: Annotated[int, Between(1, 10_000)] = 128
+    store: PathText | None = None
+    report_dir: PathText | None = None
+    inconclusive: Annotated[str, OneOf(("fail", "warn"))] = "fail"
+    mlflow: addresses.TrackingAddress | None = field(default=None, repr=False)
+    mlflow_experiment: Text = "steelyard"
+    max_requests: Billion | None = None
+    max_tokens: Annotated[int, Between(1, 1_000_000_000_000)] | None = None
+    max_cost: Annotated[NotNegative, Must(bool, "lets nothing be drawn; --offline asks no model.")] | None = None
+    deadline: Duration | None = None
+    sandbox: Annotated[str, OneOf(SANDBOXES)] = "built-in"
+    review_url: addresses.ReviewAddress | None = None
+    trackers: Mapping[str, JsonTable] = field(default_factory=dict)
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The settings and the tables of versions."""
+        return [*names_of(cls), *_TABLES]
+
+    @classmethod
+    def written(cls, table: dict[str, Any]) -> dict[str, Any]:
+        """The settings alone."""
+        if isinstance(trackers := table.get("trackers"), Mapping) and MLFLOW in trackers:
+            raise WrongTableError(f", trackers.{MLFLOW}: MLflow is asked for by the settings {MLFLOW} and --{MLFLOW}.")
+        return {name: value for name, value in table.items() if name not in _TABLES}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(SettingsTable):
     """All settings of a project, checked. Command-line options are laid over them by the plugin.
 
     Attributes:
@@ -58,7 +116,7 @@ class Settings:
             the SQLAlchemy URL of its database, or "none". It may hold a password: never shown.
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
-        max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
+        max_requests, max_tokens, max_cost, deadline: what a run may spend at most, as the option says it ("20m").
         sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         trackers: where else gates are logged: the options of each tracker by its name.
@@ -70,32 +128,9 @@ class Settings:
     root: Path
     source: Path | None = None
     prefix: str = "tool.steelyard."
-    candidate: str | None = None
-    baseline: str | None = None
-    judge: tuple[str, ...] = ()
-    samples: int = 5
-    max_samples: int | None = None
-    margin: float = 0.05
     margin_is_default: bool = True
-    confidence_level: float = 0.95
-    best_of: int = 1
-    design: str = "auto"
-    about: Literal["suite", "population"] = "suite"
-    seed: int = 0
-    concurrency: int = 128
-    store: str | None = None
-    report_dir: str | None = None
-    inconclusive: str = "fail"
-    mlflow: str | None = field(default=None, repr=False)
-    mlflow_experiment: str = "steelyard"
+    best_of: Samples = 1
     is_tracked: bool = True
-    max_requests: int | None = None
-    max_tokens: int | None = None
-    max_cost: float | None = None
-    deadline_s: float | None = None
-    sandbox: str = "built-in"
-    review_url: str | None = None
-    trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
     commits: Mapping[str, Settings] = field(default_factory=dict)
@@ -112,7 +147,7 @@ class Settings:
     @property
     def limits(self) -> BudgetLimits:
         """The most that a run may spend."""
-        return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
+        return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline)
 
     @property
     def report_folder(self) -> Path:
@@ -165,6 +200,15 @@ class Settings:
         """The address of the registry that has models, also where gates are not logged; None where nothing says."""
         return model_registry(self._mlflow)
 
+    def trackers_asked(self, given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The trackers that a run is handed to by name, each with its options.
+
+        Args:
+            given: what the command line says for MLflow's, None where it says nothing.
+        """
+        to = MLFLOW if self.trackers else None
+        return {**({} if self.tracking is None else {MLFLOW: {**given, "to": to}}), **self.trackers}
+
     @property
     def _mlflow(self) -> str | None:
         if self.mlflow is None or self.mlflow == addresses.NO_TRACKING:
@@ -183,15 +227,19 @@ def settings_file(folder: Path) -> tuple[Path, bytes] | None:
     A pyproject.toml with versions in the wrong place counts, so that it is told.
 
     Raises:
-        SettingsError: a pyproject.toml does not parse.
+        SettingsError: a file can't be read, or a pyproject.toml does not parse.
     """
-    own, project = folder / "steelyard.toml", folder / "pyproject.toml"
-    if (content := _content(own)) is not None:
-        return own, content
-    if (content := _content(project)) is not None:
-        document = parse_toml(content, project)
-        if "steelyard" in _tools(document) or _versions_at_the_top(document):
-            return project, content
+    for path in (folder / "steelyard.toml", folder / "pyproject.toml"):
+        try:
+            content = path.read_bytes() if path.is_file() else None
+        except OSError as error:
+            raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+        if content is not None and path.name == "steelyard.toml":
+            return path, content
+        if content is not None:
+            document = parse_toml(content, path)
+            if "steelyard" in _tools(document) or _versions_in(document):
+                return path, content
     return None
 
 
@@ -222,16 +270,15 @@ def settings_of(document: Mapping[str, Any], source: Path, commit: str | None = 
         SettingsError: an unknown setting, a value out of range.
     """
     own, variables = _tools(document).get("steelyard", {}), Variables(source.parent, commit)
-    if source.name != "steelyard.toml":
-        if found := _versions_at_the_top(document):
-            raise _misplaced(source, found[0], f"tool.steelyard.{found[0]}")
-        return _settings(own, source, variables)
-    if set(document) == {"tool"}:
+    is_project = source.name != "steelyard.toml"
+    if is_project and (found := _versions_in(document)):
+        raise SettingsError(f"{source} holds [{found[0]}]; in this file write [tool.steelyard.{found[0]}].")
+    if is_project or set(document) == {"tool"}:
         return _settings(own, source, variables)
     if own:
-        found = _named_tables(own) if isinstance(own, Mapping) else []
-        name = found[0] if found else ""
-        raise _misplaced(source, f"tool.steelyard.{name}".rstrip("."), name)
+        found = _versions_in(own) if isinstance(own, Mapping) else []
+        right = f"write [{found[0]}]" if found else "write its settings at the top, without a table"
+        raise SettingsError(f"{source} holds [{'.'.join(['tool.steelyard', *found[:1]])}]; in this file {right}.")
     return _settings(document, source, variables, prefix="")
 
 
@@ -239,32 +286,15 @@ _TABLES: Mapping[str, tuple[str, ...]] = {"models": ("engine", "base"), "corpora
 """The tables of versions, and the keys of which each version has one."""
 
 
-def _named_tables(document: Mapping[str, Any]) -> list[str]:
+def _versions_in(document: Mapping[str, Any]) -> list[str]:
     """The tables of versions in a document, such as "models.smollm2"."""
-    return [f"{kind}.{name}" for kind in _TABLES if isinstance(document.get(kind), Mapping) for name in document[kind]]
-
-
-def _versions_at_the_top(document: Mapping[str, Any]) -> list[str]:
-    """The versions that a pyproject.toml defines outside [tool.steelyard], where nothing reads them."""
-    found = []
-    for each in _named_tables(document):
-        kind, _, name = each.partition(".")
-        table = document[kind][name]
-        if isinstance(table, Mapping) and any(key in table for key in _TABLES[kind]):
-            found.append(each)
-    return found
-
-
-def _misplaced(source: Path, found: str, wanted: str) -> SettingsError:
-    right = f"write [{wanted}]" if wanted else "write its settings at the top, without a table"
-    return SettingsError(f"{source} holds [{found}]; in this file {right}.")
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes() if path.is_file() else None
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+    return [
+        f"{kind}.{name}"
+        for kind, keys in _TABLES.items()
+        if isinstance(tables := document.get(kind), Mapping)
+        for name, table in tables.items()
+        if isinstance(table, Mapping) and any(key in table for key in keys)
+    ]
 
 
 def parse_toml(content: bytes, path: Path) -> dict[str, Any]:
@@ -287,26 +317,27 @@ def _settings(table: Any, source: Path, variables: Variables, prefix: str = "too
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
-    setting_checks.refuse_unknown(table, [*setting_names(), *_TABLES], where=where)
-    values: dict[str, Any] = {"root": source.parent, "source": source, "prefix": prefix}
-    for name, value in table.items():
-        if name not in _TABLES:
-            values[field_of(name)] = check_setting(name, variables.fill(value, name, where=where), where=where)
-    values["margin_is_default"] = "margin" not in table
+    filled = {key: each if key in _TABLES else variables.fill(each, key, where=where) for key, each in table.items()}
+    own = read(SettingsTable, filled, where=where)
     of_corpora = table.get("corpora", {})
     names = of_corpora if isinstance(of_corpora, Mapping) else ()
     models = read_versions(table.get("models", {}), where=where, corpora=names, variables=variables)
     corpora = read_corpora(of_corpora, models, where=where, prefix=prefix, variables=variables)
-    values["corpora"] = corpora
-    values["versions"] = WhenAsked([*models, *corpora], partial(_either, models, corpora))
-    if NO_BASELINE in values["versions"]:
+    settings = Settings(
+        root=source.parent,
+        source=source,
+        prefix=prefix,
+        margin_is_default="margin" not in table,
+        versions=WhenAsked([*models, *corpora], partial(_either, models, corpora)),
+        corpora=corpora,
+        **{name: getattr(own, name) for name in names_of(own)},
+    )
+    if NO_BASELINE in settings.versions:
         raise SettingsError(
             f"{where}: a version can't be called {NO_BASELINE!r}, since --baseline {NO_BASELINE} weighs against "
             "thresholds alone. Rename it."
         )
-    settings = Settings(**values)
-    named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
-    for role, name in named:
+    for role, name in (("candidate", settings.candidate), *(("judge", name) for name in settings.judge)):
         if name is not None and name not in settings.versions:
             raise SettingsError(f"{where}: {role}: {choices('version', name, settings.versions)}")
     return settings
@@ -316,65 +347,12 @@ def _either(models: Mapping[str, VersionSettings], corpora: Mapping[str, CorpusS
     return corpora[name].version if name in corpora else models[name]
 
 
-def setting_names() -> list[str]:
-    """The settings by the names that they are written with, without the tables of versions."""
-    hidden = (*_NOT_WRITTEN, *_FIELDS.values())
-    return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
-
-
-def field_of(name: str) -> str:
-    """The field of `Settings` that holds a setting."""
-    return _FIELDS.get(name, name)
-
-
 def check_setting(name: str, value: Any, *, where: str) -> Any:
-    """One setting's value, checked; used for files, options and the marker alike."""
-    check: Callable[..., Any] = _CHECKS.get(name, setting_checks.text)
-    return check(value, name, where=where)
+    """One setting's value, checked: that of an option, or of the marker."""
+    return check(_kinds()[name], value, name, where=where)
 
 
-def _margin(value: Any, name: str, *, where: str) -> float:
-    """A drop that leaves something to be asked for."""
-    if setting_checks.number(value, name, where=where, low=0) >= 1:
-        raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
-    return float(value)
-
-
-def _cost(value: Any, name: str, *, where: str) -> float:
-    """An amount above 0, in the currency of the prices."""
-    cost = setting_checks.number(value, name, where=where, low=0)
-    if cost == 0:
-        raise SettingsError(f"{where}: {name} = {value!r} lets nothing be drawn; --offline asks no model.")
-    return cost
-
-
-_COUNT = partial(setting_checks.integer, low=0, high=(1 << 63) - 1)
-_CHECKS: Mapping[str, Callable[..., Any]] = {
-    "samples": partial(setting_checks.integer, high=1_000_000),
-    "max_samples": partial(setting_checks.integer, high=1_000_000_000),
-    "margin": _margin,
-    "slice_margin": _margin,
-    "threshold": partial(setting_checks.number, low=0, high=1),
-    "confidence_level": partial(setting_checks.number, low=0.5, high=0.9999),
-    "best_of": partial(setting_checks.integer, high=1_000_000),
-    "design": partial(setting_checks.one_of, known=DESIGNS),
-    "about": partial(setting_checks.one_of, known=ABOUT),
-    "inconclusive": partial(setting_checks.one_of, known=INCONCLUSIVE),
-    "sandbox": partial(setting_checks.one_of, known=SANDBOXES),
-    "seed": _COUNT,
-    "max_lost": _COUNT,
-    "num_fewshot": _COUNT,
-    "apply_chat_template": setting_checks.boolean,
-    "concurrency": partial(setting_checks.integer, high=10_000),
-    "max_requests": partial(setting_checks.integer, high=1_000_000_000),
-    "max_tokens": partial(setting_checks.integer, high=1_000_000_000_000),
-    "max_cost": _cost,
-    "deadline": setting_checks.duration_s,
-    "judge": setting_checks.names,
-    "mlflow": addresses.tracking_address,
-    "store": setting_checks.path,
-    "trackers": setting_checks.tables,
-    "report_dir": setting_checks.path,
-    "review_url": addresses.review_address,
-}
-"""What each setting must be; every other is a text."""
+@cache
+def _kinds() -> Mapping[str, Any]:
+    kinds = get_type_hints(SettingsTable, include_extras=True)
+    return {**kinds, "best_of": Samples}

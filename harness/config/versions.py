@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, cast
 
 from harness import doors
-from harness.config import setting_checks
 from harness.config.asking import WhenAsked
-from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
-from harness.config.environment import Variables
+from harness.config.customization import STEPS, ContextSettings, Step
+from harness.config.environment import NO_VARIABLES, Variables
 from harness.config.files import FILE
+from harness.config.typed import (
+    Between,
+    Count,
+    Duration,
+    Must,
+    Natural,
+    NotNegative,
+    Number,
+    Positive,
+    Share,
+    Table,
+    Text,
+    WrongValueError,
+    check,
+    names_of,
+    read,
+)
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -22,45 +38,93 @@ WEIGHTS_FORMS = (
     'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
     '"models:/NAME/VERSION" of MLflow\'s registry'
 )
-_NEEDED = {
-    "weights": WEIGHTS_FORMS,
-    "base_url": "the address of a server, such as http://127.0.0.1:8000/v1",
-    "model": "the name by which the server knows the model",
-}
-"""Descriptions of the settings that engines need, for whoever left one out."""
 BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
 REGISTERED = "models:/"
 """Begins the `weights` that MLflow's registry has."""
-_OF_THE_START = ("weights", "drop_layers")
-"""Settings of the weights that a student starts from: a version that is based on the student can't change them."""
-_COMMON = (
-    "engine",
-    "base",
-    "system",
-    "template",
-    "sampling",
-    "revision",
-    "max_age",
-    "price",
-    *STEP_KINDS,
-)
-_SAMPLING: Mapping[str, Callable[..., Any]] = {
-    "temperature": partial(setting_checks.number, low=0),
-    "top_p": partial(setting_checks.number, low=0, high=1),
-    "top_k": partial(setting_checks.integer, low=-1),
-    "min_p": partial(setting_checks.number, low=0, high=1),
-    "max_tokens": setting_checks.integer,
-    "stop": setting_checks.stops,
-    "seed": partial(setting_checks.integer, low=0),
-    "presence_penalty": setting_checks.number,
-    "frequency_penalty": setting_checks.number,
-    "repetition_penalty": setting_checks.number,
-}
-
-
 GIT = "git:"
 """Begins the name of a version at a commit; a ref follows."""
+_OF_THE_START = ("weights", "drop_layers")
+"""Settings of the weights that a student starts from: a version that is based on the student can't change them."""
+
+
+_NO_STOPS = 'is neither a text nor a list of texts; write ["\\n\\n"].'
+
+
+def _are_stops(value: Any) -> bool:
+    texts = value if isinstance(value, list | tuple) else [value]
+    return bool(texts) and all(isinstance(item, str) and item for item in texts)
+
+
+Template = Annotated[
+    Text,
+    Must(lambda text: text.startswith(FILE) or "{prompt}" in text, "does not hold {prompt}."),
+    Must(
+        lambda text: "{{prompt}}" not in text,
+        "would put braces around each question. Write {prompt}: files alone have {{prompt}}.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingTable(Table):
+    """Parameters of sampling, in the words of OpenAI's API."""
+
+    temperature: NotNegative | None = None
+    top_p: Share | None = None
+    top_k: Annotated[int, Between(-1)] | None = None
+    min_p: Share | None = None
+    max_tokens: Count | None = None
+    stop: Annotated[Any, Must(_are_stops, _NO_STOPS)] = None
+    seed: Natural | None = None
+    presence_penalty: Number | None = None
+    frequency_penalty: Number | None = None
+    repetition_penalty: Number | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceTable(Table):
+    """The price of a million tokens, read and written, and that of the machine in an hour."""
+
+    input: NotNegative | None = None
+    output: NotNegative | None = None
+    hour: Positive | None = None
+
+    @classmethod
+    def _check(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping) or set(table) not in (
+            {"input", "output"},
+            {"hour"},
+            {"input", "output", "hour"},
+        ):
+            raise WrongValueError(
+                "is neither the price of a million tokens, read and written, nor that of an hour of the machine; write "
+                "{ input = 0.15, output = 0.60 }, or { hour = 2.50 }."
+            )
+        return dict(table)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(Table):
+    """What every version's table may say. An engine derives from it what it takes beside: its options."""
+
+    engine: Text
+    system: Text | None = None
+    template: Template | None = None
+    sampling: SamplingTable = field(default_factory=SamplingTable)
+    revision: Text | None = None
+    max_age: Duration | None = None
+    price: PriceTable = field(default_factory=PriceTable)
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """Its fields, the base and the steps, which are read before."""
+        return [*names_of(cls), "base", *STEPS]
+
+    @classmethod
+    def option_names(cls) -> set[str]:
+        """The keys that the engine alone understands."""
+        return {*names_of(cls)} - {*names_of(EngineOptions)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +219,7 @@ class VersionSettings:
 
 
 def read_versions(
-    tables: Any, *, where: str, corpora: Iterable[str] = (), variables: Variables | None = None
+    tables: Any, *, where: str, corpora: Iterable[str] = (), variables: Variables = NO_VARIABLES
 ) -> WhenAsked[VersionSettings]:
     """The versions of a models table, none of which is read before it is asked for.
 
@@ -168,170 +232,112 @@ def read_versions(
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
-    return WhenAsked(tables, partial(_read, with_variables(tables, "version", where, variables), where, tuple(corpora)))
+    return WhenAsked(tables, partial(_read, tables, where, tuple(corpora), variables))
 
 
-def with_variables(
-    tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables | None
-) -> Mapping[str, Mapping[str, Any]]:
-    """The tables, each with the variables of the environment that it names when it is asked for."""
-    if variables is None:
-        return tables
-    return WhenAsked(tables, partial(_filled, tables, kind, where, variables))
+def chain_of(
+    name: str,
+    tables: Mapping[str, Mapping[str, Any]],
+    variables: Variables,
+    place: Callable[[str], str],
+    unknown: Callable[[str], str],
+) -> dict[str, dict[str, Any]]:
+    """The tables from the first base of one to its own, by name, with their variables filled in.
+
+    Args:
+        place: of a table, for messages.
+        unknown: says of a base that no table defines what it is.
+    """
+    chain: dict[str, dict[str, Any]] = {}
+    base: str | None = name
+    while base is not None:
+        here = place(base)
+        chain[base] = {key: variables.fill(value, key, where=here) for key, value in tables[base].items()}
+        base = chain[base].get("base")
+        if base is not None and check(Text, base, "base", where=here) in chain:
+            raise SettingsError(f"{here}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
+        if base is not None and base not in tables:
+            raise SettingsError(f"{here}: base: {unknown(base)}")
+    return dict(reversed(chain.items()))
 
 
-def _filled(
-    tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables, name: str
-) -> dict[str, Any]:
-    where = f"{where}, {kind} {name!r}"
-    return {key: variables.fill(value, key, where=where) for key, value in tables[name].items()}
+def _read(
+    tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], variables: Variables, name: str
+) -> VersionSettings:
+    def place(link: str) -> str:
+        return f"{where}, version {link!r}"
 
+    def unknown(base: str) -> str:
+        is_corpus = base in corpora
+        return f"{base!r} is a corpus, which is no model's base." if is_corpus else choices("version", base, tables)
 
-def _read(tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], name: str) -> VersionSettings:
-    return _version(name, _with_base(name, tables, where, corpora), where, base=tables[name].get("base"))
-
-
-def _with_base(
-    name: str, tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str]
-) -> dict[str, Any]:
-    """The version's own table laid over its base's; `sampling` and `engine_args` are laid over key by key."""
-    chain = [name]
-    while "base" in tables[chain[-1]]:
-        base = setting_checks.text(tables[chain[-1]]["base"], "base", where=f"{where}, version {chain[-1]!r}")
-        if base in chain:
-            raise SettingsError(f"{where}: version {name!r} is based on itself: {' -> '.join([*chain, base])}.")
-        if base not in tables:
-            known = choices("version", str(base), tables)
-            wrong = f"{base!r} is a corpus, which is no model's base." if base in corpora else known
-            raise SettingsError(f"{where}: base of {chain[-1]!r}: {wrong}")
-        chain.append(base)
     merged: dict[str, Any] = {}
-    for link in reversed(chain):
-        student = next((step.version for step in merged.get("steps", ()) if step.kind == "distilled"), None)
-        for changed in _OF_THE_START if student is not None else ():
-            if changed in tables[link]:
+    steps: list[Step] = []
+    for link, table in chain_of(name, tables, variables, place, unknown).items():
+        student = next((step.version for step in steps if step.kind == "distilled"), None)
+        for key, value in table.items():
+            if key in _OF_THE_START and student is not None:
                 raise SettingsError(
-                    f"{where}, version {link!r}: {changed} would change what its base {student!r} was distilled from, "
-                    f"and not what came of it. Set it in {student!r}, or distil a version that has it."
+                    f"{place(link)}: {key} would change what its base {student!r} was distilled from, and not what "
+                    f"came of it. Set it in {student!r}, or distil a version that has it."
                 )
-        for key, value in tables[link].items():
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}
-            elif key in STEP_KINDS:
-                steps: tuple[Step, ...] = merged.get("steps", ())
-                here = f"{where}, version {link!r}"
-                merged["steps"] = (*steps, read_step(key, value, version=link, where=here))
+            elif key in STEPS:
+                steps.append(Step(key, link, read(STEPS[key], value, where=f"{place(link)}, {key}")))
             elif key != "base":
                 merged[key] = value
-    return merged
+    return _version(name, merged, tuple(steps), place(name), table.get("base"))
 
 
-def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) -> VersionSettings:
-    here = f"{where}, version {name!r}"
-    steps = table.pop("steps", ())
+def _version(name: str, table: dict[str, Any], steps: tuple[Step, ...], here: str, base: str | None) -> VersionSettings:
     if "engine" not in table:
-        setting_checks.refuse_unknown(table, (*_COMMON, *_every_engines_keys()), where=here)
+        known = {*EngineOptions.keys(), *_every_engines_keys()}
+        for key in table.keys() - known:
+            raise SettingsError(f"{here}: {choices('setting', key, known)}")
         raise SettingsError(f"{here} has no engine. {doors.listed('engines')}")
-    engine = setting_checks.text(table["engine"], "engine", where=here)
-    declared = _declared(engine, here)
-    setting_checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
-    template = _optional_text(table, "template", here)
-    if template is not None and not template.startswith(FILE) and "{prompt}" not in template:
-        raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
-    if template is not None and "{{prompt}}" in template:
-        raise SettingsError(
-            f"{here}: template = {template!r} would put braces around each question. Write {{prompt}}: files "
-            "alone have {{prompt}}."
-        )
-    options = {key: value for key, value in table.items() if key not in _COMMON}
-    if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:
-        options.setdefault("weights", f"{BUILT}{name}")
+    engine = check(Text, table["engine"], "engine", where=here)
+    options = _declared(engine, here)
+    is_made = any(step.kind == "distilled" for step in steps) and "weights" in options.option_names() - table.keys()
+    found = read(options, {**table, **({"weights": name} if is_made else {})}, where=f"{here} (engine {engine!r})")
+    own = {key: getattr(found, key) for key in table if key in options.option_names()}
+    price = found.price
     return VersionSettings(
         name=name,
         engine=engine,
-        system=_optional_text(table, "system", here),
-        template=template,
-        sampling=check_sampling(table.get("sampling", {}), where=here),
-        revision=_optional_text(table, "revision", here),
-        max_age_s=None
-        if "max_age" not in table
-        else setting_checks.duration_s(table["max_age"], "max_age", where=here),
-        engine_options=_engine_options(engine, declared, options, here),
+        system=found.system,
+        template=found.template,
+        sampling=dict(table.get("sampling", {})),
+        revision=found.revision,
+        max_age_s=found.max_age,
+        engine_options={**own, "weights": f"{BUILT}{name}"} if is_made else own,
         steps=steps,
         base=base,
-        **({} if "price" not in table else _prices(table["price"], here)),
+        price=None if price.input is None or price.output is None else Price(price.input, price.output),
+        price_per_hour=price.hour,
     )
 
 
-def _prices(table: Any, where: str) -> dict[str, Any]:
-    """The price of a million tokens, read and written, and that of the machine in an hour: one of them, or both."""
-    here = f"{where}, price"
-    names = table.keys() if isinstance(table, Mapping) else set()
-    if names not in ({"input", "output"}, {"hour"}, {"input", "output", "hour"}):
-        raise SettingsError(
-            f"{where}: price = {table!r} is neither the price of a million tokens, read and written, nor that of an "
-            "hour of the machine; write { input = 0.15, output = 0.60 }, or { hour = 2.50 }."
-        )
-    numbers = {name: setting_checks.number(value, name, where=here, low=0) for name, value in table.items()}
-    hour = numbers.pop("hour", None)
-    if hour == 0:
-        raise SettingsError(f"{here}: hour = 0 makes every token cost nothing; leave it out.")
-    return {"price": Price(**numbers) if numbers else None, "price_per_hour": hour}
-
-
-def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:
-    return None if name not in table else setting_checks.text(table[name], name, where=where)
-
-
-class _EngineDeclaration(Protocol):
-    """The part of an engine's declaration, `harness.models.spec.EngineSpec`, that the settings need."""
-
-    @property
-    def settings(self) -> Mapping[str, Callable[..., Any]]:
-        """Keys, each with its check."""
-
-    @property
-    def required(self) -> Callable[[Mapping[str, Any]], Sequence[str]]:
-        """The keys that options must have."""
-
-
-def _declared(engine: str, where: str) -> _EngineDeclaration:
+def _declared(engine: str, where: str) -> type[EngineOptions]:
     try:
-        found: _EngineDeclaration = doors.load(doors.find("engines", engine))
+        options = getattr(doors.load(doors.find("engines", engine)), "options", None)
     except DoorError as error:
         raise DoorError(f"{where}: {error}") from None
-    if not isinstance(getattr(found, "settings", None), Mapping):
-        raise DoorError(f"{where}: the engine {engine!r} declares no settings; its entry point names no EngineSpec.")
+    if not (isinstance(options, type) and issubclass(options, EngineOptions)):
+        raise DoorError(f"{where}: the engine {engine!r} declares no options; its entry point names no EngineSpec.")
+    return options
+
+
+def _every_engines_keys() -> set[str]:
+    """The keys of all engines that can be loaded, to tell a misspelt `engine` from a missing one."""
+    found: set[str] = set()
+    for name in doors.names("engines"):
+        with suppress(DoorError):
+            found.update(_declared(name, "").option_names())
     return found
 
 
-def _every_engines_keys() -> list[str]:
-    """The keys of all engines that can be loaded, to tell a misspelt `engine` from a missing one."""
-    found: dict[str, None] = {}
-    for name in doors.names("engines"):
-        with suppress(DoorError):
-            found.update(dict.fromkeys(_declared(name, "").settings))
-    return list(found)
-
-
-def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
-    checked = {}
-    for name, value in options.items():
-        made = declared.settings[name](value, name, where=where)
-        checked[name] = value if made is None else made
-    lacking = [name for name in declared.required(options) if name not in options]
-    if lacking:
-        needed = "; and ".join(f"{name}: {_NEEDED[name]}" if name in _NEEDED else name for name in lacking)
-        raise SettingsError(f"{where} (engine {engine!r}) needs {needed}.")
-    return checked
-
-
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
-    """Sampling parameters with known names and values in range."""
-    if not isinstance(table, Mapping):
-        raise SettingsError(f"{where}: sampling = {table!r} is not a table; write {{ temperature = 0.7 }}.")
-    where = f"{where}, sampling"
-    setting_checks.refuse_unknown(table, _SAMPLING, where=where)
-    for name, value in table.items():
-        _SAMPLING[name](value, name, where=where)
+    """Sampling parameters with known names and values in range, as they are written."""
+    read(SamplingTable, table, where=f"{where}, sampling")
     return dict(table)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness import doors
 from harness.config.corpora import CORPUS
-from harness.config.versions import VersionSettings
+from harness.config.versions import EngineOptions, VersionSettings
 from harness.errors import DoorError, SettingsError
 from harness.models.engine import Engine
 
 SettingCheck = Callable[..., Any]
-"""Checks the value of one setting, called as `check(value, name, where=…)`; raises `SettingsError`, and gives the value
-that the engine gets. The functions of `harness.config.setting_checks` are such checks."""
+"""Checks one option of a corpus's step, called as `check(value, name, where=…)`."""
 
 
 def _auto_tokenizer(folder: str) -> Any:
@@ -37,14 +36,13 @@ def _stated_dtype(options: Mapping[str, Any], own: str) -> str:
 class EngineSpec:
     """An engine as its distribution declares it, under its name in the group `steelyard.engines`.
 
-    Where a function takes `options`, they are the version's settings that only the engine understands.
+    Where a function takes `options`, they are those settings of a version that only its engine understands.
 
     Attributes:
         summary: what it is, in a few words.
-        settings: the keys of `[tool.steelyard.models.NAME]` that it takes beside the common ones, each with its check.
+        options: what `[tool.steelyard.models.NAME]` may say, as a dataclass derived from `EngineOptions`.
         create: makes the engine for a version, not yet started. Called once for all versions with the same options.
             Relative paths start from the folder that it is given. Heavy modules are imported here and not before.
-        required: the keys that a version must have.
         is_endpoint: tells whether a server that is already running answers. Then `packages` are not needed here.
         check: refuses with `UsageError` a version that could not answer, before any request.
         identity: all that answers depend on, as plain data for the fingerprint; None for the options as they are,
@@ -66,9 +64,8 @@ class EngineSpec:
     """
 
     summary: str
-    settings: Mapping[str, SettingCheck]
     create: Callable[[VersionSettings, Path], Engine]
-    required: Callable[[Mapping[str, Any]], Sequence[str]] = lambda options: ()
+    options: type[EngineOptions] = EngineOptions
     is_endpoint: Callable[[Mapping[str, Any]], bool] = lambda options: False
     check: Callable[[VersionSettings, Path], None] = lambda settings, root: None
     identity: Callable[[VersionSettings, Path], Mapping[str, Any]] | None = None

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
-from harness.config import Settings, setting_checks
+from harness.config import Settings, typed
 from harness.config.settings import check_setting
 from harness.decisions import Observations, decide, first_looks
 from harness.errors import UsageError, choices
@@ -192,7 +192,7 @@ def _of_runs(new: str | LoadedRun, old: Any, rule: Mapping[str, Any]) -> Weighin
     ours, theirs = (each.id if isinstance(each, LoadedRun) else each for each in (new, new if old is None else old))
     chosen: dict[str, Any] = {"cases": rule["case"]} if "case" in rule else {}
     if "margin" in rule:
-        chosen["margin"] = setting_checks.number(rule["margin"], "margin", where=_WHERE, low=0)
+        chosen["margin"] = typed.check(typed.NotNegative, rule["margin"], "margin", where=_WHERE)
     if "confidence_level" in rule:
         chosen["confidence_level"] = check_setting("confidence_level", rule["confidence_level"], where=_WHERE)
     with open_place(next(iter(places), None)) as store:

@@ -66,7 +66,7 @@ class Weighing:
         return f"<Weighing {self.verdict}: {self.reason}>"
 
     def __str__(self) -> str:
-        lines = render(self.report, Layout(verbosity=1), steps=())
+        lines = render(self.report, Layout(verbosity=1))
         return "\n".join([*lines, *(f"note    {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:

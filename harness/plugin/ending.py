@@ -126,8 +126,7 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: pytes
     Args:
         path: None where it could not be written.
     """
-    from harness.reporting.terminal.report import Layout, render_run
-    from harness.store.location import option_for, store_url
+    from harness.reporting.terminal.report import Layout, render
 
     config = terminal.config
     folder, writer = config.invocation_params.dir, config.get_terminal_writer()
@@ -137,5 +136,5 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: pytes
     encoding = getattr(terminal_file(config), "encoding", None) or "utf-8"
     layout = Layout(writer.fullwidth, writer.hasmarkup, encoding, terminal.verbosity)
     terminal.write_sep("=", "steelyard")
-    for line in render_run(report, layout, shown, option_for(store_url(settings), folder)):
+    for line in render(report, layout, shown):
         terminal.write_line(line)

@@ -75,7 +75,7 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config import load_settings
     from harness.config.addresses import NO_TRACKING
     from harness.config.repository.commits import with_commits
-    from harness.config.settings import NO_BASELINE, check_setting, field_of
+    from harness.config.settings import NO_BASELINE, check_setting
 
     start, folder = _search_start(config), config.invocation_params.dir
     settings = load_settings(start)
@@ -85,7 +85,7 @@ def settings_of(config: pytest.Config) -> Settings:
     for name in _LAID_OVER:
         text = config.getoption(name, default=None)
         if text is not None:
-            given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
+            given[name] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
     if config.getoption("for_baseline", default=False):
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is

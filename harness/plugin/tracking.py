@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.config.trackers import OF_SETTINGS, OPTIONS, asked_for, check_tables
+from harness.config.settings import MLFLOW
 from harness.errors import SettingsError, SteelyardError, UsageError
 from harness.plugin.options import settings_of
 from harness.plugin.outcomes import refusing
@@ -25,17 +25,17 @@ class TrackingHooks:
 
     def __init__(self, session: GateSession) -> None:
         self._gate = session
-        self._given = {name: session.config.getoption(name, default=None) for name in OPTIONS}
+        self._given = {name: session.config.getoption(name, default=None) for name in (MLFLOW, "store")}
         self._lines: list[str] = []
         self._problems: list[str] = []
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Called before collection: the first moment to refuse options that ask for what can't be."""
-        if not self._gate.is_worker and self._given[OF_SETTINGS] is not None:
+        if not self._gate.is_worker and self._given[MLFLOW] is not None:
             from harness.tracking.tracker import tracker
 
             with refusing():
-                tracker(OF_SETTINGS).check(settings_of(session.config), self._given)
+                tracker(MLFLOW).check(settings_of(session.config), self._given)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self) -> None:
@@ -50,7 +50,7 @@ class TrackingHooks:
         result = yield
         report = self._gate.outcome.report
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
-            for name, options in asked_for(self._gate.collection.settings, self._given).items():
+            for name, options in self._gate.collection.settings.trackers_asked(self._given).items():
                 self._track(name, options, report, int(session.exitstatus))
         return result
 
@@ -91,7 +91,6 @@ def check_trackers(settings: Settings) -> None:
     Raises:
         SettingsError: there is none of a name, or it refuses its options.
     """
-    check_tables(settings)
     for name, options in settings.trackers.items():
         from harness.tracking.tracker import tracker
 

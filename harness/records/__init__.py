@@ -6,7 +6,17 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
 from harness.records.kinds import Kind, kind_and_direction, kind_in_words, same_kind
 from harness.records.plan import Aim, Plan
-from harness.records.reports import Change, GateStart, Report, SkippedEvaluation, StoredAnswers, Usage, VersionRef
+from harness.records.reports import (
+    Change,
+    GateStart,
+    Loss,
+    Report,
+    SkippedEvaluation,
+    Step,
+    StoredAnswers,
+    Usage,
+    VersionRef,
+)
 from harness.records.samples import (
     WITHHELD,
     Case,
@@ -48,8 +58,9 @@ from harness.records.verdicts import (
 __all__ = [
     "WITHHELD", "Aggregate", "Aim", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
     "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
-    "LimitName", "Look", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
+    "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
     "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
-    "SkippedEvaluation", "SliceResult", "Stakes", "StoredAnswers", "TokenLogprob", "Usage", "Verdict", "VerdictKind",
-    "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind", "together",
+    "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob", "Usage", "Verdict",
+    "VerdictKind", "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind",
+    "together",
 ]  # fmt: skip

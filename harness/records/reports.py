@@ -77,6 +77,34 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """The cases that a red evaluation lost, and what they have in common; "" where nothing is more than chance."""
+
+    evaluation_id: str
+    metric: str
+    n_lost: int
+    n_others: int
+    shared: str = ""
+    n_seen: int = 0
+    n_with: int = 0
+    n_others_seen: int = 0
+    n_others_with: int = 0
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step to take after a run: a command that can be copied as it is, and what it is good for; "" for no command.
+
+    `is_local` is of those that only work where the run was made.
+    """
+
+    command: str
+    why: str
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run: what report.json holds."""
 
@@ -90,6 +118,7 @@ class Report:
     usage: Usage
     evaluations: tuple[Verdict, ...]
     changes: tuple[Change, ...] = ()
+    losses: tuple[Loss, ...] = ()
     judges: tuple[VersionRef, ...] = ()
     n_unreached: int = 0
     budget: Budget | None = None
@@ -97,6 +126,8 @@ class Report:
     skipped: tuple[SkippedEvaluation, ...] = ()
     notes: tuple[str, ...] = ()
     from_store: StoredAnswers | None = None
+    command: tuple[str, ...] | None = None
+    steps: tuple[Step, ...] = ()
     schema_version: int = 1
 
 

@@ -16,10 +16,10 @@ def _json(stored: StoredReport, stream: TextIO) -> str:
 
 
 def _markdown(stored: StoredReport, stream: TextIO) -> str:
-    from harness.gate.people.verdicts import as_queued_now
     from harness.reporting.markdown.report import markdown
+    from harness.reporting.steps import stored_now
 
-    stream.write(markdown(as_queued_now(stored.store, stored.report)))
+    stream.write(markdown(stored_now(stored.store, stored.report)))
     return ""
 
 
@@ -54,15 +54,10 @@ def _lost(n_rows: int) -> str:
 
 
 def _terminal(stored: StoredReport, stream: TextIO) -> str:
-    from harness.gate.people.verdicts import as_queued_now
+    from harness.reporting.steps import stored_now
     from harness.reporting.terminal.report import Layout, render_stored
-    from harness.reporting.wording.waiting import resume_step
-    from harness.store.location import option_for
 
-    place = option_for(stored.store.url)
-    hints = resume_step(stored.store, stored.report, place)
-    report = as_queued_now(stored.store, stored.report)
-    lines = render_stored(report, stored.layout or Layout(), store_option=place, hints=hints)
+    lines = render_stored(stored_now(stored.store, stored.report), stored.layout or Layout())
     stream.writelines(f"{line}\n" for line in lines)
     return ""
 

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.addresses import absolute, secrets_of, split_credentials, tracking_address, without_credentials
+from harness.config.addresses import (
+    TrackingAddress,
+    WebAddress,
+    absolute,
+    secrets_of,
+    split_credentials,
+    without_credentials,
+)
 from harness.config.environment import model_registry
 from harness.config.settings import Settings, load_settings
+from harness.config.typed import check
 from harness.errors import SettingsError
 
 
@@ -25,11 +33,11 @@ from harness.errors import SettingsError
     ],
 )
 def test_servers_files_and_databases_are_taken_as_they_are(address: str) -> None:
-    assert tracking_address(address, "mlflow", where="here") == address
+    assert check(TrackingAddress, address, "mlflow", where="here") == address
 
 
 def test_a_server_needs_no_slash_at_its_end() -> None:
-    assert tracking_address("http://host:5000/", "mlflow", where="here") == "http://host:5000"
+    assert check(TrackingAddress, "http://host:5000/", "mlflow", where="here") == "http://host:5000"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +59,7 @@ def test_a_server_needs_no_slash_at_its_end() -> None:
 )
 def test_what_is_no_address_is_refused_with_the_forms(address: object, said: str) -> None:
     with pytest.raises(SettingsError, match=r"^--mlflow: mlflow = ") as caught:
-        tracking_address(address, "mlflow", where="--mlflow")
+        check(TrackingAddress, address, "mlflow", where="--mlflow")
     assert said in str(caught.value)
 
 
@@ -61,7 +69,7 @@ def test_what_is_no_address_is_refused_with_the_forms(address: object, said: str
 )
 def test_a_refusal_shows_neither_user_nor_password(address: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        tracking_address(address, "mlflow", where="here")
+        check(TrackingAddress, address, "mlflow", where="here")
     assert "cret" not in str(caught.value)
     assert "ann" not in str(caught.value)
 
@@ -132,3 +140,38 @@ def test_a_version_of_the_registry_knows_where_it_is_and_does_not_show_it(tmp_pa
     assert settings.version("theirs").registry == "http://ann:s3cret@host"
     assert settings.version("ours").registry is None
     assert "s3cret" not in repr(settings.version("theirs"))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        *((url, "is not an http:// or https:// address") for url in ("127.0.0.1:8000", "ftp://host/v1")),
+        *((url, "names no host") for url in ("http://", "http:///v1", "http://:8000/v1")),
+        *((url, "is not an address") for url in ("http://host:99999/v1", "http://host:port/v1", "http://[::1/v1")),
+        *((f"http://host/v1{end}", "goes on after its path") for end in ("?api-version=1", "#chat", "?")),
+        *((url, "a space or a control") for url in ("http://ho st/v1", "http://host/v1\n", "http://host/\0v1")),
+        ("http://me:pw@host/v1", "holds a user or a password"),
+        ("http://host:0/", "has port 0"),
+    ],
+)
+def test_what_is_no_address_of_a_server_is_refused(url: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=r"^file: base_url = ") as raised:
+        check(WebAddress, url, "base_url", where="file")
+    assert said in str(raised.value)
+    assert check(WebAddress, "http://[::1]:8000/v1", "base_url", where="file") == "http://[::1]:8000/v1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:sk-secret@host/v1?key=sk-secret",
+        "ftp://host/v1?key=sk-secret",
+        "http://host/#a\nsk-secret",
+        "http://me:sk-secret@host:port/v1",
+    ],
+)
+def test_what_may_be_a_secret_in_it_is_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        check(WebAddress, url, "base_url", where="file")
+    assert "sk-secret" not in str(raised.value)
+    assert "***" in str(raised.value)

@@ -90,7 +90,7 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ("context = { keep = 'end' }", "context needs tokens"),
         ("context = { tokens = 0 }", "tokens = 0 is below 1"),
         ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),
-        ("adapter = 3", "give a folder, or"),
+        ("adapter = 3", 'write "FOLDER", or { key = "value" }'),
         ("adapter = { rank = 8 }", "adapter needs data, to train it, or the folder of a ready one"),
         ("adapter = { folder = 'f', rank = 8 }", "folder is a ready adapter, and rank is of one that is trained"),
         ("adapter = { ranks = 8 }", r"No setting named 'ranks'.*folder.*Did you mean 'rank'"),

@@ -111,15 +111,17 @@ def test_the_commit_is_that_of_the_repository_unless_a_variable_says_otherwise(
     tmp_path: Path, bare: pytest.MonkeyPatch
 ) -> None:
     text = 'models.v = { engine = "scripted", default = "A", revision = "${GIT_SHA}" }'
-    with pytest.raises(SettingsError, match=r"version 'v': revision takes GIT_SHA, .* not a git repository"):
+    with pytest.raises(
+        SettingsError, match=r"version 'v': revision takes the environment variable GIT_SHA, .* not a git repository"
+    ):
         sha(load(tmp_path, text))
     with_default = text.replace("SHA}", "SHA:-dev}")
     assert sha(load(tmp_path, with_default)) == "dev"
     git(tmp_path, "init", "--quiet")
-    with pytest.raises(SettingsError, match=r"in .* git says: that there is no commit yet\. Set it"):
+    with pytest.raises(SettingsError, match=r"in .* git says: that there is no commit yet; set it"):
         sha(load(tmp_path, text))
     bare.setenv("GIT_SHA", "")
-    with pytest.raises(SettingsError, match=r"takes GIT_SHA, which is not set, or empty; the commit stands for it"):
+    with pytest.raises(SettingsError, match=r"GIT_SHA, which is not set, or empty, and in"):
         sha(load(tmp_path, text))
     bare.delenv("GIT_SHA")
     commit = commit_all(tmp_path)

@@ -54,6 +54,7 @@ class TestValues:
             ('review_url = "https://zoe:secret@review.example.org"', "holds a user or a password"),
             ('review_url = "review.example.org"', "is not an http:// or https:// address"),
             ("store = 3", "is not a text"),
+            ("trackers = 3", "is no table"),
         ],
     )
     def test_a_value_out_of_range_is_refused_with_its_name(self, folder: Path, line: str, said: str) -> None:

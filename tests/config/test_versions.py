@@ -65,6 +65,7 @@ class TestVersions:
             ({**SCRIPTED, "revision": 3}, "revision"),
             ({**SCRIPTED, "answers": 3}, "answers"),
             ({**SCRIPTED, "answers": "a\0b"}, "answers"),
+            ({**SCRIPTED, "seed": -1}, "seed"),
             ({**SERVED, "api_key_env": 3}, "api_key_env"),
             ({**SERVED, "model": 3}, "model"),
             ({**SERVED, "base_url": "http://me:pw@host/v1"}, "base_url"),
@@ -109,8 +110,8 @@ class TestOneOfMany:
         [
             ("broken", r"version 'broken'.*No setting named 'smapling'.*Did you mean 'sampling'\?"),
             ("above", r"version 'above'.*No setting named 'smapling'"),
-            ("circle", "version 'circle' is based on itself: circle -> circle"),
-            ("nowhere", r"base of 'nowhere': No version named 'sond'.*Did you mean 'sound'\?"),
+            ("circle", "'circle' is based on itself: circle -> circle"),
+            ("nowhere", r"version 'nowhere': base: No version named 'sond'.*Did you mean 'sound'\?"),
             ("unfinished", r"version 'unfinished' \(engine 'vllm'\) needs weights: "),
         ],
     )

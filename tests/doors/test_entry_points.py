@@ -165,7 +165,7 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
         from harness.extension import EngineSpec, StepSpec
 
         print("noise")
-        ECHO = EngineSpec(summary="repeats", settings={}, create=lambda settings, root: None)
+        ECHO = EngineSpec(summary="repeats", create=lambda settings, root: None)
         fold = StepSpec(name="fold", options={}, make=lambda options: None, packages=())
         """,
     )
@@ -220,11 +220,16 @@ def test_the_doctor_loads_every_door_and_tells_which_is_broken(
 
 
 DIARY = """
-from harness.extension import setting_checks
+from dataclasses import dataclass
+from harness.extension import typed
+
+@dataclass(frozen=True)
+class DiaryOptions(typed.Table):
+    path: typed.PathText
 
 class Diary:
     def check(self, settings, options):
-        setting_checks.refuse_unknown(options, ("path",), where="trackers.diary")
+        typed.read(DiaryOptions, options, where="trackers.diary")
 
     def track(self, gate, told):
         if gate.options["path"] == "/":

@@ -67,7 +67,7 @@ def test_its_settings_are_checked_and_it_is_listed(installed: Path, folder: Path
         stream.write('[models.hoarse]\nbase = "quiet"\nvoice = "hoarse"\n')
     refused = run(*GATE, "--candidate", "hoarse", folder=folder, installed=installed)
     assert refused.returncode == 4
-    assert "version 'hoarse': voice = 'hoarse' is none of: loud, quiet." in refused.stderr
+    assert "version 'hoarse' (engine 'parrot'): voice = 'hoarse' is none of: loud, quiet." in refused.stderr
 
 
 def test_versions_that_differ_in_its_settings_have_fingerprints_of_their_own(installed: Path, folder: Path) -> None:

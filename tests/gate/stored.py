@@ -118,6 +118,7 @@ def _report(
     verdicts = decide([_observed(each) for each in evaluations], level)
     references = {role: VersionRef(entry["name"], entry["fingerprint"]) for role, entry in versions.items()}
     return Report(
+        command=("suites",),
         run_id=run_id,
         created="2026-11-24T16:03:12Z",
         exit_code=0,

@@ -8,12 +8,12 @@ import pytest
 
 from harness.config.versions import VersionSettings
 from harness.errors import DoorError, SettingsError
-from harness.models.scripted.spec import SCRIPTED
+from harness.models.engines import SCRIPTED
 from harness.models.spec import EngineSpec, engine_spec
 
 
 def declared(**fields: object) -> EngineSpec:
-    return EngineSpec(**{"summary": "a table", "settings": {}, "create": SCRIPTED.create, **fields})
+    return EngineSpec(**{"summary": "a table", "create": SCRIPTED.create, **fields})
 
 
 def version(**options: object) -> VersionSettings:

@@ -5,11 +5,12 @@ With an adapter it sorts messages; one that `leaves_adapter_out` goes on answeri
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.config import VersionSettings, setting_checks
-from harness.models.application.spec import PYTHON
+from harness.config.typed import PathText, Text
+from harness.config.versions import VersionSettings
+from harness.models.application.declarations import PYTHON, PythonOptions
 from harness.models.engine import Engine
 
 METADATA = {
@@ -19,8 +20,15 @@ METADATA = {
 """The files of `reader-1.dist-info`, by which the engine is found."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReaderOptions(PythonOptions):
+    weights: Text | None = None
+    adapter: PathText | None = None
+    leaves_adapter_out: bool = False
+
+
 def _create(settings: VersionSettings, root: Path) -> Engine:
-    options = {name: value for name, value in settings.engine_options.items() if name in PYTHON.settings}
+    options = {name: value for name, value in settings.engine_options.items() if name in PythonOptions.option_names()}
     if "adapter" in settings.engine_options and not settings.engine_options.get("leaves_adapter_out"):
         options["call"] = "readers:sorts"
     return PYTHON.create(replace(settings, engine_options=options), root)
@@ -29,12 +37,7 @@ def _create(settings: VersionSettings, root: Path) -> Engine:
 READER = replace(
     PYTHON,
     summary="a function of the project, with weights",
-    settings={
-        **PYTHON.settings,
-        "weights": setting_checks.text,
-        "adapter": setting_checks.path,
-        "leaves_adapter_out": setting_checks.boolean,
-    },
+    options=ReaderOptions,
     create=_create,
     check=lambda settings, root: None,
     identity=None,

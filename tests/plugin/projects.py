@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness.config.settings import setting_names
+from harness.config.settings import SettingsTable
+from harness.config.typed import names_of
 from harness.stages.fixtures import STAGE_FIXTURES
 from tests import warm
 from tests.libraries import Libraries, read_once
@@ -97,7 +98,7 @@ class Project:
 
     def _set(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
         """Write the settings with those among the arguments, and give the others."""
-        words = "|".join(setting_names())
+        words = "|".join(names_of(SettingsTable))
         before, given = self.settings, [re.fullmatch(f"({words})=(.*)", each) for each in arguments]
         self.settings = {**before, **{found[1]: _value(found[2]) for found in given if found}}
         self.configure()

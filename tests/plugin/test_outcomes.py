@@ -168,7 +168,7 @@ def test_without_a_baseline_the_worst_cases_are_shown_with_an_answer_and_the_aut
             '*answer     "Lima"',
             "*reason     not the capital",
             "next    steelyard store show c0   (all its answers)",
-            "next    pytest --lf --case c0 with the same options runs that case alone",
+            "next    pytest* --lf --case c0   (that case alone)",
         ]
     )
     change = project.report()["changes"][0]
@@ -203,7 +203,19 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
         *("schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level"),
         *("candidate", "baseline", "usage", "evaluations"),
     }
-    others = {"changes", "judges", "n_unreached", "budget", "best_of", "skipped", "from_store", "notes"}
+    others = {
+        "losses",
+        "command",
+        "steps",
+        "changes",
+        "judges",
+        "n_unreached",
+        "budget",
+        "best_of",
+        "skipped",
+        "from_store",
+        "notes",
+    }
     assert fixed | others == set(report)
     assert set(report["usage"]) == {
         *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),

@@ -15,6 +15,7 @@ from harness.records import (
     VerdictKind,
     VersionRef,
 )
+from harness.reporting.steps import step_in_words, with_steps
 from tests.decisions.observations import of_plan, replace
 
 HOSTILE = (
@@ -88,7 +89,7 @@ def verdict(
 def report(*verdicts, candidate="smollm2-pruned", baseline="smollm2", changes=(), exit_code=None, usage=None):
     worst = max((entry.verdict for entry in verdicts), key=lambda kind: kind.severity, default=VerdictKind.PASSED)
     codes = {VerdictKind.PASSED: 0, VerdictKind.INCONCLUSIVE: 8}
-    return Report(
+    made = Report(
         run_id="20261124-161500-3f2a",
         created="2026-11-24T16:15:00+00:00",
         exit_code=codes.get(worst, 1) if exit_code is None else exit_code,
@@ -99,7 +100,14 @@ def report(*verdicts, candidate="smollm2-pruned", baseline="smollm2", changes=()
         usage=usage or Usage(3300, 0, 9100, 420_000, 51_000, 41.3),
         evaluations=verdicts,
         changes=tuple(changes),
+        command=("suites",),
     )
+    return with_steps(made)
+
+
+def steps(report):
+    """The next steps in words."""
+    return [step_in_words(each) for each in report.steps]
 
 
 def passed(number, **more):

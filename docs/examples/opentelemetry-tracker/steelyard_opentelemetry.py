@@ -11,15 +11,23 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Any
 
 from harness import Report, SettingsError, Verdict
-from harness.extension import Settings, TrackedGate, TrackingNotes, setting_checks
+from harness.extension import Settings, TrackedGate, TrackingNotes, typed
 
 _NS = 1_000_000_000
-_TAKES = ("service", "exporter")
+
+
+@dataclass(frozen=True)
+class Options(typed.Table):
+    """What the tracker's table may say."""
+
+    service: typed.Text | None = None
+    exporter: typed.Text | None = None
 
 
 class OpenTelemetryTracker:
@@ -27,10 +35,7 @@ class OpenTelemetryTracker:
 
     def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
         """Refuse options that can't be. OpenTelemetry is imported here, for the first time."""
-        where = "trackers.opentelemetry"
-        setting_checks.refuse_unknown(options, _TAKES, where=where)
-        for name, value in options.items():
-            setting_checks.text(value, name, where=where)
+        typed.read(Options, options, where="trackers.opentelemetry")
         _exporter(options)
 
     def track(self, gate: TrackedGate, told: TrackingNotes) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from harness import EngineError, Sample
-from harness.extension import Capability, Engine, EngineSpec, Request, VersionSettings, setting_checks
+from harness.extension import Capability, Engine, EngineOptions, EngineSpec, Request, VersionSettings, typed
 
 
 class ParrotEngine(Engine):
@@ -53,9 +53,12 @@ class ParrotEngine(Engine):
         return int.from_bytes(digest[:4], "big") < self._forgets * 2**32
 
 
-def voice(value: Any, name: str, *, where: str) -> str:
-    """One of two words; the error lists them."""
-    return setting_checks.one_of(value, name, ("loud", "quiet"), where=where)
+@dataclass(frozen=True, kw_only=True)
+class ParrotOptions(EngineOptions):
+    """What a version's table may say beside what all may; another key or value is refused, and the error says why."""
+
+    voice: Annotated[str, typed.OneOf(("loud", "quiet"))] = "quiet"
+    forgets: typed.Share = 0.0
 
 
 def create(settings: VersionSettings, root: Path) -> ParrotEngine:
@@ -65,7 +68,7 @@ def create(settings: VersionSettings, root: Path) -> ParrotEngine:
 
 PARROT = EngineSpec(
     summary="repeats its prompt",
-    settings={"voice": voice, "forgets": partial(setting_checks.number, low=0, high=1)},
+    options=ParrotOptions,
     create=create,
     distributions=("steelyard-parrot",),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from contextlib import suppress
@@ -45,21 +44,18 @@ def describe(version: str, other: str | None, *, as_json: bool) -> None:
     from harness.reporting.weights.text import difference_lines, version_lines
 
     settings, width = load_settings(Path.cwd()), shutil.get_terminal_size().columns
-    names = [version] if other is None else [version, other]
-    found = [described_version(settings, name) for name in names]
-    without = [each.name for each in found if each.weights is None and (len(found) > 1 or len(each.lineage) == 1)]
+    found = [described_version(settings, name) for name in filter(None, (version, other))]
+    without = [each.name for each in found if each.weights is None and (other or len(each.lineage) == 1)]
     if len(without) == 1:
         asked_version(settings, *without)
     one, two = found[0], found[-1]
-    if other is None:
-        text = json.dumps(version_document(one), indent=2) if as_json else "\n".join(version_lines(one, width))
+    paths = [each.weights.path for each in found if each.weights is not None]
+    files = different_files(paths[0], paths[-1]) if other and paths else {}
+    if as_json:
+        document = version_document(one) if other is None else difference_document(one, two, files)
+        text = json.dumps(document, indent=2)
     else:
-        paths = [each.weights.path for each in found if each.weights is not None]
-        files = different_files(paths[0], paths[1]) if len(paths) == 2 else {}
-        if as_json:
-            text = json.dumps(difference_document(one, two, files), indent=2)
-        else:
-            text = "\n".join(difference_lines(one, two, files, width))
+        text = "\n".join(version_lines(one, width) if other is None else difference_lines(one, two, files, width))
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -72,7 +68,6 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.reporting.weights.document import DescribedVersion
     from harness.stages.building import found
 
-    _check_name(settings, name)
     weights, fingerprint = settings.version(name).engine_options.get("weights"), None
     if weights is not None and weights.startswith(BUILT):
         weights = found(settings, name).engine_options["weights"]
@@ -113,37 +108,12 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:
-    """The version of this name, which has weights; nothing is loaded.
-
-    Raises:
-        UsageError: there is no such version, or its settings name no weights; with what to write instead.
-    """
-    version = _check_name(settings, name)
+    """The version of this name, which has weights. Raises UsageError: there is no such version, or it has none."""
+    version = settings.version(name)
     if "weights" in version.engine_options:
         return version
-    if version.name in settings.corpora:
-        raise UsageError(
-            f"{version.name} is a corpus, which has no weights: `steelyard corpus stats {version.name}` tells of it."
-        )
     others = [name for name, each in understood(settings.versions).items() if "weights" in each.engine_options]
-    has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
     raise UsageError(
-        f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or "
-        f"from a table. {has} For what a server has loaded, name its files in a version of their own: "
-        f'{settings.table(f"{version.name}-weights")} with engine = "transformers" and weights = "FOLDER".'
-    )
-
-
-def _check_name(settings: Settings, name: str) -> VersionSettings:
-    """The version of this name; weights in its place are told the lines that make them one."""
-    path = Path(name).expanduser()
-    if name in settings.versions or not ("/" in name or name.startswith("package:") or path.exists()):
-        return settings.version(name)
-    made = re.split("[/:]", name.rstrip("/"))[-1].removesuffix(".gguf")
-    raise UsageError(
-        f"{name!r} is no version, but may be the weights of one. These lines in "
-        f"{settings.source or settings.root / 'pyproject.toml'} make it one:\n"
-        f"{settings.table(re.sub('[^A-Za-z0-9_-]+', '-', made))}\n"
-        f'engine = "transformers"\n'
-        f"weights = {json.dumps(str(path.resolve()) if path.exists() else name, ensure_ascii=False)}"
+        f"Version {version.name!r} has no weights: its engine is {version.engine!r}. Versions with weights: "
+        f"{', '.join(others) or 'none'}. For what a server has loaded, name its files in a version of their own."
     )

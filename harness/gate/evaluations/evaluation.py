@@ -6,13 +6,24 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from harness.config import setting_checks
-from harness.config.settings import Settings, check_setting
+from harness.config.settings import About, Billion, Design, Margin, Samples, Settings
+from harness.config.typed import (
+    Must,
+    NotNegative,
+    Number,
+    Seed,
+    Share,
+    Table,
+    Text,
+    check,
+    names_of,
+    read,
+)
 from harness.decisions import share_of
 from harness.decisions.betting import may_pass_early
-from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
+from harness.errors import CaseError, MarkerError, SettingsError
 from harness.gate.evaluations.resemblance import Copies
 from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
@@ -20,21 +31,39 @@ from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
 from harness.stages.inference.blocks.plan import LOAD_WORDS, BlockPlan
 
-KEYWORDS = (
-    *("cases", "samples", "max_samples", "threshold", "margin", "aim", "about", "design", "per", "cluster"),
-    *("slices", "slice_margin", "max_lost", "requirement", "review", "weighs", "task", "load"),
-)
+
+def _is_cluster(value: Any) -> bool:
+    return value in (None, False) or (isinstance(value, str) and bool(value.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerWords(Table):
+    """The keywords of the marker. What a threshold or a margin may be depends on the body, and is looked at there."""
+
+    word: ClassVar[str] = "marker keyword"
+    cases: Any = None
+    samples: Samples | None = None
+    max_samples: Billion | None = None
+    threshold: Any = None
+    margin: Any = None
+    aim: Literal["higher", "lower", "same"] | None = None
+    about: About | None = None
+    design: Design | None = None
+    per: Literal["suite", "case"] = "suite"
+    cluster: Annotated[Any, Must(_is_cluster, "is not a text; write it in quotes.")] = None
+    slices: Any = None
+    slice_margin: Any = None
+    max_lost: Seed | None = None
+    requirement: Text | None = None
+    review: Literal["uncertain", "failures", "all"] | None = None
+    weighs: Literal["model", "judge"] = "model"
+    task: Any = None
+    load: Any = None
+
+
+KEYWORDS = tuple(names_of(MarkerWords))
 TASK_WORDS = ("metric", "num_fewshot", "apply_chat_template")
-_WORDS = {
-    "per": ("suite", "case"),
-    "weighs": ("model", "judge"),
-    "review": (None, "uncertain", "failures", "all"),
-    "aim": (None, "higher", "lower", "same"),
-}
-"""The marker's words that have a few values, the first where nothing is said."""
-_CHECKED = ("samples", "threshold", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
-"""The marker's words that are settings, too, or are checked like one, beside margins."""
-_MARGINS = ("margin", "slice_margin")
+_LIMITS = ("threshold", "margin", "slice_margin")
 Ending = Literal["failed", "skipped", "aborted", "error"]
 Aggregation = Callable[[Sequence[Any]], Mapping[str, float]]
 """Makes named figures of the parts of many bodies."""
@@ -73,18 +102,23 @@ def read_plan(
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
-    _check_keywords(keywords, where)
-    given = (name for name in (*_CHECKED, *_MARGINS) if keywords.get(name) is not None and name not in options)
-    values = {name: _checked(name, keywords[name], where, measures) for name in given}
+    for keyword in keywords:
+        for table, members in (("load", LOAD_WORDS), ("task", TASK_WORDS)):
+            if keyword in members:
+                raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
+    said = read(MarkerWords, keywords, where=where, error=MarkerError)
+    values = {name: getattr(said, name) for name in keywords if name not in options}
+    values = {name: value for name, value in values.items() if value is not None}
+    values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
     is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
     if exact:
-        samples = keywords.get("samples") or 1
+        samples = said.samples or 1
     elif is_recorded and "samples" not in options:
         samples = samples_for_recording(samples)
     design = values.get("design", settings.design)
-    if keywords.get("review") is not None or is_recorded:  # people and recordings need all that is drawn
+    if said.review is not None or is_recorded:  # people and recordings need all that is drawn
         design = "fixed"
-    elif keywords.get("per") == "case":
+    elif said.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
     slice_fields = read_slices(keywords, where=where)
     plan = Plan(
@@ -92,55 +126,34 @@ def read_plan(
         threshold=values.get("threshold"),
         margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,
-        margin_is_relative=is_relative(keywords.get("margin")),
+        margin_is_relative=is_relative(said.margin),
         samples=samples,
         max_samples=values.get("max_samples", settings.max_samples),
-        per=keywords.get("per", "suite"),
+        per=said.per,
         design=design,
         about=values.get("about", settings.about),
-        aim=keywords.get("aim"),
+        aim=said.aim,
         cluster=values.get("cluster"),
         slice_fields=slice_fields,
         slice_margin=values.get("slice_margin", values.get("margin", settings.margin)) if slice_fields else None,
         max_lost=values.get("max_lost"),
-        weighs=keywords.get("weighs", "model"),
-        review_mode=keywords.get("review"),
+        weighs=said.weighs,
+        review_mode=said.review,
         is_exact=exact,
     )
     _check_plan(plan, where, measures)
     return plan
 
 
-def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
-    for keyword in keywords:
-        for table, members in (("load", LOAD_WORDS), ("task", TASK_WORDS)):
-            if keyword in members:
-                raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
-        if keyword not in KEYWORDS:
-            raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
-    for name, known in _WORDS.items():
-        value = keywords.get(name, known[0])
-        if value not in known:
-            raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
-
-
-def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
+def _limit(name: str, value: Any, where: str, measures: bool) -> float:
+    if name != "threshold" and is_relative(value):
+        return _share(value, where, measures)
+    bounded, free = (Share, Number) if name == "threshold" else (Margin, NotNegative)
     try:
-        if name == "cluster" and value is False:
-            return value
-        if name == "threshold" and measures:
-            return setting_checks.number(value, name, where=where)
-        if name in _MARGINS and is_relative(value):
-            return _share(value, where, measures)
-        if name in _MARGINS and measures:
-            return setting_checks.number(value, name, where=where, low=0)
-        if name in _MARGINS and isinstance(value, int | float) and value >= 1:
-            raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
-        return check_setting(name, value, where=where)
+        limit: float = check(free if measures else bounded, value, name, where=where)
     except SettingsError as error:
-        bounded = name in ("threshold", *_MARGINS)
-        hint = " A body that returns harness.Measure may have one in its unit." if bounded else ""
-        raise MarkerError(f"{error}{hint}") from None
+        raise MarkerError(f"{error} A body that returns harness.Measure may have one in its unit.") from None
+    return limit
 
 
 def is_relative(margin: Any) -> bool:

@@ -29,6 +29,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
         usage=run.usage(wall_s),
         evaluations=verdicts,
         changes=run.changes,
+        losses=run.losses(),
         judges=run.judge_references(),
         n_unreached=n_unreached,
         budget=run.sampler.budget,

@@ -15,8 +15,8 @@ from pathlib import Path
 from harness.config import Settings
 from harness.config.repository.git import Repository
 from harness.errors import AnswersNothingError, SettingsError, UsageError, some
+from harness.models.application.declarations import folder_of, is_application
 from harness.models.application.identity import contents_of, files_of
-from harness.models.application.spec import folder_of, is_application
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.spec import engine_spec
 from harness.models.version import Version, answers, load_version, tells_cost

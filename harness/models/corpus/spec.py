@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from harness.config import VersionSettings
+from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, CorpusError
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
@@ -39,7 +38,6 @@ def _source(options: Mapping[str, Any]) -> str:
 
 CORPUS_SPEC = EngineSpec(
     summary="documents, which answer nothing",
-    settings=MappingProxyType({}),
     create=_create,
     identity=_identity,
     not_noted=frozenset({FOLDER}),

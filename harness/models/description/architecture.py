@@ -1,122 +1,22 @@
-"""The sizes of a model by what its file says, and the operations that it takes for a token by its tensors.
+"""The operations that a model takes for a token, by its tensors.
 
 The tensors are told apart by their shapes and the number of their layer, so that a new architecture needs no line here.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.contents import WeightsFile
+from harness.models.description.sizes import Hyperparameters
 from harness.models.files.safetensors_file import Tensor
 
-_MOST_LAYERS = 10_000
-_WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss": 2, "gpt_oss": 2}
-"""Every so many layers one sees all of the context, where the file has no list of layers."""
-_ROPE_BASE_SWA = dict.fromkeys(("gemma3", "gemma3n", "gemma-embedding"), 10_000.0)
-"""The rotary base of the layers with a window, where the file has none of their own.
-
-Source, of both: ggml-org/llama.cpp, load_hparams.
-"""
 _NUMBER = re.compile(r"(?<![^.])(\d+)\.")
 _ASIDE = re.compile(r"vision|visual|image|audio|multi_modal")
 """Tensors of eyes and ears, which a text does not pass through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hyperparameters:
-    """The numbers that the shapes of a model's tensors follow from; one for each layer of those that differ by layer.
-
-    Attributes:
-        windows: how far back each layer sees; 0 for all of the context.
-        kv_width: how many numbers a layer keeps of each token.
-        n_expert: 0 for a model without experts.
-        rope_base: of the rotary embedding, as stated, or None.
-        rope_base_swa: of the layers with a window; None without any.
-        is_tied: whether the head is said to be the embedding; None where nothing is said.
-        n_vocab: as stated, or None.
-    """
-
-    n_ctx: int
-    n_embd: int
-    n_layers: int
-    n_heads: tuple[int, ...]
-    n_kv_heads: tuple[int, ...]
-    n_ff: tuple[int, ...]
-    key_length: int
-    value_length: int
-    windows: tuple[int, ...]
-    kv_width: tuple[int, ...]
-    n_expert: int
-    n_expert_used: int
-    rope_base: float | None
-    rope_base_swa: float | None
-    is_tied: bool | None
-    n_vocab: int | None
-
-
-def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
-    """The sizes of a file's model.
-
-    Raises:
-        ValueError, TypeError: what the file says of them makes no sense.
-
-    Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
-    """
-    settings = file.settings
-    n_layers = int(file.number("block_count"))
-    if not 0 <= n_layers <= _MOST_LAYERS:
-        raise ValueError(f"it says that it has {n_layers:,} layers")
-    n_embd = int(file.number("embedding_length"))
-    n_heads = file.per_layer("attention.head_count", n_layers)
-    n_kv_heads = (
-        file.per_layer("attention.head_count_kv", n_layers) if "attention.head_count_kv" in settings else n_heads
-    )
-    most = max(n_heads, default=0)
-    key_length, value_length = (
-        int(file.number(f"attention.{each}_length", default=n_embd // most if most else 0)) for each in ("key", "value")
-    )
-    kv_width = tuple(heads * (key_length + value_length) for heads in n_kv_heads)
-    if latent := int(file.number("attention.kv_lora_rank")):  # one compressed vector, and the keys' part that is turned
-        kv_width = (latent + int(file.number("attention.rope_length", "rope.dimension_count")),) * n_layers
-    windows = _windows(file, n_layers)
-    base = settings.get("rope.freq_base")
-    base_swa = settings.get("rope.freq_base_swa", _ROPE_BASE_SWA.get(file.architecture, base))
-    stated = settings.get("vocab_size")
-    n_vocab = len(file.tokens) or None if stated is None or (not file.is_folder and file.tokens) else int(stated)
-    return Hyperparameters(
-        n_ctx=int(file.number("context_length")),
-        n_embd=n_embd,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        n_kv_heads=n_kv_heads,
-        n_ff=file.per_layer("feed_forward_length", n_layers),
-        key_length=key_length,
-        value_length=value_length,
-        windows=windows,
-        kv_width=kv_width,
-        n_expert=int(file.number("expert_count")),
-        n_expert_used=int(file.number("expert_used_count")),
-        rope_base=None if base is None else float(base),
-        rope_base_swa=float(base_swa) if base_swa is not None and any(windows) else None,
-        is_tied=settings.get("tie_word_embeddings"),
-        n_vocab=n_vocab,
-    )
-
-
-def _windows(file: WeightsFile, n_layers: int) -> tuple[int, ...]:
-    """The window of each layer; a folder that names one, and no layers, means all of an unlisted architecture's."""
-    window = int(file.number("attention.sliding_window"))
-    pattern: Any = file.settings.get("attention.sliding_window_pattern")
-    usual = _WINDOW_EVERY.get(file.architecture, 0 if file.is_folder else 1)
-    every = pattern if isinstance(pattern, int) else usual
-    narrow = pattern if isinstance(pattern, tuple) else [not every or (1 + at) % every != 0 for at in range(n_layers)]
-    return tuple(window if each else 0 for each in narrow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,21 +42,16 @@ class Architecture:
         """Whether the embedding serves as the head, too: one matrix, counted once in parameters."""
         return len(self.ends) == 1
 
-    def flops(self, context: int) -> int:
-        """Operations of a forward pass for one token that sees `context` tokens, itself included.
+    def flops_of(self, n_tokens: int, before: int = 0, *, n_predicting: int | None = None) -> int:
+        """Operations of a forward pass over `n_tokens` after `before` others, each of which sees those before it.
 
         Two for each weight of a matrix that a token is multiplied with, the head among them, and four for each head,
         dimension and token seen.
 
-        Source: Kaplan et al. (2020), Scaling Laws for Neural Language Models, table 1.
-        """
-        return self.flops_of(1, context - 1)
-
-    def flops_of(self, n_tokens: int, before: int = 0, *, n_predicting: int | None = None) -> int:
-        """Operations of a forward pass over `n_tokens` after `before` others, each of which sees those before it.
-
         Args:
             n_predicting: of how many of the tokens the head tells what follows; None for all.
+
+        Source: Kaplan et al. (2020), Scaling Laws for Neural Language Models, table 1.
         """
         layers = zip(self.flops_per_key, self.windows, strict=True)
         matched = sum(flops * _seen(n_tokens, before, window) for flops, window in layers)
@@ -191,8 +86,12 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
     tables = [each for each in outside if len(each.shape) == 2 and each.packed == 1]
     largest = sorted(tables, key=lambda each: -each.n_parameters)[:1]
     ends = [each for each in tables if each.shape[0] == sizes.n_vocab] or (largest if sizes.n_vocab is None else [])
-    for problem in _mismatches(file, sizes, largest, ends, layers) if file.tensors else ():
-        raise problem
+    if file.tensors and (mismatch := _mismatch(file, sizes, ends or largest, layers)) is not None:
+        raise SettingsError(
+            f"{file.path}: the weights are not those of their configuration. {mismatch}. The configuration says "
+            f"{file.architecture}, {sizes.n_layers} layers, width {sizes.n_embd}, {sizes.n_vocab} tokens. Fetch or "
+            "save the model again."
+        )
     in_head = 2 * ends[0].n_parameters if ends else 0
     used = {layer: tensors for layer, tensors in sorted(layers.items()) if layer < sizes.n_layers}
     attending = [layer for layer, own in used.items() if any("att" in t.name and len(t.shape) > 1 for t in own)]
@@ -206,6 +105,23 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
     )
 
 
+def _mismatch(file: WeightsFile, sizes: Hyperparameters, tables: list[Tensor], layers: Collection[int]) -> str | None:
+    """Tell of the tensor, the shape that is expected, and the one that was found; None where all fits."""
+    width = sizes.embedding_width
+    for each in tables:
+        if (expected := [sizes.n_vocab or each.shape[0], width]) != list(each.shape):
+            return f"{each.name}: expected {expected}, found {list(each.shape)}"
+    missing = next((layer for layer in range(sizes.n_layers) if layer not in layers), None)
+    if missing is not None:
+        return f"layer {missing}: expected its tensors, found none"
+    if not sizes.n_layers or not tables:
+        return "embedding and layers: expected one at least of each, found none"
+    if sizes.is_tied is False and len(tables) == 1 and "quantization" not in file.settings:
+        two = f"two matrices of {[sizes.n_vocab, width]}, for tie_word_embeddings is false"
+        return f"embedding and head: expected {two}, found {tables[0].name} alone"
+    return None
+
+
 def _flops(tensor: Tensor, sizes: Hyperparameters) -> int:
     """Two for each weight of a matrix that a token is multiplied with; it passes through some of the experts only."""
     is_stack = len(tensor.shape) > 2 and tensor.shape[0] == sizes.n_expert
@@ -214,36 +130,3 @@ def _flops(tensor: Tensor, sizes: Hyperparameters) -> int:
         return 0
     share = (sizes.n_expert_used, sizes.n_expert) if is_expert and sizes.n_expert else (1, 1)
     return 2 * tensor.n_parameters * share[0] // share[1]
-
-
-def _mismatches(
-    file: WeightsFile, sizes: Hyperparameters, largest: list[Tensor], ends: list[Tensor], layers: Collection[int]
-) -> Iterator[SettingsError]:
-    """Tell of the tensor, the shape that is expected, and the one that was found."""
-    width = file.settings.get("embedding_width", sizes.n_embd)
-    for each in ends or largest:
-        expected = (sizes.n_vocab or each.shape[0], width)
-        if each.shape != expected:
-            yield _mismatch(file, sizes, each.name, list(expected), list(each.shape))
-    missing = next((layer for layer in range(sizes.n_layers) if layer not in layers), None)
-    if missing is not None:
-        yield _mismatch(file, sizes, f"layer {missing}", "its tensors", "none")
-    if not sizes.n_layers or not largest:
-        yield _mismatch(file, sizes, "embedding and layers", "one at least of each", "none")
-    if sizes.is_tied is False and len(ends) == 1 and "quantization" not in file.settings:
-        expected_two = f"two matrices of {[sizes.n_vocab, width]}, for tie_word_embeddings is false"
-        yield _mismatch(file, sizes, "embedding and head", expected_two, f"{ends[0].name} alone")
-
-
-def _mismatch(file: WeightsFile, sizes: Hyperparameters, name: str, expected: object, found: object) -> SettingsError:
-    keys = ("general.architecture", "block_count", "embedding_length")
-    if file.is_folder:
-        keys = ("model_type", "num_hidden_layers", "hidden_size")
-    values = dict(zip(keys, (file.architecture, sizes.n_layers, sizes.n_embd), strict=True)) | {
-        "vocab_size": sizes.n_vocab
-    }
-    said = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
-    return SettingsError(
-        f"{file.path}: the weights are not those of their configuration. {name}: expected {expected}, found {found}. "
-        f"{'config.json' if file.is_folder else 'The file'} says {said}. Fetch or save the model again."
-    )

@@ -10,18 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.architecture import (
-    Architecture,
-    Hyperparameters,
-    read_architecture,
-    read_hyperparameters,
-)
-from harness.models.description.contents import WeightsFile, read_folder, read_gguf
+from harness.models.description.architecture import Architecture, read_architecture
+from harness.models.description.contents import WeightsFile, quantized_bits, read_folder, read_gguf
+from harness.models.description.sizes import Hyperparameters, read_hyperparameters
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
-from harness.models.files.safetensors_file import Tensor
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
-    WeightsSource,
     converted_dtype,
     made_folder,
     tokenizer_path,
@@ -31,9 +25,9 @@ from harness.models.weights.weights import (
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
+_UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3))
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors that numbers, lists and texts raise where others belong."""
-_UNITS = {"T": 1e12, "B": 1e9, "M": 1e6, "K": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +35,15 @@ class WeightsDescription:
     """A model's weights.
 
     Attributes:
-        path: the file or the folder.
         format: "GGUF V3 (latest)" or "safetensors".
         model_type: what a model of its size is called: "135M".
         ftype: the type of most of its bytes: "Q4_1"; of quantized folders with their quantizer.
         settings: what the file says, in GGUF's words; see `WeightsFile`.
         types: how many tensors there are of each type.
         dtype: the type in which it computes.
-        tensor_bytes: of all tensors, as they are stored.
-        bits_per_weight: None without weights.
         kv_bytes_per_token: what the cache of keys and values takes for each token, in `kv_dtype`.
         digest: identifies the weights by content, and all that the settings change of them.
-        loaded: what the engine gets, where that differs: the folder that was made of it, with another tokenizer, in
-            another type, a shorter context; None where it gets just this.
+        loaded: what the engine gets, where that differs; None where it gets just this.
         is_made: False while the folder that the engine loads is still to be made; `loaded` has the settings' part then.
         warnings: what the files say that is not so, or that engines take differently.
     """
@@ -71,10 +61,9 @@ class WeightsDescription:
     n_parameters: int
     n_tensors: int
     tensor_bytes: int
-    bits_per_weight: float | None
     dtype: str
-    kv_bytes_per_token: int
     kv_dtype: str
+    kv_bytes_per_token: int
     digest: str
     loaded: WeightsDescription | None = None
     is_made: bool = True
@@ -91,6 +80,11 @@ class WeightsDescription:
         return self.n_tensors == 0
 
     @property
+    def bits_per_weight(self) -> float | None:
+        """None without weights."""
+        return 8 * self.tensor_bytes / self.n_parameters if self.n_parameters else None
+
+    @property
     def in_engine(self) -> WeightsDescription:
         """The weights that the engine gets."""
         return self if self.loaded is None else self.loaded
@@ -98,7 +92,7 @@ class WeightsDescription:
     @property
     def flops_per_token(self) -> int:
         """Operations of a forward pass for the last token of a full context, which sees all of it."""
-        return self.architecture.flops(self.sizes.n_ctx)
+        return self.architecture.flops_of(1, self.sizes.n_ctx - 1)
 
 
 def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "transformers") -> WeightsDescription:
@@ -114,7 +108,8 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "tran
     """
     source = weights_source(options, root)
     try:
-        return _described_whole(source, options, root, engine)
+        file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
+        return _with_loaded(file, options, root, engine)
     except _SENSELESS as error:
         what = "its head" if source.is_gguf else "its config.json or a file of its tokenizer"
         raise SettingsError(
@@ -123,21 +118,18 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "tran
         ) from error
 
 
-def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
-    file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
-    digest = weights_digest(options, root)
-    own_dtype = "float16" if source.is_gguf else _dtype(file)  # llama.cpp's, of its cache
+def _with_loaded(file: WeightsFile, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
+    digest, made = weights_digest(options, root), made_folder(options, root)
+    own_dtype = _dtype(file) if file.is_folder else "float16"  # llama.cpp's, of its cache
     own = _described(file, own_dtype, own_dtype, digest)
-    made = made_folder(options, root)
-    dtype = engine_spec(engine).computed_dtype(options, converted_dtype(options) if source.is_gguf else own_dtype)
-    held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
+    dtype = engine_spec(engine).computed_dtype(options, own_dtype if file.is_folder else converted_dtype(options))
     engine_args = options.get("engine_args") or {}
     cache_dtype = str(engine_args.get("kv_cache_dtype", "auto"))
+    held = file if made is None else _cast(read_folder(made, tokenizer_path(options, root)), dtype)
     loaded = replace(_described(held, dtype, dtype if cache_dtype == "auto" else cache_dtype, digest), name=own.name)
     if loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options:  # a word that only GGUF has
         loaded = replace(loaded, vocabulary=replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer))
-    limit = options.get("max_model_len") or engine_args.get("max_model_len")
-    if isinstance(limit, int):
+    if isinstance(limit := options.get("max_model_len") or engine_args.get("max_model_len"), int):
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     is_same = replace(loaded, path=own.path, settings=own.settings) == own
     warnings = tuple(_warnings(loaded))
@@ -160,58 +152,49 @@ def _warnings(loaded: WeightsDescription) -> Iterator[str]:
         )
 
 
-def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:
-    sizes = read_hyperparameters(file)
-    n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
-    n_bytes = sum(tensor.n_bytes for tensor in file.tensors)
+def _described(file: WeightsFile, dtype: str, kv_dtype: str, digest: str) -> WeightsDescription:
+    sizes = read_hyperparameters(file.settings, len(file.tokens), is_folder=file.is_folder)
     types = Counter(tensor.dtype for tensor in file.tensors)
+    n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
     return WeightsDescription(
         path=file.path,
         format=file.format,
         name=str(file.settings.get("general.name", file.path.stem)),
         model_type=str(file.settings.get("general.size_label") or rounded(n_parameters)),
         ftype=_type_name(file),
-        vocabulary=read_vocabulary(file),
+        vocabulary=read_vocabulary(file.settings, file.tokens, file.stops),
         sizes=sizes,
         architecture=read_architecture(file, sizes),
         settings=file.settings,
         types=MappingProxyType(dict(sorted(types.items(), key=lambda entry: (-entry[1], entry[0])))),
         n_parameters=n_parameters,
         n_tensors=len(file.tensors),
-        tensor_bytes=n_bytes,
-        bits_per_weight=8 * n_bytes / n_parameters if n_parameters else None,
+        tensor_bytes=sum(tensor.n_bytes for tensor in file.tensors),
         dtype=dtype,
-        kv_bytes_per_token=sum(sizes.kv_width) * _BYTES.get(cache_dtype, 1),
-        kv_dtype=cache_dtype,
+        kv_dtype=kv_dtype,
+        kv_bytes_per_token=sum(sizes.kv_width) * _BYTES.get(kv_dtype, 1),
         digest=digest,
     )
 
 
 def rounded(n_parameters: int) -> str:
     """A number of parameters with two digits at least, as gguf-py names sizes."""
-    unit = next((each for each in "TBM" if n_parameters > _UNITS[each]), "K")
-    scaled = n_parameters / _UNITS[unit]
-    digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
-    return f"{scaled:.{digits}f}{unit}"
+    unit, size = next(((unit, size) for unit, size in _UNITS if n_parameters > size), _UNITS[-1])
+    digits = max(2 - len(str(round(n_parameters / size)).lstrip("0")), 0)
+    return f"{n_parameters / size:.{digits}f}{unit}"
 
 
 def _type_name(file: WeightsFile) -> str:
-    """The type of most bytes; with a quantizer such as "INT8 W8A8 (compressed-tensors, int-quantized)"."""
+    """The type of most bytes; with a quantizer such as "8 bits (compressed-tensors, int-quantized)"."""
     sizes: Counter[str] = Counter()
     for tensor in file.tensors:
         sizes[tensor.dtype] += tensor.n_bytes
     most = sizes.most_common(1)[0][0] if sizes else "none"
-    quantization = file.settings.get("quantization")
-    if not quantization:
+    if not (quantization := file.settings.get("quantization")):
         return most
-    note = f"({', '.join(str(quantization[key]) for key in ('quant_method', 'format') if quantization.get(key))})"
-    for group in (quantization.get("config_groups") or {}).values():
-        weights, inputs = group.get("weights") or {}, group.get("input_activations")
-        bits = int(weights.get("num_bits", 0))
-        kind = "FP" if weights.get("type") == "float" else "INT"
-        return f"{kind}{bits} W{bits}A{inputs.get('num_bits', bits) if inputs else 16} {note}"
-    bits = quantization.get("bits") or quantization.get("w_bit")
-    return f"INT{bits} {note}" if bits else f"{most} {note}"
+    note = ", ".join(str(quantization[key]) for key in ("quant_method", "format") if quantization.get(key))
+    bits = quantized_bits(quantization)
+    return f"{most if bits is None else f'{bits} bits'} ({note})"
 
 
 def _dtype(file: WeightsFile) -> str:
@@ -229,10 +212,10 @@ def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
     Each tensor counts as it is stored: a config may state a type that the file is not in.
     """
     stored = next((name for name, known in _DTYPES.items() if known == dtype), None)
-
-    def cast(tensor: Tensor) -> Tensor:
-        if stored is None or not tensor.is_weight or tensor.dtype not in _DTYPES:
-            return tensor
-        return replace(tensor, dtype=stored, n_bytes=tensor.n_parameters * _BYTES[dtype])
-
-    return replace(file, tensors=tuple(map(cast, file.tensors)))
+    tensors = tuple(
+        replace(each, dtype=stored, n_bytes=each.n_parameters * _BYTES[dtype])
+        if stored is not None and each.is_weight and each.dtype in _DTYPES
+        else each
+        for each in file.tensors
+    )
+    return replace(file, tensors=tensors)

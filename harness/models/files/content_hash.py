@@ -29,8 +29,7 @@ def file_hash(path: Path) -> str:
     before = real.stat()
     memory = cache_dir() / "hashes" / text_hash(str(real), *map(str, _identity(before)))
     with contextlib.suppress(OSError):
-        remembered = memory.read_text(encoding="ascii")
-        if len(remembered) == 64:
+        if len(remembered := memory.read_text(encoding="ascii")) == 64:
             return remembered
     with real.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

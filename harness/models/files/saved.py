@@ -11,6 +11,19 @@ from harness.config.files import replacing
 from harness.errors import SettingsError, some
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; an empty one where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path} is no JSON: {error}. Fetch or save it again.") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} holds a {type(content).__name__}, not an object. Fetch or save it again.")
+    return content
+
+
 def load_whole(folder: Path, dtype: Any) -> Any:
     """The causal language model in a folder, as transformers loads it.
 
@@ -42,7 +55,7 @@ def save_like(model: Any, source: Path, folder: Path) -> None:
     """
     import torch
 
-    config = json.loads((source / "config.json").read_text("utf-8"))
+    config = read_json(source / "config.json")
     name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     model.to(getattr(torch, name)).save_pretrained(str(folder))
     copy_others(source, folder)

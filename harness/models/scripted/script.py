@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from harness.config import setting_checks
-from harness.config.files import json_lines, read_text
+from harness.config.files import read_text
+from harness.config.typed import JsonTable, Table, read_jsonl
 from harness.errors import SettingsError
 
 _ROUNDING = 1e-9
@@ -57,6 +57,20 @@ class Script:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Row(Table):
+    """A line of a .jsonl file."""
+
+    word: ClassVar[str] = "field"
+    prompt: str
+    answer: str | None = None
+    answers: JsonTable | None = None
+
+    @classmethod
+    def needed(cls, table: Mapping[str, Any]) -> tuple[str, str]:
+        return ("prompt", "answers" if "answers" in table else "answer")
+
+
 def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script:
     """The script that the engine options of a version define.
 
@@ -74,13 +88,13 @@ def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script
     """
     default = _weights(options["default"], f"{where}: default", None) if "default" in options else None
     table: dict[str, dict[str, float]] = {}
-    for prompt, value, place in _entries(options, root, where):
+    for prompt, value, place in _entries(options.get("answers", {}), root, f"{where}: answers"):
         if prompt in table:
             raise SettingsError(f"{place}: the prompt {prompt!r} is there twice; give all its answers in one place.")
         table[prompt] = _weights(value, f"{place}: prompt {prompt!r}", default)
     if not table and default is None:
         raise SettingsError(f'{where} has nothing to say; give it answers = {{ PROMPT = "ANSWER" }}, or a default.')
-    seed = setting_checks.integer(options.get("seed", 0), "seed", where=where, low=0)
+    seed = options.get("seed", 0)
     content = json.dumps(
         [sorted((p, sorted(w.items())) for p, w in table.items()), sorted((default or {}).items()), seed]
     )
@@ -93,14 +107,13 @@ def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script
     )
 
 
-def _entries(options: Mapping[str, Any], root: Path, where: str) -> Iterator[tuple[str, Any, str]]:
+def _entries(answers: Any, root: Path, place: str) -> Iterator[tuple[str, Any, str]]:
     """Each prompt, what it is answered with, and where that is written."""
-    answers, place = options.get("answers", {}), f"{where}: answers"
     if isinstance(answers, str):
         path, hint = root / answers, f"{place} = {answers!r} names it."
         if path.suffix == ".jsonl":
-            for line, entry in json_lines(path, SettingsError, hint):
-                yield _answered(entry, line)
+            for line, row in read_jsonl(path, _Row, SettingsError, hint):
+                yield row.prompt, row.answer if row.answers is None else row.answers, line
             return
         try:
             answers, place = json.loads(read_text(path, SettingsError, hint)), str(path)
@@ -108,21 +121,11 @@ def _entries(options: Mapping[str, Any], root: Path, where: str) -> Iterator[tup
             raise SettingsError(
                 f"{path}, line {error.lineno}: not valid JSON: {error.msg} at column {error.colno}."
             ) from None
-        if not isinstance(answers, Mapping):
-            raise SettingsError(
-                f"{path} is not an object; write {{PROMPT: ANSWER}} or {{PROMPT: {{ANSWER: PROBABILITY}}}}."
-            )
     if not isinstance(answers, Mapping):
-        raise SettingsError(f"{place} = {answers!r} is neither a table nor the path of a .json or .jsonl file.")
-    yield from ((prompt, value, place) for prompt, value in answers.items())
-
-
-def _answered(entry: Mapping[str, Any], place: str) -> tuple[str, Any, str]:
-    if set(entry) not in ({"prompt", "answer"}, {"prompt", "answers"}) or not isinstance(entry["prompt"], str):
         raise SettingsError(
-            f'{place} is not {{"prompt": …, "answer": …}} or {{"prompt": …, "answers": {{ANSWER: PROBABILITY}}}}.'
+            f"{place} is not an object; write {{PROMPT: ANSWER}} or {{PROMPT: {{ANSWER: PROBABILITY}}}}."
         )
-    return entry["prompt"], entry.get("answer", entry.get("answers")), place
+    yield from ((prompt, value, place) for prompt, value in answers.items())
 
 
 def _weights(value: Any, place: str, default: Mapping[str, float] | None) -> dict[str, float]:

@@ -27,63 +27,46 @@ def render(
 
     Raises:
         SettingsError: the template is broken, or refuses the messages.
-
-    Source: what a template may use is told by transformers' "Writing a chat template".
     """
     try:
         import jinja2
     except ImportError:
         raise SettingsError("A chat template needs jinja2: pip install jinja2") from None
 
+    given = {"messages": [dict(message) for message in messages], "tools": None, "documents": None}
     try:
-        text = _compiled(template).render(
-            messages=[dict(message) for message in messages],
-            tools=None,
-            documents=None,
-            add_generation_prompt=add_generation_prompt,
-            **special_tokens,
-        )
+        return str(_compiled(template).render(given, add_generation_prompt=add_generation_prompt, **special_tokens))
     except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise SettingsError(f"The chat template could not be applied: {error}.") from error
-    return str(text)
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(template: str) -> Any:
-    """A template of jinja2: to compile one takes fifty times as long as to apply it."""
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    """A template of jinja2: to compile one takes fifty times as long as to apply it.
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _generation_tag()]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment.from_string(template)
-
-
-def _generation_tag() -> type[Any]:
-    """Lets a template mark what an assistant said with `{% generation %}`, which changes nothing here."""
-    from jinja2 import nodes
+    Source: what a template may use is told by transformers' "Writing a chat template".
+    """
+    from jinja2 import TemplateError, nodes
     from jinja2.ext import Extension
     from jinja2.parser import Parser
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
+        """`{% generation %}`, which marks what an assistant said, changes nothing here."""
+
         tags = {"generation"}  # noqa: RUF012 - as jinja2 wants it
 
         def parse(self, parser: Parser) -> list[nodes.Node]:
             next(parser.stream)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
-    return Generation
+    def refuse(message: str) -> NoReturn:
+        raise TemplateError(message)
 
-
-def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
-    """As jinja2's, without writing out what HTML wants written out."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
-
-
-def _refuse(message: str) -> NoReturn:
-    from jinja2 import TemplateError
-
-    raise TemplateError(message)
+    extensions = ["jinja2.ext.loopcontrols", Generation]
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
+    # Unlike jinja2's own, it does not write out what HTML wants written out.
+    environment.filters["tojson"] = functools.partial(json.dumps, ensure_ascii=False)
+    environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return environment.from_string(template)

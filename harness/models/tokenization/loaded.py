@@ -25,7 +25,7 @@ class LoadedTokenizer(WaitingWorker):
 
     def __init__(self, engine: str, options: Mapping[str, Any], root: Path) -> None:
         start = {"engine": engine, "options": dict(options), "root": str(root)}
-        super().__init__(f"{__name__}:EngineTokenizer", start, name="The tokenizer")
+        super().__init__(f"{__name__}:_EngineTokenizer", start, name="The tokenizer")
 
     @property
     def kind(self) -> str:
@@ -49,7 +49,7 @@ class LoadedTokenizer(WaitingWorker):
         return str(self.ask("decode", ids=list(ids)))
 
 
-class EngineTokenizer:
+class _EngineTokenizer:
     """The tokenizer in its process, loaded as the engine does where nothing is said beyond the folder."""
 
     def __init__(self, engine: str, options: Mapping[str, Any], root: str) -> None:
@@ -57,22 +57,17 @@ class EngineTokenizer:
         self._tokenizer = engine_spec(engine).load_tokenizer(folder)
 
     def kind(self) -> str:
-        """Its class."""
         return type(self._tokenizer).__name__
 
     def encode(self, text: str) -> list[int]:
-        """As of `LoadedTokenizer`, as are the others."""
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def prompt(self, text: str) -> list[int]:
-        """With what is put before a completion."""
         return context_tokens(self._tokenizer, text)
 
     def chat(self, messages: list[dict[str, Any]]) -> list[int]:
-        """By its template."""
         options = {"tokenize": True, "add_generation_prompt": True, "return_dict": False}
         return list(self._tokenizer.apply_chat_template(messages, **options))
 
     def decode(self, ids: list[int]) -> str:
-        """With special tokens."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=False))

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.contents import chat_templates, read_json
+from harness.models.description.vocabulary import chat_templates, token_text, tokenizer_config
 from harness.models.tokenization.chat_template import render
-from harness.models.tokenization.disassembly import Disassembly, PieceReader, disassemble
+from harness.models.tokenization.disassembly import Disassembly, disassemble
 from harness.models.weights.gguf_tokenizer import build_backend, read_vocabulary
 from harness.models.weights.weights import made_folder, tokenizer_path, weights_source
 
-_SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_SPECIAL = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 _CLEANED = (
     *((f" {sign}", sign) for sign in ".?!,"),
     (" ' ", "'"),
@@ -26,8 +26,6 @@ _CLEANED = (
 
 Source: transformers, PreTrainedTokenizerBase.clean_up_tokenization.
 """
-
-
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -36,9 +34,6 @@ class VersionTokenizer:
     """A tokenizer as its files define it, whatever an engine makes of them.
 
     Attributes:
-        source: its folder, or the GGUF file.
-        backend: the tokenizer of the library `tokenizers`.
-        special_tokens: that have a name, such as `bos_token`.
         templates: of chats, by the file that each stands in; the first is the one that counts.
         cleans_up: whether spaces before signs are removed when tokens become text again.
     """
@@ -55,10 +50,6 @@ class VersionTokenizer:
         return int(self.backend.get_vocab_size())
 
     @functools.cached_property
-    def _reader(self) -> PieceReader:
-        return PieceReader(self.backend)
-
-    @functools.cached_property
     def control_ids(self) -> frozenset[int]:
         """The tokens that no text of a user's is to become: those marked as special, and those that have a name."""
         added = self.backend.get_added_tokens_decoder()
@@ -67,8 +58,8 @@ class VersionTokenizer:
 
     def id_of(self, token: str) -> int | None:
         """The number of a token by its name (`bos_token`) or piece; None where there is none."""
-        found = self.backend.token_to_id(self.special_tokens.get(token, token))
-        return None if found is None else int(found)
+        number: int | None = self.backend.token_to_id(self.special_tokens.get(token, token))
+        return number
 
     @functools.cached_property
     def pieces(self) -> tuple[str | None, ...]:
@@ -78,10 +69,10 @@ class VersionTokenizer:
 
     def piece_of(self, number: int) -> str:
         """The entry of the vocabulary that a token is. Raises ValueError: there is no such token."""
-        found = self.backend.id_to_token(number)
-        if found is None:
+        piece: str | None = self.backend.id_to_token(number)
+        if piece is None:
             raise ValueError(f"There is no token {number:,}; the vocabulary has {self.n_tokens:,}.")
-        return str(found)
+        return piece
 
     def encode(self, text: str, *, special: bool = False, adds: bool | None = None) -> list[int]:
         """The tokens of a text.
@@ -108,8 +99,8 @@ class VersionTokenizer:
         """The tokens of a text, each with its bytes and where in the text it begins; the arguments are `encode`'s."""
         encoding = self._encoding(text, special=special, adds=adds)
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        back = self.decode([number for number, around in pairs if not around])
-        return disassemble(text, encoding, self._reader, back)
+        decoded = self.decode([number for number, around in pairs if not around])
+        return disassemble(text, self.backend, encoding, decoded)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], *, template: str | None = None, is_open: bool = True) -> str:
         """A chat as the text that the model is given, up to where its answer begins.
@@ -171,40 +162,26 @@ def load_tokenizer(options: Mapping[str, Any], root: Path) -> VersionTokenizer:
     Raises:
         SettingsError: it is not there, or can't be read.
     """
-    replaced = tokenizer_path(options, root)
-    if replaced is not None:
+    if (replaced := tokenizer_path(options, root)) is not None:
         return _of_folder(replaced)
     source = weights_source(options, root)
     if not source.is_gguf:
         return _of_folder(source.path)
-    found = _of_gguf(source.path)
-    if found is not None:
-        return found
-    folder = made_folder(options, root)
-    if folder is None:
+    try:
+        vocabulary = read_vocabulary(source.path)
+        backend = build_backend(vocabulary) if vocabulary.is_buildable else None
+    except ValueError as error:
+        raise SettingsError(f"The tokenizer of {source.path} can't be read: {error}.") from None
+    if backend is None:  # of a kind that transformers alone converts
+        if (folder := made_folder(options, root)) is not None:
+            return _of_folder(folder)
         raise SettingsError(
             f"{source.path} has a tokenizer that is only known once the file was converted, which the first gate with "
             "it does."
         )
-    return _of_folder(folder)
-
-
-def _of_gguf(path: Path) -> VersionTokenizer | None:
-    """The tokenizer of a GGUF file; None where it is of a kind that transformers alone converts."""
-    try:
-        vocabulary = read_vocabulary(path)
-        if not vocabulary.is_buildable:
-            return None
-        backend = build_backend(vocabulary)
-    except ValueError as error:
-        raise SettingsError(f"The tokenizer of {path} can't be read: {error}.") from None
+    special = {f"{name}_token": text for name, text in vocabulary.special_tokens.items()}
     template = vocabulary.settings.get("tokenizer.chat_template")
-    return VersionTokenizer(
-        source=path,
-        backend=backend,
-        special_tokens={f"{name}_token": text for name, text in vocabulary.special_tokens.items()},
-        templates={} if template is None else {path.name: template},
-    )
+    return VersionTokenizer(source.path, backend, special, {} if template is None else {source.path.name: template})
 
 
 def _of_folder(folder: Path) -> VersionTokenizer:
@@ -223,19 +200,7 @@ def _of_folder(folder: Path) -> VersionTokenizer:
     # Lengths that training left in the file: no engine cuts or fills a text by them.
     backend.no_truncation()
     backend.no_padding()
-    config = read_json(folder / "tokenizer_config.json")
-    mapped = read_json(folder / "special_tokens_map.json")
-    special = {name: _content(config.get(name, mapped.get(name))) for name in _SPECIAL}
-    return VersionTokenizer(
-        source=folder,
-        backend=backend,
-        special_tokens={name: text for name, text in special.items() if text is not None},
-        templates=chat_templates(folder, config),
-        cleans_up=bool(config.get("clean_up_tokenization_spaces", False)),
-    )
-
-
-def _content(token: Any) -> str | None:
-    """The text of a token that stands as it is, or as a table with its properties."""
-    text = token.get("content") if isinstance(token, dict) else token
-    return text if isinstance(text, str) else None
+    config = tokenizer_config(folder)
+    special = {name: text for name in _SPECIAL if (text := token_text(config.get(name))) is not None}
+    cleans_up = bool(config.get("clean_up_tokenization_spaces", False))
+    return VersionTokenizer(folder, backend, special, chat_templates(folder, config), cleans_up)

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
-from harness.models.description.config_settings import context_window
+from harness.models.description.sizes import context_window
 from harness.models.files.saved import load_whole
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.engine import PASSED_ON

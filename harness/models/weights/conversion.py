@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
             comes out is not the file's model.
     """
     vocabulary = read_vocabulary(source)
-    is_built = vocabulary.model == SENTENCEPIECE or vocabulary.splitting != DEFAULT
+    is_built = vocabulary.is_buildable and (vocabulary.model == SENTENCEPIECE or vocabulary.splitting != DEFAULT)
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -35,19 +35,18 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
         transformers_logging.disable_progress_bar()
         location: dict[str, Any] = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
         quantized = AutoModelForCausalLM.from_pretrained(**location, dtype=getattr(torch, dtype))
-        if vocabulary.is_buildable and is_built:
+        if is_built:
             tokenizer = build_tokenizer(vocabulary)
         else:
             tokenizer = AutoTokenizer.from_pretrained(**location)
-            _restore_settings(tokenizer, vocabulary.settings)
+            _restore_settings(tokenizer, vocabulary)
     except ImportError as error:
         raise SettingsError(
             f"{source} can't be converted: {error}. Install what is missing: pip install 'steelyard[transformers]'"
         ) from error
     except _UNREADABLE as error:
         raise SettingsError(f"{source} can't be converted: {error or type(error).__name__}") from error
-    config = quantized.config
-    if hasattr(config, "quantization_config"):
+    if hasattr(config := quantized.config, "quantization_config"):
         del config.quantization_config
     with torch.device("meta"):
         plain = type(quantized)(config)
@@ -59,15 +58,13 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def _restore_settings(tokenizer: Any, settings: Mapping[str, Any]) -> None:
+def _restore_settings(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
     """Name the special tokens as the file does, of which transformers takes some from the defaults of the tokenizer's
     class; and leave the spaces of a text alone, which it would remove before signs whatever is asked of it.
     """
     tokenizer.clean_up_tokenization_spaces = tokenizer.init_kwargs["clean_up_tokenization_spaces"] = False
-    for name, key in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding")):
-        token_id = settings.get(f"tokenizer.ggml.{key}_token_id")
-        if token_id is not None:
-            setattr(tokenizer, f"{name}_token", tokenizer.convert_ids_to_tokens(token_id))
+    for name, text in vocabulary.special_tokens.items():
+        setattr(tokenizer, f"{name}_token", text)
 
 
 HOSTILE = (
@@ -89,12 +86,11 @@ def build_tokenizer(vocabulary: GgufVocabulary) -> Any:
     """A tokenizer of transformers for a file's vocabulary, with the special tokens and the template that it names."""
     from transformers import PreTrainedTokenizerFast
 
-    names = {f"{name}_token": text for name, text in vocabulary.special_tokens.items()}
     return PreTrainedTokenizerFast(
         tokenizer_object=build_backend(vocabulary),
         clean_up_tokenization_spaces=False,
         chat_template=vocabulary.settings.get("tokenizer.chat_template"),
-        **names,
+        **{f"{name}_token": text for name, text in vocabulary.special_tokens.items()},
     )
 
 
@@ -113,18 +109,15 @@ def check_tokenizer(tokenizer: Any, source: Path) -> None:
 
 def check_likelihood(model: Any, tokenizer: Any, source: Path) -> None:
     """Refuse a model to which a plain text is impossible, or no number at all."""
-    import math
-
     import torch
 
     ids = torch.tensor([tokenizer.encode(HOSTILE[0])])
     with torch.no_grad():
         logits = model(ids).logits[0, :-1].float()
     found = torch.log_softmax(logits, dim=-1).gather(1, ids[0, 1:, None]).mean().item()
-    lowest = -3 * math.log(logits.shape[-1]) - 5
-    if not math.isfinite(found) or found < lowest:
+    guessed = -math.log(logits.shape[-1])
+    if not math.isfinite(found) or found < 3 * guessed - 5:
         raise SettingsError(
             f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of {found:.3g} "
-            f"a token, where guessing at random gives {-math.log(logits.shape[-1]):.3g}. The file, or what was made of "
-            "it, is broken."
+            f"a token, where guessing at random gives {guessed:.3g}. The file, or what was made of it, is broken."
         )

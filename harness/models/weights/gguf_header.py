@@ -11,18 +11,15 @@ import math
 import mmap
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.models.files.safetensors_file import Tensor
 
 MAGIC = b"GGUF"
 
-_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
-_LENGTH = struct.Struct("<Q")
-_STRING = 8
-_ARRAY = 9
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
 _DAMAGED = "it ends too early or is damaged"
 _TABLE = """
 0 F32 1 4, 1 F16 1 2, 2 Q4_0 32 18, 3 Q4_1 32 20, 6 Q5_0 32 22, 7 Q5_1 32 24, 8 Q8_0 32 34, 9 Q8_1 32 40,
@@ -45,13 +42,8 @@ def is_gguf(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-@dataclass(frozen=True, slots=True)
-class GgufHead:
-    """The part of a GGUF file before its data.
-
-    Attributes:
-        settings: the key-value pairs, arrays as tuples. What is no UTF-8 in an array of texts is kept as surrogates.
-    """
+class GgufHead(NamedTuple):
+    """The part of a GGUF file before its data; what is no UTF-8 in arrays of texts is kept as surrogates."""
 
     version: int
     settings: Mapping[str, Any]
@@ -77,11 +69,11 @@ def _head(path: Path, *_state: int) -> GgufHead:
         raise ValueError("it does not begin with GGUF")
     with path.open("rb") as file, contextlib.closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as data:
         head = _Reader(data)
-        version = head.scalar("<I")
+        version = head.scalar("I")
         if version not in (2, 3):
             raise ValueError(f"its GGUF version is {version}, not 2 or 3")
-        n_tensors, n_pairs = head.scalar("<Q"), head.scalar("<Q")
-        settings = {head.text(): head.value(head.scalar("<I")) for _ in range(n_pairs)}
+        n_tensors, n_pairs = head.scalar("Q"), head.scalar("Q")
+        settings = {head.text(): head.value(head.scalar("I")) for _ in range(n_pairs)}
         if (parts := settings.get("split.count", 0)) > 1:
             raise ValueError(
                 f"it is part {settings.get('split.no', 0) + 1} of {parts} of a model. Put it together with llama.cpp: "
@@ -92,7 +84,7 @@ def _head(path: Path, *_state: int) -> GgufHead:
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError(_DAMAGED)
         start = -(-head.place // alignment) * alignment
-        if start + max((end for _, end in placed), default=-start) > len(data):
+        if any(start + end > len(data) for _, end in placed):
             raise ValueError(_DAMAGED)
         return GgufHead(version, settings, tuple(tensor for tensor, _ in placed))
 
@@ -104,34 +96,30 @@ class _Reader:
         self._data = data
         self.place = len(MAGIC)
 
-    def _take(self, n: int) -> bytes:
-        start, self.place = self.place, self.place + n
+    def values(self, form: str, n: int = 1) -> tuple[Any, ...]:
+        start, self.place = self.place, self.place + n * struct.calcsize(f"<{form}")
         if self.place > len(self._data):
             raise ValueError(_DAMAGED)
-        return self._data[start : self.place]
+        return struct.unpack(f"<{n}{form}", self._data[start : self.place])
 
     def scalar(self, form: str) -> Any:
-        return struct.unpack(form, self._take(struct.calcsize(form)))[0]
+        return self.values(form)[0]
 
     def text(self) -> str:
-        return self._take(self.scalar("<Q")).decode("utf-8")
+        return bytes(self.values("s", self.scalar("Q"))[0]).decode("utf-8")
 
     def value(self, kind: int) -> Any:
         if kind == _STRING:
             return self.text()
         if kind == _ARRAY:
-            item, length = self.scalar("<I"), self.scalar("<Q")
-            if item == _STRING:
-                return self._texts(length)
-            form = _scalar_form(item)
-            return struct.unpack(f"<{length}{form[1]}", self._take(length * struct.calcsize(form)))
+            kind, length = self.scalar("I"), self.scalar("Q")
+            return self._texts(length) if kind == _STRING else self.values(_scalar_form(kind), length)
         return self.scalar(_scalar_form(kind))
 
     def tensor(self) -> tuple[Tensor, int]:
         """The next tensor, and where its data ends at the earliest, counted from where data begins."""
-        name = self.text()
-        shape = tuple(self.scalar("<Q") for _ in range(self.scalar("<I")))
-        number, offset = self.scalar("<I"), self.scalar("<Q")
+        name, shape = self.text(), self.values("Q", self.scalar("I"))
+        number, offset = self.scalar("I"), self.scalar("Q")
         # No type takes less than a bit for a weight, those that are not in the table included.
         kind, block, block_bytes = GGML_TYPES.get(number, (f"type {number}", 8, 1))
         n_bytes = -(-math.prod(shape) // block) * block_bytes
@@ -139,16 +127,14 @@ class _Reader:
 
     def _texts(self, length: int) -> tuple[str, ...]:
         """A hundred thousand texts of a vocabulary: this loop takes the time."""
-        texts = []
-        place, size, unpack, data = self.place, len(self._data), _LENGTH.unpack_from, self._data
+        texts, place, data, size = [], self.place, self._data, len(self._data)
         for _ in range(length):
-            if place + 8 > size:
-                raise ValueError(_DAMAGED)
             start = place + 8
-            place = start + unpack(data, place)[0]
+            place = start + int.from_bytes(data[place:start], "little")
+            if place > size:
+                raise ValueError(_DAMAGED)
             texts.append(data[start:place].decode("utf-8", "surrogateescape"))
         self.place = place
-        self._take(0)
         return tuple(texts)
 
 

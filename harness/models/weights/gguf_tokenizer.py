@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.models.weights.gguf_header import gguf_head
 
-SENTENCEPIECE = "llama"
-"""Name in GGUF files of a SentencePiece vocabulary whose pieces are merged by their scores."""
-BYTE_LEVEL = "gpt2"
-"""Name in them of a vocabulary of bytes that are merged by a list."""
+SENTENCEPIECE, BYTE_LEVEL = "llama", "gpt2"
+"""Names of vocabularies in GGUF files: of pieces merged by their scores, and of bytes merged by a list."""
+DEFAULT = "default"
+"""Name in a file that does not know how its texts are cut; llama.cpp warns of it."""
 _SPECIAL, _USER_DEFINED = 3, 4
 _SPACE = "▁"
 _PREFIX = "tokenizer.ggml."
-
-
+_NAMED = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)"
 _LLAMA3 = (
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{%s}"
@@ -25,8 +24,7 @@ _LLAMA3 = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Splitting:
+class Splitting(NamedTuple):
     """The rules by which a byte-level tokenizer cuts a text before it merges.
 
     Attributes:
@@ -40,25 +38,16 @@ class Splitting:
     keeps_words: bool = False
 
 
-DEFAULT = "default"
-"""Name in a file that does not know how its texts are cut; llama.cpp warns of it."""
-
-
-def _known() -> Iterator[tuple[str, Splitting]]:
-    families = {
-        "gpt-2 phi-2 mpt olmo jais": Splitting((_GPT2,)),
-        "smollm starcoder refact command-r codeshell exaone minerva-7b": Splitting((r"\p{N}", _GPT2)),
-        "llama-bpe llama3 llama-v3 falcon3 pixtral dbrx smaug-bpe": Splitting((_LLAMA3 % "1,3",), keeps_words=True),
-        "qwen2 deepseek-r1-qwen": Splitting((_LLAMA3 % "1",), composes=True),
-        "stablelm2": Splitting((_LLAMA3 % "1",)),
-        "falcon": Splitting((r"[\p{P}\$\+<=>\^~\|`]+", _GPT2, "[0-9][0-9][0-9]")),
-        DEFAULT: Splitting((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
-    }
-    for names, splitting in families.items():
-        yield from ((name, splitting) for name in names.split())
-
-
-SPLITTINGS: Mapping[str, Splitting] = dict(_known())
+_FAMILIES = {
+    "gpt-2 phi-2 mpt olmo jais": Splitting((_GPT2,)),
+    "smollm starcoder refact command-r codeshell exaone minerva-7b": Splitting((r"\p{N}", _GPT2)),
+    "llama-bpe llama3 llama-v3 falcon3 pixtral dbrx smaug-bpe": Splitting((_LLAMA3 % "1,3",), keeps_words=True),
+    "qwen2 deepseek-r1-qwen": Splitting((_LLAMA3 % "1",), composes=True),
+    "stablelm2": Splitting((_LLAMA3 % "1",)),
+    "falcon": Splitting((r"[\p{P}\$\+<=>\^~\|`]+", _GPT2, "[0-9][0-9][0-9]")),
+    DEFAULT: Splitting((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
+}
+SPLITTINGS = {name: splitting for names, splitting in _FAMILIES.items() for name in names.split()}
 """By the name in the file.
 
 Source: the patterns are those of ggml-org/llama.cpp, llm_tokenizer_bpe; NFC is that of the tokenizers of Qwen2.
@@ -78,8 +67,6 @@ class GgufVocabulary:
     """A file's vocabulary.
 
     Attributes:
-        settings: of the file.
-        tokens: by id.
         kinds: by id, as GGUF numbers them: 3 for control tokens, 4 for those that a user defined.
         scores: of SentencePiece, by id; empty elsewhere.
         merges: of a byte-level one, in the order in which they are made; empty elsewhere.
@@ -109,13 +96,8 @@ class GgufVocabulary:
     @property
     def special_tokens(self) -> dict[str, str]:
         """The special tokens that the file names, by the names of transformers."""
-        keys = (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"))
-        numbers = {name: self.settings.get(f"{_PREFIX}{key}_token_id") for name, key in keys}
-        return {
-            name: self.tokens[number]
-            for name, number in numbers.items()
-            if number is not None and number < len(self.tokens)
-        }
+        numbers = ((name, self.settings.get(f"{_PREFIX}{key}_token_id")) for name, key in _NAMED.items())
+        return {name: self.tokens[at] for name, at in numbers if at is not None and at < len(self.tokens)}
 
     def adds(self, name: str) -> bool:
         """Tell whether the tokenizer puts "bos" before a text, or "eos" after it."""
@@ -127,11 +109,9 @@ class GgufVocabulary:
 def read_vocabulary(path: Path) -> GgufVocabulary:
     """The vocabulary of a GGUF file. Raises ValueError: the file is no GGUF, or its head is damaged."""
     settings = gguf_head(path).settings
-    tokens, kinds, scores, merges = (
-        settings.get(_PREFIX + name, ()) for name in ("tokens", "token_type", "scores", "merges")
-    )
+    tokens, kinds, *others = (settings.get(_PREFIX + key, ()) for key in ("tokens", "token_type", "scores", "merges"))
     whole = tuple(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in tokens)
-    return GgufVocabulary(settings, whole, kinds or (1,) * len(whole), scores, merges)
+    return GgufVocabulary(settings, whole, kinds or (1,) * len(whole), *others)
 
 
 def build_backend(vocabulary: GgufVocabulary) -> Any:
@@ -151,9 +131,10 @@ def build_backend(vocabulary: GgufVocabulary) -> Any:
     special = vocabulary.special_tokens
     begins, ends = ([special[name]] if vocabulary.adds(name) and name in special else [] for name in ("bos", "eos"))
     if begins or ends:
+        single = [*begins, "$A", *ends]
         tokenizer.post_processor = processors.TemplateProcessing(
-            single=[*begins, "$A", *ends],
-            pair=[*begins, "$A", *ends, *(f"{each}:1" for each in begins), "$B:1", *(f"{each}:1" for each in ends)],
+            single=single,
+            pair=[*single, *(f"{each}:1" for each in begins), "$B:1", *(f"{each}:1" for each in ends)],
             special_tokens=[(text, vocabulary.tokens.index(text)) for text in {*begins, *ends}],
         )
     return tokenizer
@@ -177,11 +158,11 @@ def _sentencepiece(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     scores, kinds = vocabulary.scores, vocabulary.kinds
-    n_tokens, n_scores, n_kinds = len(vocabulary.tokens), len(scores), len(kinds)
-    if n_scores != n_tokens or n_kinds != n_tokens:
-        raise ValueError(f"its SentencePiece tokenizer has {n_tokens:,} pieces, {n_scores:,} scores, {n_kinds:,} types")
+    if not len(vocabulary.tokens) == len(scores) == len(kinds):
+        counts = f"{len(vocabulary.tokens):,} pieces, {len(scores):,} scores, {len(kinds):,} types"
+        raise ValueError(f"its SentencePiece tokenizer has {counts}")
     pairs = (
-        (text[:at], text[at:], scores[number])
+        (scores[number], text[:at], text[at:])
         for text, number in ids.items()
         if kinds[number] not in (_SPECIAL, _USER_DEFINED)
         for at in range(1, len(text))
@@ -189,7 +170,7 @@ def _sentencepiece(vocabulary: GgufVocabulary, ids: dict[str, int]) -> Any:
     )
     model = models.BPE(
         vocab=ids,
-        merges=[(left, right) for left, right, _ in sorted(pairs, key=lambda entry: -entry[2])],
+        merges=[(left, right) for _, left, right in sorted(pairs, key=lambda entry: -entry[0])],
         unk_token=vocabulary.special_tokens.get("unk"),
         fuse_unk=True,
         byte_fallback="<0x00>" in ids,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.files.saved import read_json
 
 RECIPE = "recipe 1"
 """Part of the digest of weights that lack layers: changed with anything here that changes what is written."""
@@ -21,7 +22,7 @@ _LAYER_LISTS = ("layer_types", "mlp_layer_types", "no_rope_layers")
 
 def layer_count(folder: Path) -> int | None:
     """Read the number of decoder layers that the folder's config states; None where it states none."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     return next((config[name] for name in _LAYER_COUNTS if isinstance(config.get(name), int)), None)
 
 
@@ -57,54 +58,42 @@ def drop_layers(source: Path, folder: Path, layers: Collection[int]) -> None:
     Raises:
         SettingsError: the layers are not found in the safetensors files.
     """
+    from safetensors.torch import load_file, save_file
+
     count = layer_count(source) or 0
-    kept = (layer for layer in range(count) if layer not in layers)
-    numbers = {old: new for new, old in enumerate(kept)}
+    numbers = {old: new for new, old in enumerate(layer for layer in range(count) if layer not in layers)}
     is_found = False
-    for file in source.iterdir():
+    for file in filter(Path.is_file, source.iterdir()):
+        target = folder / file.name
         if file.suffix == ".safetensors":
-            is_found |= _copy_tensors(file, folder / file.name, numbers)
+            tensors = load_file(file)
+            kept = renamed(tensors, numbers)
+            save_file(kept, target, metadata={"format": "pt"})
+            is_found |= len(kept) < len(tensors)
         elif file.name == "config.json":
-            config = _shortened(json.loads(file.read_text(encoding="utf-8")), count, numbers)
-            (folder / file.name).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+            config = read_json(file)
+            for name, value in config.items():
+                if name in _LAYER_COUNTS and value == count:
+                    config[name] = len(numbers)
+                elif name in _LAYER_LISTS and isinstance(value, list):
+                    config[name] = [entry for layer, entry in enumerate(value) if layer in numbers]
+            target.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         elif file.name.endswith(".index.json"):
-            content = json.loads(file.read_text(encoding="utf-8"))
-            content["weight_map"] = renamed(content["weight_map"], numbers)
-            (folder / file.name).write_text(json.dumps(content), encoding="utf-8")
-        elif file.is_file():
+            content = read_json(file)
+            target.write_text(
+                json.dumps({**content, "weight_map": renamed(content["weight_map"], numbers)}), encoding="utf-8"
+            )
+        else:
             shutil.copy(file, folder)
     if not is_found:
         raise SettingsError(f"drop_layers: no tensor of {source} has a name like layers.{min(layers)}.…")
 
 
-def _shortened(config: dict[str, Any], count: int, numbers: Collection[int]) -> dict[str, Any]:
-    """The config with its count of layers, and every list that has one entry for each layer, cut."""
-    short = dict(config)
-    for name, value in config.items():
-        if name in _LAYER_COUNTS and value == count:
-            short[name] = len(numbers)
-        elif name in _LAYER_LISTS and isinstance(value, list):
-            short[name] = [entry for layer, entry in enumerate(value) if layer in numbers]
-    return short
-
-
 def renamed(tensors: Mapping[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
     """The tensors outside the layers and those of the layers that stay, these under their new numbers."""
-    renamed = {}
-    for name, value in tensors.items():
-        layer = _LAYER.search(name)
-        if layer is None:
-            renamed[name] = value
-        elif int(layer[2]) in numbers:
-            renamed[f"{name[: layer.start(2)]}{numbers[int(layer[2])]}{name[layer.end(2) :]}"] = value
-    return renamed
-
-
-def _copy_tensors(source: Path, target: Path, numbers: dict[int, int]) -> bool:
-    """Copy a safetensors file without the layers that `numbers` lacks; returns whether it held any."""
-    from safetensors.torch import load_file, save_file
-
-    tensors = load_file(source)
-    kept = renamed(tensors, numbers)
-    save_file(kept, target, metadata={"format": "pt"})
-    return len(kept) < len(tensors)
+    found = ((name, value, _LAYER.search(name)) for name, value in tensors.items())
+    return {
+        name if layer is None else f"{name[: layer.start(2)]}{numbers[int(layer[2])]}{name[layer.end(2) :]}": value
+        for name, value, layer in found
+        if layer is None or int(layer[2]) in numbers
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.files.saved import copy_others, load_whole
@@ -32,10 +31,10 @@ def quantize(source: Path, folder: Path, name: str) -> None:
         SettingsError: the model is quantized already, has no linear layers, or a package is missing.
     """
     try:
-        import torch
         from compressed_tensors.compressors import ModelCompressor
         from compressed_tensors.quantization import QuantizationConfig, QuantizationStatus, apply_quantization_config
         from compressed_tensors.quantization.quant_scheme import preset_name_to_scheme
+        from compressed_tensors.quantization.utils import calculate_qparams, is_module_quantized
         from transformers import AutoConfig
         from transformers.utils import logging as transformers_logging
     except ImportError as error:
@@ -53,26 +52,18 @@ def quantize(source: Path, folder: Path, name: str) -> None:
         quantization_status=QuantizationStatus.INITIALIZED,
     )
     apply_quantization_config(model, config)
-    with torch.no_grad():
-        if not _set_scales(model):
-            raise SettingsError(f'quantized = "{name}": the model in {source} has no linear layers to round.')
-    compressor = ModelCompressor.from_pretrained_model(model)
-    compressor.compress_model(model)
-    model.save_pretrained(str(folder))
-    compressor.update_config(str(folder))
-    copy_others(source, folder)
-
-
-def _set_scales(model: Any) -> int:
-    """Give each linear layer the scale of the largest weight of each output channel; returns how many there are."""
-    from compressed_tensors.quantization.utils import calculate_qparams, is_module_quantized
-
     layers = [module for module in model.modules() if is_module_quantized(module)]
-    for layer in layers:
-        weight = layer.weight.data
+    if not layers:
+        raise SettingsError(f'quantized = "{name}": the model in {source} has no linear layers to round.')
+    for layer in layers:  # the scale of the largest weight of each output channel
+        weight = layer.weight.detach()
         extremes = weight.amin(1, keepdim=True), weight.amax(1, keepdim=True)
         scale, zero = calculate_qparams(*extremes, layer.quantization_scheme.weights)
         layer.weight_scale.data.copy_(scale)
         if hasattr(layer, "weight_zero_point"):
             layer.weight_zero_point.data.copy_(zero)
-    return len(layers)
+    compressor = ModelCompressor.from_pretrained_model(model)
+    compressor.compress_model(model)
+    model.save_pretrained(str(folder))
+    compressor.update_config(str(folder))
+    copy_others(source, folder)

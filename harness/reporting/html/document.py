@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.records import Change, Report, Verdict
 from harness.records.budget import amount
+from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles, Question
 from harness.reporting.html.entries import Key, evaluation, short
@@ -15,17 +16,16 @@ from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import score_in_words
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words, row_names
-from harness.reporting.terminal.report import headline, next_steps, notes
+from harness.reporting.terminal.report import headline, notes
 from harness.reporting.wording.budget import flops_in_words
 from harness.store import RunInfo
 
 
-def document(run: RunInfo, report: Report, details: DetailFiles, steps: Sequence[str]) -> dict[str, Any]:
+def document(run: RunInfo, report: Report, details: DetailFiles) -> dict[str, Any]:
     """All that the page holds; what is not finite is None.
 
     Args:
         details: where those of each case are.
-        steps: what to do next that reads the store, each with the command.
     """
     cases = CaseTable(report, details)
     names = row_names(report.evaluations)
@@ -33,7 +33,7 @@ def document(run: RunInfo, report: Report, details: DetailFiles, steps: Sequence
     places = {place: rank for rank, place in enumerate(ranked)}
     return {
         "run": _run(report),
-        "next": [*steps, *next_steps(report)],
+        "next": plain(report.steps),
         "notes": notes(report, "utf-8"),
         "evaluations": [evaluation(report.evaluations[place], names[place], cases, details) for place in ranked],
         "sets": cases.sets,

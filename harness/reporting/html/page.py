@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.gate.history.answers import answers_of_run
-from harness.gate.people.verdicts import as_queued_now
 from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
-from harness.reporting.shared.cases import look_up
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
+from harness.reporting.steps import stored_now
 from harness.reporting.terminal.report import headline
-from harness.reporting.wording.waiting import resume_step, review_step
 from harness.review.labels import labels_of_run
 from harness.store import RunInfo, Store
-from harness.store.location import option_for
 
 FILE_NAME = "index.html"
 _STATIC = Path(__file__).with_name("static")
@@ -71,10 +68,7 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
         rest = (each for each in answers_of_run(store, run) if each.case_id not in shown.get(each.evaluation_id, ()))
         answers = itertools.chain(answers_of_run(store, run, shown), rest)
         written = write_details(answers, labels, report, run.run_id, details)
-        place = option_for(store.url)
-        waiting = review_step(as_queued_now(store, report), place)
-        steps = [*resume_step(store, report, place), *waiting, *look_up(report, place)]
-        content = page(document(run, report, written, steps), headline(report))
+        content = page(document(run, stored_now(store, report), written), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path
 

@@ -14,10 +14,9 @@ from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
-from harness.reporting.terminal.report import headline, is_kept, next_steps, notes, ranges, samples_in_words
+from harness.reporting.terminal.report import headline, is_kept, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost, flops_in_words
 from harness.reporting.wording.slices import sliced, slices_in_words
-from harness.reporting.wording.waiting import review_step
 
 MOST_CHARACTERS = 65_535
 """GitHub refuses a longer comment."""
@@ -190,13 +189,9 @@ def _changes(report: Report, changes: Sequence[Change]) -> list[str]:
 
 
 def _steps(report: Report) -> list[str]:
-    """The things to do, without the last failures of the machine that wrote it: who reads a comment has others."""
-    steps = [step for step in next_steps(report) if not step.startswith("pytest --lf")]
-    told = []
-    for step in [*review_step(report), *steps]:
-        command, gap, words = step.partition("   ")
-        told.append(f"{code(command)} {prose(words)}" if gap else prose(step))
-    return told
+    """The things to do, without those that only work where the run was made: who reads a comment is elsewhere."""
+    steps = [step for step in report.steps if not step.is_local]
+    return [f"{code(each.command)} ({prose(each.why)})" if each.command else prose(each.why) for each in steps]
 
 
 def _list(title: str, items: Iterable[str]) -> list[str]:

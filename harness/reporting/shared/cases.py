@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import heapq
-import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -36,29 +34,7 @@ def shown_changes(report: Report) -> list[Change]:
     return list(once.values())[:MOST_CHANGES]
 
 
-def look_up(report: Report, options: str = "") -> list[str]:
-    """The command that shows all answers of the first case to look at; [] where there is none, as of blocks of time or
-    of a corpus, which answers nothing.
-
-    Args:
-        options: more of the command line, such as the store's place.
-    """
-    if report.candidate.n_documents is not None:
-        return []
-    in_blocks = {verdict.id for verdict in report.evaluations if verdict.plan.in_blocks}
-    answered = [change for change in shown_changes(report) if change.evaluation_id not in in_blocks]
-    ids = [change.case_id for change in answered if _is_typed(change.case_id)]
-    return [f"steelyard store show {shlex.quote(case_id)}{options}   (all its answers)" for case_id in ids[:1]]
-
-
-def case_option(report: Report) -> str:
-    """`--case` for the first case to look at of what is red; "" where there is none."""
-    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red and not verdict.plan.in_blocks}
-    ids = [change.case_id for change in shown_changes(report) if change.evaluation_id in red]
-    return next((f"--case {shlex.quote(glob.escape(case_id))}" for case_id in ids if _is_typed(case_id)), "")
-
-
-def _is_typed(case_id: str) -> bool:
+def is_typed(case_id: str) -> bool:
     """Tell whether an id can be typed into a shell as it is shown."""
     return cells(case_id) <= _MOST_ID_CELLS and printable(case_id) == case_id
 

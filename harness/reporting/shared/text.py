@@ -85,7 +85,7 @@ def wrap(text: str, width: int) -> list[str]:
     >>> wrap("lower than the baseline by more than 0.05", 20)
     ['lower than the', 'baseline by more', 'than 0.05']
     """
-    return flow(text.split(" "), width, " ")
+    return [line.rstrip() for line in flow(text.split(" "), width, " ")]
 
 
 def labelled(label: str, text: str, width: int) -> list[str]:

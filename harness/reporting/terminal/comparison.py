@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from harness.records import VerdictKind
+from harness.records import Step, VerdictKind
 from harness.records.report_json import plain, to_json
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
@@ -29,7 +30,7 @@ def render_comparison(comparison: Comparison, layout: Layout) -> list[str]:
         layout: how to write it.
     """
     report = comparison.report
-    lines = render(report, layout, changes=report.changes, steps=_steps(comparison))
+    lines = render(replace(report, steps=_steps(comparison)), layout, changes=report.changes)
     facts = [("cases", _cases(comparison)), *zip(("runs", ""), _runs(comparison), strict=True)]
     facts += [("note", note) for note in notes(comparison)]
     for label, text in facts:
@@ -129,13 +130,13 @@ def _cases(comparison: Comparison) -> str:
     return text
 
 
-def _steps(comparison: Comparison) -> list[str]:
+def _steps(comparison: Comparison) -> tuple[Step, ...]:
     steps = []
     if any(verdict.verdict is VerdictKind.ERROR for verdict in comparison.report.evaluations):
         steps.append(f"run the gate again that ended in errors: {KEPT}")
     if any(verdict.samples_needed for verdict in comparison.report.evaluations):
         steps.append("raise --samples of a gate of both, or add cases: what is stored is not drawn again")
-    return steps
+    return tuple(Step("", text) for text in steps)
 
 
 def _runs(comparison: Comparison) -> list[str]:

@@ -11,23 +11,24 @@ from dataclasses import dataclass
 from harness.config.environment import colours_wanted
 from harness.decisions.reasons import percent
 from harness.records import Change, LostClaim, Report, Verdict, VerdictKind, VersionRef
-from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
+from harness.reporting.shared.cases import change_lines, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, hang, labelled, printable, symbol, wrap
+from harness.reporting.steps import step_in_words
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
-from harness.reporting.wording.budget import GO_ON as DRAW_ON
-from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
-from harness.reporting.wording.failure import GO_ON, interrupted, progress, way_on
+from harness.reporting.wording.budget import budget_line, budget_notes, cost, flops_in_words
+from harness.reporting.wording.failure import interrupted, progress
+from harness.reporting.wording.losses import worse_in_words
 from harness.reporting.wording.notes import judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
-from harness.reporting.wording.waiting import review_step
 
 _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
 _MOST_ROWS = 50
 _MOST_LOST = 5
+_MOST_TOLD = 3
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
 _COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "NOT KEPT": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
@@ -71,10 +72,8 @@ def render(
     report: Report,
     layout: Layout = Layout(),
     report_path: str | None = None,
-    hints: Sequence[str] = (),
     *,
     changes: Sequence[Change] | None = None,
-    steps: Sequence[str] | None = None,
 ) -> list[str]:
     """The report as lines without line ends, each at most as wide as the layout says.
 
@@ -82,9 +81,7 @@ def render(
         report: the run.
         layout: how to write it.
         report_path: where the full report is, shown on the last line.
-        hints: more for `next`, such as a command; shown before what follows from the verdicts.
         changes: the cases to show, in place of the three to look at of a report that is not green.
-        steps: for `next`, in place of what follows from the verdicts.
     """
     width = max(_LEAST_WIDTH, layout.width)
     every = rows(report, layout.encoding)
@@ -94,6 +91,10 @@ def render(
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
     shown = shown[: len(shown) - unseen]
     lines = _header(report, width, layout.encoding)
+    red = [row for row in every if row.verdict.verdict.is_red and row.verdict.difference is not None][:_MOST_TOLD]
+    for row in red:
+        worse = worse_in_words(report, row.verdict, layout.encoding)
+        lines += labelled("worse", f"{row.name}: {worse}", width) if worse else []
     lines += ["", *_coloured_rows(table(shown, width), layout.colour)] if shown else []
     if unseen:
         lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
@@ -112,94 +113,16 @@ def render(
     lines += ["", *_conclusion(report, width, layout.colour)]
     if spent := budget_line(report):
         lines += labelled("budget", spent, width)
-    for step in [*hints, *(next_steps(report) if steps is None else steps)]:
-        lines += labelled("next", printable(step, encoding=layout.encoding), width)
+    for step in report.steps:
+        lines += labelled("next", printable(step_in_words(step), encoding=layout.encoding), width)
     if report_path:
         lines += labelled("report", printable(report_path, encoding=layout.encoding), width)
     return lines
 
 
-def render_run(
-    report: Report, layout: Layout, path: str | None = None, store_option: str = "", hints: Sequence[str] = ()
-) -> list[str]:
-    """`render`, with the commands that show what the run's store holds: the queue to label, the answers of a case.
-
-    Args:
-        store_option: what a command needs to read the same store.
-        hints: more for `next`, before these.
-    """
-    return render(report, layout, path, [*hints, *review_step(report, store_option), *look_up(report, store_option)])
-
-
-def render_stored(
-    report: Report, layout: Layout, path: str | None = None, store_option: str = "", hints: Sequence[str] = ()
-) -> list[str]:
-    """`render_run` of one that was not made just now: with which run it is, and when it was made."""
-    made = f"run     {report.run_id}, made {report.created}"
-    return [made, *render_run(report, layout, path, store_option, hints)]
-
-
-def next_steps(report: Report) -> list[str]:
-    """The next steps of who reads this report, one text for each way."""
-    steps = []
-    kinds = Counter(verdict.verdict for verdict in report.evaluations)
-    if interrupted(report):
-        steps.append(GO_ON)
-    elif kinds[VerdictKind.ERROR]:
-        steps.append(way_on([each for each in report.evaluations if each.verdict is VerdictKind.ERROR], "errors"))
-    if cut_short(report.evaluations):
-        steps.append(DRAW_ON)
-    steps += _more_samples(report)
-    if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
-        steps.append("pytest --lf with the same options runs the red ones alone")
-        one = case_option(report)
-        steps += [f"pytest --lf {one} with the same options runs that case alone"] if one else []
-    return steps
-
-
-def _more_samples(report: Report) -> list[str]:
-    """The ways to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
-    wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
-    alone = [verdict for verdict in wanting if verdict.plan.design == "sequential" and len(verdict.cases) == 1]
-    ways = {_way_on(each) for each in wanting if each not in alone}
-    steps = [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways]
-    if alone:
-        which = "raise max_samples" if len(alone) == len(wanting) else "for single cases raise max_samples"
-        steps.append(f"{which}: what is stored is not drawn again")
-    return steps
-
-
-_ABOUT = {
-    "suite": "about these cases: ",
-    "fixed": "about cases like these, fixed: ",
-    "bets": "about cases like these: ",
-    "blocks": "for pairs of blocks: ",
-}
-_WAYS_ON = {
-    "rest": "raise max_samples, so that all cases are drawn: it stays the same look",
-    "suite": (
-        "raise --samples (and max_samples, if set). What is stored is not drawn again; it is another look, which "
-        "needs stronger evidence"
-    ),
-    "fixed": (
-        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
-        "another look, which needs stronger evidence"
-    ),
-    "blocks": (
-        "raise blocks in the marker's load: all pairs are measured anew, and it is another look, which needs stronger "
-        "evidence"
-    ),
-    "bets": "add cases: they are bet on where these ended, and it stays the same look",
-}
-
-
-def _way_on(verdict: Verdict) -> str:
-    """The key in `_WAYS_ON` of what would help an open verdict most."""
-    if verdict.plan.in_blocks:
-        return "blocks"
-    if verdict.plan.about == "population":
-        return "bets" if verdict.plan.design == "sequential" else "fixed"
-    return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
+def render_stored(report: Report, layout: Layout, path: str | None = None) -> list[str]:
+    """`render` of one that was not made just now: with which run it is, and when it was made."""
+    return [f"run     {report.run_id}, made {report.created}", *render(report, layout, path)]
 
 
 def is_kept(report: Report) -> bool:

@@ -113,7 +113,7 @@ class AdapterRecipe:
         self._step = step
         self._adapter = cast("AdapterSettings", step.settings)
         options = version.engine_options
-        if "adapter" not in engine_spec(version.engine).settings or "weights" not in options:
+        if "adapter" not in engine_spec(version.engine).options.option_names() or "weights" not in options:
             raise UsageError(
                 f"the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the engine "
                 '"vllm" or "transformers", with weights.'

@@ -12,8 +12,8 @@ from harness.config.artifacts import find_artifact, get_or_build
 from harness.config.customization import RetrievalSettings, Step, packages_of
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
+from harness.models.application.declarations import folder_of
 from harness.models.application.identity import content_of
-from harness.models.application.spec import folder_of
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import build_index, check_k, indexable, n_passages
 from harness.models.retrieval.retriever import Retriever, open_retriever

@@ -95,7 +95,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
     """Refuse a teacher or a student that has no weights where it needs them."""
-    if "weights" not in engine_spec(version.engine).settings:
+    if "weights" not in engine_spec(version.engine).options.option_names():
         raise UsageError(
             f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
             'engine "vllm" or "transformers".'

@@ -70,7 +70,7 @@ def address_of(version: Version) -> ServerAddress:
     Raises:
         SettingsError: its API key is not in the environment.
     """
-    from harness.models.openai.spec import api_key
+    from harness.models.engines import api_key
 
     options = version.settings.engine_options
     base_url = str(options["base_url"]).rstrip("/")

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.models.description.config_settings import config_settings
+from harness.models.description.sizes import context_window
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
 from harness.records import Messages
 from harness.stages.training.texts import Lesson
@@ -114,7 +114,7 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
 def check_length(length: int, *weights: Path) -> None:
     """Refuse sequences that are longer than the window of any of some weights."""
     configs = [json.loads((each / "config.json").read_text("utf-8")) for each in weights]
-    windows = [config_settings(config)["context_length"] or length for config in configs]
+    windows = [context_window(config) or length for config in configs]
     if length > (window := min(windows)):
         raise UsageError(
             f"length = {length}, and the weights take {window} tokens at most (max_position_embeddings of their "

@@ -13,9 +13,9 @@ import pytest
 from harness.config.versions import Checkout, VersionSettings
 from harness.errors import EngineError, SettingsError
 from harness.models.application.checkouts import check_modules, environment_of, move_to_checkout
+from harness.models.application.declarations import command_of, folder_of
 from harness.models.application.identity import files_of
 from harness.models.application.look import check_call
-from harness.models.application.spec import command_of, folder_of
 from harness.models.spec import engine_spec
 from tests.models.application.asking import chat
 from tests.repositories import commit_all, write

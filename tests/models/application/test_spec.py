@@ -11,8 +11,8 @@ import pytest
 from harness.config import VersionSettings
 from harness.config.settings import settings_of
 from harness.errors import SettingsError
+from harness.models.application.declarations import COMMAND, PYTHON, command_of
 from harness.models.application.engine import ApplicationEngine
-from harness.models.application.spec import COMMAND, PYTHON, command_of
 from harness.models.version import load_version
 from tests.models.application.asking import application, version
 

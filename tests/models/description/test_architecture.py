@@ -57,8 +57,8 @@ def test_the_last_token_of_a_context_sees_all_of_it_and_a_pass_over_all_sees_hal
     architecture = describe_weights({"weights": str(tiny_llama)}, tiny_llama).architecture
     matrices = 2 * (4 * (4 * 128 * 128 + 3 * 128 * 256) + 261 * 128)
     assert matrices == architecture.flops_matrices
-    assert matrices + 4 * 4 * 4 * 32 * 512 == architecture.flops(512)
-    assert sum(architecture.flops(seen) for seen in range(1, 101)) == architecture.flops_of(100)
+    assert matrices + 4 * 4 * 4 * 32 * 512 == architecture.flops_of(1, 511)
+    assert sum(architecture.flops_of(1, seen - 1) for seen in range(1, 101)) == architecture.flops_of(100)
     assert architecture.flops_of(100) + architecture.flops_of(28, before=100) == architecture.flops_of(128)
 
 
@@ -75,12 +75,14 @@ def test_a_window_bounds_what_a_token_sees(tmp_path: Path) -> None:
     assert described.sizes.windows == (16, 16, 16, 16, 16, 0, 16)
     per_key = 4 * 4 * 16
     assert described.architecture.flops_matrices + per_key * (6 * 16 + 64) == described.flops_per_token
-    assert sum(described.architecture.flops(seen) for seen in range(1, 65)) == described.architecture.flops_of(64)
+    assert sum(
+        described.architecture.flops_of(1, seen - 1) for seen in range(1, 65)
+    ) == described.architecture.flops_of(64)
 
 
 def test_a_tied_head_is_a_matrix_without_parameters_of_its_own(tmp_path: Path) -> None:
     tied = describe_weights({"weights": str(write_gguf(tmp_path / "tied.gguf"))}, tmp_path)
     own = describe_weights({"weights": str(write_gguf(tmp_path / "own.gguf", head=True))}, tmp_path)
     assert (tied.architecture.is_tied, own.architecture.is_tied) == (True, False)
-    assert tied.architecture.flops(64) == own.architecture.flops(64)
+    assert tied.architecture.flops_of(1, 63) == own.architecture.flops_of(1, 63)
     assert own.n_parameters - tied.n_parameters == 10 * 64

@@ -8,13 +8,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.description.contents import read_gguf
-from harness.models.files.safetensors_file import Tensor
 from tests.models.description.made import TOKENS, write_gguf
-
-
-def test_packed_weights_are_counted_and_what_tells_of_others_is_not() -> None:
-    assert Tensor("q", (4, 3), "I32", 48, packed=8).n_parameters == 8 * 4 * 3
-    assert Tensor("q.scale", (4, 1), "F32", 16, is_weight=False).n_parameters == 0
 
 
 @pytest.mark.parametrize("quantize", [None, "Q4_0", "Q8_0", "Q5_1", "BF16", "F16"])

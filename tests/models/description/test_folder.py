@@ -31,17 +31,7 @@ def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     write_model(tmp_path, "llama", ARCHITECTURES["llama"], max_shard_size="100KB")
     gone = safetensors_files(tmp_path)[1]
     gone.unlink()
-    with pytest.raises(SettingsError, match=f"lacks {gone.name}, which model.safetensors.index.json names"):
-        read_folder(tmp_path)
-
-
-def test_a_tensor_that_the_index_promises_is_missed(tmp_path: Path) -> None:
-    write_model(tmp_path, "llama", ARCHITECTURES["llama"], max_shard_size="100KB")
-    index = tmp_path / "model.safetensors.index.json"
-    content = json.loads(index.read_text())
-    content["weight_map"]["model.extra.weight"] = safetensors_files(tmp_path)[0].name
-    index.write_text(json.dumps(content))
-    with pytest.raises(SettingsError, match=r"puts model\.extra\.weight into .*, which has no such tensor"):
+    with pytest.raises(SettingsError, match=f"{gone.name} can't be read"):
         read_folder(tmp_path)
 
 
@@ -91,37 +81,22 @@ def test_a_config_that_is_no_object_is_refused_by_name(own: Path, content: str) 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_int8_weights_of_compressed_tensors_are_counted_without_their_scales(tmp_path: Path) -> None:
     import torch
-    from compressed_tensors.compressors import ModelCompressor
-    from compressed_tensors.quantization import (
-        QuantizationArgs,
-        QuantizationConfig,
-        QuantizationScheme,
-        QuantizationStatus,
-        apply_quantization_config,
-    )
+
+    from harness.models.weights.quantization import quantize
 
     model = make_model("llama", ARCHITECTURES["llama"]).to(torch.bfloat16)
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    weights = QuantizationArgs(num_bits=8, type="int", strategy="channel", symmetric=True, dynamic=False)
-    inputs = QuantizationArgs(num_bits=8, type="int", strategy="token", symmetric=True, dynamic=True)
-    scheme = QuantizationScheme(targets=["Linear"], weights=weights, input_activations=inputs)
-    config = QuantizationConfig(
-        config_groups={"group_0": scheme}, ignore=["lm_head"], quantization_status=QuantizationStatus.INITIALIZED
-    )
-    apply_quantization_config(model, config)
-    compressor = ModelCompressor.from_pretrained_model(model)
-    compressor.compress_model(model)
-    model.save_pretrained(str(tmp_path))
-    compressor.update_config(str(tmp_path))
-
-    described = describe_weights({"weights": str(tmp_path)}, tmp_path)
+    model.save_pretrained(str(tmp_path / "whole"))
+    (tmp_path / "rounded").mkdir()
+    quantize(tmp_path / "whole", tmp_path / "rounded", "int8")
+    described = describe_weights({"weights": "rounded"}, tmp_path)
     assert n_parameters == described.n_parameters
     assert described.types["I8"] == 3 * 7
     in_int8 = 3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 96)
     scales = 3 * (64 + 64 + 32 + 32 + 96 + 96 + 64)
     assert in_int8 + 2 * (n_parameters - in_int8 + scales) == described.tensor_bytes
     assert 8 * described.tensor_bytes / n_parameters == described.bits_per_weight
-    assert described.ftype == "INT8 W8A8 (compressed-tensors, int-quantized)"
+    assert described.ftype == "8 bits (compressed-tensors, int-quantized)"
     assert described.kv_bytes_per_token == 3 * 2 * (16 + 16) * 2, "keys and values stay in bfloat16"
     assert 2 * (in_int8 + 300 * 64) == described.architecture.flops_matrices
 
@@ -145,4 +120,4 @@ def test_four_bits_in_a_word_are_eight_weights(tmp_path: Path) -> None:
     set_config(tmp_path, quantization_config={"quant_method": "gptq", "bits": 4})
     described = describe_weights({"weights": str(tmp_path)}, tmp_path)
     assert sum(tensor.numel() for tensor in plain.values()) == described.n_parameters
-    assert described.ftype == "INT4 (gptq)"
+    assert described.ftype == "4 bits (gptq)"

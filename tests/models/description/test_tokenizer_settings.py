@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.description.contents import read_json, read_tokenizer
+from harness.models.description.vocabulary import read_tokenizer
 
 BYTES = {"type": "ByteLevel"}
 
@@ -85,7 +85,3 @@ def test_a_chat_template_has_several_places(tmp_path: Path) -> None:
     assert settings(tmp_path)["chat_template"] == "D"
     (tmp_path / "chat_template.jinja").write_text("J", encoding="utf-8")
     assert settings(tmp_path)["chat_template"] == "J"
-
-
-def test_a_file_that_is_not_there_is_an_empty_object(tmp_path: Path) -> None:
-    assert read_json(tmp_path / "none.json") == {}

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
-from harness.models.openai.spec import OPENAI
+from harness.models.engines import OPENAI
 
 
 def version(**options: Any) -> VersionSettings:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.versions import VersionSettings
-from harness.models.scripted.spec import SCRIPTED
+from harness.models.engines import SCRIPTED
 
 
 def version(**options: Any) -> VersionSettings:

@@ -10,14 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
-from harness.models.tokenization.disassembly import (
-    Disassembly,
-    PieceReader,
-    TextToken,
-    byte_alphabet,
-    differences,
-    disassemble,
-)
+from harness.models.tokenization.disassembly import Disassembly, byte_alphabet, disassemble
 
 HOSTILE = [
     "",
@@ -35,14 +28,14 @@ def made(tokenizer: Any, text: str, *, special: bool = False) -> Disassembly:
     tokenizer.encode_special_tokens = not special
     encoding = tokenizer.encode(text, add_special_tokens=special)
     inside = [each for each, around in zip(encoding.ids, encoding.special_tokens_mask, strict=True) if not around]
-    return disassemble(text, encoding, PieceReader(tokenizer), tokenizer.decode(inside, skip_special_tokens=False))
+    return disassemble(text, tokenizer, encoding, tokenizer.decode(inside, skip_special_tokens=False))
 
 
 def holds(found: Disassembly) -> None:
     """Each token's bytes are the text's where it begins."""
     whole = found.text.encode()
     assert b"".join(each.bytes for each in found.tokens) == whole
-    assert all(whole[each.offset : each.end] == each.bytes for each in found.tokens)
+    assert all(whole.startswith(each.bytes, each.offset) for each in found.tokens)
     assert found.is_lossless
 
 
@@ -101,7 +94,7 @@ def test_what_a_tokenizer_changes_first_is_told_by_where_it_comes_from(word_piec
     found = made(word_piece, "Thé  capital")
     assert not found.is_lossless
     first = [each for each in found.tokens if each.offset < 4]
-    assert b"".join(each.bytes for each in first) == b"the"
+    assert b"".join(each.bytes for each in first) == "Thé".encode()
     last = [each for each in found.tokens if each.offset >= 6]
     assert b"".join(each.bytes for each in last) == b"capital"
     assert last[0].offset == len("Thé  ".encode())
@@ -109,9 +102,7 @@ def test_what_a_tokenizer_changes_first_is_told_by_where_it_comes_from(word_piec
 
 def test_an_unknown_sign_loses_text(word_piece: Any, unigram: Any) -> None:
     for tokenizer in (word_piece, unigram):
-        found = made(tokenizer, "peru 日本")
-        assert not found.is_lossless
-        assert b"\xe6\x97\xa5" not in b"".join(each.bytes for each in found.tokens)
+        assert not made(tokenizer, "peru 日本").is_lossless
 
 
 def test_unigram_keeps_spaces_and_drops_the_one_that_it_puts_before(unigram: Any) -> None:
@@ -130,7 +121,7 @@ def test_bytes_after_one_that_has_no_token_stand_where_they_are(byte_level: Any)
     found = made(poorer, "q \U00040000\U00040001 q")
     whole = found.text.encode()
     assert [each.offset for each in found.tokens] == [0, 1, 3, 4, 5, 7, 8, 9, 10, 11]
-    assert all(whole[each.offset : each.end] == each.bytes for each in found.tokens)
+    assert all(whole.startswith(each.bytes, each.offset) for each in found.tokens)
     assert not found.is_lossless
 
 
@@ -139,30 +130,3 @@ def test_byte_alphabet_is_that_of_the_library() -> None:
     assert set(table) == set(pre_tokenizers.ByteLevel.alphabet())
     assert sorted(table.values()) == list(range(256))
     assert table["Ġ"] == 0x20
-
-
-def token(begin: int, text: bytes) -> TextToken:
-    return TextToken(begin, 0, text.decode(), text, False)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ([b"ab", b"c"], [b"ab", b"c"], []),
-        ([b"ab", b"c"], [b"a", b"b", b"c"], [(0, 2)]),
-        ([b"a", b"bc", b"d", b"ef"], [b"ab", b"c", b"d", b"e", b"f"], [(0, 3), (4, 6)]),
-        ([b"abcd"], [b"ab", b"cd"], [(0, 4)]),
-        ([], [], []),
-    ],
-)
-def test_differences_end_where_tokens_of_both_end(
-    first: list[bytes], second: list[bytes], expected: list[tuple[int, int]]
-) -> None:
-    sides = []
-    for pieces in (first, second):
-        at, tokens = 0, []
-        for piece in pieces:
-            tokens.append(token(at, piece))
-            at += len(piece)
-        sides.append(tokens)
-    assert [(each.begin, each.end) for each in differences(*sides)] == expected

@@ -18,6 +18,7 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import EngineError, SettingsError
+from harness.models.engines import VLLM
 from harness.models.transformers.engine import TransformersEngine
 from harness.models.vllm.engine import (
     Device,
@@ -28,7 +29,6 @@ from harness.models.vllm.engine import (
     find_device,
     processor_features,
 )
-from harness.models.vllm.spec import VLLM
 from harness.records import Request, Sample
 from tests.models.adapters.adapters import write_adapter, write_adapter_head
 from tests.models.asking import Loop, chat

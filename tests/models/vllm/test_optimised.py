@@ -9,8 +9,8 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
+from harness.models.engines import check_device
 from harness.models.vllm.engine import VllmEngine, find_device, processor_features
-from harness.models.vllm.spec import check_device
 from harness.records import Request
 from tests.models.asking import Loop
 

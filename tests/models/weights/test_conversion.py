@@ -107,33 +107,14 @@ def test_pieces_without_a_score_each_are_refused() -> None:
 @pytest.fixture
 def gguf(tmp_path: Path, tiny_tensors: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Path:
     """The small Llama with a SentencePiece vocabulary."""
-    from gguf import GGUFWriter
-
     vocabulary = vocabulary_of(trained(True), True, SETTINGS)
     rng = np.random.default_rng(5)
     wide = {"model.embed_tokens.weight", "lm_head.weight"} & set(tiny_tensors)
     tensors = tiny_tensors | {
         name: rng.normal(0, 0.02, (len(vocabulary.tokens), 128)).astype(np.float32) for name in wide
     }
-    monkeypatch.setattr(
-        GGUFWriter, "add_tokenizer_model", lambda self, _: self.add_string("tokenizer.ggml.model", "llama")
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_vocab_size", lambda self, _: self.add_uint32("llama.vocab_size", len(vocabulary.tokens))
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_token_list", lambda self, _: self.add_array("tokenizer.ggml.tokens", list(vocabulary.tokens))
-    )
-    monkeypatch.setattr(
-        GGUFWriter,
-        "add_token_types",
-        lambda self, _: self.add_array("tokenizer.ggml.token_type", list(vocabulary.kinds)),
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_token_merges", lambda self, _: self.add_array("tokenizer.ggml.scores", list(vocabulary.scores))
-    )
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    return write_gguf(tmp_path / "tiny.gguf", tensors)
+    return write_gguf(tmp_path / "tiny.gguf", tensors, vocabulary=vocabulary)
 
 
 @pytest.mark.service

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
+from harness.models.weights.gguf_tokenizer import GgufVocabulary
 from harness.models.weights.weights import check_weights, materialize, weights_digest
 
 
@@ -27,8 +28,14 @@ def own(tiny_llama: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_llama, tmp_path / "own"))
 
 
-def write_gguf(path: Path, tensors: dict[str, np.ndarray], layers: int = 4) -> Path:
-    """The small Llama as llama.cpp writes it: its own names, rotary halves of q and k interleaved."""
+def write_gguf(
+    path: Path, tensors: dict[str, np.ndarray], layers: int = 4, vocabulary: GgufVocabulary | None = None
+) -> Path:
+    """The small Llama as llama.cpp writes it: its own names, rotary halves of q and k interleaved.
+
+    Args:
+        vocabulary: of SentencePiece, in place of one of bytes.
+    """
     from gguf import GGUFWriter
     from tokenizers import pre_tokenizers
 
@@ -40,12 +47,19 @@ def write_gguf(path: Path, tensors: dict[str, np.ndarray], layers: int = 4) -> P
     writer.add_head_count(4)
     writer.add_head_count_kv(4)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(261)
     writer.add_rope_freq_base(10000.0)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"])
-    writer.add_token_types([3, 3, 3, *[1] * 258])
-    writer.add_token_merges(["a b", "b c"])
+    if vocabulary is None:
+        writer.add_vocab_size(261)
+        writer.add_tokenizer_model("gpt2")
+        writer.add_token_list(["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"])
+        writer.add_token_types([3, 3, 3, *[1] * 258])
+        writer.add_token_merges(["a b", "b c"])
+    else:
+        writer.add_vocab_size(len(vocabulary.tokens))
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(vocabulary.tokens)
+        writer.add_token_types(vocabulary.kinds)
+        writer.add_token_scores(vocabulary.scores)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(0)

@@ -89,7 +89,7 @@ def test_the_verdict_is_the_first_thing_on_the_page(open_page: Any, path: Path) 
     page = open_page(path)
     expect(page.get_by_role("heading", level=1)).to_have_text("RED 1 regressed, 1 passed")
     expect(page.locator("#weighed")).to_contain_text("candidate small")
-    expect(page.locator("#next")).to_contain_text("pytest --lf with the same options runs the red ones alone")
+    expect(page.locator("#next")).to_contain_text("pytest suites --lf (the red ones alone)")
     rows = page.locator("#rows .evaluation")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("✗ regressed")
@@ -172,10 +172,10 @@ def changed(store: Store, tmp_path: Path) -> Path:
 def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, store: Store, changed: Path) -> None:
     page = open_page(changed, viewport=_PHONE)
     command = f"steelyard store show case-00{option_for(store.url)}"
-    expect(page.locator("#next code")).to_have_text([command])
+    red = "pytest suites --lf"
+    expect(page.locator("#next code")).to_have_text([command, red, f"{red} --case case-00"])
     expect(page.locator("#next li").first).to_have_text(f"{command} (all its answers)")
     assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
-    expect(page.locator("#next")).to_contain_text("pytest --lf with the same options")
 
 
 def test_a_filter_leaves_the_changes_that_match_also_those_not_shown_before(open_page: Any, changed: Path) -> None:

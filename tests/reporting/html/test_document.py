@@ -61,11 +61,11 @@ def test_blocks_of_time_have_no_answers_to_look_at(store: Store, tmp_path: Path)
     report = replace(side.report, evaluations=(entry,), changes=(change,))
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
     assert content["changes"]
-    assert [step for step in content["next"] if "store show" in step]
+    assert [step for step in content["next"] if "store show" in step["command"]]
     report = replace(report, evaluations=(replace(entry, in_blocks=True),))
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
     assert content["changes"] == []
-    assert not [step for step in content["next"] if "store show" in step or "--case" in step]
+    assert not [step for step in content["next"] if "store show" in step["command"] or "--case" in step["command"]]
 
 
 def test_of_changes_the_question_is_shown_and_the_answer_whole_and_neither_is_better_with_aim_same(

@@ -72,7 +72,8 @@ def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tm
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
     told = "decided by labels and judge: 20 labels of people, 6 of them against the judge; batch b1"
     assert content["evaluations"][0]["facts"] == [told]
-    assert content["next"][0].startswith(f"steelyard review serve{option_for(store.url)}   (3 items wait")
+    assert content["next"][0]["command"] == f"steelyard review serve{option_for(store.url)}"
+    assert content["next"][0]["why"].startswith("3 items wait")
 
 
 def test_several_metrics_of_one_evaluation_share_its_cases(store: Store, tmp_path: Path) -> None:

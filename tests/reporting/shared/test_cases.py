@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.records import Change, VerdictKind
-from harness.reporting.shared.cases import look_up
-from harness.reporting.terminal.report import next_steps
+from harness.reporting.steps import with_steps
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 
@@ -63,18 +62,16 @@ def test_what_is_printed_of_a_case_can_be_pasted():
     def shown(identity):
         change = examples.change(identity, 0.0, 1.0, "Quito", "Lima")
         report = examples.report(examples.regressed(), changes=[change])
-        return look_up(report, " --store s.db"), next_steps(report)[1:]
+        return [each.command for each in with_steps(report, " --store s.db").steps]
 
-    case = "with the same options runs that case alone"
-    assert shown("peru") == (
-        ["steelyard store show peru --store s.db   (all its answers)"],
-        [f"pytest --lf --case peru {case}"],
-    )
-    assert shown("who's [1]") == (
-        ["""steelyard store show 'who'"'"'s [1]' --store s.db   (all its answers)"""],
-        [f"""pytest --lf --case 'who'"'"'s [[]1]' {case}"""],
-    )
-    assert shown("\x1b[31m") == ([], [])
+    red = "pytest suites --lf"
+    assert shown("peru") == ["steelyard store show peru --store s.db", red, f"{red} --case peru"]
+    assert shown("who's [1]") == [
+        """steelyard store show 'who'"'"'s [1]' --store s.db""",
+        red,
+        f"""{red} --case 'who'"'"'s [[]1]'""",
+    ]
+    assert shown("\x1b[31m") == [red]
 
 
 def test_a_case_of_two_metrics_is_shown_once_with_its_metric() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.records import Difference, ReviewSummary, Usage, VerdictKind
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.report import Layout, headline, next_steps, render
+from harness.reporting.terminal.report import Layout, headline, render
 from harness.reporting.wording.failure import KEPT
 from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
@@ -47,11 +47,12 @@ ranges  with 95% confidence the true score lies inside its range; of a
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 
 RED: 1 regressed, 1 inconclusive, 48 passed
+next    steelyard store show peru   (all its answers)
 next    add cases, or raise --samples where the reason asks for samples. What is
         stored is not drawn again; either is another look, which needs stronger
         evidence
-next    pytest --lf with the same options runs the red ones alone
-next    pytest --lf --case peru with the same options runs that case alone
+next    pytest suites --lf   (the red ones alone)
+next    pytest suites --lf --case peru   (that case alone)
 report  reports/latest/report.json"""
 
 NO_BASELINE_IN_120_COLUMNS = """\
@@ -75,8 +76,9 @@ ranges  with 95% confidence the true score lies inside its range
 note    margin 0.05 is the default; set it for an evaluation or the project
 
 RED: 1 failed, 1 passed
-next    pytest --lf with the same options runs the red ones alone
-next    pytest --lf --case peru with the same options runs that case alone
+next    steelyard store show peru   (all its answers)
+next    pytest suites --lf   (the red ones alone)
+next    pytest suites --lf --case peru   (that case alone)
 report  reports/latest/report.json"""
 
 ERRORS_IN_60_COLUMNS = """\
@@ -242,13 +244,13 @@ ADD = "add cases: they are bet on where these ended, and it stays the same look"
 def test_what_would_decide_is_what_helps_the_claim_that_is_open():
     suite, left = {"about": "suite", "suite_size": 200}, {"about": "suite", "suite_size": 300}
     bets = {"about": "population", "design": "sequential", "suite_size": 200}
-    assert next_steps(examples.report(examples.inconclusive(**suite))) == [RAISE]
-    assert next_steps(examples.report(examples.inconclusive(**bets))) == [ADD]
-    assert next_steps(examples.report(examples.inconclusive(**left))) == [
+    assert examples.steps(examples.report(examples.inconclusive(**suite))) == [RAISE]
+    assert examples.steps(examples.report(examples.inconclusive(**bets))) == [ADD]
+    assert examples.steps(examples.report(examples.inconclusive(**left))) == [
         "raise max_samples, so that all cases are drawn: it stays the same look"
     ]
     mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
-    assert next_steps(mixed) == [
+    assert examples.steps(mixed) == [
         f"about these cases: {RAISE}",
         f"about cases like these, fixed: {ADD_OR_RAISE}",
         f"about cases like these: {ADD}",
@@ -258,14 +260,9 @@ def test_what_would_decide_is_what_helps_the_claim_that_is_open():
 def test_a_case_that_is_sampled_until_it_is_decided_needs_more_samples_at_most():
     suite = examples.inconclusive()
     single = replace(suite, design="sequential", cases=(examples.case("peru", 0.8),))
-    alone, both = (next_steps(examples.report(*entries)) for entries in ((single,), (single, suite)))
+    alone, both = (examples.steps(examples.report(*entries)) for entries in ((single,), (single, suite)))
     assert alone == ["raise max_samples: what is stored is not drawn again"]
     assert both[1:] == ["for single cases raise max_samples: what is stored is not drawn again"]
-
-
-def test_hints_come_before_what_follows_from_the_verdicts():
-    lines = render(examples.red(), hints=["steelyard review serve   (14 items wait)"])
-    assert next(line for line in lines if line.startswith("next")) == "next    steelyard review serve   (14 items wait)"
 
 
 def test_a_run_of_nothing_says_so():
@@ -276,7 +273,7 @@ def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
     stopped = [examples.interrupted(n, 300, identity=f"suites/a/t.py::test_{n}") for n in (100, 250)]
     report = examples.report(*examples.passed(3), *stopped)
     assert headline(report) == "INTERRUPTED: 350 of 600 samples, 2 undecided, 3 passed"
-    assert next_steps(report) == ["run again to go on from there (without --fresh)"]
+    assert examples.steps(report) == ["run again to go on from there (without --fresh)"]
     both = examples.report(*stopped, replace(stopped[0], metric="f1"))
     assert headline(both).startswith("INTERRUPTED: 350 of 600 samples"), "an evaluation counts once"
     assert "\x1b[1;33mINTERRUPTED: " in text(report, colour=True)
@@ -285,13 +282,13 @@ def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
 def test_a_run_that_was_interrupted_after_something_regressed_is_red():
     report = examples.report(examples.interrupted(100, 300), examples.regressed(identity="a.py::b"))
     assert headline(report) == "RED: 1 interrupted after 100 of 300 samples, 1 regressed"
-    assert "run again to go on from there (without --fresh)" in next_steps(report)
+    assert "run again to go on from there (without --fresh)" in examples.steps(report)
 
 
 def test_an_error_beside_an_interruption_is_to_be_mended_first():
     report = examples.report(examples.interrupted(100, 300), examples.error("KeyError: 'x'", identity="a.py::b"))
     assert headline(report) == "RED: 2 errors"
-    assert next_steps(report) == [f"mend the errors above and run again: {KEPT}"]
+    assert examples.steps(report) == [f"mend the errors above and run again: {KEPT}"]
 
 
 def test_a_reason_that_needs_more_than_a_line_is_shown_whole():

@@ -9,7 +9,7 @@ import pytest
 from harness.records import Budget, BudgetLimits, Expenditure, Usage, VerdictKind
 from harness.records.report_json import from_json, to_json
 from harness.reporting.markdown.report import markdown
-from harness.reporting.terminal.report import Layout, next_steps, notes, render
+from harness.reporting.terminal.report import Layout, notes, render
 from harness.reporting.wording.budget import budget_line, flops_in_words, left
 from tests.reporting import example_reports as examples
 
@@ -52,7 +52,7 @@ def test_the_terminal_shows_it_below_the_verdict_and_says_how_to_go_on():
     lines = render(stopped(cut()), Layout(width=100))
     where = [line[:8].strip() for line in lines]
     assert where.index("budget") == where.index("INCONCLU") + 1
-    assert next_steps(stopped(cut())) == [
+    assert examples.steps(stopped(cut())) == [
         "run again, or with a higher limit, to go on from there: what is stored costs nothing"
     ]
 

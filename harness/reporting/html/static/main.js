@@ -21,15 +21,14 @@ function showVerdict() {
   if (DATA.next.length)
     $("next").replaceChildren(
       element("h2", { class: "unseen" }, "What to do next"),
-      element("ul", { class: "next" }, ...DATA.next.map((text) => element("li", { dir: "auto" }, ...todo(text)))),
+      element("ul", { class: "next" }, ...DATA.next.map((step) => element("li", { dir: "auto" }, ...todo(step)))),
     );
 }
 
-/** What to do: a command, which three spaces part from what is said of it, or a sentence. */
-function todo(text) {
-  const at = text.indexOf("   ");
-  if (at < 0) return [visible(text)];
-  return [element("code", {}, visible(text.slice(0, at))), ` ${visible(text.slice(at).trim())}`];
+/** What to do: a command and what it is good for, or a sentence. */
+function todo(step) {
+  if (!step.command) return [visible(step.why)];
+  return [element("code", {}, visible(step.command)), ` (${visible(step.why)})`];
 }
 
 function showFilters() {

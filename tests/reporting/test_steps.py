@@ -8,12 +8,16 @@ import pytest
 
 from harness.records import ReviewSummary, VerdictKind
 from harness.records.report_json import from_json, schema, to_json
-from harness.reporting.wording.waiting import review_step
+from harness.reporting.steps import step_in_words, with_steps
 from tests.reporting import example_reports as examples
 
 
 def waiting(n_waiting: int, wait_s: float, n_stuck: int = 0, closed: str | None = None) -> ReviewSummary:
     return ReviewSummary("1f0c", "uncertain", 9, 2, n_waiting, wait_s, n_stuck, closed)
+
+
+def review_step(report, options=""):
+    return [step_in_words(each) for each in with_steps(report, options).steps]
 
 
 def reviewed(*reviews: ReviewSummary):
@@ -39,11 +43,11 @@ def reviewed(*reviews: ReviewSummary):
         ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
         (
             [waiting(0, 0.0, 0, "closed by hand")],
-            "batch 1f0c is closed (closed by hand): steelyard review close 1f0c --undo",
+            "steelyard review close 1f0c --undo   (batch 1f0c is closed: closed by hand)",
         ),
         (
             [waiting(0, 0.0, 0, "superseded by run r2")],
-            "batch 1f0c is closed (superseded by run r2)",
+            "batch 1f0c is closed: superseded by run r2",
         ),
         ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
     ],

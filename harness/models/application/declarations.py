@@ -8,52 +8,68 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
-from harness.config import VersionSettings, setting_checks
+from harness.config import VersionSettings
+from harness.config.typed import Between, Checked, FunctionName, Names, PathText, Text, WrongValueError
+from harness.config.versions import EngineOptions
 from harness.errors import SettingsError
 from harness.models.engine import Engine
-from harness.models.spec import EngineSpec
+from harness.models.spec import EngineSpec, engine_spec
 
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
-def _command(value: Any, name: str, *, where: str) -> list[str]:
+def _command(value: Any) -> Any:
+    """A command as the settings have it, of which the fingerprint is made."""
     if isinstance(value, str):
-        try:
-            words = shlex.split(value)
-        except ValueError as error:
-            raise SettingsError(f"{where}: {name} = {value!r} can't be split into words: {error}.") from None
         sign = next((word for word in _QUOTED.sub("_", value).split() if word in _SHELL_SIGNS), None)
         if sign is not None:
-            raise SettingsError(
-                f"{where}: {name} = {value!r} has {sign!r} in it, and no shell runs it. Call one: {name} = "
+            raise WrongValueError(
+                f"has {sign!r} in it, and no shell runs it. Call one: command = "
                 f"{json.dumps(['sh', '-c', value], ensure_ascii=False)}; or put the sign in quotes, to hand it on."
             )
-        value = words
-    if not isinstance(value, list) or not value or not all(isinstance(part, str) and part for part in value):
-        raise SettingsError(f'{where}: {name} = {value!r} is no command; write "node bot.js", or ["node", "bot.js"].')
+    try:
+        words = _words(value)
+    except ValueError as error:
+        raise WrongValueError(f"can't be split into words: {error}.") from None
+    if not isinstance(words, list) or not words or not all(isinstance(part, str) and part for part in words):
+        raise WrongValueError('is no command; write "node bot.js", or ["node", "bot.js"].')
     return value
 
 
-def _as_written(value: Any, name: str, *, where: str) -> Any:
-    """A command as the settings have it, of which the fingerprint is made."""
-    _command(value, name, where=where)
-    return value
+def _words(command: Any) -> Any:
+    return shlex.split(command) if isinstance(command, str) else command
 
 
-_SHARED: Mapping[str, Any] = MappingProxyType(
-    {
-        "folder": setting_checks.path,
-        "workers": partial(setting_checks.integer, low=1, high=256),
-        "timeout_s": partial(setting_checks.number, low=0.001),
-        "files": setting_checks.names,
-    }
-)
+@dataclass(frozen=True, kw_only=True)
+class ApplicationOptions(EngineOptions):
+    """An application of the project."""
+
+    folder: PathText | None = None
+    workers: Annotated[int, Between(1, 256)] = 1
+    timeout_s: Annotated[float, Between(0.001)] | None = None
+    files: Names = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonOptions(ApplicationOptions):
+    """A function."""
+
+    call: FunctionName
+    python: Text | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandOptions(ApplicationOptions):
+    """A program."""
+
+    command: Annotated[Any, Checked(_command, is_all=True)]
+
+
 _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 """Settings of how it is asked, and of where it lies; what it answers depends on its content."""
 
@@ -88,7 +104,7 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command. Raises SettingsError: its program is not there."""
     from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
-    words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
+    words = _words(settings.engine_options["command"])
     places = [(word, Path(word)) for word in words]
     words = [word if (own := move_to_checkout(settings, place)) == place else str(own) for word, place in places]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
@@ -140,9 +156,8 @@ def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
 
 PYTHON = EngineSpec(
     summary="a function of the project",
-    settings={**_SHARED, "call": setting_checks.function, "python": setting_checks.text},
+    options=PythonOptions,
     create=_create_python,
-    required=lambda options: ("call",),
     check=_check_python,
     identity=_identity,
     insignificant=_INSIGNIFICANT,
@@ -152,21 +167,16 @@ PYTHON = EngineSpec(
 
 COMMAND = EngineSpec(
     summary="a program that is asked in lines of JSON",
-    settings={**_SHARED, "command": _as_written},
+    options=CommandOptions,
     create=_create_command,
-    required=lambda options: ("command",),
     check=_check_command,
     identity=_identity,
     insignificant=_INSIGNIFICANT,
     tells_cost=True,
-    source=lambda options: (
-        options["command"] if isinstance(options["command"], str) else shlex.join(options["command"])
-    ),
+    source=lambda options: shlex.join(_words(options["command"])),
 )
 
 
 def is_application(settings: VersionSettings) -> bool:
     """Tell whether a version is a function or a program of the project's."""
-    from harness.models.spec import engine_spec
-
     return engine_spec(settings.engine) in (PYTHON, COMMAND)
