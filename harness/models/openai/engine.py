@@ -69,13 +69,7 @@ class OpenAIEngine(Endpoint):
             EngineError: this request was rejected, or given up after retries.
         """
         if request.kind in WEIGHED and not request.prompt and not request.continuation:
-            nothing: dict[str, Any] = {
-                "prompt_tokens": 0,
-                "completion_tokens": 0,
-                "loglikelihood": 0.0,
-                "is_greedy": True,
-            }
-            return [Sample("", index, **nothing) for index in indices]
+            return [Sample("", index, "stop", 0, 0, loglikelihood=0.0, is_greedy=True) for index in indices]
         try:
             choices = await self._draw(request, indices[: self.choices_per_request(request)])
         except CapabilityError as error:
