@@ -142,7 +142,7 @@ def _unfinished(body: bytes) -> tuple[str, str]:
 
 def _is_finished(choice: Mapping[str, Any]) -> bool:
     reason = choice.get("finish_reason")
-    if isinstance(reason, str) and reason.lower() in BROKEN_OFF:
+    if isinstance(reason, str) and BROKEN_OFF.fullmatch(reason):
         raise _NoAnswerError("broken_off", f"the answer broke off (finish_reason {reason!r})")
     return isinstance(reason, str) and bool(reason)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from harness import doors
 from harness.errors import DoorError, EngineError
-from harness.models.openai.format import chat_payload
+from harness.models.openai.format import payload
 from harness.models.spec import ServerSpec, engine_spec
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from harness.stages.inference.serving import ServerAddress
@@ -60,7 +60,7 @@ class RequestForm:
         for number, prompt in enumerate(prompts):
             sampling = {"max_tokens": prompt.output_tokens or plan.output_tokens}
             request = address.version.chat(prompt.messages if prompt.text is None else prompt.text, sampling=sampling)
-            body = chat_payload(address.model, request, range(number, number + 1)) | {"stream": True}
+            body = payload(address.model, request, range(number, number + 1)) | {"stream": True}
             if self.counts:
                 body["stream_options"] = {"include_usage": True, **(server.stream_options if server else {})}
             if self.limit not in body:
