@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import CorpusError, NotInLineageError, nearest, shortened
 from harness.stages.case_files import CaseSource
 from harness.stages.data.outcomes import CorpusDocument, CorpusStatistics, Explanation, StepStatistics
-from harness.stages.data.steps.step import place_of, shard_of
+from harness.stages.data.steps.step import shard_of
 
 if TYPE_CHECKING:
     from harness.stages.data.drift.drift import ColumnSums, Drift
@@ -43,7 +42,6 @@ class Corpus:
         self.root = Path()
         self.builder: Callable[[Path, int], Corpus] | None = None
         self._searches: dict[str | None, CaseSearches] = {}
-        self._drifts: dict[tuple[str, str], Drift] = {}
         self._explained = sorted((folder / "explained").glob("*.jsonl"))
 
     @property
@@ -69,16 +67,14 @@ class Corpus:
         """Count the documents that were kept."""
         return self.statistics.documents_out
 
-    def __iter__(self) -> Iterator[CorpusDocument]:
-        """Yield the documents that were kept."""
-        return self.documents()
-
     def documents(self) -> Iterator[CorpusDocument]:
-        """The documents that were kept."""
+        """Yield the documents that were kept."""
         for path in sorted((self.folder / "documents").glob("*.jsonl.gz")):
             with gzip.open(path, "rb") as file:
                 for row in map(json.loads, file):
                     yield CorpusDocument(**{**row, "metadata": MappingProxyType(row["metadata"])})
+
+    __iter__ = documents
 
     def __getitem__(self, document_id: str) -> Explanation:
         """Return the outcome of a document.
@@ -160,18 +156,14 @@ class Corpus:
             NotInLineageError: it is weighed against nothing.
             UsageError: there is no such column, or there are too few documents.
         """
-        from harness.stages.data.drift.drift import check_column, find_drift
+        from harness.stages.data.drift.drift import check_column
 
         check_column(column)
-        key = (column, against)
-        if key not in self._drifts and against == "half":
-            self._drifts[key] = find_drift(*self.column_sums[column].halves(), column)
-        elif key not in self._drifts:
-            if self.baseline is None:
-                raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
-            own, other = (each.column_sums[column].together() for each in (self, self.baseline))
-            self._drifts[key] = find_drift(other, own, column)
-        return self._drifts[key]
+        if against == "half":
+            return _drift(None, self.folder, column)
+        if self.baseline is None:
+            raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
+        return _drift(self.baseline.folder, self.folder, column)
 
     @property
     def column_sums(self) -> Mapping[str, ColumnSums]:
@@ -179,24 +171,10 @@ class Corpus:
         return _column_sums(self.folder)
 
     def _find(self, document_id: str) -> Explanation | None:
-        """Search the file of its shard, whose lines are in the order of `place_of`, by halving."""
-        wanted = place_of(document_id)
+        """Search the lines of its shard, which begin with ids."""
+        wanted = f'{{"id":{json.dumps(document_id, ensure_ascii=False)},'.encode("utf-8", "surrogatepass")
         with self._explained[shard_of(document_id, len(self._explained))].open("rb") as file:
-            low, high = 0, file.seek(0, os.SEEK_END)  # the line begins at one of these bytes, if there is one
-            while low < high:
-                middle = (low + high) // 2
-                file.seek(max(0, middle - 1))
-                if middle:
-                    file.readline()
-                if file.tell() >= high:
-                    high = middle
-                    continue
-                row = json.loads(file.readline())
-                place = place_of(row["id"])
-                if place == wanted:
-                    return Explanation(**row)
-                low, high = (file.tell(), high) if place < wanted else (low, middle)
-        return None
+            return next((Explanation(**json.loads(line)) for line in file if line.startswith(wanted)), None)
 
 
 def open_corpus(folder: Path, name: str | None = None) -> Corpus:
@@ -222,3 +200,14 @@ def _column_sums(folder: Path) -> Mapping[str, ColumnSums]:
     from harness.stages.data.drift.drift import add_up
 
     return add_up(open_corpus(folder))
+
+
+@functools.lru_cache(maxsize=64)
+def _drift(baseline: Path | None, folder: Path, column: str) -> Drift:
+    """The drift of a corpus from another, or of one half of it from the other."""
+    from harness.stages.data.drift.drift import find_drift
+
+    own = _column_sums(folder)[column]
+    if baseline is None:
+        return find_drift(*own.halves(), column)
+    return find_drift(_column_sums(baseline)[column].together(), own.together(), column)

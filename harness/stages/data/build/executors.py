@@ -43,23 +43,24 @@ class BuildExecutor:
         """
         from datatrove import executor
 
-        kinds = {"ray": executor.RayPipelineExecutor, "slurm": executor.SlurmPipelineExecutor}
         options, cores = dict(self.options), len(os.sched_getaffinity(0))
         workers, address = options.pop("workers", None), options.pop("address", None)
         given: dict[str, Any] = {"workers": workers or -1}
+        kind: Any = executor.LocalPipelineExecutor
         if self.name == "local":
             given = {"workers": min(tasks, workers or cores), "start_method": "fork"}
         elif self.name == "slurm":  # with --wait sbatch ends when its job does, and as it does
+            kind = executor.SlurmPipelineExecutor
             options["sbatch_args"] = {**options.get("sbatch_args", {}), "wait": ""}
         else:
             import ray
 
+            kind = executor.RayPipelineExecutor
             if not ray.is_initialized():
                 here = {} if address else {"num_cpus": workers or cores, "include_dashboard": False}
                 ray.init(address=address, log_to_driver=False, **here)
-        given |= {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
         try:
-            made = kinds.get(self.name, executor.LocalPipelineExecutor)(**given, **options)
+            made = kind(pipeline=list(pipeline), tasks=tasks, logging_dir=str(work), **given, **options)
         except TypeError as error:
             raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
         with self.pool() if self.name == "local" else nullcontext():

@@ -6,7 +6,6 @@ has made the steps, and never import a user's main module. What it had done when
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -15,7 +14,8 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ class BuildRequest:
 
 
 def build_ordered(order: str, progress: Progress) -> None:
-    """Build what is asked for. A worker that is killed is told as a state with the key `failed`.
+    """Build what is asked for; of several processes one builds, the rest wait and find it there. A worker that is
+    killed is told as a state with the key `failed`.
 
     Args:
         order: the `BuildRequest`, pickled, in hexadecimal digits.
@@ -63,11 +64,20 @@ def build_ordered(order: str, progress: Progress) -> None:
         CorpusError: a package is not installed.
         UsageError: it can't be built.
     """
-
     request: BuildRequest = pickle.loads(bytes.fromhex(order))
-    watch = WorkerWatch(lambda why: progress({"failed": why}))
+    os.register_at_fork(after_in_child=_end_with_parent)
+    teller = _Teller(progress)
     try:
-        build(request, _Teller(progress), build_executor(request.executor, watch.pool))
+        watch = WorkerWatch(lambda why: progress({"failed": why}))
+        executor = build_executor(request.executor, watch.pool)
+        get_or_build(
+            CORPORA,
+            request.recipe.as_json(),
+            lambda _: _build(request, teller, executor),
+            digest=lambda folder: open_corpus(folder).fingerprint,
+            keeps_draft=True,
+            waiting=lambda: teller.begin("waiting for another build"),
+        )
     except ImportError as error:
         extra = "ray" if error.name == "ray" else "data"
         raise CorpusError(f'{error}. Install what is missing: pip install "steelyard[{extra}]"') from error
@@ -84,38 +94,32 @@ def _end_with_parent() -> None:
 class _Teller:
     """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
 
-    def __init__(self, told: Progress) -> None:
-        self._told = told
-        self._phase: tuple[str, Path | None, int | None] = ("", None, None)
-        self._done = 0
-        self._last: dict[str, Any] = {}
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._phase: tuple[str, Path | None, int | None] | None = None
         self._lock = threading.Lock()
+        self.done = 0  # of a phase that leaves no files
         threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, phase: str, folder: Path | None = None, total: int | None = None) -> None:
         """A phase begins."""
         with self._lock:
-            self._done = 0
-            self._phase = (phase, folder, total)
-        self._tell()
-
-    def count(self, done: int) -> None:
-        """So much of a phase is done that leaves no files."""
-        self._done = done
-
-    def _tell(self) -> None:
-        with self._lock:
-            phase, folder, total = self._phase
-            done = self._done if folder is None else sum(map(_number, folder.glob("*")))
-            now = {"phase": phase, "done": done, "total": total}
-            if phase and now != self._last:
-                self._told(now)
-                self._last = now
+            self._phase, self.done = (phase, folder, total), 0
+            self._progress({"phase": phase, "done": 0, "total": total})
 
     def _watch(self) -> None:
+        last: dict[str, Any] = {}
         while True:
-            self._tell()
             time.sleep(_TOLD_EVERY_S)
+            with self._lock:
+                if self._phase is None:
+                    continue
+                phase, folder, total = self._phase
+                done = self.done if folder is None else sum(map(_number, folder.glob("*")))
+                now = {"phase": phase, "done": done, "total": total}
+                if now != last:
+                    self._progress(now)
+                last = now
 
 
 def _number(path: Path) -> int:
@@ -125,78 +129,42 @@ def _number(path: Path) -> int:
         return 0
 
 
-def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
-    """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
-    os.register_at_fork(after_in_child=_end_with_parent)
-    get_or_build(
-        CORPORA,
-        request.recipe.as_json(),
-        lambda _: _build(request, teller, executor),
-        digest=lambda folder: open_corpus(folder).fingerprint,
-        keeps_draft=True,
-        waiting=lambda: teller.begin("waiting for another build"),
-    )
-
-
 def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
-    from harness.stages.data.build.pipeline import (
-        Bench,
-        MergeShard,
-        ReadShard,
-        check_left,
-        done_tasks,
-        run_steps,
-        run_tasks,
-    )
+    from harness.stages.data.build.pipeline import Bench, MergeShard, done_tasks
 
-    started = time.monotonic()
-    root = request.settings.root
-    bench = Bench(request.settings, executor, request.work, teller.begin)
-    with _useless_unless_right(request.work):
-        teller.begin("reading")
-        source, n_documents = ingest(request.recipe, root, request.work, teller.count)
-    shards, total = source, n_documents
-    totals: list[StepStatistics] = []
-    groups: list[Path] = []
-    for steps in bench.grouped(request.recipe.steps):
-        groups.append(request.work / f"{len(groups):02}")
-        before, (shards, done) = shards, run_steps(steps, bench, groups[-1], shards, total)
-        if before is not source:
+    started, work, root = time.monotonic(), request.work, request.settings.root
+    bench = Bench(request.settings, executor, work, teller.begin)
+    teller.begin("reading")
+    try:
+        source, n_documents = ingest(request.recipe, root, work, lambda done: setattr(teller, "done", done))
+    except CorpusError:
+        shutil.rmtree(work, ignore_errors=True)  # it would fail in the same way again
+        raise
+    shards, total, steps = source, n_documents, list[StepStatistics]()
+    for number, group in enumerate(bench.grouped(request.recipe.steps)):
+        before, (shards, totals) = shards, bench.run_steps(group, work / f"{number:02}", shards, total)
+        if before.folder not in (source.folder, shards.folder):
             shutil.rmtree(before.folder, ignore_errors=True)  # nothing reads it again
-        totals += done
-        total = done[-1].documents_out
-        with _useless_unless_right(request.work):
-            check_left(done)
-    result, folder = request.work / "result", request.work / "merge"
+        steps += totals
+        total = totals[-1].documents_out
+    result, folder = work / "result", work / "merge"
     tokenizer = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
     teller.begin("writing", folder / "progress", n_documents)
-    pipeline = [ReadShard(source, folder / "progress"), MergeShard(shards, groups, result, folder, tokenizer, root)]
-    run_tasks(pipeline, executor, shards.n_shards, folder)
+    bench.run([MergeShard(source, shards, result, folder, tokenizer, root)], shards.n_shards, folder)
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
-    statistics = _statistics(request, done_tasks(folder, shards.n_shards), totals, time.monotonic() - started)
+    counts, digest = Counter[str](), 0
+    for shard in done_tasks(folder):
+        digest = (digest + int(shard.pop("digest"), 16)) % (1 << 256)
+        counts.update(shard)
+    if counts["documents_out"] != total:
+        raise CorpusError(f"A step of {request.name!r} recorded documents that did not come to it as removed.")
+    statistics = CorpusStatistics(
+        name=request.name,
+        fingerprint=text_hash("corpus", f"{digest:064x}", str(total)),
+        **{name: counts[name] for name in ("documents_in", "documents_out", "tokens_in", "tokens_out")},
+        token_unit=request.recipe.tokenizer[0] if request.recipe.tokenizer else "words",
+        seconds=round(time.monotonic() - started, 3),
+        steps=tuple(steps),
+    )
     (result / "stats.json").write_text(json.dumps(statistics.as_json(), indent=1), encoding="utf-8")
     return result
-
-
-@contextlib.contextmanager
-def _useless_unless_right(work: Path) -> Iterator[None]:
-    """Keep nothing of a build that will fail in the same way again."""
-    try:
-        yield
-    except CorpusError:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-
-
-def _statistics(
-    request: BuildRequest, counts: list[dict[str, Any]], steps: list[StepStatistics], seconds: float
-) -> CorpusStatistics:
-    n_in, n_out, tokens_in, tokens_out = (
-        sum(shard[key] for shard in counts) for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")
-    )
-    digest = sum(int(shard["digest"], 16) for shard in counts) % (1 << 256)
-    fingerprint = text_hash("corpus", f"{digest:064x}", str(n_out))
-    unit = request.recipe.tokenizer[0] if request.recipe.tokenizer else "words"
-    return CorpusStatistics(
-        request.name, fingerprint, n_in, n_out, tokens_in, tokens_out, unit, round(seconds, 3), tuple(steps)
-    )

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CorpusError
 from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
@@ -86,63 +85,22 @@ class NotedIds:
                 yield document
 
 
-def run_stage(context: StepContext, pipeline: Sequence[Any], tasks: int, name: str) -> None:
-    """Run a pipeline as so many tasks in a folder of its own, and see that all of them ended well.
-
-    datatrove's next stage takes what a lost task did not write for nothing found, and not every executor tells of one.
-
-    Raises:
-        CorpusError: a task did not end well.
-    """
-    work = context.work / name
-    context.run(pipeline, tasks, work)
-    lost = [task for task in range(tasks) if not (work / "completions" / f"{task:05}").exists()]
-    if lost:
-        raise CorpusError(
-            f"{len(lost)} of {tasks} tasks of {name} did not end well, so that documents or duplicates would be "
-            f"overlooked. Their logs are in {work / 'logs'}. Build the corpus again to go on from there."
-        )
-
-
-def remove_duplicates(
-    shards: ShardedCorpus, context: StepContext, survivors: Mapping[Place, Place], reason: str
-) -> None:
-    """Write all documents but the duplicates, and record these.
+def record_duplicates(n_shards: int, context: StepContext, survivors: Mapping[Place, Place], reason: str) -> None:
+    """Record duplicates as removed.
 
     Args:
-        shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
+        n_shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
         survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
-        reason: of their removal.
     """
     import orjson
 
-    folder = context.work / "duplicates"
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = set(survivors.values())
+    wanted = {*survivors, *survivors.values()}
     names: dict[Place, str] = {}
-    for shard in range(shards.n_shards):
-        with _numbered(context.work / "ids", shard).open("rb") as ids, _numbered(folder, shard).open("wb") as found:
-            for row, line in enumerate(ids):
-                place, name = (shard, row), orjson.loads(line)
-                if place in wanted:
-                    names[place] = name
-                if place in survivors:
-                    found.write(b"%d\n" % row)
-                    context.record(shard, name, reason, names[survivors[place]])
-    run_stage(context, [_Removal(shards, folder, context.out)], shards.n_shards, "removal")
-
-
-@dataclass(frozen=True, slots=True)
-class _Removal:
-    """Writes the documents of a file that are no duplicates."""
-
-    shards: ShardedCorpus
-    duplicates: Path
-    out: ShardedCorpus
-
-    def __call__(self, _data: object, rank: int, _world_size: int) -> None:
-        removed = set(map(int, _numbered(self.duplicates, rank).read_bytes().splitlines()))
-        self.out.write(rank, (each for row, each in enumerate(self.shards.read(rank)) if row not in removed))
+    for shard in range(n_shards):
+        with _numbered(context.work / "ids", shard).open("rb") as ids:
+            names |= {(shard, row): orjson.loads(line) for row, line in enumerate(ids) if (shard, row) in wanted}
+    for duplicate, survivor in survivors.items():
+        context.record(names[duplicate], reason, names[survivor])
 
 
 def _numbered(folder: Path, shard: int) -> Path:
@@ -168,8 +126,8 @@ class ExactDuplicates:
         content = partial(_content, normalisation=text_normalisation(self.normalisation))
         config = ExactDedupConfig(content_getter=content, hash_config=hashing())
         pipeline = [context.read, NotedIds(context.work / "ids"), ExactDedupSignature(str(folder), config)]
-        run_stage(context, pipeline, shards.n_shards, "hashing")
-        remove_duplicates(shards, context, _survivors(folder, shards.n_shards), "duplicate")
+        context.run(pipeline, shards.n_shards, context.work / "hashing")
+        record_duplicates(shards.n_shards, context, _survivors(folder, shards.n_shards), "duplicate")
 
 
 def _content(document: Document, normalisation: TextNormConfig) -> str:

@@ -14,8 +14,7 @@ from harness.stages.data.steps.exact import (
     Place,
     hashing,
     normalisation_option,
-    remove_duplicates,
-    run_stage,
+    record_duplicates,
     text_normalisation,
 )
 from harness.stages.data.steps.filters import LANGUAGE
@@ -48,15 +47,15 @@ class NearDuplicates:
 
         from harness.stages.data.steps.signing import BoundedSignature
 
-        config, work = self.config, context.work
+        config, work, n_shards = self.config, context.work, shards.n_shards
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
         signature = BoundedSignature(str(signatures), config, self.language)
-        run_stage(context, [context.read, NotedIds(work / "ids"), signature], shards.n_shards, "signing")
+        context.run([context.read, NotedIds(work / "ids"), signature], n_shards, work / "signing")
         buckets = MinhashDedupBuckets(str(signatures), str(pairs), config=config, lines_to_buffer=1000)
-        run_stage(context, [buckets], self.buckets, "pairing")
+        context.run([buckets], self.buckets, work / "pairing")
         cluster = MinhashDedupCluster(str(pairs), str(clusters), config, save_cluster_id=True, lines_to_buffer=1000)
-        run_stage(context, [cluster], 1, "clustering")
-        remove_duplicates(shards, context, _survivors(clusters, shards.n_shards), "near_duplicate")
+        context.run([cluster], 1, work / "clustering")
+        record_duplicates(n_shards, context, _survivors(clusters, n_shards), "near_duplicate")
 
     @property
     def config(self) -> MinhashConfig:

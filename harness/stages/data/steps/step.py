@@ -47,7 +47,7 @@ class CorpusStep(Protocol):
     """Looks at all documents at once, as whoever seeks duplicates must."""
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
-        """Write the documents that stay to `context.out`, shard by shard, and call `context.record` for the others."""
+        """Call `context.record` for each document that is removed; the others stay as they are."""
         ...
 
 
@@ -64,51 +64,62 @@ def shard_of(document_id: str, n_shards: int) -> int:
     return int(place_of(document_id)[:16], 16) * n_shards >> 64
 
 
+Row = Mapping[str, Any]
+"""A document as a line of JSON: `id`, `text` and `metadata`, or, once it is removed, `id` and `removed`: the step, the
+reason, and the id of the document that stays instead, or None."""
+
+
+def packed(row: Row) -> bytes:
+    """A row as a line of JSON; what JSON can't hold as a text."""
+    import orjson
+
+    return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+
+
 @dataclass(frozen=True, slots=True)
 class ShardedCorpus:
     """Documents in numbered files, which hold one stretch each of the order of `place_of`.
 
     So the documents of all files, one file after the other, are in the same order however many files there are: the
-    first of several duplicates is the one with the lowest shard and, within it, the one that is read first. A file that
-    is not there holds no document.
+    first of several duplicates is the one with the lowest shard and, within it, the one that is read first. A document
+    that a step removed keeps its line.
+
+    Attributes:
+        removed: folders of the steps that looked at all documents since these were written: for each file a table
+            of what they removed, by id.
     """
 
     folder: Path
     n_shards: int
+    removed: tuple[Path, ...] = ()
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
         return self.folder / f"{shard:05}.jsonl"
 
-    def count(self, shard: int) -> int:
-        """Count the documents of one file, without a look at them."""
-        if not self.path(shard).exists():
-            return 0
+    def rows(self, shard: int) -> Iterator[Row]:
+        """All that came into the corpus, and what became of it so far."""
+        import orjson
+
+        removed: dict[str, Any] = {}
+        for folder in self.removed:
+            removed |= orjson.loads((folder / f"{shard:05}").read_bytes())
         with self.path(shard).open("rb") as file:
-            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+            for row in map(orjson.loads, file):
+                why = removed.get(row["id"])
+                yield row if why is None else {"id": row["id"], "removed": why}
 
     def read(self, shard: int) -> Iterator[Document]:
-        """The documents of one file, in their order."""
-        import orjson
+        """The documents of one file that are still there, in their order."""
         from datatrove.data import Document
 
-        if self.path(shard).exists():
-            with self.path(shard).open("rb") as file:
-                yield from (Document(**orjson.loads(line)) for line in file)
+        return (Document(**row) for row in self.rows(shard) if "removed" not in row)
 
-    def write(self, shard: int, documents: Iterable[Document]) -> None:
+    def write(self, shard: int, rows: Iterable[Row]) -> None:
         """Write one file anew from documents that are in their order; it is there whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.path(shard)) as draft, draft.open("wb") as file:
-            file.writelines(map(packed, documents))
-
-
-def packed(document: Document, **beside: str) -> bytes:
-    """A document as a line of JSON, with what stands beside it; what JSON can't hold as a text."""
-    import orjson
-
-    row = {"id": document.id, "text": document.text, "metadata": document.metadata, **beside}
-    return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+            file.writelines(map(packed, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +129,16 @@ class StepContext:
     Attributes:
         settings: of the project, whose `root` relative paths start from; a step that asks a model finds it there.
         work: a folder of the step's own, empty at first; what lies in it is there again when a killed build goes on.
-        out: where the documents that stay are written.
-        record: called as `record(shard, id, reason, duplicate_of)` for each document that is removed, with the id of
-            the one that stays instead, or None.
+        record: called as `record(id, reason, duplicate_of)` for each document that is removed, with the id of the one
+            that stays instead, or None.
         read: begins a pipeline: it reads the shard that has the number of the task, and tells how far it is.
-        run: runs datatrove's pipeline as so many tasks in the build's executor and waits for it:
+        run: runs datatrove's pipeline as so many tasks in the build's executor, and raises where one does not end well:
             `run(pipeline, tasks, work)`.
     """
 
     settings: Settings
     work: Path
-    out: ShardedCorpus
-    record: Callable[[int, str, str, str | None], None]
+    record: Callable[[str, str, str | None], None]
     read: Any
     run: Callable[[Sequence[Any], int, Path], None]
 
