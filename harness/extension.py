@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from harness import _lazy
 
 if TYPE_CHECKING:
-    from harness.config import Settings, VersionSettings, setting_checks
+    from harness.config import Settings, VersionSettings, setting_checks, typed
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
     from harness.models.spec import EngineSpec
     from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
-    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepOption, StepSpec
+    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepSpec
     from harness.stages.data.steps.user import Keep, Remove
     from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
 
@@ -39,13 +39,13 @@ __all__ = [
     "Request",
     "Settings",
     "StepContext",
-    "StepOption",
     "StepSpec",
     "TrackedGate",
     "Tracker",
     "TrackingNotes",
     "VersionSettings",
     "setting_checks",
+    "typed",
 ]
 _NAMES = {
     "harness.config": "Settings VersionSettings",
@@ -55,10 +55,10 @@ _NAMES = {
     "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
-    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepOption StepSpec",
+    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepSpec",
     "harness.stages.data.steps.user": "Keep Remove",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
-_MODULES = {"setting_checks": "harness.config.setting_checks"}
+_MODULES = {"setting_checks": "harness.config.setting_checks", "typed": "harness.config.typed"}
 
 __getattr__, __dir__ = _lazy(__name__, _NAMES, _MODULES)

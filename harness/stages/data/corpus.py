@@ -24,12 +24,8 @@ if TYPE_CHECKING:
 class Corpus:
     """A corpus: an iterable of the documents that were kept, and by the id of any that came in what became of it.
 
-    What it holds is read when it is asked for, some parts of files at a time.
-
     Attributes:
-        name: by which the settings know it.
-        baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
-            none.
+        baseline: the corpus that it is weighed against; None where there is none.
         root: where relative paths of cases begin.
         builder: builds it again, for `rebuild`; None where it was opened without its recipe.
     """
@@ -50,21 +46,12 @@ class Corpus:
         return self.statistics.fingerprint
 
     def rebuild(self, documents: Path, *, workers: int = 1) -> Corpus:
-        """The corpus that the same recipe makes of other documents.
-
-        Args:
-            documents: a file or a folder of files, as the settings have them.
-            workers: how many processes build it.
-
-        Raises:
-            UsageError: it can't be built of them.
-        """
+        """The corpus that the same recipe makes of other documents: a file, or a folder of files."""
         if self.builder is None:
             raise CorpusError(f"{self.name} was opened without its recipe, and can't be built again.")
         return self.builder(documents, workers)
 
     def __len__(self) -> int:
-        """Count the documents that were kept."""
         return self.statistics.documents_out
 
     def documents(self) -> Iterator[CorpusDocument]:
@@ -77,11 +64,7 @@ class Corpus:
     __iter__ = documents
 
     def __getitem__(self, document_id: str) -> Explanation:
-        """Return the outcome of a document.
-
-        Raises:
-            KeyError: none of that id came in; the message names one like it.
-        """
+        """Return the outcome of a document; of one that did not come in the `KeyError` names one like it."""
         found = self._find(document_id)
         if found is None:
             known = [explanation.id for explanation in islice(self.explain(), 10_000)]
@@ -90,15 +73,10 @@ class Corpus:
         return found
 
     def __contains__(self, document_id: object) -> bool:
-        """Tell whether a document of that id came in."""
         return isinstance(document_id, str) and self._find(document_id) is not None
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
-        """Yield the outcome of these documents, or of every one where none is named.
-
-        Raises:
-            CorpusError: none of that id came in.
-        """
+        """Yield the outcome of these documents, or of every one where none is named."""
         named = list(ids)
         try:
             yield from [self[name] for name in named]
@@ -130,9 +108,6 @@ class Corpus:
             cases: a file or a list of cases, or a folder: all cases of all evaluations in it, each with its evaluation
                 before its id, as `cases=` of a marker has them.
             planted: a file of documents that are searched, too, as a check that the search finds what they contain.
-
-        Raises:
-            UsageError: there are none, or one can't be read.
         """
         from harness.stages.data.overlap.contamination import CaseSearches
         from harness.stages.data.sources import open_source
@@ -151,10 +126,6 @@ class Corpus:
         Args:
             column: "length", "language", "source" or "ngrams".
             against: "half" for the A/A beside it: one half of its own documents, drawn by their ids, and the other.
-
-        Raises:
-            NotInLineageError: it is weighed against nothing.
-            UsageError: there is no such column, or there are too few documents.
         """
         from harness.stages.data.drift.drift import check_column
 
@@ -178,14 +149,7 @@ class Corpus:
 
 
 def open_corpus(folder: Path, name: str | None = None) -> Corpus:
-    """The corpus that lies in a folder.
-
-    Args:
-        name: by which it is asked for; None for the one under which it was built.
-
-    Raises:
-        CorpusError: there is none in it.
-    """
+    """The corpus that lies in a folder, by the name that it is asked for, or was built under."""
     try:
         told = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
         steps = tuple(map(StepStatistics.of, told["steps"]))

@@ -20,14 +20,9 @@ class CorpusDocument:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The outcome of a document: kept, or removed by a step for a reason.
+    """The outcome of a document: kept, or removed by a step for a reason, or as a duplicate of one that was kept.
 
-    Attributes:
-        step: that removed it; None where it was kept.
-        reason: of the removal.
-        duplicate_of: the id of the document that was kept in its place.
-        before: the text that came in.
-        after: the text that came out; None where it was removed.
+    `before` is the text that came in; `after` the one that came out, None where it was removed.
     """
 
     id: str
@@ -59,7 +54,7 @@ class StepStatistics:
     @property
     def removed(self) -> int:
         """Count the documents that the step removed."""
-        return sum(self.reasons.values())
+        return self.documents_in - self.documents_out
 
     @classmethod
     def of(cls, *rows: Mapping[str, Any]) -> StepStatistics:

@@ -20,7 +20,7 @@ CORPORA = "corpora"
 
 @dataclass(frozen=True, slots=True)
 class RecipeStep:
-    """A step with all its options, and an identity: all that its outcome depends on beside the documents."""
+    """A step with its options, and its identity: all that its outcome depends on beside the documents."""
 
     name: str
     options: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Recipe:
     tokenizer: tuple[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The recipe as data that JSON can hold, without what changes nothing: names of files and of corpora."""
+        """The recipe as JSON has it, without what changes nothing: names of files and of corpora."""
         return {
             "content": self.content,
             "steps": [dict(step.identity) for step in self.steps],
@@ -52,11 +52,7 @@ class Recipe:
 
 
 def corpus_recipe(settings: Settings, name: str) -> Recipe:
-    """The recipe of a corpus of the settings.
-
-    Raises:
-        UsageError: no such corpus, source or step, an option that is wrong, or a step whose package is not installed.
-    """
+    """The recipe of a corpus of the settings."""
     if name not in settings.corpora:
         raise CorpusError(no_corpus(name, settings.corpora, settings.versions))
     corpus, steps = settings.corpora[name], []

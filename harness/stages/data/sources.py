@@ -53,13 +53,8 @@ _SNIFFED = 1445
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source that is there.
-
-    Attributes:
-        files: that hold the documents, each with its name in messages and ids, in the order of the names.
-        dataset: of the hub, loaded once; None for files.
-        saved: the folder, where `save_to_disk` wrote it.
-    """
+    """A source that is there: files with their names in messages and ids, a loaded dataset of the hub, or the folder
+    that `save_to_disk` wrote."""
 
     name: str
     files: tuple[tuple[Path, str], ...] = ()
@@ -67,11 +62,7 @@ class Source:
     saved: Path | None = None
 
     def documents(self) -> Iterator[Placed]:
-        """The documents, one at a time.
-
-        Raises:
-            CorpusError: one is broken, or its file is; named with file and row.
-        """
+        """The documents, one at a time; a `CorpusError` names what is broken with file and row."""
         if self.dataset is not None:
             yield from _rows(self.dataset, self.name)
             return
@@ -110,11 +101,7 @@ class Source:
 
 
 def open_source(source: str, root: Path) -> Source:
-    """The source that the settings name: a file, a folder, or a dataset of the hub.
-
-    Raises:
-        CorpusError: there is none.
-    """
+    """The source that the settings name: a file, a folder, or a dataset of the hub."""
     path = root / Path(source).expanduser()
     if path.is_dir() and any((path / name).is_file() for name in _SAVED):
         files = sorted((file, file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file())
@@ -164,13 +151,8 @@ def _one_line(error: Exception) -> str:
 
 
 def row_document(row: Any, name: str, number: int) -> Placed:
-    """The document that a row of a table is, after its place.
-
-    Args:
-        row: `text` or `html`, `id` and `url`; all else is metadata, as are the items of a table named `metadata`.
-        name: of the file, as messages and ids name it.
-        number: of the row, counted from 1.
-    """
+    """The document that a row of a table is, after its place: `text` or `html`, `id` and `url`; all else is metadata,
+    as are the items of a table named `metadata`."""
     place = f"{name}, row {number}"
     if not isinstance(row, Mapping):
         raise CorpusError(
@@ -251,11 +233,8 @@ def _text(path: Path, name: str) -> Iterator[Placed]:
 
 
 def decode_page(content: bytes, declared: str | None = None) -> str:
-    """The text of a page: UTF-8 where it is, else in the encoding that it declares, else in the likeliest.
-
-    Bytes that are no text in that encoding become replacement characters, so that no page is lost by one of them.
-    `declared` is the encoding that the server named.
-    """
+    """The text of a page: UTF-8 where it is, else in the encoding that the server or the page names, else in the
+    likeliest. No page is lost by a byte that is no text."""
     import cchardet
 
     found = _META.search(content[:_HEAD_BYTES])
@@ -272,10 +251,7 @@ def decode_page(content: bytes, declared: str | None = None) -> str:
 
 
 def _warc(path: Path, name: str) -> Iterator[Placed]:
-    """The pages of HTML (`response`) and the plain texts (`conversion`, as WET files have them) of a WARC file.
-
-    Records of other kinds are no documents.
-    """
+    """The pages of HTML (`response`) and the plain texts (`conversion`, as WET files have them) of a WARC file."""
     from warcio.archiveiterator import ArchiveIterator
 
     number = 0

@@ -21,13 +21,9 @@ _TOLD_EVERY = 1000
 
 
 def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) -> tuple[ShardedCorpus, int]:
-    """Read a source into shards under `work`, unless that was done before; return these, and how many there are.
+    """Read a source into shards under `work`, unless that was done before; return these, and the number of documents.
 
-    Args:
-        tell: called with the number of documents read so far.
-
-    Raises:
-        CorpusError: the source or a document is broken, two documents have one id, or there is no document.
+    `tell` is called with the number of documents read so far.
     """
     done, folder, unsorted = work / "ingested", work / "source", work / "unsorted"
     if done.exists():
@@ -86,11 +82,7 @@ def _scatter(documents: Iterable[Placed], folder: Path, n_shards: int, tell: Cal
 
 
 def _sorted(path: Path) -> Iterator[Row]:
-    """The documents of a shard in their order.
-
-    Raises:
-        CorpusError: two have the same id.
-    """
+    """The documents of a shard in their order; two of one id are refused."""
     import orjson
 
     with path.open("rb") as file:

@@ -1,7 +1,8 @@
-"""Runs the steps of a recipe one after the other by datatrove's pipelines, and says what they did.
+"""The steps of a recipe, one after the other, as tasks of datatrove's pipelines, each over one shard; and the merge of
+what they left.
 
 A pipeline is pickled on its way to a worker, so that its parts hold names and paths; what they name is made in the
-worker. Each task is one shard.
+worker.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from datatrove.data import Document
@@ -26,15 +27,12 @@ from datatrove.data import Document
 from harness.config import Settings
 from harness.config.files import replacing
 from harness.errors import CorpusError, SteelyardError
-from harness.stages.data.build.executors import BuildExecutor
+from harness.stages.data.build.executors import ERRORS, in_short
 from harness.stages.data.outcomes import StepStatistics
 from harness.stages.data.recipe import RecipeStep
 from harness.stages.data.steps.step import IS_HTML, URL, Row, ShardedCorpus, StepContext, shard_of
 from harness.stages.data.steps.user import find_step
 
-T = TypeVar("T")
-
-_TOLD_EVERY_S = 0.5
 _LEVEL = 3
 """Of gzip."""
 _ANY_TEXT = """The ferry leaves at seven, and the people who live on the other side of the lake come to work with it.
@@ -48,30 +46,20 @@ Some say that the town was larger once, with a wall around it and a mill at each
 
 @functools.lru_cache(maxsize=64)
 def made_step(name: str, options: str, root: Path) -> Any:
-    """A step of this name, made once in each process: some load models.
-
-    Args:
-        options: all of them, as JSON.
-    """
+    """A step of this name, with options as JSON, made once in each process: some load models."""
     return find_step(name, root).make(json.loads(options))
 
 
-def _mark(folder: Path, shard: int, text: str) -> None:
-    """Leave a small file for the process that watches a build."""
+def _leave(folder: Path, shard: int, text: str) -> None:
+    """Leave word of a shard for the process that builds."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / f"{shard:05}") as draft:
         draft.write_text(text, encoding="utf-8")
 
 
-def _counted(items: Iterable[T], folder: Path, shard: int) -> Iterator[T]:
-    """Give items as they come, and tell in `folder` how many came."""
-    number, told = 0, time.monotonic()
-    for number, item in enumerate(items, 1):
-        yield item
-        if time.monotonic() - told > _TOLD_EVERY_S:
-            told = time.monotonic()
-            _mark(folder, shard, str(number))
-    _mark(folder, shard, str(number))
+def left_by_tasks(folder: Path) -> list[Any]:
+    """What each task of a pipeline left when it was done."""
+    return [json.loads(path.read_bytes()) for path in sorted((folder / "done").glob("[0-9]" * 5))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +67,17 @@ class ReadShard:
     """Begins a pipeline with the documents of the shard whose number is the task's."""
 
     shards: ShardedCorpus
-    progress: Path
 
     def __call__(self, _data: object, rank: int, _world_size: int) -> Iterator[Document]:
         """Give the documents in their order."""
-        return _counted(self.shards.read(rank), self.progress, rank)
+        return self.shards.read(rank)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSteps:
-    """Runs steps on the documents of a shard, one document after the other, and counts what each does.
+    """Runs steps, by their names and options as JSON, on one document of a shard after the other.
 
-    Attributes:
-        steps: their names, each with its options as JSON.
-        folder: in whose `done` it leaves the counts, and in whose `errors` what a step fails at.
+    In its folder it leaves what each step did, or what one fails at.
     """
 
     steps: Sequence[tuple[str, str]]
@@ -111,9 +96,9 @@ class RunSteps:
     def __call__(self, _data: object, rank: int, _world_size: int) -> None:
         """Write what is left of the shard."""
         counts = [{"step": name, "in": 0, "seconds": 0.0, "reasons": Counter()} for name, _ in self.steps]
-        rows = _counted(self.shards.rows(rank), self.folder / "progress", rank)
+        rows = self.shards.rows(rank)
         self.out.write(rank, (row if "removed" in row else self._judged(row, rank, counts) for row in rows))
-        _mark(self.folder / "done", rank, json.dumps(counts))
+        _leave(self.folder / "done", rank, json.dumps(counts))
 
     def _judged(self, row: Row, rank: int, counts: Sequence[dict[str, Any]]) -> Row:
         document = Document(**row)
@@ -124,8 +109,8 @@ class RunSteps:
             except Exception as error:  # whatever a step's code raises must be told with its document
                 message = str(error)
                 if not isinstance(error, SteelyardError):
-                    message = f"The step {name!r} failed on document {row['id']!r}: {_in_short(error)}"
-                _mark(self.folder / "errors", rank, message)
+                    message = f"The step {name!r} failed on document {row['id']!r}: {in_short(error)}"
+                _leave(self.folder / ERRORS, rank, message)
                 raise CorpusError(message) from error
             count["seconds"] += time.perf_counter() - started
             count["in"] += 1
@@ -137,14 +122,9 @@ class RunSteps:
 
 @dataclass(frozen=True, slots=True)
 class MergeShard:
-    """Writes the kept documents of a shard, and the outcome of each of its documents.
+    """Writes the kept documents of a shard and the outcome of each into `result`, and leaves the counts in `folder`.
 
-    Attributes:
-        left: what the last step left of `source`.
-        result: that `documents` and `explained` are written in.
-        folder: in whose `done` the counts are left.
-        tokenizer: the options of the version whose tokens are counted, as JSON; None for words.
-        root: that their relative paths start from.
+    `tokenizer` is the options of the version whose tokens are counted, as JSON; None for words.
     """
 
     source: ShardedCorpus
@@ -165,7 +145,6 @@ class MergeShard:
             (self.result / name).mkdir(parents=True, exist_ok=True)
         counts = Counter[str]()
         digest = 0
-        rows = zip(self.source.rows(rank), self.left.rows(rank), strict=True)
         with (
             replacing(self.result / "documents" / f"{rank:05}.jsonl.gz") as kept_path,
             replacing(self.result / "explained" / f"{rank:05}.jsonl") as explained_path,
@@ -173,7 +152,7 @@ class MergeShard:
             gzip.GzipFile("", "wb", _LEVEL, kept_file, mtime=0) as documents,
             explained_path.open("wb") as explained,
         ):
-            for before, row in _counted(rows, self.folder / "progress", rank):
+            for before, row in zip(self.source.rows(rank), self.left.rows(rank), strict=True):
                 kept, text = "removed" not in row, row.get("text")
                 counts.update(documents_in=1, tokens_in=len(count(before["text"])))
                 if kept:
@@ -187,33 +166,27 @@ class MergeShard:
                 why = {"step": step, "reason": reason, "duplicate_of": duplicate_of}
                 outcome = {"id": row["id"], "kept": kept, **why, "before": before["text"], "after": text}
                 explained.write(orjson.dumps(outcome) + b"\n")
-        _mark(self.folder / "done", rank, json.dumps({**counts, "digest": f"{digest:064x}"}))
-
-
-def _in_short(error: BaseException) -> str:
-    """An error on one line, without the end of a long one."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return line if len(line) <= 300 else f"{line[:300]}…"
+        _leave(self.folder / "done", rank, json.dumps({**counts, "digest": f"{digest:064x}"}))
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The settings, executor and folder that the steps of one build share.
+    """The settings and functions that the steps of one build share.
 
     Attributes:
-        work: the folder of the build.
-        tell: called as `tell(phase, folder, total)` when a phase begins, with the folder in which tasks say how far
-            they are.
+        is_local: whether workers are forked from this process.
+        run: runs a pipeline as so many tasks in a folder: `run(pipeline, tasks, folder)`.
+        tell: called as `tell(phase, folder, tasks)` when a phase begins.
     """
 
     settings: Settings
-    executor: BuildExecutor
-    work: Path
-    tell: Callable[[str, Path, int], None]
+    is_local: bool
+    run: Callable[[Sequence[Any], int, Path], None]
+    tell: Callable[[str, Path, int | None], None]
 
     def made(self, step: RecipeStep) -> Any:
         """The step, made in this process."""
-        return made_step(step.name, _as_json(step), self.settings.root)
+        return made_step(*_named(step), self.settings.root)
 
     def grouped(self, steps: Sequence[RecipeStep]) -> Iterator[tuple[RecipeStep, ...]]:
         """Give steps that look at one document at a time together, and each that looks at all of them alone."""
@@ -221,61 +194,30 @@ class Bench:
             together = tuple(group)
             yield from ((step,) for step in together) if is_corpus else (together,)
 
-    def run(self, pipeline: Sequence[Any], tasks: int, folder: Path) -> None:
-        """Run a pipeline as so many tasks, as far as that was not done, and raise what its tasks left word of.
-
-        datatrove takes what a lost task did not write for nothing found, and not every executor tells of one.
-
-        Raises:
-            CorpusError: a task failed.
-        """
-        errors = folder / "errors"
-        shutil.rmtree(errors, ignore_errors=True)
-        failure: Exception | None = None
-        try:
-            self.executor.run(pipeline, tasks, folder)
-        except Exception as error:  # noqa: BLE001  whatever executors pass on; the tasks' own words are better
-            failure = error
-        for path in sorted(errors.glob("*")):
-            raise CorpusError(path.read_text(encoding="utf-8")) from failure
-        if isinstance(failure, SteelyardError | ImportError):
-            raise failure
-        missing = [task for task in range(tasks) if not (folder / "completions" / f"{task:05}").exists()]
-        if failure is not None or missing:
-            said = _in_short(failure) if failure else "no error was told"
-            raise CorpusError(f"{len(missing)} of {tasks} tasks did not end: {said}. Their logs are in {folder}.")
-
     def run_steps(
         self, steps: Sequence[RecipeStep], folder: Path, shards: ShardedCorpus, total: int
     ) -> tuple[ShardedCorpus, list[StepStatistics]]:
-        """Run one group of steps over all shards, as far as that was not done; return what they leave, and did.
-
-        Args:
-            folder: of the group.
-            total: documents in the shards.
-
-        Raises:
-            CorpusError: a step fails, or leaves nothing.
-        """
-        first = steps[0].name
+        """Run one group of steps over all shards, as far as that was not done; return what they leave of `total`
+        documents, and did. A `CorpusError` tells of one that fails, or removes all."""
+        is_done, n_shards, first = (folder / "done").exists(), shards.n_shards, steps[0].name
+        is_corpus = hasattr(self.made(steps[0]), "apply")
         phase = first if len(steps) == 1 else f"{first} to {steps[-1].name}"
-        if hasattr(self.made(steps[0]), "apply"):
-            if not (folder / "done").exists():
-                self.tell(phase, folder / "progress", total)
+        self.tell(phase, folder, None if is_corpus else n_shards)
+        if is_corpus:
+            if not is_done:
                 self._apply(steps[0], folder, shards, total)
-            out = ShardedCorpus(shards.folder, shards.n_shards, (*shards.removed, folder / "removed"))
+            out = ShardedCorpus(shards.folder, n_shards, (*shards.removed, folder / "removed"))
         else:
-            out = ShardedCorpus(folder / "out", shards.n_shards)
-            run = RunSteps([(each.name, _as_json(each)) for each in steps], self.settings.root, shards, out, folder)
-            self.tell(phase, folder / "progress", total)
-            if self.executor.name == "local" and not (folder / "done").exists():
+            out = ShardedCorpus(folder / "out", n_shards)
+            run = RunSteps(list(map(_named, steps)), self.settings.root, shards, out, folder)
+            if self.is_local and not is_done:
                 run.warm()
-            self.run([run], shards.n_shards, folder)
-        totals = [StepStatistics.of(*of_step) for of_step in zip(*done_tasks(folder), strict=True)]
+            self.run([run], n_shards, folder)
+        totals = [StepStatistics.of(*of_step) for of_step in zip(*left_by_tasks(folder), strict=True)]
         for step in totals:
             if step.documents_out == 0:
                 why = ", ".join(f"{reason} {count:,}" for reason, count in Counter(step.reasons).most_common(5))
-                shutil.rmtree(self.work, ignore_errors=True)  # it would be so again
+                shutil.rmtree(folder.parent, ignore_errors=True)  # it would be so again
                 raise CorpusError(
                     f"The step {step.step!r} removed the last documents: {step.documents_in:,} came to it, none was "
                     f"left ({why}). A corpus needs one at least; set {step.step!r} otherwise, or leave it out."
@@ -291,26 +233,21 @@ class Bench:
 
         own = folder / "own"
         own.mkdir(parents=True, exist_ok=True)
-        context = StepContext(self.settings, own, record, ReadShard(shards, folder / "progress"), self.run)
         started = time.perf_counter()
         try:
-            self.made(step).apply(shards, context)
+            self.made(step).apply(shards, StepContext(self.settings, own, record, ReadShard(shards), self.run))
         except SteelyardError:
             raise
         except Exception as error:  # whatever a step's code raises
-            raise CorpusError(f"The step {step.name!r} failed: {_in_short(error)}") from error
+            raise CorpusError(f"The step {step.name!r} failed: {in_short(error)}") from error
         seconds = time.perf_counter() - started
         for shard, why in enumerate(removed):
-            _mark(folder / "removed", shard, json.dumps(why))
+            _leave(folder / "removed", shard, json.dumps(why))
         reasons = Counter(reason for each in removed for _, reason, _ in each.values())
-        counts = {"step": step.name, "in": total, "seconds": seconds, "reasons": reasons}
-        _mark(folder / "done", 0, json.dumps([counts]))
+        _leave(
+            folder / "done", 0, json.dumps([{"step": step.name, "in": total, "seconds": seconds, "reasons": reasons}])
+        )
 
 
-def _as_json(step: RecipeStep) -> str:
-    return json.dumps(dict(step.options), sort_keys=True)
-
-
-def done_tasks(folder: Path) -> list[Any]:
-    """What each task of a pipeline left when it was done."""
-    return [json.loads(path.read_bytes()) for path in sorted((folder / "done").glob("[0-9]" * 5))]
+def _named(step: RecipeStep) -> tuple[str, str]:
+    return step.name, json.dumps(dict(step.options), sort_keys=True)

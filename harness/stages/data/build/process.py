@@ -15,17 +15,18 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.config.artifacts import get_or_build
+from harness.config.corpora import check_executor
 from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
 from harness.models.processes.worker import Progress
-from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
+from harness.stages.data.build.executors import WorkerWatch, run_tasks
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.corpus import open_corpus
 from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
@@ -36,14 +37,8 @@ _TOLD_EVERY_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """The corpus to build, and where.
-
-    Attributes:
-        name: of the corpus.
-        work: where what was done so far is kept.
-        executor: the table of the settings that names who runs it.
-        tokenizer: the options of the version whose tokens are counted; None for words.
-    """
+    """The corpus to build, where what was done so far is kept, the table that says who does it, and the options of the
+    version whose tokens are counted; None for words."""
 
     settings: Settings
     name: str
@@ -59,21 +54,17 @@ def build_ordered(order: str, progress: Progress) -> None:
 
     Args:
         order: the `BuildRequest`, pickled, in hexadecimal digits.
-
-    Raises:
-        CorpusError: a package is not installed.
-        UsageError: it can't be built.
     """
     request: BuildRequest = pickle.loads(bytes.fromhex(order))
     os.register_at_fork(after_in_child=_end_with_parent)
     teller = _Teller(progress)
     try:
+        executor = check_executor(request.executor, where="corpus")
         watch = WorkerWatch(lambda why: progress({"failed": why}))
-        executor = build_executor(request.executor, watch.pool)
         get_or_build(
             CORPORA,
             request.recipe.as_json(),
-            lambda _: _build(request, teller, executor),
+            lambda _: _build(request, teller, executor, watch),
             digest=lambda folder: open_corpus(folder).fingerprint,
             keeps_draft=True,
             waiting=lambda: teller.begin("waiting for another build"),
@@ -92,55 +83,62 @@ def _end_with_parent() -> None:
 
 
 class _Teller:
-    """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
+    """Tells the parent each phase, and what is done of it: documents that were read, else tasks that datatrove marks
+    as done."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._phase: tuple[str, Path | None, int | None] | None = None
+        self._state: dict[str, Any] = {}
+        self._folder: Path | None = None
         self._lock = threading.Lock()
-        self.done = 0  # of a phase that leaves no files
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def begin(self, phase: str, folder: Path | None = None, total: int | None = None) -> None:
-        """A phase begins."""
+    def begin(self, phase: str, folder: Path | None = None, tasks: int | None = None) -> None:
+        """A phase begins, whose tasks are marked in a folder."""
         with self._lock:
-            self._phase, self.done = (phase, folder, total), 0
-            self._progress({"phase": phase, "done": 0, "total": total})
+            self._folder = folder
+            self._state = {
+                "phase": phase,
+                "done": 0,
+                "total": tasks,
+                "unit": "documents" if folder is None else "shards",
+            }
+            self._progress(self._state)
+
+    def count(self, done: int) -> None:
+        """So many documents were read."""
+        with self._lock:
+            self._state = {**self._state, "done": done}
 
     def _watch(self) -> None:
         last: dict[str, Any] = {}
         while True:
             time.sleep(_TOLD_EVERY_S)
             with self._lock:
-                if self._phase is None:
-                    continue
-                phase, folder, total = self._phase
-                done = self.done if folder is None else sum(map(_number, folder.glob("*")))
-                now = {"phase": phase, "done": done, "total": total}
-                if now != last:
-                    self._progress(now)
-                last = now
+                if self._folder is not None:
+                    done = sum(1 for _ in self._folder.rglob("completions/*"))
+                    self._state = {**self._state, "done": done}
+                if self._state != last:
+                    last = self._state
+                    self._progress(last)
 
 
-def _number(path: Path) -> int:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # a draft that was being written
-        return 0
-
-
-def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
-    from harness.stages.data.build.pipeline import Bench, MergeShard, done_tasks
+def _build(request: BuildRequest, teller: _Teller, executor: Mapping[str, Any], watch: WorkerWatch) -> Path:
+    from harness.stages.data.build.pipeline import Bench, MergeShard, left_by_tasks
 
     started, work, root = time.monotonic(), request.work, request.settings.root
-    bench = Bench(request.settings, executor, work, teller.begin)
+
+    def run(pipeline: Sequence[Any], tasks: int, folder: Path) -> None:
+        run_tasks(executor, pipeline, tasks, folder, watch.pool)
+
+    bench = Bench(request.settings, executor["name"] == "local", run, teller.begin)
     teller.begin("reading")
     try:
-        source, n_documents = ingest(request.recipe, root, work, lambda done: setattr(teller, "done", done))
+        source, total = ingest(request.recipe, root, work, teller.count)
     except CorpusError:
         shutil.rmtree(work, ignore_errors=True)  # it would fail in the same way again
         raise
-    shards, total, steps = source, n_documents, list[StepStatistics]()
+    shards, steps = source, list[StepStatistics]()
     for number, group in enumerate(bench.grouped(request.recipe.steps)):
         before, (shards, totals) = shards, bench.run_steps(group, work / f"{number:02}", shards, total)
         if before.folder not in (source.folder, shards.folder):
@@ -149,11 +147,11 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
         total = totals[-1].documents_out
     result, folder = work / "result", work / "merge"
     tokenizer = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
-    teller.begin("writing", folder / "progress", n_documents)
-    bench.run([MergeShard(source, shards, result, folder, tokenizer, root)], shards.n_shards, folder)
+    teller.begin("writing", folder, shards.n_shards)
+    run([MergeShard(source, shards, result, folder, tokenizer, root)], shards.n_shards, folder)
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
     counts, digest = Counter[str](), 0
-    for shard in done_tasks(folder):
+    for shard in left_by_tasks(folder):
         digest = (digest + int(shard.pop("digest"), 16)) % (1 << 256)
         counts.update(shard)
     if counts["documents_out"] != total:

@@ -10,13 +10,14 @@ document when files are read in another order, and they take a missing list of d
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec, names_among
+from harness.config.typed import Checked, Table
+from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepSpec, Words, among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -38,19 +39,12 @@ NORMALISATIONS: Mapping[str, str] = {
 """Differences that equal texts may have, with datatrove's name of each, in the order in which they are removed."""
 
 
-def _normalisation(value: Any, name: str, *, where: str) -> list[str]:
-    named = names_among(NORMALISATIONS, value, name, where=where, may_be_none=True)
-    return [each for each in NORMALISATIONS if each in named]
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in NORMALISATIONS if each in names)
 
 
-def normalisation_option(*default: str) -> StepOption:
-    """The option that says which differences between two texts do not count."""
-    return StepOption(
-        list(default),
-        _normalisation,
-        "Differences between two texts that do not count: lowercase (of letters), numbers (any counts as 0), "
-        "weekdays and months (English names), punctuation (counts as space), whitespace, diacritics.",
-    )
+Normalisation = Annotated[Words, among(lambda: NORMALISATIONS), Checked(_in_order)]
+"""Differences between two texts that do not count."""
 
 
 def text_normalisation(names: Iterable[str]) -> TextNormConfig:
@@ -68,43 +62,19 @@ def hashing() -> HashConfig:
     return HashConfig(precision=64, hash_fc="sha1")
 
 
-@dataclass(frozen=True, slots=True)
-class NotedIds:
-    """Notes the ids of the documents that pass, shard by shard: a part of a pipeline of datatrove's."""
-
-    folder: Path
-
-    def __call__(self, data: Iterator[Document], rank: int, _world_size: int) -> Iterator[Document]:
-        """The documents as they come."""
-        import orjson
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with _numbered(self.folder, rank).open("wb") as file:
-            for document in data:
-                file.write(orjson.dumps(document.id) + b"\n")
-                yield document
-
-
-def record_duplicates(n_shards: int, context: StepContext, survivors: Mapping[Place, Place], reason: str) -> None:
-    """Record duplicates as removed.
-
-    Args:
-        n_shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
-        survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
-    """
-    import orjson
-
+def record_duplicates(
+    shards: ShardedCorpus, context: StepContext, survivors: Mapping[Place, Place], reason: str
+) -> None:
+    """Record duplicates as removed: by the place of each the place of the document before it that stays instead."""
     wanted = {*survivors, *survivors.values()}
-    names: dict[Place, str] = {}
-    for shard in range(n_shards):
-        with _numbered(context.work / "ids", shard).open("rb") as ids:
-            names |= {(shard, row): orjson.loads(line) for row, line in enumerate(ids) if (shard, row) in wanted}
+    names = {
+        (shard, row): document.id
+        for shard in range(shards.n_shards)
+        for row, document in enumerate(shards.read(shard))
+        if (shard, row) in wanted
+    }
     for duplicate, survivor in survivors.items():
         context.record(names[duplicate], reason, names[survivor])
-
-
-def _numbered(folder: Path, shard: int) -> Path:
-    return folder / f"{shard:05}.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +95,9 @@ class ExactDuplicates:
         folder = context.work / "hashes"
         content = partial(_content, normalisation=text_normalisation(self.normalisation))
         config = ExactDedupConfig(content_getter=content, hash_config=hashing())
-        pipeline = [context.read, NotedIds(context.work / "ids"), ExactDedupSignature(str(folder), config)]
+        pipeline = [context.read, ExactDedupSignature(str(folder), config)]
         context.run(pipeline, shards.n_shards, context.work / "hashing")
-        record_duplicates(shards.n_shards, context, _survivors(folder, shards.n_shards), "duplicate")
+        record_duplicates(shards, context, _survivors(folder, shards.n_shards), "duplicate")
 
 
 def _content(document: Document, normalisation: TextNormConfig) -> str:
@@ -155,10 +125,15 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     return survivors
 
 
+@dataclass(frozen=True)
+class _Options(Table):
+    normalisation: Normalisation = ("lowercase", "whitespace")
+
+
 EXACT = StepSpec(
     name="exact",
-    options={"normalisation": normalisation_option("lowercase", "whitespace")},
     make=lambda options: ExactDuplicates(**options),
+    options=_Options,
     packages=("datatrove",),
     summary="removes documents whose text another document has",
     install=INSTALL,

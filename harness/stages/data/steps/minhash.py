@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from harness.config import setting_checks
+from harness.config.typed import Between, Table
 from harness.stages.data.steps.exact import (
-    NotedIds,
+    Normalisation,
     Place,
     hashing,
-    normalisation_option,
     record_duplicates,
     text_normalisation,
 )
-from harness.stages.data.steps.filters import LANGUAGE
-from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec
+from harness.stages.data.steps.filters import Language
+from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.pipeline.dedup.minhash import MinhashConfig
@@ -47,15 +45,15 @@ class NearDuplicates:
 
         from harness.stages.data.steps.signing import BoundedSignature
 
-        config, work, n_shards = self.config, context.work, shards.n_shards
+        config, work = self.config, context.work
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
         signature = BoundedSignature(str(signatures), config, self.language)
-        context.run([context.read, NotedIds(work / "ids"), signature], n_shards, work / "signing")
+        context.run([context.read, signature], shards.n_shards, work / "signing")
         buckets = MinhashDedupBuckets(str(signatures), str(pairs), config=config, lines_to_buffer=1000)
         context.run([buckets], self.buckets, work / "pairing")
         cluster = MinhashDedupCluster(str(pairs), str(clusters), config, save_cluster_id=True, lines_to_buffer=1000)
         context.run([cluster], 1, work / "clustering")
-        record_duplicates(n_shards, context, _survivors(clusters, n_shards), "near_duplicate")
+        record_duplicates(shards, context, _survivors(clusters, shards.n_shards), "near_duplicate")
 
     @property
     def config(self) -> MinhashConfig:
@@ -90,23 +88,20 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     return survivors
 
 
+@dataclass(frozen=True)
+class _Options(Table):
+    buckets: Annotated[int, Between(1, 500)] = 14
+    hashes_per_bucket: Annotated[int, Between(1, 1000)] = 8
+    n_grams: Annotated[int, Between(1, 100)] = 5
+    language: Language = "eng"
+    normalisation: Normalisation = ("lowercase", "numbers", "punctuation", "whitespace", "diacritics")
+    seed: Annotated[int, Between(0, 2**32 - 1)] = 1
+
+
 MINHASH = StepSpec(
     name="minhash",
-    options={
-        "buckets": StepOption(
-            14, partial(setting_checks.integer, high=500), "Buckets of hashes: the more, the less alike suffices."
-        ),
-        "hashes_per_bucket": StepOption(
-            8, partial(setting_checks.integer, high=1000), "Hashes in a bucket: the more, the more alike is demanded."
-        ),
-        "n_grams": StepOption(
-            5, partial(setting_checks.integer, high=100), "Words in a row that count as the same or not."
-        ),
-        "language": LANGUAGE,
-        "normalisation": normalisation_option("lowercase", "numbers", "punctuation", "whitespace", "diacritics"),
-        "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
-    },
     make=lambda options: NearDuplicates(**options),
+    options=_Options,
     packages=("datatrove", "spacy", "numpy"),
     summary="removes documents whose text is nearly another's",
     install=INSTALL,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.config import setting_checks
-from harness.stages.data.steps.step import EMPTY, INSTALL, IS_HTML, StepOption, StepSpec
+from harness.config.typed import Count, Table
+from harness.stages.data.steps.step import EMPTY, INSTALL, IS_HTML, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -53,18 +54,17 @@ def with_text(document: Document, favour_precision: bool, deduplicate: bool, max
     return None
 
 
+@dataclass(frozen=True)
+class _Options(Table):
+    favour_precision: bool = True
+    deduplicate: bool = True
+    max_characters: Count = 10_000_000
+
+
 TEXT = StepSpec(
     name="text",
-    options={
-        "favour_precision": StepOption(True, setting_checks.boolean, "Rather leave text out than let a menu in."),
-        "deduplicate": StepOption(
-            True, setting_checks.boolean, "Leave out passages that a page has had often; other pages do not count."
-        ),
-        "max_characters": StepOption(
-            10_000_000, setting_checks.integer, "The longest page that is read; longer ones are removed."
-        ),
-    },
     make=lambda options: partial(with_text, **options),
+    options=_Options,
     packages=("datatrove", "trafilatura", "lxml", "justext"),
     summary="takes the text out of pages of HTML",
     install=INSTALL,

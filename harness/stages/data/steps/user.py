@@ -13,17 +13,18 @@ import sys
 import traceback
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness import doors
-from harness.config import Settings, setting_checks
+from harness.config import Settings
+from harness.config.typed import Table
 from harness.errors import CorpusError, DoorError, SettingsError, nearest, shortened
 from harness.stages.data.outcomes import CorpusDocument
-from harness.stages.data.steps.step import URL, StepOption, StepSpec
+from harness.stages.data.steps.step import URL, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -83,12 +84,7 @@ class UserStep:
 
 
 def find_step(name: str, root: Path) -> StepSpec:
-    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`.
-
-    Raises:
-        DoorError: there is none of that name (the message lists those that there are, and the nearest), or two.
-        SettingsError: a user's own can't be imported.
-    """
+    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`."""
     if ":" in name:
         return _user_step(name, root)
     door = doors.find("steps", name)
@@ -119,17 +115,17 @@ def _user_step(target: str, root: Path) -> StepSpec:
     named = [one for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY]
     return StepSpec(
         name=target,
-        options={one.name: StepOption(one.default, _unchecked, "") for one in named},
+        options=make_dataclass("Options", map(_field, named), bases=(Table,), frozen=True, kw_only=True),
         make=partial(UserStep, target, root),
-        packages=(),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         identity=partial(_identity, target),
     )
 
 
-def _unchecked(value: Any, name: str, *, where: str) -> Any:
-    """A value of a table; what it means is the function's to say."""
-    return setting_checks.table({name: value}, name, where=where)[name]
+def _field(parameter: inspect.Parameter) -> tuple[str, Any, Any]:
+    """An option, whose meaning is the function's to say."""
+    is_needed = parameter.default is parameter.empty
+    return parameter.name, Any, field() if is_needed else field(default_factory=lambda: parameter.default)
 
 
 def _file(target: str, root: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import CorpusError
-from harness.stages.data.build.executors import BuildExecutor
+from harness.stages.data.build.executors import run_tasks
 from harness.stages.data.build.pipeline import Bench
 from harness.stages.data.outcomes import StepStatistics
 from harness.stages.data.recipe import RecipeStep
@@ -18,6 +19,7 @@ from harness.stages.data.steps.step import ShardedCorpus, step_options
 from harness.stages.data.steps.user import find_step
 from tests.stages.data.projects import project
 
+LOCAL = {"name": "local", "workers": 1}
 TEXTS = {"a": "the same text of five words", "b": "the same text of five words", "c": "another text", "d": "x"}
 
 
@@ -26,7 +28,7 @@ def step(name: str, root: Path, **table: Any) -> RecipeStep:
 
 
 def bench(settings: Settings) -> Bench:
-    return Bench(settings, BuildExecutor("local", {"workers": 1}), settings.root / "work", lambda *_: None)
+    return Bench(settings, True, partial(run_tasks, LOCAL), lambda *_: None)
 
 
 def source(root: Path) -> ShardedCorpus:
@@ -81,11 +83,8 @@ def test_a_corpus_without_a_document_is_not_gone_on_with(tmp_path: Path) -> None
 
 def test_a_lost_task_is_an_error(tmp_path: Path) -> None:
     """datatrove takes what it did not write for none found, and only warns."""
-    executor = BuildExecutor("local", {"workers": 1, "skip_completed": False})
-    whole = bench(project(tmp_path, "d.jsonl"))
-    lost = replace(whole, executor=executor)
     with pytest.raises(CorpusError, match=r"1 of 2 tasks did not end: no error was told\. Their logs are in"):
-        lost.run([Losing(tmp_path / "lost")], 2, tmp_path / "lost")
+        run_tasks(LOCAL, [Losing(tmp_path / "lost")], 2, tmp_path / "lost")
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,6 @@ def apply_step(
 
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    read = ReadShard(shards, folder / "progress")
-    step.apply(shards, StepContext(settings or Settings(root=folder), work, record, read, run or local()))
+    step.apply(shards, StepContext(settings or Settings(root=folder), work, record, ReadShard(shards), run or local()))
     documents = [document for shard in range(n_shards) for document in shards.read(shard)]
     return Applied({each.id: each.text for each in documents if each.id not in removed}, removed)
