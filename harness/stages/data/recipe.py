@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.corpora import no_corpus
-from harness.errors import CorpusError, SettingsError, choices
+from harness.errors import CorpusError, SettingsError
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.sources import open_source
 from harness.stages.data.steps.step import package_versions, step_identity, step_options
@@ -66,9 +66,6 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
         steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))
     tokenizer = None
     if corpus.tokenizer is not None:
-        if corpus.tokenizer not in settings.versions:
-            known = choices("version", corpus.tokenizer, settings.versions)
-            raise CorpusError(f"The corpus {name!r}: tokenizer: {known}")
         weights = settings.versions[corpus.tokenizer].engine_options
         if "weights" not in weights:
             raise CorpusError(

@@ -61,15 +61,7 @@ def build_corpus(
     progress: BuildProgress = unseen,
     executor: Mapping[str, Any] | None = None,
 ) -> Corpus:
-    """The corpus of this name; built first, unless it was before.
-
-    Args:
-        progress: told how far the build is.
-        executor: who runs it, in place of what the settings say.
-
-    Raises:
-        UsageError: the recipe, the source or a document is wrong, or a step fails. What was built before is kept.
-    """
+    """The corpus of this name; built first, unless it was before, by an executor in place of that of the settings."""
     recipe = corpus_recipe(settings, name)
     folder = corpus_folder(recipe)
     if find_artifact(CORPORA, recipe.as_json()) is not None and folder.is_dir():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,6 @@ from harness.errors import CorpusError, SteelyardError
 
 ERRORS = "errors"
 """The folder in that of a pipeline in which tasks leave word of why they failed, in files by their numbers."""
-_KILLED = (2, 3)
-"""CLD_KILLED and CLD_DUMPED of waitid(2): the child was ended by a signal."""
 
 
 def run_tasks(
@@ -26,7 +22,7 @@ def run_tasks(
     folder: Path,
     pool: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
-    """Run a pipeline as so many tasks, those of them that are not done yet.
+    """Run a pipeline as so many tasks, those of them that are not done yet; a `CorpusError` tells of one that fails.
 
     datatrove takes what a lost task did not write for nothing found, and not every executor tells of one.
 
@@ -36,9 +32,6 @@ def run_tasks(
             cluster that runs already.
         folder: of this pipeline alone, where datatrove keeps which tasks are done.
         pool: entered while processes of this machine work.
-
-    Raises:
-        CorpusError: a task failed, or datatrove does not know an option.
     """
     shutil.rmtree(folder / ERRORS, ignore_errors=True)
     failure: Exception | None = None
@@ -86,37 +79,3 @@ def in_short(error: BaseException) -> str:
     """An error on one line, without the end of a long one."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
     return line if len(line) <= 300 else f"{line[:300]}…"
-
-
-class WorkerWatch:
-    """Tells of child processes that are killed while a pool works: a pool replaces one that dies, and never learns what
-    became of its task, so that whoever waits for the tasks waits for ever. No other thread may take its signals.
-
-    `killed` is called in a thread of its own, with what happened in words; one that is told to end is not told of.
-    """
-
-    def __init__(self, killed: Callable[[str], None]) -> None:
-        self._killed = killed
-        self._works = threading.Event()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        threading.Thread(target=self._wait, daemon=True).start()
-
-    @contextmanager
-    def pool(self) -> Iterator[None]:
-        """A pool works meanwhile."""
-        self._works.set()
-        try:
-            yield
-        finally:
-            self._works.clear()
-
-    def _wait(self) -> None:
-        while True:
-            found: Any = signal.sigwaitinfo({signal.SIGCHLD})
-            if self._works.is_set() and found.si_code in _KILLED and found.si_status != signal.SIGTERM:
-                end = signal.Signals(found.si_status)
-                memory = " The system does that when memory runs out: take fewer workers."
-                cause = memory if end == signal.SIGKILL else ""
-                self._killed(
-                    f"A worker was ended by signal {end} ({end.name}).{cause} Build again to go on from there."
-                )

@@ -15,7 +15,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,15 @@ from harness.config.corpora import check_executor
 from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
 from harness.models.processes.worker import Progress
-from harness.stages.data.build.executors import WorkerWatch, run_tasks
+from harness.stages.data.build.executors import run_tasks
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.corpus import open_corpus
 from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
 from harness.stages.data.recipe import CORPORA, Recipe
 
 _TOLD_EVERY_S = 0.25
+_KILLED = (2, 3)
+"""CLD_KILLED and CLD_DUMPED of waitid(2): the child was ended by a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,16 @@ def build_ordered(order: str, progress: Progress) -> None:
     """
     request: BuildRequest = pickle.loads(bytes.fromhex(order))
     os.register_at_fork(after_in_child=_end_with_parent)
-    teller = _Teller(progress)
+    watch = Watch(progress)
     try:
         executor = check_executor(request.executor, where="corpus")
-        watch = WorkerWatch(lambda why: progress({"failed": why}))
         get_or_build(
             CORPORA,
             request.recipe.as_json(),
-            lambda _: _build(request, teller, executor, watch),
+            lambda _: _build(request, executor, watch),
             digest=lambda folder: open_corpus(folder).fingerprint,
             keeps_draft=True,
-            waiting=lambda: teller.begin("waiting for another build"),
+            waiting=lambda: watch.begin("waiting for another build"),
         )
     except ImportError as error:
         extra = "ray" if error.name == "ray" else "data"
@@ -82,27 +84,26 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-class _Teller:
-    """Tells the parent each phase, and what is done of it: documents that were read, else tasks that datatrove marks
-    as done."""
+class Watch:
+    """Tells the parent of each phase, and what is done of it: documents that were read, else tasks that datatrove marks
+    as done; and of child processes that are killed while a pool works. A pool replaces one that dies, and never learns
+    what became of its task, so that whoever waits for the tasks waits for ever. No other thread may take its signals.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._state: dict[str, Any] = {}
         self._folder: Path | None = None
         self._lock = threading.Lock()
+        self._works = threading.Event()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, phase: str, folder: Path | None = None, tasks: int | None = None) -> None:
         """A phase begins, whose tasks are marked in a folder."""
+        unit = "documents" if folder is None else "shards"
         with self._lock:
-            self._folder = folder
-            self._state = {
-                "phase": phase,
-                "done": 0,
-                "total": tasks,
-                "unit": "documents" if folder is None else "shards",
-            }
+            self._folder, self._state = folder, {"phase": phase, "done": 0, "total": tasks, "unit": unit}
             self._progress(self._state)
 
     def count(self, done: int) -> None:
@@ -110,20 +111,35 @@ class _Teller:
         with self._lock:
             self._state = {**self._state, "done": done}
 
+    @contextmanager
+    def pool(self) -> Iterator[None]:
+        """A pool works meanwhile."""
+        self._works.set()
+        try:
+            yield
+        finally:
+            self._works.clear()
+
     def _watch(self) -> None:
         last: dict[str, Any] = {}
         while True:
-            time.sleep(_TOLD_EVERY_S)
+            child: Any = signal.sigtimedwait({signal.SIGCHLD}, _TOLD_EVERY_S)
+            is_killed = child is not None and child.si_code in _KILLED and child.si_status != signal.SIGTERM
+            if is_killed and self._works.is_set():
+                end = signal.Signals(child.si_status)
+                memory = " The system does that when memory runs out: take fewer workers."
+                cause = memory if end == signal.SIGKILL else ""
+                why = f"A worker was ended by signal {end} ({end.name}).{cause} Build again to go on from there."
+                self._progress({"failed": why})
             with self._lock:
                 if self._folder is not None:
-                    done = sum(1 for _ in self._folder.rglob("completions/*"))
-                    self._state = {**self._state, "done": done}
+                    self._state = {**self._state, "done": sum(1 for _ in self._folder.rglob("completions/*"))}
                 if self._state != last:
                     last = self._state
                     self._progress(last)
 
 
-def _build(request: BuildRequest, teller: _Teller, executor: Mapping[str, Any], watch: WorkerWatch) -> Path:
+def _build(request: BuildRequest, executor: Mapping[str, Any], watch: Watch) -> Path:
     from harness.stages.data.build.pipeline import Bench, MergeShard, left_by_tasks
 
     started, work, root = time.monotonic(), request.work, request.settings.root
@@ -131,10 +147,10 @@ def _build(request: BuildRequest, teller: _Teller, executor: Mapping[str, Any], 
     def run(pipeline: Sequence[Any], tasks: int, folder: Path) -> None:
         run_tasks(executor, pipeline, tasks, folder, watch.pool)
 
-    bench = Bench(request.settings, executor["name"] == "local", run, teller.begin)
-    teller.begin("reading")
+    bench = Bench(request.settings, executor["name"] == "local", run, watch.begin)
+    watch.begin("reading")
     try:
-        source, total = ingest(request.recipe, root, work, teller.count)
+        source, total = ingest(request.recipe, root, work, watch.count)
     except CorpusError:
         shutil.rmtree(work, ignore_errors=True)  # it would fail in the same way again
         raise
@@ -147,7 +163,7 @@ def _build(request: BuildRequest, teller: _Teller, executor: Mapping[str, Any], 
         total = totals[-1].documents_out
     result, folder = work / "result", work / "merge"
     tokenizer = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
-    teller.begin("writing", folder, shards.n_shards)
+    watch.begin("writing", folder, shards.n_shards)
     run([MergeShard(source, shards, result, folder, tokenizer, root)], shards.n_shards, folder)
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
     counts, digest = Counter[str](), 0

@@ -104,7 +104,7 @@ def add_up(documents: Iterable[CorpusDocument]) -> Mapping[str, ColumnSums]:
     n_documents = np.zeros(2 * BLOCKS)
     counts: dict[str, list[Counter[Any]]] = {name: [Counter() for _ in n_documents] for name in COLUMNS}
     for document in documents:
-        row = _row_of(document.id)
+        row = row_of(document.id)
         n_documents[row] += 1
         for name, (values, _) in _COLUMNS.items():
             counts[name][row].update(values(document))
@@ -116,21 +116,16 @@ def add_up(documents: Iterable[CorpusDocument]) -> Mapping[str, ColumnSums]:
     return found
 
 
-def _row_of(document_id: str) -> int:
+def row_of(document_id: str) -> int:
     """The block of a document, by its id alone: as good as drawn, and the same in each version. For one of the second
-    half it is as many further as there are blocks."""
+    half it is as many further as there are blocks.
+
+    >>> row_of("a"), row_of("b")
+    (52, 28)
+    """
     digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift").digest()
     number = int.from_bytes(digest, "big")
     return number % BLOCKS + BLOCKS * (number >> 63)
-
-
-def block_of(document_id: str) -> int:
-    """The block of a document, whichever half it is of.
-
-    >>> block_of("a"), block_of("b")
-    (22, 28)
-    """
-    return _row_of(document_id) % BLOCKS
 
 
 def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArray, tuple[Any, ...]]:

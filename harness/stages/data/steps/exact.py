@@ -10,7 +10,7 @@ document when files are read in another order, and they take a missing list of d
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,8 +77,8 @@ def record_duplicates(
         context.record(names[duplicate], reason, names[survivor])
 
 
-@dataclass(frozen=True, slots=True)
-class ExactDuplicates:
+@dataclass(frozen=True)
+class ExactDuplicates(Table):
     """Removes documents whose text is another's, once both are normalised.
 
     Hashes are compared, 64 bits of SHA-1 each: of n different texts two are taken for equal with a chance of n² in
@@ -86,7 +86,7 @@ class ExactDuplicates:
     at a time, and the duplicates.
     """
 
-    normalisation: Sequence[str]
+    normalisation: Normalisation = ("lowercase", "whitespace")
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
         """Keep the first document of each text."""
@@ -125,15 +125,10 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     return survivors
 
 
-@dataclass(frozen=True)
-class _Options(Table):
-    normalisation: Normalisation = ("lowercase", "whitespace")
-
-
 EXACT = StepSpec(
     name="exact",
-    make=lambda options: ExactDuplicates(**options),
-    options=_Options,
+    make=lambda given: ExactDuplicates(**given),
+    options=ExactDuplicates,
     packages=("datatrove",),
     summary="removes documents whose text another document has",
     install=INSTALL,

@@ -8,11 +8,9 @@ Datasets" (arXiv:2406.17557, section 3.6). Order and values are those of the scr
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from harness.config.typed import Between, Checked, Count, Natural, NotNegative, Share, Table, Text, WrongValueError
 from harness.stages.data.steps.step import EMPTY, INSTALL, URL, StepSpec, Words
@@ -23,37 +21,6 @@ if TYPE_CHECKING:
 
 TOO_LARGE = "text_too_large"
 """The reason of a document's removal that is longer than the bound."""
-
-
-class FilterStep:
-    """One of datatrove's filters as a step, made where it is used: lists of addresses alone take seconds and 700 MB.
-
-    Beside the filter's options there is `max_characters`: filters take a hundred times the memory that a text takes.
-    """
-
-    def __init__(self, make: Callable[[Mapping[str, Any]], BaseFilter], options: Mapping[str, Any]) -> None:
-        own = dict(options)
-        self._longest: int | None = own.pop("max_characters", None)
-        self._make = partial(make, own)
-
-    @functools.cached_property
-    def _filter(self) -> BaseFilter:
-        return self._make()
-
-    def __call__(self, document: Document) -> str | None:
-        """None for a document that stays, else why it goes. One without text, or that the filter leaves without text,
-        goes as such: several filters divide by its length."""
-        if not document.text or document.text.isspace():
-            return EMPTY
-        if self._longest is not None and len(document.text) > self._longest:
-            return TOO_LARGE
-        return self.removal(document) or (None if document.text else EMPTY)
-
-    def removal(self, document: Document) -> str | None:
-        """The filter's own reason to remove a document; None where it stays."""
-        found = self._filter.filter(document)
-        stays, reason = found if isinstance(found, tuple) else (found, None)
-        return None if stays else reason or "removed"
 
 
 def _split(code: str) -> str:
@@ -88,13 +55,51 @@ Language = Annotated[Text, Checked(_split)]
 
 
 @dataclass(frozen=True)
-class _Judging(Table):
+class _Filter(Table):
+    """One of datatrove's filters as a step, with its options, made where it is used.
+
+    Beside them there is `max_characters`: filters take a hundred times the memory that a text takes.
+    """
+
+    filter_name: ClassVar[str]
     language: Language = "eng"
     max_characters: Count = 10_000_000
 
+    @functools.cached_property
+    def _filter(self) -> BaseFilter:
+        from datatrove.pipeline import filters
+
+        made: BaseFilter = getattr(filters, self.filter_name)(**_given(self))
+        return made
+
+    def __call__(self, document: Document) -> str | None:
+        """None for a document that stays, else why it goes. One without text, or that the filter leaves without text,
+        goes as such: several filters divide by its length."""
+        if not document.text or document.text.isspace():
+            return EMPTY
+        if len(document.text) > self.max_characters:
+            return TOO_LARGE
+        return _removal(self._filter, document) or (None if document.text else EMPTY)
+
+
+def _given(table: Any) -> dict[str, Any]:
+    """The options that datatrove's filter is given: none of ours, and its own stop words where there are none."""
+    return {
+        key: value
+        for key, value in vars(table).items()
+        if key not in ("max_characters", "_filter") and (key, value) not in (("stop_words", ()), ("stop_words", []))
+    }
+
+
+def _removal(made: BaseFilter, document: Document) -> str | None:
+    found = made.filter(document)
+    stays, reason = found if isinstance(found, tuple) else (found, None)
+    return None if stays else reason or "removed"
+
 
 @dataclass(frozen=True)
-class _Repetition(_Judging):
+class _Repetition(_Filter):
+    filter_name = "GopherRepetitionFilter"
     dup_line_frac: Share = 0.3
     dup_para_frac: Share = 0.3
     dup_line_char_frac: Share = 0.2
@@ -104,7 +109,8 @@ class _Repetition(_Judging):
 
 
 @dataclass(frozen=True)
-class _Quality(_Judging):
+class _Quality(_Filter):
+    filter_name = "GopherQualityFilter"
     min_doc_words: Count = 50
     max_doc_words: Natural = 100_000
     min_avg_word_length: NotNegative = 3
@@ -118,7 +124,8 @@ class _Quality(_Judging):
 
 
 @dataclass(frozen=True)
-class _C4(_Judging):
+class _C4(_Filter):
+    filter_name = "C4QualityFilter"
     split_paragraph: bool = True
     remove_citations: bool = True
     filter_no_terminal_punct: bool = False
@@ -132,7 +139,8 @@ class _C4(_Judging):
 
 
 @dataclass(frozen=True)
-class _FineWeb(_Judging):
+class _FineWeb(_Filter):
+    filter_name = "FineWebQualityFilter"
     line_punct_thr: Share = 0.12
     line_punct_exclude_zero: bool = False
     short_line_thr: Share = 0.67
@@ -141,8 +149,25 @@ class _FineWeb(_Judging):
     new_line_ratio: NotNegative = 0.3
 
 
+def _declared(name: str, kind: type[_Filter], summary: str) -> StepSpec:
+    packages = ("datatrove", "spacy")
+    return StepSpec(name, lambda given: kind(**given), kind, packages, summary=summary, install=INSTALL)
+
+
+GOPHER_REPETITION = _declared(
+    "gopher_repetition", _Repetition, "removes texts that repeat lines, paragraphs or n-grams"
+)
+GOPHER_QUALITY = _declared(
+    "gopher_quality", _Quality, "removes texts that are no prose, by the length, form and kind of their words and lines"
+)
+C4 = _declared("c4", _C4, "removes lines that are no sentences, and texts that are left with few")
+FINEWEB = _declared("fineweb", _FineWeb, "removes texts whose lines are lists, fragments or repeated")
+
+
 @dataclass(frozen=True)
 class _Address(Table):
+    """Removes documents by their address. One without an address stays: there is nothing to judge it by."""
+
     use_integrated_lists: bool = True
     extra_domains: Words = ()
     extra_urls: Words = ()
@@ -151,70 +176,32 @@ class _Address(Table):
     soft_banned_words: Words = ()
     soft_word_threshold: Count = 2
 
+    @functools.cached_property
+    def _filter(self) -> BaseFilter:
+        """datatrove's, whose lists take seconds and 700 MB. It tells domains by the list of suffixes that tldextract
+        ships, and asks no server."""
+        from datatrove.pipeline.filters import URLFilter
+        from tldextract import TLDExtract
 
-def _made_by(name: str, options: Mapping[str, Any]) -> BaseFilter:
-    """One of datatrove's filters, by the name of its class."""
-    from datatrove.pipeline import filters
+        shipped = TLDExtract(suffix_list_urls=(), cache_dir=None)
 
-    given = {**options, "stop_words": options["stop_words"] or None} if "stop_words" in options else options
-    made: BaseFilter = getattr(filters, name)(**given)
-    return made
+        def parts(url: str) -> SimpleNamespace:
+            """The parts that the filter reads; tldextract warns of the first by this name."""
+            found = shipped(url)
+            return SimpleNamespace(registered_domain=found.top_domain_under_public_suffix, fqdn=found.fqdn)
 
-
-def _declared(name: str, filter_name: str, options: type[Table], summary: str) -> StepSpec:
-    make = partial(FilterStep, partial(_made_by, filter_name))
-    return StepSpec(name, make, options, packages=("datatrove", "spacy"), summary=summary, install=INSTALL)
-
-
-GOPHER_REPETITION = _declared(
-    "gopher_repetition",
-    "GopherRepetitionFilter",
-    _Repetition,
-    "removes texts that repeat lines, paragraphs or n-grams",
-)
-GOPHER_QUALITY = _declared(
-    "gopher_quality",
-    "GopherQualityFilter",
-    _Quality,
-    "removes texts that are no prose, by the length, form and kind of their words and lines",
-)
-C4 = _declared("c4", "C4QualityFilter", _C4, "removes lines that are no sentences, and texts that are left with few")
-FINEWEB = _declared(
-    "fineweb", "FineWebQualityFilter", _FineWeb, "removes texts whose lines are lists, fragments or repeated"
-)
-
-
-def _url_filter(options: Mapping[str, Any]) -> BaseFilter:
-    """datatrove's filter, which tells domains by the list of suffixes that tldextract ships and asks no server."""
-    from datatrove.pipeline.filters import URLFilter
-    from tldextract import TLDExtract
-
-    shipped = TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-    def parts(url: str) -> SimpleNamespace:
-        """The parts that the filter reads; tldextract warns of the first by this name."""
-        found = shipped(url)
-        return SimpleNamespace(registered_domain=found.top_domain_under_public_suffix, fqdn=found.fqdn)
-
-    made = URLFilter(**options)
-    made.tldextractor = parts
-    return made
-
-
-class AddressStep(FilterStep):
-    """Removes documents by their address. One without an address stays: there is nothing to judge it by."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        super().__init__(_url_filter, options)
+        made = URLFilter(**_given(self))
+        made.tldextractor = parts
+        return made
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else datatrove's word for the list that its address is on."""
-        return self.removal(document) if document.metadata.get(URL) else None
+        return _removal(self._filter, document) if document.metadata.get(URL) else None
 
 
 ADDRESS = StepSpec(
     name="url",
-    make=AddressStep,
+    make=lambda given: _Address(**given),
     options=_Address,
     packages=("datatrove", "tldextract"),
     summary="removes documents whose address is on a list of adult sites, or says what such addresses say",

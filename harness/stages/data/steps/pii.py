@@ -164,16 +164,6 @@ def without_personal_data(
     return text, dict(+counts)
 
 
-def replace_personal_data(document: Document, kinds: Sequence[str], phone_regions: Sequence[str]) -> None:
-    """Replace personal data of some kinds in a text, and note in the document how many of each; it stays."""
-    in_order = [kind for kind in KINDS if kind in kinds]
-    document.text, counts = without_personal_data(document.text, in_order, phone_regions)
-    if counts:
-        known = document.metadata.get(COUNTS)
-        sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
-        document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
-
-
 def _regions() -> list[str]:
     from phonenumbers import SUPPORTED_REGIONS
 
@@ -181,15 +171,24 @@ def _regions() -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Options(Table):
+class _Replacing(Table):
     kinds: Annotated[Names, among(lambda: KINDS)] = tuple(KINDS)
     phone_regions: Annotated[Words, among(_regions)] = ("US",)
+
+    def __call__(self, document: Document) -> None:
+        """Replace personal data of some kinds in a text, and note in the document how many of each; it stays."""
+        in_order = [kind for kind in KINDS if kind in self.kinds]
+        document.text, counts = without_personal_data(document.text, in_order, self.phone_regions)
+        if counts:
+            known = document.metadata.get(COUNTS)
+            sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
+            document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
 
 
 PII = StepSpec(
     name="pii",
-    make=lambda options: partial(replace_personal_data, **options),
-    options=_Options,
+    make=lambda given: _Replacing(**given),
+    options=_Replacing,
     packages=("datatrove", "phonenumbers", "python-stdnum"),
     summary="puts placeholders in the place of addresses, phones, cards and accounts",
     install=INSTALL,

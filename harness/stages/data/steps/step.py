@@ -38,7 +38,6 @@ class DocumentStep(Protocol):
     def __call__(self, document: Document) -> str | None:
         """None keeps the document, whose text and metadata it may have changed in place; a text is the reason why it
         is removed."""
-        ...
 
 
 class CorpusStep(Protocol):
@@ -46,7 +45,6 @@ class CorpusStep(Protocol):
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
         """Call `context.record` for each document that is removed; the others stay as they are."""
-        ...
 
 
 def place_of(document_id: str) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib.machinery
 import inspect
@@ -46,21 +45,18 @@ class Keep:
 
 @dataclass(frozen=True)
 class UserStep:
-    """A function of the project, "module:function", as a step; a worker process loads it anew from its file."""
+    """A function of the project, "module:function", as a step."""
 
     target: str
-    root: Path
+    function: Callable[..., Any]
     options: Mapping[str, Any]
-
-    @functools.cached_property
-    def _function(self) -> Callable[..., Any]:
-        return _loaded(self.target, self.root)
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else why it goes: the reason of `Remove`, or the function's name."""
-        function, metadata = self._function, MappingProxyType(document.metadata)
+        metadata = MappingProxyType(document.metadata)
+        given = CorpusDocument(document.id, document.text, metadata.get(URL), metadata)
         try:
-            answer = function(CorpusDocument(document.id, document.text, metadata.get(URL), metadata), **self.options)
+            answer = self.function(given, **self.options)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code, which may raise anything
             own = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
             trace = "".join(traceback.format_exception(type(error), error, own)).rstrip()
@@ -116,7 +112,7 @@ def _user_step(target: str, root: Path) -> StepSpec:
     return StepSpec(
         name=target,
         options=make_dataclass("Options", map(_field, named), bases=(Table,), frozen=True, kw_only=True),
-        make=partial(UserStep, target, root),
+        make=partial(UserStep, target, function),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         identity=partial(_identity, target),
     )
