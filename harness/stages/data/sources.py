@@ -63,11 +63,8 @@ class Source:
 
     def documents(self) -> Iterator[Placed]:
         """The documents, one at a time; a `CorpusError` names what is broken with file and row."""
-        if self.dataset is not None:
-            yield from _rows(self.dataset, self.name)
-            return
-        if self.saved is not None:
-            readers = [(self.saved.name, _saved(self.saved))]
+        if self.dataset is not None or self.saved is not None:
+            readers = [(self.name, self._rows())]
         else:
             readers = [(name, _READERS[_suffix(file)](file, name)) for file, name in self.files]
         for name, reader in readers:
@@ -84,6 +81,18 @@ class Source:
                     remedy = "Convert the file, for example with: iconv -f latin1 -t utf-8"
                 after = f"after {number:,} documents " if number else ""
                 raise CorpusError(f"{name}: {after}it can't be read: {_one_line(error)}. {remedy}.") from None
+
+    def _rows(self) -> Iterator[Placed]:
+        """The rows of a dataset, split after split."""
+        loaded, own = self.dataset, self.name
+        if self.saved is not None:
+            import datasets
+
+            loaded, own = datasets.load_from_disk(str(self.saved)), self.saved.name
+        for split, rows in sorted(_splits(loaded).items()):
+            place = f"{own}/{split}" if split else own
+            for number, row in enumerate(rows, 1):
+                yield row_document(row, place, number)
 
     def fingerprint(self) -> str:
         """A digest of the content; of files that did not change since they were last hashed none is read."""
@@ -121,18 +130,14 @@ def _files(path: Path) -> list[tuple[Path, str]]:
     if path.is_file():
         if not _suffix(path):
             raise CorpusError(f"{path}: documents can't be read from a file of this kind. Write {KINDS}.")
-        return [(path, _name(path.name))]
-    inside = [(file, file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
-    found = [
-        (file, _name(inner.as_posix()))
-        for file, inner in inside
-        if _suffix(file) and not any(part.startswith(".") for part in inner.parts)
-    ]
+        return [(path, _name(path, path.parent))]
+    inside = [file for file in path.rglob("*") if file.is_file()]
+    found = [file for file in inside if _suffix(file) and "/." not in f"/{file.relative_to(path)}"]
     if not found:
-        others = sorted({file.suffix or file.name for file, _ in inside})
+        others = sorted({file.suffix or file.name for file in inside})
         has = f"has files of other kinds alone ({some(others, 5)})" if others else "is empty"
         raise CorpusError(f"{path}: the folder {has}. Write {KINDS}.")
-    return sorted(found, key=lambda pair: pair[1])
+    return sorted(((file, _name(file, path)) for file in found), key=lambda pair: pair[1])
 
 
 def _suffix(path: Path) -> str:
@@ -141,9 +146,9 @@ def _suffix(path: Path) -> str:
     return next((suffix for suffix in sorted(_READERS, key=len, reverse=True) if name.endswith(suffix)), "")
 
 
-def _name(path: str) -> str:
-    """A path without what is no text in it: names of files may be any bytes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _name(file: Path, folder: Path) -> str:
+    """The path of a file without what is no text in it: names of files may be any bytes."""
+    return bytes(file.relative_to(folder)).decode("utf-8", "replace")
 
 
 def _one_line(error: Exception) -> str:
@@ -311,23 +316,8 @@ def _load(name: str) -> Any:
         ) from None
 
 
-def _saved(folder: Path) -> Iterator[Placed]:
-    """The rows of a dataset that `save_to_disk` wrote."""
-    import datasets
-
-    yield from _rows(datasets.load_from_disk(str(folder)), folder.name)
-
-
 def _splits(dataset: Any) -> dict[str, Any]:
     return dataset if isinstance(dataset, dict) else {"": dataset}
-
-
-def _rows(dataset: Any, name: str) -> Iterator[Placed]:
-    """The rows of a dataset, split after split."""
-    for split, rows in sorted(_splits(dataset).items()):
-        place = f"{name}/{split}" if split else name
-        for number, row in enumerate(rows, 1):
-            yield row_document(row, place, number)
 
 
 _READERS: Mapping[str, Callable[[Path, str], Iterator[Placed]]] = {

@@ -46,7 +46,7 @@ class ColumnSums:
 
     Attributes:
         documents: (n_blocks,) how many each block has.
-        sums: (n_blocks, n_names) how often each block has what `names` stand for: documents of a value, pairs of words.
+        sums: (n_blocks, n_names) how often each block has each name: documents of a value, pairs of words.
         names: of the sums, in rising order.
     """
 

@@ -233,12 +233,12 @@ class _Search:
             for case, field, before in occurrences:
                 if before is None or (case, field) in self._answered:
                     continue
-                first, follows = start - len(before), words[after:]
+                first = start - len(before)
                 is_asked = first >= 0 and tuple(words[first:start]) == before
                 if is_asked and any(
-                    tuple(follows[place : place + len(answer)]) == answer
+                    tuple(words[place : place + len(answer)]) == answer
                     for answer in self._answers[case]
-                    for place in range(self._rule.answer_within)
+                    for place in range(after, after + self._rule.answer_within)
                 ):
                     self._answered[case, field] = hit(first, after)
 

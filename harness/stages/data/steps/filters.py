@@ -40,8 +40,13 @@ def _split(code: str) -> str:
 
 def _pairs(value: Any) -> Any:
     """Pairs of a length and the largest share."""
-    pairs = [pair if isinstance(pair, list) and len(pair) == 2 else (None, None) for pair in value or ()]
-    if not all(type(length) is int and length > 0 and 0 <= share <= 1 for length, share in pairs):
+    if not isinstance(value, list) or not all(
+        isinstance(pair, list)
+        and list(map(type, pair)) in ([int, int], [int, float])
+        and pair[0] > 0
+        and 0 <= pair[1] <= 1
+        for pair in value
+    ):
         raise WrongValueError(
             "is no list of pairs of a length in words and the largest share; write [[2, 0.2], [3, 0.18]]."
         )

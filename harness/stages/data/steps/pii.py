@@ -153,7 +153,8 @@ def without_personal_data(
         before = text
         for kind in kinds:
             placeholder, find = KINDS[kind]
-            pieces, end = [], 0
+            pieces: list[str] = []
+            end = 0
             for start, stop in find(text, regions):
                 pieces += (text[end:start], placeholder)
                 counts[kind] += text[start:stop] != placeholder

@@ -74,11 +74,8 @@ def packed(row: Row) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ShardedCorpus:
-    """Documents in numbered files, which hold one stretch each of the order of `place_of`.
-
-    So the documents of all files, one file after the other, are in the same order however many files there are: the
-    first of several duplicates is the one with the lowest shard and, within it, the one that is read first. A document
-    that a step removed keeps its line.
+    """Documents in numbered files, which hold one stretch each of the order of `place_of`: one file after the other,
+    they are in the same order however many files there are. A document that a step removed keeps its line.
 
     Attributes:
         removed: folders with what was removed since these were written: for each file a table by id.
@@ -195,7 +192,7 @@ class StepSpec:
 
 def step_options(spec: StepSpec, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     """All options of a step, as JSON has them: those of its table checked and the others at their defaults."""
-    options = read(spec.options, table, where=where)
+    options: Any = read(spec.options, table, where=where)
     return {each.name: json.loads(json.dumps(getattr(options, each.name))) for each in fields(options)}
 
 

@@ -55,7 +55,8 @@ def test_a_wrong_table_is_told_with_its_place_and_the_choices() -> None:
     assert message.startswith(f"{WHERE} language: keep = ['en', 'xx'] names 'xx', which is none of: af, als, am, ")
     assert wrong("fineweb", short_line_thr="much") == f"{WHERE} fineweb: short_line_thr = 'much' is not a number."
     assert wrong("gopher_quality", min_doc_words=0) == f"{WHERE} gopher_quality: min_doc_words = 0 is below 1."
-    assert wrong("gopher_repetition", top_n_grams=[2, 0.2]).endswith("write [[2, 0.2], [3, 0.18]].")
+    for pairs in ([2, 0.2], [["2", 0.2]], [[2, "much"]], [[2, 1.5]], "2"):
+        assert wrong("gopher_repetition", top_n_grams=pairs).endswith("write [[2, 0.2], [3, 0.18]].")
     assert wrong("c4", language="klingon").startswith(f"{WHERE} c4: language = 'klingon' is no language whose words")
     assert wrong("pii", kinds=["mail"]) == (
         f"{WHERE} pii: kinds = ['mail'] names 'mail', which is none of: email, ip, iban, card, phone. "
