@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
-    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepOption, StepSpec
+    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepSpec
     from harness.stages.data.steps.user import Keep, Remove
     from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
 
@@ -42,7 +42,6 @@ __all__ = [
     "ServerSpec",
     "Settings",
     "StepContext",
-    "StepOption",
     "StepSpec",
     "TrackedGate",
     "Tracker",
@@ -59,7 +58,7 @@ _NAMES = {
     "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
-    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepOption StepSpec",
+    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepSpec",
     "harness.stages.data.steps.user": "Keep Remove",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }

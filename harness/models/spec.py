@@ -15,9 +15,6 @@ from harness.config.versions import EngineOptions, VersionSettings
 from harness.errors import DoorError, SettingsError
 from harness.models.engine import Engine
 
-SettingCheck = Callable[..., Any]
-"""Checks one option of a corpus's step, called as `check(value, name, where=…)`."""
-
 
 def _auto_tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
