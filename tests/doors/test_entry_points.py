@@ -166,7 +166,7 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
 
         print("noise")
         ECHO = EngineSpec(summary="repeats", create=lambda settings, root: None)
-        fold = StepSpec(name="fold", options={}, make=lambda options: None, packages=())
+        fold = StepSpec(name="fold", make=lambda options: None)
         """,
     )
     done = run(*COMMAND, "doctor", "--json", folder=folder, installed=installed)
