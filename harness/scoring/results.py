@@ -95,7 +95,7 @@ def _measured(measure: Any, metric: str) -> Reading:
     wrong = [
         f"{name}={shortened(end)} is no finite number; write the end of the range."
         for name, end in ends.items()
-        if isinstance(end, bool) or not isinstance(end, numbers.Real) or not abs(end) <= _LARGEST
+        if isinstance(end, bool) or not isinstance(end, numbers.Real) or not abs(float(end)) <= _LARGEST
     ]
     if not isinstance(measure.unit, str) or not measure.unit:
         wrong = [f"Measure(unit={measure.unit!r}) has no unit; write what it counts, such as 's'."]
