@@ -141,6 +141,7 @@ class Collection:
     def run_options(self) -> RunOptions:
         """The options that the run of these evaluations has beyond the settings."""
         from harness.config.roles import candidate_name
+        from harness.config.waivers import read_waivers, today
         from harness.gate.runs.notes import commit_note, evaluation_notes
         from harness.gate.runs.run import RunOptions
         from harness.stages.lineage import can_have
@@ -172,6 +173,7 @@ class Collection:
             family=tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names))),
             notes=(lost,) if suite.uncollected else (),
             is_gone=is_gone,
+            waivers=read_waivers(settings.root, today()),
         )
         return run_options(self._config, known)
 
