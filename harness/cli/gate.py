@@ -42,6 +42,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
     from harness.records.report_json import to_json
+    from harness.reporting.notifying import notify
     from harness.reporting.steps import with_steps
     from harness.reporting.writing import write_reports
 
@@ -55,6 +56,8 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
         decided = resumed(opened, stored, counts_as, settings.review_url, waivers)
         report = with_steps(decided, option_for(opened.url))
         paths = write_reports(opened, run, report, folder)
+    if problem := notify(report, settings):
+        click.echo(f"WARNING: {problem}", err=True)
     if as_json:
         click.echo(json.dumps(to_json(report), allow_nan=False))
     else:
