@@ -60,12 +60,15 @@ class GateSession:
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or
-        cases that resemble each other, or check nothing themselves, and which are not sampled together.
+        cases that resemble each other, or check nothing themselves, and which are not sampled together; with
+        --collect-only the most that they can ask.
         """
         evaluations = self.collection.evaluations.values()
         lines = [*copies_lines(evaluations), *self.collection.notes]
         if self.is_asked:
             lines += near_lines(evaluations) + window.in_place_line(filter(is_evaluation, self.collection.evaluations))
+        if self.config.option.collectonly and self.config.option.verbose >= 0:
+            lines += self.collection.forecast_line()
         return [f"steelyard: {line}" for line in lines]
 
     @pytest.hookimpl(trylast=True)
