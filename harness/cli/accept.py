@@ -58,7 +58,7 @@ def accept(
             identity = _only(evaluation, _evaluations(store))
         waivers[identity] = checked_waiver(identity, reason or "", until or "", day)
         click.echo(f"accepted  {printable(identity)} until {until}, in {FILE_NAME}: commit it")
-    write_waivers(settings.root, list(waivers.values()))
+    write_waivers(settings.root, waivers.values())
 
 
 def _evaluations(store: Store) -> dict[str, None]:
@@ -68,7 +68,7 @@ def _evaluations(store: Store) -> dict[str, None]:
 
 
 def _only(name: str, known: Iterable[str]) -> str:
-    """The one evaluation that is called so. Raises SettingsError: there is none, or there are several."""
+    """The one evaluation that is called so. Raises SettingsError: there is none, or several."""
     found = find_evaluations(name, known, where="steelyard accept")
     if len(found) > 1:
         raise SettingsError(f"{name!r} may be {', '.join(found)}: accept one of them at a time.")

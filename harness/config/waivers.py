@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -29,12 +29,7 @@ class _Accepted(Table):
 
 @dataclass(frozen=True, slots=True)
 class _File(Table):
-    accepted: tuple[_Accepted, ...] = ()
-
-    @classmethod
-    def written(cls, table: dict[str, object]) -> dict[str, object]:
-        rows = table.get("accepted")
-        return table if not isinstance(rows, list) else {"accepted": tuple(rows)}
+    accepted: list[_Accepted] = field(default_factory=list)
 
 
 def today() -> datetime.date:
@@ -48,53 +43,44 @@ def read_waivers(root: Path, day: datetime.date) -> tuple[Waiver, ...]:
     Raises:
         SettingsError: the file can't be read or understood, or accepts an evaluation twice or for too long.
     """
-    path = root / FILE_NAME
+    path, latest = root / FILE_NAME, day + _LONGEST
     try:
         content = path.read_bytes() if path.exists() else b""
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
-    rows = read(_File, parse_toml(content, path), where=str(path)).accepted
-    names, latest = [each.evaluation for each in rows], day + _LONGEST
-    if late := next((each for each in rows if each.until > latest), None):
-        raise SettingsError(f"{path} accepts {late.evaluation} until {late.until}; it can't go beyond {latest} now.")
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise SettingsError(f"{path} accepts {twice} twice; remove one of the two.")
-    return tuple(Waiver(each.evaluation, each.reason, each.until.isoformat(), each.until < day) for each in rows)
+    waivers: dict[str, Waiver] = {}
+    for row in read(_File, parse_toml(content, path), where=str(path)).accepted:
+        name = row.evaluation
+        if name in waivers:
+            raise SettingsError(f"{path} accepts {name} twice; remove one of the two.")
+        if row.until > latest:
+            raise SettingsError(f"{path} accepts {name} until {row.until}; it can't go beyond {latest} now.")
+        waivers[name] = Waiver(name, row.reason, str(row.until), row.until < day)
+    return tuple(waivers.values())
 
 
-def write_waivers(root: Path, waivers: Sequence[Waiver]) -> Path:
+def write_waivers(root: Path, waivers: Iterable[Waiver]) -> None:
     """Write the file anew; one without waivers is removed."""
-    path = root / FILE_NAME
     rows = [
-        f"\n[[accepted]]\nevaluation = {_quoted(each.evaluation_id)}\nreason = {_quoted(each.reason)}\n"
-        f"until = {each.until}\n"
+        f"\n[[accepted]]\nevaluation = {json.dumps(each.evaluation_id, ensure_ascii=False)}\n"
+        f"reason = {json.dumps(each.reason, ensure_ascii=False)}\nuntil = {each.until}\n"
         for each in waivers
     ]
     if rows:
-        path.write_text(_HEAD + "".join(rows), encoding="utf-8")
+        (root / FILE_NAME).write_text(_HEAD + "".join(rows), encoding="utf-8")
     else:
-        path.unlink(missing_ok=True)
-    return path
+        (root / FILE_NAME).unlink(missing_ok=True)
 
 
 def checked_waiver(evaluation: str, reason: str, until: str, day: datetime.date) -> Waiver:
-    """A new waiver.
-
-    Raises:
-        SettingsError: the reason is no line of text, or the day is none, over, or too far away.
-    """
+    """A new waiver. Raises SettingsError: no line of text for a reason; a day that is none, over, or too far away."""
     latest = day + _LONGEST
     try:
         end = datetime.date.fromisoformat(until)
     except ValueError:
         raise SettingsError(f"--until: {until!r} is no day; write one such as {latest}.") from None
-    if end < day:
-        raise SettingsError(f"--until: {until} is over; today is {day} (UTC).")
-    if end > latest:
-        raise SettingsError(f"--until: {until} is more than {_LONGEST.days} days away; accept until {latest} at most.")
+    if not day <= end <= latest:
+        why = f"is over; today is {day} (UTC)" if end < day else f"is more than {_LONGEST.days} days away"
+        raise SettingsError(f"--until: {until} {why}. Accept until {latest} at most.")
     row = read(_Accepted, {"evaluation": evaluation, "reason": reason, "until": end}, where="steelyard accept")
-    return Waiver(row.evaluation, row.reason, end.isoformat())
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return Waiver(row.evaluation, row.reason, str(end))

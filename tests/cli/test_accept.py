@@ -58,7 +58,7 @@ def test_a_reason_comes_back_as_it_was_written(run: Run, folder: Path) -> None:
         ("test_ordrs", "why", LATER, "Did you mean 'test_orders'?"),
         ("test_greeting*", "why", LATER, f"'test_greeting*' may be {ONE}, {OTHER}"),
         ("test_orders", "why", str(today() - datetime.timedelta(days=1)), "is over; today is"),
-        ("test_orders", "why", FAR, f"is more than 90 days away; accept until {LATER} at most"),
+        ("test_orders", "why", FAR, f"is more than 90 days away. Accept until {LATER} at most"),
         ("test_orders", "why", "soon", "'soon' is no day; write one such as"),
         ("test_orders", "two\nlines", LATER, "write one line of text"),
         ("test_orders", "", LATER, "Name an EVALUATION with --reason and --until"),

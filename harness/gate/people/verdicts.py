@@ -184,6 +184,8 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
         reason = _with_order(store, batch, reason, has_labels=given[0].n_labels > 0)
     if left_out := ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items()):
         reason += f"; not asked about: {left_out}"
+    if n_others := _under_other_rubrics(store, batch):
+        reason += f"; not counted: {in_labels(n_others)} given under another rubric"
     differences = {each.check.against: each.check.difference for each in found.checks}
     candidate, baseline = _estimates(subject, found, judged)
     review = ReviewSummary(
@@ -208,6 +210,13 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
         checks=tuple(each.check for each in found.checks),
         review=_queued(store, review, is_open=is_open),
     )
+
+
+def _under_other_rubrics(store: Store, batch: Batch) -> int:
+    """The labels of the same evaluation and metric in batches of another rubric."""
+    own, now = (batch.evaluation_id, batch.metric), time.time()
+    others = (each for each in store.review.batches() if (each.evaluation_id, each.metric) == own)
+    return sum(store.review.progress(each.id, now).labels for each in others if each.form.rubric != batch.form.rubric)
 
 
 class _Order(NamedTuple):

@@ -22,7 +22,7 @@ from harness.gate.sampling.order import order_of
 from harness.models.version import load_version
 from harness.records import Price, Sample
 from harness.stages.building import built
-from harness.store import RunInfo, Store, store_url
+from harness.store import Store, store_url
 
 _NEWEST = 10
 """Runs that are looked at."""
@@ -98,19 +98,15 @@ def _stored(
             is_same = {name for name in theirs if theirs[name] == own.get(name)}
             if {each["fingerprint"] for each in run.spec.get("judges", ())} != {prints[each] for each in judges}:
                 is_same -= {name for name in asking if _is_judged(asking[name])}
+            oldest = {role: time.time() - (settings.version(roles[role]).max_age_s or math.inf) for role in roles}
+            wanted = {role: (prints[roles[role]], BASELINE_FIRST_INDEX * (role == "baseline")) for role in roles}
+            noted = {role: (each["fingerprint"], each["first_index"]) for role in roles if (each := run.spec.get(role))}
+            same_roles = {role for role in noted if noted[role] == wanted[role]}
             only = {name: [case.id for case in asking[name].cases] for name in asking.keys() & theirs.keys()}
             for answer in answers_of_run(store, run, only):
                 if answer.sample is not None:
-                    name = roles.get(answer.role)
-                    is_own = name is not None and _is_of(run, answer, prints[name], settings.version(name).max_age_s)
-                    yield answer, is_own and answer.evaluation_id in is_same
-
-
-def _is_of(run: RunInfo, answer: StoredAnswer, fingerprint: str, max_age_s: float | None) -> bool:
-    first = BASELINE_FIRST_INDEX if answer.role == "baseline" else 0
-    noted, drawn_at = run.spec[answer.role], 0.0 if answer.sample is None else answer.sample.drawn_at or 0.0
-    is_young = max_age_s is None or drawn_at >= time.time() - max_age_s
-    return is_young and (noted["fingerprint"], noted.get("first_index", 0)) == (fingerprint, first)
+                    is_own = answer.evaluation_id in is_same and answer.role in same_roles
+                    yield answer, is_own and (answer.sample.drawn_at or 0) >= oldest[answer.role]
 
 
 def _fingerprint(settings: Settings, name: str) -> str:
