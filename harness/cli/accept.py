@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from harness.cli.shared.stored import open_store, settings_with_store, store_option
+from harness.cli.shared.stored import open_store, settings_with_store
 from harness.config.waivers import FILE_NAME, checked_waiver, read_waivers, today, write_waivers
 from harness.errors import SettingsError, UsageError
 from harness.reporting.shared.names import find_evaluations
@@ -15,14 +15,12 @@ from harness.store import Store
 
 
 @click.command()
-@store_option
 @click.option("--reason", metavar="TEXT", help="Why, in a line that every report shows.")
 @click.option("--until", metavar="DATE", help="The last day, YYYY-MM-DD, at most 90 days from now.")
 @click.option("--list", "is_list", is_flag=True, help="Show what is accepted, and what was.")
 @click.option("--remove", is_flag=True, help="Accept EVALUATION no more.")
 @click.argument("evaluation", required=False)
 def accept(
-    place: str | None,
     reason: str | None,
     until: str | None,
     is_list: bool,
@@ -42,23 +40,24 @@ def accept(
       steelyard accept --list
       steelyard accept --remove test_greeting
     """
-    settings, day = settings_with_store(place), today()
+    settings, day = settings_with_store(None), today()
     waivers = {each.evaluation_id: each for each in read_waivers(settings.root, day)}
     if is_list:
-        told = [printable(f"{each.evaluation_id} {each}") for each in waivers.values()]
-        click.echo("\n".join(told or ["nothing is accepted"]))
+        listed = [printable(f"{each.evaluation_id} {each}") for each in waivers.values()]
+        click.echo("\n".join(listed or ["nothing is accepted"]))
         return
     if evaluation is None or not (remove or (reason and until)):
         raise UsageError("Name an EVALUATION with --reason and --until, or with --remove; --list shows what there is.")
     if remove:
         gone = waivers.pop(_only(evaluation, waivers))
-        click.echo(f"removed   {printable(gone.evaluation_id)} from {FILE_NAME}: commit that")
+        told = f"removed   {gone.evaluation_id} from {FILE_NAME}: commit that"
     else:
         with open_store(settings, readonly=True) as store:
             identity = _only(evaluation, _evaluations(store))
-        waivers[identity] = checked_waiver(identity, reason or "", until or "", day)
-        click.echo(f"accepted  {printable(identity)} until {until}, in {FILE_NAME}: commit it")
+        new = waivers[identity] = checked_waiver(identity, reason or "", until or "", day)
+        told = f"accepted  {identity} until {new.until}, in {FILE_NAME}: commit it"
     write_waivers(settings.root, waivers.values())
+    click.echo(printable(told))
 
 
 def _evaluations(store: Store) -> dict[str, None]:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.loopback.thread import Loopback
+from tests.plugin.judges import RATE
 from tests.plugin.projects import Project
+from tests.plugin.reviews import PREFER
+from tests.scoring.judging.panel import rated
 
 ASKS = "assert model.ask(case.prompt)"
 
@@ -74,6 +77,21 @@ def test_cost_is_at_the_dearest_that_is_stored(project: Project, loopback: Calla
     assert of_all <= float(cost.removeprefix("at most ")) * 1.001
     assert line_of(project, "--candidate", "second", "--max-cost", "0.001") == f"8 requests, at most 0.001, {time}"
     assert server.stats["requests"] == n_asked
+
+
+def test_a_judge_is_asked_about_each_answer_and_its_cost_is_not_known(judged: Project) -> None:
+    judged.body(RATE, cases=4, arguments="model, case, judge")
+    assert line_of(judged) == "16 requests"
+    judged.run()
+    assert line_of(judged) == "0 requests; 16 answers are stored"
+    judged.versions["small"]["default"] = rated(4)
+    assert line_of(judged) == "16 requests"
+
+
+def test_a_body_that_compares_asks_both_versions_and_runs_once(judged: Project) -> None:
+    judged.settings["baseline"] = "only"
+    judged.body(PREFER, cases=4, arguments="model, baseline, case, judge")
+    assert line_of(judged) == "32 requests"
 
 
 def test_what_asks_no_model_has_no_line(project: Project) -> None:
