@@ -16,6 +16,8 @@ from harness.records.reports import (
     StoredAnswers,
     Usage,
     VersionRef,
+    Waiver,
+    waiver_of,
 )
 from harness.records.samples import (
     WITHHELD,
@@ -62,6 +64,6 @@ __all__ = [
     "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
     "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule", "Shown",
     "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob", "Usage", "Verdict",
-    "VerdictKind", "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind",
-    "together",
+    "VerdictKind", "VersionRef", "Waiver", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words",
+    "same_kind", "together", "waiver_of",
 ]  # fmt: skip

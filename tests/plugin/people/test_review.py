@@ -332,6 +332,27 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
 
 
 @pytest.mark.nightly
+def test_labels_under_another_rubric_do_not_count_and_are_told(judged: Project) -> None:
+    judged.body(RATE, cases=6, arguments="model, case, judge", threshold=0.5, review="all")
+    judged.run()
+    n_labels = label(judged, most=4, says=lambda _: 1)
+    assert n_labels == 4
+    judged.run()
+    assert judged.report()["evaluations"][0]["review"]["n_labels"] == 4
+    before = (judged.path / "rubric.md").read_text()
+    judged.write("rubric.md", before + "\nBe strict about dates.\n")
+    result = judged.run()
+    (verdict,) = judged.report()["evaluations"]
+    assert (verdict["verdict"], verdict["review"]["n_labels"]) == ("inconclusive", 0)
+    told = "not counted: 4 labels given under another rubric"
+    assert told in verdict["reason"]
+    assert told in " ".join(result.stdout.str().split())
+    judged.write("rubric.md", before)
+    judged.run()
+    (verdict,) = judged.report()["evaluations"]
+    assert (verdict["review"]["n_labels"], told in verdict["reason"]) == (4, False)
+
+
 def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project: Project, run: Run) -> None:
     rating(project, 0.88)
     project.run()
