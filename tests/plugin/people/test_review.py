@@ -127,7 +127,7 @@ def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project
     lines = 'return judge.rate(model.ask(case.prompt), rubric="evals/rubric.md", case=case)'
     project.body(lines, cases=60, arguments="model, case, judge", threshold=0.5, margin=0.1, review="all")
     assert project.run().ret == 8
-    assert label(project, most=10, says=lambda view: 5 if view.reference == "yes" else 1) == 10
+    assert label(project, most=10, says=lambda view: 5 if view.item.reference == "yes" else 1) == 10
     with opened(project) as store:
         (batch,) = store.review.batches()
         drawn, standings = store.review.items_and_standings(batch.id)
@@ -345,25 +345,25 @@ def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project
                 queue.skip("ann", view.lease_id, key="skip")
             else:
                 queue.label("ann", view.lease_id, honest(view), key=f"k{number}")
-        skipped = view.item_id
-        Attendant(store).attend(view.batch_id)
+        skipped = view.item.id
+        Attendant(store).attend(view.item.batch_id)
         n_behind = 0
-        while (view := queue.next("ann")) is not None and view.item_id != skipped:
+        while (view := queue.next("ann")) is not None and view.item.id != skipped:
             queue.label("ann", view.lease_id, honest(view), key=f"b{n_behind}")
-            Attendant(store).attend(view.batch_id)
+            Attendant(store).attend(view.item.batch_id)
             n_behind += 1
         assert view is not None
         assert 10 < n_behind <= AHEAD
         renewed = view.lease_id
     project.run()
-    item = f"item 3 (case {view.case_id!r}), which ann skipped"
+    item = f"item 3 (case {view.item.case_id!r}), which ann skipped"
     waits = f"{n_behind} more labels are in and wait for {item}, to be labelled"
     assert project.evaluation()["reason"].endswith(f"; {waits}")
     assert f"  {waits}\n" in run("review", "status").output
     with opened(project) as store:
         queue = Queue(store)
         queue.label("ann", renewed, honest(view), key="late")
-        Attendant(store).attend(view.batch_id)
+        Attendant(store).attend(view.item.batch_id)
     label(project)
     project.run()
     assert project.evaluation()["verdict"] == "passed"
