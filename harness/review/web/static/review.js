@@ -146,7 +146,7 @@ async function lookHowFar() {
 function count(progress) {
   if (!progress) return;
   countedAt = Date.now();
-  $("counts").innerHTML = trusted(progress.html);
+  $("how-far").innerHTML = trusted(progress.html);
 }
 
 const lasting = (seconds) => ({ lasts: seconds * 1000, expires: Date.now() + seconds * 1000 });
