@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError, choices
-from harness.records.review import ROLES, Reviewer, ReviewerRole
+from harness.records.review import ROLES, Reviewer
 from harness.review.web.desk import admin_of, checked, desk_of, page
 from harness.review.web.showing import said_of
 
@@ -28,7 +28,7 @@ def add_reviewer(request: Request, admin: Admin, name: Field = "", role: Field =
     """Add a reviewer, and show the token once."""
     if role not in ROLES:
         raise ReviewerError(choices("role", role, ROLES))
-    token = desk_of(request).queue.add_reviewer(name.strip(), cast(ReviewerRole, role))
+    token = desk_of(request).queue.add_reviewer(name.strip(), role)
     return _overview(request, admin, (name.strip(), token))
 
 

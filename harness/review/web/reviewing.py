@@ -82,9 +82,10 @@ def _queue(request: Request, task: Task) -> Response:
 
 @router.post("/api/next")
 def give_next(request: Request, wanted: ItemRequest, name: Name) -> dict[str, Any]:
-    """The next item under a lease; `next` is null where nothing is left."""
+    """The next item under a lease; where nothing is left, `next` is null and `empty` says so as HTML."""
     following = _next(request, name, wanted.task, wanted.holding)
-    return {"next": following, "progress": _count(request, wanted.task)}
+    empty = _nothing_left(request, wanted.task) if following is None else ""
+    return {"next": following, "progress": _count(request, wanted.task), "empty": empty}
 
 
 @router.post("/api/answer")

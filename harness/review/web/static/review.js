@@ -12,8 +12,6 @@ const OUTBOX = `steelyard outbox ${reviewer}`;
 const SHORTEST_LOOK_MS = 150; // a key that bounces must not label an item that nobody has seen
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
 const LOOK_AGAIN_MS = [1000, 2000, 4000, 8000, 15000]; // a gate may be decided, or draw more, right after a label
-const COUNT_AGAIN_MS = 15000;
-const AT_WORK_MS = 60000;
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
 let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; isAgain after an undo
@@ -24,30 +22,30 @@ const dealtWith = new Set(); // leases that something was said under: an answer 
 let sending = false, asking = false, askedAt = 0, shownAt = 0, refusedAt = 0;
 let looks = 0; // how often was looked since there was something
 let nSaid = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
-let countedAt = Date.now(), activeAt = Date.now();
+let activeAt = Date.now();
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
 const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function post(path, body) {
-  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
-  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(15000) });
-  return { ok: answer.ok, status: answer.status, ...(await answer.json().catch(() => ({}))) };
-}
-
 /** Post until the server answers for good; tell the reviewer while it does not. */
 async function persist(path, body) {
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
   for (let attempt = 0; ; attempt++) {
-    const answer = await post(path, body()).catch(() => ({ ok: false, status: 0 }));
-    if (answer.status === 401 || answer.error === "csrf") {
-      tell("trouble", "warn signed-out", "You are signed out.", `${kept()} Sign in, then reload this page.`, "connection");
-    } else if (answer.status === 0 || answer.status >= 500 || answer.status === 429) {
-      const what = answer.status ? (answer.message ?? "The server has trouble.") : "The server can't be reached.";
-      tell("trouble", "warn", what, `${kept()} Trying again …`, "connection");
-    } else {
+    let status = 0, data = {};
+    try {
+      const sent = { method: "POST", headers, body: JSON.stringify(body()), signal: AbortSignal.timeout(15000) };
+      const answer = await fetch(path, sent);
+      data = await answer.json().catch(() => ({}));
+      status = answer.status;
+    } catch {} // the status stays 0
+    const isOut = status === 401 || data.error === "csrf";
+    if (!isOut && status && status < 500 && status !== 429) {
       hide("trouble", "connection");
-      return answer;
+      return { ok: status < 300, ...data };
     }
+    const what = isOut ? "You are signed out." : status ? (data.message ?? "The server has trouble.") : "The server can't be reached.";
+    const then = isOut ? "Sign in, then reload this page." : "Trying again …";
+    tell("trouble", isOut ? "warn signed-out" : "warn", what, `${kept()} ${then}`, "connection");
     await nap(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
   }
 }
@@ -85,23 +83,22 @@ function keepOutbox(entries) {
   canStore = keep(OUTBOX, entries.length ? JSON.stringify(entries) : "");
 }
 
-/** Keep a text in the browser, or nothing where it is empty; tells whether that worked. */
-function keep(name, text) {
+/** Use what the browser keeps; tells whether that worked. */
+function use(storage) {
   try {
-    if (text) localStorage.setItem(name, text);
-    else localStorage.removeItem(name);
+    storage(localStorage);
     return true;
   } catch {
     return false;
   }
 }
 
+const keep = (name, text) => use((kept) => (text ? kept.setItem(name, text) : kept.removeItem(name)));
+
 function recall(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
+  let text = null;
+  use((kept) => (text = kept.getItem(name)));
+  return text;
 }
 
 /** Fetch an item to show, or the one after it. */
@@ -114,39 +111,24 @@ async function ask() {
   count(answer.progress);
   if (answer.ok && answer.next) take(answer.next);
   else if (!answer.ok) tell("trouble", "bad", "The next item can't be fetched.", answer.message ?? "", "next");
-  if (isIdle()) {
-    await lookHowFar();
-    if (isIdle() && $("empty").hidden) {
-      $("waiting").hidden = true;
-      $("empty").hidden = false;
-      $("ending").querySelector("h1").focus();
-    }
-  }
+  if (!shown && !outbox.length && answer.ok) showEnding(answer.empty);
   if (shown && !ahead.length && answer.next) ask();
 }
 
-const isIdle = () => !shown && !outbox.length && !ahead.length;
-
-/** Fetch how far the queue is, and what there is to say when nothing is left. */
-async function lookHowFar() {
-  const began = (countedAt = Date.now());
-  const answer = await fetch(`/api/progress?task=${task}`).catch(() => null);
-  const progress = answer?.ok ? await answer.json().catch(() => null) : null;
-  if (!progress) return;
-  if (countedAt === began) count(progress); // else something newer came meanwhile
+/** Show what there is to say when nothing is left. */
+function showEnding(html) {
   const ending = $("ending");
-  if (ending.dataset.html === progress.empty) return;
-  const hadFocus = ending.contains(document.activeElement);
-  ending.dataset.html = progress.empty;
-  ending.innerHTML = trusted(progress.empty);
-  if (hadFocus) ending.querySelector("h1").focus();
+  if (!$("empty").hidden && ending.dataset.html === html) return;
+  ending.dataset.html = html;
+  ending.innerHTML = trusted(html);
+  $("waiting").hidden = true;
+  $("empty").hidden = false;
+  ending.querySelector("h1").focus();
 }
 
 /** Show how far the queue is, as the server counted. */
 function count(progress) {
-  if (!progress) return;
-  countedAt = Date.now();
-  $("how-far").innerHTML = trusted(progress.html);
+  if (progress) $("how-far").innerHTML = trusted(progress.html);
 }
 
 const lasting = (seconds) => ({ lasts: seconds * 1000, expires: Date.now() + seconds * 1000 });
@@ -297,7 +279,6 @@ function watch() {
     looks++;
     return ask();
   }
-  if (now - countedAt > COUNT_AGAIN_MS && now - activeAt < AT_WORK_MS) lookHowFar();
   const isAtWork = (view) => now - activeAt < view.lasts / 2;
   if (shown.expires <= now && !isAtWork(shown)) {
     const details = "Your label still counts if nobody else has taken the item up.";
