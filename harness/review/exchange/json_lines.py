@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
-from harness.records.review import PREFERENCES, Form, LabelChoice
-from harness.review.exchange.sharing import GivenLabel, SharedItem, file_item
+from harness.records.review import PREFERENCES, Answer, Form, Item, LabelChoice
+from harness.review.exchange.sharing import GivenLabel, SharedItem
 
 MOST_WANTED = 50
 """The most labels that an item may want."""
@@ -77,10 +77,10 @@ def item_of(fields: Any) -> SharedItem:
     given = {"reference": None, "wanted": 1, "labels": (), **fields}
     for name in _ITEM:
         _check(name, given[name], _ITEM[name])
-    messages = tuple(dict(message) for message in given["messages"])
-    rest = given["answers"], given["reference"], given["wanted"]
+    messages, answers = tuple(map(dict, given["messages"])), tuple(map(Answer, given["answers"]))
+    rest = messages, answers, given["reference"], given["wanted"]
     return SharedItem(
-        item=file_item(given["item"], given["case"], messages, *rest),
+        item=Item(given["item"], "", given["case"], *rest),
         evaluation_id=given["evaluation"],
         form=form_of(given["form"]),
         labels=tuple(map(label_of, given["labels"])),

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
-from harness.records import Messages
-from harness.records.review import Answer, Batch, Event, Form, Item, Value
+from harness.records.review import Batch, Event, Form, Item, Value
 from harness.store.review.events import SETTLING, counting, in_force
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
@@ -67,18 +66,6 @@ class SharedItem:
         return tuple(answer.text for answer in self.item.answers)
 
 
-def file_item(
-    item_id: str,
-    case_id: str,
-    messages: Messages,
-    answers: Sequence[str],
-    reference: str | None = None,
-    wanted: int = 1,
-) -> Item:
-    """An item as a file holds it, of no batch yet."""
-    return Item(item_id, "", case_id, messages, tuple(map(Answer, answers)), reference, wanted)
-
-
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
     """The items of a batch for a file; `unblind` adds labels, exclusions, versions, judge scores and the drawing."""
     events: dict[str, list[Event]] = {}
@@ -90,7 +77,6 @@ def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[Shared
 def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool) -> SharedItem:
     """An item with its events in force, of which the last adjudication or exclusion settles it."""
     swapped = is_swapped(item.id, _NOBODY)
-    redacted = item.redacted(swapped=swapped)
     answers = item.answers[:: -1 if swapped else 1]
     last = next((event for event in reversed(events) if event.kind in SETTLING), None)
     hidden = {
@@ -113,9 +99,8 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         for each in events
         if each.value is not None
     ]
-    texts = [answer.text for answer in redacted.answers]
     return SharedItem(
-        item=file_item(item.id, item.case_id, item.messages, texts, item.reference, item.wanted),
+        item=replace(item.redacted(swapped=swapped), batch_id=""),
         evaluation_id=batch.evaluation_id,
         form=batch.form,
         labels=tuple(labels),

@@ -109,7 +109,7 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
             view = queue.next("ann")
             assert view is not None
             queue.flag("ann", view.lease_id, key=str(number))
-    assert ["(18 items wait, about a minute; adjudicate 2" in text for text in told()] == [True] * 3
+    assert ["18 items wait, about a minute; adjudicate 2" in text for text in told()] == [True] * 3
     with opened(project) as store:
         Queue(store).undo("ann", key="undo 1")
         Queue(store).undo("ann", key="undo 2")
@@ -322,7 +322,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"batch {batch.id} is closed (enough): steelyard review close {batch.id} --undo"
+    step = f"steelyard review close {batch.id} --undo (batch {batch.id} is closed: enough)"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
