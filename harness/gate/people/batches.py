@@ -107,14 +107,16 @@ def can_be_decided(subject: JudgedCases, questions: Sequence[LabelQuestion], led
 def shortfall(subject: JudgedCases, questions: Sequence[LabelQuestion]) -> str:
     """Say before the first label that the cases are too few to pass, and about how many would do; else nothing."""
     n_cases, empty = len(subject.cases), DrawLedger.of([], [], False, len(subject.found))
-    for times in (1, 1.5, 2, 3, 4, 6, 8):
-        n = math.ceil(n_cases * times)
-        if n > _MANY_CASES or _foreseen(subject.of_size(n), questions, empty, 1.0) is VerdictKind.PASSED:
-            break
-    if times == 1:
+
+    def passes(n: int) -> bool:
+        return _foreseen(subject.of_size(n), questions, empty, 1.0) is VerdictKind.PASSED
+
+    if n_cases > _MANY_CASES or passes(n_cases):
         return ""
-    cases = f"{n_cases:,} case{' cannot' if n_cases == 1 else 's cannot'} pass whatever people say"
-    return f"{cases}: about {math.ceil(n / 10) * 10:,} would"
+    sizes = (math.ceil(n_cases * times) for times in (1.5, 2, 3, 4, 6, 8, 12, 16, 24))
+    enough = next((n for n in sizes if n <= _MANY_CASES and passes(n)), None)
+    would = "more would" if enough is None else f"about {math.ceil(enough / 10) * 10:,} would"
+    return f"{n_cases:,} case{' cannot' if n_cases == 1 else 's cannot'} pass whatever people say: {would}"
 
 
 def _foreseen(

@@ -88,7 +88,7 @@ def test_enough_cases_have_no_problem(store: Store) -> None:
 def test_nobody_is_asked_where_no_label_could_decide(store: Store, queue: Queue) -> None:
     batch = filled(store, 4)
     stored = store.review.batch(batch.batch.id)
-    assert stored.closed_reason == "decided: inconclusive (4 cases cannot pass whatever people say: about 40 would)"
+    assert stored.closed_reason == "decided: inconclusive (4 cases cannot pass whatever people say: about 50 would)"
     assert store.review.items(stored.id) == []
     assert queue.next("ann") is None
 
