@@ -182,6 +182,7 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
     reason = "; ".join(each.check.reason for each in given)
     if is_open:
         reason = _with_order(store, batch, reason, has_labels=given[0].n_labels > 0)
+        reason += f"; {batch.source['problem']}" if batch.source.get("problem") else ""
     if left_out := ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items()):
         reason += f"; not asked about: {left_out}"
     if n_others := _under_other_rubrics(store, batch):

@@ -49,6 +49,18 @@ class JudgedCases:
     key: str
     left_out: Mapping[str, int]
 
+    def of_size(self, n_cases: int) -> JudgedCases:
+        """The same with as many cases, like those that there are."""
+        if n_cases == len(self.cases):
+            return self
+        rows = np.arange(n_cases) % len(self.cases)
+        lots, items = cast_lots([str(row) for row in range(n_cases)], 0), self.items
+        if self.is_whole:
+            lots = Lots(lots.order, np.zeros(n_cases), lots.picks)
+        doubt = items.doubt[rows] if items.least_doubt < 1 else None
+        like = Items([scores[rows] for scores in items.scores], lots, items.same[rows], doubt)
+        return replace(self, cases=tuple(self.cases[row] for row in rows), items=like)
+
 
 def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> JudgedCases:
     """The judged cases of one evaluation of a run, and how likely each is to be drawn.
