@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.cli.console import shows
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError, UsageError
 from harness.models.lineage import differences
+from harness.reporting.shared.text import Block
 
-WIDTH = 80
-_SHOWN_DIGITS = 12
 _UNKNOWN = "-"
 
 
@@ -49,9 +48,7 @@ class ListedVersion:
 
     @property
     def state(self) -> str:
-        """Its readiness; an endpoint or a registry that was not asked is configured, and no more is known. What is not
-        built yet can be.
-        """
+        """Its readiness; an endpoint or a registry that was not asked is configured, and no more is known."""
         if self.problem is not None:
             return "not ready"
         if not self.built:
@@ -59,10 +56,40 @@ class ListedVersion:
         return "configured" if self.endpoint or self.fingerprint is None else "ready"
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Versions, and the file of the settings."""
+
+    versions: tuple[ListedVersion, ...]
+    source: Path | None
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The versions alone."""
+        return [{**asdict(each), "ready": each.problem is None, "state": each.state} for each in self.versions]
+
+
+def _view(listing: Listing) -> Iterator[Block]:
+    if not listing.versions:
+        where = listing.source or "no pyproject.toml or steelyard.toml here or above"
+        yield f"There are no versions ({where}). `steelyard init` writes two to start from."
+        return
+    width = max(len("version"), *(len(each.name) for each in listing.versions))
+    yield f"{'version':<{width}}  {'engine':<12}  {'fingerprint':<12}  state"
+    for each in listing.versions:
+        roles = f"  ({', '.join(each.roles)})" if each.roles else ""
+        digits = (each.fingerprint or _UNKNOWN)[:12]
+        yield f"{each.name:<{width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}"
+        details = [] if each.source == _UNKNOWN else [each.source]
+        if each.base is not None:
+            told = [f"{key} = {json.dumps(v, default=str, ensure_ascii=False)}" for key, v in each.differs.items()]
+            details = [f"{each.base} with {', '.join(told) or 'no difference'}"]
+        yield from (("  ", line) for text in (*details, each.problem or "") for line in text.splitlines())
+
+
 @click.command()
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON list, with whole fingerprints.")
-def models(name: str | None, as_json: bool) -> None:
+@shows(_view, "Write a JSON list, with whole fingerprints.")
+def models(name: str | None) -> Listing:
     """List the versions of the settings, models and corpora, or the one called NAME.
 
     A fingerprint covers everything that a version's answers depend on: equal fingerprints share stored samples. That of
@@ -74,17 +101,8 @@ def models(name: str | None, as_json: bool) -> None:
       steelyard models smollm2 --json
     """
     settings = load_settings(Path.cwd())
-    if name is None and not settings.versions and not as_json:
-        where = settings.source or "no pyproject.toml or steelyard.toml here or above"
-        click.echo(f"There are no versions ({where}). `steelyard init` writes two to start from.")
-        return
     names = [settings.version(name).name] if name is not None else list(settings.versions)
-    listed = [describe(settings, each) for each in names]
-    if as_json:
-        entries = [{**asdict(each), "ready": each.problem is None, "state": each.state} for each in listed]
-        click.echo(json.dumps(entries, indent=2, default=str))
-    else:
-        click.echo("\n".join(_lines(listed)))
+    return Listing(tuple(describe(settings, each) for each in names), settings.source)
 
 
 def describe(settings: Settings, name: str) -> ListedVersion:
@@ -123,33 +141,4 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         problem=problem,
         endpoint=spec.is_endpoint(version.engine_options),
         built=built,
-    )
-
-
-def _lines(listed: list[ListedVersion]) -> list[str]:
-    name_width = max(len("version"), *(len(each.name) for each in listed))
-    lines = [f"{'version':<{name_width}}  {'engine':<12}  {'fingerprint':<12}  state"]
-    for each in listed:
-        digits = each.fingerprint[:_SHOWN_DIGITS] if each.fingerprint else "-"
-        roles = f"  ({', '.join(each.roles)})" if each.roles else ""
-        lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}")
-        details = [] if each.source == _UNKNOWN else [each.source]
-        if each.base is not None:
-            told = {key: json.dumps(value, default=str, ensure_ascii=False) for key, value in each.differs.items()}
-            changes = ", ".join(f"{key} = {value}" for key, value in told.items())
-            details = [f"{each.base} with {changes or 'no difference'}"]
-        parts = [part for text in (*details, each.problem or "") for part in text.splitlines()]
-        lines += [line for part in parts for line in wrapped(part, indent=4)]
-    return lines
-
-
-def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
-    """Lines of at most `WIDTH`, unless a single word (an address, a path) is longer."""
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + hanging),
-        break_on_hyphens=False,
-        break_long_words=False,
     )

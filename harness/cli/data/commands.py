@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli import Group
 from harness.cli.data.built import opened_corpora, opened_corpus
-from harness.cli.shared.lazy_group import LazyGroup
 from harness.config.corpora import EXECUTORS
 from harness.config.settings import Settings, load_settings
 from harness.errors import CorpusError, UsageError, choices
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.stages.data.drift.drift import DriftTable
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=Group)
 def corpus() -> None:
     """Build a corpus of the settings, and tell what its steps left of its documents, and why.
 
