@@ -149,8 +149,8 @@ def _limit(name: str, value: Any, where: str, measures: bool) -> float:
     if name != "threshold" and is_relative(value):
         if not measures:
             raise MarkerError(
-                f"{where}: {name} = {value!r} is a share of what the baseline measured, and a score lies in [0, 1]: write "
-                "a number, such as margin=0.05. A body that returns harness.Measure may have a margin in per cent."
+                f"{where}: {name} = {value!r} is a share of what the baseline measured, and a score lies in [0, 1]: "
+                "write a number, such as margin=0.05. A body that returns harness.Measure may have one in per cent."
             )
         return share_of_baseline(value, where)
     bounded, free = (Share, Number) if name == "threshold" else (Margin, NotNegative)

@@ -78,9 +78,9 @@ def test_the_table_is_a_gates_and_below_it_stands_what_was_compared(store: Store
 
 def test_every_case_that_moved_may_be_shown_with_the_gains_last(store: Store) -> None:
     lines = shown(one_run(store, n_changes=20), 100)
-    shown = [line for line in lines if " -> " in line and "/5" in line]
-    assert len(shown) == 13
-    assert "case 39   0/5 -> 5/5" in shown[-1]
+    moved = [line for line in lines if " -> " in line and "/5" in line]
+    assert len(moved) == 13
+    assert "case 39   0/5 -> 5/5" in moved[-1]
     assert "cases   27 stable, 0 flaky, 1 improved, 12 worsened" in lines
 
 
