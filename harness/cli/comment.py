@@ -38,7 +38,7 @@ def comment(folder: Path | None, forge: str | None, name: str, link: str | None,
       steelyard comment reports/latest --name nightly --link https://ci.example/report/12
       steelyard comment --print
     """
-    from harness.config.repository.ci import find_forge, read_job
+    from harness.config.ci import find_forge, read_job
     from harness.config.settings import load_settings
     from harness.records.report_json import FILE_NAME, read_report
     from harness.reporting.markdown.report import markdown, without_report

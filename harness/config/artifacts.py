@@ -37,27 +37,40 @@ class Artifact:
 
     path: Path
     digest: str
-    recipe: Mapping[str, Any] = field(compare=False, repr=False)
+    recipe: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_here(self) -> bool:
         """Whether the folder exists here; else only its digest is known."""
         return self.path.is_dir()
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """Stands for weights that are still to be built: those of a version of this name."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return "weights that are built here"
+
 
 @dataclass(frozen=True, slots=True)
 class Builds:
-    """What is known of builds beside what lies here.
-
-    Attributes:
-        digests: what recipes gave before, on whatever machine, by kind and the name of the recipe's folder.
-        is_offline: whether nothing may be built, so that what is not here is taken as it is known.
-        noted: what recipes gave that were followed or found here.
+    """The `digests` that recipes gave before, on whatever machine, and those `noted` here, by kind and the name of the
+    recipe's folder. Where nothing may be built (`is_offline`), what is not here is taken as it is known. Versions that
+    were `resolved` are so for as long as these count.
     """
 
     digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
     is_offline: bool = False
     noted: dict[tuple[str, str], str] = field(default_factory=dict)
+    resolved: dict[tuple[Path, str], Any] = field(default_factory=dict)
 
 
 _of_run: ContextVar[Builds | None] = ContextVar("builds", default=None)
@@ -94,10 +107,10 @@ def find_artifact(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
         recipe: all that decides what is built: settings, digests of what it is made of, versions of packages.
     """
     path = place_of(kind, recipe)
-    digest = _digest_of(path)
-    if path.is_dir() and digest is None and read_note(path) is not None:
+    digest, is_damaged = _digest_of(path), path.is_dir() and read_note(path) is not None
+    if digest is None and is_damaged:
         _log.warning("%s is damaged: its files are not those that were built. It counts as not built.", path)
-    if digest is None and builds().is_offline and not (path.is_dir() and read_note(path)):
+    elif digest is None and builds().is_offline:
         digest = builds().digests.get((kind, path.name))
     return None if digest is None else _used(Artifact(path, digest, recipe))
 
@@ -132,41 +145,37 @@ def get_or_build(
         digest: what identifies the content of the folder; its files as they are by default.
         keeps_draft: whether what was written before a build was killed is there for the next, so that it can go on.
         waiting: called where another one builds.
-
-    Raises:
-        Exception: whatever `build` raises.
     """
     path = place_of(kind, recipe)
-    if (known := _digest_of(path)) is not None:
-        return _used(Artifact(path, known, recipe))
-
-    def wait() -> None:
-        _log.warning("%s is being built by somebody else; this build waits for it.", path)
-        waiting()
-
-    with turn(path, wait):
-        known = _digest_of(path)
-        if known is None and (read_note(path) is not None or not path.is_dir()):
-            if path.is_dir():
-                shutil.rmtree(path)
-            note_of(path).unlink(missing_ok=True)
-            draft = path.with_name(f"{path.name}.draft")
-            if not keeps_draft:
-                shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir(exist_ok=True)
-            try:
-                (build(draft) or draft).replace(path)
-            finally:
-                if path.is_dir() or not keeps_draft:
-                    shutil.rmtree(draft, ignore_errors=True)
-        if known is None:  # a folder without a note is whole: the disk was full
-            names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-            files = {name: _state(path / name) for name in names}
-            hashes = (part for name, (_, _, content) in files.items() for part in (name, content))
-            known = _hash(*hashes)[:_DIGITS] if digest is None else digest(path)
-            write_note(path, {"digest": known, "recipe": recipe, "files": files})
-    collect()
+    known = _digest_of(path)
+    if known is None:
+        with turn(path, waiting):
+            known = _digest_of(path)
+            if known is None:
+                if read_note(path) is not None or not path.is_dir():  # without a note it is whole: the disk was full
+                    _build(path, build, keeps_draft=keeps_draft)
+                names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+                files = {name: _state(path / name) for name in names}
+                hashes = (part for name, (_, _, content) in files.items() for part in (name, content))
+                known = _hash(*hashes)[:_DIGITS] if digest is None else digest(path)
+                write_note(path, {"digest": known, "recipe": recipe, "files": files})
+        collect()
     return _used(Artifact(path, known, recipe))
+
+
+def _build(path: Path, build: Callable[[Path], Path | None], *, keeps_draft: bool) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    note_of(path).unlink(missing_ok=True)
+    draft = path.with_name(f"{path.name}.draft")
+    if not keeps_draft:
+        shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(exist_ok=True)
+    try:
+        (build(draft) or draft).replace(path)
+    finally:
+        if path.is_dir() or not keeps_draft:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextmanager
@@ -179,6 +188,7 @@ def turn(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[N
     try:
         lock.acquire(blocking=False)
     except Timeout:
+        _log.warning("%s is being built by somebody else; this build waits for it.", path)
         waiting()
         lock.acquire()
     try:
@@ -208,9 +218,7 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 
 def collect() -> None:
-    """Remove what nobody used for long: artifacts of `KEPT_S`, and drafts of builds that nobody went on with. What
-    somebody holds the lock of stays.
-    """
+    """Remove what nobody used for long and nobody holds the lock of: artifacts of `KEPT_S`, and drafts."""
     from filelock import FileLock, Timeout
 
     kept = {"*/*.draft": DRAFT_KEPT_S, **{f"{kind}/*.note": kept_s for kind, kept_s in KEPT_S.items()}}
@@ -243,21 +251,19 @@ def _digest_of(path: Path) -> str | None:
     if note is None or not path.is_dir():
         return None
     for name, (size, changed_ns, content) in note["files"].items():
-        file = path / name
-        status = file.stat() if file.is_file() else None
-        if status is None or ([status.st_size, status.st_mtime_ns] != [size, changed_ns] and _content(file) != content):
+        try:
+            status = (path / name).stat()
+        except OSError:
+            return None
+        if [status.st_size, status.st_mtime_ns] != [size, changed_ns] and _state(path / name)[2] != content:
             return None
     return str(note["digest"])
 
 
 def _state(file: Path) -> tuple[int, int, str]:
     status = file.stat()
-    return status.st_size, status.st_mtime_ns, _content(file)
-
-
-def _content(file: Path) -> str:
     with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+        return status.st_size, status.st_mtime_ns, hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _hash(*texts: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar
 
+from harness.config.artifacts import Artifact
 from harness.config.typed import (
     Between,
     Checked,
@@ -230,27 +231,25 @@ STEPS: Mapping[str, type[Customization]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BuildStep:
     """One step that a version is made by.
 
     Attributes:
         kind: "distilled", "adapter", "retrieval" or "context".
         version: the version whose own table asks for it.
         settings: of the step.
-        folder: where what was built for it lies on this machine; None where it is not built, or nothing is.
-        content: the digest of what was built.
+        artifact: what was built for it, or was ready; None where it is not built, or nothing ever is.
     """
 
     kind: str
     version: str
     settings: Customization
-    folder: str | None = None
-    content: str | None = None
+    artifact: Artifact | None = None
 
     @property
     def is_built(self) -> bool:
         """True where what it needs is there."""
-        return self.kind == "context" or self.content is not None
+        return self.kind == "context" or self.artifact is not None
 
 
 def settings_used(settings: Customization) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 from harness import doors
+from harness.config.artifacts import Artifact, Unbuilt
 from harness.config.asking import WhenAsked
-from harness.config.customization import STEPS, ContextSettings, Step
+from harness.config.customization import STEPS, BuildStep, ContextSettings
 from harness.config.environment import NO_VARIABLES, Variables
 from harness.config.files import FILE
 from harness.config.typed import (
@@ -38,8 +39,6 @@ WEIGHTS_FORMS = (
     'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
     '"models:/NAME/VERSION" of MLflow\'s registry'
 )
-BUILT = "built:"
-"""Begins the `weights` of a version whose weights are still to be built; its name follows."""
 REGISTERED = "models:/"
 """Begins the `weights` that MLflow's registry has."""
 GIT = "git:"
@@ -160,7 +159,9 @@ class VersionSettings:
         price_per_hour: of the machine that it is served on; None where it is not known.
         steps: that it is made by, in the order of its chain of bases.
         base: the version that this one was written as a difference from, or None.
-        engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
+        engine_options: everything that only the version's engine understands (weights, base_url, answers, …). Once a
+            step is built that gives weights or an adapter, its artifact is in their place.
+        artifact: what a corpus was built to; None for a model, and while it is not built.
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
         registry: address of the MLflow whose registry has its weights, where one is known. It may hold a password:
             never shown.
@@ -178,8 +179,9 @@ class VersionSettings:
     price: Price | None = None
     registry: str | None = field(default=None, repr=False)
     price_per_hour: float | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[BuildStep, ...] = ()
     checkout: Checkout | None = None
+    artifact: Artifact | None = None
 
     def root(self, project: Path) -> Path:
         """The folder that its relative paths start from: that of its commit, else the project's."""
@@ -197,7 +199,7 @@ class VersionSettings:
         return {name: text for name, text in texts.items() if text and text.startswith(FILE)}
 
     @property
-    def retrieval(self) -> Step | None:
+    def retrieval(self) -> BuildStep | None:
         """The step that finds passages for each question: the last of its kind."""
         return next((step for step in reversed(self.steps) if step.kind == "retrieval"), None)
 
@@ -272,7 +274,7 @@ def _read(
         return f"{base!r} is a corpus, which is no model's base." if is_corpus else choices("version", base, tables)
 
     merged: dict[str, Any] = {}
-    steps: list[Step] = []
+    steps: list[BuildStep] = []
     for link, table in chain_of(name, tables, variables, place, unknown).items():
         student = next((step.version for step in steps if step.kind == "distilled"), None)
         for key, value in table.items():
@@ -284,13 +286,15 @@ def _read(
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEPS:
-                steps.append(Step(key, link, read(STEPS[key], value, where=f"{place(link)}, {key}")))
+                steps.append(BuildStep(key, link, read(STEPS[key], value, where=f"{place(link)}, {key}")))
             elif key != "base":
                 merged[key] = value
     return _version(name, merged, tuple(steps), place(name), table.get("base"))
 
 
-def _version(name: str, table: dict[str, Any], steps: tuple[Step, ...], here: str, base: str | None) -> VersionSettings:
+def _version(
+    name: str, table: dict[str, Any], steps: tuple[BuildStep, ...], here: str, base: str | None
+) -> VersionSettings:
     if "engine" not in table:
         known = {*EngineOptions.keys(), *_every_engines_keys()}
         for key in table.keys() - known:
@@ -310,7 +314,7 @@ def _version(name: str, table: dict[str, Any], steps: tuple[Step, ...], here: st
         sampling=dict(table.get("sampling", {})),
         revision=found.revision,
         max_age_s=found.max_age,
-        engine_options={**own, "weights": f"{BUILT}{name}"} if is_made else own,
+        engine_options={**own, "weights": Unbuilt(name)} if is_made else own,
         steps=steps,
         base=base,
         price=None if price.input is None or price.output is None else Price(price.input, price.output),

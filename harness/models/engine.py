@@ -8,6 +8,11 @@ from collections.abc import Callable, Sequence
 from harness.errors import SteelyardError
 from harness.records import Request, Sample
 
+WEIGHED = ("loglikelihood", "rolling")
+"""Kinds of requests that weigh a given text, so that nothing is drawn."""
+ALL_CHOICES = 1_000_000
+"""More than are ever asked for at once."""
+
 
 class Capability(enum.StrEnum):
     """An ability of an engine beyond plain chat."""
@@ -28,17 +33,16 @@ class Capability(enum.StrEnum):
 class Engine:
     """Answers requests for one or more versions of the same weights and engine settings.
 
-    Engines derive from it: what stands here is right for an engine in process that has nothing to load. All methods are
-    called from one asyncio loop. An engine retries what is worth retrying by itself; what it raises is final:
-    `EngineError` (with the version's name and what to do), `UnreachableError` once it gave up for good.
+    What stands here is right for an engine in process that has nothing to load. All methods are called from one asyncio
+    loop. An engine retries what is worth retrying by itself; what it raises is final: `EngineError` (with the version's
+    name and what to do), `UnreachableError` once it gave up for good.
 
     Attributes:
         name: shown in messages, e.g. "vllm (smollm2)".
         capabilities: of `sample`; a request beyond them raises `CapabilityError` before it is sent.
         device: that it computes on. Engines of the same one, such as two bound to the same CPU cores, slow each other
             down, and so the sampler lets one finish before the other starts; None where there is no such thing.
-        batch_size: samples that keep it busy; more would only queue up. None where the window of requests is the only
-            bound.
+        batch_size: samples that keep it busy; None where the window of requests is the only bound.
         http_requests: sent over a wire so far, retries included.
         trouble: why requests are sent again right now, in a few words for people; "" where none is.
         answered_as: names of models under which an endpoint answered in place of the one that was asked for.
@@ -64,17 +68,16 @@ class Engine:
 
     def choices_per_request(self, request: Request) -> int:
         """Count the samples of `request` that one call of `sample` may draw at the moment: 1 at temperature 0, for an
-        endpoint that was seen to ignore `n`, and for engines that have no `n`. What is weighed and not drawn is the
-        same for every index, and so computed once for all of them."""
+        endpoint that ignores `n`, and for engines that have no `n`. What is weighed is the same for every index."""
         raise NotImplementedError
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Draw the samples with these indices; at most `choices_per_request`, consecutive when the request is seeded.
 
         A seeded request (`request.sampling["seed"]`) draws sample i with seed + i, whatever else is drawn beside it.
-        Returns one sample for each index, in order, with `index` set. Fewer are allowed (at least one): the endpoint
-        ignored `n`, and the caller asks for the rest again. Where each draw is a call of its own, `PartlyAnsweredError`
-        has those that were answered beside the errors of the others.
+        Returns one sample for each index, in order, with `index` set; fewer (at least one) where the endpoint ignored
+        `n`: the rest is asked for again. Where each draw is a call of its own, `PartlyAnsweredError` has those that
+        were answered beside the errors of the others.
         """
         raise NotImplementedError
 
@@ -82,10 +85,7 @@ class Engine:
         """Send nothing over a wire, first or again, for which this finds an error: the request ends with that."""
 
     def hold(self, error: SteelyardError) -> None:
-        """Send nothing more over a wire: what waits to be sent, or to be sent again, ends with this error.
-
-        What an engine in process was given it finishes.
-        """
+        """Send nothing more over a wire: what waits to be sent, or to be sent again, ends with this error."""
 
     def check_turns(self) -> None:
         """Refuse with `CapabilityError` a conversation that goes on after an answer, once it has started."""

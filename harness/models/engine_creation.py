@@ -1,9 +1,4 @@
-"""Creates the engine of a version, and refuses a version that could not answer.
-
-Versions that differ in prompt or sampling only have one `engine_key`, and `harness.gate.runs.opening` lets them share
-an engine. The port that engines implement is in `harness.models.engine`; what each declares of itself is in
-`harness.models.spec`.
-"""
+"""Creates the engine of a version, and refuses a version that could not answer."""
 
 from __future__ import annotations
 
@@ -21,14 +16,11 @@ from harness.models.version import Version
 
 
 def engine_key(version: Version) -> str:
-    """Equal for versions that one engine can answer for: same weights, code or answers, and engine settings.
-
-    Sampling, system text, template, revision and name do not matter: they are part of the requests, or of the
-    fingerprint alone.
+    """Equal for versions that one engine can answer for: same weights, code or answers, and engine settings, whatever
+    sampling, system text, template, revision and name.
     """
     settings = version.settings
-    parts = [settings.engine, dict(settings.engine_options), version.made_of]
-    text = json.dumps(parts, sort_keys=True, default=str)
+    text = json.dumps([settings.engine, dict(settings.engine_options), version.made_of], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
@@ -51,7 +43,12 @@ def check_version(settings: VersionSettings, root: Path) -> None:
     """Refuse a version that could not answer, before any request."""
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
-    _check_budget(settings)
+    if settings.context is not None and settings.engine_options.keys().isdisjoint(("weights", "tokenizer")):
+        raise SettingsError(
+            f"Version {settings.name!r} has a context, whose tokens the version's own tokenizer counts, and its engine "
+            f'{settings.engine!r} names none. Take the engine "vllm" or "transformers" with weights; for a server, '
+            '"vllm" with base_url and tokenizer = "FOLDER".'
+        )
     read_texts(settings, root)
     check_retriever(settings, root)
     if settings.is_registered and not spec.is_endpoint(settings.engine_options):
@@ -60,12 +57,3 @@ def check_version(settings: VersionSettings, root: Path) -> None:
         check_registered(settings)
     else:
         spec.check(settings, settings.root(root))
-
-
-def _check_budget(settings: VersionSettings) -> None:
-    if settings.context is not None and settings.engine_options.keys().isdisjoint(("weights", "tokenizer")):
-        raise SettingsError(
-            f"Version {settings.name!r} has a context, whose tokens the version's own tokenizer counts, and its engine "
-            f'{settings.engine!r} names none. Take the engine "vllm" or "transformers" with weights; for a server, '
-            '"vllm" with base_url and tokenizer = "FOLDER".'
-        )

@@ -19,12 +19,7 @@ CUT = " … "
 
 
 class Enrichment:
-    """The passages and the budget of a version.
-
-    Args:
-        settings: of the version, with the folder of its index where it has a retriever.
-        root: folder that relative paths start from.
-    """
+    """The passages and the budget of a version, whose index is built; relative paths start from `root`."""
 
     def __init__(self, settings: VersionSettings, root: Path) -> None:
         self._settings = settings
@@ -59,15 +54,11 @@ class Enrichment:
 
     def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
         """The messages, the last text of the user's put as `of` has it."""
-        places = [place for place, message in enumerate(messages) if message["role"] == "user"]
-        if not places or not isinstance(messages[places[-1]].get("content"), str):
-            return tuple(messages)
-        last = messages[places[-1]]
-        return (
-            *messages[: places[-1]],
-            {**last, "content": self.of(last["content"])},
-            *messages[places[-1] + 1 :],
-        )
+        enriched = list(messages)
+        place = max((place for place, each in enumerate(messages) if each["role"] == "user"), default=None)
+        if place is not None and isinstance(question := messages[place].get("content"), str):
+            enriched[place] = {**messages[place], "content": self.of(question)}
+        return tuple(enriched)
 
     def _within(self, text: str) -> str:
         return text if self._budget is None else within(text, self._budget, self.tokenizer)
@@ -82,17 +73,10 @@ def within(text: str, budget: ContextSettings, tokenizer: VersionTokenizer) -> s
     if len(spans) <= budget.tokens:
         return text
     for kept in range(budget.tokens, 0, -1):
-        cut = _cut(text, spans, kept, budget.keep)
+        tail = {"start": 0, "end": kept}.get(budget.keep, kept // 2)
+        head = text[: spans[kept - tail - 1][1]] if tail < kept else ""
+        end = text[spans[-tail][0] :] if tail else ""
+        cut = head + (CUT if budget.keep == "ends" else "") + end
         if len(tokenizer.spans(cut)) <= budget.tokens:
             return cut
     return ""
-
-
-def _cut(text: str, spans: Sequence[tuple[int, int]], kept: int, keep: str) -> str:
-    if keep == "start":
-        return text[: spans[kept - 1][1]]
-    if keep == "end":
-        return text[spans[-kept][0] :]
-    tail = kept // 2
-    end = text[spans[-tail][0] :] if tail else ""
-    return text[: spans[kept - tail - 1][1]] + CUT + end

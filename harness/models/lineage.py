@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.corpora import CORPUS
-from harness.config.customization import Step, packages_of, settings_used
+from harness.config.customization import BuildStep, packages_of, settings_used
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import told_base
-from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.files.content_hash import text_hash
 from harness.models.weights import conversion, layers
 from harness.models.weights.weights import converted_dtype, weights_digest
@@ -21,9 +20,8 @@ from harness.models.weights.weights import converted_dtype, weights_digest
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
 
-_OWN = ("engine", "system", "template", "revision", "max_age_s")
 _TEXTS = ("system", "template")
-_OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
+_OWN = ("engine", *_TEXTS, "revision", "max_age_s")
 _DIGITS = 32
 _TRAINED = ("distilled", "adapter")
 """Kinds of steps that change weights."""
@@ -31,8 +29,10 @@ _FILES = ("weights", "dtype", "drop_layers", "quantized", "tokenizer")
 """Settings that decide what an engine loads, each of which changes what those before it give."""
 _TAKEN = ("teacher", "data", "folder", "start", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
-_UNQUANTIZED = ("F32", "F16", "BF16", "F64")
 _FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
+_UNQUANTIZED = (*_FTYPES.values(), "F64")
+_FileStep = tuple[int, "LineageStep"]
+"""A step that makes the files, with the place in `_FILES` of the setting that asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class LineageSources:
     """The things that a lineage is read from.
 
     Attributes:
-        versions: as the settings define them, with what was built for them: the version's bases, and corpora.
+        versions: with what was built for them: the version, its bases, and corpora.
         description: of the version's weights; None where it has none.
         fingerprints: of versions, by name.
         texts: of each version its `system` and `template`, as far as it has them and they can be read.
@@ -75,10 +75,9 @@ class LineageSources:
 
 
 def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
-    """The steps to a version, the first made first.
+    """The steps to a version, the first made first; corpora come before the step that was taught on them.
 
     What is made of the files is a step of the version from which on the settings of what the last one loads are set.
-    Corpora are told before the step that was taught on them.
     """
     versions = sources.versions
     if versions[name].engine == CORPUS:
@@ -86,8 +85,7 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
     chain = [versions[name]]
     while chain[-1].base is not None:
         chain.append(versions[chain[-1].base])
-    files = list(_files(chain[0], sources))
-    wanted = _given(chain[0], sources)
+    files, wanted = list(_files(chain[0], sources)), _given(chain[0], sources)
     steps: list[LineageStep] = []
     base: VersionSettings | None = None
     for version in reversed(chain):
@@ -98,11 +96,11 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         first = own[0][0] if own else 0
         unset = [*wanted[:first], *(None for _ in wanted[first:])]
         adds = base is not None and (not own or _given(base, sources) == unset)
-        taught_on = {_name_of(step): getattr(step.settings, "data", None) for step in version.steps}
+        taught_on = {f"{step.version}, {step.kind}": getattr(step.settings, "data", None) for step in version.steps}
         for step in _steps_of(version, base, own, sources, adds=adds):
-            data = taught_on.get(step.made)
-            corpora = _corpora(data, sources) if data is not None and data in versions else ()
-            steps += [*(corpus for corpus in corpora if corpus not in steps), step]
+            if (data := taught_on.get(step.made)) in versions:
+                steps += [corpus for corpus in _corpora(str(data), sources) if corpus not in steps]
+            steps.append(step)
         base = version
     return tuple(steps)
 
@@ -111,18 +109,17 @@ def _given(version: VersionSettings, sources: LineageSources) -> list[Any]:
     """What a version says of what its engine loads, in the order of `_FILES`; the type counts where one is made."""
     options = version.engine_options
     is_converted = sources.description is not None and sources.description.format != "safetensors"
-    dtype = converted_dtype(options) if is_converted else None
-    return [dtype if name == "dtype" else options.get(name) for name in _FILES]
+    own = {**options, "dtype": converted_dtype(options) if is_converted else None}
+    return [own.get(name) for name in _FILES]
 
 
 def _corpora(name: str, sources: LineageSources) -> Iterator[LineageStep]:
     """A corpus after its bases."""
     corpus = sources.versions[name]
-    of = f"documents {corpus.engine_options['documents']}"
     if corpus.base is not None:
         yield from _corpora(corpus.base, sources)
-        of = corpus.base
-    options = {key: value for key, value in corpus.engine_options.items() if key not in _OF_CORPORA and value}
+    of = corpus.base or f"documents {corpus.engine_options['documents']}"
+    options = {key: value for key, value in corpus.engine_options.items() if key != "documents" and value}
     yield LineageStep(name, (of,), f"corpus: {_words(options, 'as it is')}", "corpus", sources.fingerprints.get(name))
 
 
@@ -130,72 +127,66 @@ def _words(settings: Mapping[str, Any], otherwise: str) -> str:
     return ", ".join(f"{key} = {value!r}" for key, value in settings.items()) or otherwise
 
 
-def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
-    """Describe a step of a version: what it took beside its base, its method and its settings."""
+def _of_step(step: BuildStep, base: VersionSettings | None) -> LineageStep:
+    """A step of a version: what it took beside its base, its method and its settings."""
     settings = settings_used(step.settings)
     of = tuple(f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings)
-    packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in packages_of(step.settings))
+    packages = ", ".join(map(_package, packages_of(step.settings)))
+    digest = None if step.artifact is None else step.artifact.digest
     made_for = told_base(step)
     before = [each for each in (base.steps if base else ()) if each.kind == step.kind not in _TRAINED]
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
     told = f"made for {made_for}, as it says" if made_for else ""
     by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
-    return LineageStep(_name_of(step), of, by, step.kind, step.content)
-
-
-def _name_of(step: Step) -> str:
-    return f"{step.version}, {step.kind}"
+    return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, digest)
 
 
 def _steps_of(
     version: VersionSettings,
     base: VersionSettings | None,
-    files: Sequence[tuple[int, LineageStep]],
+    files: list[_FileStep],
     sources: LineageSources,
     *,
     adds: bool,
 ) -> Iterator[LineageStep]:
-    """Give what a version adds to its base: what is made of the files, its own steps, its texts and its settings.
+    """What a version adds to its base: what is made of the files, its own steps, its texts and its settings.
 
     Args:
-        files: the steps that it adds to them, each `of` the one before it, with their places in `_FILES`.
+        files: the steps that it adds to them, each `of` the one before it.
         adds: whether these are made of the base.
     """
     own = [_of_step(step, base) for step in version.steps if step.version == version.name]
     trained = [step for step in own if step.step in _TRAINED]
     early = [step for at, step in files if at < _FILES.index("quantized")]
-    late = [step for at, step in files if at >= _FILES.index("quantized")]
+    late = [step for _, step in files[len(early) :]]
     prompt = _prompt_of(version, base, sources)
-    others = [*(step for step in own if step not in trained), *([] if prompt is None else [prompt])]
     of = (base.name,) if base is not None and adds else None
-    for step in (*early, *trained, *late, *others):
+    for step in (*early, *trained, *late, *(step for step in own if step not in trained), *prompt):
         taken = step.of[1:] if step in early or step in late else step.of
-        made = step if of is None else replace(step, of=(*of, *taken))
-        of = (made.made,)
-        yield made
+        yield step if of is None else replace(step, of=(*of, *taken))
+        of = (step.made,)
     given: dict[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
     given = given if base is None else _set_otherwise(version, base)
     is_trained = any(step.kind == "distilled" for step in version.steps)
     # Where what was built lies on this machine says nothing; the steps tell what it is.
-    hidden = ("adapter", "merged", *(("weights",) if is_trained else ()), *(_TEXTS if prompt is not None else ()))
+    hidden = ("adapter", "merged", *(("weights",) if is_trained else ()), *(_TEXTS if prompt else ()))
     words = _words({key: value for key, value in given.items() if key not in hidden}, "no difference")
     beside = (base.name,) if base is not None and not adds else ()
     fingerprint = sources.fingerprints.get(version.name)
     yield LineageStep(version.name, (*beside, *(of or ())), f"the settings: {words}", "settings", fingerprint)
 
 
-def _prompt_of(version: VersionSettings, base: VersionSettings | None, sources: LineageSources) -> LineageStep | None:
-    """The step of a version that has other texts around a question than its base; None for one that has not."""
-    before = base or VersionSettings("", version.engine)
-    own = {name: getattr(version, name) for name in _TEXTS if getattr(version, name) != getattr(before, name)}
+def _prompt_of(version: VersionSettings, base: VersionSettings | None, sources: LineageSources) -> list[LineageStep]:
+    """The step of a version that has other texts around a question than its base; none for one that has not."""
+    own = [name for name in _TEXTS if getattr(version, name) != (getattr(base, name) if base else None)]
     if not own:
-        return None
-    elsewhere = tuple(f"{name} {place}" for name, place in version.texts_elsewhere.items() if name in own)
-    written = {name: value for name, value in own.items() if name not in version.texts_elsewhere}
-    texts = sources.texts.get(version.name)
+        return []
+    elsewhere, texts = version.texts_elsewhere, sources.texts.get(version.name)
+    of = tuple(f"{name} {elsewhere[name]}" for name in own if name in elsewhere)
+    written = {name: getattr(version, name) for name in own if name not in elsewhere}
     digest = None if texts is None else text_hash("prompt", *(f"{name} {text}" for name, text in texts.items()))
     by = f"prompt: {_words(written, 'the texts as they stand there')}"
-    return LineageStep(f"{version.name}, prompt", elsewhere, by, "prompt", digest and digest[:_DIGITS])
+    return [LineageStep(f"{version.name}, prompt", of, by, "prompt", digest and digest[:_DIGITS])]
 
 
 def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
@@ -205,86 +196,83 @@ def differences(version: VersionSettings, base: VersionSettings) -> dict[str, An
     """
     before = {step.kind: step.settings for step in base.steps if step.kind not in _TRAINED}
     found = _set_otherwise(version, base)
-    own = [step for step in version.steps if step not in base.steps]
-    for kind, settings in {step.kind: step.settings for step in own}.items():
-        for each in fields(settings):
-            value = getattr(settings, each.name)
-            usual = getattr(before[kind], each.name) if kind in before else each.default
-            if value != usual:
-                found[f"{kind}.{each.name}"] = value
+    for step in version.steps:
+        for each in fields(step.settings) if step not in base.steps else ():
+            usual = getattr(before[step.kind], each.name) if step.kind in before else each.default
+            if (value := getattr(step.settings, each.name)) != usual:
+                found[f"{step.kind}.{each.name}"] = value
     return found
 
 
 def _set_otherwise(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
-    own, others = _flat(version), _flat(base)
-    return {key: value for key, value in own.items() if others.get(key) != value}
+    others = _flat(base)
+    return {key: value for key, value in _flat(version).items() if others.get(key) != value}
 
 
 def _flat(version: VersionSettings) -> dict[str, Any]:
+    options = dict(version.engine_options)
     flat = {name: getattr(version, name) for name in _OWN}
-    flat |= {f"sampling.{key}": value for key, value in version.sampling.items()}
-    for key, value in version.engine_options.items():
-        if isinstance(value, Mapping) and key == "engine_args":
-            flat |= {f"{key}.{inner}": one for inner, one in value.items()}
-        else:
-            flat[key] = value
-    return {key: value for key, value in flat.items() if value is not None}
+    for name, table in (("sampling", version.sampling), ("engine_args", options.pop("engine_args", {}))):
+        flat |= {f"{name}.{key}": value for key, value in table.items()}
+    return {key: value for key, value in (flat | options).items() if value is not None}
 
 
-def _files(version: VersionSettings, sources: LineageSources) -> Iterator[tuple[int, LineageStep]]:
-    """Give the steps from the first maker of the files to what an engine loads, each with its place in `_FILES`.
+def _files(version: VersionSettings, sources: LineageSources) -> Iterator[_FileStep]:
+    """The steps from the first maker of the files to what an engine loads, each made of the one before it.
 
     Nothing is told of the files of a student that was trained here: its step tells what they are.
     """
-    description, options = sources.description, version.engine_options
+    description, options, root = sources.description, version.engine_options, sources.root
     if description is None:
         return
-    last: tuple[str, ...] = ()
+    steps: list[_FileStep] = []
     if not any(step.kind == "distilled" and step.is_built for step in version.steps):
-        for step in _of_the_file(description):
-            yield 0, step
-            last = (step.made,)
+        steps += [(0, step) for step in _of_the_file(description)]
     if description.format != "safetensors":
         made = f"a folder of safetensors in {_FTYPES[converted_dtype(options)]}"
-        by = f"Steelyard's {conversion.RECIPE}, transformers {version_of('transformers') or 'absent'}"
-        yield 1, LineageStep(made, last, by)
-        last = (made,)
-    if "drop_layers" in options:
-        made = f"the same without {_left_out(options['drop_layers'])}"
+        steps.append((1, LineageStep(made, (), f"Steelyard's {conversion.RECIPE}, {_package('transformers')}")))
+    if (left_out := options.get("drop_layers")) is not None:
+        last_ones = "its last layer" if left_out == 1 else f"its last {left_out} layers"
+        numbers = [] if isinstance(left_out, int) else sorted(left_out)
+        named = f"layer{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
         plain = {key: value for key, value in options.items() if key not in ("merged", "quantized", "tokenizer")}
-        digest = _digest(plain, sources.root)
-        yield 2, LineageStep(made, last, f"drop_layers, {layers.RECIPE}", "drop_layers", digest)
-        last = (made,)
-    if "quantized" in options:
-        made, digest = f"the same rounded to {options['quantized']}", _digest(options, sources.root)
-        by = f"quantized = {options['quantized']!r}, compressed-tensors {version_of('compressed-tensors') or 'absent'}"
-        yield 3, LineageStep(made, last, by, "quantized", digest)
-        last = (made,)
+        by, digest = f"drop_layers, {layers.RECIPE}", _digest(plain, root)
+        steps.append(
+            (2, LineageStep(f"the same without {named if numbers else last_ones}", (), by, "drop_layers", digest))
+        )
+    if (scheme := options.get("quantized")) is not None:
+        by, digest = f"quantized = {scheme!r}, {_package('compressed-tensors')}", _digest(options, root)
+        steps.append((3, LineageStep(f"the same rounded to {scheme}", (), by, "quantized", digest)))
     if "tokenizer" in options:
-        made, of = "the same with another tokenizer", (*last, str(options["tokenizer"]))
-        yield 4, LineageStep(made, of, "the setting tokenizer")
+        of = (str(options["tokenizer"]),)
+        steps.append((4, LineageStep("the same with another tokenizer", of, "the setting tokenizer")))
+    last: tuple[str, ...] = ()
+    for at, step in steps:
+        yield at, replace(step, of=(*last, *step.of))
+        last = (step.made,)
+
+
+def _package(name: str) -> str:
+    return f"{name} {version_of(name) or 'absent'}"
 
 
 def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:
-    """Give the steps that the file tells: GGUF's `general.…`, or the words of transformers and of quantizers."""
+    """The steps that the file tells: GGUF's `general.…`, or the words of transformers and of quantizers."""
     settings, file, ftype = description.settings, description.path.name, description.ftype
-    count = settings.get("general.base_model.count", 0)
-    bases = tuple(
-        str(settings.get(f"general.base_model.{number}.repo_url") or settings.get(f"general.base_model.{number}.name"))
-        for number in range(count if isinstance(count, int) else 0)
-    )
-    of: tuple[str, ...] = ()
+    general = {key.removeprefix("general."): value for key, value in settings.items() if key.startswith("general.")}
     if description.name != file:
-        maker = settings.get("general.organization") or settings.get("general.author") or "not said by the file"
+        count = general.get("base_model.count", 0)
+        names = [f"base_model.{number}" for number in range(count if isinstance(count, int) else 0)]
+        bases = tuple(str(general.get(f"{name}.repo_url") or general.get(f"{name}.name")) for name in names)
+        maker = general.get("organization") or general.get("author") or "not said by the file"
         yield LineageStep(description.name, bases, str(maker))
-        of = (description.name,)
     by = f"saved in {ftype}"
     if quantizer := settings.get("quantization"):
         by = f"{ftype} {quantizer.get('version') or ''}".strip()
     elif description.format != "safetensors" and ftype not in _UNQUANTIZED:
-        who = settings.get("general.quantized_by")
+        who = general.get("quantized_by")
         by = f"quantized to {ftype}" + (f" by {who}" if who else "")
-    yield LineageStep(file, of, by)
+    yield LineageStep(file, (), by)
 
 
 def _digest(options: Mapping[str, Any], root: Path) -> str | None:
@@ -293,9 +281,3 @@ def _digest(options: Mapping[str, Any], root: Path) -> str | None:
         return weights_digest(options, root)[:_DIGITS]
     except UsageError:
         return None
-
-
-def _left_out(layers_left_out: int | Sequence[int]) -> str:
-    if isinstance(layers_left_out, int):
-        return f"its last {layers_left_out} layers" if layers_left_out > 1 else "its last layer"
-    return f"layer{'s' * (len(layers_left_out) > 1)} {', '.join(map(str, sorted(layers_left_out)))}"

@@ -8,23 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import EngineError
-from harness.models.engine import Capability, Engine
+from harness.models.engine import ALL_CHOICES, WEIGHED, Capability, Engine
 from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, TokenLogprob
 
-WEIGHED = ("loglikelihood", "rolling")
-"""Kinds of requests that weigh a given text, so that nothing is drawn."""
-_ALL_CHOICES = 1_000_000
 _GREEDY_BELOW = 1e-5
 
 
 class LocalEngine(Engine):
     """An engine whose worker has an operation `sample`, which takes a request and indices, and gives the fields of a
-    sample for each index, or of one for all.
-
-    Args:
-        name, device, batch_size: as of `Engine`.
-        most_choices: that one request may draw.
+    sample for each index, or of one for all. One request may draw `most_choices`.
     """
 
     capabilities = frozenset(Capability) - {Capability.TOOLS}
@@ -55,16 +48,12 @@ class LocalEngine(Engine):
     def choices_per_request(self, request: Request) -> int:
         """1 for a greedy request, of which vLLM refuses more; any number of the same where a text is weighed."""
         if request.kind in WEIGHED:
-            return _ALL_CHOICES
+            return ALL_CHOICES
         temperature = request.sampling.get("temperature", self._default_temperature)
         return 1 if temperature < _GREEDY_BELOW else self._most_choices
 
     async def _draw(self, request: Request, sampling: Mapping[str, Any], indices: Sequence[int]) -> list[Sample]:
-        """Ask the worker for the samples with these indices.
-
-        Raises:
-            EngineError: it refused the request, or its process ended.
-        """
+        """Ask the worker for the samples with these indices. Raises EngineError: it refused, or its process ended."""
         if self._worker is None:
             raise EngineError(f"{self.name} was asked before it was started.")
         fields = {name: getattr(request, name) for name in Request.__slots__}
@@ -94,15 +83,11 @@ def read_request(fields: Mapping[str, Any]) -> Request:
 
 def sample_fields(sample: Sample) -> dict[str, Any]:
     """The sample as plain data."""
-    logprobs = None if sample.logprobs is None else [(each.token, each.logprob, each.top) for each in sample.logprobs]
     names = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "loglikelihood", "is_greedy", "cut_tokens")
+    logprobs = None if sample.logprobs is None else [(each.token, each.logprob, each.top) for each in sample.logprobs]
     return {**{name: getattr(sample, name) for name in names}, "logprobs": logprobs}
 
 
 def _sample(logprobs: list[Any] | None, **fields: Any) -> Sample:
-    tokens = None if logprobs is None else tuple(_token(*each) for each in logprobs)
-    return Sample(**fields, logprobs=tokens)
-
-
-def _token(token: str, logprob: float, top: list[list[Any]]) -> TokenLogprob:
-    return TokenLogprob(token, logprob, tuple((text, value) for text, value in top))
+    tokens = (TokenLogprob(token, value, tuple(map(tuple, top))) for token, value, top in logprobs or ())
+    return Sample(**fields, logprobs=None if logprobs is None else tuple(tokens))

@@ -15,5 +15,4 @@ def stops(request: Request) -> list[str]:
 
 def before_stop(text: str, stops: Sequence[str]) -> str | None:
     """Give the text before the first of the stops; None where there is none."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return text[: min(places)] if places else None
+    return min((text.partition(stop)[0] for stop in stops if stop in text), key=len, default=None)

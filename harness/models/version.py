@@ -11,8 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.config.versions import VersionSettings, check_sampling
-from harness.errors import UsageError, choices
-from harness.models.corpus.spec import CONTENT
+from harness.errors import CorpusError, UsageError, choices
 from harness.models.enrichment import Enrichment
 from harness.models.prompts.texts import read_texts
 from harness.models.spec import engine_spec
@@ -33,8 +32,7 @@ class Version:
     """A model version, ready to render requests.
 
     Attributes:
-        name: as in the settings.
-        settings: the version as the settings define it.
+        settings: the version as the settings define it, with the artifacts that were built for it.
         fingerprint: 32 hexadecimal digits over everything that its answers depend on; equal for equal behaviour under
             different names. That of a corpus is over its documents, as they were built.
         registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
@@ -62,18 +60,16 @@ class Version:
         logprobs: int | None = None,
         prompts: Collection[int] = (),
     ) -> Request:
-        """The complete request for an answer to `messages`.
+        """The complete request for an answer to `messages`: one prompt, which goes through the version's `template`, or
+        chat messages, as OpenAI's API has them and `tools`.
 
         Args:
-            messages: chat messages, as OpenAI's API has them and `tools`; or one prompt, which goes through the
-                version's `template`. The version's system text is put first unless the messages bring their own.
-            sampling: laid over the version's own, for this request only.
-            schema: a JSON schema that the answer must follow.
+            sampling: laid over the version's own.
             logprobs: alternatives to report for each token; 0 for the drawn token alone.
             prompts: the places of messages whose texts are prompts, too: those that a user says in a conversation.
 
         Raises:
-            UsageError: messages, sampling, schema or logprobs that no engine could understand.
+            UsageError: what no engine could understand.
         """
         if schema is not None and not isinstance(schema, Mapping):
             raise UsageError(
@@ -96,20 +92,15 @@ class Version:
         logprobs: int | None = None,
         truncate: bool = False,
     ) -> Request:
-        """The request for what follows `context`; `sampling` and `logprobs` are as for `chat`.
-
-        Args:
-            context: raw text, without any template or system text; or chat messages, which go through the chat
-                template with the version's system text, a last message of the assistant being continued.
-            truncate: let a context that leaves no room for `max_tokens` lose its beginning.
+        """The request for what follows `context`: raw text; or chat messages, which go through the chat template with
+        the version's system text, a last message of the assistant being continued. With `truncate` one that leaves no
+        room for `max_tokens` loses its beginning.
         """
-        prompt, messages = self._context(context)
         return Request(
             kind="completion",
-            messages=messages,
+            **self._context(context),
             sampling=self._sampling(sampling),
             logprobs=_checked_logprobs(logprobs),
-            prompt=prompt,
             truncate=truncate,
         )
 
@@ -120,36 +111,27 @@ class Version:
         _check_text(continuation, "continuation")
         if not continuation:
             raise UsageError("continuation = '' is empty: there is nothing whose probability could be asked for.")
-        prompt, messages = self._context(context)
-        return Request(
-            kind="loglikelihood", messages=messages, prompt=prompt, continuation=continuation, truncate=truncate
-        )
+        return Request(kind="loglikelihood", **self._context(context), continuation=continuation, truncate=truncate)
 
     def rolling(self, text: str, *, logprobs: int | None = None) -> Request:
-        """The request for the log probability of the whole raw `text`, from its first token.
-
-        Args:
-            logprobs: alternatives to report at the place of each token of the text; None for the whole text's alone.
-        """
+        """The request for the log probability of the whole raw `text`; with `logprobs`, alternatives at each token."""
         _check_text(text, "text")
         return Request(kind="rolling", prompt=text, logprobs=_checked_logprobs(logprobs))
 
     def _sampling(self, sampling: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The version's own sampling parameters with those of one request laid over them."""
         laid = check_sampling(sampling, where=f"version {self.name!r}") if sampling else {}
         return {**self.settings.sampling, **laid}
 
-    def _context(self, context: str | Sequence[Mapping[str, Any]]) -> tuple[str | None, Messages]:
-        """The raw text or the messages of a context; the other one is None or empty."""
-        return (context, ()) if isinstance(context, str) else (None, self._messages(context))
+    def _context(self, context: str | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {"prompt": context} if isinstance(context, str) else {"messages": self._messages(context)}
 
     def _messages(self, messages: str | Sequence[Mapping[str, Any]], prompts: Collection[int] = ()) -> Messages:
         if isinstance(messages, str):
             rendered: Messages = ({"role": "user", "content": messages},)
-            prompts, bring_system = (0,), False
+            prompts = (0,)
         else:
             rendered = check_messages(messages)
-            bring_system = rendered[0]["role"] in ("system", "developer")
+        brings_system = rendered[0]["role"] in ("system", "developer")
         if self.enrichment is not None:
             rendered = self.enrichment.of_messages(rendered)
         if template := self.settings.template:
@@ -157,7 +139,7 @@ class Version:
                 {**each, "content": template.replace("{prompt}", each["content"])} if place in prompts else each
                 for place, each in enumerate(rendered)
             )
-        if self.settings.system is None or bring_system:
+        if self.settings.system is None or brings_system:
             return rendered
         return ({"role": "system", "content": self.settings.system}, *rendered)
 
@@ -175,24 +157,22 @@ def _checked_logprobs(logprobs: int | None) -> int | None:
 
 def check_messages(messages: Any) -> Messages:
     """Chat messages, each with a known role and a content."""
+    example = '{"role": "user", "content": "…"}'
     if isinstance(messages, Mapping) or not isinstance(messages, Sequence):
         raise UsageError(
-            f"messages = {messages!r} is neither a prompt nor a list of messages; "
-            f'give a text, or [{{"role": "user", "content": "…"}}].'
+            f"messages = {messages!r} is neither a prompt nor a list of messages; give a text, or [{example}]."
         )
     if not messages:
-        raise UsageError('messages = [] is empty; give at least {"role": "user", "content": "…"}.')
+        raise UsageError(f"messages = [] is empty; give at least {example}.")
     for position, message in enumerate(messages):
         where = f"messages[{position}]"
         if not isinstance(message, Mapping):
-            raise UsageError(f'{where} = {message!r} is not a message; give {{"role": "user", "content": "…"}}.')
-        role = message.get("role")
+            raise UsageError(f"{where} = {message!r} is not a message; give {example}.")
+        role, content = message.get("role"), message.get("content")
         if role not in ROLES:
             raise UsageError(f"{where}: {choices('role', str(role), ROLES)}")
-        content = message.get("content")
-        if isinstance(content, str) or (isinstance(content, Sequence) and content):
-            continue
-        if not (content is None and role == "assistant" and message.get("tool_calls")):
+        is_call = content is None and role == "assistant" and message.get("tool_calls")
+        if not (is_call or isinstance(content, str) or (isinstance(content, Sequence) and content)):
             raise UsageError(f"{where}: content = {content!r} is not a text; every message needs one.")
     return tuple(messages)
 
@@ -214,10 +194,11 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         from harness.models.mlflow.registry import pinned
 
         settings, registered = pinned(settings, root, offline=offline)
-    spec = engine_spec(settings.engine)
-    if not spec.answers:
-        return Version(settings.name, settings, spec.identity_of(settings, root)[CONTENT][:_DIGITS])
-    made_of = spec.identity_of(settings, root)
+    if not answers(settings):
+        if settings.artifact is None:
+            raise CorpusError(f"{settings.name} is not built here: `steelyard build {settings.name}` does that.")
+        return Version(settings.name, settings, settings.artifact.digest[:_DIGITS])
+    made_of = engine_spec(settings.engine).identity_of(settings, root)
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None
     fingerprint = _digest({**made_of, **_identity(settings)})
@@ -232,18 +213,13 @@ def _digest(identity: Mapping[str, Any]) -> str:
 def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
     """The fingerprint of a version without asking anybody; None for a model of the registry that only it can tell, and
     for what is not built yet.
-
-    Raises:
-        UsageError: as `load_version`.
     """
     if settings.is_registered:
         from harness.models.mlflow.registry import downloaded
 
         if downloaded(settings) is None:
             return None
-    if not is_built(settings):
-        return None
-    return load_version(settings, root, offline=True).fingerprint
+    return load_version(settings, root, offline=True).fingerprint if is_built(settings) else None
 
 
 def answers(settings: VersionSettings) -> bool:
@@ -251,29 +227,21 @@ def answers(settings: VersionSettings) -> bool:
     return engine_spec(settings.engine).answers
 
 
-def tells_cost(settings: VersionSettings) -> bool:
-    """Tell whether a version's answers may say what they cost."""
-    return engine_spec(settings.engine).tells_cost
-
-
 def is_built(settings: VersionSettings) -> bool:
     """Tell whether all is there that a version is made of, or nothing has to be built for it."""
-    if not answers(settings):
-        return CONTENT in settings.engine_options
-    return all(step.is_built for step in settings.steps)
+    return all(step.is_built for step in settings.steps) and (answers(settings) or settings.artifact is not None)
 
 
 def _identity(settings: VersionSettings) -> dict[str, Any]:
     """All that the answers depend on beside what the engine answers from: no name, key, time limit or rate.
 
-    Sampling, system text and template are in every rendered request as well, which alone keeps a changed temperature
-    from another's samples. They are here so that a report tells two versions that differ in nothing else apart.
+    Sampling, system text and template are in every rendered request as well; here they tell versions apart in reports.
     """
     identity = {name: getattr(settings, name) for name in ("engine", "revision", "system", "template")}
     identity["sampling"] = dict(settings.sampling)
-    if settings.retrieval is not None:
-        found = cast("RetrievalSettings", settings.retrieval.settings)
-        identity["retrieval"] = {"index": settings.retrieval.content, "k": found.k, "prompt": found.prompt}
+    if (step := settings.retrieval) is not None:
+        found, index = cast("RetrievalSettings", step.settings), None if step.artifact is None else step.artifact.digest
+        identity["retrieval"] = {"index": index, "k": found.k, "prompt": found.prompt}
     if settings.context is not None:
         identity["context"] = asdict(settings.context)
     return identity

@@ -16,10 +16,8 @@ from harness.records import Request, Sample, TokenLogprob
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """Tokens that go into the model together; those from `before` on are weighed, each after all that precede it.
-
-    Attributes:
-        cut: how many tokens were left out in front of these.
+    """Tokens that go into the model together; those from `before` on are weighed, each after all that precede it. `cut`
+    tokens were left out in front of these.
     """
 
     tokens: list[int]
@@ -34,8 +32,8 @@ class RowWeight:
     Attributes:
         loglikelihood: of all of them.
         is_greedy: whether each is the most probable one at its place.
-        logprobs: an entry for each, where they were asked for. Their tokens, and those of the alternatives, are the
-            vocabulary's own pieces, each of which stands for one token.
+        logprobs: an entry for each, where they were asked for, with the vocabulary's own pieces, each of which stands
+            for one token.
     """
 
     loglikelihood: float
@@ -77,8 +75,7 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
     """The tokens of context and continuation together, the continuation's weighed.
 
     Both are tokenized as one text, as a model would have met them; spaces between them count to the continuation, for
-    most tokenizers put them in the next word's token. After an empty context the continuation follows the token that
-    begins a text.
+    most tokenizers put them in the next word's token.
 
     Args:
         most: how many tokens the row may have.
@@ -104,6 +101,30 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
     return TokenRow(tokens[too_many:], before - too_many, too_many)
 
 
+def n_cut(tokens: Sequence[int], request: Request, limit: int) -> int:
+    """How many tokens a prompt loses at its beginning, where it may, so that its answer fits behind it.
+
+    Raises:
+        ValueError: the model's window holds no token more.
+    """
+    room = limit - request.sampling.get("max_tokens", 1)
+    cut = max(0, len(tokens) - room) if request.truncate and room > 0 else 0
+    if len(tokens) - cut >= limit:
+        raise ValueError(
+            f"the prompt has {len(tokens)} tokens; with at least one for the answer that is beyond "
+            f"max_model_len = {limit}"
+        )
+    return cut
+
+
+def weighed_rows(tokenizer: Any, request: Request, most: int) -> list[TokenRow]:
+    """The rows of what a request weighs: a whole text, or a continuation. Raises ValueError as `continuation_row`."""
+    if request.kind == "rolling":
+        return rolling_rows(tokenizer, request.prompt or "", most, is_alone=request.logprobs is not None)
+    context, continuation = context_text(tokenizer, request), request.continuation or ""
+    return [continuation_row(tokenizer, context, continuation, most, truncate=request.truncate)]
+
+
 def text_tokens(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text alone, to follow the token that begins one: without that, and what else is put around it."""
     tokens = list(tokenizer.encode(text, add_special_tokens=False))
@@ -113,11 +134,10 @@ def text_tokens(tokenizer: Any, text: str) -> list[int]:
 def rolling_rows(tokenizer: Any, text: str, most: int, *, is_alone: bool = False) -> list[TokenRow]:
     """The tokens of a whole text, each weighed once; none for an empty text.
 
-    The first row begins with the token that begins a text. Those after it have as many tokens as fit, and each begins
-    with one that the row before it has weighed; the last one reaches back further, to be as long as the others.
+    The first row begins with the token that begins a text. Those after it have as many tokens as fit, at most `most`,
+    and each begins with one that the row before it has weighed; the last one reaches back further, to be as long.
 
     Args:
-        most: how many tokens a row may have, at least 2.
         is_alone: take `text_tokens`. lm-evaluation-harness weighs what the tokenizer puts around a text as well: where
             that is the token that begins one, all else comes after two of them.
     """
@@ -132,10 +152,8 @@ def rolling_rows(tokenizer: Any, text: str, most: int, *, is_alone: bool = False
 
 
 def weighed_sample(rows: Sequence[TokenRow], weights: Sequence[RowWeight], top: int | None) -> Sample:
-    """The sample of a request whose rows came to these weights.
-
-    Args:
-        top: how many alternatives the request asked for at each place; None for no log probabilities.
+    """The sample of a request whose rows came to these weights, with `top` alternatives at each place that it asked
+    for; None for no log probabilities.
     """
     tokens = (token for weight in weights for token in weight.logprobs)
     return Sample(
@@ -151,9 +169,8 @@ def weighed_sample(rows: Sequence[TokenRow], weights: Sequence[RowWeight], top: 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text, with the tokenizer's own special tokens unless the text begins with one."""
-    if text.startswith(tokenizer.decode([prefix_token(tokenizer)])):
-        return list(tokenizer.encode(text, add_special_tokens=False))
-    return list(tokenizer.encode(text))
+    has_own = text.startswith(tokenizer.decode([prefix_token(tokenizer)]))
+    return list(tokenizer.encode(text, add_special_tokens=False) if has_own else tokenizer.encode(text))
 
 
 def prefix_token(tokenizer: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.config.environment import token as read_token
-from harness.config.repository.ci import TOKEN_VARIABLES, CiJob
+from harness.config.ci import TOKEN_VARIABLES, CiJob
 from harness.errors import ForgeError, SettingsError
 
 _TIMEOUT_S = 30

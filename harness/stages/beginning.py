@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import DistilledSettings, Step
-from harness.config.versions import BUILT
+from harness.config.artifacts import Unbuilt
+from harness.config.customization import BuildStep, Customization, DistilledSettings, packages_of
+from harness.config.environment import version_of
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
-from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.weights.layers import layer_count, renamed
 from harness.models.weights.weights import dropped_layers, materialize, tokenizer_path
 
@@ -42,56 +42,31 @@ class Beginning:
         shapes = matrix_shapes(self.folder)
         return shapes if self.layers is None else renamed(shapes, {old: new for new, old in enumerate(self.layers)})
 
-    @property
-    def tokenizer(self) -> VersionTokenizer | None:
-        """The tokenizer; None where transformers alone can read it."""
-        if not (self.vocabulary / "tokenizer.json").is_file():
-            return None
-        return load_tokenizer({"tokenizer": str(self.vocabulary)}, self.vocabulary)
 
-
-def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
-    """What the weights begin with that a version has after some of its steps, whether these are built or not.
-
-    Args:
-        steps: the first ones of the version.
+def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[BuildStep]) -> Beginning:
+    """What the weights begin with that a version has after its first steps, these, whether they are built or not.
 
     Raises:
         UsageError: the weights are not there, or have too few layers.
     """
-    found = _find(settings, version, steps)
-    return replace(found, vocabulary=tokenizer_path(version.engine_options, settings.root) or found.folder)
+    whole = _find(settings, version, steps)
+    return replace(whole, vocabulary=tokenizer_path(version.engine_options, settings.root) or whole.folder)
 
 
-def _find(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
+def _find(settings: Settings, version: VersionSettings, steps: Sequence[BuildStep]) -> Beginning:
+    options, root = version.engine_options, settings.root
     place = next((each for each in reversed(range(len(steps))) if steps[each].kind == "distilled"), None)
-    if place is None:
-        return _of_options(version.engine_options, settings.root)
-    student = cast("DistilledSettings", steps[place].settings)
-    if (weights := student.weights or student.start) is not None:
-        return _of_options({**bare(version.engine_options), "weights": weights}, settings.root)
-    if student.layers is None:
-        return _find(settings, version, steps[:place])
-    teacher = settings.version(student.teacher)
-    whole = _find(settings, teacher, teacher.steps)
-    places = kept_layers(None if whole.layers is None else len(whole.layers), student.layers)
-    return replace(whole, layers=tuple((whole.layers or ())[each] for each in places))
-
-
-def check_start(options: Mapping[str, Any]) -> None:
-    """Refuse a version that has no weights to start from: neither a base's nor others.
-
-    Raises:
-        UsageError: saying how it is given some.
-    """
-    if str(options["weights"]).startswith(BUILT):
-        raise UsageError(
-            "it needs student = { layers = … }, of the teacher's, or { weights = … }: the version has no base whose "
-            "weights it could start from."
-        )
-
-
-def _of_options(options: Mapping[str, Any], root: Path) -> Beginning:
+    if place is not None:
+        student = cast("DistilledSettings", steps[place].settings)
+        weights = student.weights or student.start
+        if weights is None and student.layers is None:
+            return _find(settings, version, steps[:place])
+        if weights is None:
+            teacher = settings.version(student.teacher)
+            whole = _find(settings, teacher, teacher.steps)
+            places = kept_layers(None if whole.layers is None else len(whole.layers), student.layers or 0)
+            return replace(whole, layers=tuple((whole.layers or ())[each] for each in places))
+        options = {**bare(options), "weights": weights}
     check_start(options)
     folder = materialize(bare(options), root)
     count, dropped = layer_count(folder), dropped_layers(options, root)
@@ -99,9 +74,28 @@ def _of_options(options: Mapping[str, Any], root: Path) -> Beginning:
     return Beginning(folder, left, folder)
 
 
+def check_start(options: Mapping[str, Any]) -> None:
+    """Refuse a version that has no weights to start from: neither a base's nor others."""
+    if isinstance(options["weights"], Unbuilt):
+        raise UsageError(
+            "it needs student = { layers = … }, of the teacher's, or { weights = … }: the version has no base whose "
+            "weights it could start from."
+        )
+
+
 def bare(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of weights as they are, without anything that the settings change of them."""
     return {key: value for key, value in options.items() if key not in _CHANGED}
+
+
+def unrounded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without rounding, which comes last, whichever table asks for it."""
+    return {key: value for key, value in options.items() if key != "quantized"}
+
+
+def package_versions(settings: Customization) -> dict[str, str | None]:
+    """The packages that decide, beside the settings, what a step makes."""
+    return {name: version_of(name) for name in packages_of(settings)}
 
 
 def kept_layers(count: int | None, wanted: int) -> tuple[int, ...]:
@@ -119,15 +113,7 @@ def kept_layers(count: int | None, wanted: int) -> tuple[int, ...]:
 
 
 def check_packages(packages: Sequence[str], extra: str) -> None:
-    """Refuse to train, or to merge, where what does is not installed.
-
-    Args:
-        packages: by the names that they are imported by.
-        extra: that brings them.
-
-    Raises:
-        UsageError: naming what is missing, and the command that installs it.
-    """
+    """Refuse to train, or to merge, where packages that the extra brings are not installed."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f'it needs {" and ".join(missing)}, not installed here: pip install "steelyard[{extra}]"')

@@ -14,13 +14,9 @@ class BuildState:
     """The phase that a version's building is in, and its progress.
 
     Attributes:
-        version: what is built, by its name.
-        phase: what is being done, in a word or two: the name of a step of a corpus, "reading", "training"; or `NOTE`.
-        done: of `unit`, in this phase.
-        total: of `unit`, in this phase; None while it is not known.
-        unit: what is counted, in the plural: "documents", "steps".
-        note: what else is worth a look, such as the loss, or, where that is the phase, what is to stay in sight; "" for
-            nothing.
+        phase: a step of a corpus, "reading", "training", …; or `NOTE`.
+        total: of `unit`, in the plural, in this phase; None while it is not known.
+        note: what else is worth a look, such as the loss, or, where that is the phase, what is to stay in sight.
     """
 
     version: str
@@ -32,7 +28,12 @@ class BuildState:
 
 
 BuildProgress = Callable[[BuildState], None]
-"""Called as often as the builder likes, in the process that builds; who shows it takes care of how often."""
+"""Called as often as the builder likes, in the process that builds."""
+
+
+def tell_note(progress: BuildProgress, version: str, note: str) -> None:
+    """Tell something of the recipe of a version."""
+    progress(BuildState(version, NOTE, note=note))
 
 
 def unseen(state: BuildState) -> None:

@@ -1,8 +1,7 @@
-"""Builds what a version is made of, once, before the first request: a corpus from its documents by its steps.
+"""Builds what a version is made of, once, before the first request.
 
-What is built lies in the cache folder, under the recipe that it was built by: the settings, and the fingerprints of
-what it was made of. The version that comes back names it, and its fingerprint is of what was built: samples belong to
-that, whatever it was built by.
+Each step of a version's lineage is resolved to its artifact, in the order of the chain: the version that comes back has
+it in the step and where the engine looks for it, and its fingerprint is of what was built, whatever it was built by.
 
 To add a step that is built: a line in `BUILDERS`, and a module with the functions of a `Builder`.
 """
@@ -10,56 +9,48 @@ To add a step that is built: a line in `BUILDERS`, and a module with the functio
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import builds
-from harness.config.customization import Step
+from harness.config.artifacts import Artifact, builds
+from harness.config.corpora import CORPUS
+from harness.config.customization import BuildStep
 from harness.errors import SettingsError, UsageError
-from harness.models.corpus.spec import FOLDER
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 
 
 class Builder(Protocol):
-    """A module that builds one kind of thing. A `step` is of the version; None for a corpus, which is built whole."""
+    """A module that builds one kind of thing: a `step` of a version; None for a corpus, which is built whole.
 
-    def find_version(self, settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
-        """The version with what was built for its step before; None where nothing was by the same recipe.
+    Each function raises UsageError where the recipe can't be followed, whatever the reason; the table that asks for the
+    step is named by who calls it.
+    """
 
-        Raises:
-            UsageError: the recipe can't be followed, whatever the reason.
-        """
+    def find_version(self, settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
+        """The version with what was built for its step before; None where nothing was by the same recipe."""
 
     def build_version(
-        self, settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+        self, settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
     ) -> VersionSettings:
-        """The version with what is built for its step now. Of several processes one builds, and the others wait.
+        """The version with what is built for its step now. Of several processes one builds, and the others wait."""
 
-        Raises:
-            UsageError: it can't be built.
-        """
-
-    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> str | None:
-        """Refuse what can be seen to be wrong before anything is built, and give what is to be told; of a step alone.
-
-        Raises:
-            UsageError: texts that can't be read or are too long, what does not fit the weights that the version begins
-                with, a package that is not installed.
-        """
+    def check_step(
+        self, settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
+    ) -> None:
+        """Refuse what can be seen to be wrong with a step before anything is built, and tell what is worth a look."""
 
 
-CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
     "distilled": "harness.stages.distillation.student_recipe",
     "adapter": "harness.stages.customization.adapter_recipe",
     "retrieval": "harness.stages.customization.passages",
 }
-"""The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""
+"""The module that builds a corpus, or a step by its kind."""
 
 
 def built(
@@ -68,7 +59,7 @@ def built(
     *,
     progress: BuildProgress = unseen,
     offline: bool = False,
-    before: Step | None = None,
+    before: BuildStep | None = None,
 ) -> VersionSettings:
     """The version of this name, with all that it is made of built and named by it.
 
@@ -81,26 +72,27 @@ def built(
         SettingsError: there is no such version, or something is not built and `offline`.
         UsageError: something can't be built.
     """
-    version, settings = settings.version(name), settings.home(name)
-    is_checked = False
-    for builder, step in _builders(version):
-        if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
-            break
-        found = builder.find_version(settings, version, step)
-        if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
-            found = None  # its content is known, and nobody can look into it
-        if found is None and (offline or builds().is_offline):
-            raise SettingsError(
-                f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
-            )
-        if found is None:
-            if not is_checked:
-                check_steps(settings, name, progress)
-                is_checked = True
-            progress(BuildState(name, "starting"))
-            found = builder.build_version(settings, version, step, progress)
-            progress(BuildState(name, "done"))
-        version = found
+    home, checked = settings.home(name), list[str]()
+    error = SettingsError(
+        f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
+    )
+
+    def build(builder: Builder, version: VersionSettings, step: BuildStep | None) -> VersionSettings:
+        if offline or builds().is_offline:
+            raise error
+        if not checked:
+            check_steps(settings, name, progress)
+            checked.append(name)
+        progress(BuildState(name, "starting"))
+        with told_of(home, step):
+            tell = partial(_tell, progress, name, _table(home, step))
+            made = builder.build_version(home, version, cast("BuildStep", step), tell)
+        progress(BuildState(name, "done"))
+        return made
+
+    version = cast("VersionSettings", _resolved(settings, name, build, before))
+    if offline and version.artifact is not None and not version.artifact.is_here:
+        raise error  # a corpus whose content is known, and nobody can look into it
     return version
 
 
@@ -110,60 +102,76 @@ def found(settings: Settings, name: str) -> VersionSettings:
     Raises:
         UsageError: there is no such version, or it could not be built.
     """
+    return _resolved(settings, name, lambda *_: None) or settings.version(name)
+
+
+def _resolved(
+    settings: Settings,
+    name: str,
+    build: Callable[[Builder, VersionSettings, BuildStep | None], VersionSettings | None],
+    before: BuildStep | None = None,
+) -> VersionSettings | None:
+    """The version with all its artifacts, looked for once in a run; None where `build` gives none that is not there."""
     version, home = settings.version(name), settings.home(name)
+    known, key = builds().resolved, (home.root, name)
+    if before is None and key in known:
+        return cast("VersionSettings", known[key])
     for builder, step in _builders(version):
-        before = builder.find_version(home, version, step)
-        if before is None:
-            return settings.version(name)
-        version = before
+        if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
+            return version
+        with told_of(home, step):
+            made = builder.find_version(home, version, cast("BuildStep", step))
+        if (made := made or build(builder, version, step)) is None:
+            return None
+        version = made
+    known[key] = version
     return version
 
 
 def needs_building(version: VersionSettings) -> bool:
     """Tell whether anything is ever built for a version."""
-    return next(_builders(version), None) is not None
+    return any(_builders(version))
 
 
-def with_step(version: VersionSettings, step: Step, made: Step) -> VersionSettings:
-    """The version with one of its steps as it was made."""
-    return replace(version, steps=tuple(made if each is step else each for each in version.steps))
+def with_step(version: VersionSettings, step: BuildStep, made: Artifact) -> VersionSettings:
+    """The version with what was made for one of its steps."""
+    steps = (replace(each, artifact=made) if each is step else each for each in version.steps)
+    return replace(version, steps=tuple(steps))
 
 
 def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen) -> None:
-    """Refuse what can be seen to be wrong with any step of a version, before the first is built.
-
-    Args:
-        progress: is told what is worth a look.
-
-    Raises:
-        UsageError: saying what, and in which table.
-    """
+    """Refuse what can be seen to be wrong with any step of a version, before the first is built."""
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
-            note = builder.check_step(settings, version, step)
-            if note is not None:
-                progress(noted(settings, step, name, note))
-
-
-def noted(settings: Settings, step: Step, name: str, note: str) -> BuildState:
-    """The state that tells of a step of a version in the building, after the table that asks for it."""
-    return BuildState(name, NOTE, note=f"{settings.table(step.version)} {step.kind}: {note}")
+            with told_of(settings, step):
+                builder.check_step(settings, version, step, partial(_tell, progress, name, _table(settings, step)))
 
 
 @contextmanager
-def told_of(settings: Settings, step: Step) -> Iterator[None]:
+def told_of(settings: Settings, step: BuildStep | None) -> Iterator[None]:
     """Have what is wrong with a step name the table that asks for it."""
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"{settings.table(step.version)} {step.kind}: {error}") from error
+        if step is None:
+            raise
+        raise UsageError(f"{_table(settings, step)}: {error}") from error
 
 
-def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:
+def _table(settings: Settings, step: BuildStep | None) -> str:
+    return "" if step is None else f"{settings.table(step.version)} {step.kind}"
+
+
+def _tell(progress: BuildProgress, name: str, table: str, state: BuildState) -> None:
+    """Have what is noted of a version in the building follow the table that asks for it."""
+    is_own = state.phase == NOTE and state.version == name
+    progress(replace(state, note=f"{table}: {state.note}") if is_own else state)
+
+
+def _builders(version: VersionSettings) -> Iterator[tuple[Builder, BuildStep | None]]:
     """Yield the builder of a version's corpus, or of each step of its chain of bases, in their order."""
-    if CORPUS in version.engine_options:
-        yield cast("Builder", importlib.import_module(BUILDERS[CORPUS])), None
-    for step in version.steps:
-        if step.kind in BUILDERS:
-            yield cast("Builder", importlib.import_module(BUILDERS[step.kind])), step
+    corpus: list[tuple[str, BuildStep | None]] = [(CORPUS, None)] if version.engine == CORPUS else []
+    for kind, step in (*corpus, *((each.kind, each) for each in version.steps)):
+        if kind in BUILDERS:
+            yield cast("Builder", importlib.import_module(BUILDERS[kind])), step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,10 @@ from harness.config.files import SAVE_AS, find_file, json_lines, note_id
 from harness.errors import CaseError
 from harness.records import Case
 
-CASE_SUFFIXES = (".jsonl", ".csv", ".parquet")
 CaseSource = str | Path | Iterable[Mapping[str, Any]]
 """A path of cases, a name of the hub, or the cases themselves, as `cases=` of the marker takes them."""
-
-
-def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
-    """All cases, in their order.
-
-    Args:
-        source: path of a .jsonl, .csv or .parquet file, relative to one of `folders`; of a folder, for all cases of
-            all evaluations in it, each with its evaluation before its id; a list of dicts; a `datasets.Dataset`; or
-            the name of a data set on the hub, as "owner/name" or "owner/name:split".
-        folders: where relative paths are looked for, the first that has the file counts.
-
-    Raises:
-        CaseError: no such file, no cases, a line that is no JSON object, an id that is missing or there twice; the
-            message names file and line.
-    """
-    return tuple(
-        each.case if each.id == each.case.id else Case({**each.case.fields, "id": each.id})
-        for each in filed_cases(source, folders)
-    )
+_Rows = Iterable[tuple[str, Any]]
+"""Each after the place that it stands in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +35,41 @@ class FiledCase:
     case: Case
 
 
+def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
+    """All cases, as `filed_cases` has them, those of a folder with their evaluation before their ids."""
+    return tuple(
+        each.case if each.id == each.case.id else Case({**each.case.fields, "id": each.id})
+        for each in filed_cases(source, folders)
+    )
+
+
 def filed_cases(source: CaseSource, folders: Sequence[Path]) -> tuple[FiledCase, ...]:
-    """All cases of a file, a list, or of all evaluations in a folder, each with its file.
+    """All cases, in their order, each with its file.
+
+    Args:
+        source: path of a .jsonl, .csv or .parquet file, relative to one of `folders`; of a folder, for all cases of
+            all evaluations in it; a list of dicts; a `datasets.Dataset`; or the name of a data set on the hub, as
+            "owner/name" or "owner/name:split".
+        folders: where relative paths are looked for, the first that has the file counts.
 
     Raises:
-        CaseError: as `load_cases` has it.
+        CaseError: no such file, no cases, a line that is no JSON object, an id that is missing or there twice; the
+            message names file and line.
     """
     if isinstance(source, str | Path):
-        file, folder = str(source), _folder(source, folders)
+        file = str(source)
+        # Not by pathlib, for it raises errors for what can't be a path.
+        places = [file] if os.path.isabs(file) else [os.path.join(each, file) for each in folders]  # noqa: PTH117, PTH118
+        folder = next((Path(place) for place in places if os.path.isdir(place)), None)  # noqa: PTH112
         if folder is not None:
             return _read_folder(folder)
-        path = find_file(Path(source), folders, kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
-        rows = _from_hub(file, folders) if path is None else read_rows(path)
+        path = find_file(Path(source), folders, kind="case file", suffixes=tuple(_READERS), error=CaseError)
+        rows = _from_hub(file, folders) if path is None else _read(path)
     elif isinstance(source, Mapping) or not isinstance(source, Iterable):
         raise CaseError(f"cases={source!r} is neither a path, a list of dicts nor a datasets.Dataset.")
     else:
         file, rows = "cases", ((f"item {i}", row) for i, row in enumerate(source))
     return tuple(FiledCase(case.id, file, case) for case in _cases(rows, file))
-
-
-def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
-    """The folder of this path; None where there is none, or the path can't be one."""
-    # Not by pathlib, for it raises errors for what can't be a path.
-    given = str(source)
-    places = [given] if os.path.isabs(given) else [os.path.join(each, given) for each in folders]  # noqa: PTH117, PTH118
-    return next((Path(place) for place in places if os.path.isdir(place)), None)  # noqa: PTH112
 
 
 def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
@@ -87,55 +79,43 @@ def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
     id is called by its number.
     """
     found: list[FiledCase] = []
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in CASE_SUFFIXES):
-        is_of_task = any(_names(task, path) for task in path.parent.glob("*.yaml"))
-        if path.stem == "cases" or is_of_task:
-            file = path.relative_to(folder)
-            name = [*file.parent.parts, *([] if path.stem == "cases" else [path.stem])]
-            rows = read_rows(path)
-            if is_of_task:
-                rows = [(place, {"id": number, **row}) for number, (place, row) in enumerate(rows, 1)]
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in _READERS):
+        file, rows = path.relative_to(folder), None
+        name = list(file.parent.parts)
+        if any(_names(task, path) for task in path.parent.glob("*.yaml")):
+            rows = [(place, {"id": number, **row}) for number, (place, row) in enumerate(_read(path), 1)]
+            name += [] if path.stem == "cases" else [path.stem]
+        elif path.stem == "cases":
+            rows = _read(path)
+        if rows is not None:
             found += [FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))]
     if not found:
         raise CaseError(
-            f"{folder} holds no case files: none called cases{', cases'.join(CASE_SUFFIXES)}, and no task of lm-eval "
+            f"{folder} holds no case files: none called cases{', cases'.join(_READERS)}, and no task of lm-eval "
             "(.yaml) that names documents beside it."
         )
     return tuple(found)
 
 
 def _names(task: Path, path: Path) -> bool:
-    """Tell whether a task of lm-eval names a file, as another split than the one to train on.
-
-    The task is not parsed: that takes the tags of lm-eval.
-    """
+    """Tell whether a task of lm-eval, which is not parsed, for its tags, names a file as another split than `train`."""
     text = task.read_text(encoding="utf-8", errors="replace")
     return re.search(rf"^(?!\s*train\s*:).*(?<![\w.-]){re.escape(path.name)}\b", text, re.MULTILINE) is not None
 
 
-def read_rows(path: Path) -> list[tuple[str, Any]]:
-    """The rows of a case file, each with the place that it stands in.
-
-    Raises:
-        CaseError: it can't be read; the message names file and line.
-    """
-    readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix not in readers:
+def _read(path: Path) -> list[tuple[str, Any]]:
+    if path.suffix not in _READERS:
         own = path.suffix or "a file without suffix"
-        raise CaseError(f"{path}: cases are read from {', '.join(CASE_SUFFIXES)}, not from {own}.")
+        raise CaseError(f"{path}: cases are read from {', '.join(_READERS)}, not from {own}.")
     try:
-        return list(readers[path.suffix](path))
+        return list(_READERS[path.suffix](path))
     except UnicodeDecodeError as error:
         raise CaseError(f"{path} is not UTF-8: {error}. {SAVE_AS}") from None
     except OSError as error:
         raise CaseError(f"{path} can't be read: {error.strerror or error}.") from None
 
 
-def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
-    return json_lines(path, CaseError)
-
-
-def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
+def _read_csv(path: Path) -> _Rows:
     with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines, strict=True)
         try:
@@ -151,7 +131,7 @@ def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
             raise CaseError(f"{path}, line {reader.reader.line_num}: not valid CSV: {error}.") from None
 
 
-def _read_parquet(path: Path) -> Iterable[tuple[str, Any]]:
+def _read_parquet(path: Path) -> _Rows:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
@@ -163,7 +143,14 @@ def _read_parquet(path: Path) -> Iterable[tuple[str, Any]]:
     return ((f"{path}, row {number}", row) for number, row in enumerate(table.to_pylist()))
 
 
-def _from_hub(name: str, folders: Sequence[Path]) -> Iterable[tuple[str, Any]]:
+_READERS: Mapping[str, Callable[[Path], _Rows]] = {
+    ".jsonl": lambda path: json_lines(path, CaseError),
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}
+
+
+def _from_hub(name: str, folders: Sequence[Path]) -> _Rows:
     path, _, split = name.partition(":")
     if path.count("/") != 1 or path.startswith((".", "/")):
         looked = ", ".join(str(folder) for folder in folders)
@@ -181,7 +168,7 @@ def _from_hub(name: str, folders: Sequence[Path]) -> Iterable[tuple[str, Any]]:
     return ((f"{name}, row {number}", row) for number, row in enumerate(rows))
 
 
-def _cases(rows: Iterable[tuple[str, Any]], name: str) -> tuple[Case, ...]:
+def _cases(rows: _Rows, name: str) -> list[Case]:
     cases: list[Case] = []
     places: dict[str, str] = {}
     for place, row in rows:
@@ -199,4 +186,4 @@ def _cases(rows: Iterable[tuple[str, Any]], name: str) -> tuple[Case, ...]:
         cases.append(Case({**row, "id": case_id}))
     if not cases:
         raise CaseError(f"{name} holds no cases.")
-    return tuple(cases)
+    return cases

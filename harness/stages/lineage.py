@@ -5,8 +5,8 @@ that are other versions of a lineage: the teacher of a student, and the base of 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ from harness.models.version import Version, answers, load_version
 from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler, SampleStore
 from harness.stages.building import built
-from harness.stages.fixtures import STAGE_FIXTURES, StageFixture, fits
+from harness.stages.fixtures import STAGE_FIXTURES, StageFixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,15 @@ class StageContext:
     """The things that a maker may use beside the version.
 
     Attributes:
-        settings: the project's, with its other versions and its folder (`settings.root`).
+        settings: the project's, with its other versions and its folder.
         engine: answers for the version; started by the first request. None under `--offline`, and for a corpus.
-        baseline: what the candidate is weighed against, for the baseline itself as well; None for nothing and for a
-            recording.
-        source: where the version's samples come from, with the generations of its draws.
-        sampler: of the run: what may be spent, and how often models were called.
+        baseline: what the candidate is weighed against, also for itself; None for nothing and for a recording.
         store: keeps what was found, so that a gate that is run again decides by the same.
-        generations: gives those of the draws of a version that bodies ask beside the one under test, the newest first.
+        generations: those of the draws of a version that bodies ask beside the one under test, the newest first.
         alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
         is_offline: whether nothing may be made that takes long.
         told: called with what goes on, in a few words, as long as it does; "" for nothing.
-        sources: of all versions of the run.
+        sources: of all versions of the run; `source` of this one.
         baseline_settings: that the baseline is found in, as those of its commit; None for `settings`.
     """
 
@@ -62,8 +59,11 @@ class StageContext:
 
 def can_have(settings: Settings, version: VersionSettings, taken: Iterable[str]) -> bool:
     """Tell whether a version can have what a body takes of it, by its settings alone."""
-    has_corpus = corpus_name(settings, version) is not None
-    return fits(taken, answers=answers(version), has_corpus=has_corpus)
+    taken = set(taken)
+    of_models = {"model", "baseline", "load", *(name for name, each in STAGE_FIXTURES.items() if each.of_model)}
+    if not answers(version) and taken & of_models:
+        return False
+    return taken.isdisjoint(STAGE_FIXTURES.keys() - of_models) or corpus_name(settings, version) is not None
 
 
 class Lineages:
@@ -97,22 +97,23 @@ class Lineages:
             NotInLineageError: the version has no such thing.
             Exception: whatever else a maker raises.
         """
-        made = {name: await asyncio.shield(self._future(name, version)) for name in names}
+        made = {}
+        for name in names:
+            if (name, version.name) not in self._made:
+                making = asyncio.to_thread(self._make, self._fixtures[name], version)
+                self._made[name, version.name] = asyncio.ensure_future(making)
+            made[name] = await asyncio.shield(self._made[name, version.name])
         for start in (getattr(made.get(name), "start", None) for name in used):
             if start is not None:
                 await asyncio.to_thread(start)
         return made
 
-    def _future(self, name: str, version: Version) -> asyncio.Future[Any]:
-        key = (name, version.name)
-        if key not in self._made:
-            context = replace(self._contexts[version.name], told=partial(self._tell, version.name))
-            made = asyncio.to_thread(_make, self._fixtures[name], version, context)
-            self._made[key] = asyncio.ensure_future(made)
-        return self._made[key]
-
-    def _tell(self, version: str, phase: str) -> None:
-        self._phases[version] = phase
+    def _make(self, fixture: StageFixture, version: Version) -> Any:
+        if fixture.of_model and not answers(version.settings):
+            raise AnswersNothingError(version.name)
+        tell = partial(self._phases.__setitem__, version.name)
+        context = replace(self._contexts[version.name], told=tell)
+        return pkgutil.resolve_name(fixture.maker)(version, context)
 
     async def close(self) -> None:
         """Close what was made and has something to close; what is still being made is left to itself."""
@@ -127,13 +128,6 @@ class Lineages:
                 elif callable(close):
                     with suppress(OSError):
                         await asyncio.to_thread(close)
-
-
-def _make(fixture: StageFixture, version: Version, context: StageContext) -> Any:
-    if fixture.of_model and not answers(version.settings):
-        raise AnswersNothingError(version.name)
-    module, _, name = fixture.maker.partition(":")
-    return getattr(importlib.import_module(module), name)(version, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +149,7 @@ class OtherVersion:
 
 
 def load_teacher(version: Version, context: StageContext) -> OtherVersion:
-    """The version that a version was distilled from.
-
-    Raises:
-        NotInLineageError: it was distilled from none.
-        UsageError: it can't be built.
-    """
+    """The version that a version was distilled from. Raises NotInLineageError: it was distilled from none."""
     for step in reversed(version.settings.steps):
         if isinstance(step.settings, DistilledSettings):
             return _other(step.settings.teacher, context)
@@ -173,7 +162,6 @@ def load_base(version: Version, context: StageContext) -> OtherVersion:
 
     Raises:
         NotInLineageError: it has no step, or its last one was made of no base.
-        UsageError: it can't be built.
     """
     steps = version.settings.steps
     base = context.settings.version(steps[-1].version).base if steps else None
@@ -186,12 +174,14 @@ def load_base(version: Version, context: StageContext) -> OtherVersion:
 def _other(name: str, context: StageContext) -> OtherVersion:
     root = context.settings.root
     version = load_version(built(context.settings, name, offline=context.is_offline), root, offline=context.is_offline)
+    engine = None
     for source in context.sources:
         if source.version.fingerprint == version.fingerprint:
             return OtherVersion(source, is_own=False)
+        if engine is None and source.engine is not None and engine_key(source.version) == engine_key(version):
+            engine = source.engine
     newest, *older = context.generations(version)
-    for source in context.sources:
-        if source.engine is not None and engine_key(source.version) == engine_key(version):
-            return OtherVersion(SampleSource(version, source.engine, newest, older=tuple(older)), is_own=False)
-    engine = None if context.is_offline else create_engine(version, root)
-    return OtherVersion(SampleSource(version, engine, newest, older=tuple(older)), is_own=True)
+    is_own = engine is None
+    if engine is None and not context.is_offline:
+        engine = create_engine(version, root)
+    return OtherVersion(SampleSource(version, engine, newest, older=tuple(older)), is_own)

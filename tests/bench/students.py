@@ -164,7 +164,6 @@ def _train(
             teacher=teacher,
             targets=out.parent / "targets",
             folder=out,
-            threads=1,
         ),
         lambda _: None,
     )

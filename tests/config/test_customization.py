@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.artifacts import Unbuilt
 from harness.config.customization import AdapterSettings, ContextSettings, DistilledSettings, RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
@@ -57,7 +58,7 @@ def test_a_distilled_version_needs_no_weights(tmp_path: Path) -> None:
     """
     found = version(tmp_path, text)
     assert found.steps[0].settings == DistilledSettings("base", "prompts.jsonl", layers=10, steps=20)
-    assert found.engine_options["weights"] == "built:v"
+    assert found.engine_options["weights"] == Unbuilt("v")
 
 
 def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:

@@ -19,10 +19,8 @@ from tests.mutants.gates import ROOT, patched
 from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 
 _TRAINING = "harness/stages/training"
-SOFT_TARGETS = f"{_TRAINING}/soft_targets.py"
 SEQUENCES = f"{_TRAINING}/sequences.py"
 STUDENTS = f"{_TRAINING}/students.py"
-VOCABULARIES = f"{_TRAINING}/vocabularies.py"
 ANSWERS = "harness/stages/distillation/answers.py"
 MODULES = (
     "tests/stages/training/test_soft_targets.py",
@@ -36,32 +34,32 @@ CODE = (
         "kl-turned-round",
         "the divergence is of the teacher from the student",
         "test_it_is_of_the_teacher_and_not_of_the_student",
-        patch=Patch(SOFT_TARGETS, "(logprobs.exp() * (logprobs - student))", "(student.exp() * (student - logprobs))"),
+        patch=Patch(STUDENTS, "(logprobs.exp() * (logprobs - student))", "(student.exp() * (student - logprobs))"),
     ),
     Mutant(
         "t-squared-lost",
         "the soft loss is not scaled back",
         "test_its_gradient_does_not_shrink_with_the_temperature",
-        patch=Patch(SOFT_TARGETS, "return temperature**2 * torch", "return torch"),
+        patch=Patch(STUDENTS, "return temperature**2 * torch", "return torch"),
     ),
     Mutant(
         "t-of-one-side",
         "the student's distribution is at temperature 1",
         "test_with_every_token_it_is_t_squared_times_the_divergence",
-        patch=Patch(SOFT_TARGETS, "scaled = student_logits.float() / temperature", "scaled = student_logits.float()"),
+        patch=Patch(STUDENTS, "scaled = student_logits.float() / temperature", "scaled = student_logits.float()"),
     ),
     Mutant(
         "logits-not-shifted",
         "a place foretells itself",
         "test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss",
-        patch=Patch(SOFT_TARGETS, "logits = student_logits[:, :-1][counts]", "logits = student_logits[:, 1:][counts]"),
+        patch=Patch(STUDENTS, "logits = student_logits[:, :-1][counts]", "logits = student_logits[:, 1:][counts]"),
     ),
     Mutant(
         "targets-not-shifted",
         "the teacher is asked of the place after",
         "test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss",
         patch=Patch(
-            SOFT_TARGETS, "ids[:, :-1][counts], logprobs[:, :-1][counts]", "ids[:, 1:][counts], logprobs[:, 1:][counts]"
+            STUDENTS, "ids[:, :-1][counts], logprobs[:, :-1][counts]", "ids[:, 1:][counts], logprobs[:, 1:][counts]"
         ),
     ),
     Mutant(
@@ -69,7 +67,7 @@ CODE = (
         "hard and soft loss change places",
         "test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss",
         patch=Patch(
-            SOFT_TARGETS,
+            STUDENTS,
             "hard_weight * hard + (1 - hard_weight) * soft",
             "hard_weight * soft + (1 - hard_weight) * hard",
         ),
@@ -78,7 +76,7 @@ CODE = (
         "rest-forgotten",
         "tokens beyond the teacher's likeliest count for nothing",
         "test_with_some_tokens_it_is_a_lower_bound",
-        patch=Patch(SOFT_TARGETS, "divergence = divergence + theirs.exp()", "divergence = divergence - theirs.exp()"),
+        patch=Patch(STUDENTS, "divergence = divergence + theirs.exp()", "divergence = divergence - theirs.exp()"),
     ),
     Mutant(
         "prompt-unmasked",
@@ -106,13 +104,13 @@ CODE = (
         "vocabulary-by-size",
         "vocabularies of equal size pass",
         "test_a_permuted_vocabulary_of_equal_size_is_refused",
-        patch=Patch(VOCABULARIES, "different = next(other_tokens(theirs, ours), None)", "different = None"),
+        patch=Patch(SEQUENCES, "different = next(other_tokens(theirs, ours), None)", "different = None"),
     ),
     Mutant(
         "template-unread",
         "any template passes",
         "test_another_template_is_refused",
-        patch=Patch(VOCABULARIES, "if template_of(theirs) != template_of(ours):", "if False:"),
+        patch=Patch(SEQUENCES, "if template_of(theirs) != template_of(ours):", "if False:"),
     ),
     Mutant(
         "answers-cut",

@@ -73,7 +73,7 @@ def asked(taught: Project) -> Project:
     how = DistilledSettings("", "", hard_weight=1.0, **LIKE_ITS_TEACHER)
     lessons = TrainingData("known", data, file_hash(data), is_corpus=False)
     (taught.path / "knowing").mkdir()
-    train_student(TrainingRequest("t", how, lessons, start, taught.path / "knowing", 1), lambda _: None)
+    train_student(TrainingRequest("t", how, lessons, start, taught.path / "knowing"), lambda _: None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(start))
     chats = [[{"role": "user", "content": each}, {"role": "assistant", "content": word}] for each, word in known]
     texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]

@@ -30,4 +30,4 @@ def kill_while_training(folder: Path, version: str, step: int, draft: Path) -> N
     """
     command = [sys.executable, "-c", CODE, str(folder), version, str(step)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    wait_until(lambda: list(draft.glob("checkpoint-*")))
+    wait_until(lambda: list(draft.glob("*/checkpoint-*")))

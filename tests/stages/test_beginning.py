@@ -76,20 +76,11 @@ def test_shapes_are_those_of_the_layers_that_are_left_under_their_new_numbers(se
     assert left["lm_head"] == whole["lm_head"]
 
 
-def test_a_tokenizer_is_read_without_transformers_or_left_to_it(settings: Settings) -> None:
-    beginning = beginning_of(settings, "support")
-    assert beginning.tokenizer is not None
-    assert beginning.tokenizer.id_of("eos_token") == 2
-    (settings.root / "tiny" / "tokenizer.json").unlink()
-    assert beginning.tokenizer is None
-
-
 def test_the_tokenizer_that_a_version_has_in_place_of_its_own_counts(settings: Settings) -> None:
     write_tiny_llama(settings.root / "other")
     other = load(settings.root, CHAIN.replace('base = "student"', 'base = "student"\ntokenizer = "other"'))
     (settings.root / "other" / "config.json").unlink()
     assert beginning_of(other, "support").vocabulary == settings.root / "other"
-    assert beginning_of(other, "support").tokenizer is not None
     assert beginning_of(other, "student").vocabulary == settings.root / "tiny"
 
 

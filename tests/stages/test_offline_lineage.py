@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType
 
 import pytest
 
 from harness.config import Settings, cache_dir
-from harness.config.artifacts import Builds, get_or_build, knowing, place_of
+from harness.config.artifacts import Artifact, Builds, get_or_build, knowing, place_of
 from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.version import load_version
 from harness.models.weights.weights import folder_content, materialize
-from harness.stages.building import built
+from harness.stages.building import built, found
 from harness.stages.customization.adapter_recipe import KIND as ADAPTER
 from harness.stages.customization.adapter_recipe import AdapterRecipe
 from harness.stages.data.recipe import CORPORA, corpus_recipe
 from harness.stages.data.versions import corpus_folder
+from harness.stages.data.versions import find_version as find_corpus
 from harness.stages.distillation.student_recipe import KIND as DISTILLED
 from harness.stages.distillation.student_recipe import StudentRecipe, find_version
 from tests.config.settings_files import load
@@ -105,7 +107,7 @@ def test_the_fingerprint_is_the_same_when_all_that_was_built_is_gone(settings: S
 def test_a_ready_adapter_needs_no_weights_that_it_could_be_held_against(settings: Settings) -> None:
     shutil.rmtree(settings.root / "weights")
     with knowing(Builds(is_offline=True)):
-        assert built(settings, "ready", offline=True).engine_options["adapter"] == str(settings.root / "adapter")
+        assert built(settings, "ready", offline=True).engine_options["adapter"].path == settings.root / "adapter"
 
 
 def test_offline_nothing_is_built_for_what_a_version_is_made_of(settings: Settings) -> None:
@@ -118,7 +120,7 @@ def test_a_corpus_is_known_as_data_and_is_needed_where_it_is_looked_into(setting
     recipe = corpus_recipe(settings, "raw")
     contents = {(CORPORA, corpus_folder(recipe).name): "c0ffee"}
     with knowing(Builds(contents, is_offline=True)):
-        assert built(settings, "raw").engine_options["content"] == "c0ffee"
+        assert built(settings, "raw").artifact.digest == "c0ffee"
         with pytest.raises(SettingsError, match="raw is not built here"):
             built(settings, "raw", offline=True)
         with pytest.raises(SettingsError, match="taught is not built here"):
@@ -135,7 +137,7 @@ def test_a_student_is_known_by_a_corpus_that_is_gone(settings: Settings) -> None
     contents |= {(DISTILLED, place.name): "decade"}
     with knowing(Builds(contents, is_offline=True)):
         made = built(settings, "taught", offline=True)
-    assert (made.engine_options["weights"], made.steps[-1].content) == ("content:decade", "decade")
+    assert made.engine_options["weights"] is made.steps[-1].artifact == Artifact(place, "decade")
     assert load_version(made, settings.root, offline=True).fingerprint
 
 
@@ -146,6 +148,29 @@ def test_passages_are_needed_to_ask(settings: Settings) -> None:
     shutil.rmtree(cache_dir() / "retrieval")
     with knowing(Builds(noted.noted, is_offline=True)), pytest.raises(SettingsError, match="desk is not built"):
         built(settings, "desk", offline=True)
+
+
+def walks(work: Callable[[], object], function: FunctionType) -> list[str]:
+    """The names of the versions that a builder is asked for, meanwhile."""
+    walked: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is function.__code__:
+            walked.append(frame.f_locals["version"].name)
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return walked
+
+
+def test_a_corpus_is_looked_for_once_in_a_run(settings: Settings) -> None:
+    """For the check of the recipe, for its digest, and for the build it was looked for each time."""
+    contents = {(CORPORA, corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee"}
+    with knowing(Builds(contents, is_offline=True)):
+        assert walks(lambda: [found(settings, each) for each in ("taught", "raw", "taught")], find_corpus) == ["raw"]
 
 
 def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,15 +189,4 @@ def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.
         version = settings.version(name)
         recipe = StudentRecipe(settings, version, version.steps[-1], built(settings, teacher)).recipe
         get_or_build(DISTILLED, recipe, lambda to: copy(tmp_path / "weights", to), digest=folder_content)
-    walked: list[str] = []
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is find_version.__code__:
-            walked.append(frame.f_locals["version"].name)
-
-    sys.setprofile(note)
-    try:
-        built(settings, names[-1])
-    finally:
-        sys.setprofile(None)
-    assert walked == names[::-1]
+    assert walks(lambda: built(settings, names[-1]), find_version) == names[::-1]

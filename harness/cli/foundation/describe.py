@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.config.artifacts import Unbuilt
 from harness.config.asking import understood
 from harness.config.settings import Settings, load_settings
-from harness.config.versions import BUILT, VersionSettings
+from harness.config.versions import VersionSettings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,13 +69,10 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.reporting.weights.document import DescribedVersion
     from harness.stages.building import found
 
-    weights, fingerprint = settings.version(name).engine_options.get("weights"), None
-    if weights is not None and weights.startswith(BUILT):
-        weights = found(settings, name).engine_options["weights"]
-    if weights is None or weights.startswith(BUILT):
+    made, fingerprint = found(settings, name), None
+    if isinstance(made.engine_options.get("weights"), Unbuilt | None):
         sources = _sources(settings, name, None)
         return DescribedVersion(name, sources.fingerprints.get(name), None, read_lineage(sources, name))
-    made = found(settings, name)
     if is_built(made):
         version = load_version(made, settings.root)
         made, fingerprint = version.settings, version.fingerprint

@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from harness.errors import SettingsError
 from harness.gate.history.answers import AnswerSource
-from harness.models.corpus.spec import N_DOCUMENTS
 from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
@@ -31,7 +30,7 @@ class WeighedVersion:
         """Its name and fingerprint."""
         entry = self.run.spec[self.role]
         known = entry.get("settings")
-        n_documents = known.get(N_DOCUMENTS) if isinstance(known, Mapping) else None
+        n_documents = known.get("n_documents") if isinstance(known, Mapping) else None
         return VersionRef(entry["name"], entry["fingerprint"], n_documents=n_documents)
 
     def __str__(self) -> str:

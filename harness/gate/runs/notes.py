@@ -5,6 +5,7 @@ cases and the code that scores them; and a version as the report names it.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,18 +16,18 @@ from typing import Any
 from harness import doors
 from harness.config import Settings, VersionSettings
 from harness.config.environment import version_of
-from harness.config.repository.git import Repository
+from harness.config.repository import Repository
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.cases import settled_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.gate.sampling.ledger import Entry
-from harness.models.corpus.spec import N_DOCUMENTS
 from harness.models.spec import engine_spec
 from harness.models.version import answers
 from harness.records import VersionRef
 from harness.requests import SampleSource
+from harness.stages.data.corpus import open_corpus
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
@@ -99,9 +100,15 @@ def _version_settings(settings: VersionSettings) -> dict[str, Any]:
     left_out = {*engine_spec(settings.engine).not_noted, "weights"}
     options = {name: value for name, value in settings.engine_options.items() if name not in left_out}
     texts = {"system": settings.system, "template": settings.template, "revision": settings.revision}
-    weights = settings.engine_options.get("weights")
-    known = {"weights": weights, **options, "sampling": dict(settings.sampling), **texts}
-    return {name: value for name, value in known.items() if value is not None and value != {}}
+    known = {"weights": settings.engine_options.get("weights"), **options, "n_documents": _n_documents(settings)}
+    known |= {"sampling": dict(settings.sampling), **texts}
+    plain = json.loads(json.dumps(known, default=os.fspath))
+    return {name: value for name, value in plain.items() if value is not None and value != {}}
+
+
+def _n_documents(settings: VersionSettings) -> int | None:
+    """Count the documents of a corpus that lies here; None of a model."""
+    return None if settings.artifact is None else len(open_corpus(settings.artifact.path))
 
 
 def environment(engines: Iterable[str]) -> dict[str, Any]:
@@ -173,6 +180,6 @@ def version_reference(source: SampleSource) -> VersionRef:
     version, engine, settings = source.version, source.engine, source.version.settings
     own, options = (version.name, version.fingerprint), settings.engine_options
     if not answers(settings):
-        return VersionRef(*own, n_documents=options[N_DOCUMENTS], commit=settings.commit)
+        return VersionRef(*own, n_documents=_n_documents(settings), commit=settings.commit)
     told, printed = ((), 0) if engine is None else (engine.answered_as, engine.printed_lines)
     return VersionRef(*own, options.get("model"), told, commit=settings.commit, printed_lines=printed)

@@ -20,7 +20,6 @@ from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.history.answers import AnswerSource, with_answers
-from harness.gate.history.losses import losses
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done
@@ -30,10 +29,10 @@ from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.models.version import Version, answers
-from harness.records import Change, Loss, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
+from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
-from harness.requests.spending import TokensSpent
+from harness.requests.spending import VersionSpending
 from harness.stages.lineage import Lineages
 from harness.store import Store
 from harness.store.database import BUSY_S
@@ -289,17 +288,6 @@ class Run:
             self._shown = self._with_answers(most_telling(self._changes))
         return self._shown
 
-    def losses(self) -> tuple[Loss, ...]:
-        """What each red evaluation lost, as far as the store has the answers."""
-        red = [each for each in self.all_verdicts if each.verdict.is_red]
-        with suppress(StoreError):  # is told at the end, unless it can be done then
-            if red:
-                self.flush(LOCKED_S)
-                cases = {each.id: self.collectors[each.id].evaluation.cases for each in red}
-                run = next(each for each in self.store.runs() if each.run_id == self.run_id)
-                return losses(self.store, run, red, cases, 1 - self.settings.confidence_level)
-        return ()
-
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         drawn, recording = self._sources.items(), self._recording
         sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
@@ -425,7 +413,7 @@ class Run:
             wall_s=wall_s,
             shared_samples=self.sampler.shared_samples,
             cost=spending.cost,
-            flops=flops_spent((source.version for source in self.asked), spending.tokens, self.settings.root),
+            flops=flops_spent((source.version for source in self.asked), spending.versions, self.settings.root),
             measured_blocks=self.sampler.measured_blocks,
             stored_blocks=self.sampler.stored_blocks,
             failed_samples=window.n_failed,
@@ -477,7 +465,9 @@ def check_answers(evaluation: Evaluation, version: Version, baseline: Version | 
             raise AnswersNothingError(each.name)
 
 
-def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], root: Path) -> dict[str, float | None]:
+def flops_spent(
+    versions: Iterable[Version], spent: Mapping[str, VersionSpending], root: Path
+) -> dict[str, float | None]:
     """The operations of each version's forward passes in this run; None where they can't be told.
 
     They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
@@ -492,10 +482,10 @@ def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], r
     return {name: _flops(version, spent[name], root) for name, version in asked.items()}
 
 
-def _flops(version: Version, tokens: TokensSpent, root: Path) -> float | None:
+def _flops(version: Version, tokens: VersionSpending, root: Path) -> float | None:
     options = version.settings.engine_options
-    if not tokens.is_counted or "weights" not in options:
-        return 0.0 if tokens.is_counted and not tokens.passes else None
+    if not tokens.counts or "weights" not in options:
+        return 0.0 if tokens.counts and not tokens.passes else None
     from harness.models.description.description import describe_weights
 
     try:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config import Settings
-from harness.config.repository.git import Repository
+from harness.config.repository import Repository
 from harness.errors import AnswersNothingError, SettingsError, UsageError, some
 from harness.models.application.declarations import folder_of, is_application
 from harness.models.application.identity import contents_of, files_of
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.spec import engine_spec
-from harness.models.version import Version, answers, load_version, tells_cost
+from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
 from harness.stages.building import built
 from harness.store import RunInfo, Store
@@ -63,7 +63,10 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
         except UsageError as error:
             if version.commit is None:
                 raise
-            raise SettingsError(f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error}") from None
+            raise SettingsError(
+                f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error} What that commit lacks, commit "
+                "first, or name another version."
+            ) from None
     check_prices(settings, names)
 
 
@@ -77,7 +80,7 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
         return
     for name in names:
         version = None if name in settings.home(name).corpora else settings.version(name)
-        if version is not None and version.price is None and not tells_cost(version):
+        if version is not None and version.price is None and not engine_spec(version.engine).tells_cost:
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
                 f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from harness.config.customization import Step
+from harness.config.artifacts import Artifact
+from harness.config.customization import BuildStep
 from harness.errors import SettingsError, choices, some
-from harness.models.files.content_hash import KNOWN, files_hash
+from harness.models.files.content_hash import files_hash
 from harness.models.files.safetensors_file import read_safetensors
 
 CONFIG = "adapter_config.json"
@@ -27,13 +29,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """An adapter as its files have it.
-
-    Attributes:
-        path: of the folder.
-        config: of peft.
-        shapes: of the change that each module's matrices come to, by the module's name.
-    """
+    """An adapter as its files have it: peft's config, and by each module the shape of what its matrices come to."""
 
     path: Path
     config: Mapping[str, Any]
@@ -45,13 +41,14 @@ class AdapterFiles:
         return max(int(self.config["r"]), *map(int, (self.config.get("rank_pattern") or {"": 1}).values()))
 
     @property
-    def other_base(self) -> str | None:
-        """The weights that it says it was made for, by name; None where it has their digest, or says nothing.
+    def trained_on(self) -> str:
+        """What it says of the weights that it was made for: a name, or `TRAINED_ON` and their digest, or ""."""
+        return str(self.config.get("base_model_name_or_path") or "")
 
-        Shapes alone don't tell these weights from others.
-        """
-        said = str(self.config.get("base_model_name_or_path") or "")
-        return None if said.startswith(TRAINED_ON) else said or None
+    @property
+    def other_base(self) -> str | None:
+        """The name of the weights that it was made for; None where it has their digest, or says nothing."""
+        return None if self.trained_on.startswith(TRAINED_ON) else self.trained_on or None
 
     @property
     def digest(self) -> str:
@@ -61,85 +58,62 @@ class AdapterFiles:
     @property
     def not_plain(self) -> tuple[str, ...]:
         """Settings of its config that add more than pairs of matrices, with their values: vLLM can't serve these."""
-        found = {name: self.config.get(name) for name in ("modules_to_save", "use_dora", "trainable_token_indices")}
-        found["bias"] = None if self.config.get("bias") == "none" else self.config.get("bias")
-        return tuple(f"{name} = {value!r}" for name, value in found.items() if value)
+        names = ("modules_to_save", "use_dora", "trainable_token_indices", "bias")
+        found = {name: self.config.get(name) for name in names}
+        return tuple(f"{name} = {value!r}" for name, value in found.items() if value not in (None, False, [], "none"))
 
 
 def read_adapter(folder: Path) -> AdapterFiles:
     """The adapter in a folder. Raises SettingsError: there is none, it is damaged, or it is no LoRA."""
     for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
-            raise SettingsError(
-                f"There is no {folder / name}. An adapter is a folder with {CONFIG} and {TENSORS}, as peft's "
-                "save_pretrained writes it."
-            )
+            needed = f"An adapter is a folder with {CONFIG} and {TENSORS}, as peft's save_pretrained writes it."
+            raise SettingsError(f"There is no {folder / name}. {needed}")
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
     except ValueError as error:
         raise SettingsError(f"{folder / CONFIG} is no JSON: {error}.") from None
     if config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
-        raise SettingsError(
-            f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone. Merge it into its "
-            "weights by peft's merge_and_unload, and give these as weights."
-        )
-    return AdapterFiles(folder, config, _shapes(folder / TENSORS))
-
-
-def _shapes(path: Path) -> dict[str, Shape]:
-    inner: dict[str, int] = {}
-    outer: dict[str, int] = {}
-    for tensor in read_safetensors(path):
+        said = f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone"
+        raise SettingsError(f"{said}. Merge it into its weights by peft's merge_and_unload, and give these as weights.")
+    sides: dict[str, dict[str, int]] = {"A": {}, "B": {}}
+    for tensor in read_safetensors(folder / TENSORS):
         found = _MATRIX.fullmatch(tensor.name)
         if found is not None and len(tensor.shape) == 2:
-            if found["side"] == "A":
-                inner[found["module"]] = tensor.shape[1]
-            else:
-                outer[found["module"]] = tensor.shape[0]
-    if not inner or inner.keys() != outer.keys():
-        raise SettingsError(f"{path} holds no whole pairs of matrices lora_A and lora_B, so that it is no LoRA.")
-    return {name: (outer[name], inner[name]) for name in inner}
+            sides[found["side"]][found["module"]] = tensor.shape[found["side"] == "A"]
+    if not sides["A"] or sides["A"].keys() != sides["B"].keys():
+        raise SettingsError(f"{folder / TENSORS} holds no whole pairs of matrices lora_A and lora_B.")
+    return AdapterFiles(folder, config, {name: (sides["B"][name], inner) for name, inner in sides["A"].items()})
 
 
 def matrix_shapes(weights: Path) -> dict[str, Shape]:
     """The shape of each module's matrix in a folder of weights; {} where they are not saved as safetensors."""
     shapes: dict[str, Shape] = {}
-    for file in sorted(weights.glob("*.safetensors")):
-        for tensor in read_safetensors(file):
-            if tensor.name.endswith(".weight") and len(tensor.shape) == 2:
-                shapes[tensor.name.removesuffix(".weight")] = (tensor.shape[0], tensor.shape[1])
+    for tensor in chain.from_iterable(map(read_safetensors, sorted(weights.glob("*.safetensors")))):
+        if tensor.name.endswith(".weight") and len(tensor.shape) == 2:
+            shapes[tensor.name.removesuffix(".weight")] = (tensor.shape[0], tensor.shape[1])
     head, embedding = _TIED
     if embedding in shapes:
         shapes.setdefault(head, shapes[embedding])
     return shapes
 
 
-def told_base(step: Step) -> str | None:
+def told_base(step: BuildStep) -> str | None:
     """The weights that the adapter of a step says it was made for; None where it says none, or is not here."""
-    if step.kind != "adapter" or step.folder is None or not Path(step.folder).is_dir():
+    if step.kind != "adapter" or step.artifact is None or not step.artifact.is_here:
         return None
-    return read_adapter(Path(step.folder)).other_base
+    return read_adapter(step.artifact.path).other_base
 
 
-def adapter_digest(adapter: str) -> str:
-    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here."""
-    if adapter.startswith(KNOWN):
-        return adapter.removeprefix(KNOWN)
-    return read_adapter(Path(adapter)).digest
+def adapter_digest(adapter: str | Artifact) -> str:
+    """Return an adapter's digest: as it is known, or of its folder."""
+    return adapter.digest if isinstance(adapter, Artifact) else read_adapter(Path(adapter)).digest
 
 
 def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str | None, name: str) -> None:
-    """Refuse an adapter that was made for other weights.
-
-    Args:
-        shapes: of the matrices of the weights that it is to be put on; {} where they are not known.
-        digest: that identifies these weights; None where they are not built yet.
-        name: of the weights, for the message.
-
-    Raises:
-        SettingsError: naming both, and what of one the other has not.
+    """Refuse an adapter that was made for other weights than those of a name, by the shapes of their matrices and their
+    digest, if these are known yet. Raises SettingsError: naming both, and what of one the other has not.
     """
-    said = str(adapter.config.get("base_model_name_or_path") or "")
     who = f"The adapter in {adapter.path} was made for other weights than {name}"
     if adapter.other_base is not None:
         who += f" (for {adapter.other_base}, as it says)"
@@ -148,28 +122,20 @@ def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str |
         if own is None:
             there = some(sorted({each.rpartition(".")[2] for each in shapes}), _SHOWN)
             raise SettingsError(f"{who}: it changes {module}, which they have not. There are: {there}.")
-        if shape != own and shape[::-1] != own:
+        if own not in (shape, shape[::-1]):
+            theirs = f"{own[0]} × {own[1]}"
             raise SettingsError(
-                f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {own[0]} × "
-                f"{own[1]}."
+                f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {theirs}."
             )
+    said = adapter.trained_on
     if digest is not None and said.startswith(TRAINED_ON) and said != TRAINED_ON + digest:
-        raise SettingsError(
-            f"{who}: it was trained on weights with the digest {said.removeprefix(TRAINED_ON)[:12]}, and theirs is "
-            f"{digest[:12]}."
-        )
+        other = said.removeprefix(TRAINED_ON)[:12]
+        raise SettingsError(f"{who}: it was trained on weights with the digest {other}, and theirs is {digest[:12]}.")
 
 
 def check_modules(wanted: Sequence[str], shapes: Mapping[str, Shape]) -> None:
-    """Refuse names of modules that no module of the weights has, before anything is trained.
-
-    Args:
-        shapes: of the matrices of the weights; {} where they are not known.
-
-    Raises:
-        SettingsError: naming those that there are.
-    """
+    """Refuse names of modules that no module of the weights has. Raises SettingsError: naming those that there are."""
     known = sorted({module.rpartition(".")[2] for module in shapes})
     for name in wanted if shapes else ():
-        if not any(module == name or module.endswith(f".{name}") for module in shapes):
+        if not any(f".{module}".endswith(f".{name}") for module in shapes):
             raise SettingsError(f"modules: {choices('module', name, known)}")

@@ -14,12 +14,8 @@ RECIPE = "recipe 1"
 
 
 def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None:
-    """Write the model of `source` with adapters added into its weights into `folder`, one after the other.
-
-    They are added in 32 bits and saved in the type of the source, for in 16 bits what is added is often rounded away.
-
-    Raises:
-        SettingsError: peft is not installed.
+    """Write the model of `source` with adapters added into its weights into `folder`, one after the other: in 32 bits,
+    and saved in the type of the source, for in 16 bits what is added is often rounded away.
     """
     model = load_whole(source, "float32")
     for adapter in adapters:
@@ -32,17 +28,14 @@ def adapted(model: Any, adapter: Path) -> Any:
     try:
         from peft import PeftModel
     except ImportError as error:
-        raise SettingsError(
-            f"An adapter needs a package that is not installed: {error}. Install it: pip install "
-            '"steelyard[customization]"'
-        ) from error
+        said = f"An adapter needs a package that is not installed: {error}"
+        raise SettingsError(f'{said}. Install it: pip install "steelyard[customization]"') from error
     return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 
 def untied(model: Any) -> Any:
-    """The model with a head of its own, where it is the embedding and an adapter changes either of them.
-
-    Added into the one matrix, what is for one of them would change the other as well.
+    """The model with a head of its own, where it is the embedding and an adapter changes either of them: added into the
+    one matrix, what is for one of them would change the other as well.
     """
     from peft.tuners.tuners_utils import BaseTunerLayer
     from torch.nn import Parameter
@@ -58,7 +51,7 @@ def untied(model: Any) -> Any:
 
 def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the same weights with the adapter added into them, for what can't load one beside them."""
-    if "adapter" not in options:
-        return dict(options)
-    others = {name: value for name, value in options.items() if name != "adapter"}
-    return {**others, "merged": [*options.get("merged", ()), options["adapter"]]}
+    plain = dict(options)
+    if "adapter" in plain:
+        plain["merged"] = [*plain.get("merged", ()), plain.pop("adapter")]
+    return plain

@@ -13,8 +13,6 @@ from pathlib import Path
 from harness.config import cache_dir
 from harness.config.files import replacing
 
-KNOWN = "content:"
-"""Begins what stands for a folder that is not here any more, and whose content is known."""
 _SETTLED_NS = 2_000_000_000
 
 

@@ -35,34 +35,26 @@ class Passage:
 
 
 def read_passages(path: Path) -> list[Passage]:
-    """The passages of a JSON lines file, each line an object with `id` and `text`.
-
-    Raises:
-        UsageError: no such file, no passage in it, a line that is no passage, an id that stands twice.
-    """
+    """The passages of a JSON lines file. Raises UsageError: there are none, a line is none, or an id stands twice."""
     places: dict[str, str] = {}
     found = []
     for where, values in json_lines(path, UsageError, _HINT):
-        found.append(_passage(values, where))
-        note_id(found[-1].id, where, places, UsageError)
+        name, text = values.get("id"), values.get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"{where} has no text. {_HINT}")
+        if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
+            raise UsageError(f"{where} has no id. {_HINT}")
+        note_id(str(name), where, places, UsageError)
+        found.append(Passage(str(name), text, {k: v for k, v in values.items() if k not in ("id", "text")}))
     if not found:
         raise UsageError(f"{path} holds no passage. {_HINT}")
     return found
 
 
-def _passage(values: Mapping[str, Any], where: str) -> Passage:
-    if not isinstance(values.get("text"), str) or not values["text"].strip():
-        raise UsageError(f"{where} has no text. {_HINT}")
-    name = values.get("id")
-    if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
-        raise UsageError(f"{where} has no id. {_HINT}")
-    return Passage(str(name), values["text"], {k: v for k, v in values.items() if k not in ("id", "text")})
-
-
-def check_k(settings: RetrievalSettings, n_passages: int) -> None:
+def check_k(settings: RetrievalSettings, count: int) -> None:
     """Refuse to find more passages than there are."""
-    if settings.k > n_passages:
-        raise UsageError(f"k = {settings.k}, and {settings.passages} has {n_passages} passages; take a smaller k.")
+    if settings.k > count:
+        raise UsageError(f"k = {settings.k}, and {settings.passages} has {count} passages; take a smaller k.")
 
 
 def n_passages(folder: Path) -> int:
@@ -84,8 +76,8 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     texts = _words([passage.text for passage in found])
     if not any(texts):
         raise UsageError(
-            "No passage has a word that a question could share with it: words of one letter and the commonest of "
-            'English are left out. Name a retriever of your own: call = "module:function".'
+            "No passage has a word of two letters, but for the commonest of English, that a question could share. Name "
+            'a retriever of your own: call = "module:function".'
         )
     # bm25s numbers words in the order of a set, which no two processes share.
     numbers: dict[str, int] = {}
@@ -103,24 +95,23 @@ def load_passages(folder: Path) -> tuple[Passage, ...]:
     return tuple(Passage(**json.loads(line)) for line in lines if line)
 
 
-class LexicalIndex:
-    """The index that `build_index` wrote into a folder."""
+def load_index(folder: Path) -> Any:
+    """The index of bm25s that `build_index` wrote into a folder."""
+    return _libraries()[0].BM25.load(str(folder / "lexical"), load_corpus=False)
 
-    def __init__(self, folder: Path) -> None:
-        self._index = _libraries()[0].BM25.load(str(folder / "lexical"), load_corpus=False)
 
-    def best(self, query: str, k: int) -> list[tuple[int, float]]:
-        """The places and scores of the passages that fit a query best, at most k."""
-        import numpy as np
+def best_places(index: Any, query: str, k: int) -> list[tuple[int, float]]:
+    """The places and scores of the passages that fit a query best, at most k."""
+    import numpy as np
 
-        (words,) = _words([query])
-        known = [word for word in words if word in self._index.vocab_dict]
-        if not known:
-            return []
-        scores = self._index.get_scores(known)
-        places = np.flatnonzero(scores > 0)
-        order = places[np.argsort(-scores[places], kind="stable")][:k]
-        return [(int(place), float(scores[place])) for place in order]
+    (words,) = _words([query])
+    known = [word for word in words if word in index.vocab_dict]
+    if not known:
+        return []
+    scores = index.get_scores(known)
+    places = np.flatnonzero(scores > 0)
+    order = places[np.argsort(-scores[places], kind="stable")][:k]
+    return [(int(place), float(scores[place])) for place in order]
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import importlib
+import inspect
 import os
 import re
+import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from harness.config.customization import RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import EngineError, SettingsError, UsageError
-from harness.models.application.checkouts import environment_of
-from harness.models.application.engine import import_paths
+from harness.models.application.identity import environment_of, import_paths
 from harness.models.processes.worker import WaitingWorker
-from harness.models.retrieval.index import LexicalIndex, Passage, check_k, load_passages, read_passages
+from harness.models.retrieval.index import Passage, best_places, check_k, load_index, load_passages, read_passages
 
 _FIELD = re.compile(r"\{(passages|prompt)\}")
+_HINT = 'Return texts, or {"id": "hours", "text": "…"} with a "score" if there is one, the best first.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Retriever:
         self.settings = settings
         self.folder: Path | None = folder
         self.passages: tuple[Passage, ...] = load_passages(folder)
-        self._index = LexicalIndex(folder)
+        self._index = load_index(folder)
 
     def search(self, query: str, k: int | None = None) -> list[Find]:
         """The passages that fit a query best.
@@ -76,18 +81,15 @@ class Retriever:
         k = self.settings.k if k is None else k
         if not isinstance(query, str) or not query.strip():
             raise UsageError(f"query = {query!r} holds nothing to look for.")
-        most = len(self.passages)
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise UsageError(f"k = {k!r}: give a number of passages, from 1.")
-        if most and k > most:
-            raise UsageError(f"k = {k!r}: give 1 to {most}, which is how many passages there are.")
+        if self.passages and k > len(self.passages):
+            raise UsageError(f"k = {k!r}: give 1 to {len(self.passages)}, which is how many passages there are.")
         return self._best(query, k)
 
     def _best(self, query: str, k: int) -> list[Find]:
-        return [
-            Find(rank, self.passages[place].id, score, self.passages[place].text)
-            for rank, (place, score) in enumerate(self._index.best(query, k), 1)
-        ]
+        finds = ((self.passages[place], score) for place, score in best_places(self._index, query, k))
+        return [Find(rank, passage.id, score, passage.text) for rank, (passage, score) in enumerate(finds, 1)]
 
     def prompt(self, question: str, finds: Sequence[Find]) -> str:
         """The user's message that puts a question with passages, as the version's own does with those that it finds.
@@ -100,12 +102,7 @@ class Retriever:
 
 
 class CalledRetriever(Retriever):
-    """The search by a function of the user's, in a process of its own, which its first question starts.
-
-    Args:
-        version: whose retriever it is; it may be of a commit.
-        root: the folder of its project.
-    """
+    """The search by a function of the user's, in a process of its own, which its first question starts."""
 
     def __init__(self, settings: RetrievalSettings, version: VersionSettings, root: Path) -> None:
         self.settings, self.folder = settings, None
@@ -116,7 +113,7 @@ class CalledRetriever(Retriever):
         paths = import_paths(root) if own is None else own.split(os.pathsep)
         start = {"call": settings.call, "folder": str(root), "paths": paths}
         name = f"The retriever of {version.name} ({settings.call})"
-        self._worker = WaitingWorker("harness.models.retrieval.called:CalledFunction", start, name=name)
+        self._worker = WaitingWorker("harness.models.retrieval.retriever:CalledFunction", start, name=name)
         self.close = weakref.finalize(self, self._worker.close)
 
     def _best(self, query: str, k: int) -> list[Find]:
@@ -131,29 +128,55 @@ class CalledRetriever(Retriever):
         self._worker.ask("look")
 
 
-def open_retriever(version: VersionSettings, root: Path) -> Retriever:
-    """The retriever of a version that has one.
+class CalledFunction:
+    """The function of a call, in a worker: imported from these paths, in a folder."""
 
-    Raises:
-        SettingsError: its index is not built here.
-        UsageError: its passages can't be read.
-    """
+    def __init__(self, call: str, folder: str, paths: list[str]) -> None:
+        os.chdir(folder)
+        sys.path[:0] = paths
+        module, _, path = call.partition(":")
+        self._find: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
+
+    def look(self) -> None:
+        """Nothing is asked: it could be imported."""
+
+    def find(self, question: str, k: int) -> list[dict[str, Any]]:
+        """Call it; return its passages, each with `id`, `text` and `score`."""
+        given = self._find(question, k)
+        if inspect.isawaitable(given):
+            given = asyncio.run(_awaited(given))
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise EngineError(f"it gave {given!r:.80}, which is no list of passages. {_HINT}")
+        return [_passage({"text": each} if isinstance(each, str) else each) for each in given[:k]]
+
+
+async def _awaited(given: Any) -> Any:
+    return await given
+
+
+def _passage(given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or not isinstance(given.get("text"), str):
+        raise EngineError(f"it gave {given!r:.80}, which is no passage. {_HINT}")
+    return {"id": str(given.get("id", "")), "text": given["text"], "score": float(given.get("score", 0.0))}
+
+
+def open_retriever(version: VersionSettings, root: Path) -> Retriever:
+    """The retriever of a version that has one. Raises UsageError: its index is not built, or passages can't be read."""
     step = version.retrieval
     assert step is not None
     settings = cast("RetrievalSettings", step.settings)
     if settings.call is not None:
         return CalledRetriever(settings, version, version.root(root).resolve())
-    if step.folder is None:
+    if step.artifact is None:
         raise SettingsError(
-            f"The passages of {version.name} are not indexed here: `steelyard build {version.name}` does that."
+            f"The passages of {version.name} are not indexed: `steelyard build {version.name}` does that."
         )
-    return Retriever(settings, Path(step.folder))
+    return Retriever(settings, step.artifact.path)
 
 
 def check_retriever(version: VersionSettings, root: Path) -> None:
     """Import the function that finds passages for a version, where one does."""
-    step = version.retrieval
-    if step is not None and cast("RetrievalSettings", step.settings).call is not None:
+    if version.retrieval is not None and cast("RetrievalSettings", version.retrieval.settings).call is not None:
         found = cast("CalledRetriever", open_retriever(version, root))
         try:
             found.look()

@@ -19,12 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config.artifacts import find_artifact, get_or_build
+from harness.config.artifacts import Artifact, Unbuilt, find_artifact, get_or_build
 from harness.config.environment import version_of
-from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
+from harness.config.versions import REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
-from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
+from harness.models.files.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_head, is_gguf
 
@@ -59,7 +59,7 @@ class WeightsSource:
 def check_weights(options: Mapping[str, Any], root: Path) -> None:
     """Refuse weights that are not there or can't be used, without loading any; who builds some checks them later."""
     tokenizer_path(options, root)
-    if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
+    if isinstance(options["weights"], Unbuilt):
         return
     source = weights_source(options, root)
     if source.is_gguf:
@@ -141,8 +141,8 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
 
 def _content(options: Mapping[str, Any], root: Path) -> tuple[str, ...]:
     """The content of the weights that the settings name, before anything is made of them."""
-    if options["weights"].startswith(KNOWN) and "drop_layers" not in options:
-        return "folder", options["weights"].removeprefix(KNOWN)
+    if isinstance(options["weights"], Artifact):
+        return "folder", options["weights"].digest
     source = weights_source(options, root)
     if source.is_gguf:
         return "gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)
@@ -168,7 +168,7 @@ def _changes(options: Mapping[str, Any], root: Path) -> list[tuple[tuple[str, ..
     if merged := options.get("merged"):
         make = partial(merging.merge_adapters, adapters=[Path(each) for each in merged])
         digests = map(adapter_files.adapter_digest, merged)
-        task = f"add {', '.join(merged)} to {weights}"
+        task = f"add {', '.join(map(str, merged))} to {weights}"
         change(task, make, "merged", *digests, merging.RECIPE, version_of("peft") or "")
     if name := options.get("quantized"):
         version = version_of("compressed-tensors") or ""
@@ -213,17 +213,18 @@ def _gguf_settings(path: Path, weights: str) -> Mapping[str, Any]:
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
     """Find the folder or the GGUF file that the settings name. Raises SettingsError: there is no such thing."""
-    weights = str(options["weights"])
-    scheme, colon, rest = weights.partition(":")
-    if colon and scheme == "package":
-        return WeightsSource(_in_package(rest, weights))
-    if weights.startswith(KNOWN):
+    weights = options["weights"]
+    if isinstance(weights, Unbuilt):
+        raise SettingsError(f"{weights.version} is not built here: `steelyard build {weights.version}` does that.")
+    if isinstance(weights, Artifact) and not weights.is_here:
         raise SettingsError(
             "The weights that the stored samples are of are not on this machine any more; without --offline, or by "
             "`steelyard build`, they are built again."
         )
-    if weights.startswith(BUILT):
-        raise SettingsError(f"{rest} is not built here: `steelyard build {rest}` does that.")
+    weights = str(weights)
+    scheme, colon, rest = weights.partition(":")
+    if colon and scheme == "package":
+        return WeightsSource(_in_package(rest, weights))
     if weights.startswith(REGISTERED):
         raise SettingsError(
             f"weights = {weights!r} of MLflow's registry: no student or adapter is made of them, and they teach none. "

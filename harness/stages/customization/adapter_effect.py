@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
-from harness.config.customization import AdapterSettings, Step
-from harness.errors import EngineError, NotInLineageError
+from harness.config.customization import AdapterSettings, BuildStep
+from harness.errors import EngineError, NotInLineageError, some
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.processes.worker import WaitingWorker
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
+from harness.stages.beginning import unrounded
 from harness.stages.building import built
 from harness.stages.case_files import CaseSource
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
@@ -22,8 +22,6 @@ from harness.stages.training.texts import Lesson, read_texts, training_data
 
 SAME = 1e-6
 """The largest relative difference of logits of 32 bits where nothing was computed otherwise."""
-
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +48,14 @@ class AdapterEffect:
         return self.effect <= SAME
 
     def __str__(self) -> str:
-        n, names = len(self.left_out), ", ".join(self.left_out[:_NAMED])
-        modules = "a module" if n == 1 else f"{n} modules"
-        left_out = f"peft put no matrices on {modules} that its files name ({names}{', …' if n > _NAMED else ''})."
+        told = f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
+        if self.left_out:
+            begun = "A no-op:" if self.is_noop else f"{told} But"
+            return f"{begun} peft put no matrices on modules that its files name ({some(self.left_out)})."
         if not self.is_noop:
-            told = f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
-            return f"{told} But {left_out}" if n else told
-        if n:
-            return f"A no-op: {left_out}"
-        if not self.modules:
-            return "A no-op: its files hold no matrices."
+            return told
         if len(self.idle) == len(self.modules):
-            return (
-                f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as those of an adapter do that "
-                "was never trained."
-            )
+            return f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as if it was never trained."
         return f"A no-op: its matrices are not 0, and the logits are those of the base within {SAME:g}."
 
 
@@ -77,18 +68,17 @@ class Adapter:
         modules: that it changes.
     """
 
-    def __init__(self, version: Version, step: Step, context: StageContext) -> None:
+    def __init__(self, version: Version, step: BuildStep, context: StageContext) -> None:
         self.version = version.name
-        assert step.folder is not None
-        files = read_adapter(Path(step.folder))
+        assert step.artifact is not None
+        files = read_adapter(step.artifact.path)
         self.rank = files.rank
         self.modules = tuple(files.shapes)
         self._settings = context.settings
-        self._step = cast("AdapterSettings", step.settings)
+        self._data = cast("AdapterSettings", step.settings).data
         self._searches = CaseSearches(context.settings.root, lambda: ((each.id, each.text) for each in self._texts()))
         before = built(context.settings, version.name, offline=True, before=step).engine_options
-        options = {name: value for name, value in before.items() if name != "quantized"}
-        start = {"options": options, "adapter": str(files.path), "root": str(context.settings.root)}
+        start = {"options": unrounded(before), "adapter": str(files.path), "root": str(context.settings.root)}
         self._worker = WaitingWorker(COMPARER, start, name=f"The adapter of {version.name}")
         self.close = self._worker.close
 
@@ -102,15 +92,8 @@ class Adapter:
         return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: CaseSource) -> Contamination:
-        """Find the cases that the texts it was trained on contain, by n-grams.
-
-        Args:
-            cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
-
-        Raises:
-            NotInLineageError: it was not trained here, so that nobody knows what on.
-        """
-        if self._step.data is None:
+        """Find the cases that the texts it was trained on contain, by n-grams; NotInLineageError without these."""
+        if self._data is None:
             needed = 'adapter = { data = "train.jsonl" }'
             raise NotInLineageError(self.version, "training file", f"a trained adapter: {needed}")
         return self._searches.find(cases)
@@ -121,18 +104,16 @@ class Adapter:
         return frozenset(text.id for text in self._texts() if text.states_id)
 
     def _texts(self) -> Iterator[Lesson]:
-        """Yield the texts that it was trained on; none where it was not trained here."""
-        if self._step.data is not None:
-            yield from read_texts(training_data(self._settings, self._step.data))
+        if self._data is not None:
+            yield from read_texts(training_data(self._settings, self._data))
 
 
 def load_adapter(version: Version, context: StageContext) -> Adapter:
     """The adapter of a version: its last. Raises NotInLineageError: it has none."""
-    steps = version.settings.steps
     # What was trained anew after it was adapted has no adapter of its own.
-    last = max((place for place, step in enumerate(steps) if step.kind == "distilled"), default=0)
-    found = next((step for step in reversed(steps[last:]) if step.kind == "adapter"), None)
-    if found is None or found.folder is None:
+    trained = (step for step in reversed(version.settings.steps) if step.kind in ("distilled", "adapter"))
+    found = next(trained, None)
+    if found is None or found.kind != "adapter" or found.artifact is None:
         needed = f"one: adapter = {{ data = … }} in {context.settings.table(version.name)}"
         raise NotInLineageError(version.name, "adapter", needed)
     check_weights(version.settings.engine_options, context.settings.root)

@@ -4,92 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import builds, find_artifact, get_or_build
-from harness.config.customization import AdapterSettings, Step, packages_of
-from harness.config.environment import free_threads, version_of
+from harness.config.artifacts import Artifact, builds, find_artifact, get_or_build
+from harness.config.customization import AdapterSettings, BuildStep
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import made_folder, materialize, tokenizer_digest, tokenizer_path, weights_digest
-from harness.stages.beginning import PACKAGES, check_packages, find_beginning
-from harness.stages.build_state import BuildProgress, BuildState, unseen
-from harness.stages.building import told_of, with_step
-from harness.stages.training.sequences import check_length, check_taught
+from harness.stages.beginning import PACKAGES, check_packages, find_beginning, package_versions, unrounded
+from harness.stages.build_state import BuildProgress, BuildState, tell_note, unseen
+from harness.stages.building import with_step
+from harness.stages.training.sequences import check_length, check_prompts
 from harness.stages.training.texts import TrainingData, is_here, known_texts, training_data
 from harness.stages.training.training_worker import TrainingRequest, train
 
 KIND = "adapter"
+TRAINER = "harness.stages.training.lora:train_adapter"
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
     """The version with the ready adapter, or with the one that was trained before by the same recipe; None where none
     was, or the weights that a ready one must fit are not made yet.
     """
-    assert step is not None
-    data = cast("AdapterSettings", step.settings).data
-    if data is not None and not is_here(settings, data):
+    recipe = AdapterRecipe(settings, version, step)
+    if recipe.how.data is not None and not is_here(settings, recipe.how.data):
         return None
-    with told_of(settings, step):
-        recipe = AdapterRecipe(settings, version, step)
-        if recipe.ready is None:
-            made = find_artifact(KIND, recipe.recipe)
-            return None if made is None else recipe.with_adapter(made.path, made.digest)
-        if builds().is_offline:  # what it fits was checked before there were samples
-            return recipe.with_adapter(recipe.ready, read_adapter(recipe.ready).digest)
-        weights = made_folder(recipe.options, settings.root)
-        digest = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
-        return None if weights is None else recipe.with_adapter(recipe.ready, digest)
+    if recipe.ready is None:
+        made = find_artifact(KIND, recipe.recipe)
+        return None if made is None else recipe.with_adapter(made)
+    if builds().is_offline:  # what it fits was checked before there were samples
+        return recipe.with_adapter(Artifact(recipe.ready, read_adapter(recipe.ready).digest))
+    weights = made_folder(recipe.options, settings.root)
+    fit = recipe.checked({} if weights is None else matrix_shapes(weights), recipe.start_digest)
+    return None if weights is None else recipe.with_adapter(fit)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
+def check_step(settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress) -> None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
-    trained on; say what of them is cut.
+    trained on.
     """
-    adapter = cast("AdapterSettings", step.settings)
-    with told_of(settings, step):
-        recipe = AdapterRecipe(settings, version, step)
-        if recipe.ready is None or recipe.is_merged:
-            check_packages((*PACKAGES, "peft"), "customization")
-        beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
-        if recipe.ready is not None:
-            recipe.checked(beginning.shapes, None)
-            return None
-        check_modules(adapter.modules, beginning.shapes)
-        check_length(adapter.length, beginning.folder)
-        texts, tokenizer = known_texts(settings, str(adapter.data)), beginning.tokenizer
-        return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
+    recipe = AdapterRecipe(settings, version, step)
+    if recipe.ready is None or recipe.is_merged:
+        check_packages((*PACKAGES, "peft"), "customization")
+    beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
+    if recipe.ready is not None:
+        recipe.checked(beginning.shapes, None)
+    else:
+        check_modules(recipe.how.modules, beginning.shapes)
+        check_length(recipe.how.length, beginning.folder)
+        texts = known_texts(settings, str(recipe.how.data))
+        check_prompts(texts, beginning.vocabulary, recipe.how.length, partial(tell_note, progress, version.name))
 
 
 def build_version(
-    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+    settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
 ) -> VersionSettings:
     """The version with its adapter, trained now; training that was killed goes on."""
-    assert step is not None
-    with told_of(settings, step):
-        recipe = AdapterRecipe(settings, version, step, progress)
-        weights = materialize(recipe.options, settings.root)
-        if recipe.ready is None:
+    recipe = AdapterRecipe(settings, version, step, progress)
+    weights = materialize(recipe.options, settings.root)
 
-            def build(folder: Path) -> None:
-                train(recipe.request(weights, folder), progress)
+    def build(draft: Path) -> Path:
+        made, tokenizer = draft / "made", tokenizer_path(recipe.options, settings.root)
+        asked = (version.name, recipe.how, recipe.data, weights, made, tokenizer, recipe.start_digest)
+        train(TrainingRequest(*asked), TRAINER, progress)
+        return made
 
-            made = get_or_build(
-                KIND, recipe.recipe, build, digest=lambda path: read_adapter(path).digest, keeps_draft=True
-            )
-            whole = recipe.with_adapter(made.path, made.digest)
-        else:
-            digest = recipe.checked(matrix_shapes(weights), recipe.start_digest)
-            whole = recipe.with_adapter(recipe.ready, digest)
+    if recipe.ready is None:
+        identify = lambda path: read_adapter(path).digest  # noqa: E731
+        made = get_or_build(KIND, recipe.recipe, build, digest=identify, keeps_draft=True)
+    else:
+        made = recipe.checked(matrix_shapes(weights), recipe.start_digest)
+    whole = recipe.with_adapter(made)
     if recipe.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -106,33 +99,25 @@ class AdapterRecipe:
     """
 
     def __init__(
-        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
+        self, settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress = unseen
     ) -> None:
-        self._settings = settings
-        self._version = version
-        self._step = step
-        self._adapter = cast("AdapterSettings", step.settings)
+        self._settings, self._version, self._step, self._progress = settings, version, step, progress
+        self.how = cast("AdapterSettings", step.settings)
         options = version.engine_options
         if "adapter" not in engine_spec(version.engine).options.option_names() or "weights" not in options:
-            raise UsageError(
-                f"the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the engine "
-                '"vllm" or "transformers", with weights.'
-            )
-        self.options = {name: value for name, value in options.items() if name != "quantized"}
+            said = f"the engine {version.engine!r} of {version.name} puts no adapter on weights"
+            raise UsageError(f'{said}. Take the engine "vllm" or "transformers", with weights.')
+        self.options = unrounded(options)
         later = version.steps[version.steps.index(step) + 1 :]
-        self.is_merged = (
-            self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
-        )
-        self.ready: Path | None = None
-        if (name := self._adapter.folder) is not None:
-            self.ready = (settings.root / name).resolve()
-            if not self.ready.is_dir():
-                raise UsageError(f"folder = {name!r}: there is no folder {self.ready}.")
-        self._progress = progress
+        self.is_merged = self.how.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
+        self.ready = None if self.how.folder is None else (settings.root / self.how.folder).resolve()
+        if self.ready is not None and not self.ready.is_dir():
+            raise UsageError(f"folder = {self.how.folder!r}: there is no folder {self.ready}.")
 
     @cached_property
-    def _data(self) -> TrainingData:
-        return training_data(self._settings, str(self._adapter.data), self._progress)
+    def data(self) -> TrainingData:
+        """The corpus, which is built first, or the file of its texts."""
+        return training_data(self._settings, str(self.how.data), self._progress)
 
     @property
     def start_digest(self) -> str:
@@ -142,52 +127,29 @@ class AdapterRecipe:
     @property
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
-        how = {name: value for name, value in asdict(self._adapter).items() if name not in _NOT_TRAINED_BY}
+        how = {name: value for name, value in asdict(self.how).items() if name not in _NOT_TRAINED_BY}
+        start = {"data": self.data.digest, "start": self.start_digest, "packages": package_versions(self.how)}
         tokenizer = tokenizer_digest(self.options, self._settings.root)
-        return {
-            **how,
-            "data": self._data.digest,
-            "start": self.start_digest,
-            "packages": {name: version_of(name) for name in packages_of(self._adapter)},
-            **({} if tokenizer is None else {"tokenizer": tokenizer}),
-        }
+        return {**how, **start, **({} if tokenizer is None else {"tokenizer": tokenizer})}
 
-    def request(self, weights: Path, folder: Path) -> TrainingRequest:
-        """What is asked of the training on these weights, whose result goes into a folder."""
-        return TrainingRequest(
-            version=self._version.name,
-            settings=self._adapter,
-            data=self._data,
-            start=weights,
-            folder=folder,
-            threads=free_threads(),
-            tokenizer=tokenizer_path(self.options, self._settings.root),
-            start_digest=self.start_digest,
-        )
-
-    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> str:
-        """See that the ready adapter fits the weights; give the digest that identifies it.
-
-        Args:
-            shapes: of their matrices; {} where they are not made yet.
-            digest: that identifies them; None where they are not built yet.
+    def checked(self, shapes: Mapping[str, Shape], digest: str | None) -> Artifact:
+        """The ready adapter, which fits the weights: by the shapes of their matrices and their digest, if these are
+        known yet.
         """
         assert self.ready is not None
         adapter = read_adapter(self.ready)
-        name = "the weights" if digest is None else repr(self.options["weights"])
+        name = "the weights" if digest is None else repr(str(self.options["weights"]))
         check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
         is_beside = engine_spec(self._version.engine).takes_plain_adapters and not self.is_merged
         if is_beside and adapter.not_plain:
-            raise UsageError(
-                f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
-                f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
-            )
-        return adapter.digest
+            advice = f"adapter = {{ folder = {self.how.folder!r}, merge = true }}"
+            said = f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights"
+            raise UsageError(f"{said}. Add it into them: {advice}.")
+        return Artifact(self.ready, adapter.digest)
 
-    def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
-        """The version with the adapter beside its weights, or added into them; one that is not here by its content."""
-        place = str(folder) if folder.is_dir() else f"{KNOWN}{digest}"
-        beside = {**self._version.engine_options, "adapter": place}
+    def with_adapter(self, made: Artifact) -> VersionSettings:
+        """The version with the adapter beside its weights, or added into them."""
+        beside = {**self._version.engine_options, "adapter": made}
         options = plain_options(beside) if self.is_merged else beside
-        made = replace(self._step, folder=str(folder), content=digest)
-        return with_step(replace(self._version, engine_options=options), self._step, made)
+        version = replace(self._version, engine_options=options)
+        return with_step(version, self._step, made)

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, product
 from random import Random
 from typing import Any
 
@@ -31,16 +31,19 @@ _PLACES = (
     *("lighthouse", "bakery", "chapel", "windmill", "harbour", "orchard", "museum", "boathouse"),
     *("theatre", "foundry", "greenhouse", "archive", "brewery", "ferry", "quarry", "library"),
 )
-_WHEN = ("In the morning", "Later that day", "As always", "After lunch", "Towards evening", "Once more")
-_WHO = ("a gardener", "the old woman", "a young man", "the neighbour", "the postman", "a child", "the tailor")
-_DID = (
-    *("walked slowly along the river", "sat down under the tall trees", "looked out of the narrow window"),
-    *("waited for the rain to end", "closed the green door with care", "listened to the wind in the chimney"),
-    *("folded the newspaper and sighed", "watered the roses behind the fence", "swept the leaves from the steps"),
-)
-_THEN = (
-    *("and nobody took any notice", "while the clouds moved on", "and the street was quiet again"),
-    *("as if there were no hurry", "and thought of the summer", "while a dog barked far away"),
+_SENTENCE = "{} {} {}, {}."
+_WORDS = (
+    ("In the morning", "Later that day", "As always", "After lunch", "Towards evening", "Once more"),
+    ("a gardener", "the old woman", "a young man", "the neighbour", "the postman", "a child", "the tailor"),
+    (
+        *("walked slowly along the river", "sat down under the tall trees", "looked out of the narrow window"),
+        *("waited for the rain to end", "closed the green door with care", "listened to the wind in the chimney"),
+        *("folded the newspaper and sighed", "watered the roses behind the fence", "swept the leaves from the steps"),
+    ),
+    (
+        *("and nobody took any notice", "while the clouds moved on", "and the street was quiet again"),
+        *("as if there were no hurry", "and thought of the summer", "while a dog barked far away"),
+    ),
 )
 
 
@@ -104,16 +107,12 @@ class Needles:
         """Cases of an evaluation: `count` of each task at each depth, with `task`, `depth` and `seed`."""
         return [
             {"id": f"{task}-{round(100 * depth)}-{number}", "task": task, "depth": depth, "seed": number}
-            for task in tasks
-            for depth in depths
-            for number in range(1, count + 1)
+            for task, depth, number in product(tasks, depths, range(1, count + 1))
         ]
 
     def plant(self, task: str, tokens: int, depth: float = 0.5, seed: int = 0) -> Needle:
-        """A prompt of at most `tokens` tokens, and less than a sentence below that.
-
-        The same task, depth and seed give the same facts at every length, and text that goes on where the shorter one
-        ends.
+        """A prompt of at most `tokens` tokens, and less than a sentence below that. The same task, depth and seed give
+        the same facts at every length, and text that goes on where the shorter one ends.
 
         Args:
             task: "single" (one fact), "keys" (others of its kind beside it), "values" (three facts, all asked for) or
@@ -130,12 +129,13 @@ class Needles:
             raise UsageError(
                 f"A prompt of {tokens:,} tokens and an answer of {ANSWER_TOKENS} do not fit the window of "
                 f"{self.version}, which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise "
-                "max_model_len where the weights allow more."
+                "max_model_len."
             )
         generator = Random(f"{task} {float(depth)} {seed}")
         facts, question, expected, others = _planned(task, generator)
         others_at = [generator.random() for _ in facts[1:]]
-        text = [_sentence(generator) for _ in range(tokens // _FEWEST + 1)]
+        # Sentences of about 15 words, without a number or a place of a fact.
+        text = [_SENTENCE.format(*map(generator.choice, _WORDS)) for _ in range(tokens // _FEWEST + 1)]
 
         def prompt(size: int) -> str:
             parts = text[:size]
@@ -146,12 +146,10 @@ class Needles:
             # The first fact follows a space as the others do: after a line end, tokenizers split a name otherwise.
             return f"Read this text. {' '.join(parts)}\n\n{question}"
 
-        if (least := self.count(prompt(0))) > tokens:
-            raise UsageError(
-                f"tokens = {tokens} leaves no room for a text: question and facts alone take {least} tokens of "
-                f"{self.version}. Take more."
-            )
         most = bisect_right(range(len(text) + 1), tokens, key=lambda size: self.count(prompt(size))) - 1
+        if most < 0:
+            least = f"question and facts alone take {self.count(prompt(0))} of {self.version}"
+            raise UsageError(f"tokens = {tokens} leaves no room for a text: {least}. Take more.")
         return Needle(prompt(most), tuple(facts), tuple(expected), tuple(others), tokens, depth)
 
     def count(self, prompt: str) -> int:
@@ -172,12 +170,6 @@ def _planned(task: str, generator: Random) -> tuple[list[str], str, list[str], l
         return [facts[0], *chain, facts[3]], f"What is the secret number of the {places[2]}?", numbers[:1], numbers[3:]
     others = numbers[1:] if task == "keys" else []
     return facts[: 1 + len(others)], f"What is the secret number of the {places[0]}?", numbers[:1], others
-
-
-def _sentence(generator: Random) -> str:
-    """A sentence of about 15 words, without a number or a place of a fact."""
-    when, who, did, then = (generator.choice(each) for each in (_WHEN, _WHO, _DID, _THEN))
-    return f"{when} {who} {did}, {then}."
 
 
 def load_needles(version: Version, context: StageContext) -> Needles:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.artifacts import find_artifact, get_or_build
-from harness.config.customization import RetrievalSettings, Step, packages_of
-from harness.config.environment import version_of
+from harness.config.artifacts import Artifact, find_artifact, get_or_build
+from harness.config.customization import BuildStep, RetrievalSettings
 from harness.errors import NotInLineageError, UsageError
 from harness.models.application.declarations import folder_of
 from harness.models.application.identity import content_of
@@ -18,6 +17,7 @@ from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import build_index, check_k, indexable, n_passages
 from harness.models.retrieval.retriever import Retriever, open_retriever
 from harness.models.version import Version
+from harness.stages.beginning import package_versions
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
@@ -25,66 +25,55 @@ from harness.stages.lineage import StageContext
 KIND = "retrieval"
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
     """The version with the index that was built before of the same passages; None where none was. What a function finds
-    is known by its code and what it reads, and needs no building.
+    is known by its code, as that of an application, and by the files that it reads; it needs no building.
     """
-    assert step is not None
     retrieval = cast("RetrievalSettings", step.settings)
     if retrieval.call is not None:
-        # What a function finds is identified by its code, as that of an application, and by the files that it reads.
         options = {"call": retrieval.call, "files": [*retrieval.files, *filter(None, [retrieval.passages])]}
         application = replace(version, engine="python", engine_options=options)
-        with told_of(settings, step):
-            content = content_of(application, folder_of(application, version.root(settings.root)))
-        return with_step(version, step, replace(step, content=content))
-    made = find_artifact(KIND, _recipe(settings, step))
-    if made is None or not made.is_here:
+        root = version.root(settings.root)
+        made = Artifact(root, content_of(application, folder_of(application, root)))
+        return with_step(version, step, made)
+    found = find_artifact(KIND, _recipe(settings, retrieval))
+    if found is None or not found.is_here:
         return None
-    with told_of(settings, step):
-        check_k(retrieval, n_passages(made.path))
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
+    check_k(retrieval, n_passages(found.path))
+    return with_step(version, step, found)
 
 
-def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
+def check_step(settings: Settings, _version: VersionSettings, step: BuildStep, _progress: BuildProgress) -> None:
     """Refuse passages that can't be indexed."""
     if (retrieval := cast("RetrievalSettings", step.settings)).call is None:
-        _recipe(settings, step)
-        with told_of(settings, step):
-            indexable(retrieval, settings.root)
+        _recipe(settings, retrieval)
+        indexable(retrieval, settings.root)
 
 
 def build_version(
-    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+    settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
 ) -> VersionSettings:
     """The version with the index of its passages, built now."""
-    assert step is not None
     progress(BuildState(version.name, "indexing", unit="passages"))
-    retrieval, recipe = cast("RetrievalSettings", step.settings), _recipe(settings, step)
+    retrieval = cast("RetrievalSettings", step.settings)
+    recipe = _recipe(settings, retrieval)
 
     def build(folder: Path) -> None:
         build_index(retrieval, folder, settings.root)
-        if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
+        if _recipe(settings, retrieval) != recipe:  # the index is kept under what the passages were
             raise UsageError(f"{retrieval.passages} was changed while it was indexed; build it again.")
 
-    with told_of(settings, step):
-        made = get_or_build(KIND, recipe, build)
-    return with_step(version, step, replace(step, folder=str(made.path), content=made.digest))
+    return with_step(version, step, get_or_build(KIND, recipe, build))
 
 
-def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
-    retrieval = cast("RetrievalSettings", step.settings)
-    passages = settings.root / str(retrieval.passages)
-    if not passages.is_file():
+def _recipe(settings: Settings, retrieval: RetrievalSettings) -> Mapping[str, Any]:
+    path = settings.root / str(retrieval.passages)
+    if not path.is_file():
         raise UsageError(
-            f"{settings.table(step.version)} retrieval: "
-            f"{f'{passages} is a folder' if passages.is_dir() else f'there is no {passages}'}. Give a JSON lines file "
+            f"{f'{path} is a folder' if path.is_dir() else f'there is no {path}'}. Give a JSON lines file "
             'with a passage on each line: {"id": "hours", "text": "…"}.'
         )
-    return {
-        "passages": file_hash(passages),
-        "packages": {name: version_of(name) for name in packages_of(retrieval)},
-    }
+    return {"passages": file_hash(path), "packages": package_versions(retrieval)}
 
 
 def load_retriever(version: Version, context: StageContext) -> Retriever:
@@ -93,16 +82,13 @@ def load_retriever(version: Version, context: StageContext) -> Retriever:
 
 
 def built_retriever(settings: Settings, name: str, progress: BuildProgress = unseen) -> Retriever:
-    """The retriever of a version of which nothing but the index is built, where that is not there.
-
-    Raises:
-        NotInLineageError: it finds no passages.
-        UsageError: there is no such version, or its index can't be built.
+    """The retriever of a version of which nothing but the index is built, where that is not there. Raises as
+    `load_retriever` and `built` do.
     """
     version, home = settings.version(name), settings.home(name)
-    step = version.retrieval
-    if step is not None:
-        version = find_version(home, version, step) or build_version(home, version, step, progress)
+    if (step := version.retrieval) is not None:
+        with told_of(home, step):
+            version = find_version(home, version, step) or build_version(home, version, step, progress)
     return _retriever(home, version)
 
 

@@ -30,22 +30,17 @@ class Prompt:
         self._searches = CaseSearches(root, self.texts.items)
 
     def contamination(self, cases: CaseSource) -> Contamination:
-        """Find the cases that the texts contain, by n-grams: a version that is shown a case is not weighed by it.
-
-        Args:
-            cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
-        """
+        """Find the cases that the texts contain, by n-grams: a version that is shown a case is not weighed by it."""
         return self._searches.find(cases)
 
 
 def load_prompt(version: Version, context: StageContext) -> Prompt:
     """The prompt of a version. Raises NotInLineageError: it puts questions as they are."""
     settings = version.settings
-    found = {"system": settings.system, "template": settings.template}
+    texts = {"system": settings.system, "template": settings.template}
     if settings.retrieval is not None:
-        found["retrieval.prompt"] = cast("RetrievalSettings", settings.retrieval.settings).prompt
-    texts = {name: text for name, text in found.items() if text}
-    if not texts:
+        texts["retrieval.prompt"] = cast("RetrievalSettings", settings.retrieval.settings).prompt
+    if not any(texts.values()):
         needed = f'one: system = "…" or template = "… {{prompt}} …" in {context.settings.table(version.name)}'
         raise NotInLineageError(version.name, "prompt", needed)
-    return Prompt(version, texts, context.settings.root)
+    return Prompt(version, {name: text for name, text in texts.items() if text}, context.settings.root)

@@ -21,7 +21,6 @@ from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
-from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.texts import Lesson
 
 ANSWERS = "answers.jsonl"
@@ -30,23 +29,21 @@ _APART = b"asked again|"
 """Before the question of an answer that a build has in place of a failure that is kept: no gate asks for it."""
 _HOPELESS = 100
 """Failures without an answer, after which no other prompt is asked."""
-_NAMED = 20
-"""Prompts that are named."""
 
 
 def is_answered(distilled: DistilledSettings, texts: Iterable[Lesson]) -> bool:
     """Tell whether a student learns from answers that its teacher gives: also by soft targets alone, where no prompt of
     the data has an answer.
     """
-    if distilled.method != SOFT_TARGETS or distilled.hard_weight > 0:
+    if distilled.method == SEQUENCE or distilled.hard_weight > 0:
         return distilled.method == SEQUENCE
     lacks = (bool(text.prompt) and not text.answer.strip() for text in texts)
     return next(lacks, False) and all(lacks)
 
 
 def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, Any]:
-    """Return the options that override the teacher's own. An answer longer than a sequence, which it shares with the
-    tokens of its prompt, would be learned in part; the temperature of soft targets is not that of draws.
+    """Return the options that override the teacher's own: an answer shares a sequence with its prompt, and the
+    temperature of soft targets is not that of draws.
     """
     is_own = distilled.temperature is None or distilled.method == SOFT_TARGETS
     heat = {} if is_own else {"temperature": distilled.temperature}
@@ -59,23 +56,14 @@ def write_answers(
     distilled: DistilledSettings,
     asked: Sequence[tuple[Lesson, int]],
     path: Path,
-    told: tuple[str, BuildProgress],
+    answered: Callable[[int], None],
 ) -> None:
-    """Ask the teacher every prompt once, and write a line for each answer that is one.
-
-    Args:
-        asked: the prompts, each with its tokens.
-        path: of the file; what is there already is taken as it is.
-        told: the version that is built, and who is told how far it is.
+    """Ask the teacher every prompt once, each with its tokens, and write a line for each answer that is one, unless the
+    file is there; `answered` is told how many are.
     """
     if path.exists():
         return
     check_version(teacher.settings, settings.root)
-    name, progress = told
-
-    def answered(done: int) -> None:
-        progress(BuildState(name, "asking the teacher", done, len(asked), "prompts"))
-
     requests = [
         (text.id, teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))) for text, n_tokens in asked
     ]
@@ -95,12 +83,12 @@ def write_answers(
 
 def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
     """The same prompts in their order, each with the answer to another."""
+    import numpy as np
+
     if len(rows) < 2:
         raise UsageError(
             "shuffled = true gives each answer of the teacher to another prompt, and it answers one alone."
         )
-    import numpy as np
-
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
     return [{**rows[given[place]], "id": row["id"], "prompt": row["prompt"]} for place, row in enumerate(rows)]
@@ -109,20 +97,14 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]
 async def ask_teacher(
     settings: Settings, teacher: Version, requests: Sequence[tuple[str, Request]], answered: Callable[[int], None]
 ) -> list[Sample]:
-    """Draw a sample for each request, as a gate does: what is in the store is not drawn again, what is drawn is stored
-    at once, and the budget of the settings bounds it.
-
-    Failures are not kept, for nothing is inferred from how often a teacher fails: the next build asks for all that
-    failed. What a gate keeps as a failure stays one there; a build has an answer of its own. Half of a character, which
-    no file and no tokenizer takes, is U+FFFD in what is given.
-
-    Args:
-        requests: after the ids of their prompts.
-        answered: told how many are.
+    """Draw a sample for each request of a prompt's id, as a gate does: what is in the store is not drawn again, what is
+    drawn is stored at once, and the budget of the settings bounds it. Failures are not kept, for nothing is inferred
+    from how often a teacher fails: the next build asks for all that failed. What a gate keeps as a failure stays one
+    there; a build has an answer of its own. Half of a character, which no file takes, is U+FFFD in what is given.
 
     Raises:
-        UsageError: prompts without an answer, named once all others have theirs, so that one that is refused costs no
-            other its answer; or after a hundred, where none was answered: it is the request that is refused.
+        UsageError: prompts without an answer, named once all others have theirs; or after a hundred, where none was
+            answered: it is the request that is refused.
     """
     from harness.store import Store
     from harness.store.location import store_url
@@ -149,26 +131,24 @@ async def ask_teacher(
             except SteelyardError as error:
                 failures[prompt] = str(error)
                 if not n_answered and len(failures) >= _HOPELESS:
-                    raise _without_answers(teacher, failures, len(requests)) from error
+                    raise refused() from error
                 return None
             n_answered += 1
             answered(n_answered)
-            whole = sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            return replace(sample, text=whole)
+            return replace(sample, text=sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+        def refused() -> UsageError:
+            first, said = next(iter(failures.items()))
+            return UsageError(
+                f"The teacher {teacher.name} gave no answer to {len(failures):,} of {len(requests):,} prompts: "
+                f"{some(map(repr, failures), 20)}. {first!r}: {said.rstrip('.')}. What was answered is "
+                "stored, and another build goes on there. Change or leave out what is refused each time."
+            )
 
         try:
             drawn = await asyncio.gather(*starmap(draw, requests))
         finally:
             await sampler.close()
     if failures:
-        raise _without_answers(teacher, failures, len(requests))
+        raise refused()
     return [sample for sample in drawn if sample is not None]
-
-
-def _without_answers(teacher: Version, failures: Mapping[str, str], n_prompts: int) -> UsageError:
-    first, said = next(iter(failures.items()))
-    return UsageError(
-        f"The teacher {teacher.name} gave no answer to {len(failures):,} of {n_prompts:,} prompts: "
-        f"{some([repr(prompt) for prompt in failures], _NAMED)}. {first!r}: {said.rstrip('.')}. What was answered is "
-        "stored, and another build goes on there. Change or leave out what is refused each time."
-    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, BuildStep, DistilledSettings
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.files.content_hash import file_hash
@@ -26,8 +26,8 @@ from harness.stages.distillation.answers import ANSWERS
 from harness.stages.distillation.student_recipe import build_version, find_version, sources_of
 from harness.stages.foundation.reference import Reference, TextDivergence, reference_options
 from harness.stages.lineage import StageContext
+from harness.stages.training.sequences import other_tokens, template_of
 from harness.stages.training.texts import Lesson, TrainingData, read_texts, training_data
-from harness.stages.training.vocabularies import other_tokens, template_of
 
 CONTROLS = ("hard_labels", "shuffled")
 _RUN = 4
@@ -36,10 +36,7 @@ _RUN = 4
 class Distillation:
     """A student, its teacher, and what the student was before: their weights, in 32 bits.
 
-    Args:
-        made: the step that it was made by, and what it was taught on, where that is known.
-        options: of the weights of student, teacher and, where it is known, start, by these names.
-        find_control: gives the options of the weights of a control, by its name; trains it if need be.
+    In a `def` body what is compared is given directly.
 
     Attributes:
         version: the student's name.
@@ -47,50 +44,39 @@ class Distillation:
         method: "soft_targets" or "sequence"; None where it was trained elsewhere.
     """
 
-    def __init__(
-        self,
-        version: str,
-        made: tuple[Step, TrainingData | None],
-        options: Mapping[str, Mapping[str, Any]],
-        root: Path,
-        find_control: Callable[[str], Mapping[str, Any]],
-    ) -> None:
-        step, self._data = made
-        assert isinstance(step.settings, DistilledSettings)
-        self.version = version
-        self.teacher = step.settings.teacher
-        self.method = step.settings.method if step.settings.weights is None else None
-        self._folder = Path(step.folder or "")
-        self._options = dict(options)
-        self._find_control = find_control
+    def __init__(self, version: VersionSettings, step: BuildStep, context: StageContext) -> None:
+        distilled = cast("DistilledSettings", step.settings)
+        self.version = version.name
+        self.teacher = distilled.teacher
+        self.method = distilled.method if distilled.weights is None else None
+        self._settings, self._step, self._context = version, step, context
+        self._root = context.settings.root
+        teacher = built(context.settings, self.teacher, offline=context.is_offline).engine_options
+        if "weights" not in teacher:
+            raise NotInLineageError(self.version, "distillation", "a teacher with weights")
+        start, self._data = sources_of(context.settings, version, step)
+        tokenizer = {name: value for name, value in version.engine_options.items() if name == "tokenizer"}
+        self._options = {"student": {**tokenizer, "weights": step.artifact}, "teacher": teacher}
+        if start is not None:
+            self._options["start"] = {**tokenizer, **start}
         self._finding = asyncio.Lock()
-        self._root = root
-        self._searches = CaseSearches(root, lambda: ((each.id, each.text) for each in self.lessons))
+        self._searches = CaseSearches(self._root, lambda: ((each.id, each.text) for each in self.lessons))
+        self._reference = Reference(self.teacher, reference_options(teacher), str(self._root))
+        self.close = self._reference.close
 
     def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        """Measure the student's divergence from its teacher at each place of a text, on whole distributions.
-
-        In a `def` body the result is given directly.
-        """
-        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared("student", text))
-        return settled
+        """Measure the student's divergence from its teacher at each place of a text, on whole distributions."""
+        return self._settled("student", text)
 
     def compare_start(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        """The same of what the student was before it learned.
-
-        In a `def` body the result is given directly.
-
-        Raises:
-            NotInLineageError: it was trained elsewhere, and its version has no base.
-        """
-        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared("start", text))
-        return settled
+        """The same of what the student was before it learned; NotInLineageError where that is not known."""
+        return self._settled("start", text)
 
     def compare_control(self, control: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
         """The same of a control, which saw the same texts or prompts and could not learn from the teacher.
 
         It is made by the student's recipe with one change, and trained when it is first asked for, as long as the
-        student was; later runs find it again. In a `def` body the result is given directly.
+        student was; later runs find it again.
 
         Args:
             control: "hard_labels" (the texts and answers of the data alone) or "shuffled" (what the teacher says, at
@@ -99,27 +85,35 @@ class Distillation:
         Raises:
             NotInLineageError: it was trained elsewhere, or, of hard labels, prompts of its data have no answer.
         """
-        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared_control(control, text))
-        return settled
-
-    async def _compared_control(self, control: str, text: str) -> TextDivergence:
         if control not in CONTROLS:
             raise UsageError(choices("control", control, CONTROLS))
-        async with self._finding:
-            if control not in self._options:
-                found = await asyncio.to_thread(self._find_control, control)
-                self._options[control] = {**self._options["student"], **found}
-        return await self._compared(control, text)
+        return self._settled(control, text)
+
+    def _settled(self, who: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
+        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared(who, text))
+        return settled
 
     async def _compared(self, who: str, text: str) -> TextDivergence:
+        if who in CONTROLS:
+            async with self._finding:
+                if who not in self._options:
+                    found = await asyncio.to_thread(self._control, who)
+                    self._options[who] = {**self._options["student"], **found}
         if who not in self._options:
             raise NotInLineageError(self.version, "weights that it started from", "a base with weights")
         return await asyncio.to_thread(self._reference.compare_weights, self._options[who], text)
 
-    @functools.cached_property
-    def _reference(self) -> Reference:
-        """The process that holds the teacher, and beside it all that are compared with it."""
-        return Reference(self.teacher, reference_options(self._options["teacher"]), str(self._root))
+    def _control(self, control: str) -> dict[str, Any]:
+        def progress(state: BuildState) -> None:
+            total = f" of {state.total:,}" if state.total else ""
+            if state.phase != NOTE:
+                self._context.told(f"{state.version}: {state.phase} {state.done:,}{total}")
+
+        allowed = None if self._context.is_offline else progress
+        try:
+            return control_weights(self._context.settings, self._settings, self._step, control, allowed)
+        finally:
+            self._context.told("")
 
     @functools.cached_property
     def other_tokens(self) -> tuple[str, ...]:
@@ -141,18 +135,15 @@ class Distillation:
     def ratios(self) -> Mapping[str, float]:
         """The student's share of the teacher's `parameters`, and of the `flops` that a token takes."""
         student, teacher = (describe_weights(self._options[who], self._root) for who in ("student", "teacher"))
-        flops = [each.flops_per_token for each in (student, teacher)]
         ratios = {"parameters": student.n_parameters / teacher.n_parameters}
-        if flops[0] is not None and flops[1]:
-            ratios["flops"] = flops[0] / flops[1]
+        if student.flops_per_token is not None and teacher.flops_per_token:
+            ratios["flops"] = student.flops_per_token / teacher.flops_per_token
         return ratios
 
     @functools.cached_property
     def lessons(self) -> tuple[Lesson, ...]:
         """All that the student was taught on: the texts of its data, or the teacher's answers."""
-        path, data = self._folder / ANSWERS, self._data
-        if path.is_file():
-            data = TrainingData(ANSWERS, path, file_hash(path), is_corpus=False)
+        data = self._answers or self._data
         if data is None:
             raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
         return tuple(read_texts(data))
@@ -160,43 +151,41 @@ class Distillation:
     @property
     def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
         """The prompts that its teacher answered, as messages."""
-        if self.method != SEQUENCE and not (self._folder / ANSWERS).is_file():
+        if self.method != SEQUENCE and self._answers is None:
             raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
         return tuple(each.prompt for each in self.lessons)
+
+    @property
+    def _answers(self) -> TrainingData | None:
+        path = Path(self._step.artifact or "") / ANSWERS
+        return TrainingData(ANSWERS, path, file_hash(path), is_corpus=False) if path.is_file() else None
 
     @functools.cached_property
     def quality(self) -> Mapping[str, float | None]:
         """Shares: `valid` (lessons that end, and hold words), `distinct` (no other has their words and prompt), and
         `diversity` (of the answers: runs of four words that no run before equals; None where none has four).
-
-        Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
-        distinct-n.
         """
-        answers = [[*map(words_of, (*each.earlier, each.answer))] for each in self.lessons]
-        runs = [
-            tuple(words[place : place + _RUN])
-            for own in answers
-            for words in own
-            for place in range(len(words) - _RUN + 1)
-        ]
-        count = len(self.lessons)
-        return {
-            "valid": sum(each.is_ended and all(own) for each, own in zip(self.lessons, answers, strict=True)) / count,
-            "distinct": len({tuple(words_of(each.text)) for each in self.lessons}) / count,
-            "diversity": len(set(runs)) / len(runs) if runs else None,
-        }
+        return quality_of(self.lessons)
 
     def contamination(self, cases: CaseSource = "evals") -> Contamination:
-        """Find the cases of evaluations that the lessons contain, by the ids of the cases; searched once.
-
-        Args:
-            cases: a file, a folder or a list of cases, as of `corpus.contamination`.
-        """
+        """Find the cases of evaluations that the lessons contain, by the ids of the cases; searched once."""
         return self._searches.find(cases)
 
-    def close(self) -> None:
-        """End the process that holds the weights."""
-        self._reference.close()
+
+def quality_of(lessons: Sequence[Lesson]) -> Mapping[str, float | None]:
+    """The quality of lessons. Source of their diversity: Li et al. (2016), A Diversity-Promoting Objective Function for
+    Neural Conversation Models, distinct-n.
+    """
+    answers = [[*map(words_of, (*each.earlier, each.answer))] for each in lessons]
+    texts = [words for own in answers for words in own]
+    runs = [tuple(words[place : place + _RUN]) for words in texts for place in range(len(words) - _RUN + 1)]
+    # A limit of tokens ends no answer.
+    valid = [each.finish_reason in ("", "stop") and all(own) for each, own in zip(lessons, answers, strict=True)]
+    return {
+        "valid": sum(valid) / len(lessons),
+        "distinct": len({tuple(words_of(each.text)) for each in lessons}) / len(lessons),
+        "diversity": len(set(runs)) / len(runs) if runs else None,
+    }
 
 
 def load_distillation(version: Version, context: StageContext) -> Distillation:
@@ -205,41 +194,16 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
     if step is None:
         table = context.settings.table(version.name)
         raise NotInLineageError(version.name, "distillation", f"one: distilled = {{ teacher = … }} in {table}")
-    assert isinstance(step.settings, DistilledSettings)
-    if step.folder is None:
+    if step.artifact is None:
         raise SettingsError(f"{version.name} is not built here: `steelyard build {version.name}` does that.")
-    teacher = built(context.settings, step.settings.teacher, offline=context.is_offline)
-    if "weights" not in teacher.engine_options:
-        raise NotInLineageError(version.name, "distillation", "a teacher with weights")
-    start, data = sources_of(context.settings, version.settings, step)
-    tokenizer = {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
-    options = {"student": {**tokenizer, "weights": step.folder}, "teacher": teacher.engine_options}
-    if start is not None:
-        options["start"] = {**tokenizer, **start}
-
-    def progress(state: BuildState) -> None:
-        total = f" of {state.total:,}" if state.total else ""
-        if state.phase != NOTE:
-            context.told(f"{state.version}: {state.phase} {state.done:,}{total}")
-
-    def find_control(control: str) -> dict[str, Any]:
-        allowed = None if context.is_offline else progress
-        try:
-            return control_weights(context.settings, version.settings, step, control, allowed)
-        finally:
-            context.told("")
-
-    return Distillation(version.name, (step, data), options, context.settings.root, find_control)
+    return Distillation(version.settings, step, context)
 
 
 def control_weights(
-    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
+    settings: Settings, version: VersionSettings, step: BuildStep, control: str, progress: BuildProgress | None
 ) -> dict[str, Any]:
-    """The options of the weights of a control: made by the step of its student with one change, now if it never was.
-
-    Args:
-        control: one of `CONTROLS`.
-        progress: is told how far the training is; None where nothing may be trained.
+    """The options of the weights of a control, one of `CONTROLS`: made by the step of its student with one change, now
+    if it never was; without `progress` nothing is trained.
     """
     distilled = cast("DistilledSettings", step.settings)
     if distilled.weights is not None:
@@ -254,14 +218,12 @@ def control_weights(
         if not is_taught:
             what = f"control {control!r}, because prompts of its data have no answer"
             raise NotInLineageError(version.name, what, 'an "answer" on each line')
-    other = replace(step, settings=changed, folder=None, content=None)
+    other = replace(step, settings=changed, artifact=None)
     own = replace(built(settings, version.name, offline=True, before=step), name=f"{version.name}, {control}")
     found = find_version(settings, own, other)
     if found is None:
         if progress is None:
-            raise SettingsError(
-                f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
-                "without it does."
-            )
+            said = f"The control {control!r} of {version.name} is not trained here"
+            raise SettingsError(f"{said}, and --offline trains nothing. A run without it does.")
         found = build_version(settings, own, other, progress)
     return {"weights": found.engine_options["weights"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,7 @@ _AT_ONCE = 128
 
 
 class Comparer:
-    """Weights in 32 bits, with an adapter that `weigh_adapter` switches on and off where the folder of one is given;
-    and those that are compared with them in full, once they are asked for.
-    """
+    """Weights in 32 bits, with an adapter that `weigh_adapter` switches off, and those that are compared with them."""
 
     def __init__(self, options: Mapping[str, Any], root: str, adapter: str | None = None) -> None:
         from transformers.utils import logging as transformers_logging
@@ -32,16 +30,9 @@ class Comparer:
         self._tokenizer, self._model = self._load(options)
         self._pieces = self._tokenizer.get_vocab()
         self._others: dict[str, Any] = {}
-        self._modules: dict[str, list[str]] = {}
+        self._adapter = adapter
         if adapter is not None:
             self._model = untied(adapted(self._model, Path(adapter)))
-            named = self._model.get_base_model().named_modules()
-            layers = {name: module for name, module in named if hasattr(module, "lora_A")}
-            self._modules = {
-                "modules": list(layers),
-                "idle": [name for name, module in layers.items() if not module.get_delta_weight("default").any()],
-                "left_out": [name for name in read_adapter(Path(adapter)).shapes if name not in layers],
-            }
 
     def compare_weights(self, text: str, other: Mapping[str, Any]) -> dict[str, Any]:
         """Compare a text in full with the weights of the options `other`: the fields of a `TextDivergence`."""
@@ -50,10 +41,8 @@ class Comparer:
             tokenizer, model = self._load(other)
             if different := self._pieces.items() ^ tokenizer.get_vocab().items():
                 piece, number = min(different, key=lambda each: (each[1], each[0]))
-                raise EngineError(
-                    f"token {number:,} is not the same to both ({piece!r} to one of them): compare weights of one "
-                    "vocabulary"
-                )
+                said = f"token {number:,} is not the same to both ({piece!r} to one of them)"
+                raise EngineError(f"{said}: compare weights of one vocabulary")
             self._others[key] = model
         tokens = text_tokens(self._tokenizer, text)
         both = [self._logits(tokens, model) for model in (self._model, self._others[key])]
@@ -62,39 +51,45 @@ class Comparer:
         rows: list[list[Any]] = []
         for start in range(0, len(tokens), _AT_ONCE):
             own = tokens[start : start + _AT_ONCE]
+            places = range(len(own))
             p, q = (each[start : start + _AT_ONCE, :width].log_softmax(-1).numpy() for each in both)
             same = p.argmax(-1) == q.argmax(-1)
-            columns = [kl_divergence(p, q), kl_divergence(q, p), same, _of(q, own), _of(p, own), js_divergence(p, q)]
-            rows += map(list, zip(*(column.tolist() for column in columns), strict=True))
+            columns = (kl_divergence(p, q), kl_divergence(q, p), same, q[places, own], p[places, own])
+            rows += map(list, zip(*(column.tolist() for column in (*columns, js_divergence(p, q))), strict=True))
         return {"positions": rows, "is_lower_bound": False}
 
     def compare_sample(
-        self, tokens: list[str], logprobs: list[float], top: list[list[str]], top_logprobs: list[list[float]]
+        self, tokens: list[str], logprobs: list[float], top: list[list[tuple[str, float]]]
     ) -> dict[str, Any]:
         """Compare what an engine foresees of tokens, by its most probable ones; all others count as one."""
-        import numpy as np
-
         ids = self._ids(tokens)
         logits = self._logits(ids, self._model)
         rows: list[list[Any]] = []
         for place, (token, logprob) in enumerate(zip(ids, logprobs, strict=True)):
-            row, listed = logits[place].log_softmax(-1).numpy(), self._ids(top[place])
-            p, q = row[listed], np.array(top_logprobs[place])
-            both = (float(kl_divergence(one, other, listed=True)) for one, other in ((p, q), (q, p)))
+            pieces, q = zip(*top[place], strict=True)
+            row, listed = logits[place].log_softmax(-1).numpy(), self._ids(pieces)
+            both = (float(kl_divergence(*pair, listed=True)) for pair in ((row[listed], q), (q, row[listed])))
             rows.append([*both, int(row.argmax()) == listed[0], logprob, float(row[token])])
         return {"positions": rows, "is_lower_bound": True}
 
     def weigh_adapter(self, text: str) -> dict[str, Any]:
         """Measure the adapter's effect on a text: the fields of `AdapterEffect`."""
+        assert self._adapter is not None
         tokens = text_tokens(self._tokenizer, text)
         own = self._logits(tokens, self._model)
         with self._model.disable_adapter():
             base = self._logits(tokens, self._model)
         if own.isnan().any():
             raise EngineError("with the adapter logits are no numbers (NaN), as after training that diverged")
-        effect = float(((own - base).abs() / (1 + base.abs())).max())
-        kl = float(kl_divergence(own.log_softmax(-1).numpy(), base.log_softmax(-1).numpy()).mean())
-        return {**self._modules, "effect": effect, "kl": kl}
+        named = self._model.get_base_model().named_modules()
+        layers = {name: module for name, module in named if hasattr(module, "lora_A")}
+        return {
+            "effect": float(((own - base).abs() / (1 + base.abs())).max()),
+            "kl": float(kl_divergence(own.log_softmax(-1).numpy(), base.log_softmax(-1).numpy()).mean()),
+            "modules": list(layers),
+            "idle": [name for name, module in layers.items() if not module.get_delta_weight("default").any()],
+            "left_out": [name for name in read_adapter(Path(self._adapter)).shapes if name not in layers],
+        }
 
     def _load(self, options: Mapping[str, Any]) -> tuple[Any, Any]:
         """A tokenizer, and a model that computes in 32 bits, whatever its weights are kept in, with its adapter."""
@@ -118,22 +113,13 @@ class Comparer:
             raise EngineError(f"the text has {len(tokens)} tokens, and the weights read 1 to {window} at once")
         rows = [prefix_token(self._tokenizer), *tokens[:-1]]
         if (most := max(rows[0], *tokens)) >= config.vocab_size:
-            raise EngineError(
-                f"the text has token {most:,}, and the weights have {config.vocab_size:,} tokens: the tokenizer is not "
-                "theirs"
-            )
+            said = f"the text has token {most:,}, and the weights have {config.vocab_size:,} tokens"
+            raise EngineError(f"{said}: the tokenizer is not theirs")
         with torch.inference_mode():
             return model(input_ids=torch.tensor([rows]), use_cache=False).logits[0].float()
 
-    def _ids(self, pieces: list[str]) -> list[int]:
-        ids = self._tokenizer.convert_tokens_to_ids(pieces)
-        named = [None if number is None else self._tokenizer.convert_ids_to_tokens(number) for number in ids]
-        unknown = next((piece for piece, same in zip(pieces, named, strict=True) if piece != same), None)
+    def _ids(self, pieces: Sequence[str]) -> list[int]:
+        unknown = next((piece for piece in pieces if piece not in self._pieces), None)
         if unknown is not None:
             raise EngineError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
-        return list(ids)
-
-
-def _of(logprobs: Any, tokens: list[int]) -> Any:
-    """That of its own token at each place."""
-    return logprobs[range(len(tokens)), tokens]
+        return [self._pieces[piece] for piece in pieces]

@@ -1,5 +1,4 @@
-"""The fixture `reference`: a version's own weights, unrounded, computed by transformers in 32 bits, beside what an
-engine makes of them."""
+"""The fixture `reference`: a version's own weights, unrounded, in 32 bits, beside what an engine makes of them."""
 
 from __future__ import annotations
 
@@ -28,14 +27,8 @@ _WHOLE = ("float64", "float32", "float16", "bfloat16", "half", "float")
 
 @dataclass(frozen=True, slots=True)
 class PositionDivergence:
-    """One token of a text, as two models foresee it.
-
-    Attributes:
-        kl: the divergence of the version from the reference, in nats: KL(reference || version).
-        kl_reverse: KL(version || reference), in nats.
-        same_top: whether both have the same most probable token here.
-        log_likelihood, reference_log_likelihood: of the text's own token, in nats.
-        js: the Jensen-Shannon divergence of both, in nats; None where not all of both distributions is known.
+    """One token of a text, as a version and its reference foresee it, in nats; `kl` is KL(reference || version), and
+    `js` None where a part of a distribution is not known.
     """
 
     kl: float
@@ -48,11 +41,8 @@ class PositionDivergence:
 
 @dataclass(frozen=True, slots=True)
 class TextDivergence:
-    """A text, compared at each of its positions.
-
-    Attributes:
-        positions: one for each token of the text, in its order.
-        is_lower_bound: the version told its most probable tokens alone, all others being counted as one.
+    """A text, compared at the position of each of its tokens; a lower bound where the version told its most probable
+    tokens alone, all others being counted as one.
     """
 
     positions: tuple[PositionDivergence, ...]
@@ -61,26 +51,17 @@ class TextDivergence:
     @property
     def kl(self) -> Measure:
         """The mean of KL(reference || version) over the positions, in nats a token."""
-        return self._measure([each.kl for each in self.positions])
+        return self._measure("kl")
 
     @property
     def kl_reverse(self) -> Measure:
         """The mean of KL(version || reference) over the positions, in nats a token."""
-        return self._measure([each.kl_reverse for each in self.positions])
+        return self._measure("kl_reverse")
 
     @property
     def js(self) -> Measure:
-        """The mean Jensen-Shannon divergence over the positions, in nats a token.
-
-        Raises:
-            EngineError: not all of both distributions is known.
-        """
-        values = [each.js for each in self.positions if each.js is not None]
-        if len(values) < len(self.positions):
-            raise EngineError(
-                "The Jensen-Shannon divergence needs both distributions whole, and a part of one is known."
-            )
-        return self._measure(values)
+        """The mean Jensen-Shannon divergence, in nats a token. Raises EngineError: a part of one alone is known."""
+        return self._measure("js")
 
     @property
     def log_likelihood(self) -> float:
@@ -97,7 +78,10 @@ class TextDivergence:
         """The share of positions at which both have the same most probable token."""
         return sum(each.same_top for each in self.positions) / len(self.positions)
 
-    def _measure(self, values: list[float]) -> Measure:
+    def _measure(self, name: str) -> Measure:
+        values = [getattr(each, name) for each in self.positions]
+        if None in values:
+            raise EngineError("The Jensen-Shannon divergence needs both distributions whole; a part of one is known.")
         n_other = sum(not each.same_top for each in self.positions)
         reason = f"at most {max(values):.3g} nats; another most probable token at {n_other} of {len(values)} positions"
         bound = "; a lower bound" if self.is_lower_bound else ""
@@ -133,51 +117,38 @@ class Reference:
             EngineError: the sample has no log probabilities, the reference does not know its tokens, or the text is
                 longer than a window.
         """
-        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared(sample))
+        asked = asyncio.to_thread(self._ask, "compare_sample", **sampled_message(sample))
+        settled: Coroutine[Any, Any, TextDivergence] = settle(asked)
         return settled
 
-    async def _compared(self, sample: Sample) -> TextDivergence:
-        asked = sampled_message(sample)
-        return await asyncio.to_thread(lambda: _read(self._worker.ask("compare_sample", **asked)))
-
     def compare_weights(self, other: Mapping[str, Any], text: str) -> TextDivergence:
-        """The divergence of other weights from the reference on a text, from whole distributions, both computed alike.
-
-        Args:
-            other: their options. They stay loaded beside the reference.
+        """The divergence of the weights of other options, which stay loaded, from the reference on a text, from whole
+        distributions, both computed alike.
         """
-        return _read(self._worker.ask("compare_weights", text=text, other=dict(other)))
+        return self._ask("compare_weights", text=text, other=dict(other))
 
-
-def _read(answer: Mapping[str, Any]) -> TextDivergence:
-    return TextDivergence(tuple(PositionDivergence(*row) for row in answer["positions"]), answer["is_lower_bound"])
+    def _ask(self, operation: str, **payload: Any) -> TextDivergence:
+        answer = self._worker.ask(operation, **payload)
+        return TextDivergence(tuple(PositionDivergence(*row) for row in answer["positions"]), answer["is_lower_bound"])
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
     """What the reference's process is asked, of a sample of `model.prompt_logprobs`."""
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
-        raise EngineError(
-            "The sample has no log probabilities to compare: give the reference what "
-            "model.prompt_logprobs(text, top=20) gives, of a text that is not empty."
-        )
+        needed = "give what model.prompt_logprobs(text, top=20) gives, of a text that is not empty"
+        raise EngineError(f"The sample has no log probabilities to compare: {needed}.")
     if sample.prompt_tokens != 1:
-        raise EngineError(
-            f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len: "
-            "compare shorter texts."
-        )
+        said = f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len"
+        raise EngineError(f"{said}: compare shorter texts.")
     return {
         "tokens": [token.token for token in sample.logprobs],
         "logprobs": [token.logprob for token in sample.logprobs],
-        "top": [[piece for piece, _ in token.top] for token in sample.logprobs],
-        "top_logprobs": [[value for _, value in token.top] for token in sample.logprobs],
+        "top": [list(token.top) for token in sample.logprobs],
     }
 
 
 def reference_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the weights that a version was made from, before they were rounded.
-
-    A GGUF file is converted to 32 bits for it, so that nothing of what it holds is lost.
-    """
+    """The options of the weights that a version was made from, before they were rounded."""
     return {**{name: value for name, value in options.items() if name not in _CHANGES}, "dtype": "float32"}
 
 
@@ -189,8 +160,7 @@ def load_reference(version: Version, context: StageContext) -> Reference:
 
 def is_rounded(options: Mapping[str, Any], root: Path) -> bool:
     """Tell whether an engine computes with fewer than 16 bits of the weights of these options, or of its cache."""
-    arguments = options.get("engine_args") or {}
-    if "quantized" in options or arguments.get("quantization"):
+    if "quantized" in options or (options.get("engine_args") or {}).get("quantization"):
         return True
     with suppress(SettingsError):  # what transformers alone can read is not rounded by what is described
         described = describe_weights(options, root).in_engine

@@ -77,12 +77,7 @@ def load_weights(version: Version, context: StageContext) -> Weights:
 
 
 def own_options(version: Version, context: StageContext) -> Mapping[str, Any]:
-    """The settings of a version's own weights, which can be read.
-
-    Raises:
-        NotInLineageError: it has an address, or a table of answers, and no weights.
-        SettingsError: they are not there, or can't be read.
-    """
+    """The settings of a version's own weights. Raises NotInLineageError, or SettingsError: they can't be read."""
     options = version.settings.engine_options
     if "weights" not in options:
         raise NotInLineageError(version.name, "weights", 'weights and engine = "vllm" or "transformers"')

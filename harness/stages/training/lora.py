@@ -6,37 +6,20 @@ import json
 from typing import Any, cast
 
 from harness.config.customization import AdapterSettings
-from harness.models.adapters.adapter_files import CONFIG, TENSORS, TRAINED_ON
+from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.models.files.saved import load_whole
 from harness.models.processes.worker import Progress
-from harness.stages.training.training_worker import (
-    TrainingRequest,
-    prepared,
-    read_sequences,
-    remove_checkpoints,
-    run_trainer,
-)
-
-
-def train_here(order: str, progress: Progress) -> None:
-    """Train in this process, a worker."""
-    train_adapter(prepared(order), progress)
+from harness.stages.training.training_worker import TrainingRequest, read_sequences, run_trainer
 
 
 def train_adapter(request: TrainingRequest, told: Progress) -> None:
-    """Train an adapter, and leave it in the folder of the request as peft saves it, with nothing of this machine:
-    neither where its weights lay, nor the order of a set.
-
-    Raises:
-        UsageError: the texts can't be learned from.
+    """Leave an adapter as peft saves it, with nothing of this machine: neither where its weights lay, nor the order of
+    a set. Raises UsageError: the texts can't be learned from.
     """
     chosen, _ = read_sequences(request, told)
     model = new_adapter(load_whole(request.start, "float32"), cast("AdapterSettings", request.settings))
     run_trainer(model, chosen, request, told).save_pretrained(str(request.folder))
-    remove_checkpoints(request.folder)
-    for path in request.folder.iterdir():
-        if path.name not in (TENSORS, CONFIG) and path.suffix != ".log":
-            path.unlink()
+    (request.folder / "README.md").unlink()
     config = json.loads((request.folder / CONFIG).read_text("utf-8"))
     config["base_model_name_or_path"] = TRAINED_ON + request.start_digest
     config["target_modules"] = sorted(config["target_modules"])

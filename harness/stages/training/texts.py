@@ -10,7 +10,6 @@ from typing import Any, TypeGuard
 from harness.config import Settings
 from harness.config.files import json_lines
 from harness.errors import UsageError
-from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
 from harness.models.version import check_messages, is_built
 from harness.records import Messages
@@ -57,11 +56,6 @@ class Lesson:
         return tuple(str(self.prompt[place]["content"]) for place in self.turns)
 
     @property
-    def is_ended(self) -> bool:
-        """Whether whoever wrote it ended it, and not a limit of tokens."""
-        return self.finish_reason in ("", "stop")
-
-    @property
     def text(self) -> str:
         """All of it: what was asked, and the answer."""
         return "\n".join([*(str(message.get("content", "")) for message in self.prompt), self.answer])
@@ -69,14 +63,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The corpus or file that texts come from.
-
-    Attributes:
-        name: as the settings name it.
-        path: the folder of a corpus that was built, or the file.
-        digest: of the content.
-        is_corpus: whether it is a corpus.
-    """
+    """The folder of a corpus that was built, or the file, that texts come from; `name` as the settings have it."""
 
     name: str
     path: Path
@@ -87,15 +74,16 @@ class TrainingData:
 def training_data(settings: Settings, name: str, progress: BuildProgress = unseen) -> TrainingData:
     """Find the corpus or file that the setting `data` names; a corpus is built first."""
     if name in settings.corpora:
-        options = built(settings, name, progress=progress).engine_options
-        return TrainingData(name, Path(options[FOLDER]), options[CONTENT], is_corpus=True)
+        made = built(settings, name, progress=progress).artifact
+        assert made is not None
+        return TrainingData(name, made.path, made.digest, is_corpus=True)
     path = settings.root / name
     if not path.is_file():
         corpora = ", ".join(settings.corpora) or "none"
+        why = f"{path} is a folder" if path.is_dir() else f"there is no {path}"
         raise UsageError(
-            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: "
-            f"{f'{path} is a folder' if path.is_dir() else f'there is no {path}'}. A file has a "
-            'line for each text: {"prompt": "…", "answer": "…"}.'
+            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: {why}. A file has a line for each "
+            'text: {"prompt": "…", "answer": "…"}.'
         )
     return TrainingData(name, path, file_hash(path), is_corpus=False)
 
@@ -115,11 +103,10 @@ def known_texts(settings: Settings, name: str) -> list[Lesson]:
 
 def read_texts(data: TrainingData) -> Iterator[Lesson]:
     """The texts, in the order of the data. Raises UsageError: a line that is none, no line, a file that was changed."""
-    has_any = False
+    text = None
     for text in _of_corpus(data) if data.is_corpus else _of_file(data):
-        has_any = True
         yield text
-    if not has_any:
+    if text is None:
         raise UsageError(f"data = {data.name!r} holds no text, so there is nothing to learn from.")
 
 
@@ -139,30 +126,28 @@ def _of_file(data: TrainingData) -> Iterator[Lesson]:
 
 
 def _of_line(values: Mapping[str, Any], where: str) -> Lesson:
-    text, prompt, messages = (values.get(each) for each in ("text", "prompt", "messages"))
+    text, prompt, messages, answer = (values.get(each) for each in ("text", "prompt", "messages", "answer"))
     name = str(values.get("id", where.rpartition(" ")[2]))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
         return Lesson(name, text, line=where, states_id="id" in values)
-    if isinstance(prompt, str) and prompt.strip():
-        prompt = [{"role": "user", "content": prompt}]
-    answer = values.get("answer", "")
     learns_all = False
-    if not _are_messages(prompt) and _are_messages(messages) and messages[-1].get("role") == "assistant":
+    if prompt is None and _are_messages(messages) and messages[-1].get("role") == "assistant":
         prompt, answer, learns_all = messages[:-1], messages[-1].get("content"), True
+    elif isinstance(prompt, str) and prompt.strip():
+        prompt = [{"role": "user", "content": prompt}]
     if not _are_messages(prompt):
         raise UsageError(
             f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
             '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'
         )
-    if not isinstance(answer, str):
+    if not isinstance(answer, str) and (learns_all or "answer" in values):
         raise UsageError(f"{where}: the answer is {answer!r}, and only a text can be learned.")
     try:
         prompt = check_messages(prompt)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
-    return Lesson(
-        name, answer, prompt, learns_all, where, "id" in values, finish_reason=str(values.get("finish_reason") or "")
-    )
+    reason = str(values.get("finish_reason") or "")
+    return Lesson(name, answer or "", prompt, learns_all, where, "id" in values, finish_reason=reason)
 
 
 def _are_messages(value: Any) -> TypeGuard[list[dict[str, Any]]]:

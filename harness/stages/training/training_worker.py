@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import pickle
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config.customization import AdapterSettings, DistilledSettings
-from harness.config.environment import first_gpu
+from harness.config.environment import first_gpu, free_threads
 from harness.errors import EngineError, UsageError
 from harness.models.processes.worker import Progress, WaitingWorker
 from harness.models.tokenization.version_tokenizer import load_tokenizer
@@ -21,21 +20,10 @@ from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.texts import TrainingData, read_texts
 
-Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
-LOG = "training.log"
 PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
-STATE = "trainer_state.json"
-"""The file of a checkpoint that transformers writes last."""
-
-_MODULES: dict[type, str] = {
-    DistilledSettings: "harness.stages.training.students",
-    AdapterSettings: "harness.stages.training.lora",
-}
-"""What a worker is, by what it makes."""
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
-"""For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
-time takes more than a quarter of the processor time."""
+"""For glibc: to be given anew the logits of each step, hundreds of megabytes, takes a quarter of the processor time."""
 _WARM_UP = 0.05
 _SAVES = 5
 
@@ -45,12 +33,8 @@ class TrainingRequest:
     """A training that is asked for.
 
     Attributes:
-        version: its name.
-        settings: how it is trained.
-        data: what on.
         start: the folder of the weights that it starts from.
-        folder: where the result goes, and until then what training goes on from after it was killed.
-        threads: of the processor that training may take.
+        folder: where the result goes.
         tokenizer: the folder of the tokenizer that the result is served with; None for that of `start`.
         start_digest: what identifies the weights that an adapter starts from.
         teacher: the folder of the teacher's weights; None where there is none.
@@ -62,57 +46,51 @@ class TrainingRequest:
     data: TrainingData
     start: Path
     folder: Path
-    threads: int
     tokenizer: Path | None = None
     start_digest: str = ""
     teacher: Path | None = None
     targets: Path | None = None
 
+    @property
+    def work(self) -> Path:
+        """The folder beside the result from which training goes on after it was killed."""
+        return self.folder.with_name(f"{self.folder.name}.work")
 
-def train(request: TrainingRequest, progress: BuildProgress) -> None:
-    """Train in a process of its own, which ends with this one; where it fails, what was trained until then is kept in
-    the folder. Raises UsageError: the data, the weights or the settings can't be trained with.
-    """
-    log = request.folder / LOG
+
+def train(request: TrainingRequest, trainer: str, progress: BuildProgress) -> None:
+    """Train by a function, "module:name", in a process of its own. Raises UsageError: it can't be trained."""
+    request.work.mkdir(exist_ok=True)
     fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
     # Of several GPUs transformers' trainer would give each a batch of its own.
-    environment = {"OMP_NUM_THREADS": str(request.threads), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
-    module = _MODULES[type(request.settings)]
-    with WaitingWorker(module, name="The training", env=environment, log=log) as worker:
+    environment = {"OMP_NUM_THREADS": str(free_threads()), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
+    log = request.work / "training.log"
+    asked = {"order": pickle.dumps(request).hex(), "trainer": trainer}
+    with WaitingWorker(__name__, name="The training", env=environment, log=log) as worker:
         try:
-            order = pickle.dumps(request).hex()
-            worker.call("train_here", {"order": order}, lambda state: progress(BuildState(request.version, **state)))
+            worker.call("train_here", asked, lambda state: progress(BuildState(request.version, **state)))
         except EngineError as error:
             raise UsageError(str(error)) from error
-    log.unlink()
 
 
-def prepared(order: str) -> TrainingRequest:
-    """The request that a worker was sent, pickled, in hexadecimal digits; its process is made ready to train."""
-    request: TrainingRequest = pickle.loads(bytes.fromhex(order))
+def train_here(order: str, trainer: str, progress: Progress) -> None:
+    """Train in this process, a worker, what a request asks for: pickled, in hexadecimal digits."""
     import torch
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(True)
     # Else each new tensor is filled with NaN before it is written, a fifth of the time of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    return request
+    module, _, name = trainer.partition(":")
+    getattr(importlib.import_module(module), name)(pickle.loads(bytes.fromhex(order)), progress)
 
 
 def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], int]:
     """The sequences of all steps of a training, in their order, and the size of the vocabulary."""
     settings, folder = request.settings, request.tokenizer or request.start
     told({"phase": "reading", "unit": "texts"})
-    with TemporaryDirectory() as made:
-        if not (folder / "tokenizer.json").is_file():  # transformers alone reads it
-            from transformers import AutoTokenizer
-
-            AutoTokenizer.from_pretrained(str(folder)).save_pretrained(made)
-            folder = Path(made)
-        tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
+    tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
     return drawn(sequences, settings.steps * settings.batch, settings.seed), len(tokenizer.pieces)
 
@@ -124,37 +102,31 @@ def run_trainer(
     told: Progress,
     *,
     trainer_class: Callable[..., Any] | None = None,
-    collate: Collate | None = None,
+    collate: Callable[[Sequence[TokenSequence]], dict[str, Any]] | None = None,
 ) -> Any:
-    """The model, trained on sequences in their order; training that was killed goes on from its newest checkpoint.
-
-    Args:
-        chosen: the sequences of all steps.
-        trainer_class: of transformers; None for the trainer whose loss is the model's own.
-        collate: makes a batch; None for that of `collated`.
+    """The model, trained on the sequences of all steps; training that was killed goes on from its newest checkpoint.
+    Without `trainer_class` the loss is the model's own.
     """
     from transformers import Trainer, TrainerCallback
 
-    settings, checkpoint = request.settings, checkpoint_of(request.folder)
+    settings = request.settings
+    timed: list[tuple[int, float]] = []
 
     class Telling(TrainerCallback):  # type: ignore[misc]
         """Tells after each step how far training is, and ends what diverged."""
 
-        began_s, tokens = 0.0, -1
-
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-            if not logs or "loss" not in logs:
+            if "loss" not in (logs or {}):
                 return
-            loss, step, now_s = float(logs["loss"]), state.global_step, time.monotonic()
+            loss, step = float(logs["loss"]), state.global_step
             if not math.isfinite(loss):
                 raise UsageError(f"Training diverged: the loss of step {step} is {loss}. Take a lower learning_rate.")
             note = f"loss {loss:.3f}"
-            if self.tokens < 0:  # the first step takes longer
-                self.began_s, self.tokens = now_s, 0
-            else:
-                batch = chosen[(step - 1) * settings.batch : step * settings.batch]
-                self.tokens += sum(len(each.tokens) for each in batch)
-                note += f", {self.tokens / max(now_s - self.began_s, 1e-9):,.0f} tokens/s"
+            timed.append((step, time.monotonic()))
+            if len(timed) > 1:  # the first step takes longer
+                (first, began_s), now_s = timed[0], timed[-1][1]
+                n_tokens = sum(len(each.tokens) for each in chosen[first * settings.batch : step * settings.batch])
+                note += f", {n_tokens / max(now_s - began_s, 1e-9):,.0f} tokens/s"
             told({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
 
     trainer = (trainer_class or Trainer)(
@@ -164,8 +136,7 @@ def run_trainer(
         data_collator=collate or collated,
         callbacks=[Telling()],
     )
-    trainer.train(resume_from_checkpoint=checkpoint)
-    # A last step whose loss was a number may leave weights that are none.
+    trainer.train(resume_from_checkpoint=checkpoint_of(request.work))
     if not all(each.isfinite().all() for each in trainer.model.parameters() if each.requires_grad):
         raise UsageError(
             "Training diverged: its last step left weights that are no numbers. Take a lower learning_rate."
@@ -180,7 +151,7 @@ def _arguments(request: TrainingRequest) -> Any:
     settings = request.settings
     turns = turns_of(settings.batch, settings.length, PLACES_AT_ONCE)
     return TrainingArguments(
-        output_dir=str(request.folder),
+        output_dir=str(request.work),
         max_steps=settings.steps,
         per_device_train_batch_size=settings.batch // turns,
         gradient_accumulation_steps=turns,
@@ -224,13 +195,6 @@ def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
 
 
 def checkpoint_of(folder: Path) -> str | None:
-    """The newest checkpoint in a folder that is whole; None where there is none."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    return next((str(path) for path in reversed(found) if (path / STATE).is_file()), None)
-
-
-def remove_checkpoints(folder: Path) -> None:
-    """Remove what training would go on from."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        (checkpoint / STATE).unlink(missing_ok=True)  # what is killed now must not go on from half of one
-        shutil.rmtree(checkpoint)
+    """The newest checkpoint in a folder that is whole: transformers writes the state last."""
+    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(map(str, whole), key=lambda path: int(path.rpartition("-")[2]), default=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from harness.config.artifacts import Artifact
 from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.adapters.merging import adapted, merge_adapters, plain_options
@@ -127,5 +128,5 @@ def test_what_was_merged_is_part_of_what_identifies_the_weights(
     both = plain_options({**merged, "adapter": str(adapter)})
     digests = {weights_digest(options, tmp_path) for options in (bare, merged, other, both)}
     assert len(digests) == 4
-    known = {**bare, "merged": [f"content:{read_adapter(adapter).digest}"]}
+    known = {**bare, "merged": [Artifact(tmp_path / "gone", read_adapter(adapter).digest)]}
     assert weights_digest(known, tmp_path) == weights_digest(merged, tmp_path), "where the adapter is not here"

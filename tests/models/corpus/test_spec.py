@@ -9,18 +9,20 @@ import pytest
 
 from harness import doors
 from harness.config import VersionSettings
+from harness.config.artifacts import Artifact
 from harness.errors import CapabilityError, CorpusError, SettingsError
-from harness.models.corpus.spec import CONTENT, CORPUS_SPEC, FOLDER, N_DOCUMENTS
+from harness.models.corpus.spec import CORPUS_SPEC
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.spec import engine_spec
 from harness.models.version import answers, fingerprint_here, is_built, load_version
 
 HERE = Path("project")
-BUILT = {FOLDER: "/cache/0f", CONTENT: "0f" * 32, N_DOCUMENTS: 3}
+BUILT = Artifact(Path("/cache/0f"), "0f" * 32)
 
 
-def corpus(name: str = "clean", **options: Any) -> VersionSettings:
-    return VersionSettings(name, "corpus", engine_options={"documents": "web.jsonl", "steps": [], **options})
+def corpus(artifact: Artifact | None = None, name: str = "clean", **options: Any) -> VersionSettings:
+    options = {"documents": "web.jsonl", "steps": [], **options}
+    return VersionSettings(name, "corpus", engine_options=options, artifact=artifact)
 
 
 def test_it_is_found_and_nobody_can_choose_it_for_a_model() -> None:
@@ -30,15 +32,15 @@ def test_it_is_found_and_nobody_can_choose_it_for_a_model() -> None:
 
 
 def test_the_fingerprint_is_of_the_documents_alone() -> None:
-    version = load_version(corpus(**BUILT), HERE)
+    version = load_version(corpus(BUILT), HERE)
     assert version.fingerprint == "0f" * 16
-    other = corpus("other", **{**BUILT, FOLDER: "/elsewhere", N_DOCUMENTS: 3, "steps": ["c4"]})
+    other = corpus(Artifact(Path("/elsewhere"), "0f" * 32), "other", steps=["c4"])
     assert load_version(other, HERE).fingerprint == version.fingerprint
-    assert load_version(corpus(**{**BUILT, CONTENT: "1f" * 32}), HERE).fingerprint != version.fingerprint
+    assert load_version(corpus(Artifact(BUILT.path, "1f" * 32)), HERE).fingerprint != version.fingerprint
 
 
 def test_what_is_not_built_has_no_fingerprint_yet() -> None:
-    assert (is_built(corpus()), is_built(corpus(**BUILT))) == (False, True)
+    assert (is_built(corpus()), is_built(corpus(BUILT))) == (False, True)
     assert fingerprint_here(corpus(), HERE) is None
     with pytest.raises(CorpusError, match="clean is not built here: `steelyard build clean` does that"):
         load_version(corpus(), HERE)
@@ -47,7 +49,7 @@ def test_what_is_not_built_has_no_fingerprint_yet() -> None:
 def test_there_is_no_engine() -> None:
     check_version(corpus(), HERE)
     with pytest.raises(CapabilityError, match="clean is a corpus, which answers nothing"):
-        create_engine(load_version(corpus(**BUILT), HERE), HERE)
+        create_engine(load_version(corpus(BUILT), HERE), HERE)
 
 
 def test_where_a_corpus_is_in_a_list_its_documents_are_named() -> None:

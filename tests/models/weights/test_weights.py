@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.config.artifacts import Unbuilt
 from harness.errors import SettingsError
 from harness.models.weights.gguf_tokenizer import GgufVocabulary
 from harness.models.weights.weights import check_weights, materialize, weights_digest
@@ -155,9 +156,9 @@ def test_the_hash_of_a_settled_file_is_remembered(own: Path, tmp_path: Path, cac
 
 def test_weights_that_are_still_to_be_trained_are_no_fault(tmp_path: Path) -> None:
     """Of a student that starts from the teacher's layers: a gate, and `steelyard build`, check before they build."""
-    check_weights({"weights": "built:student"}, tmp_path)
+    check_weights({"weights": Unbuilt("student")}, tmp_path)
     with pytest.raises(SettingsError, match="student is not built here"):
-        materialize({"weights": "built:student"}, tmp_path)
+        materialize({"weights": Unbuilt("student")}, tmp_path)
 
 
 @pytest.mark.service

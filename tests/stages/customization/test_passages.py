@@ -45,7 +45,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> None:
     told: list[str] = []
-    assert found(settings, "rag").steps[0].folder is None
+    assert found(settings, "rag").steps[0].artifact is None
     with pytest.raises(SettingsError, match="steelyard build rag"):
         built(settings, "rag", offline=True)
     first = built(settings, "rag", progress=lambda state: told.append(state.phase))
@@ -53,7 +53,7 @@ def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> Non
     assert told == ["starting", "indexing", "done"]
     assert first == again == found(settings, "rag")
     more = built(settings, "more", offline=True).steps[-1]
-    assert (more.folder, more.content) == (first.steps[0].folder, first.steps[0].content)
+    assert more.artifact == first.steps[0].artifact
     assert not needs_building(built(settings, "plain"))
     with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
         built(load(settings.root, TEXT.replace("k = 2", "k = 3")), "more")
@@ -63,14 +63,14 @@ def test_a_retriever_tells_of_the_index_that_is_built_for_it(settings: Settings)
     told: list[str] = []
     first, again = (built_retriever(settings, "rag", lambda state: told.append(state.phase)) for _ in range(2))
     assert told == ["indexing"]
-    assert first.folder == again.folder == Path(built(settings, "rag").steps[0].folder or "")
+    assert first.folder == again.folder == Path(built(settings, "rag").steps[0].artifact or "")
 
 
 def test_other_passages_are_another_index_and_another_version(settings: Settings) -> None:
     before = load_version(built(settings, "rag"), settings.root)
     path = settings.root / "p.jsonl"
     path.write_text(path.read_text("utf-8").replace("nine", "ten"), "utf-8")
-    assert found(settings, "rag").steps[0].folder is None
+    assert found(settings, "rag").steps[0].artifact is None
     after = load_version(built(settings, "rag"), settings.root)
     assert before.fingerprint != after.fingerprint
     context = StageContext(settings)
@@ -110,7 +110,7 @@ def test_passages_that_change_while_they_are_indexed_are_refused(
     monkeypatch.setattr(passages, "build_index", change_first)
     with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: p\.jsonl was changed while it was"):
         built(settings, "rag")
-    assert found(settings, "rag").steps[0].folder is None
+    assert found(settings, "rag").steps[0].artifact is None
 
 
 CALLED = """

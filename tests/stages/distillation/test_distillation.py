@@ -13,15 +13,14 @@ from types import SimpleNamespace
 import pytest
 
 from harness.config import Settings
-from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
-from harness.stages.distillation.distillation import Distillation, load_distillation
+from harness.stages.distillation.distillation import load_distillation, quality_of
 from harness.stages.foundation.weights import load_weights
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import Lesson, training_data
+from harness.stages.training.texts import Lesson, read_texts, training_data
 from suites.distillation import test_student as suite
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
@@ -72,7 +71,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
 
 def test_other_files_of_a_student_are_found_out(settings: Settings) -> None:
     made = built(settings, "student")
-    folder = Path(made.steps[0].folder or "")
+    folder = Path(made.steps[0].artifact or "")
     config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
     config["chat_template"] += " "
     (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
@@ -170,7 +169,7 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
     version = built(changed, "student", progress=told.append)
     (note,) = [state.note for state in told if state.phase == NOTE]
     assert re.fullmatch(r"\[models\.student\] distilled: 1 of 4 answers are cut at length = 60; set length to .*", note)
-    folder = Path(version.steps[0].folder or "")
+    folder = Path(version.steps[0].artifact or "")
     rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text("utf-8").splitlines()]
     assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
     assert {row["answer"] for row in rows[:3]} == {"Aye, aye."}
@@ -241,6 +240,4 @@ def test_lessons_are_told_apart_by_prompt_and_answer_and_diverse_in_all_that_is_
     """Labels of fifty questions were duplicates, and of a chat the last answer alone counted."""
     (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     data = training_data(Settings(root=tmp_path), "lessons.jsonl")
-    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
-    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
-    assert student.quality == {"valid": 1.0, "distinct": distinct, "diversity": diversity}
+    assert quality_of([*read_texts(data)]) == {"valid": 1.0, "distinct": distinct, "diversity": diversity}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings
+from harness.config.artifacts import Artifact
 from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
@@ -68,10 +69,10 @@ def test_a_second_student_costs_no_teacher_and_the_same_seed_gives_the_same(
     told: list[BuildState] = []
     other = built(again, "student", progress=told.append).steps[0]
     assert "asking the teacher" not in {state.phase for state in told}
-    assert other.content != first.content
-    (path,) = (project / "cache" / "distilled").glob(f"{Path(first.folder or '').name}")
+    assert other.artifact != first.artifact
+    (path,) = (project / "cache" / "distilled").glob(f"{Path(first.artifact or '').name}")
     path.rename(tmp_path / "moved")
-    assert built(settings, "student").steps[0].content == first.content
+    assert built(settings, "student").steps[0].artifact == first.artifact
 
 
 def test_sixteen_bits_give_another_student_close_by(settings: Settings, project: Path) -> None:
@@ -94,29 +95,23 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(
     settings: Settings, project: Path, tmp_path: Path
 ) -> None:
     whole = built(settings, "student").steps[0]
-    Path(whole.folder or "").rename(tmp_path / "moved")
-    kill_while_training(project, "student", 3, Path(f"{whole.folder}.draft"))
+    Path(whole.artifact or "").rename(tmp_path / "moved")
+    kill_while_training(project, "student", 3, Path(f"{whole.artifact}.draft"))
     told: list[BuildState] = []
     again = built(settings, "student", progress=told.append).steps[0]
     assert min(state.done for state in told if state.phase == "training") > 1
-    assert again.content == whole.content
+    assert again.artifact == whole.artifact
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            ("student = { layers = 2 }", "student = { layers = 4 }"),
-            r"\[models\.student\] distilled: .*the teacher has 4; take fewer",
-        ),
         (("student = { layers = 2 }", ""), "needs student"),
         (('data = "texts.jsonl"', 'data = "none.jsonl"'), r"neither a corpus .* nor a file: there is no .*none\.jsonl"),
-        (('teacher = "teacher"', 'teacher = "student"'), "taught by what it teaches, student -> student"),
         (
             ('teacher = "teacher"', 'teacher = "techer"'),
-            r"\[models\.student\] distilled: teacher: .*Did you mean 'teacher'",
+            r"\[models\.student\] distilled: .*Did you mean 'teacher'",
         ),
-        (("steps = 6", 'steps = 6\nmethod = "sequence"'), r"texts\.jsonl, line 1 is no prompt that the teacher could"),
         (("length = 24", "length = 9000"), "length = 9000, and the weights take 512 tokens at most"),
     ],
 )
@@ -145,6 +140,6 @@ def test_a_student_started_from_what_its_own_table_gives_it(
     changed = load(project, text)
     version = changed.version("student")
     (step,) = version.steps
-    made = replace(step, folder="trained", content="0" * 32)
+    made = replace(step, artifact=Artifact(Path("trained"), "0" * 32))
     trained = replace(version, engine_options={"weights": "trained"}, steps=(made,))
     assert sources_of(changed, trained, made)[0] == start

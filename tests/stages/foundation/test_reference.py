@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
-import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +22,6 @@ from harness.stages.foundation.reference import (
     sampled_message,
 )
 from tests.models.description.made import set_config
-from tests.processes import is_running
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
@@ -163,20 +158,6 @@ def test_tokens_of_another_vocabulary_are_named(reference: Reference, tiny_llama
     with pytest.raises(EngineError, match="no token 'Ġelsewhere': the engine has another tokenizer"):
         reference._worker.ask("compare_sample", **message)
     assert divergence(reference, sample).same_top == 1.0, "the process goes on"
-
-
-def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
-    found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
-    sample = foreseen(tiny_llama)
-    assert sample.logprobs is not None
-    divergence(found, sample)
-    pid = found._worker.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not is_running(pid))  # one that is being killed may still answer
-    with pytest.raises(EngineError, match=r"was killed \(signal 9\)"):
-        divergence(found, replace(sample, logprobs=sample.logprobs[:-1]))
-    found.close()
 
 
 def test_the_reference_is_of_the_weights_before_they_were_rounded() -> None:

@@ -25,5 +25,4 @@ def request_of(folder: Path, text: str) -> TrainingRequest:
         teacher=folder / "tiny",
         targets=folder / "targets",
         folder=folder / "to",
-        threads=1,
     )

@@ -17,7 +17,7 @@ from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
     check_length,
-    check_taught,
+    count_prompt,
     drawn,
     make_sequences,
 )
@@ -126,47 +126,44 @@ def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> N
 def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
     text = prompt_of(40, tokenizer)
     n_tokens = len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
-    check_taught([text], own, n_tokens + 1, is_asked=True)
+    assert count_prompt(text, own, n_tokens + 1) == n_tokens
     with pytest.raises(UsageError, match=rf"line 3: the prompt has {n_tokens} .* Set length to more than {n_tokens}"):
-        check_taught([text], own, n_tokens, is_asked=True)
+        count_prompt(text, own, n_tokens)
 
 
-def whole_length(text: Lesson, own: VersionTokenizer) -> int:
-    return len(make_sequences([text], own, WINDOW)[0].tokens)
+def noted(texts: list[Lesson], own: VersionTokenizer, length: int) -> list[str]:
+    """What is told of these texts."""
+    told: list[str] = []
+    make_sequences(texts, own, length, told.append)
+    return told
 
 
-def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: Any, own: VersionTokenizer) -> None:
+def test_answers_that_are_cut_are_counted_and_refused_where_all_are(own: VersionTokenizer) -> None:
     short, long = asked("Two?", "Yes."), asked("Two?", "Yes, " * 9)
-    longest = whole_length(long, own)
-    assert check_taught([short, long], own, longest) is None
-    assert check_taught([short, long], own, longest, is_asked=True) is None
+    longest = len(make_sequences([long], own, WINDOW)[0].tokens)
+    assert noted([short, long], own, longest) == []
     said = f"answers are cut at length = {longest - 1}; set length to {longest} to keep them whole"
-    assert check_taught([short, long], own, longest - 1) == f"1 of 2 {said}"
+    assert noted([short, long], own, longest - 1) == [f"1 of 2 {said}"]
     with pytest.raises(UsageError, match=f"All 2 answers are cut at length = 40, .*: set length to {longest} to keep"):
-        check_taught([long, long], own, 40)
+        make_sequences([long, long], own, 40)
     chat = (user("Two?"), {"role": "assistant", "content": "Yes."}, user("Three?"))
-    learned = Lesson("a", "No, " * 9, chat, learns_all=True)
-    assert check_taught([learned], own, 70) is not None, "its first answer ends"
+    assert noted([Lesson("a", "No, " * 9, chat, learns_all=True)], own, 70), "its first answer ends"
     ended, unended = (replace(short, finish_reason=reason) for reason in ("stop", "length"))
     paid = replace(long, finish_reason="stop")
-    assert check_taught([ended, paid], own, longest - 1) == f"1 of 2 {said}"
-    assert (
-        check_taught([unended, paid], own, longest - 1)
-        == f"2 of 2 answers are cut at length = {longest - 1}; set a larger length"
-    ), "a teacher was paid"
+    assert noted([ended, paid], own, longest - 1) == [f"1 of 2 {said}"]
+    assert noted([unended, paid], own, longest - 1) == [
+        f"2 of 2 answers are cut at length = {longest - 1}; set a larger length"
+    ], "a teacher was paid"
 
 
-@pytest.mark.parametrize("is_asked", [False, True])
-def test_a_template_that_writes_a_prompt_otherwise_is_refused_before_anything_is_trained(
-    is_asked: bool, tmp_path: Path
-) -> None:
+def test_a_template_that_writes_a_prompt_otherwise_is_refused(tmp_path: Path) -> None:
     config = write_tiny_llama(tmp_path) / "tokenizer_config.json"
     content = json.loads(config.read_text("utf-8"))
     content["chat_template"] = "{{ messages | length }}" + content["chat_template"]
     config.write_text(json.dumps(content), "utf-8")
     own = load_tokenizer({"weights": str(tmp_path)}, tmp_path)
     with pytest.raises(UsageError, match=r"The chat template writes a prompt otherwise .*Give the version a tokenizer"):
-        check_taught([asked("Two?", "" if is_asked else "Yes.")], own, 99, is_asked=is_asked)
+        make_sequences([asked("Two?", "Yes.")], own, 99)
 
 
 def test_a_teacher_is_not_asked_what_its_student_could_not_learn(

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from harness.stages.training.sequences import IGNORED
-from harness.stages.training.soft_targets import distillation_loss, soft_loss, teacher_targets
+from harness.stages.training.students import distillation_loss, soft_loss, teacher_targets
 from tests.libraries import needed
 
 torch = needed("torch")

@@ -79,7 +79,6 @@ def trained(folder: Path, **settings: float) -> tuple[Path, Path, Path]:
         teacher=teacher,
         targets=folder / "targets",
         folder=student,
-        threads=1,
     )
     train_student(request, lambda _: None)
     return teacher, start, student

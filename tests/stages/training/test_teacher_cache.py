@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness.stages.training.sequences import TokenSequence
@@ -63,22 +60,3 @@ def test_what_is_there_costs_no_teacher(tmp_path: Path) -> None:
     assert TeacherCache(tmp_path, 3, 2.0).fill([LONG, LONG], refuse, lambda *_: None) == 0
     with pytest.raises(FileNotFoundError):
         TeacherCache(tmp_path, 3, 2.0).read(SHORT.tokens)
-
-
-def test_another_process_may_keep_the_same_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two students of one teacher, built at once: what one writes is not taken from under the other."""
-    save, turns = np.savez, itertools.count()
-
-    def save_beside_another(file: Any, **arrays: Any) -> None:
-        save(file, **arrays)
-        if next(turns) == 0:
-            with monkeypatch.context() as other:
-                other.setattr(os, "getpid", lambda: -1)
-                TeacherCache(tmp_path, 3, 2.0).fill([LONG], Teacher, lambda *_: None)
-
-    monkeypatch.setattr(np, "savez", save_beside_another)
-    cache = TeacherCache(tmp_path, 3, 2.0)
-    cache.fill([LONG], Teacher, lambda *_: None)
-    assert next(turns) == 2
-    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
-    assert cache.read(LONG.tokens)[0].shape == (4, 3)

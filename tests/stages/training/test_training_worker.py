@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.customization import DistilledSettings
 from harness.config.environment import python_path
 from harness.errors import UsageError
 from harness.stages.build_state import BuildState
-from harness.stages.training import training_worker
+from harness.stages.distillation.student_recipe import TRAINER
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.training_worker import LOG, checkpoint_of, collated, train, turns_of
+from harness.stages.training.training_worker import checkpoint_of, collated, train, turns_of
 from tests.stages.training.requests import request_of
 
 
@@ -57,22 +56,21 @@ def test_training_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path: Pat
 
 @pytest.mark.service
 @pytest.mark.usefixtures("loaded_torch")
-def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
+def test_what_it_tells_is_passed_on(tmp_path: Path) -> None:
     told: list[BuildState] = []
-    train(request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3), told.append)
+    train(request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3), TRAINER, told.append)
     steps = [state for state in told if state.phase == "training"]
     assert [(state.done, state.total, state.unit) for state in steps] == [(1, 2, "steps"), (2, 2, "steps")]
     assert re.fullmatch(r"loss \d\.\d{3}", steps[0].note)
     assert re.fullmatch(r"loss \d\.\d{3}, [\d,]+ tokens/s", steps[1].note)
     assert {state.version for state in told} == {"student"}
     assert (tmp_path / "to" / "model.safetensors").is_file()
-    assert not (tmp_path / "to" / LOG).exists()
 
 
 @pytest.mark.service
 def test_why_it_could_not_train_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"d\.jsonl, line 1 is no JSON"):
-        train(request_of(tmp_path, "ships"), lambda _: None)
+        train(request_of(tmp_path, "ships"), TRAINER, lambda _: None)
 
 
 @pytest.mark.service
@@ -84,14 +82,13 @@ def test_of_several_gpus_it_sees_the_first(
     (tmp_path / "seeing.py").write_text(
         "import os\n"
         "from harness.errors import UsageError\n"
-        "def train_here(order, progress):\n"
+        "def see(request, progress):\n"
         "    raise UsageError('sees ' + os.environ['CUDA_VISIBLE_DEVICES'] + '.')\n"
     )
     monkeypatch.setenv("PYTHONPATH", python_path([str(tmp_path)]))
-    monkeypatch.setitem(training_worker._MODULES, DistilledSettings, "seeing")
     if visible is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     with pytest.raises(UsageError, match=f"sees {first}\\."):
-        train(request_of(tmp_path, '{"text": "ships"}\n'), lambda _: None)
+        train(request_of(tmp_path, '{"text": "ships"}\n'), "seeing:see", lambda _: None)
