@@ -50,7 +50,7 @@ def build(version: str) -> Built:
       steelyard build clean
       steelyard build clean --json
     """
-    from harness.cli.data.built import build_line
+    from harness.cli.corpus import build_line
     from harness.models.adapters.adapter_files import told_base
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version

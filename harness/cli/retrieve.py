@@ -45,7 +45,7 @@ def retrieve(version: str, query: str, k: int | None) -> list[Find]:
       steelyard retrieve support-rag "When is the library open?"
       steelyard retrieve support-rag "late books" --k 5 --json
     """
-    from harness.cli.data.built import build_line
+    from harness.cli.corpus import build_line
     from harness.config.settings import load_settings
     from harness.stages.customization.passages import built_retriever
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from harness.config.environment import token as read_token
 from harness.config.ci import TOKEN_VARIABLES, CiJob
+from harness.config.environment import token as read_token
 from harness.errors import ForgeError, SettingsError
 
 _TIMEOUT_S = 30
