@@ -12,7 +12,7 @@ import click
 
 from harness.cli import Group
 from harness.cli.console import say, shows
-from harness.cli.stores import open_existing, open_store, settings_with_store, store_option
+from harness.cli.stores import open_store, settings_with_store, store_option
 from harness.config.settings import Settings
 from harness.config.typed import Duration, check
 from harness.errors import SettingsError, UsageError, choices
@@ -126,20 +126,21 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
     from rich.filesize import decimal
 
     settings = settings_with_store(place)
-    with open_existing(settings) as opened:
+    with open_store(settings, readonly=True) as opened:
         fingerprints = _fingerprints(versions, opened.info().versions, settings) if versions else None
         doomed = opened.prunable(older_than_s=age_s, fingerprints=fingerprints)
-        if doomed.nothing:
-            say(f"Nothing in {opened.url} meets that.")
-            return
-        say(f"{_counted(doomed)} would go from {opened.url}.")
-        if doomed.looks:
-            say(
-                f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
-                "of these versions. Weighed again, each verdict will say that samples were pruned after a look."
-            )
-        if not yes:
-            click.confirm("Remove them for good?", abort=True)
+    if doomed.nothing:
+        say(f"Nothing in {opened.url} meets that.")
+        return
+    say(f"{_counted(doomed)} would go from {opened.url}.")
+    if doomed.looks:
+        say(
+            f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
+            "of these versions. Weighed again, each verdict will say that samples were pruned after a look."
+        )
+    if not yes:
+        click.confirm("Remove them for good?", abort=True)
+    with open_store(settings) as opened:
         gone = opened.prune(fingerprints=fingerprints, as_of=doomed)
     say(f"Removed {_counted(gone)}; {decimal(gone.freed_bytes)} given back.")
 
