@@ -168,12 +168,12 @@ def place(folder: Path) -> Path:
 @pytest.mark.parametrize("margin", ["0.05", "0.02", "0"])
 def test_a_stricter_margin_takes_no_red_back(run: Run, folder: Path, margin: str) -> None:
     """Bets that were tuned anew, to this margin, lost what the run had shown."""
-    rule = {"threshold": 0.9, "margin": 0.1, "design": "sequential", "about": "population", "n_planned": 60}
-    rows = (np.random.default_rng(351).random((60, 4)) < 0.78).astype(float).tolist()
-    scores = {f"c{number}": row for number, row in enumerate(rows)}
-    perfect = dict.fromkeys(scores, [1.0] * 4)
+    rule = {"margin": 0.1, "design": "sequential", "about": "population", "n_planned": 60}
+    rng = np.random.default_rng(60)
+    drawn = {rate: (rng.random((60, 4)) < rate).astype(float).tolist() for rate in (0.9, 0.79)}
+    theirs, ours = ({f"c{number}": row for number, row in enumerate(rows)} for rows in drawn.values())
     with Store.open(str(folder / ".steelyard" / "store.db")) as store:
-        stored_run(store, "20261124-1", Scored("test_it", scores, perfect, rule=rule))
+        stored_run(store, "20261124-1", Scored("test_it", ours, theirs, rule=rule))
     assert run("compare", "latest", "latest", "--margin", margin).exit_code == 1
 
 
