@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class ListedVersion:
             settings can't be understood, `engine` and `source` are "-".
         endpoint: whether it is a server's answer, which is asked by a run only.
         built: False where something that it is made of has to be built first.
+        ready: whether nothing is known that keeps it from answering.
+        state: that in words; an endpoint or a registry that was not asked is configured, and no more is known.
     """
 
     name: str
@@ -45,37 +47,17 @@ class ListedVersion:
     problem: str | None
     endpoint: bool
     built: bool = True
-
-    @property
-    def state(self) -> str:
-        """Its readiness; an endpoint or a registry that was not asked is configured, and no more is known."""
-        if self.problem is not None:
-            return "not ready"
-        if not self.built:
-            return "to be built"
-        return "configured" if self.endpoint or self.fingerprint is None else "ready"
+    ready: bool = False
+    state: str = "not ready"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Versions, and the file of the settings."""
-
-    versions: tuple[ListedVersion, ...]
-    source: Path | None
-
-    def as_json(self) -> list[dict[str, Any]]:
-        """The versions alone."""
-        return [{**asdict(each), "ready": each.problem is None, "state": each.state} for each in self.versions]
-
-
-def _view(listing: Listing) -> Iterator[Block]:
-    if not listing.versions:
-        where = listing.source or "no pyproject.toml or steelyard.toml here or above"
-        yield f"There are no versions ({where}). `steelyard init` writes two to start from."
+def _view(versions: list[ListedVersion]) -> Iterator[Block]:
+    if not versions:
+        yield "There are no versions in the settings here or above. `steelyard init` writes two to start from."
         return
-    width = max(len("version"), *(len(each.name) for each in listing.versions))
+    width = max(len("version"), *(len(each.name) for each in versions))
     yield f"{'version':<{width}}  {'engine':<12}  {'fingerprint':<12}  state"
-    for each in listing.versions:
+    for each in versions:
         roles = f"  ({', '.join(each.roles)})" if each.roles else ""
         digits = (each.fingerprint or _UNKNOWN)[:12]
         yield f"{each.name:<{width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}"
@@ -89,7 +71,7 @@ def _view(listing: Listing) -> Iterator[Block]:
 @click.command()
 @click.argument("name", required=False)
 @shows(_view, "Write a JSON list, with whole fingerprints.")
-def models(name: str | None) -> Listing:
+def models(name: str | None) -> list[ListedVersion]:
     """List the versions of the settings, models and corpora, or the one called NAME.
 
     A fingerprint covers everything that a version's answers depend on: equal fingerprints share stored samples. That of
@@ -102,7 +84,7 @@ def models(name: str | None) -> Listing:
     """
     settings = load_settings(Path.cwd())
     names = [settings.version(name).name] if name is not None else list(settings.versions)
-    return Listing(tuple(describe(settings, each) for each in names), settings.source)
+    return [describe(settings, each) for each in names]
 
 
 def describe(settings: Settings, name: str) -> ListedVersion:
@@ -130,6 +112,8 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
+    is_endpoint = spec.is_endpoint(version.engine_options)
+    ready = "configured" if is_endpoint or fingerprint is None else "ready"
     return ListedVersion(
         name=name,
         engine=version.engine,
@@ -139,6 +123,8 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
         fingerprint=fingerprint,
         problem=problem,
-        endpoint=spec.is_endpoint(version.engine_options),
+        endpoint=is_endpoint,
         built=built,
+        ready=problem is None,
+        state="not ready" if problem else ready if built else "to be built",
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -346,31 +346,20 @@ def disable(place: str | None, name: str) -> None:
     say(f"{name} is disabled.")
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewers:
-    """The reviewers' entries."""
-
-    entries: tuple[Mapping[str, Any], ...]
-
-    def as_json(self) -> object:
-        """The entries alone."""
-        return self.entries
-
-
-def _reviewers_view(reviewers: Reviewers) -> Iterator[Block]:
-    for each in reviewers.entries:
+def _reviewers_view(reviewers: list[dict[str, Any]]) -> Iterator[Block]:
+    for each in reviewers:
         told = [each["role"], *(["disabled"] if each["disabled"] is not None else [])]
         yield each["name"], "  ".join([*told, *(["no token"] if each["without_token"] else [])])
-    if any(each["without_token"] for each in reviewers.entries):
+    if any(each["without_token"] for each in reviewers):
         yield "Who has no token can't sign in; `steelyard review reviewer token NAME` gives one."
-    if not reviewers.entries:
+    if not reviewers:
         yield "There are no reviewers; `steelyard review reviewer add NAME` adds one."
 
 
 @reviewer.command("list")
 @store_option
 @shows(_reviewers_view)
-def list_reviewers(place: str | None) -> Reviewers:
+def list_reviewers(place: str | None) -> list[dict[str, Any]]:
     """List the reviewers with their roles, and who has no token: those whom a file or `steelyard store merge` brought.
 
     \b
@@ -382,4 +371,4 @@ def list_reviewers(place: str | None) -> Reviewers:
     with open_store(settings_with_store(place), readonly=True) as opened:
         reviewers = Queue(opened).reviewers()
         tokenless = opened.review.without_token() if reviewers else set()
-    return Reviewers(tuple({**asdict(each), "without_token": each.name in tokenless} for each in reviewers))
+    return [{**asdict(each), "without_token": each.name in tokenless} for each in reviewers]
