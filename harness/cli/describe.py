@@ -57,7 +57,7 @@ def describe(version: str, other: str | None) -> DescribedVersion | VersionDiffe
     if other is None:
         return found[0]
     paths = [each.weights.path for each in found if each.weights is not None]
-    return VersionDifference(*found, different_files(*paths) if paths else {})
+    return VersionDifference(found[0], found[1], different_files(paths[0], paths[-1]) if paths else {})
 
 
 def described_version(settings: Settings, name: str) -> DescribedVersion:

@@ -52,12 +52,13 @@ def _view(held: StoreInfo) -> Iterator[Block]:
     if held.oldest is not None and held.newest is not None:
         yield "drawn  ", f"{_date(held.oldest)} to {_date(held.newest)}"
     if held.versions:
-        rows = [("version", "fingerprint", "samples", "generations", "newest")]
+        rows: list[tuple[str, ...]] = [("version", "fingerprint", "samples", "generations", "newest")]
         for each in held.versions:
             name, digits = printable(", ".join(each.names) or "-", 30), each.fingerprint[:_SHOWN_DIGITS]
             newest = "-" if each.newest is None else _date(each.newest)[:10]
             rows.append((name, digits, f"{each.samples:,}", f"{each.generations:,}", newest))
-        yield from ("", rows)
+        yield ""
+        yield rows
 
 
 @store.command()

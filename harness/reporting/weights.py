@@ -109,7 +109,8 @@ def version_view(version: DescribedVersion) -> Iterator[Block]:
             yield from _listing({name: after or "none" for name, (after, _) in facts.items()})
         for each in weights.warnings:
             yield from ("", (f"Warning: {each}",))
-    yield from ("", "lineage:", *_steps(enumerate(version.lineage, 1)))
+    yield from ("", "lineage:")
+    yield from _steps(enumerate(version.lineage, 1))
 
 
 def difference_view(difference: VersionDifference) -> Iterator[Block]:
@@ -135,7 +136,8 @@ def difference_view(difference: VersionDifference) -> Iterator[Block]:
         yield from ((f"  {each.name:<{width}}", value or "-") for each, value in zip(pair, values, strict=True))
     for own, others in (pair, pair[::-1]):
         alone = [(number, step) for number, step in enumerate(own.lineage, 1) if step not in others.lineage]
-        yield from [f"steps of {own.name} alone", *_steps(alone)] if alone else []
+        yield from [f"steps of {own.name} alone"] if alone else []
+        yield from _steps(alone)
 
 
 def _listing(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:

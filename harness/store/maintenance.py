@@ -72,17 +72,13 @@ class Upkeep(StoreTables):
         )
         with self._database.read() as connection:
             stays = exists().where(samples.c.key == requests.c.key, ~and_(*doomed))
-            counts = [
-                _count(connection, samples, *doomed),
-                _count(connection, requests, ~stays, *of_version),
-                *(
-                    (_count(connection, runs, old), _count(connection, scores, of_old))
-                    if fingerprints is None
-                    else (0, 0)
-                ),
-            ]
+            n_samples = _count(connection, samples, *doomed)
+            n_requests = _count(connection, requests, ~stays, *of_version)
+            n_runs = n_scores = 0
+            if fingerprints is None:
+                n_runs, n_scores = _count(connection, runs, old), _count(connection, scores, of_old)
             n_looks = ledger.resting_on(connection, _losing(connection, doomed))
-        return PruneSummary(*counts, looks=n_looks, before=before)
+        return PruneSummary(n_samples, n_requests, n_runs, n_scores, looks=n_looks, before=before)
 
     def prune(
         self,
