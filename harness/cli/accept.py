@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import click
 
-from harness.cli.shared.stored import open_store, settings_with_store
+from harness.cli.console import say
+from harness.cli.stores import open_store, settings_with_store
 from harness.config.waivers import FILE_NAME, checked_waiver, read_waivers, today, write_waivers
 from harness.errors import SettingsError, UsageError
 from harness.reporting.shared.names import find_evaluations
-from harness.reporting.shared.text import printable
 from harness.store import Store
 
 
@@ -43,8 +43,7 @@ def accept(
     settings, day = settings_with_store(None), today()
     waivers = {each.evaluation_id: each for each in read_waivers(settings.root, day)}
     if is_list:
-        listed = [printable(f"{each.evaluation_id} {each}") for each in waivers.values()]
-        click.echo("\n".join(listed or ["nothing is accepted"]))
+        say(*(f"{each.evaluation_id} {each}" for each in waivers.values()) if waivers else ("nothing is accepted",))
         return
     if evaluation is None or not (remove or (reason and until)):
         raise UsageError("Name an EVALUATION with --reason and --until, or with --remove; --list shows what there is.")
@@ -57,7 +56,7 @@ def accept(
         new = waivers[identity] = checked_waiver(identity, reason or "", until or "", day)
         told = f"accepted  {identity} until {new.until}, in {FILE_NAME}: commit it"
     write_waivers(settings.root, waivers.values())
-    click.echo(printable(told))
+    say(told)
 
 
 def _evaluations(store: Store) -> dict[str, None]:

@@ -39,14 +39,21 @@ class Case:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        try:
-            return self._fields[name]
-        except KeyError:
-            known = ", ".join(self._fields)
-            raise AttributeError(f"case {self.id!r} has no field {name!r}. Its fields: {known}.") from None
+        if name not in self._fields:
+            raise AttributeError(self._lacks(name))
+        return self._fields[name]
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._fields:
+            raise KeyError(self._lacks(name))
         return self._fields[name]
+
+    def _lacks(self, name: str) -> str:
+        known = ", ".join(self._fields)
+        return (
+            f"case {self.id!r} has no field {name!r}. Its fields: {known}. Where cases may lack it, write "
+            f"case.get({name!r}), which is None then."
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self._fields

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from harness.cli.review.serve import serve
+from harness.cli.review import serve
 from harness.review import Queue
 from harness.review.web import server as web
 from harness.store import Store

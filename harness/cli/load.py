@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.console import shows
 from harness.config.settings import load_settings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.reporting.load import LoadReport
     from harness.stages.inference.load.plan import LoadPlan
     from harness.stages.inference.load.run import LoadProgress
 
-_INTERRUPTED = 2
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -52,8 +52,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def load(version: str, as_json: bool, **options: Any) -> None:
+@shows("harness.reporting.load:view")
+def load(version: str, **options: Any) -> LoadReport:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
@@ -68,10 +68,10 @@ def load(version: str, as_json: bool, **options: Any) -> None:
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
       steelyard load smollm2 --rate 4 --seconds 120 --objective ttft=0.5,itl=0.1 --json
     """
-    from harness.cli.data.built import build_line
+    from harness.cli.corpus import build_line
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
-    from harness.reporting.inference.load import render_load
+    from harness.reporting.load import LoadReport
     from harness.reporting.terminal.progress import LiveLine
     from harness.stages.building import built
     from harness.stages.inference.load.run import run_load
@@ -93,11 +93,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     line = LiveLine(sys.stderr, sys.stderr.isatty(), 80, log_prefix="steelyard load  ")
     with line, serve(made, settings.root, progress=lambda text: line.write([text])) as address:
         result = run_load(plan, address, progress=lambda state: line.write(_pieces(state)))
-    if as_json:
-        click.echo(json.dumps(result.as_json(), allow_nan=False))
-    else:
-        click.echo("\n".join(render_load(version, plan, result, sys.stdout.encoding or "utf-8")))
-    sys.exit(_INTERRUPTED if result.interrupted else 0 if result.valid else 1)
+    return LoadReport(version, plan, result)
 
 
 def _pieces(state: LoadProgress) -> list[str]:

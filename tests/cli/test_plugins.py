@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import doors
-from harness.cli.shared.plugins import broken
+from harness.cli.doctor import broken
 from harness.doors import Door
 
 

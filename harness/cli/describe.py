@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.console import shows
 from harness.config.artifacts import Unbuilt
 from harness.config.asking import understood
 from harness.config.settings import Settings, load_settings
 from harness.config.versions import VersionSettings
 from harness.errors import UsageError
+from harness.reporting.shared.text import Block
 
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
     from harness.models.lineage import LineageSources
-    from harness.reporting.weights.document import DescribedVersion
+    from harness.reporting.weights import DescribedVersion, VersionDifference
+
+
+def _view(found: DescribedVersion | VersionDifference) -> Iterator[Block]:
+    from harness.reporting.weights import DescribedVersion, difference_view, version_view
+
+    return version_view(found) if isinstance(found, DescribedVersion) else difference_view(found)
 
 
 @click.command()
 @click.argument("version")
 @click.argument("other", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON object, with whole values.")
-def describe(version: str, other: str | None, *, as_json: bool) -> None:
+@shows(_view, "Write a JSON object, with whole values.")
+def describe(version: str, other: str | None) -> DescribedVersion | VersionDifference:
     """Tell what the weights of VERSION are, by llama.cpp's names, and the steps by which it was made.
 
     GGUF files and folders of safetensors are told alike, from their heads: nothing is loaded, converted or started.
@@ -41,24 +47,17 @@ def describe(version: str, other: str | None, *, as_json: bool) -> None:
       steelyard describe smollm2 --json
     """
     from harness.models.description.contents import different_files
-    from harness.reporting.weights.document import difference_document, version_document
-    from harness.reporting.weights.text import difference_lines, version_lines
+    from harness.reporting.weights import VersionDifference
 
-    settings, width = load_settings(Path.cwd()), shutil.get_terminal_size().columns
+    settings = load_settings(Path.cwd())
     found = [described_version(settings, name) for name in filter(None, (version, other))]
     without = [each.name for each in found if each.weights is None and (other or len(each.lineage) == 1)]
     if len(without) == 1:
         asked_version(settings, *without)
-    one, two = found[0], found[-1]
+    if other is None:
+        return found[0]
     paths = [each.weights.path for each in found if each.weights is not None]
-    files = different_files(paths[0], paths[-1]) if other and paths else {}
-    if as_json:
-        document = version_document(one) if other is None else difference_document(one, two, files)
-        text = json.dumps(document, indent=2)
-    else:
-        text = "\n".join(version_lines(one, width) if other is None else difference_lines(one, two, files, width))
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+    return VersionDifference(found[0], found[1], different_files(paths[0], paths[-1]) if paths else {})
 
 
 def described_version(settings: Settings, name: str) -> DescribedVersion:
@@ -66,7 +65,7 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.models.description.description import describe_weights
     from harness.models.lineage import read_lineage
     from harness.models.version import is_built, load_version
-    from harness.reporting.weights.document import DescribedVersion
+    from harness.reporting.weights import DescribedVersion
     from harness.stages.building import found
 
     made, fingerprint = found(settings, name), None

@@ -2,25 +2,72 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.data.built import opened_corpora, opened_corpus
-from harness.cli.shared.lazy_group import LazyGroup
+from harness.cli import Group
+from harness.cli.console import emit, shows
 from harness.config.corpora import EXECUTORS
 from harness.config.settings import Settings, load_settings
 from harness.errors import CorpusError, UsageError, choices
+from harness.reporting.shared.text import Block
 
 if TYPE_CHECKING:
+    from harness.reporting.corpora import Contaminated, CorpusDifference
+    from harness.reporting.terminal.progress import BuildLine
     from harness.stages.data.corpus import Corpus
-    from harness.stages.data.drift.drift import DriftTable
+    from harness.stages.data.outcomes import CorpusStatistics
 
 
-@click.group(cls=LazyGroup)
+def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
+    """The corpus of this name, of the settings here; built first where it is not there.
+
+    Raises:
+        UsageError: there is none, or it can't be built.
+    """
+    settings = load_settings(Path.cwd())
+    _require_packages(settings, name)
+    from harness.stages.data.versions import build_corpus
+
+    with build_line() as line:
+        return build_corpus(settings, name, progress=line.show, executor=executor)
+
+
+def _require_packages(settings: Settings, name: str) -> None:
+    """Refuse a corpus where what builds and reads it is not installed, naming the command that installs it."""
+    from harness.models.spec import engine_spec
+
+    settings.corpus(name)
+    version = settings.version(name)
+    engine_spec(version.engine).require_packages(version)
+
+
+@contextmanager
+def build_line() -> Iterator[BuildLine]:
+    """Shows how far builds are on the standard error, and what Ctrl-C leaves of them.
+
+    Raises:
+        ClickException: a build was interrupted.
+    """
+    from harness.reporting.terminal.progress import BuildLine
+
+    try:
+        with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
+            yield line
+    except KeyboardInterrupt:
+        told = click.ClickException("Interrupted. What is saved of the build is kept: run again to go on from there.")
+        told.exit_code = 2  # as pytest's
+        raise told from None
+
+
+@click.group(cls=Group)
 def corpus() -> None:
     """Build a corpus of the settings, and tell what its steps left of its documents, and why.
 
@@ -36,12 +83,28 @@ def corpus() -> None:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class _BuiltCorpus:
+    statistics: CorpusStatistics
+    folder: Path
+
+    def as_json(self) -> dict[str, Any]:
+        return self.statistics.as_json()
+
+
+def _built_view(built: _BuiltCorpus) -> Iterator[Block]:
+    from harness.reporting.corpora import summary
+
+    statistics = built.statistics
+    yield f"{statistics.name}: {summary(statistics)}, fingerprint {statistics.fingerprint[:12]}, in {built.folder}"
+
+
 @corpus.command(short_help="Build a corpus by its recipe.")
 @click.argument("name")
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Who does the work, for what the settings say.")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="How many processes; the corpus is the same.")
-@click.option("--json", "as_json", is_flag=True, help="Write the statistics as JSON, as `corpus stats` does.")
-def build(name: str, executor: str | None, workers: int | None, as_json: bool) -> None:
+@shows(_built_view, "Write the statistics as JSON, as `corpus stats` does.")
+def build(name: str, executor: str | None, workers: int | None) -> _BuiltCorpus:
     """Build the corpus called NAME, unless it was built before of the same documents by the same steps.
 
     Whoever does the work, and with however many workers, it comes to the same. A build that was ended goes on where it
@@ -54,12 +117,7 @@ def build(name: str, executor: str | None, workers: int | None, as_json: bool) -
       steelyard corpus build clean --executor ray
     """
     found = opened_corpus(name, chosen_executor(load_settings(Path.cwd()), name, executor, workers))
-    if as_json:
-        click.echo(json.dumps(found.statistics.as_json(), indent=2))
-        return
-    from harness.reporting.data.funnel import summary
-
-    click.echo(f"{name}: {summary(found.statistics)}, fingerprint {found.fingerprint[:12]}, in {found.folder}")
+    return _BuiltCorpus(found.statistics, found.folder)
 
 
 def chosen_executor(settings: Settings, name: str, executor: str | None, workers: int | None) -> dict[str, Any] | None:
@@ -76,8 +134,8 @@ def chosen_executor(settings: Settings, name: str, executor: str | None, workers
 
 @corpus.command(short_help="Tell what each step removed, and why.")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def stats(name: str, as_json: bool) -> None:
+@shows("harness.reporting.corpora:statistics_view")
+def stats(name: str) -> CorpusStatistics:
     """Tell what each step of the corpus called NAME removed and why, and how long it took; it is built first.
 
     Seconds are those of all workers together; of exact and minhash, those from begin to end.
@@ -87,14 +145,7 @@ def stats(name: str, as_json: bool) -> None:
       steelyard corpus stats clean
       steelyard corpus stats clean --json
     """
-    from harness.reporting.data.funnel import funnel_lines
-    from harness.reporting.terminal.report import terminal_layout
-
-    statistics = opened_corpus(name).statistics
-    if as_json:
-        click.echo(json.dumps(statistics.as_json(), indent=2))
-    else:
-        click.echo("\n".join(funnel_lines(statistics, terminal_layout())))
+    return opened_corpus(name).statistics
 
 
 @corpus.command(short_help="Tell what became of documents, and why.")
@@ -114,33 +165,25 @@ def explain(name: str, ids: tuple[str, ...], removed: bool, step: str | None, as
       steelyard corpus explain clean --removed --step gopher_quality
       steelyard corpus explain clean --step c4 --json
     """
-    from harness.reporting.data.explaining import explanation_lines, explanation_row
-    from harness.reporting.terminal.report import terminal_layout
+    from harness.reporting.corpora import outcomes_view, texts_view
 
     found = opened_corpus(name)
     steps = [each.step for each in found.statistics.steps]
     if step is not None and step not in steps:
         raise UsageError(f"--step: {choices('step', step, steps)}")
-    layout = terminal_layout()
     chosen = (
         each
         for each in found.explain(ids)
         if step in (None, each.step) and not (each.kept and (removed or step is not None))
     )
-    for number, explanation in enumerate(chosen):
-        if as_json:
-            click.echo(json.dumps(asdict(explanation), ensure_ascii=False))
-        elif ids:
-            click.echo(("\n" if number else "") + "\n".join(explanation_lines(explanation, layout)))
-        else:
-            click.echo(explanation_row(explanation, layout))
+    emit(chosen, texts_view if ids else outcomes_view, as_json)
 
 
 @corpus.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, with the ids of all documents that differ.")
-def diff(first: str, second: str, as_json: bool) -> None:
+@shows("harness.reporting.corpora:difference_view", "Write JSON, with the ids of all documents that differ.")
+def diff(first: str, second: str) -> CorpusDifference:
     """Tell what the corpora called A and B differ in: recipes, documents, and columns that drifted.
 
     Both are built first. Documents are the same by their ids; of those that one corpus has alone, it is told which step
@@ -151,32 +194,21 @@ def diff(first: str, second: str, as_json: bool) -> None:
       steelyard corpus diff raw clean
       steelyard corpus diff clean clean-next --json
     """
-    from harness.reporting.data.differences import difference_document, difference_lines
-    from harness.reporting.terminal.report import terminal_layout
+    settings, names = load_settings(Path.cwd()), (first, second)
+    for name in names:
+        _require_packages(settings, name)
+    from harness.reporting.corpora import CorpusDifference
     from harness.stages.data.drift.differences import compare_documents, compare_recipes
+    from harness.stages.data.drift.drift import drift_table
     from harness.stages.data.recipe import corpus_recipe
 
-    names = (first, second)
-    one, other = opened_corpora(first, second)
-    settings = load_settings(Path.cwd())
-    recipes = compare_recipes(corpus_recipe(settings, first), corpus_recipe(settings, second))
+    recipes = compare_recipes(*(corpus_recipe(settings, name) for name in names))  # told before one is built
+    one, other = (opened_corpus(name) for name in names)
     documents = compare_documents(one.explain(), other.explain())
-    drift = _drift(one, other)
-    if as_json:
-        table = None if isinstance(drift, str) else drift
-        click.echo(json.dumps(difference_document(names, recipes, documents, table), ensure_ascii=False, default=str))
-        return
-    click.echo("\n".join(difference_lines(names, recipes, documents, drift, terminal_layout())))
-
-
-def _drift(one: Corpus, other: Corpus) -> DriftTable | str:
-    """The drift in all columns, or why it can't be told."""
-    from harness.stages.data.drift.drift import drift_table
-
     try:
-        return drift_table(one.column_sums, other.column_sums)
+        return CorpusDifference(names, recipes, documents, drift_table(one.column_sums, other.column_sums))
     except CorpusError as error:
-        return str(error)
+        return CorpusDifference(names, recipes, documents, str(error))
 
 
 @corpus.command()
@@ -188,8 +220,8 @@ def _drift(one: Corpus, other: Corpus) -> DriftTable | str:
     show_default=True,
     help="A file of cases, or a folder of evaluations.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def contamination(name: str, cases: str, as_json: bool) -> None:
+@shows("harness.reporting.corpora:contamination_view")
+def contamination(name: str, cases: str) -> Contaminated:
     """Tell which cases of evaluations the documents of the corpus called NAME hold, and where.
 
     A case is found by 13 of its words in a row, without case, punctuation and layout; a shorter text whole; a short
@@ -201,17 +233,11 @@ def contamination(name: str, cases: str, as_json: bool) -> None:
       steelyard corpus contamination clean --cases evals/foundation
       steelyard corpus contamination clean --json
     """
-    from harness.reporting.data.contamination import contamination_document, contamination_lines
-    from harness.reporting.terminal.report import terminal_layout
+    from harness.reporting.corpora import Contaminated
     from harness.stages.case_files import filed_cases
 
     root = load_settings(Path.cwd()).root
     filed_cases(cases, (root,))  # what is wrong with them is told before a corpus is built
     opened = opened_corpus(name)
     opened.root = root
-    found = opened.contamination(cases)
-    if as_json:
-        document = contamination_document(name, opened.fingerprint, found)
-        click.echo(json.dumps(document, ensure_ascii=False, default=str))
-        return
-    click.echo("\n".join(contamination_lines(name, found, terminal_layout())))
+    return Contaminated(name, opened.fingerprint, opened.contamination(cases))

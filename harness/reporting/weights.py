@@ -1,15 +1,16 @@
-"""A version's weights in figures: the keys of `steelyard describe --json`, and the names and values of its listing."""
+"""A version's weights in figures: as JSON, in lines as llama.cpp prints them, and beside another version's."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.models.description.description import WeightsDescription
 from harness.models.description.vocabulary import Token
 from harness.models.lineage import LineageStep
+from harness.reporting.shared.text import Block
 
 _MIB, _GIB = 1 << 20, 1 << 30
 _UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3))
@@ -34,54 +35,123 @@ class DescribedVersion:
     weights: WeightsDescription | None
     lineage: tuple[LineageStep, ...]
 
+    @property
+    def in_engine(self) -> DescribedVersion:
+        """The version with the weights that its engine gets in place of those of its files."""
+        return self if self.weights is None else replace(self, weights=self.weights.in_engine)
 
-def version_document(version: DescribedVersion) -> dict[str, Any]:
-    """Everything that is told of a version.
+    @property
+    def facts(self) -> dict[str, str]:
+        """Name → value of each line."""
+        facts = {} if self.weights is None else weights_facts(self.weights)
+        return {**facts, "fingerprint": self.fingerprint or "not known: something is to be built, or asked"}
 
-    `loaded` has the keys whose values differ in the engine; it is None while what the engine loads is still to be made.
-    """
+    def as_json(self) -> dict[str, Any]:
+        """Everything that is told of it.
+
+        `loaded` has the keys whose values differ in the engine; it is None while what the engine loads is still to be
+        made.
+        """
+        weights = self.weights
+        last = {"fingerprint": self.fingerprint, "lineage": [asdict(step) for step in self.lineage]}
+        if weights is None:
+            return {"version": self.name, **last}
+        own = _figures(weights)
+        loaded = {key: value for key, value in _figures(weights.in_engine).items() if value != own[key]}
+        if "print_info" in loaded:
+            before = own["print_info"]
+            loaded["print_info"] = {
+                name: text for name, text in loaded["print_info"].items() if before.get(name) != text
+            }
+        warned = {"loaded": loaded if weights.is_made else None, "warnings": list(weights.warnings)}
+        return {"version": self.name, **own, **last, **warned}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDifference:
+    """Two versions beside each other; `files` are those that differ, each with its keys that do."""
+
+    version: DescribedVersion
+    other: DescribedVersion
+    files: Mapping[str, Sequence[str]]
+
+    @property
+    def pair(self) -> tuple[DescribedVersion, DescribedVersion]:
+        """Both."""
+        return self.version, self.other
+
+    def as_json(self) -> dict[str, Any]:
+        """Key → both values, of what is not the same in the files; under `loaded.` of what is not in the engines.
+
+        None stands for what one does not have. What is different in the engines as it is in the files is told once.
+        """
+        found = _unequal(*(dict(_flat(each.as_json())) for each in self.pair))
+        loaded = _unequal(*(dict(_flat(each.in_engine.as_json())) for each in self.pair))
+        told = {f"loaded.{key}": pair for key, pair in loaded.items() if found.get(key) != pair}
+        last = {key: found.pop(key) for key in _OF_WHAT if key in found}
+        names = [each.name for each in self.pair]
+        return {"versions": names, "files": dict(self.files), "differences": found | told | last}
+
+
+def version_view(version: DescribedVersion) -> Iterator[Block]:
+    """The listing of a version's weights, what its engine gets where that differs, and the steps that made it."""
     weights = version.weights
-    last = {"fingerprint": version.fingerprint, "lineage": [asdict(step) for step in version.lineage]}
     if weights is None:
-        return {"version": version.name, **last}
-    own = _weights(weights)
-    loaded = {key: value for key, value in _weights(weights.in_engine).items() if value != own[key]}
-    if "print_info" in loaded:
-        before = own["print_info"]
-        loaded["print_info"] = {name: text for name, text in loaded["print_info"].items() if before.get(name) != text}
-    return {
-        "version": version.name,
-        **own,
-        **last,
-        "loaded": loaded if weights.is_made else None,
-        "warnings": list(weights.warnings),
-    }
+        yield f"{version.name} has no weights here to tell of."
+    yield from _listing(version.facts)
+    if weights is not None:
+        facts = _unequal(weights_facts(weights.in_engine), weights_facts(weights))
+        if not weights.is_made:
+            told = f"What the engine loads is not made yet; `steelyard build {version.name}` does it, to be told here."
+            yield from ("", (told,))
+        elif facts:
+            yield from ("", "loaded, where the engine gets something else:")
+            yield from _listing({name: after or "none" for name, (after, _) in facts.items()})
+        for each in weights.warnings:
+            yield from ("", (f"Warning: {each}",))
+    yield from ("", "lineage:")
+    yield from _steps(enumerate(version.lineage, 1))
 
 
-def difference_document(
-    version: DescribedVersion, other: DescribedVersion, files: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
-    """Key → both values, of what is not the same in the files; under `loaded.` of what is not in the engines.
+def difference_view(difference: VersionDifference) -> Iterator[Block]:
+    """What differs between two versions, with both values of each, after the files that differ."""
+    pair, files = difference.pair, difference.files
+    found = _unequal(*(each.facts for each in pair))
+    loaded = _unequal(*(each.in_engine.facts for each in pair))
+    found |= {f"{name}, loaded": values for name, values in loaded.items() if found.get(name) != values}
+    head = " beside ".join(each.name for each in pair)
+    if not found and not files and pair[0].lineage == pair[1].lineage:
+        yield f"{head}: no difference."
+        return
+    yield f"{head}: what differs"
+    for each in pair:
+        if each.weights is not None and not each.weights.is_made:
+            yield f"What the engine of {each.name} loads is not made yet: `steelyard build {each.name}`"
+    if files:
+        told = [f"{name} ({', '.join(keys)})" if keys else name for name, keys in files.items()]
+        yield from ("files that differ", ("", ", ".join(told)))
+    width = max(len(each.name) for each in pair)
+    for name, values in found.items():
+        yield name
+        yield from ((f"  {each.name:<{width}}", value or "-") for each, value in zip(pair, values, strict=True))
+    for own, others in (pair, pair[::-1]):
+        alone = [(number, step) for number, step in enumerate(own.lineage, 1) if step not in others.lineage]
+        yield from [f"steps of {own.name} alone"] if alone else []
+        yield from _steps(alone)
 
-    None stands for what one does not have. What is different in the engines just as it is in the files is told once.
 
-    Args:
-        files: that differ, each with its keys that do.
-    """
-    pair = (version, other)
-    found = unequal(*(dict(_flat(version_document(each))) for each in pair))
-    loaded = unequal(*(dict(_flat(version_document(in_engine(each)))) for each in pair))
-    told = {f"loaded.{key}": pair for key, pair in loaded.items() if found.get(key) != pair}
-    last = {key: found.pop(key) for key in _OF_WHAT if key in found}
-    return {"versions": [version.name, other.name], "files": dict(files), "differences": found | told | last}
+def _listing(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((name, f"= {value}") for name, value in facts.items())
 
 
-def in_engine(version: DescribedVersion) -> DescribedVersion:
-    """The version with the weights that its engine gets in place of those of its files."""
-    return version if version.weights is None else replace(version, weights=version.weights.in_engine)
+def _steps(steps: Iterable[tuple[int, LineageStep]]) -> Iterator[tuple[str, str]]:
+    """The steps, numbered as their lineage does."""
+    for number, step in steps:
+        of = f", of {' and '.join(step.of)}" if step.of else ""
+        yield f"{number:3d}", f"{step.made}{of}: {step.by}"
 
 
-def unequal(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _unequal(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Key → both values, where they differ; None for what one does not have."""
     pairs = {key: [own.get(key), other.get(key)] for key in {**own, **other}}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
@@ -96,7 +166,7 @@ def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _weights(described: WeightsDescription) -> dict[str, Any]:
+def _figures(described: WeightsDescription) -> dict[str, Any]:
     found = {key: value for key, _, value, _ in _rows(described) if key}
     vocabulary = described.vocabulary
     special = {name: asdict(token) for name, token in vocabulary.special.items()}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.foundation.describe import asked_version
+from harness.cli.console import say, shows
+from harness.cli.describe import asked_version
 from harness.errors import UsageError
+from harness.reporting.shared.figures import plural
+from harness.reporting.shared.text import Block, pad, printable
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -19,12 +23,37 @@ if TYPE_CHECKING:
 _PIECE = 28
 
 
+@dataclass(frozen=True, slots=True)
+class TokenListing:
+    """A text as a version's model sees it."""
+
+    version: str
+    made: Disassembly
+
+    def as_json(self) -> dict[str, Any]:
+        """Every token, with its bytes in hexadecimal."""
+        head = {"version": self.version, "text": self.made.text, "lossless": self.made.is_lossless}
+        keys = ("offset", "id", "piece", "bytes", "special")
+        rows = [{key: getattr(each, key) for key in keys} | {"bytes": each.bytes.hex()} for each in self.made.tokens]
+        return {**head, "decoded": self.made.decoded, "n_tokens": len(rows), "tokens": rows}
+
+
+def _view(listing: TokenListing) -> Iterator[Block]:
+    made = listing.made
+    yield f"{'offset':>6}  {'id':>6}  {'piece':<{_PIECE}}  bytes"
+    for each in made.tokens:
+        piece, mark = pad(printable(each.piece, _PIECE), _PIECE), "  special" if each.special else ""
+        yield f"{each.offset:>6}  {each.id:>6}  {piece}  {each.bytes.hex()}{mark}".rstrip()
+    counted = f"{plural(len(made.tokens), 'token')} for {plural(len(made.text.encode()), 'byte')}"
+    yield counted + ("" if made.is_lossless else "; lossy: the tokens do not give the text back")
+
+
 @click.command()
 @click.argument("version", metavar="VERSION")
 @click.argument("text", metavar="TEXT")
 @click.option("--chat", is_flag=True, help="Put TEXT as a user's message through the chat template first.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def tokens(version: str, text: str, chat: bool, as_json: bool) -> None:
+@shows(_view)
+def tokens(version: str, text: str, chat: bool) -> TokenListing:
     """Show TEXT as the model of VERSION sees it: one token a line, with its bytes and where it begins.
 
     Offsets count bytes of the text's UTF-8, also where a token begins inside a character. Control tokens that are
@@ -45,16 +74,7 @@ def tokens(version: str, text: str, chat: bool, as_json: bool) -> None:
             f"TEXT is no UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}. A tokenizer takes text; "
             "convert it first, with iconv for instance."
         ) from None
-    made = _disassembled(load_settings(Path.cwd()), version, text, chat)
-    if not as_json:
-        _echo(made)
-        return
-    rows = [
-        {"offset": each.offset, "id": each.id, "piece": each.piece, "bytes": each.bytes.hex(), "special": each.special}
-        for each in made.tokens
-    ]
-    head = {"version": version, "text": made.text, "lossless": made.is_lossless, "decoded": made.decoded}
-    click.echo(json.dumps({**head, "n_tokens": len(rows), "tokens": rows}, indent=2))
+    return TokenListing(version, _disassembled(load_settings(Path.cwd()), version, text, chat))
 
 
 def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disassembly:
@@ -73,19 +93,6 @@ def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disas
     if not chat:
         return tokenizer.disassemble(text, special=True)
     if version.retrieval is not None:
-        click.echo(f"{name}: the passages that it finds are left out; `steelyard retrieve` shows them.", err=True)
+        say(f"{name}: the passages that it finds are left out; `steelyard retrieve` shows them.", err=True)
     rendered = tokenizer.chat(Version(version.name, version, "").chat(text).messages)
     return tokenizer.disassemble(rendered, special=True, adds=False)
-
-
-def _echo(made: Disassembly) -> None:
-    from harness.reporting.shared.figures import plural
-    from harness.reporting.shared.text import pad, printable
-
-    click.echo(f"{'offset':>6}  {'id':>6}  {'piece':<{_PIECE}}  bytes")
-    for token in made.tokens:
-        piece = pad(printable(token.piece, _PIECE, encoding=sys.stdout.encoding or "utf-8"), _PIECE)
-        mark = "  special" if token.special else ""
-        click.echo(f"{token.offset:>6}  {token.id:>6}  {piece}  {token.bytes.hex()}{mark}".rstrip())
-    counted = f"{plural(len(made.tokens), 'token')} for {plural(len(made.text.encode()), 'byte')}"
-    click.echo(counted + ("" if made.is_lossless else "; lossy: the tokens do not give the text back"))

@@ -1,23 +1,21 @@
-"""The store that a command reads, the one of the settings or another by --store, and what is named in it."""
+"""The store that a command reads: that of the settings, or another by --store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.config.settings import Settings
-from harness.errors import StoreError, UnknownItemError
+from harness.errors import StoreError
 from harness.store.location import settings_with_store as settings_with_store
 
 if TYPE_CHECKING:
-    from harness.records.review import Batch
-    from harness.review import Queue
     from harness.store import Store
 
 
-def store_option(command: Callable[..., None]) -> Callable[..., None]:
+def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --store, which the command gets as `place`."""
     text = "A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings."
     return click.option("--store", "place", metavar="URL", help=text)(command)
@@ -49,20 +47,3 @@ def open_or_make(settings: Settings) -> Store:
         made = open_store(settings)
     click.echo(f"Made a new store: {made.url}", err=True)
     return made
-
-
-def find_batch(queue: Queue, text: str) -> Batch:
-    """The batch of an id or its beginning.
-
-    Raises:
-        UnknownItemError: there is none, or several; the message names all.
-    """
-    batches = queue.batches()
-    found = [batch for batch in batches if batch.id == text] or [
-        batch for batch in batches if text and batch.id.startswith(text)
-    ]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
-    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
-    raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")
