@@ -13,6 +13,7 @@ from harness.reporting.shared.differences import (
     between,
     bounds,
     has_no_bounds,
+    margin_against,
     margin_in_words,
     needs_in_words,
     unit_of,
@@ -122,7 +123,10 @@ def claim_in_words(
         return f"{values} ({', '.join(filter(None, (between(difference, verdict, 'baseline'), margin)))})"
     threshold, own = verdict.plan.threshold or 0.0, known[-1]
     low, high = threshold + difference.low, threshold + difference.high
-    places = digits([low, own.value], [high, own.value], [low, threshold], unit=verdict.unit)
+    limits = [threshold, threshold - margin_against("threshold", verdict)]
+    if not verdict.higher_is_better:
+        limits[1] = 2 * threshold - limits[1]
+    places = digits([low, own.value], [high, own.value], [low, *limits], [high, *limits], unit=verdict.unit)
     inside = "" if has_no_bounds(verdict, difference) else f" ({bounds(low, high, places)})"
     return f"{values}{inside}, {needs_in_words(verdict)}"
 
