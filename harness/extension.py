@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from harness.config.versions import EngineOptions
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
-    from harness.models.spec import EngineSpec
+    from harness.models.spec import EngineSpec, ServerSpec
     from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
-    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepOption, StepSpec
+    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepSpec
     from harness.stages.data.steps.user import Keep, Remove
     from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
 
@@ -39,9 +39,9 @@ __all__ = [
     "Remove",
     "ReportFormat",
     "Request",
+    "ServerSpec",
     "Settings",
     "StepContext",
-    "StepOption",
     "StepSpec",
     "TrackedGate",
     "Tracker",
@@ -54,11 +54,11 @@ _NAMES = {
     "harness.config.versions": "EngineOptions",
     "harness.models.conformance": "CHECKS EngineUnderTest",
     "harness.models.engine": "Capability Engine",
-    "harness.models.spec": "EngineSpec",
+    "harness.models.spec": "EngineSpec ServerSpec",
     "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
-    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepOption StepSpec",
+    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepSpec",
     "harness.stages.data.steps.user": "Keep Remove",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }

@@ -11,7 +11,7 @@ from harness.errors import ForgeError, SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
 
 if TYPE_CHECKING:
-    from harness.config.repository.ci import CiJob
+    from harness.config.ci import CiJob
 
 
 @click.command()
@@ -42,7 +42,7 @@ def comment(
       steelyard comment reports/latest --name nightly --link https://ci.example/report/12
       steelyard comment --print
     """
-    from harness.config.repository.ci import find_forge, read_job
+    from harness.config.ci import find_forge, read_job
 
     if is_printed:
         click.echo(_text(folder, name, link), nl=False)
@@ -77,8 +77,8 @@ def _text(folder: Path | None, name: str, link: str | None) -> str:
 
 
 def _post(job: CiJob, number: int, body: str, variable: str | None) -> None:
+    from harness.config.ci import TOKEN_VARIABLES
     from harness.config.environment import token as read_token
-    from harness.config.repository.ci import TOKEN_VARIABLES
     from harness.reporting.pull_requests import post
 
     if not job.project:

@@ -43,9 +43,9 @@ def python_path(first: Sequence[str]) -> str:
 
 
 def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git in a folder, without the variables by which a hook of git points to another repository."""
+    """Run git in a folder, without its hooks, and the variables by which one points to another repository."""
     return subprocess.run(
-        ["git", "-c", "core.quotePath=false", *arguments],
+        ["git", "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", *arguments],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if name not in _OF_HOOKS},
         capture_output=True,

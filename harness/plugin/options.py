@@ -74,7 +74,7 @@ def settings_of(config: pytest.Config) -> Settings:
     """
     from harness.config import load_settings
     from harness.config.addresses import NO_TRACKING
-    from harness.config.repository.commits import with_commits
+    from harness.config.commits import with_commits
     from harness.config.settings import NO_BASELINE, check_setting
 
     start, folder = _search_start(config), config.invocation_params.dir

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from harness.config.repository.ci import TOKEN_VARIABLES, CiJob
+from harness.config.ci import TOKEN_VARIABLES, CiJob
 from harness.errors import ForgeError
 from harness.reporting.shared.text import printable
 

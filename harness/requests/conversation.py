@@ -79,24 +79,14 @@ Script = Sequence[str | Mapping[str, Any]]
 """The turns of a user, one after the other."""
 Play = Callable[[Messages, Mapping[str, Any], int], Awaitable[Sample]]
 """Gives what the version that plays a user writes after messages, by a schema; of several draws the one of a number."""
-
-
 Ask = Callable[[Messages, Collection[int], bool], Awaitable[tuple[Sample, Messages]]]
 """Gives the version's answer to turns, and that as turns itself; those at some places are prompts, and more may be
 asked after it or not."""
 
 
 class Toolbox:
-    """Functions that a model may call.
-
-    Args:
-        functions: `def` or `async def`. Name, docstring and annotations are what the model is told of each.
-
-    Attributes:
-        definitions: of the tools, in the form of OpenAI's API.
-
-    Raises:
-        UsageError: one of them can't be a tool, or two have one name.
+    """Functions that a model may call, `def` or `async def`, and their definitions in the form of OpenAI's API: name,
+    docstring and annotations. Raises UsageError: one of them can't be a tool, or two have one name.
     """
 
     def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:
@@ -109,12 +99,11 @@ class Toolbox:
         self.definitions: tuple[Mapping[str, Any], ...] = tuple(map(_definition, functions))
 
     async def reply(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The message that answers a call: what the function gave, or what is wrong with the call.
-
-        Raises:
-            RuntimeError: the function failed an assertion.
-            Exception: whatever else it raises, but `ToolError`, whose message is the answer.
+        """The message that answers a call: what the function gave, or what is wrong with the call. Raises what the
+        function raises, but `ToolError`, whose message is the answer.
         """
+        from pydantic_core import to_json
+
         called = call.get("function") or {}
         name = str(called.get("name"))
         try:
@@ -122,7 +111,8 @@ class Toolbox:
                 known = ", ".join(self._functions)
                 raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, [*self._functions])}")
             result = function(**_arguments(function, called.get("arguments")))
-            text = _written(await result if inspect.isawaitable(result) else result)
+            result = await result if inspect.isawaitable(result) else result
+            text = result if isinstance(result, str) else to_json(result, fallback=str).decode()
         except ToolError as error:
             text = f"Error: {error}"
         except AssertionError as error:  # which of the body itself would be a 0 for the model
@@ -131,31 +121,20 @@ class Toolbox:
 
 
 class Conversation:
-    """The turns so far, and the samples that the version's answers are.
-
-    Args:
-        ask: gives the version's answers.
-        toolbox: what it may call; None for nothing.
-        steps: the most answers in a row of which each calls tools.
-        messages: that it begins with, or one prompt.
+    """The turns so far, and the samples that the version's answers are. It `ended` with an "answer", the "script",
+    "goal met", or too many "turns", or "steps" that call tools in a row.
     """
 
     def __init__(
-        self,
-        ask: Ask,
-        toolbox: Toolbox | None = None,
-        steps: int = STEPS,
-        messages: str | Iterable[Mapping[str, Any]] = (),
+        self, ask: Ask, toolbox: Toolbox | None, steps: int, messages: str | Iterable[Mapping[str, Any]] = ()
     ) -> None:
         self._ask, self._toolbox, self._steps = ask, toolbox, steps
         self.turns: list[Mapping[str, Any]] = []
-        self._n_turns = 0  # of the user; what an application asks itself is none
-        self._prompts: set[int] = set()
-        self._goes_on = toolbox is not None and steps > 1
-        """Whether more may be asked after the first answer: other turns, or what its calls gave."""
         self.samples: list[Sample] = []
         self.ended = "answer"
-        """The reason for its end: "answer", "script", "goal met", "turns" or "steps"."""
+        self._n_turns = 0  # of the user; what an application asks itself is none
+        self._prompts: set[int] = set()
+        self._goes_on = toolbox is not None and steps > 1  # more may be asked after the first answer
         for message in [messages] if isinstance(messages, str) else messages:
             self._say(message)
 
@@ -196,8 +175,11 @@ class Conversation:
             turns = tuple(self.turns) if self._toolbox is not None else _without_open_calls(self.turns)
             sample, said = await self._ask(turns, self._prompts, self._goes_on)
             self.samples.append(sample)
-            self.turns += [*said[:-1], _with_ids(said[-1], step)]
-            calls = self.turns[-1].get("tool_calls")
+            last = said[-1]
+            if calls := last.get("tool_calls"):  # each has an id, by which it is answered
+                calls = [{**call, "id": call.get("id") or f"call-{step}-{n}"} for n, call in enumerate(calls)]
+                last = {**last, "tool_calls": calls}
+            self.turns += [*said[:-1], last]
             if self._toolbox is None or not calls:
                 return True
             if step + 1 < self._steps:
@@ -216,11 +198,10 @@ class Conversation:
     @property
     def shortfall(self) -> str | None:
         """The reason why it ended before it was over, in words; None where it did not."""
-        if self.ended == "steps":
-            return f"no answer in {self._steps:,} steps: each of them called tools"
-        if self.ended == "turns":
-            return f"the simulated user's goal was not met in {self._n_turns:,} turns"
-        return None
+        return {
+            "steps": f"no answer in {self._steps:,} steps: each of them called tools",
+            "turns": f"the simulated user's goal was not met in {self._n_turns:,} turns",
+        }.get(self.ended)
 
     def transcript(self, price: Price | None) -> Sample:
         """All of it as one sample: the last answer, with the turns and what all answers took together."""
@@ -279,14 +260,6 @@ async def _next_words(
     raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem.rstrip('.')}.{remedy}")
 
 
-def _with_ids(turn: Mapping[str, Any], step: int) -> Mapping[str, Any]:
-    """The last turn of an answer. Each of its calls has an id, by which it is answered."""
-    if not turn.get("tool_calls"):
-        return turn
-    calls = [{**call, "id": call.get("id") or f"call-{step}-{n}"} for n, call in enumerate(turn["tool_calls"])]
-    return {**turn, "tool_calls": calls}
-
-
 def _without_open_calls(turns: Sequence[Mapping[str, Any]]) -> Messages:
     """The turns without the calls that nobody answered, as messages without tools may have them."""
     return tuple(
@@ -316,8 +289,6 @@ def _definition(function: Callable[..., Any]) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=512)
 def _adapter(function: Callable[..., Any]) -> Any:
     """Make the adapter that describes and validates a function's arguments, from its signature, once."""
-    from typing import NotRequired
-
     from pydantic import ConfigDict, PydanticUserError, TypeAdapter
     from typing_extensions import TypedDict
 
@@ -328,7 +299,7 @@ def _adapter(function: Callable[..., Any]) -> Any:
             if each.kind not in _BY_NAME:
                 raise UsageError(f"The tool {function.__name__} takes {each}, which has no name to be called by.")
             hint = hints.get(name, Any)
-            fields[name] = hint if each.default is inspect.Parameter.empty else NotRequired[hint]
+            fields[name] = hint if each.default is inspect.Parameter.empty else typing.NotRequired[hint]
         arguments = TypedDict("arguments", fields)  # type: ignore[misc]
         arguments.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
         adapter = TypeAdapter(arguments)
@@ -354,11 +325,3 @@ def _arguments(function: Callable[..., Any], given: Any) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ToolError(f"the arguments are no JSON: {error}") from None
     return found
-
-
-def _written(result: Any) -> str:
-    if isinstance(result, str):
-        return result
-    from pydantic_core import to_json
-
-    return str(to_json(result, fallback=str).decode())

@@ -37,21 +37,18 @@ Result = TypeVar("Result")
 
 
 class Trace:
-    """What one body asked, of all versions.
+    """What one body asked, of all versions, for a case to which its draws belong.
 
     Attributes:
-        case: the id of the case that it runs for, to which its draws belong.
         generation: of the candidate's draws, to which the turns of simulated users belong.
         own, others: in what ways the version under test was asked, and those that it is compared with or judged by.
-        request: what the version under test was asked first.
-        key, sample: of the last sample of the version under test, which stands for the body.
+        request, key, sample: what the version under test was asked first, and its last sample, which stands for it.
         lack: why a text that the body was given is not what the version has to say, in words; None where it is.
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
         made: the methods that were called, with what is to be awaited of each.
-        judgements: what each judge did that the body asked.
-        judged_by: by whom and by what rule the body had something judged, the last time that it had.
+        judgements, judged_by: what each judge did that the body asked; by whom and by what rule, the last time.
     """
 
     def __init__(self, case: str = "", generation: int = 0) -> None:
@@ -140,12 +137,9 @@ class Model:
         return f"<model {self.name}>"
 
     def _apart(self, number: int) -> Model:
-        """The same version for the same body, with draws of their own: what it is asked is drawn again.
+        """The same version for the same body, with a set of draws of its own, from 1; this model has set 0.
 
         Asking a model twice draws twice as well, but a version with a seed gives its sample of this index both times.
-
-        Args:
-            number: of the set of draws, from 1; this model has set 0.
         """
         first_index = self._source.first_index
         source = replace(self._source, first_index=first_index + number * SETS_APART)
@@ -154,21 +148,16 @@ class Model:
     def ask(self, prompt: str, **sampling: Any) -> Coroutine[Any, Any, str]:
         """The text of the version's answer to a prompt.
 
-        Args:
-            prompt: the user's message; the version's template and system text are put around it.
-            sampling: parameters for this request alone, such as `max_tokens=8`.
+        The version's template and system text are put around it; sampling parameters, such as `max_tokens=8`, are for
+        this request alone.
         """
         version, case, last = self._source.version, self._trace.case, self._sampler.last_question
-        is_plain = not sampling and type(prompt) is str
-        if (
-            last is None
-            or not is_plain
-            or (last.version is not version, last.case, last.prompt) != (False, case, prompt)
-        ):
-            request = version.chat(prompt, sampling=sampling)
-            last = RenderedQuestion(version, case, request, prompt if is_plain else None)
-            self._sampler.last_question = last
-        return self._settle("ask", self._text(last))
+        plain = prompt if not sampling and type(prompt) is str else None
+        question = last if last is not None and last.version is version and last.case == case else None
+        if question is None or plain is None or question.prompt != plain:
+            question = RenderedQuestion(version, case, version.chat(prompt, sampling=sampling), plain)
+            self._sampler.last_question = question
+        return self._settle("ask", self._text(question))
 
     def chat(
         self,
@@ -183,10 +172,9 @@ class Model:
 
         Args:
             messages: chat messages, or one prompt.
-            tools: tool definitions in the form of OpenAI's API; the calls are in `sample.tool_calls`.
-            schema: a JSON schema that the answer is held to; with `logprobs` too.
+            tools: in the form of OpenAI's API; the calls are in `sample.tool_calls`.
+            schema: a JSON schema that the answer is held to.
             logprobs: how many alternatives to report for each token.
-            sampling: parameters for this request alone.
         """
         request = self._source.version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs)
         return self._settle("chat", self._draw(request))
@@ -196,13 +184,9 @@ class Model:
     ) -> Coroutine[Any, Any, Any]:
         """The answer as data: the engine is held to a JSON schema, and its answer is parsed.
 
-        Returns:
-            what the JSON holds: dict, list, str, …
-
         Raises:
             CapabilityError: the engine can't constrain its output.
-            EngineError: the answer is no JSON all the same, as when it was cut at max_tokens; also where it is, and is
-                a number that was cut there.
+            EngineError: the answer is no JSON all the same, or a number that was cut at max_tokens.
         """
         request = self._source.version.chat(messages, sampling=sampling, schema=schema)
         return self._settle("structured", self._read(request, data_of))
@@ -222,34 +206,20 @@ class Model:
                 through the chat template, a last message of the assistant being continued.
             logprobs: how many alternatives to report for each token.
             truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
-            sampling: parameters for this request alone, such as `stop=["\n"]`.
-
-        Raises:
-            CapabilityError: the engine completes no raw text, or no chat messages.
         """
-        version = self._source.version
-        return self._settle(
-            "complete", self._draw(version.completion(prompt, sampling=sampling, logprobs=logprobs, truncate=truncate))
-        )
+        completion = self._source.version.completion
+        asked = completion(prompt, sampling=sampling, logprobs=logprobs, truncate=truncate)
+        return self._settle("complete", self._draw(asked))
 
     def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> Coroutine[Any, Any, float]:
-        """The natural log of the probability of `continuation` right after `prompt`, which is as in `complete`.
-
-        Raises:
-            CapabilityError: the engine gives no log probabilities of given text.
-        """
+        """The natural log of the probability of `continuation` right after `prompt`, which is as in `complete`."""
         request = self._source.version.loglikelihood(prompt, continuation)
         return self._settle("loglikelihood", self._read(request, _loglikelihood))
 
     def weigh(
         self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
     ) -> Coroutine[Any, Any, Sample]:
-        """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens.
-
-        Args:
-            prompt, continuation: as in `loglikelihood`.
-            truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
-        """
+        """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens."""
         request = self._source.version.loglikelihood(prompt, continuation, truncate=truncate)
         return self._settle("weigh", self._draw(request))
 
@@ -261,18 +231,11 @@ class Model:
         return self._settle("rolling", self._read(self._source.version.rolling(text), _loglikelihood))
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Coroutine[Any, Any, Sample]:
-        """Compute what the version foresees at the place of each token of a text, from its first one.
-
-        Args:
-            text: raw, of any length; what is longer than the window is weighed in pieces.
-            top: how many of the most probable tokens to report at each place.
+        """Compute what the version foresees at the place of each token of a raw text, its `top` most probable ones.
 
         Returns:
             harness.Sample, whose `logprobs` have an entry for each token of the text, but none for one that begins it.
             Tokens are named by the vocabulary's own pieces, so that each name stands for one token.
-
-        Raises:
-            CapabilityError: the engine gives no log probabilities of given text.
         """
         return self._settle("prompt_logprobs", self._draw(self._source.version.rolling(text, logprobs=top)))
 
@@ -300,7 +263,7 @@ class Model:
         """
         check_script(user)
         most = None if turns is None else check_count(turns, "turns")
-        return self._settle("converse", self._conversed(self._begun((), tools, steps, sampling), user, most))
+        return self._settle("converse", self._conversed((), (tools, steps, sampling), user, most))
 
     def loop(
         self,
@@ -325,37 +288,34 @@ class Model:
         Returns:
             harness.Sample, as of `converse`; `metadata["ended"]` is "answer" or "steps".
         """
-        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling)))
+        return self._settle("loop", self._conversed(messages, (tools, steps, sampling)))
 
-    def _begun(
+    async def _conversed(
         self,
         messages: str | Sequence[Mapping[str, Any]],
-        tools: Sequence[Callable[..., Any]],
-        steps: int,
-        sampling: Mapping[str, Any],
-    ) -> Conversation:
-        toolbox = Toolbox(tools) if tools else None
+        how: tuple[Sequence[Callable[..., Any]], int, Mapping[str, Any]],
+        user: Script | SimulatedUser | None = None,
+        turns: int | None = None,
+    ) -> Sample:
+        """The transcript of a conversation, which stands for the body as its last sample does."""
+        tools, steps, sampling = how
+        source, toolbox = self._source, Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
         async def ask(turns: Messages, prompts: Collection[int], goes_on: bool) -> tuple[Sample, Messages]:
-            request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
-            sample = await self._draw(request, talks=self._source.engine if goes_on else None)
+            request = source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
+            sample = await self._draw(request, talks=source.engine if goes_on else None)
             return sample, answer_turns(request.messages, sample)
 
-        return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
-
-    async def _conversed(
-        self, talk: Conversation, user: Script | SimulatedUser | None = None, turns: int | None = None
-    ) -> Sample:
-        """The transcript of a conversation, which stands for the body as its last sample does."""
+        talk = Conversation(ask, toolbox, check_count(steps, "steps"), messages)
         if user is None:
             await talk.answer()
         elif isinstance(user, SimulatedUser):
-            play = await self._player(user.version, None if turns == 1 else self._source.engine)
+            play = await self._player(user.version, None if turns == 1 else source.engine)
             await talk.talk(play, user, turns or TURNS)
         else:
             await talk.follow(user[:turns])
-        transcript = talk.transcript(self._source.version.settings.price)
+        transcript = talk.transcript(source.version.settings.price)
         if not self._is_other:
             self._trace.sample = transcript
             self._trace.lack = self._trace.lack or talk.shortfall
@@ -382,11 +342,8 @@ class Model:
         return settled
 
     async def _draw(self, asked: Request | RenderedQuestion, later: int = 0, talks: Engine | None = None) -> Sample:
-        """The sample of a question, one of the case's own.
-
-        Args:
-            later: is added to the number of times that this was asked: those of a later generation, say.
-            talks: goes on after it.
+        """The sample of a question, one of the case's own; after it `talks` goes on. To the number of times that it was
+        asked `later` is added: those of a later generation, say.
         """
         trace, sampler, source = self._trace, self._sampler, self._source
         question = asked if isinstance(asked, RenderedQuestion) else RenderedQuestion(source.version, trace.case, asked)
@@ -431,13 +388,8 @@ def _loglikelihood(sample: Sample, name: str) -> float:
 
 
 def data_of(sample: Sample, name: str) -> Any:
-    """What the JSON of an answer holds: dict, list, str, …
-
-    Args:
-        name: of the version that answered, for the error.
-
-    Raises:
-        EngineError: it is no JSON, or a number that was cut at max_tokens, which may have had more digits.
+    """What the JSON of an answer holds. Raises EngineError: it is none, or a number that was cut at max_tokens, which
+    may have had more digits.
     """
     begins = repr(sample.text[:200])
     cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.errors import MissingSampleError, SettingsError, SteelyardError
-from harness.models.engine import Engine
+from harness.models.engine import WEIGHED, Engine
 from harness.models.version import Version
 from harness.records import NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion, case_number, request_text
@@ -21,8 +21,7 @@ class SampleSource:
     """The source of the samples of one side of a comparison.
 
     Attributes:
-        engine: None to answer from the store alone.
-        unasked: why that is so, where the version could not be asked rightly; "" for `--offline`.
+        engine: None to answer from the store alone; `unasked` says why, where the version could not be asked rightly.
         generation: that new draws belong to.
         older: generations whose samples count where this one has none, in the order in which they are looked through:
             the newest first, but for a look of a gate, which goes by the oldest draws.
@@ -66,31 +65,24 @@ class SampleOrigins:
 
 
 class RenderedQuestion:
-    """What a case asks of a version, rendered once for its samples, which ask it in one tick.
-
-    Attributes:
-        prompt: the text that it is the question of; None where it is of more.
-        request: as it is sent: the seed is the case's own.
-        first: the question as a body asks it first.
+    """What a case asks of a version, rendered once for its samples, which ask it in one tick: `prompt` where that is
+    all, the `request` as it is sent, with a seed of the case's own, and the question as a body asks it first.
     """
 
-    __slots__ = ("_keyed", "case", "first", "prompt", "request", "text", "version", "way")
+    __slots__ = ("case", "first", "prompt", "request", "text", "version", "way")
 
     def __init__(self, version: Version, case: str, request: Request, prompt: str | None = None) -> None:
         self.version, self.case, self.prompt = version, case, prompt
         way: Way = "greedy" if request.sampling.get("temperature") == 0 else "drawn"
-        self.way: Way = way if request.kind in ("chat", "completion") else "weighed"
+        self.way: Way = "weighed" if request.kind in WEIGHED else way
         if self.way == "drawn" and isinstance(seed := request.sampling.get("seed"), int):
             request = replace(request, sampling={**request.sampling, "seed": seed + case_number(case)})
         self.request, self.text = request, request_text(version.fingerprint, request)
         self.first = KeyedQuestion(self.text, 0, case)
-        self._keyed = {0: self.first}
 
     def keyed(self, occurrence: int) -> KeyedQuestion:
         """The question with its number among those that a body asks alike."""
-        if occurrence not in self._keyed:
-            self._keyed[occurrence] = KeyedQuestion(self.text, occurrence, self.case)
-        return self._keyed[occurrence]
+        return KeyedQuestion(self.text, occurrence, self.case) if occurrence else self.first
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,43 +37,36 @@ _LOOKED_AGAIN_S = 0.2
 _LACKING = 10
 """Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
 Given = TypeVar("Given")
+Kept = tuple[bytes, Sample]
+"""A sample with the key that the store keeps it under."""
 
 
 class SampleStore(Protocol):
-    """A store as the sampler needs it."""
+    """A store as the sampler needs it. Where a lock is in the way, it is waited for so many seconds."""
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
 
     def add(self, draws: Sequence[NewSample], wait_s: float = ...) -> list[Sample]:
-        """Store samples in one transaction; gives the stored ones, which are others' where others were first. A lock is
-        waited for so many seconds, if another number than the store's own.
-        """
+        """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a version's generation that failed, unless it has no sample; gives all ever noted of it."""
 
     def draw_leases(self) -> Any:
-        """Leases of a new holder, so that two runs on one store make each draw once: `take(draws, returned, wait_s)`
-        leases draws, by key and index, returns others, and gives those that nobody else holds or has stored;
-        `renew(wait_s)` lets those run anew whose samples are not stored, and tells whether there are any; `end(wait_s)`
-        gives all back.
-        """
-
-
-Kept = tuple[bytes, Sample]
-"""A sample with the key that the store keeps it under."""
+        """`harness.store.leases` of a new holder, so that two runs on one store make each draw once."""
 
 
 class Writer:
-    """One thread that writes in turn, so that a lock which another process holds stops no request. It waits for locks
-    until nobody waits for what is written any more, as `gives_up` tells.
+    """One thread that writes in turn, so that a lock which another process holds stops no request. It waits for a lock
+    until it `gives_up`: nobody waits for what is written any more.
     """
 
     def __init__(self, gives_up: Callable[[], bool]) -> None:
         self._gives_up = gives_up
         self._thread = ThreadPoolExecutor(1, "steelyard-store")
         self._since: float | None = None
+        self.close = self._thread.shutdown
 
     @property
     def trouble(self) -> str:
@@ -105,10 +98,6 @@ class Writer:
 
         return self._thread.submit(patiently)
 
-    def close(self) -> None:
-        """End the thread once all is written."""
-        self._thread.shutdown()
-
 
 class Sampler:
     """Gives each body its sample, once for all who ask for the same.
@@ -120,11 +109,16 @@ class Sampler:
     Each sample comes from the first generation of the source that has it; what none has is drawn in the first one.
 
     Args:
-        store: where samples are looked up and kept.
         window: the most requests in flight, over all engines.
         spending: what may be spent, and was; without it there is no limit.
         find_source: gives where the samples of another version of the settings come from, by its name.
         asks_again: whether a draw that failed is asked for again in the same run.
+
+    Attributes:
+        named: sources of samples of the versions that bodies named.
+        failures: the causes of the failures that draws wanted in this run came to and are kept, by fingerprint; and
+            `unnoted` what the store said when it did not take them.
+        last_question: what was rendered last, which the samples of one case ask one after the other.
     """
 
     def __init__(
@@ -137,37 +131,32 @@ class Sampler:
         asks_again: bool = False,
     ) -> None:
         self._store, self._find_source, self._asks_again = store, find_source, asks_again
-        self.named: dict[str, SampleSource] = {}
-        """Sources of samples of the versions that bodies named."""
-        self._wanted: dict[bytes, tuple[PendingDraws, list[int]]] = {}
-        """Draws that were asked for in this tick of the loop, and their indices."""
-        self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
-        self._arrived: list[NewSample] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._leases = store.draw_leases()
-        self._missing: list[PendingDraws] = []
-        self._returned: list[tuple[bytes, int]] = []
-        self._elsewhere: list[PendingDraws] = []
-        """Draws that another run makes."""
-        self._looking_again: asyncio.TimerHandle | None = None
-        self._renewing: asyncio.Task[None] | None = None
-        self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
-        self._silent: set[str] = set()
-        self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
-        """The causes of the failures that draws wanted in this run came to and are kept, by fingerprint."""
-        self.unnoted: dict[str, str] = {}
-        """What the store said when it did not take such failures, by fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.writer = Writer(lambda: self.is_halted or self.spending.is_late)
         self.model_calls = self.stored_samples = self.shared_samples = self.n_unstored = 0
         self.measured_blocks = self.stored_blocks = 0
-        self._known: dict[tuple[int, bytes], int] = {}
-        """The samples that the run was given, one bit for each: who asks for them again shares them."""
-        self._origins: dict[tuple[str, int], SampleOrigins] = {}
         self.is_halted = False
+        self.named: dict[str, SampleSource] = {}
+        self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
+        self.unnoted: dict[str, str] = {}
         self.last_question: RenderedQuestion | None = None
         self._last_key: tuple[KeyedQuestion | None, int, bytes] = (None, 0, b"")
+        # Draws go from one of these to the next; those that the store has, past all but the first two.
+        self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
+        self._wanted: dict[bytes, tuple[PendingDraws, list[int]]] = {}  # in this tick of the loop
+        self._missing: list[PendingDraws] = []
+        self._elsewhere: list[PendingDraws] = []  # another run makes them
+        self._arrived: list[NewSample] = []
+        self._returned: list[tuple[bytes, int]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self._looking_again: asyncio.TimerHandle | None = None
+        self._leases = store.draw_leases()
+        self._known: dict[bytes, set[int]] = {}  # what the run was given: who asks for it again shares it
+        self._origins: dict[tuple[str, int], SampleOrigins] = {}
+        self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
+        self._silent: set[str] = set()
 
     def halt(self) -> None:
         """Give no more answers: the run is interrupted."""
@@ -200,12 +189,11 @@ class Sampler:
 
         The application tells once it runs, and is started to tell where this draw is not stored.
         """
-        if not engine.learns_at_start:
-            return
-        asked = PendingDraws(source, request, question.key(source.generation), (index,), question)
-        if not self._find([asked])[asked.key]:
-            await self.window.start(engine)
-            engine.check_turns()
+        if engine.learns_at_start:
+            asked = PendingDraws(source, request, question.key(source.generation), (index,), question)
+            if not self._find([asked])[asked.key]:
+                await self.window.start(engine)
+                engine.check_turns()
 
     async def draw(self, source: SampleSource, request: Request, question: KeyedQuestion, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
@@ -223,14 +211,12 @@ class Sampler:
             self._last_key = question, source.generation, key
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Kept] = loop.create_future()  # of its own, for a body may give up that others wait with
-        waiting = self._futures.get((key, index))
-        if waiting is not None:
+        if (waiting := self._futures.get((key, index))) is not None:
             waiting.append(future)
             kept = await future
             self.shared_samples += 1
             return kept
-        wanted = self._wanted.get(key)
-        if wanted is None:
+        if (wanted := self._wanted.get(key)) is None:
             if source.engine is not None:
                 check_capabilities(source.engine, request)
             if not self._wanted:
@@ -241,60 +227,47 @@ class Sampler:
         return await future
 
     def _look_up(self) -> None:
-        """Answer what the store holds, send for the rest."""
-        wanted = [asked.of(tuple(indices)) for asked, indices in self._wanted.values()]
-        self._wanted = {}
-        if not wanted:  # looked up with what was waited for
-            return
+        """Answer what the store holds; what has failed in this run fails again; the rest is sent for."""
+        wanted, self._wanted = [asked.of(tuple(indices)) for asked, indices in self._wanted.values()], {}
         try:
             found = self._find(wanted)
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for asked in wanted:
-                self._break(asked.key, asked.indices, error)
+            self._break_all(wanted, error)
             return
         for asked in wanted:
             source, key, of_key = asked.source, asked.key, found[asked.key]
-            origins, known = self.origins(source), self._known.get((source.first_index, key), 0)
-            is_newest = source.generation > min(source.older, default=source.generation)
-            fresh: list[Sample] = []
-            for index, kept in of_key.items():
-                self._count_failure(source.version.fingerprint, *kept)
-                if known >> (index - source.first_index) & 1:
-                    self.shared_samples += 1
+            self._give_stored(asked, of_key)
+            known = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
+            missing = []
+            for index in sorted(set(asked.indices) - of_key.keys()):
+                if (failed := known.get((key, index))) is not None:
+                    self._break(key, [index], _failed_draw(failed.sample.failure or {}))
                 else:
-                    fresh.append(kept[1])
-                    origins.n_older += is_newest and kept[0] != key
-                self._give(key, index, *kept)
-            self._note_known(source, key, fresh)
-            self.stored_samples += len(fresh)
-            origins.add(fresh)
-            if len(of_key) < len(asked.indices):
-                self._send_for(asked.of(tuple(sorted(index for index in asked.indices if index not in of_key))))
+                    missing.append(index)
+            if missing and source.engine is None:
+                self._break(key, missing, source.missing())
+            elif missing:
+                self._missing.append(asked.of(tuple(missing)))
         if self._missing:
             self._begin_writing()
 
-    def _note_known(self, source: SampleSource, key: bytes, samples: Sequence[Sample]) -> None:
-        known = self._known.get((source.first_index, key), 0)
-        for sample in samples:
-            known |= 1 << (sample.index - source.first_index)
-        self._known[source.first_index, key] = known
-
-    def _send_for(self, asked: PendingDraws) -> None:
-        """Draw what is missing; what has failed in this run is given its failure again."""
-        source, key = asked.source, asked.key
-        failed = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
-        for index in asked.indices:
-            if (key, index) in failed:
-                self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
-        missing = tuple(index for index in asked.indices if (key, index) not in failed)
-        if missing and source.engine is None:
-            self._break(key, missing, source.missing())
-        elif missing:
-            self._missing.append(asked.of(missing))
+    def _give_stored(self, asked: PendingDraws, stored: Mapping[int, Kept]) -> None:
+        source, known = asked.source, self._known.setdefault(asked.key, set())
+        is_newest = source.generation > min(source.older, default=source.generation)
+        fresh = [kept for index, kept in stored.items() if index not in known]
+        known.update(stored)
+        self.stored_samples += len(fresh)
+        self.shared_samples += len(stored) - len(fresh)
+        origins = self.origins(source)
+        origins.n_older += sum(is_newest and place != asked.key for place, _ in fresh)
+        origins.add([sample for _, sample in fresh])
+        for index, (place, sample) in stored.items():
+            self._count_failure(source.version.fingerprint, place, sample)
+            self._give(asked.key, index, place, sample)
 
     def _find(self, wanted: Sequence[PendingDraws]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the first generation of its source that has it."""
-        found = dict(self._store.find([asked.key for asked in wanted]))
+        found = dict(self._store.find([asked.key for asked in wanted])) if wanted else {}
         places = {asked.key: [asked.key] for asked in wanted}
         for asked in wanted:
             if asked.source.older and asked.question and not found.get(asked.key, {}).keys() >= set(asked.indices):
@@ -313,7 +286,7 @@ class Sampler:
         given = zip(asked.indices, samples, strict=True)
         drawn = [sample if sample.index == index else replace(sample, index=index) for index, sample in given]
         self._arrived += asked.drawn(drawn)
-        self._note_known(asked.source, asked.key, drawn)
+        self._known.setdefault(asked.key, set()).update(asked.indices)
         self.model_calls += len(samples)
         self.origins(asked.source).n_asked += len(samples)
         self._begin_writing()
@@ -342,13 +315,13 @@ class Sampler:
         try:
             own = await self.writer.write(lambda: self._leases.take(draws, returned, LOCKED_S))
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for asked in missing:
-                self._break(asked.key, asked.indices, error)
+            self._break_all(missing, error)
             return
         for asked in missing:
             if mine := tuple(index for index in asked.indices if (asked.key, index) in own):
                 self.window.add(asked.of(mine))
-            if others := tuple(index for index in asked.indices if (asked.key, index) not in own):
+            if len(mine) < len(asked.indices):
+                others = tuple(index for index in asked.indices if (asked.key, index) not in own)
                 self._elsewhere.append(asked.of(others))
         self.window.pump()
         loop = asyncio.get_running_loop()
@@ -361,14 +334,14 @@ class Sampler:
         """Look up what another run was to draw, unless nobody waits for it any more."""
         self._looking_again = None
         elsewhere, self._elsewhere = self._elsewhere, []
+        if self.spending.is_late:
+            self._break_all(elsewhere, self.spending.refuse())
         for asked in elsewhere:
-            if self.spending.is_late:
-                self._break(asked.key, asked.indices, self.spending.refuse())
             for index in asked.indices:
                 if all(future.done() for future in self._futures.get((asked.key, index), ())):
                     self._futures.pop((asked.key, index), None)
-                    continue
-                self._wanted.setdefault(asked.key, (asked, []))[1].append(index)
+                else:
+                    self._wanted.setdefault(asked.key, (asked, []))[1].append(index)
         self._look_up()
 
     async def _renew(self) -> None:
@@ -418,17 +391,14 @@ class Sampler:
         """Store draws in one transaction; one by one where the store does not take all of them."""
         try:
             samples = await self.writer.write(lambda: self._store.add(draws, LOCKED_S))
-        except UnstorableError as error:
-            if len(draws) == 1:
-                self._break(draws[0].key, [draws[0].sample.index], error)
-                return
-            for draw in draws:
-                await self._keep([draw])
-            return
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            self.n_unstored += len(draws)
+            is_odd = isinstance(error, UnstorableError)
+            self.n_unstored += 0 if is_odd else len(draws)
             for draw in draws:
-                self._break(draw.key, [draw.sample.index], error)
+                if is_odd and len(draws) > 1:
+                    await self._keep([draw])
+                else:
+                    self._break(draw.key, [draw.sample.index], error)
             return
         for draw, sample in zip(draws, samples, strict=True):
             self._give(draw.key, draw.sample.index, draw.key, sample)
@@ -461,6 +431,10 @@ class Sampler:
                 future.cancel()
             elif not future.done():
                 future.set_exception(error)
+
+    def _break_all(self, draws: Sequence[PendingDraws], error: BaseException) -> None:
+        for asked in draws:
+            self._break(asked.key, asked.indices, error)
 
     @property
     def budget(self) -> Budget | None:

@@ -6,22 +6,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.errors import BudgetSpentError, CapabilityError
+from harness.models.engine import WEIGHED
 from harness.records import Budget, BudgetLimits, Expenditure, LimitName, Price, Sample
 
 if TYPE_CHECKING:
     from harness.models.version import Version
     from harness.requests.pending import PendingDraws
 
+_NOTHING: Mapping[LimitName, float] = MappingProxyType({})
+
 
 class ForwardPass(NamedTuple):
-    """Tokens that pass through a model: a prompt, or an answer after one.
-
-    Attributes:
-        before: tokens that each of them sees beside those of its own pass.
-        n_predicting: of how many of them the model is asked what follows.
+    """Tokens that pass through a model, a prompt or an answer after one: how many, how many each of them sees beside
+    those of its own pass, and of how many the model is asked what follows.
     """
 
     n_tokens: int
@@ -29,30 +30,17 @@ class ForwardPass(NamedTuple):
     n_predicting: int
 
 
-@dataclass(frozen=True, slots=True)
-class TokensSpent:
-    """The tokens that a version read and wrote.
+@dataclass(slots=True)
+class VersionSpending:
+    """The samples, tokens and cost of one version: `counts` where its answers say how many tokens they took, and
+    `is_cost_known` where all of them have a cost.
 
     Attributes:
         passes: how often tokens passed through it like this; of requests under load the mean one, so often.
-        is_counted: whether its answers say how many tokens they took.
+        told_cost: what answers said that they cost; `priced` are the tokens of those that did not.
     """
 
-    passes: Mapping[ForwardPass, int]
-    is_counted: bool
-
-
-@dataclass(slots=True)
-class _Spent:
-    """The samples, tokens and cost of one version.
-
-    Attributes:
-        counts: whether its answers say how many tokens they took.
-        cost: of its answers, as far as it is known: what they said, else by the price.
-        is_cost_known: whether all that was answered has a cost.
-    """
-
-    price: Price | None
+    price: Price | None = None
     n_samples: int = 0
     n_under_way: int = 0
     prompt_tokens: int = 0
@@ -65,23 +53,25 @@ class _Spent:
 
     @property
     def tokens(self) -> int:
+        """All that it read and wrote."""
         return self.prompt_tokens + self.completion_tokens
 
     @property
     def cost(self) -> float:
+        """Of its answers, as far as it is known: what they said, else by the price."""
         return self.told_cost + (0.0 if self.price is None else self.price.of(*self.priced))
 
     def add(self, n_samples: int, read: int | None, written: int | None, told: float | None = None) -> None:
         """Count answers: their tokens, None where they don't say, and what they said that they cost."""
-        is_counted, tokens = read is not None and written is not None, (read or 0, written or 0)
+        is_counted = read is not None and written is not None
         self.n_samples += n_samples
         self.counts = self.counts and is_counted
-        self.prompt_tokens += tokens[0]
-        self.completion_tokens += tokens[1]
+        self.prompt_tokens += read or 0
+        self.completion_tokens += written or 0
         if told is not None:
             self.told_cost += told
         elif is_counted and self.price is not None:
-            self.priced = self.priced[0] + tokens[0], self.priced[1] + tokens[1]
+            self.priced = self.priced[0] + (read or 0), self.priced[1] + (written or 0)
         elif self.price != Price(0, 0):
             self.is_cost_known = False
 
@@ -99,9 +89,6 @@ class Spending:
         prices: of the versions that may be asked, by name.
         elapsed_s: seconds that the session is old already.
         clock: seconds, from any start.
-
-    Attributes:
-        n_under_load: requests of blocks under load, which are not sent one by one.
     """
 
     def __init__(
@@ -115,51 +102,51 @@ class Spending:
         self.limits = limits or BudgetLimits()
         self.stopped_by: LimitName | None = None
         self.n_under_load = 0
-        self._versions = {name: _Spent(price) for name, price in (prices or {}).items()}
+        self.versions = {name: VersionSpending(price) for name, price in (prices or {}).items()}
         self._clock, self._began_s = clock, clock() - elapsed_s
 
     @property
     def prompt_tokens(self) -> int:
         """Tokens read, as far as engines say."""
-        return sum(version.prompt_tokens for version in self._versions.values())
+        return sum(version.prompt_tokens for version in self.versions.values())
 
     @property
     def completion_tokens(self) -> int:
         """Tokens written, as far as engines say."""
-        return sum(version.completion_tokens for version in self._versions.values())
-
-    @property
-    def tokens(self) -> Mapping[str, TokensSpent]:
-        """The tokens that each version that may be asked read and wrote."""
-        return {name: TokensSpent(each.passes, each.counts) for name, each in self._versions.items()}
+        return sum(version.completion_tokens for version in self.versions.values())
 
     @property
     def known_cost(self) -> float:
         """Of what was drawn, as far as versions tell: what a limit of it bounds."""
-        return sum(version.cost for version in self._versions.values())
+        return sum(version.cost for version in self.versions.values())
 
     @property
     def cost(self) -> float | None:
         """Of what was drawn; None where a version that was asked says neither what its answers cost nor, with a price,
         how many tokens they took.
         """
-        versions = self._versions.values()
-        has_answers = any(version.n_samples for version in versions)
+        versions = self.versions.values()
         has_prices = bool(versions) and all(version.price is not None for version in versions)
-        is_known = all(version.is_cost_known for version in versions) and (has_answers or has_prices)
-        return self.known_cost if is_known else None
+        is_known = all(version.is_cost_known for version in versions)
+        return self.known_cost if is_known and (has_prices or any(each.n_samples for each in versions)) else None
+
+    def of(self, asked: Version) -> VersionSpending:
+        """What a version took."""
+        if asked.name not in self.versions:
+            self.versions[asked.name] = VersionSpending(asked.settings.price)
+        return self.versions[asked.name]
 
     def sent(self, asked: PendingDraws) -> None:
         """Note a request that goes out."""
-        self._version(asked.source.version).n_under_way += len(asked.indices)
+        self.of(asked.source.version).n_under_way += len(asked.indices)
 
     def landed(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
         """Note what came of a request; no samples where it came to nothing."""
-        version = self._version(asked.source.version)
+        version = self.of(asked.source.version)
         version.n_under_way -= len(asked.indices)
         if not samples:
             return
-        is_weighed = asked.request.kind in ("loglikelihood", "rolling")  # what is weighed is computed once for all
+        is_weighed = asked.request.kind in WEIGHED  # what is weighed is computed once for all
         written = [sample.completion_tokens for sample in (samples[:1] if is_weighed else samples)]
         read, known = samples[0].prompt_tokens, [count for count in written if count is not None]
         told = [sample.cost for sample in samples if sample.cost is not None]
@@ -169,12 +156,10 @@ class Spending:
         version.passes.update(ForwardPass(count, read or 0, count) for count in known if count)
 
     def measured(self, asked: Version, load: Mapping[str, Any]) -> None:
-        """Count what a version read and wrote under load, where requests are not sent one by one.
-
-        Args:
-            load: what came of it, with the keys of `steelyard load --json`.
+        """Count what a version read and wrote under load, as `steelyard load --json` has it: requests are not sent one
+        by one.
         """
-        version, n_requests = self._version(asked), load["completed"]
+        version, n_requests = self.of(asked), load["completed"]
         self.n_under_load += load["requests"]
         if not n_requests:  # no answer says how many tokens it took, and none took any
             return
@@ -183,11 +168,6 @@ class Spending:
         prompt, answer = round((read or 0) / n_requests), round((written or 0) / n_requests)
         version.passes[ForwardPass(prompt, 0, 1)] += n_requests
         version.passes[ForwardPass(answer, prompt, answer)] += n_requests
-
-    def _version(self, asked: Version) -> _Spent:
-        if asked.name not in self._versions:
-            self._versions[asked.name] = _Spent(asked.settings.price)
-        return self._versions[asked.name]
 
     @property
     def is_late(self) -> bool:
@@ -213,73 +193,61 @@ class Spending:
         self.stopped_by = self.stopped_by or "deadline"
         return BudgetSpentError(self.limits.in_words(self.stopped_by))
 
-    def begin_block(self, versions: Iterable[Version], n_requests: int) -> None:
-        """Let a pair of blocks begin, whole: half of one would say nothing. It may so go over a limit by what it takes.
-
-        Args:
-            n_requests: sent so far one by one.
-
-        Raises:
-            BudgetSpentError: a limit is reached.
-            CapabilityError: a limit is set, and a version does not say what its answers take.
-        """
-        if (refusal := self.refusal(n_requests)) is not None:
-            raise refusal
-        for version in versions:
-            if (error := self.uncounted(version)) is not None:
-                raise error
-
-    def uncounted(self, asked: Version) -> CapabilityError | None:
-        """Return the error that a version can't be asked: a limit is set, and it does not say what its answers take."""
-        version, lacks = self._version(asked), "a count of its tokens (`usage`)"
-        if self.limits.max_tokens is not None and not version.counts:
-            limit = self.limits.in_words("max_tokens")
-        elif self.limits.max_cost is not None and not version.is_cost_known:
-            limit = self.limits.in_words("max_cost")
-            if version.price is None:
-                lacks = "`cost`, and has no price ({ input = 0, output = 0 } for one that costs nothing)"
-        else:
-            return None
-        return CapabilityError(
-            f"{limit} can't be kept: {asked.name} answers without {lacks}. Bound the run with "
-            "max_requests or --deadline instead."
-        )
-
-    def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:
-        """Tell whether a request may go out now; where it may not, it waits, or the run is over.
-
-        Args:
-            n_requests: sent so far.
-            n_under_way: how many of them are not answered yet.
-        """
-        if not self.limits.bounded:
-            return True
-        versions = self._versions.values()
-        is_first_out = self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)
-        self.stopped_by = self.stopped_by or self._reached(n_requests)
-        if self.is_over or is_first_out:
-            return False
-        own = self._version(asked.source.version)
-        shares = [
-            ((each.n_under_way + (len(asked.indices) if each is own else 0)) / each.n_samples, each)
-            for each in versions
-            if each.n_samples
-        ]
-        expected: dict[LimitName, float] = {
-            "max_tokens": sum(share * each.tokens for share, each in shares),
-            "max_cost": sum(share * each.cost for share, each in shares),
-        }
-        scarce = self._reached(n_requests, expected)
-        if scarce is not None and not n_under_way:
-            self.stopped_by = scarce
-        return scarce is None
-
     def refusal(self, n_requests: int) -> BudgetSpentError | None:
         """The error for what would be sent, first or again; None as long as no limit is known to be reached."""
         self.stopped_by = self.stopped_by or self._reached(n_requests)
         return self.refuse() if self.is_over else None
 
-    def _reached(self, n_requests: int, more: Mapping[LimitName, float] | None = None) -> LimitName | None:
+    def begin_block(self, versions: Iterable[Version], n_requests: int) -> None:
+        """Let a pair of blocks begin, whole: half of one would say nothing. It may so go over a limit by what it takes.
+
+        Raises:
+            BudgetSpentError: a limit is reached.
+            CapabilityError: a limit is set, and a version does not say what its answers take.
+        """
+        for error in (self.refusal(n_requests), *map(self.uncounted, versions)):
+            if error is not None:
+                raise error
+
+    def uncounted(self, asked: Version) -> CapabilityError | None:
+        """Return the error that a version can't be asked: a limit is set, and it does not say what its answers take."""
+        version, lacks, limit = self.of(asked), "a count of its tokens (`usage`)", self.limits.in_words
+        if self.limits.max_tokens is not None and not version.counts:
+            bound = limit("max_tokens")
+        elif self.limits.max_cost is not None and not version.is_cost_known:
+            bound = limit("max_cost")
+            if version.price is None:
+                lacks = "`cost`, and has no price ({ input = 0, output = 0 } for one that costs nothing)"
+        else:
+            return None
+        return CapabilityError(
+            f"{bound} can't be kept: {asked.name} answers without {lacks}. Bound the run with "
+            "max_requests or --deadline instead."
+        )
+
+    def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:
+        """Tell whether a request may go out now, after those sent so far, some of them still under way; where it may
+        not, it waits, or the run is over.
+        """
+        if not self.limits.bounded:
+            return True
+        own, versions = self.of(asked.source.version), self.versions.values()
+        self.stopped_by = self.stopped_by or self._reached(n_requests)
+        is_first_out = self.limits.counts_tokens and any(v.n_under_way and not v.n_samples for v in versions)
+        if self.is_over or is_first_out:
+            return False
+        expected: dict[LimitName, float] = {"max_tokens": 0.0, "max_cost": 0.0}
+        for version in versions:
+            n_expected = version.n_under_way + (len(asked.indices) if version is own else 0)
+            if version.n_samples:
+                expected["max_tokens"] += n_expected / version.n_samples * version.tokens
+                expected["max_cost"] += n_expected / version.n_samples * version.cost
+        scarce = self._reached(n_requests, expected)
+        if scarce is not None and not n_under_way:
+            self.stopped_by = scarce
+        return scarce is None
+
+    def _reached(self, n_requests: int, more: Mapping[LimitName, float] = _NOTHING) -> LimitName | None:
         """The limit that is reached by what is known to be spent, or passed by what is expected; None for none."""
         used: dict[LimitName, float] = {
             "max_requests": n_requests + self.n_under_load,
@@ -288,7 +256,7 @@ class Spending:
         }
         for name, amount in used.items():
             limit = getattr(self.limits, name)
-            if limit is not None and (amount >= limit or (more is not None and amount + more.get(name, 0) > limit)):
+            if limit is not None and (amount >= limit or amount + more.get(name, 0) > limit):
                 return name
         return None
 
@@ -296,16 +264,10 @@ class Spending:
         """Return what might be spent and what was; None without limits."""
         if not self.limits.bounded:
             return None
-        versions = self._versions.values()
-        is_known: dict[LimitName, bool] = {
-            "max_tokens": all(version.counts for version in versions),
-            "max_cost": all(version.is_cost_known for version in versions),
-        }
-        spent = Expenditure(
-            n_requests + self.n_under_load,
-            self.prompt_tokens + self.completion_tokens,
-            self.cost if self.limits.max_cost is None else self.known_cost,
-            self._elapsed_s,
-            tuple(name for name, known in is_known.items() if not known),
-        )
+        versions = self.versions.values()
+        at_least: list[LimitName] = [] if all(version.counts for version in versions) else ["max_tokens"]
+        at_least += [] if all(version.is_cost_known for version in versions) else ["max_cost"]
+        n_tokens = self.prompt_tokens + self.completion_tokens
+        cost = self.cost if self.limits.max_cost is None else self.known_cost
+        spent = Expenditure(n_requests + self.n_under_load, n_tokens, cost, self._elapsed_s, tuple(at_least))
         return Budget(self.limits, spent, self.stopped_by)

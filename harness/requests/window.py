@@ -35,7 +35,6 @@ class Window:
         width: the most requests in flight.
         arrived: takes the samples of a request, one for each index.
         failed: takes a request that came to nothing, with the reason.
-        spending: what may be spent, and was.
     """
 
     def __init__(
@@ -46,14 +45,13 @@ class Window:
         spending: Spending,
     ) -> None:
         self.spending = spending
+        self.in_flight = 0
+        self.n_failed = 0  # samples that an engine was asked for, and gave an error in their place
         self._deadline: asyncio.TimerHandle | None = None
         self._width, self._arrived, self._failed = width, arrived, failed
         self._lanes: dict[int, _Lane] = {}
         self._turn: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.in_flight = 0
-        self.n_failed = 0
-        """Samples that an engine was asked for, and gave an error in their place."""
         self._stopped = False
 
     @property
@@ -88,11 +86,10 @@ class Window:
             self._deadline = asyncio.get_running_loop().call_later(max(0.0, left_s), self._give_up)
 
     def _lane(self, engine: Engine) -> _Lane:
-        lane = self._lanes.get(id(engine))
-        if lane is None:
-            lane = self._lanes[id(engine)] = _Lane(engine)
+        if id(engine) not in self._lanes:
+            self._lanes[id(engine)] = _Lane(engine)
             engine.ask_before_sending(lambda: self.spending.refusal(self.http_requests))
-        return lane
+        return self._lanes[id(engine)]
 
     def _give_up(self) -> None:
         """The deadline has come: what is in flight comes to nothing."""
@@ -104,29 +101,38 @@ class Window:
         """Send what there is room for, an engine after the other, one request of each at a time."""
         waiting = [lane for lane in self._lanes.values() if lane.queue]
         while waiting:
-            for lane in waiting:
-                if self.in_flight < self._width and self._is_ready(lane) and self._has_turn(lane) and self._fits(lane):
-                    self._send_next(lane)
-                else:
-                    waiting = [each for each in waiting if each is not lane]
-            waiting = [lane for lane in waiting if lane.queue]
-        if self.spending.is_over:
-            self._refuse()
+            waiting = [lane for lane in waiting if self._may_send(lane) and self._send_next(lane)]
+        if self.spending.is_over:  # what is queued comes to nothing, and so does what engines have not sent yet
+            for lane in self._lanes.values():
+                self._drop(lane, self.spending.refuse())
+                if (refusal := self.spending.refusal(self.http_requests)) is not None:
+                    lane.engine.hold(refusal)
 
-    def _fits(self, lane: _Lane) -> bool:
-        """Tell whether the budget allows the next request of a lane; fail those that it never will."""
-        while lane.queue and (error := self.spending.uncounted(lane.queue[0].source.version)) is not None:
-            self._failed(lane.queue.popleft(), error)
+    def _may_send(self, lane: _Lane) -> bool:
+        """Tell whether the next request of a lane may go out: its engine has started, or is started now, and has its
+        device's turn, and the budget allows it. What never may comes to nothing.
+        """
+        if self.in_flight >= self._width:
+            return False
+        ready = self._begin(lane)
+        if not ready.done() or ready.cancelled():
+            return False
+        if (error := ready.exception()) is not None:
+            self._drop(lane, error)
+            return False
+        device = lane.engine.device
+        holder = lane if device is None else self._turn.get(device, lane)
+        if holder is not lane and (holder.in_flight > 0 or holder.queue):
+            return False
+        if device is not None:
+            self._turn[device] = lane
+        while lane.queue and (refused := self.spending.uncounted(lane.queue[0].source.version)) is not None:
+            self._failed(lane.queue.popleft(), refused)
         return bool(lane.queue) and self.spending.allows(_next(lane.queue[0]), self.requests, self.in_flight)
 
-    def _refuse(self) -> None:
-        """The budget is spent: what is queued comes to nothing, and so does what engines have not sent yet."""
-        for lane in self._lanes.values():
-            while lane.queue:
-                self._failed(lane.queue.popleft(), self.spending.refuse())
-        if (refusal := self.spending.refusal(self.http_requests)) is not None:
-            for lane in self._lanes.values():
-                lane.engine.hold(refusal)
+    def _drop(self, lane: _Lane, error: BaseException) -> None:
+        while lane.queue:
+            self._failed(lane.queue.popleft(), error)
 
     async def start(self, engine: Engine) -> None:
         """Start an engine before its first request. Raises EngineError: it can't, or the run has ended or is late."""
@@ -145,26 +151,8 @@ class Window:
             lane.ready.add_done_callback(lambda _: self.pump())
         return lane.ready
 
-    def _is_ready(self, lane: _Lane) -> bool:
-        """Tell whether the engine has started; start it when it is first needed, and fail its queue when it can't."""
-        ready = self._begin(lane)
-        if not ready.done() or ready.cancelled():
-            return False
-        error = ready.exception()
-        while error is not None and lane.queue:
-            self._failed(lane.queue.popleft(), error)
-        return bool(lane.queue)
-
-    def _has_turn(self, lane: _Lane) -> bool:
-        device = lane.engine.device
-        holder = lane if device is None else self._turn.get(device, lane)
-        if holder is not lane and (holder.in_flight > 0 or holder.queue):
-            return False
-        if device is not None:
-            self._turn[device] = lane
-        return True
-
-    def _send_next(self, lane: _Lane) -> None:
+    def _send_next(self, lane: _Lane) -> bool:
+        """Send the next request of a lane; tells whether it has more."""
         whole = lane.queue.popleft()
         asked = _next(whole)
         if len(asked.indices) < len(whole.indices):
@@ -176,31 +164,34 @@ class Window:
         task = asyncio.get_running_loop().create_task(self._send(lane, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return bool(lane.queue)
 
     async def _send(self, lane: _Lane, asked: PendingDraws) -> None:
         samples: list[Sample] = []
+        errors: dict[int, BaseException] = {}
         # Only an engine that makes its own chance sees the number of a question.
         number = 0 if asked.question is None else asked.question.number
         request = replace(asked.request, number=number) if number else asked.request
         try:
-            samples = _apart(request, await lane.engine.sample(request, asked.indices))
-            self._arrived(asked.of(asked.indices[: len(samples)]), samples)
+            try:
+                samples = _apart(request, await lane.engine.sample(request, asked.indices))
+                answered = asked.indices[: len(samples)]
+            except PartlyAnsweredError as partly:
+                samples, answered = _apart(request, partly.samples.values()), tuple(partly.samples)
+                errors = dict(partly.errors)
+            self._arrived(asked.of(answered), samples)
+            for index, error in errors.items():
+                self._failed(asked.of((index,)), error)
+            if rest := tuple(index for index in asked.indices if index not in errors and index not in answered):
+                lane.queue.appendleft(asked.of(rest))
+            self.n_failed += len(errors)
         except asyncio.CancelledError as error:
             is_given_up = self.spending.is_late and not self._stopped
             self._failed(asked, self.spending.refuse() if is_given_up else error)
             raise
-        except PartlyAnsweredError as partly:
-            samples = _apart(request, partly.samples.values())
-            self._arrived(asked.of(tuple(partly.samples)), samples)
-            self.n_failed += len(partly.errors)
-            for index, cause in partly.errors.items():
-                self._failed(asked.of((index,)), cause)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self.n_failed += len(asked.indices)
             self._failed(asked, error)
-        else:
-            if len(samples) < len(asked.indices):
-                lane.queue.appendleft(asked.of(asked.indices[len(samples) :]))
         finally:
             lane.in_flight -= 1
             self.in_flight -= 1
@@ -214,18 +205,20 @@ class Window:
             self._deadline.cancel()
         for lane in self._lanes.values():
             lane.queue.clear()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(self._tasks)
 
     async def close_engines(self) -> None:
         """Free every engine that was used."""
-        starting = [lane.ready for lane in self._lanes.values() if lane.ready is not None]
-        for ready in starting:
-            ready.cancel()
-        await asyncio.gather(*starting, return_exceptions=True)
-        await asyncio.gather(*(lane.engine.close() for lane in self._lanes.values()), return_exceptions=True)
+        lanes = self._lanes.values()
+        await _cancelled([lane.ready for lane in lanes if lane.ready is not None])
+        await asyncio.gather(*(lane.engine.close() for lane in lanes), return_exceptions=True)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _apart(request: Request, samples: Iterable[Sample]) -> list[Sample]:
@@ -251,11 +244,7 @@ def _next(asked: PendingDraws) -> PendingDraws:
 
 
 def check_capabilities(engine: Engine, request: Request) -> None:
-    """Refuse what an engine can't do.
-
-    Raises:
-        CapabilityError: naming what is lacking and what there is.
-    """
+    """Refuse what an engine can't do. Raises CapabilityError: it names what is lacking and what there is."""
     wanted = {
         Capability.COMPLETION: request.kind == "completion",
         Capability.CHAT_TEMPLATE: request.kind != "chat" and bool(request.messages),
@@ -268,11 +257,10 @@ def check_capabilities(engine: Engine, request: Request) -> None:
         Capability.SEED: "seed" in request.sampling,
     }
     lacking = [name.value for name, is_wanted in wanted.items() if is_wanted and name not in engine.capabilities]
-    if not lacking:
-        return
-    if how := engine.remedy(lacking[0]):
+    if lacking and (how := engine.remedy(lacking[0])):
         raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {how}.")
-    able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
-    server = ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
-    told = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
-    raise CapabilityError(f"{told}{'' if request.tools is None else server}.")
+    if lacking:
+        able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
+        server = ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
+        told = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
+        raise CapabilityError(f"{told}{'' if request.tools is None else server}.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from harness.models.application.engine import python_engine
+from harness.config import VersionSettings
+from harness.models.application.declarations import PYTHON
 from harness.records import Request
 from tests.bench import project
 from tests.bench.process import alternate, pytest_command
@@ -75,7 +75,7 @@ def _calls(folder: Path, call: str, number: int) -> float:
 
 
 async def _ask(folder: Path, call: str, requests: Sequence[Request]) -> None:
-    engine = python_engine("python (bench)", {"call": call}, folder, sys.executable)
+    engine = PYTHON.create(VersionSettings("bench", "python", engine_options={"call": call}), folder)
     window = asyncio.Semaphore(128)
 
     async def ask(request: Request) -> None:

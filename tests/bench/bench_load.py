@@ -15,10 +15,10 @@ from scipy import stats
 
 from harness.config.versions import VersionSettings
 from harness.models.version import load_version
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
+from harness.stages.inference.load.rows import latencies
 from harness.stages.inference.load.run import run_load
-from harness.stages.inference.server import serve
+from harness.stages.inference.serving import ServerAddress, serve
 from tests.bench.sampling import ROOT, Figure
 from tests.loopback.law import law_server
 from tests.stages.inference.load.addresses import address_at
@@ -47,7 +47,7 @@ def _against_the_law() -> list[Figure]:
         )
         result = run_load(plan, address_at(server.base_url))
         drawn = np.array(server.drawn())
-    ttfts = np.sort([row.ttft_s for row in result.rows])
+    ttfts = np.sort([latencies(row)["ttft"] for row in result.rows])
     outside = 0
     for percentile in (50, 90, 95, 99):
         low, high = stats.binom.ppf([0.005, 0.995], _NUMBER, percentile / 100).astype(int)

@@ -114,7 +114,7 @@ def test_a_provider_that_can_t_be_imported_matters_only_where_it_is_used(folder:
 @pytest.mark.parametrize(
     ("group", "option", "words"),
     [
-        ("engines", None, "declares no settings; its entry point names no EngineSpec"),
+        ("engines", None, "declares no options; its entry point names no EngineSpec"),
         (
             "trackers",
             "[trackers.wrong]\n",
@@ -166,7 +166,7 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
 
         print("noise")
         ECHO = EngineSpec(summary="repeats", create=lambda settings, root: None)
-        fold = StepSpec(name="fold", options={}, make=lambda options: None, packages=())
+        fold = StepSpec(name="fold", make=lambda options: None)
         """,
     )
     done = run(*COMMAND, "doctor", "--json", folder=folder, installed=installed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-BROKEN = ("hang", "drop", "truncated", "not-json", "no-choices", "null-content", "redirect")
+BROKEN = ("hang", "drop", "truncated", "not-json", "no-choices", "null-content", "redirect", "loading")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,8 @@ async def fail(fault: Fault, request: web.Request) -> web.StreamResponse:
         return web.Response(text=bodies[fault.kind], content_type="application/json")
     if fault.kind == "redirect":
         return web.Response(status=307, headers={"Location": "http://elsewhere.invalid/v1?key=1"})
+    if fault.kind == "loading":
+        return web.json_response({"error": {"message": "Loading model", "type": "unavailable_error"}}, status=503)
     # A careless server repeats what it was sent, the key included.
     said = f"injected {fault.kind}, authorization was {request.headers.get('Authorization')}"
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError, SteelyardError
-from harness.models.application.engine import ApplicationEngine, command_engine, python_engine
+from harness.models.application.engine import ApplicationEngine
 from harness.models.conformance import CHECKS, EngineUnderTest
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
@@ -22,6 +22,7 @@ from harness.models.transformers.engine import TransformersEngine
 from harness.models.vllm.engine import VllmEngine
 from harness.records import Request, Sample
 from tests.loopback import Fault, Loopback, Options
+from tests.models.application.asking import command, python
 from tests.models.asking import Loop
 
 Check = Callable[[EngineUnderTest], Awaitable[None]]
@@ -80,8 +81,8 @@ def test_applications(check: Check, kind: str, tmp_path: Path) -> None:
 
     def create() -> ApplicationEngine:
         if kind == "command":
-            return command_engine("command (v)", {}, [sys.executable, "application.py"], tmp_path)
-        return python_engine("python (v)", {"call": "application:answer"}, tmp_path, sys.executable)
+            return command(tmp_path, [sys.executable, "application.py"])
+        return python(tmp_path, "application:answer")
 
     asyncio.run(check(EngineUnderTest(create, prompts=("One?", "Two?"), unanswerable=FORBIDDEN)))
 

@@ -90,16 +90,18 @@ def test_each_prompt_passes_once_and_only_its_last_token_predicts() -> None:
     spending, where = Spending(), source(NotingEngine())
     landed(spending, asked(where, n=3), 10, 5)
     landed(spending, asked(where, "r"), 10, 0)
-    assert spending.tokens["v"].passes == {ForwardPass(10, 0, 1): 2, ForwardPass(5, 10, 5): 3}
+    assert spending.versions["v"].passes == {ForwardPass(10, 0, 1): 2, ForwardPass(5, 10, 5): 3}
     assert (spending.prompt_tokens, spending.completion_tokens) == (20, 15), "of a request's choices the prompt once"
     what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1))
     landed(spending, what, 8, 2)
     assert (spending.prompt_tokens, spending.completion_tokens) == (28, 17), "what is weighed is computed once"
-    assert spending.tokens["v"].passes[ForwardPass(8, 0, 8)] == spending.tokens["v"].passes[ForwardPass(2, 8, 2)] == 1
+    assert (
+        spending.versions["v"].passes[ForwardPass(8, 0, 8)] == spending.versions["v"].passes[ForwardPass(2, 8, 2)] == 1
+    )
     load = {"requests": 11, "completed": 10, "prompt_tokens": 205, "completion_tokens": 61}
     spending.measured(where.version, load)
-    assert spending.tokens["v"].passes[ForwardPass(20, 0, 1)] == 10
-    assert spending.tokens["v"].passes[ForwardPass(6, 20, 6)] == 10
+    assert spending.versions["v"].passes[ForwardPass(20, 0, 1)] == 10
+    assert spending.versions["v"].passes[ForwardPass(6, 20, 6)] == 10
 
 
 @pytest.mark.parametrize(

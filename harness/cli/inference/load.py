@@ -13,9 +13,6 @@ from harness.config.settings import load_settings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.config.settings import Settings
-    from harness.config.versions import VersionSettings
-    from harness.models.version import Version
     from harness.stages.inference.load.plan import LoadPlan
     from harness.stages.inference.load.run import LoadProgress
 
@@ -46,7 +43,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
 )
-@click.option("--timeout", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error.")
+@click.option(
+    "--timeout", "timeout_s", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error."
+)
 @click.option(
     "--accept",
     metavar="DOUBT",
@@ -69,17 +68,28 @@ def load(version: str, as_json: bool, **options: Any) -> None:
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
       steelyard load smollm2 --rate 4 --seconds 120 --objective ttft=0.5,itl=0.1 --json
     """
+    from harness.cli.data.built import build_line
+    from harness.models.engine_creation import check_version
+    from harness.models.version import load_version
     from harness.reporting.inference.load import render_load
     from harness.reporting.terminal.progress import LiveLine
+    from harness.stages.building import built
     from harness.stages.inference.load.run import run_load
-    from harness.stages.inference.server import serve
+    from harness.stages.inference.serving import serve, takes_load
 
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     if version in settings.corpora:
         raise UsageError(f"{version} is a corpus, which answers nothing: load is put on a model.")
     plan = planned(options, chosen.sampling)
-    made = _loaded(settings, chosen)
+    if not takes_load(chosen):
+        raise UsageError(
+            f"Version {version!r} has the engine {chosen.engine!r} and no address to send load to. Give it base_url "
+            'and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
+        )
+    check_version(chosen, settings.root)
+    with build_line() as building:
+        made = load_version(built(settings, version, progress=building.show), settings.root)
     line = LiveLine(sys.stderr, sys.stderr.isatty(), 80, log_prefix="steelyard load  ")
     with line, serve(made, settings.root, progress=lambda text: line.write([text])) as address:
         result = run_load(plan, address, progress=lambda state: line.write(_pieces(state)))
@@ -87,9 +97,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(result.as_json(), allow_nan=False))
     else:
         click.echo("\n".join(render_load(version, plan, result, sys.stdout.encoding or "utf-8")))
-    if result.interrupted:
-        sys.exit(_INTERRUPTED)
-    sys.exit(0 if result.valid else 1)
+    sys.exit(_INTERRUPTED if result.interrupted else 0 if result.valid else 1)
 
 
 def _pieces(state: LoadProgress) -> list[str]:
@@ -100,38 +108,13 @@ def _pieces(state: LoadProgress) -> list[str]:
     return [state.phase, f"{state.sent:,}{planned} begun", f"{state.completed:,} answered", *failed, *elapsed]
 
 
-def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
-    """The version with what it is made of, built first where it is not there."""
-    from harness.cli.data.built import build_line
-    from harness.models.engine_creation import check_version
-    from harness.models.version import load_version
-    from harness.stages.building import built
-    from harness.stages.inference.address import check_load
-
-    check_load(chosen)
-    check_version(chosen, settings.root)
-    with build_line() as line:
-        return load_version(built(settings, chosen.name, progress=line.show), settings.root)
-
-
 def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
-    """The plan that the options describe.
+    """The plan that the options describe; answers are as long as the version's sampling says, unless an option does."""
+    from harness.config.typed import read
+    from harness.stages.inference.load.plan import LoadPlan, read_prompts
 
-    Args:
-        sampling: the version's own, whose `max_tokens` is how long answers are unless an option says.
-
-    Raises:
-        UsageError: an option that can't be carried out; files that are none.
-    """
-    from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
-
-    prompts, objective = options.pop("prompts"), options.pop("objective")
-    tokens = options.pop("output_tokens")
-    return LoadPlan(
-        prompts=() if prompts is None else read_prompts(prompts),
-        objective={} if objective is None else read_objective(objective, "--objective", where="steelyard load"),
-        output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,
-        timeout_s=options.pop("timeout"),
-        accept=frozenset(options.pop("accept")),
-        **options,
-    )
+    given = {name: value for name, value in options.items() if value is not None}
+    words = {"output_tokens": sampling.get("max_tokens", 64), **given}
+    if "prompts" in words:
+        words["prompts"] = read_prompts(words["prompts"])
+    return read(LoadPlan, words, where="steelyard load", error=UsageError)

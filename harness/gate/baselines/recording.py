@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSeria
 
 from harness.config import Settings
 from harness.config.files import replacing, unique_keys
-from harness.config.repository.git import Repository
+from harness.config.repository import Repository
 from harness.config.settings import NO_BASELINE
 from harness.config.versions import GIT
 from harness.errors import SettingsError, choices, some, without_traceback

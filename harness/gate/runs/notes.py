@@ -16,7 +16,7 @@ from typing import Any
 from harness import doors
 from harness.config import Settings, VersionSettings
 from harness.config.environment import version_of
-from harness.config.repository.git import Repository
+from harness.config.repository import Repository
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.cases import settled_digest

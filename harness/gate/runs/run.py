@@ -32,7 +32,7 @@ from harness.models.version import Version, answers
 from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
-from harness.requests.spending import TokensSpent
+from harness.requests.spending import VersionSpending
 from harness.stages.lineage import Lineages
 from harness.store import Store
 from harness.store.database import BUSY_S
@@ -413,7 +413,7 @@ class Run:
             wall_s=wall_s,
             shared_samples=self.sampler.shared_samples,
             cost=spending.cost,
-            flops=flops_spent((source.version for source in self.asked), spending.tokens, self.settings.root),
+            flops=flops_spent((source.version for source in self.asked), spending.versions, self.settings.root),
             measured_blocks=self.sampler.measured_blocks,
             stored_blocks=self.sampler.stored_blocks,
             failed_samples=window.n_failed,
@@ -465,7 +465,9 @@ def check_answers(evaluation: Evaluation, version: Version, baseline: Version | 
             raise AnswersNothingError(each.name)
 
 
-def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], root: Path) -> dict[str, float | None]:
+def flops_spent(
+    versions: Iterable[Version], spent: Mapping[str, VersionSpending], root: Path
+) -> dict[str, float | None]:
     """The operations of each version's forward passes in this run; None where they can't be told.
 
     They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
@@ -480,10 +482,10 @@ def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], r
     return {name: _flops(version, spent[name], root) for name, version in asked.items()}
 
 
-def _flops(version: Version, tokens: TokensSpent, root: Path) -> float | None:
+def _flops(version: Version, tokens: VersionSpending, root: Path) -> float | None:
     options = version.settings.engine_options
-    if not tokens.is_counted or "weights" not in options:
-        return 0.0 if tokens.is_counted and not tokens.passes else None
+    if not tokens.counts or "weights" not in options:
+        return 0.0 if tokens.counts and not tokens.passes else None
     from harness.models.description.description import describe_weights
 
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config import Settings
-from harness.config.repository.git import Repository
+from harness.config.repository import Repository
 from harness.errors import AnswersNothingError, SettingsError, UsageError, some
 from harness.models.application.declarations import folder_of, is_application
 from harness.models.application.identity import contents_of, files_of
@@ -63,7 +63,10 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
         except UsageError as error:
             if version.commit is None:
                 raise
-            raise SettingsError(f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error}") from None
+            raise SettingsError(
+                f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error} What that commit lacks, commit "
+                "first, or name another version."
+            ) from None
     check_prices(settings, names)
 
 

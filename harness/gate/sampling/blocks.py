@@ -17,7 +17,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
-from harness.stages.inference.blocks.measured import Load, LoadBlock, block_from
+from harness.stages.inference.blocks.measured import Block, Load, block_from, block_text, is_kept
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.stages.inference.serving import Server
@@ -63,16 +63,16 @@ class _Side:
         """Where its blocks in pairs of this place are."""
         return self.question(place).key(place[0][self.role])
 
-    def draw(self, pair: int, block: LoadBlock, place: Place) -> NewSample:
+    def draw(self, pair: int, block: Block, place: Place) -> NewSample:
         """The block as the store keeps it: the plan stands in its text."""
-        load, source = block.load, self.source
+        source = self.source
         asked = hashlib.blake2b(self.question(place).text, digest_size=8).hexdigest()
         sample = Sample(
-            block.as_text(),
+            block_text(block),
             source.first_index + pair,
-            prompt_tokens=load["prompt_tokens"],
-            completion_tokens=load["completion_tokens"],
-            latency_s=load["duration_s"],
+            prompt_tokens=block["prompt_tokens"],
+            completion_tokens=block["completion_tokens"],
+            latency_s=block["duration_s"],
         )
         return NewSample(self.key(place), source.version.fingerprint, source.generation, _request(asked), sample)
 
@@ -134,7 +134,7 @@ class BlockRoom:
                     for role, block in blocks.items():
                         found[role, case] = Load(block, sides[role].server)
             except InvalidBlockError as error:
-                told = _KEPT if all(block.is_kept for block in blocks.values()) else _NOT_KEPT
+                told = _KEPT if all(map(is_kept, blocks.values())) else _NOT_KEPT
                 found["candidate", case] = InvalidBlockError(f"{error} {told}")
             finally:
                 self.phase = ""
@@ -152,7 +152,7 @@ class BlockRoom:
             told += "|served as told"  # servers were once started without these arguments
         return _Side(role, sources[role], told, servers[role])
 
-    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
+    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, Block]:
         """The blocks of a pair, where the store has all of them, or of those that it has one that can't be trusted."""
         for each in _generations(sides):
             found, _ = self._look_up(sides, pair, each)
@@ -164,7 +164,7 @@ class BlockRoom:
 
     def _look_up(
         self, sides: Mapping[Role, _Side], pair: int, generations: Mapping[Role, int]
-    ) -> tuple[dict[Role, LoadBlock], Place]:
+    ) -> tuple[dict[Role, Block], Place]:
         """The blocks of a pair of these generations, and their place: where they are to be kept if there are none."""
         for n_before in itertools.count():
             place = generations, n_before
@@ -177,12 +177,12 @@ class BlockRoom:
             found = {role: block_from(sample.text) for role, sample in samples.items()}
             is_whole = found.keys() == sides.keys() and len({sample.drawn_at for sample in samples.values()}) == 1
             if not is_whole:
-                found = {role: block for role, block in found.items() if block.invalid_reasons}
+                found = {role: block for role, block in found.items() if block["invalid_reasons"]}
             if found or not samples:
                 break
         return found, place
 
-    async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
+    async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, Block]:
         if any(side.source.engine is None for side in sides.values()):
             raise MissingSampleError(f"pair {pair + 1} of {plan.blocks} blocks is not stored")
         self._sampler.check_time()
@@ -193,11 +193,11 @@ class BlockRoom:
         servers = {role: side.server for role, side in sides.items()}
         blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
         for role, block in blocks.items():
-            self._sampler.spending.measured(sides[role].source.version, block.load)
+            self._sampler.spending.measured(sides[role].source.version, block)
             self._sampler.model_calls += 1
             self._sampler.origins(sides[role].source).n_asked += 1
             self._sampler.measured_blocks += 1
-        if not all(block.is_kept for block in blocks.values()):
+        if not all(map(is_kept, blocks.values())):
             return blocks
         _, place = self._look_up(sides, pair, _generations(sides)[0])
         draws = [sides[role].draw(pair, block, place) for role, block in blocks.items()]

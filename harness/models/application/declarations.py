@@ -8,16 +8,19 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from harness.config import VersionSettings
 from harness.config.typed import Between, Checked, FunctionName, Names, PathText, Text, WrongValueError
 from harness.config.versions import EngineOptions
-from harness.errors import SettingsError
-from harness.models.engine import Engine
+from harness.errors import EngineError, SettingsError
 from harness.models.spec import EngineSpec, engine_spec
+
+if TYPE_CHECKING:
+    from harness.models.application.engine import ApplicationEngine
 
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
@@ -76,13 +79,11 @@ _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 
 def folder_of(settings: VersionSettings, root: Path) -> Path:
     """The folder that an application is imported from, or run in. Raises SettingsError: there is none."""
-    from harness.models.application.checkouts import move_to_checkout, told_of_commit
+    from harness.models.application.identity import move_to_checkout
 
     folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
     if not folder.is_dir():
-        raise SettingsError(
-            f"version {settings.name!r}: folder = {str(folder)!r} is no folder.{told_of_commit(settings)}"
-        )
+        raise SettingsError(f"version {settings.name!r}: folder = {str(folder)!r} is no folder.")
     return folder
 
 
@@ -102,7 +103,7 @@ def python_of(settings: VersionSettings, root: Path) -> str:
 
 def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command. Raises SettingsError: its program is not there."""
-    from harness.models.application.checkouts import move_to_checkout, told_of_commit
+    from harness.models.application.identity import move_to_checkout
 
     words = _words(settings.engine_options["command"])
     places = [(word, Path(word)) for word in words]
@@ -111,35 +112,53 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     found = shutil.which(words[0] if program is None else str(program))
     if found is None:
         where = "on the PATH" if program is None else f"in {folder}, or is not executable"
-        raise SettingsError(
-            f"version {settings.name!r}: command: the program {words[0]!r} is not {where}."
-            f"{'' if program is None else told_of_commit(settings)}"
-        )
+        raise SettingsError(f"version {settings.name!r}: command: the program {words[0]!r} is not {where}.")
     return [found, *words[1:]]
 
 
-def _create_python(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of, list_watched
-    from harness.models.application.engine import python_engine
+def _create_python(settings: VersionSettings, root: Path) -> ApplicationEngine:
+    from harness.models.application.engine import ApplicationEngine, worker_command
+    from harness.models.application.identity import environment_of, import_paths, list_watched
+    from harness.models.processes.worker import Worker
 
-    folder, python = folder_of(settings, root), python_of(settings, root)
-    environment, watched = environment_of(settings, folder), list_watched(settings)
-    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment, watched)
+    folder, call, name = folder_of(settings, root), str(settings.engine_options["call"]), settings.engine_name
+    start = {"name": name, "call": call, "paths": import_paths(folder), **list_watched(settings)}
+    command, environment = worker_command(python_of(settings, root)), environment_of(settings, folder)
+    spawn = partial(Worker.spawn, command, environment, name=name, start=start, folder=folder)
+    return ApplicationEngine(name, call, spawn, settings.engine_options)
 
 
-def _create_command(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of
-    from harness.models.application.engine import command_engine
+def _create_command(settings: VersionSettings, root: Path) -> ApplicationEngine:
+    from harness.models.application.engine import ApplicationEngine
+    from harness.models.application.identity import environment_of
+    from harness.models.application.lines import UNBUFFERED, LineWorker
 
-    folder = folder_of(settings, root)
-    command, environment = command_of(settings, folder), environment_of(settings, folder)
-    return command_engine(settings.engine_name, settings.engine_options, command, folder, environment)
+    folder, name = folder_of(settings, root), settings.engine_name
+    command, environment = command_of(settings, folder), {**UNBUFFERED, **environment_of(settings, folder)}
+    spawn = partial(LineWorker.spawn, command, environment, name=name, folder=folder)
+    return ApplicationEngine(name, command[0], spawn, settings.engine_options)
 
 
 def _check_python(settings: VersionSettings, root: Path) -> None:
-    from harness.models.application.look import check_call
+    """Import the call once, before anything is asked of any version, and see that it takes what it would be given."""
+    from harness.models.processes.worker import wait_for
 
-    check_call(settings, folder_of(settings, root), python_of(settings, root))
+    call, where = settings.engine_options["call"], f"version {settings.name!r}"
+    one = replace(settings, engine_options={**settings.engine_options, "workers": 1})
+    try:
+        takes = wait_for(_create_python(one, root).look())
+    except EngineError as error:
+        raise SettingsError(str(error)) from None
+    if settings.sampling and "sampling" not in takes["options"]:
+        raise SettingsError(
+            f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
+            "`sampling`, or leave it out."
+        )
+    if settings.system is not None and not takes["takes_messages"]:
+        raise SettingsError(
+            f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "
+            "leave `system` out."
+        )
 
 
 def _check_command(settings: VersionSettings, root: Path) -> None:

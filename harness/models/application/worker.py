@@ -1,28 +1,60 @@
-"""An application of Python in its process: a coroutine function answers all that it was asked side by side; another
-function one after the other, without an event loop around it, so that it may run one of its own.
+"""An application of Python in its process: imports what `call` names, and asks it as its signature says.
 
-It needs the standard library alone, so that the interpreter that runs it need not have what Steelyard needs.
+A coroutine function answers all that it was asked side by side; another function one after the other, without an event
+loop around it, so that it may run one of its own. It needs the standard library alone, so that the interpreter that
+runs it need not have what Steelyard needs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib
+import importlib.util
 import inspect
+import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+import traceback
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FailedDrawError
-from harness.models.application.called import cause, load_application, tell_of_opened, told
-from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.errors import FailedDrawError, SettingsError, nearest, shortened
 
+MESSAGES = ("messages", "conversation", "history", "turns", "chat")
+"""Names of a first parameter that takes messages, where its annotation does not say what it takes."""
+OPTIONS = ("sampling", "schema", "tools")
+"""Further arguments of a function, given where it has a parameter of this name."""
+WAY_OUT = 'return the text, or a dict such as {"text": …, "context": […]}'
+UNREADABLE = "an answer that can't be read"
+_LISTS = ("list", "tuple", "sequence", "iterable", "collection", "messages")
 _READS = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect"})
 """Events of the interpreter that tell of a file or folder that is read."""
-_LISTS = frozenset({"os.listdir", "os.scandir"})
-"""Those of a folder. One that modules are imported from is also listed by what looks for packages."""
+_MOST_FRAMES = 12
+_LONGEST = 500
+_OWN = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The function that answers, and how it is asked.
+
+    Attributes:
+        takes_messages: whether it takes all messages; else the prompt alone.
+        options: of `OPTIONS` those that it takes.
+        is_async: whether it answers several at a time in one loop.
+        close: to be called at the end; may be a coroutine function.
+    """
+
+    function: Callable[..., Any]
+    takes_messages: bool = False
+    options: frozenset[str] = frozenset()
+    is_async: bool = False
+    close: Callable[[], Any] | None = None
 
 
 class ApplicationWorker:
@@ -40,63 +72,59 @@ class ApplicationWorker:
     def __init__(self, name: str, call: str, paths: list[str], project: str = "", shared: Iterable[str] = ()) -> None:
         sys.path[:0] = paths
         sys.argv = [call]
-        self._name, self._call = name, call
+        self._who = f"{name}: {call}"
         self._opened = _watched(project, shared) if project else []
         self._application = load_application(call)
         self._runner = asyncio.Runner()  # for what returns an awaitable and is no coroutine function
         self.is_async = self._application.is_async
         options = sorted(self._application.options)
         self.ready = {"takes_messages": self._application.takes_messages, "options": options, "is_async": self.is_async}
-
-    def look(self) -> dict[str, Any]:
-        """How it is asked, the files of the modules that were imported, and those of the project that were read."""
-        files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-        modules = [file for file in files if isinstance(file, str)]
-        return {"ready": self.ready, "modules": modules, "opened": self._opened}
+        if self._opened:
+            raise SettingsError(self._foreign())
 
     def ping(self) -> None:
         """Show that the event loop is not blocked."""
 
     def ask(self, prompt: str | None, messages: list[dict[str, Any]], **options: Any) -> Any:
-        """Call the application; gives its answer, or what awaits it.
+        """Call the application; gives what it returned, or what awaits it.
 
         Raises:
             FailedDrawError: it raised something, or returned what is no answer.
         """
+        # The prompt, which the parent sees to, or messages that it may append to.
+        asked, began = list(messages) if self._application.takes_messages else prompt, time.monotonic()
         if self.is_async:
-            return self._answer(prompt, messages, options)
-        began = time.monotonic()
+            return self._answer(self._application.function, asked, options, began)
         try:
-            value = self._application.function(*self._asked(prompt, messages), **options)
+            value = self._application.function(asked, **options)
             value = self._runner.run(_awaited(value)) if inspect.isawaitable(value) else value
-            return self._reply(value, messages, began)
         except BaseException as error:  # noqa: BLE001  the application's, which may raise anything
-            raise self._failure(error) from None
+            raise FailedDrawError(f"{self._who} raised {told(error)}", cause(error)) from None
+        return self._reply(value, began)
 
-    async def _answer(self, prompt: str | None, messages: list[dict[str, Any]], options: dict[str, Any]) -> Any:
-        began = time.monotonic()
+    async def _answer(self, function: Callable[..., Any], asked: Any, options: dict[str, Any], began: float) -> Any:
         try:
-            value = await self._application.function(*self._asked(prompt, messages), **options)
-            return self._reply(value, messages, began)
+            value = await function(asked, **options)
         except BaseException as error:  # noqa: BLE001  the application's, which may raise anything; a given up one, too
-            raise self._failure(error) from None
+            raise FailedDrawError(f"{self._who} raised {told(error)}", cause(error)) from None
+        return self._reply(value, began)
 
-    def _asked(self, prompt: str | None, messages: list[dict[str, Any]]) -> tuple[Any]:
-        """The prompt, which the parent sees to, or messages that it may append to."""
-        return (list(messages) if self._application.takes_messages else prompt,)
-
-    def _reply(self, value: Any, messages: list[dict[str, Any]], began: float) -> dict[str, Any]:
+    def _reply(self, value: Any, began: float) -> dict[str, Any]:
         if self._opened:
-            said = tell_of_opened(self._call, self._opened[0])
-            raise FailedDrawError(f"{self._name}: {said}", "a file of the project as it lies there")
-        return {"answer": read_answer(value, messages), "latency_s": time.monotonic() - began}
+            raise FailedDrawError(self._foreign(), "a file of the project as it lies there")
+        try:
+            return {"answer": as_json(value), "latency_s": time.monotonic() - began}
+        except Exception as error:  # noqa: BLE001  an object of the application's, whose methods may do anything
+            said = error if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
+            raise FailedDrawError(f"{self._who} returned {shortened(value)}: {said}.", UNREADABLE) from None
 
-    def _failure(self, error: BaseException) -> FailedDrawError:
-        if isinstance(error, FailedDrawError) and self._opened:
-            return error
-        if isinstance(error, UnreadableAnswerError):
-            return FailedDrawError(f"{self._name}: {self._call} {error}.", "an answer that can't be read")
-        return FailedDrawError(f"{self._name}: {self._call} raised {told(error)}", cause(error))
+    def _foreign(self) -> str:
+        """Why an application at a commit gives no answer that comes from a file of the project as it lies there."""
+        return (
+            f"{self._who} reads {self._opened[0]}, which is of the project as it lies there and not of its commit. Let "
+            "paths start from the working folder, or from Path(__file__).parent; where the environment leads to a "
+            'module, name the folder that it is imported from, as in folder = "backend".'
+        )
 
     async def close(self) -> None:
         """Close what `call` names, where it can be closed."""
@@ -105,7 +133,133 @@ class ApplicationWorker:
             if inspect.isawaitable(closed):
                 await closed
         except Exception as error:  # noqa: BLE001  the application's, which may raise anything
-            print(f"close() of {self._call} raised {told(error)}", file=sys.stderr)
+            print(f"close() of {self._who} raised {told(error)}", file=sys.stderr)
+
+
+def load_application(call: str) -> Application:
+    """Import a function, a method, or a class that is made once, from "module:name".
+
+    Raises:
+        SettingsError: it is not there, can't be imported or made, or does not take one question.
+    """
+    module, _, path = call.partition(":")
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise SettingsError(
+            f"{call} is not there: no module {module!r} in {sys.path[0]}, nor among the installed ones. `folder` says "
+            "from where it is imported."
+        )
+    owner, found = None, _ran(f"{call} can't be imported.", importlib.import_module, module)
+    for name in path.split("."):
+        if not hasattr(found, name):
+            where = getattr(found, "__name__", type(found).__name__)
+            hint = nearest(name, [each for each in dir(found) if not each.startswith("_")])
+            raise SettingsError(f"{call} is not there: {where} has no {name!r}.{hint}")
+        owner, found = found, getattr(found, name)
+        if inspect.isclass(owner) and inspect.isfunction(inspect.getattr_static(owner, name)):
+            owner = _ran(f"{owner.__name__}() of {call} can't be made.", owner)
+            found = getattr(owner, name)
+    if inspect.isclass(found):
+        owner = found = _ran(f"{found.__name__}() of {call} can't be made.", found)
+    if not callable(found):
+        kind = type(found).__name__
+        raise SettingsError(f"{call} is {kind}, which can't be called. Name a function, or a class with __call__.")
+    close = None if inspect.ismodule(owner) else getattr(owner, "close", None) or getattr(owner, "aclose", None)
+    return _application(call, found, close if callable(close) else None)
+
+
+def _ran(refusal: str, work: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return work(*given)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the user's code, which may raise anything
+        raise SettingsError(f"{refusal} {told(error)}") from None
+
+
+def _application(call: str, function: Callable[..., Any], close: Callable[[], Any] | None) -> Application:
+    asked = function
+    while isinstance(asked, functools.partial):
+        asked = asked.func
+    if not inspect.isroutine(asked):
+        asked = type(asked).__call__
+    if inspect.isasyncgenfunction(asked) or inspect.isgeneratorfunction(asked):
+        raise SettingsError(f"{call} yields pieces of an answer. Give a function that returns it whole.")
+    is_async = inspect.iscoroutinefunction(asked)
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some functions written in C tell nothing
+        return Application(function, is_async=is_async, close=close)
+    first = parameters[0] if parameters else None
+    if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+        raise SettingsError(
+            f"{call} takes nothing by position. Give it a first parameter without a star before it, such as prompt or "
+            "messages."
+        )
+    more = [each for each in parameters[1:] if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    lacking = [each.name for each in more if each.name not in OPTIONS and each.default is each.empty]
+    if lacking:
+        raise SettingsError(
+            f"{call} needs {', '.join(lacking)}, which nobody gives it. It is called with the prompt or the messages, "
+            f"and by name with those of {', '.join(OPTIONS)} that it takes; give the others a default."
+        )
+    options = frozenset(each.name for each in more).intersection(OPTIONS)
+    return Application(function, _takes_messages(function, first), options, is_async, close)
+
+
+def _takes_messages(function: Callable[..., Any], first: inspect.Parameter) -> bool:
+    """Tell by the annotation of the first parameter whether it takes messages, else by its name."""
+    annotation = first.annotation
+    if isinstance(annotation, str):
+        try:
+            hints = typing.get_type_hints(getattr(function, "__func__", function))
+            annotation = hints.get(first.name, annotation)
+        except Exception:  # noqa: BLE001  names that are there for a type checker alone
+            annotation = annotation.partition("[")[0].rpartition(".")[2]
+    kind = typing.get_origin(annotation) or annotation
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return name.lower() in _LISTS or (name != "str" and first.name in MESSAGES)
+
+
+def as_json(value: Any) -> Any:
+    """What an application returned, as JSON holds it: what is no text, number, list or table of them by its own data,
+    else, but for the texts of an answer, as a text. Raises TypeError: it is no answer.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    fields = value if isinstance(value, Mapping) else _data_of(value)
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"its text can't be told; {WAY_OUT}")
+    for name in ("text", "reasoning", "finish_reason"):
+        if not isinstance(fields.get(name), str | None):
+            raise TypeError(f"{name} is {shortened(fields[name])}, not a text")
+    return json.loads(json.dumps(dict(fields), default=_data_of), parse_constant=str)
+
+
+def _data_of(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    for name, given in (("model_dump", {"exclude_none": True}), ("tolist", {})):
+        method = getattr(value, name, None)
+        if callable(method) and not isinstance(value, type):
+            return method(**given)
+    return str(value)
+
+
+def told(error: BaseException) -> str:
+    """An exception, with the lines of the application that it came through below it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((_OWN, "<frozen"))][-_MOST_FRAMES:]
+    said = "".join(traceback.format_exception_only(error)).strip()
+    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    return (
+        f"{said}\nTraceback (most recent call last):\n{''.join(traceback.format_list(own)).rstrip()}" if own else said
+    )
+
+
+def cause(error: BaseException) -> str:
+    """Return an exception's type and the line that raised it, which others of its kind share."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__
 
 
 def _watched(project: str, shared: Iterable[str]) -> list[str]:
@@ -121,8 +275,10 @@ def _watched(project: str, shared: Iterable[str]) -> list[str]:
         place = Path(os.fsdecode(arguments[0])).resolve()
         if not place.is_relative_to(project) or any(map(place.is_relative_to, others)) or not place.exists():
             return
-        if event not in _LISTS or place not in {Path(entry).resolve() for entry in map(str, sys.path)}:
-            found.append(str(place))
+        # A folder that modules are imported from is also listed by what looks for packages.
+        if not place.is_dir() or place not in {Path(entry).resolve() for entry in map(str, sys.path)}:
+            is_cached = place.parent.name == "__pycache__"
+            found.append(importlib.util.source_from_cache(str(place)) if is_cached else str(place))
 
     sys.addaudithook(note)
     return found

@@ -1,8 +1,5 @@
-"""The worker in which MLflow runs, and what it does there.
-
-It is a process of its own for four reasons. MLflow reads its time limits from the environment, which belongs to the
-tests. Its warnings and its tracer would be theirs, too. A server that hangs is left behind with the process. And its
-import costs those alone who use it.
+"""The worker in which MLflow runs: its time limits are variables of the environment, its warnings and its tracer would
+be the tests', a server that hangs is left behind with the process, and its import takes seconds.
 """
 
 from __future__ import annotations
@@ -21,8 +18,6 @@ from harness.models.processes.worker import WaitingWorker
 
 _REQUEST_S = 10
 """Seconds that a server may take for one request."""
-
-_TRANSFER_S = 30
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -31,7 +26,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
-    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": str(_TRANSFER_S),
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
@@ -70,8 +65,6 @@ class MlflowWorker(WaitingWorker):
     ) -> dict[str, Any]:
         """The answer to a question about the MLflow at `address`.
 
-        The password in an address goes through the pipe, which nobody else can read.
-
         Raises:
             MlflowError: MLflow refused, or gave no answer in time; the message shows no password.
         """
@@ -86,24 +79,13 @@ class MlflowWorker(WaitingWorker):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The address of MLflow, and what must never be told of it.
-
-    Attributes:
-        address: without user and password where it is a server.
-        shown: as messages may show it.
-        secrets: what no message may hold.
-    """
+    """The address of MLflow, of a server without user and password; as messages may show it; and what none may hold."""
 
     address: str
     user: str
     password: str
     shown: str
     secrets: Sequence[str]
-
-    @property
-    def is_server(self) -> bool:
-        """True where it is asked over HTTP."""
-        return self.address.startswith("http")
 
     def redacted(self, text: str) -> str:
         """The text without any of the secrets."""
@@ -136,14 +118,14 @@ def asks_mlflow(work: Work) -> Callable[[dict[str, Any], dict[str, Any]], dict[s
             _probe(known)
             return work(known, asked)
         except Exception as error:  # noqa: BLE001  whatever MLflow and its libraries raise must reach the parent
-            raise MlflowError(explained(error, known)) from None
+            raise MlflowError(_explained(error, known)) from None
 
     return operation
 
 
 def _probe(login: Login) -> None:
     """Ask for a sign of life, once, so that a server that hangs costs seconds; MLflow asks a database ten times."""
-    if login.is_server:
+    if login.address.startswith("http"):
         from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request
 
@@ -159,7 +141,7 @@ def _probe(login: Login) -> None:
         create_engine(login.address, connect_args={"connect_timeout": _REQUEST_S}).connect().close()
 
 
-def explained(error: Exception, login: Login) -> str:
+def _explained(error: Exception, login: Login) -> str:
     """Explain to a user what went wrong, without anything that is secret."""
     text = login.redacted(str(error))
     if isinstance(error, SteelyardError):
@@ -167,9 +149,8 @@ def explained(error: Exception, login: Login) -> str:
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             return meaning.format(shown=login.shown)
-    line = " ".join(text.split())
-    line = line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]}…"
-    return f"{login.shown}: {(line or type(error).__name__).rstrip('.')}."
+    line = " ".join(text.split()) or type(error).__name__
+    return f"{login.shown}: {line[:_MOST_CHARACTERS].rstrip('.')}."
 
 
 _MEANINGS = (
@@ -179,16 +160,9 @@ _MEANINGS = (
     (r"error code 401|UNAUTHENTICATED|not authenticated", "{shown} refused the login. " + _LOGIN),
     (r"error code 403|PERMISSION_DENIED|permission denied", "{shown} does not allow it to this user. " + _LOGIN),
     (r"error code 404 != 200|not in a valid JSON format", "{shown} is not a server of MLflow."),
-    (
-        r"too many 5\d\d error responses|error code 5\d\d",
-        "{shown} failed with an HTTP 5xx error: its log says why.",
-    ),
+    (r"5\d\d error responses|error code 5\d\d", "{shown} failed with an HTTP 5xx error: its log says why."),
     (r"RemoteDisconnected|connection reset by peer", "{shown} ended the connection without an answer."),
-    (
-        r"out-of-date database schema",
-        "The database {shown} is of another release of MLflow. Renew it: mlflow db upgrade ADDRESS",
-    ),
+    (r"database schema", "The database {shown} is of another release of MLflow. Renew it: mlflow db upgrade ADDRESS"),
     (r"unable to open database file", "The file of {shown} can't be opened: its folder is missing or not readable."),
-    (r"readonly database", "The file of {shown} can't be written."),
     (r"file is not a database", "{shown} is not a database."),
 )

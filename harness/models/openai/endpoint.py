@@ -1,4 +1,4 @@
-"""One HTTP endpoint: sends JSON, tries again what may succeed later, and gives the endpoint up once for all."""
+"""An HTTP endpoint: sends JSON, tries again what may succeed later, and is given up once for all."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SettingsError, SteelyardError, UnreachableError
+from harness.models.engine import Engine
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     FAULTS,
     Clock,
-    FaultName,
     RateLimiter,
     RequestHistory,
     RetryPolicy,
@@ -40,19 +40,18 @@ _MOST_BODY_BYTES = 16 << 20
 _MOST_OF_A_REFUSAL = 1 << 18
 _ENCODINGS = ("identity", "gzip", "x-gzip", "deflate")
 _JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
+_ENOUGH = "Raise timeout_s, or ask for less at a time (--concurrency)."
 
 Answer = TypeVar("Answer")
 Read = Callable[[Mapping[str, Any], float], Answer]
 """Makes an answer of the JSON object that came and the seconds that it took; raises `UnusableError` for one that is
 not worth having."""
+_Error = TypeVar("_Error", bound=Exception)
 
 
 class RejectedError(EngineError):
-    """The endpoint will not answer this request, however often it is asked.
-
-    Attributes:
-        status: the HTTP status; 0 where the answer is larger than one may be.
-        names: what of `TELLING` the refusal names.
+    """The endpoint will not answer this request, however often it is asked. Its HTTP status is 0 where the answer is
+    larger than one may be; `names` are what of `TELLING` the refusal names.
     """
 
     def __init__(self, message: str, status: int = 0, names: frozenset[str] = frozenset()) -> None:
@@ -60,7 +59,7 @@ class RejectedError(EngineError):
         self.status, self.names = status, names
 
 
-class Endpoint:
+class Endpoint(Engine):
     """Posts JSON to one base address.
 
     The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says (by
@@ -69,27 +68,19 @@ class Endpoint:
     Args:
         name: begins every message.
         options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name, for messages).
-        api_key: the key, or None for an endpoint without one.
-        policy: how long a request is tried.
-        clock: of the waits between attempts.
-
-    Attributes:
-        find_refusal: is asked before each attempt; the error that it gives ends the request unsent.
     """
 
     def __init__(
         self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy, clock: Clock
     ) -> None:
         self.name = name
-        self.http_requests = 0
         self.base_url = str(options["base_url"]).rstrip("/")
         self.redactor = Redactor(api_key)
-        self.find_refusal: Callable[[], SteelyardError | None] = lambda: None
+        self._find_refusal: Callable[[], SteelyardError | None] = lambda: None
         self._address = without_secrets(self.base_url)
         self._where = f"{name} at {self._address}"
-        self._api_key, self._key_variable = api_key, options.get("api_key_env")
+        self._key_variable = options.get("api_key_env")
         self._timeout_s = float(options.get("timeout_s", 300))
-        self._connect_s = min(_CONNECT_TIMEOUT_S, self._timeout_s / 2)
         self._policy, self._clock, self._generator = policy, clock, random.Random()
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
         self._successes = self._failures_in_a_row = self._unanswered_in_a_row = 0
@@ -99,21 +90,20 @@ class Endpoint:
         self._repeating: dict[int, str] = {}
         self._session: aiohttp.ClientSession | None = None
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            raise SettingsError(
-                f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry; "
-                f"copy it again."
-            )
+            said = f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry"
+            raise SettingsError(f"{said}; copy it again.")
 
-    async def open(self) -> None:
-        """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
+    async def start(self) -> None:
+        """Prepare connections, as many as there are requests in flight; the first shows whether the server is there."""
         import aiohttp
 
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
-        if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+        if self.redactor.secret is not None:
+            headers["Authorization"] = f"Bearer {self.redactor.secret}"
+        connect_s = min(_CONNECT_TIMEOUT_S, self._timeout_s / 2)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=self._connect_s, sock_connect=self._connect_s),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=connect_s, sock_connect=connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
         )
@@ -130,28 +120,34 @@ class Endpoint:
         Raises:
             RejectedError: the server refuses this request (4xx, a redirect), or the answer is larger than one may be.
             FailedDrawError: it was sent, and no complete answer came in time.
-            SteelyardError: that of `hold`.
             UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
                 certificate, or refuses the API key.
-            EngineError: this request was given up.
+            SteelyardError: that of `hold`, or that this request was given up.
         """
         body = _JSON.encode(payload).encode("ascii")
         tried, attempts, successes = RequestHistory(), 0, self._successes
         try:
             while True:
                 await self._pause(self._pace.wait_s())
-                if (refusal := self.find_refusal()) is not None:
+                if (refusal := self._find_refusal()) is not None:
                     raise refusal
                 began_s, started = self._clock.seconds(), time.perf_counter()
+                document: Mapping[str, Any] | None = None
                 try:
-                    answer = self._read(read, await self._send(path, body, started), time.perf_counter() - started)
+                    document = await self._send(path, body, started)
+                    answer = read(document, time.perf_counter() - started)
                 except UnusableError as error:
+                    error.args = (self._redacted(error, _LONGEST_MESSAGE + 200),)  # it may repeat what the server says
                     failure = _light(error)
+                except EngineError as error:
+                    raise _light(error) from None
                 else:
                     self._successes += 1
                     self._failures_in_a_row = self._unanswered_in_a_row = 0
                     self._answered_s = time.perf_counter()
                     return answer
+                finally:
+                    del document
                 attempts += 1
                 self._repeating[id(body)] = failure.brief
                 asked_s, delay_s = failure.retry_after_s, self._policy.delay_s(attempts, self._generator)
@@ -177,23 +173,16 @@ class Endpoint:
         self._ended = self._ended or error
         self._end.set()
 
+    def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
+        """Send nothing, first or again, for which this finds an error: the request ends with that."""
+        self._find_refusal = find_refusal
+
     @property
-    def trouble(self) -> str:
+    def trouble(self) -> str:  # type: ignore[override]
         """The latest reason why requests are sent again, and how many are; "" where none is."""
         count = len(self._repeating)
         latest = next(reversed(self._repeating.values()), "")
         return f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
-
-    def _read(self, read: Read[Answer], document: Mapping[str, Any], latency_s: float) -> Answer:
-        try:
-            return read(document, latency_s)
-        except UnusableError as error:
-            error.args = (self._redacted(error),)  # it may repeat what the server says
-            raise _light(error) from None
-        except EngineError as error:
-            raise _light(error) from None
-        finally:
-            del document
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
@@ -213,22 +202,21 @@ class Endpoint:
         self.http_requests += 1
         try:
             async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
-                content = await self._body(response)
-                status, headers = response.status, response.headers
+                status, headers, content = response.status, response.headers, await self._body(response)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise UnusableError(f"has no valid certificate: {self._redacted(error)}", "closed") from None
+            raise UnusableError(f"has no valid certificate: {error}", "closed") from None
         except (aiohttp.InvalidURL, ValueError) as error:
-            raise UnusableError(f"is not an address: {self._redacted(error)}", "closed") from None
+            raise UnusableError(f"is not an address: {error}", "closed") from None
         except TimeoutError as error:
             raise self._timed_out(started, was_sent=not isinstance(error, aiohttp.ConnectionTimeoutError)) from None
         except aiohttp.ClientResponseError as error:
-            raise UnusableError(f"the answer can't be read: {self._redacted(error.message)}") from None
+            raise UnusableError(f"the answer can't be read: {error.message}") from None
+        except aiohttp.ClientConnectorError as error:
+            raise UnusableError(f"no connection ({error})", "refused") from None
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error.__cause__, aiohttp.http_exceptions.ContentEncodingError):
                 raise UnusableError("the answer can't be decompressed") from None
-            if isinstance(error, aiohttp.ClientConnectorError):
-                raise UnusableError(f"no connection ({self._redacted(error)})", "refused") from None
-            raise UnusableError(f"the connection broke ({self._redacted(error)})", "broken") from None
+            raise UnusableError(f"the connection broke ({error})", "broken") from None
         if status != 200:
             raise self._refusal(status, content, headers)
         return self._document(content)
@@ -238,8 +226,7 @@ class Endpoint:
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding not in _ENCODINGS:
             raise UnusableError(f"the answer is encoded as {encoding[:40]!r}, which was not asked for")
-        limit = _MOST_BODY_BYTES if response.status == 200 else _MOST_OF_A_REFUSAL
-        content = bytearray()
+        content, limit = bytearray(), _MOST_BODY_BYTES if response.status == 200 else _MOST_OF_A_REFUSAL
         async for chunk in response.content.iter_any():
             content += chunk
             if len(content) > limit:
@@ -252,21 +239,17 @@ class Endpoint:
         """The error of an attempt that reached its time limit. It is not sent again once it had been sent."""
         limit = f"{self._timeout_s:g} s (timeout_s)"
         if not was_sent:
-            return UnusableError(f"no connection within {self._connect_s:g} s", "broken")
+            return UnusableError(f"no connection within {min(_CONNECT_TIMEOUT_S, self._timeout_s / 2):g} s", "broken")
         if time.perf_counter() - started > self._timeout_s + _LATE_S:
             return UnusableError(f"no complete answer within {limit}, and this process noticed it late", "broken")
         self._unanswered_in_a_row += self._answered_s < started
-        if self._unanswered_in_a_row < self._policy.unanswered_in_a_row:
-            return FailedDrawError(
-                f"{self._where}: no complete answer within {limit}. It is not sent again: what is asked until it is "
-                "quick enough seems never to be slow. Raise timeout_s, or ask for less at a time (--concurrency).",
-                cause=TIMED_OUT,
-            )
-        return self._give_up(
-            f"is given up: {self._unanswered_in_a_row} requests in a row got no complete answer within {limit}, and no "
-            "other did meanwhile. Is it overloaded? Raise timeout_s, or ask for less at a time (--concurrency).",
-            TIMED_OUT,
-        )
+        count = self._unanswered_in_a_row
+        if count < self._policy.unanswered_in_a_row:
+            unsent = "It is not sent again: what is asked until it is quick enough seems never to be slow."
+            said = f"{self._where}: no complete answer within {limit}. {unsent} {_ENOUGH}"
+            return FailedDrawError(said, cause=TIMED_OUT)
+        said = f"is given up: {count} requests in a row got no complete answer within {limit}, and no other did"
+        return self._give_up(f"{said} meanwhile. Is it overloaded? {_ENOUGH}", TIMED_OUT)
 
     def _document(self, content: bytes) -> Mapping[str, Any]:
         """The JSON object that a body holds; an error in it counts as its HTTP status where it names one."""
@@ -275,68 +258,61 @@ class Endpoint:
         except RecursionError:
             raise UnusableError("the answer is nested too deep to be read") from None
         except ValueError:
-            fault: FaultName = "page" if content[:1000].lstrip().startswith(b"<") else "malformed"
-            raise UnusableError(f"the answer is not JSON: {self._beginning(content)}", fault) from None
+            is_page = content[:1000].lstrip().startswith(b"<")
+            said = f"the answer is not JSON: {self._redacted(content)[:80] or 'nothing came'}"
+            raise UnusableError(said, "page" if is_page else "malformed") from None
         if not isinstance(document, dict):
-            raise UnusableError(f"the answer is not a JSON object: {self._beginning(content)}")
-        error = document if document.get("object") == "error" else document.get("error")
-        if not error:
-            return document
-        said = self._redacted(self._server_message(content))
-        if is_account_empty({"error": error}):
-            raise UnusableError(f"answers nothing more: {said}", "closed")
-        if (status := http_status(error)) is not None:
-            raise self._refusal(status, content, {})
-        raise UnusableError(f"the answer is an error: {said}")
-
-    def _beginning(self, content: bytes) -> str:
-        return self._redacted(content)[:80] or "nothing came"
+            raise UnusableError(f"the answer is not a JSON object: {self._redacted(content)[:80]}")
+        if error := document if document.get("object") == "error" else document.get("error"):
+            raise self._refusal(http_status(error) or 200, content, {})
+        return document
 
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> UnusableError:
-        """The error for an answer with this HTTP status."""
-        said, fault = self._redacted(self._server_message(content)), fault_of(status)
-        if status == 429 and is_account_empty(_json(content)):
-            return UnusableError(f"answers nothing more (HTTP 429: {said})", "closed")
+        """The error for an answer with this HTTP status, or for one of 200 that is an error."""
+        document = _json(content)
+        told, fault = self._server_message(content, document), fault_of(status, document)
+        said = f"HTTP {status}: {told}"
+        if is_account_empty(document):
+            return UnusableError(f"answers nothing more ({told if status == 200 else said})", "closed")
+        if status == 200:
+            return UnusableError(f"the answer is an error: {told}")
         if fault == "closed":
             variable = self._key_variable
             hint = f"Check the key in {variable}." if variable else "Name the variable that holds a key: api_key_env."
-            return UnusableError(f"refuses access (HTTP {status}: {said}). {hint}", fault)
+            return UnusableError(f"refuses access ({said}). {hint}", fault)
+        if FAULTS[fault].again:
+            return UnusableError(
+                said, fault, status=status, retry_after_s=retry_after_s(headers.get("Retry-After"), time.time())
+            )
         if 300 <= status < 400:
             target = self._redacted(without_secrets(headers.get("Location", "nowhere")))
-            said = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
+            told = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
         if status == 404:
-            said += " (check model and base_url, which often ends with /v1)"
-        if not FAULTS[fault].again:
-            names = frozenset(name for name in TELLING if name.encode() in content)  # before the key is taken out
-            return UnusableError(f"rejects the request (HTTP {status}): {said}", fault, status=status, names=names)
-        wait_s = retry_after_s(headers.get("Retry-After"), time.time())
-        return UnusableError(f"HTTP {status}: {said}", fault, status=status, retry_after_s=wait_s)
+            told += " (check model and base_url, which often ends with /v1)"
+        names = frozenset(name for name in TELLING if name.encode() in content)  # before the key is taken out
+        return UnusableError(f"rejects the request (HTTP {status}): {told}", fault, status=status, names=names)
 
     def _final(self, failure: UnusableError, tried: RequestHistory) -> EngineError:
         """The error that a request ends with, and every later one where the endpoint is given up with it."""
-        fault, refuses, last = FAULTS[failure.fault], failure.fault == "refused", f"the last: {failure}"
+        fault = FAULTS[failure.fault]
         if not fault.again:
             if fault.ends == "endpoint":
                 return self._give_up(str(failure))
             return RejectedError(f"{self._where} {failure}", failure.status, failure.names)
-        if failure.fault == "page":
-            last += ". A web page came in place of an answer: something in front of the server sent it"
         self._failures_in_a_row += 1
-        cause, count = f"{self._where}: {failure}", self._failures_in_a_row
+        cause, count, is_page = f"{self._where}: {failure}", self._failures_in_a_row, failure.fault == "page"
+        after = f"after {tried}; the last: {failure}"
         if self._successes == 0 and fault.ends == "endpoint":
-            if refuses:
-                hint = "Is the server running, and is base_url right?"
-                return self._give_up(f"can't be reached: {failure}, {tried.attempts} attempts. {hint}")
-            if failure.fault == "page":
-                lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
-                hint = f"A web page came; check base_url{lacks}."
-                return self._give_up(f"is no API: {failure}, {tried.attempts} attempts. {hint}")
-            return self._give_up(f"has answered nothing yet: a request failed after {tried}; {last}", cause)
-        if refuses:  # nobody listens, so that no other request would fare better
-            return self._give_up(f"is gone: a request failed after {tried}; {last}", cause)
+            lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
+            hint = f". A web page came; check base_url{lacks}." if is_page else ""
+            hint = ". Is the server running, and is base_url right?" if failure.fault == "refused" else hint
+            return self._give_up(f"{fault.never}: a request failed {after}{hint}", cause)
+        after += ". A web page came in place of an answer: something in front of the server sent it" if is_page else ""
+        if failure.fault == "refused":  # nobody listens, so that no other request would fare better
+            return self._give_up(f"is gone: a request failed {after}", cause)
         if count >= self._policy.failures_in_a_row:
-            return self._give_up(f"is given up: {count} requests in a row failed after {tried}; {last}", cause)
-        return EngineError(f"{self._where}: the request is given up after {tried}; {last}", cause)
+            return self._give_up(f"is given up: {count} requests in a row failed {after}", cause)
+        return EngineError(f"{self._where}: the request is given up {after}", cause)
 
     def _give_up(self, what: str, cause: str | None = None) -> UnreachableError:
         """The error that this request and every later one ends with; those that wait are woken."""
@@ -345,28 +321,22 @@ class Endpoint:
             self._end.set()
         return UnreachableError(str(self._ended), self._ended.cause)
 
-    def _redacted(self, said: object) -> str:
+    def _redacted(self, said: object, most: int = _LONGEST_MESSAGE) -> str:
         """One printable line of what a server or library said, without the key."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         text = self.redactor.text(text)[:_MOST_READ]
         text = "".join(character if character.isprintable() else " " for character in text)
-        return " ".join(text.split())[:_LONGEST_MESSAGE]
+        return " ".join(text.split())[:most]
 
-    def _server_message(self, content: bytes) -> str:
+    def _server_message(self, content: bytes, document: Any) -> str:
         """Find what a server says went wrong, in whichever of the usual places it says so."""
-        try:
-            document = self.redactor.leaves(_json(content))
-        except RecursionError:
-            document = None
         for name in ("error", "message", "detail"):
             if isinstance(document, dict) and document.get(name):
                 document = document[name]
-        if document is None:
-            return content.decode("utf-8", "replace")
-        return document if isinstance(document, str) else json.dumps(document)
-
-
-_Error = TypeVar("_Error", bound=Exception)
+        try:
+            return self._redacted(document if isinstance(document, str) else json.dumps(self.redactor.leaves(document)))
+        except RecursionError:
+            return self._redacted(content)
 
 
 def _light(error: _Error) -> _Error:
@@ -376,8 +346,9 @@ def _light(error: _Error) -> _Error:
 
 
 def _json(content: bytes) -> Any:
-    """Parse the body of an answer; None where it is not JSON."""
+    """Parse the body of an answer; its text where it is not JSON."""
+    text = content.decode("utf-8", "replace")
     try:
-        return json.loads(content.decode("utf-8", "replace"))
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return None
+        return text

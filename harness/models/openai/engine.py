@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import CapabilityError, SteelyardError, UnreachableError
-from harness.models.engine import Capability, Engine
-from harness.models.openai.endpoint import Endpoint, Read, RejectedError
-from harness.models.openai.format import (
-    NO_COMPLETIONS,
-    NO_ECHO,
-    Choices,
-    chat_payload,
-    completion_payload,
-    echo_payload,
-    is_same_model,
-    read_choices,
-    read_echo,
-)
+from harness.errors import CapabilityError, UnreachableError
+from harness.models.engine import ALL_CHOICES, WEIGHED, Capability
+from harness.models.openai.endpoint import Endpoint, RejectedError
+from harness.models.openai.format import NO_COMPLETIONS, NO_ECHO, Choices, is_same_model, payload, read_choices
 from harness.models.openai.retry import Clock, RetryPolicy
 from harness.records import Request, Sample
 
 _MOST_CHOICES = 128
-_ALL_CHOICES = 1_000_000
-_WEIGHED = ("loglikelihood", "rolling")
 _NOT_FOUND = 404
 _REFUSES_SHAPE = (400, 422)
 _TOO_LARGE = 0
@@ -34,7 +21,7 @@ _LONGEST_NAME = 200
 _NO_SUCH_PATH = (404, 405, 501)
 
 
-class OpenAIEngine(Engine):
+class OpenAIEngine(Endpoint):
     """Answers over HTTP.
 
     Learns from the endpoint how many choices one request gives: an endpoint that ignores `n`, or rejects it, is asked
@@ -43,11 +30,8 @@ class OpenAIEngine(Engine):
     Args:
         name: shown in messages.
         options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
-        api_key: the key, or None for an endpoint without one.
-        policy: how long a request is tried.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
             of a seeded request are requests of their own.
-        clock: of the waits between requests.
     """
 
     capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE, Capability.PROMPT_LOGPROBS}
@@ -62,45 +46,16 @@ class OpenAIEngine(Engine):
         counts_seeds: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock())
         self._model = str(options["model"])
-        self._endpoint = Endpoint(
-            name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock()
-        )
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = self._completion_tokens_limited = False
 
-    @property
-    def http_requests(self) -> int:  # type: ignore[override]
-        """Requests sent so far, retries included."""
-        return self._endpoint.http_requests
-
-    @property
-    def trouble(self) -> str:  # type: ignore[override]
-        """The reason why requests are sent again right now; "" where none is."""
-        return self._endpoint.trouble
-
-    def hold(self, error: SteelyardError) -> None:
-        """Send nothing more: what waits to be sent, or to be sent again, ends with this error."""
-        self._endpoint.hold(error)
-
-    def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
-        """Send nothing, first or again, for which this finds an error: the request ends with that."""
-        self._endpoint.find_refusal = find_refusal
-
-    async def start(self) -> None:
-        """Prepare connections; the first request shows whether the endpoint is there."""
-        await self._endpoint.open()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._endpoint.close()
-
     def choices_per_request(self, request: Request) -> int:
         """1 at temperature 0, for a seed that is not counted up, and where `n` is ignored."""
-        if request.kind in _WEIGHED:
-            return _ALL_CHOICES
+        if request.kind in WEIGHED:
+            return ALL_CHOICES
         if request.sampling.get("temperature") == 0 or ("seed" in request.sampling and not self._counts_seeds):
             return 1
         return self._most_choices
@@ -113,81 +68,61 @@ class OpenAIEngine(Engine):
             CapabilityError: the endpoint has no log probabilities, no completion or no echo.
             EngineError: this request was rejected, or given up after retries.
         """
+        if request.kind in WEIGHED and not request.prompt and not request.continuation:
+            return [Sample("", index, "stop", 0, 0, loglikelihood=0.0, is_greedy=True) for index in indices]
         try:
-            if request.kind in _WEIGHED:
-                weighed = await self._weigh(request)
-                return [replace(weighed, index=index) for index in indices]
-            drawn = await self._draw(request, indices[: self.choices_per_request(request)])
-            return [self._endpoint.redactor.sample(sample) for sample in drawn]
+            choices = await self._draw(request, indices[: self.choices_per_request(request)])
         except CapabilityError as error:
             raise CapabilityError(f"{self.name}: {error}") from None
+        return [self.redactor.sample(sample) for sample in choices.samples]
 
-    async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
-        ask = self._complete if request.kind == "completion" else self._chat
+    async def _draw(self, request: Request, indices: Sequence[int]) -> Choices:
         try:
-            choices = await ask(request, indices)
+            choices = await self._ask(request, indices)
         except RejectedError as error:
             may_be_n = error.status in _REFUSES_SHAPE and not self._n_is_known_to_work
-            if len(indices) == 1 or not (may_be_n or error.status == _TOO_LARGE):
+            if len(indices) == 1 or request.kind in WEIGHED or not (may_be_n or error.status == _TOO_LARGE):
                 raise
-            choices = await ask(request, indices[:1])
+            choices = await self._ask(request, indices[:1])
             self._most_choices = 1
         else:
             if choices.received < len(indices):
                 self._most_choices = min(self._most_choices, choices.received)
-            elif len(indices) > 1:
+            elif len(indices) > 1 and request.kind not in WEIGHED:
                 self._n_is_known_to_work = True
-        return choices.samples
+        return choices
 
-    async def _chat(self, request: Request, indices: Sequence[int]) -> Choices:
-        payload = chat_payload(self._model, request, indices)
-        read = self._noting_name(lambda document, latency_s: read_choices(document, request, indices, latency_s))
+    async def _ask(self, request: Request, indices: Sequence[int]) -> Choices:
+        body, is_chat = payload(self._model, request, indices), request.kind == "chat"
+
+        def read(document: Mapping[str, Any], latency_s: float) -> Choices:
+            choices = read_choices(document, request, indices, latency_s)
+            self._note_name(document.get("model"))
+            return choices
+
         is_other = self._completion_tokens_limited
         while True:
-            if is_other and "max_tokens" in payload:  # as OpenAI's newer models demand
-                payload["max_completion_tokens"] = payload.pop("max_tokens")
+            if is_other and is_chat and "max_tokens" in body:  # as OpenAI's newer models demand
+                body["max_completion_tokens"] = body.pop("max_tokens")
             try:
-                choices: Choices = await self._endpoint.post("/chat/completions", payload, read)
+                choices = await self.post("/chat/completions" if is_chat else "/completions", body, read)
             except RejectedError as rejected:
-                if rejected.status == _NOT_FOUND:
+                if is_chat and rejected.status == _NOT_FOUND:
                     raise UnreachableError(str(rejected)) from None
-                is_other = "max_tokens" in payload and "max_completion_tokens" in rejected.names
+                has_echo = request.kind not in WEIGHED or rejected.names.isdisjoint(("echo", "logprobs"))
+                if not is_chat and (rejected.status in _NO_SUCH_PATH or not has_echo):
+                    lack = NO_ECHO if request.kind in WEIGHED else NO_COMPLETIONS
+                    raise CapabilityError(f"{lack} It says: {rejected}") from None
+                is_other = is_chat and "max_tokens" in body and "max_completion_tokens" in rejected.names
                 if rejected.status not in _REFUSES_SHAPE or not is_other:
                     raise
             else:
-                self._completion_tokens_limited |= is_other
+                self._completion_tokens_limited |= is_chat and is_other
                 return choices
 
-    async def _complete(self, request: Request, indices: Sequence[int]) -> Choices:
-        payload = completion_payload(self._model, request, indices)
-        read = self._noting_name(lambda document, latency_s: read_choices(document, request, indices, latency_s))
-        try:
-            return await self._endpoint.post("/completions", payload, read)
-        except RejectedError as rejected:
-            if rejected.status not in _NO_SUCH_PATH:
-                raise
-            raise CapabilityError(f"{NO_COMPLETIONS} It says: {rejected}") from None
-
-    async def _weigh(self, request: Request) -> Sample:
-        if not request.prompt and not request.continuation:
-            return Sample("", prompt_tokens=0, completion_tokens=0, loglikelihood=0.0, is_greedy=True)
-        read = self._noting_name(lambda document, latency_s: read_echo(document, request, latency_s))
-        try:
-            return await self._endpoint.post("/completions", echo_payload(self._model, request), read)
-        except RejectedError as rejected:
-            if rejected.status not in _NO_SUCH_PATH and rejected.names.isdisjoint(("echo", "logprobs")):
-                raise
-            raise CapabilityError(f"{NO_ECHO} It says: {rejected}") from None
-
-    def _noting_name(self, read: Read[Any]) -> Read[Any]:
+    def _note_name(self, name: Any) -> None:
         """Keep the name that the endpoint gives the model, where it is another one than was asked for."""
-
-        def noting(document: Mapping[str, Any], latency_s: float) -> Any:
-            answer, name = read(document, latency_s), document.get("model")
-            if isinstance(name, str) and name.strip() and not is_same_model(self._model, name):
-                shown = self._endpoint.redactor.text(name[:_LONGEST_NAME])
-                if shown not in self.answered_as and len(self.answered_as) < _MOST_NAMES:
-                    self.answered_as = (*self.answered_as, shown)
-            return answer
-
-        return noting
+        if isinstance(name, str) and name.strip() and not is_same_model(self._model, name):
+            shown = self.redactor.text(name[:_LONGEST_NAME])
+            if shown not in self.answered_as and len(self.answered_as) < _MOST_NAMES:
+                self.answered_as = (*self.answered_as, shown)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import CapabilityError
+from harness.models.engine import WEIGHED
 from harness.models.openai.retry import UnusableError
 from harness.records import WITHHELD, Request, Sample, TokenLogprob
 
@@ -23,59 +26,122 @@ NO_LOGPROBS = (
     "Log probabilities were asked for, and the endpoint answers without them; ask for none, or serve the model with an "
     "engine that has them (vllm)."
 )
-_MAY_BE_EMPTY = ("length", *WITHHELD)
-BROKEN_OFF = frozenset(
-    {
-        "abort",
-        "aborted",
-        "canceled",
-        "cancelled",
-        "error",
-        "failed",
-        "insufficient_system_resource",
-        "internal_error",
-        "network_error",
-        "server_error",
-        "timeout",
-    }
+BROKEN_OFF = re.compile(
+    r"abort(ed)?|cancell?ed|failed|insufficient_system_resource|((internal|network|server)_)?error|timeout",
+    re.IGNORECASE,
 )
+"""Finish reasons of answers that broke off."""
+_MAY_BE_EMPTY = ("length", *WITHHELD)
 _CALLS = ("tool_calls", "function_call")
-_MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_MOST_TOKENS = 2**53
+_Logprob = Annotated[float, Field(lt=math.inf)]
+"""Minus infinity is one."""
 
 
-def chat_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
-    """The body of a chat request that draws the samples with these indices."""
-    payload = {"model": model, "messages": list(request.messages), **_drawing(request, indices)}
+def _named(call: dict[str, Any]) -> dict[str, Any]:
+    """A tool call as the server wrote it, which names a function."""
+    function = call.get("function", call.get("custom"))
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise ValueError("a tool call names no function")  # noqa: TRY004  pydantic's
+    return call
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Token(_Read):
+    token: str
+    logprob: _Logprob
+    top_logprobs: list[_Token] | None = None
+
+
+class _Tokens(_Read):
+    content: list[_Token] | None = None
+
+
+class _Lists(_Read):
+    """The tokens of a completion, whose log probabilities stand in lists side by side."""
+
+    tokens: list[str] = []
+    token_logprobs: list[_Logprob | None]
+    top_logprobs: list[dict[str, _Logprob] | None] | None = None
+
+
+class _Part(_Read):
+    text: str | None = None
+
+
+class _Message(_Read):
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[Annotated[dict[str, Any], AfterValidator(_named)]] | None = None
+
+
+class _Choice(_Read):
+    """A choice of a chat (`message`) or of a completion (`text`)."""
+
+    index: int | None = None
+    finish_reason: str | None = None
+    error: Any = None
+    message: _Message | None = None
+    text: str | None = None
+    logprobs: Any = None
+
+    @property
+    def flaw(self) -> str | None:
+        """Why it is no answer, whatever text it holds; None where nothing says so."""
+        if self.error:
+            said = self.error.get("message") if isinstance(self.error, Mapping) else self.error
+            return f"the answer broke off with an error: {said}"
+        is_broken = self.finish_reason and BROKEN_OFF.fullmatch(self.finish_reason)
+        return f"the answer broke off (finish_reason {self.finish_reason!r})" if is_broken else None
+
+
+class _Document(_Read):
+    choices: list[_Choice]
+
+
+def payload(model: str, request: Request, indices: Sequence[int] = (0,)) -> dict[str, Any]:
+    """The body of a request that draws the samples with these indices, or weighs a text.
+
+    Of a continuation that is weighed, the prompt is sent alone as well: where its tokens end is what tells the
+    continuation's from them. Spaces before a continuation count to it.
+    """
+    if request.kind in WEIGHED:
+        texts = (_weighed_after(request), (request.prompt or "") + (request.continuation or ""))
+        fixed = {"echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
+        return {"model": model, "prompt": list(filter(None, texts)), **fixed}
+    is_chat = request.kind == "chat"
+    body: dict[str, Any] = {
+        "model": model,
+        **({"messages": list(request.messages)} if is_chat else {"prompt": request.prompt}),
+    }
+    body |= request.sampling
+    if len(indices) > 1:
+        body["n"] = len(indices)
+    if "seed" in body:
+        body["seed"] += indices[0]
     if request.logprobs is not None:
-        payload["logprobs"] = True
-        if request.logprobs:
-            payload["top_logprobs"] = request.logprobs
+        body["logprobs"] = True if is_chat else request.logprobs
+        if is_chat and request.logprobs:
+            body["top_logprobs"] = request.logprobs
     if request.schema is not None:
         form = {"name": "answer", "schema": request.schema, "strict": True}
-        payload["response_format"] = {"type": "json_schema", "json_schema": form}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
     if request.tools is not None:
-        payload["tools"] = list(request.tools)
-    return payload
+        body["tools"] = list(request.tools)
+    return body
 
 
-def completion_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
-    """The body of a completion request that draws the samples with these indices."""
-    payload = {"model": model, "prompt": request.prompt, **_drawing(request, indices)}
-    return payload if request.logprobs is None else {**payload, "logprobs": request.logprobs}
+def _weighed_after(request: Request) -> str:
+    """The text before the text that is weighed."""
+    return "" if request.kind == "rolling" else (request.prompt or "").rstrip()
 
 
-def _drawing(request: Request, indices: Sequence[int]) -> dict[str, Any]:
-    """Return the fields that say how the samples with these indices are drawn."""
-    fields = dict(request.sampling)
-    if len(indices) > 1:
-        fields["n"] = len(indices)
-    if "seed" in fields:
-        fields["seed"] += indices[0]
-    return fields
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(NamedTuple):
     """The choices that came back for one request: how many, and those of them that are answers."""
 
     received: int
@@ -83,131 +149,86 @@ class Choices:
 
 
 def read_choices(document: Mapping[str, Any], request: Request, indices: Sequence[int], latency_s: float) -> Choices:
-    """The answers in the body of a response to a chat or completion request, at most one for each index.
+    """The answers in the body of a response, at most one for each index; token counts are left out where they are none.
 
     Raises:
-        UnusableError: there are no choices, none of them holds an answer, or a field is of another type than
-            it must be; only token counts are left out when they are none.
+        UnusableError: there are no choices, none of them holds an answer, or a field is of another type.
         CapabilityError: log probabilities were asked for and are not there.
     """
-    choices = document.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise UnusableError(f"the answer holds no choices{_said(document)}")
-    kind = "completion" if request.kind == "completion" else "chat completion"
+    if not isinstance(document.get("choices"), list) or not document["choices"]:
+        said = next((f"; it says: {document[name]}" for name in ("message", "detail") if document.get(name)), "")
+        raise UnusableError(f"the answer holds no choices{said}")
     try:
-        choices = sorted(choices, key=lambda choice: position(choice.get("index")))
-        flaws = [_flaw(choice) for choice in choices]
-        read = _completed if request.kind == "completion" else _content
-        contents = [None if flaw else read(choice, request) for flaw, choice in zip(flaws, choices, strict=True)]
-    except _MALFORMED as error:
-        raise UnusableError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
-    usage = document.get("usage")
-    usage = usage if isinstance(usage, Mapping) else {}
-    counts = _token_counts(count(usage.get("completion_tokens")), contents)
-    prompt_tokens = count(usage.get("prompt_tokens"))
-    answers = [(content, count) for content, count in zip(contents, counts, strict=True) if content is not None]
-    if not answers:
-        raise UnusableError(next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls"))
-    samples = [
-        Sample(index=index, prompt_tokens=prompt_tokens, completion_tokens=count, latency_s=latency_s, **content)
-        for index, (content, count) in zip(indices, answers, strict=False)
-    ]
-    return Choices(received=len(choices), samples=samples)
+        choices = sorted(_Document.model_validate(document).choices, key=lambda choice: choice.index or 0)
+        if request.kind in WEIGHED:
+            weighed = _weighed([_echoed(choice.logprobs) for choice in choices if choice.logprobs], request)
+            return Choices(len(indices), [Sample("", each, latency_s=latency_s, **weighed) for each in indices])
+        contents = [None if choice.flaw else _content(choice, request) for choice in choices]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, ArithmeticError) as error:
+        problem = str(error)
+    else:
+        usage = document.get("usage")
+        usage = usage if isinstance(usage, Mapping) else {}
+        counts = _token_counts(count(usage.get("completion_tokens")), contents)
+        shared: dict[str, Any] = {"prompt_tokens": count(usage.get("prompt_tokens")), "latency_s": latency_s}
+        answers = [{"completion_tokens": n, **each} for each, n in zip(contents, counts, strict=True) if each]
+        if answers:
+            samples = [Sample(index=at, **shared, **each) for at, each in zip(indices, answers, strict=False)]
+            return Choices(len(choices), samples)
+        flaws = (choice.flaw for choice in choices)
+        raise UnusableError(next(filter(None, flaws), "the answer holds neither text nor tool calls"))
+    raise UnusableError(f"the answer is not a {'chat ' if request.kind == 'chat' else ''}completion ({problem})")
 
 
-def _said(document: Mapping[str, Any]) -> str:
-    """Quote what an answer without choices says in their place."""
-    said = next((document[name] for name in ("message", "detail") if document.get(name)), None)
-    return "" if said is None else f"; it says: {said}"
-
-
-def _flaw(choice: Mapping[str, Any]) -> str | None:
-    """Return why a choice is no answer, whatever text it holds; None where nothing says so."""
-    reason = optional_text(choice.get("finish_reason"), "finish_reason") or ""
-    error = choice.get("error")
-    if error:
-        said = error.get("message") if isinstance(error, Mapping) else error
-        return f"the answer broke off with an error: {said}"
-    if reason.lower() in BROKEN_OFF:
-        return f"the answer broke off (finish_reason {reason!r})"
-    return None
-
-
-def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
+def _content(choice: _Choice, request: Request) -> dict[str, Any] | None:
     """The fields of a sample that one choice gives; None where it gives no answer."""
-    message = choice["message"]
-    finish_reason = optional_text(choice.get("finish_reason"), "finish_reason") or "stop"
-    calls = tool_calls(message.get("tool_calls"))
-    thought = optional_text(message.get("reasoning_content") or message.get("reasoning"), "reasoning")
-    answer = _answer(message)
-    if answer is None and not calls and not thought and finish_reason not in _MAY_BE_EMPTY:
-        return None
-    if not answer and not calls and finish_reason in _CALLS:
+    reason, top = choice.finish_reason or "stop", request.logprobs
+    if request.kind == "completion":
+        if choice.text is None:
+            raise ValueError("text is missing")
+        listed = None if top is None else _listed(choice.logprobs, top)
+        return {"text": choice.text, "finish_reason": reason, "logprobs": listed}
+    if (message := choice.message) is None:
+        raise ValueError("message is missing")
+    answer, calls, thought = message.content, message.tool_calls, message.reasoning_content or message.reasoning
+    if isinstance(answer, list):
+        parts = [part.text for part in answer if part.text is not None]
+        answer = "".join(parts) if parts else None
+    answer = message.refusal if answer is None else answer
+    is_empty = answer is None and not thought and reason not in _MAY_BE_EMPTY
+    if not calls and (is_empty or (not answer and reason in _CALLS)):
         return None
     return {
         "text": answer or "",
-        "finish_reason": finish_reason,
+        "finish_reason": reason,
         "reasoning": thought,
-        "tool_calls": calls or None,
-        "logprobs": None if request.logprobs is None else _logprobs(choice, request.logprobs),
+        "tool_calls": tuple(calls) if calls else None,
+        "logprobs": None if top is None else _tokens(choice.logprobs, top),
     }
 
 
-def _completed(choice: Mapping[str, Any], request: Request) -> dict[str, Any]:
-    """The fields of a sample that one choice of a completion gives."""
-    return {
-        "text": text(choice["text"], "text"),
-        "finish_reason": optional_text(choice.get("finish_reason"), "finish_reason") or "stop",
-        "logprobs": None if request.logprobs is None else _completed_logprobs(choice, request.logprobs),
-    }
-
-
-def _answer(message: Mapping[str, Any]) -> str | None:
-    """Return the text of a message, or of its refusal; None where it has neither."""
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = [optional_text(part.get("text"), "a part of the content") for part in content]
-        told = [part for part in parts if part is not None]
-        content = "".join(told) if told else None
-    said = optional_text(content, "content")
-    return optional_text(message.get("refusal"), "refusal") if said is None else said
-
-
-def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:
-    entries = (choice.get("logprobs") or {}).get("content")
-    if entries is None:
+def _tokens(logprobs: Any, alternatives: int) -> tuple[TokenLogprob, ...]:
+    if not logprobs or (entries := _Tokens.model_validate(logprobs).content) is None:
         raise CapabilityError(NO_LOGPROBS)
-    return tuple(
-        _token(each["token"], each["logprob"], _pairs((each.get("top_logprobs") or ())[:alternatives]))
-        for each in entries
-    )
+    tops = ([(top.token, top.logprob) for top in each.top_logprobs or ()][:alternatives] for each in entries)
+    return tuple(TokenLogprob(each.token, each.logprob, tuple(top)) for each, top in zip(entries, tops, strict=True))
 
 
-def _completed_logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:
-    """The tokens of a completion, whose log probabilities stand in lists side by side."""
-    lists = choice.get("logprobs")
-    if lists is None:
+def _listed(logprobs: Any, alternatives: int) -> tuple[TokenLogprob, ...]:
+    if logprobs is None:
         raise CapabilityError(NO_LOGPROBS)
-    tops = (lists.get("top_logprobs") if alternatives else None) or [None] * len(lists["tokens"])
-    return tuple(
-        _token(token, logprob, sorted((top or {}).items(), key=_rank)[:alternatives])
-        for token, logprob, top in zip(lists["tokens"], lists["token_logprobs"], tops, strict=True)
-    )
-
-
-def _pairs(tops: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
-    return [(top["token"], top["logprob"]) for top in tops]
-
-
-def _token(token: Any, logprob: Any, top: Sequence[tuple[Any, Any]]) -> TokenLogprob:
-    others = tuple((text(other, "a token"), logarithm(value)) for other, value in top)
-    return TokenLogprob(text(token, "a token"), logarithm(logprob), others)
-
-
-def _rank(alternative: tuple[str, Any]) -> tuple[float, str]:
-    """The most probable one first."""
-    token, logprob = alternative
-    return -logarithm(logprob), token
+    lists = _Lists.model_validate(logprobs)
+    tops = (lists.top_logprobs if alternatives else None) or [None] * len(lists.tokens)
+    entries = []
+    for token, logprob, top in zip(lists.tokens, lists.token_logprobs, tops, strict=True):
+        if logprob is None:
+            raise ValueError("a log probability is missing")
+        ranked = sorted((top or {}).items(), key=lambda item: (-item[1], item[0]))
+        entries.append(TokenLogprob(token, logprob, tuple(ranked[:alternatives])))
+    return tuple(entries)
 
 
 def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
@@ -218,73 +239,41 @@ def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None
     if total is None:
         return [None] * len(contents)
     listed = [len(content["logprobs"] or ()) if content else 0 for content in contents]
-    if sum(listed) == total:
-        return list(listed)
     share, rest = divmod(total, len(contents))
-    return [share + (position < rest) for position in range(len(contents))]
+    return [*listed] if sum(listed) == total else [share + (place < rest) for place in range(len(contents))]
 
 
-def echo_payload(model: str, request: Request) -> dict[str, Any]:
-    """The body of a completion request that weighs a continuation, or a whole text.
+def _echoed(logprobs: Any) -> list[tuple[float, float] | None]:
+    """For each token of the echoed prompt its log probability and that of the most probable token at its place.
 
-    Spaces before a continuation count to it. The prompt is sent alone as well: where its tokens end is what tells the
-    continuation's from them.
+    None for a token without them, as the first one is. The generated token at the end is left out.
     """
-    texts = [text for text in (_weighed_after(request), (request.prompt or "") + (request.continuation or "")) if text]
-    return {"model": model, "prompt": texts, "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
+    lists = _Lists.model_validate(logprobs)
+    pairs = list(zip(lists.token_logprobs, lists.top_logprobs or (), strict=True))[:-1]
+    return [None if logprob is None else (logprob, max((top or {}).values())) for logprob, top in pairs]
 
 
-def _weighed_after(request: Request) -> str:
-    """Return the text before the text that is weighed."""
-    return "" if request.kind == "rolling" else (request.prompt or "").rstrip()
-
-
-def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -> Sample:
+def _weighed(rows: Sequence[list[tuple[float, float] | None]], request: Request) -> dict[str, Any]:
     """The log probability of the continuation or the whole text, summed over its tokens.
 
     The first token of all has one only where the server puts a token in front of it; else it is not weighed.
 
     Raises:
-        UnusableError: the answer is not a completion.
         CapabilityError: the endpoint did not echo the prompt with its log probabilities.
     """
-    try:
-        choices = sorted(document["choices"], key=lambda choice: position(choice["index"]))
-        rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
-    except _MALFORMED as error:
-        raise UnusableError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
     context = _weighed_after(request)
     if len(rows) != (2 if context else 1) or not all(rows):
         raise CapabilityError(NO_ECHO)
-    start = len(rows[0]) if context else 0
-    if rows[-1][0] is None:
-        start = max(start, 1)
+    start = max(len(rows[0]) if context else 0, rows[-1][0] is None)
     weighed = [token for token in rows[-1][start:] if token is not None]
     if not weighed or len(weighed) < len(rows[-1]) - start:
         raise CapabilityError(NO_ECHO)
-    return Sample(
-        text="",
-        prompt_tokens=len(rows[-1]) - len(weighed),
-        completion_tokens=len(weighed),
-        latency_s=latency_s,
-        loglikelihood=float(sum(logprob for logprob, _ in weighed)),
-        is_greedy=all(logprob >= best for logprob, best in weighed),
-    )
-
-
-def _echoed_tokens(logprobs: Mapping[str, Any]) -> list[tuple[float, float] | None]:
-    """For each token of the echoed prompt its log probability and that of the most probable token at its place.
-
-    None for a token without them, as the first one is. The generated token at the end is left out.
-    """
-    pairs = list(zip(logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True))[:-1]
-    return [
-        None if logprob is None else (logarithm(logprob), max(logarithm(value) for value in top.values()))
-        for logprob, top in pairs
-    ]
-
-
-_MOST_TOKENS = 2**53
+    return {
+        "prompt_tokens": len(rows[-1]) - len(weighed),
+        "completion_tokens": len(weighed),
+        "loglikelihood": float(sum(logprob for logprob, _ in weighed)),
+        "is_greedy": all(logprob >= best for logprob, best in weighed),
+    }
 
 
 def count(value: Any) -> int | None:
@@ -293,53 +282,7 @@ def count(value: Any) -> int | None:
     return value if is_count else None
 
 
-def position(value: Any) -> int:
-    """The index of a choice; 0 where the server gives none."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"index is {_kind(value)}, not a whole number")
-    return value or 0
-
-
-def text(value: Any, name: str) -> str:
-    """A text. Raises TypeError: it is something else."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {_kind(value)}, not a text")
-    return value
-
-
-def optional_text(value: Any, name: str) -> str | None:
-    """A text, or None where the server gives none. Raises TypeError: it is something else."""
-    return None if value is None else text(value, name)
-
-
-def logarithm(value: Any) -> float:
-    """A log probability; minus infinity is one."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"a log probability is {_kind(value)}, not a number")
-    if math.isnan(value) or value == math.inf:
-        raise ValueError(f"a log probability is {value}")
-    return float(value)
-
-
-def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
-    """The tool calls of a message, as the server wrote them; each names a function."""
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(call, Mapping) for call in value):
-        raise TypeError("tool_calls is not a list of objects")
-    for call in value:
-        named = call.get("function", call.get("custom"))
-        if not isinstance(named, Mapping):
-            raise TypeError("a tool call has no function")
-        text(named.get("name"), "the name of a tool call's function")
-    return tuple(value)
-
-
 def is_same_model(asked: str, answered: str) -> bool:
     """Tell whether two names mean one model, as far as names tell: a provider or folder in front does not count."""
     ends = [name.strip().rstrip("/").rpartition("/")[2].lower() for name in (asked, answered)]
     return ends[0] == ends[1]
-
-
-def _kind(value: Any) -> str:
-    return "missing" if value is None else type(value).__name__

@@ -14,13 +14,10 @@ _SHORTEST_SECRET = 8
 
 
 class Redactor:
-    """Replaces a key by `***`.
-
-    Args:
-        key: the key, or None where there is none to hide. One of fewer than 8 characters is no secret ("EMPTY").
-    """
+    """Replaces a key by `***`. One of fewer than 8 characters is no secret ("EMPTY")."""
 
     def __init__(self, key: str | None) -> None:
+        self.secret = key  # here alone, where no repr shows it
         self._key = key if key is not None and len(key) >= _SHORTEST_SECRET else None
 
     def text(self, said: str) -> str:
@@ -39,24 +36,17 @@ class Redactor:
         """An answer without the key."""
         if self._key is None:
             return sample
-        calls = sample.tool_calls
-        return dataclasses.replace(
-            sample,
-            text=self.text(sample.text),
-            finish_reason=self.text(sample.finish_reason),
-            reasoning=None if sample.reasoning is None else self.text(sample.reasoning),
-            tool_calls=None if calls is None else tuple(self.leaves(call) for call in calls),
-            logprobs=None if sample.logprobs is None else self._tokens(sample.logprobs),
-        )
+        said = {name: self.leaves(getattr(sample, name)) for name in ("text", "finish_reason", "reasoning")}
+        calls = None if sample.tool_calls is None else tuple(self.leaves(sample.tool_calls))
+        logprobs = None if sample.logprobs is None else self._tokens(sample.logprobs)
+        return dataclasses.replace(sample, **said, tool_calls=calls, logprobs=logprobs)
 
     def _tokens(self, tokens: tuple[TokenLogprob, ...]) -> tuple[TokenLogprob, ...]:
         """The tokens; where they spell the key, their log probabilities alone."""
         if self._key is not None and self._key in "".join(entry.token for entry in tokens):
             return tuple(TokenLogprob(_HIDDEN, entry.logprob) for entry in tokens)
-        return tuple(
-            dataclasses.replace(entry, top=tuple((self.text(token), logprob) for token, logprob in entry.top))
-            for entry in tokens
-        )
+        tops = (tuple((self.text(token), logprob) for token, logprob in entry.top) for entry in tokens)
+        return tuple(dataclasses.replace(entry, top=top) for entry, top in zip(tokens, tops, strict=True))
 
 
 def without_secrets(url: str) -> str:

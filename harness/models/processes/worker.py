@@ -6,7 +6,8 @@ import asyncio
 import builtins
 import collections
 import contextlib
-import hashlib
+import copy
+import functools
 import itertools
 import json
 import logging
@@ -18,7 +19,6 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, cast
@@ -27,10 +27,9 @@ from harness import errors
 from harness.config import child_environment
 from harness.config.environment import shared_threads
 from harness.errors import EngineError, SettingsError, SteelyardError
-from harness.models.processes.child import encode_frame, take_frames
+from harness.models.processes.child import encode_frame, take_lines
 
 _log = logging.getLogger(__name__)
-_CHILD = "harness.models.processes.child"
 _LAST_LINES = 20
 _LONGEST_LINE = 1_000
 _LONGEST_UNENDED = 1 << 16
@@ -51,18 +50,16 @@ class Worker(asyncio.SubprocessProtocol):
 
     Attributes:
         name: in messages.
-        pid: its id.
         ready: what it says of itself.
         why_silent: the reason why it may not answer, where it can be guessed, and what to do.
     """
 
+    ready: Any = None
     why_silent = ""
 
     def __init__(self, name: str, log: Path | None = None) -> None:
-        self.name = name
+        self.name, self._log = name, log
         self.pid = 0
-        self.ready: Any = None
-        self._log = log
         self._transport = cast("asyncio.SubprocessTransport", None)
         self._pending: dict[int, tuple[asyncio.Future[Any], Progress | None]] = {}
         self._ids = itertools.count()
@@ -98,17 +95,14 @@ class Worker(asyncio.SubprocessProtocol):
             EngineError: the command can't be run, or the process has ended.
         """
         worker = cls(name, log)
-        command = [sys.executable, "-P", "-m", _CHILD, target] if isinstance(target, str) else target
+        own = (sys.executable, "-P", "-m", "harness.models.processes.child")
+        command = [*own, target] if isinstance(target, str) else target
         place = {} if folder is None else {"PWD": str(folder)}
+        settings: dict[str, Any] = {"env": child_environment({**place, **env}), "start_new_session": True}
         with contextlib.nullcontext(asyncio.subprocess.PIPE) if log is None else log.open("ab") as printed:
             try:
                 await asyncio.get_running_loop().subprocess_exec(
-                    lambda: worker,
-                    *command,
-                    stderr=printed,
-                    cwd=folder,
-                    env=child_environment({**place, **env}),
-                    start_new_session=True,
+                    lambda: worker, *command, stderr=printed, cwd=folder, **settings
                 )
             except OSError as error:
                 raise EngineError(f"{name} could not start: {command[0]}: {error.strerror}.") from None
@@ -127,24 +121,21 @@ class Worker(asyncio.SubprocessProtocol):
             raise
 
     async def call(self, op: str, payload: Mapping[str, Any], progress: Progress | None = None) -> Any:
-        """Ask for an operation, and give its result.
-
-        Args:
-            progress: given to the operation, which calls it.
+        """Ask for an operation, which may tell of its progress, and give its result.
 
         Raises:
             SteelyardError: as the operation raised it; what it raised beside them is an `EngineError`, as is that the
                 process has ended.
         """
         if self._failure is not None:
-            raise _copy(self._failure)
+            raise copy.copy(self._failure)
         number, future = next(self._ids), asyncio.get_running_loop().create_future()
         self._pending[number] = future, progress
-        self._write(self._encode(number, op, payload, progress is not None))
+        self._write({"id": number, "op": op, "payload": dict(payload), "progress": progress is not None})
         try:
             return await future
         except asyncio.CancelledError:
-            self._cancel(number)
+            self._write({"cancel": number})
             raise
         finally:
             self._pending.pop(number, None)
@@ -156,7 +147,7 @@ class Worker(asyncio.SubprocessProtocol):
         self._failure = self._failure or EngineError(f"{self.name} was closed.")
         try:
             if grace_s and not self._over.done():
-                self._ask_to_end()
+                self._write({"close": True})
                 await asyncio.wait([self._over], timeout=grace_s)
         finally:
             self.kill(self._failure)
@@ -170,17 +161,15 @@ class Worker(asyncio.SubprocessProtocol):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, or is about to."""
+        """True where it has ended, or is about to."""
         return self._failure is not None
 
     @property
     def last_lines(self) -> str:
         """The last lines that it printed, indented; "" where it printed nothing."""
-        if self._log is not None:
-            text = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
-            lines = text.splitlines()[-_LAST_LINES:]
-        else:
-            lines = [*self._lines, _shown(self._unended)]
+        lines = [*self._lines, _shown(self._unended)]
+        if self._log is not None and self._log.exists():
+            lines = self._log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
         return "".join(f"\n  {line}" for line in lines if line)
 
     @property
@@ -188,26 +177,17 @@ class Worker(asyncio.SubprocessProtocol):
         """Lines that it has printed so far, with the one that has no end yet."""
         return self._n_printed + bool(self._unended.strip())
 
-    def _encode(self, number: int, op: str, payload: Mapping[str, Any], progress: bool) -> bytes:
-        return encode_frame({"id": number, "op": op, "payload": dict(payload), "progress": progress})
-
-    def _cancel(self, number: int) -> None:
-        self._write(encode_frame({"cancel": number}))
-
-    def _ask_to_end(self) -> None:
-        self._write(encode_frame({"close": True}))
-
     @property
     def _input(self) -> asyncio.WriteTransport:
         return cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
 
-    def _write(self, block: bytes) -> None:
+    def _write(self, message: dict[str, Any]) -> None:
         """Hand it to the pipe. Requests are small; the window of the sampler bounds how many wait."""
         if not self._over.done() and not self._input.is_closing():
-            self._input.write(block)
+            self._input.write(encode_frame(message))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with the process that was started."""
+        """Begin."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self.pid = self._transport.get_pid() or 0
 
@@ -218,28 +198,26 @@ class Worker(asyncio.SubprocessProtocol):
             self._note_lines(*lines)
             self._unended = unended[:_LONGEST_UNENDED]
             return
-        self._received += data
-        try:
-            self._read()
-        except (LookupError, TypeError, ValueError) as error:
-            self.kill(EngineError(f"{self.name} was ended: something else wrote where its answers come: {error!r}."))
+        for line in take_lines(self._received, data):
+            self._read(line)
 
-    def _read(self) -> None:
-        """Take in the messages that are all there."""
-        for message in take_frames(self._received):
+    def _read(self, line: bytes) -> None:
+        """Take in a line of its answers."""
+        try:
+            message = json.loads(line)
             if "log" in message:
                 _log.info("%s: %s", self.name, message["log"])
-                continue
+                return
             future, progress = self._pending.get(message["id"], (None, None))
-            if future is None or future.done():
-                continue
-            if "progress" in message:
-                assert progress is not None
+            if "progress" in message and progress is not None:
                 progress(message["progress"])
-            elif "error" in message:
-                future.set_exception(_raised(**message["error"]))
-            else:
-                future.set_result(message["result"])
+            elif future is not None and not future.done():
+                if "error" in message:
+                    future.set_exception(_raised(**message["error"]))
+                else:
+                    future.set_result(message["result"])
+        except (LookupError, TypeError, ValueError) as error:
+            self.kill(EngineError(f"{self.name} was ended: something else wrote where its answers come: {error!r}."))
 
     def _note_lines(self, *lines: bytes) -> None:
         for line in filter(None, map(_shown, lines)):
@@ -264,15 +242,18 @@ class Worker(asyncio.SubprocessProtocol):
         where = "Its last lines" if self._log is None else f"The end of its log, {self._log}"
         last = f" {where}:{self.last_lines}" if self.last_lines else ""
         self._failure = self._failure or EngineError(f"{self.name}: its process {how_it_ended(code or 0)}.{last}")
+        self._fail(self._failure)
+        self._over.set_result(None)
+
+    def _fail(self, error: SteelyardError) -> None:
+        """End the calls that wait."""
         for future, _ in self._pending.values():
             if not future.done():
-                future.set_exception(_copy(self._failure))
-        self._over.set_result(None)
+                future.set_exception(copy.copy(error))
 
 
 class WaitingWorker:
-    """A worker for callers that wait, in whatever thread they are. Its event loop has a thread of its own, so that no
-    signal interrupts how the process is started and put away. The first call starts it.
+    """A worker for callers that wait, in whatever thread they are. The first call starts it.
 
     Args:
         target, start, name, env, folder, log: as of `Worker.spawn`; without `env` it computes beside others.
@@ -285,17 +266,14 @@ class WaitingWorker:
         *,
         name: str,
         env: Mapping[str, str] | None = None,
-        folder: Path | None = None,
-        log: Path | None = None,
+        **places: Path | None,
     ) -> None:
         self.name = name
         env = _beside_others() if env is None else env
-        self._spawn = partial(Worker.spawn, target, env, name=name, start=start, folder=folder, log=log)
-        self._worker: Worker | None = None
-        self._results: dict[bytes, bytes] = {}
-        self._asking, self._submitting = threading.Lock(), threading.Lock()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-        self._is_running = threading.Event()
+        self._spawn = functools.partial(Worker.spawn, target, env, name=name, start=start, **places)
+        self._started: asyncio.Task[Worker] | None = None
+        self._asked = functools.lru_cache(_KEPT)(lambda op, payload: json.dumps(self.call(op, json.loads(payload))))
+        self._asking = threading.Lock()
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -307,23 +285,18 @@ class WaitingWorker:
     @property
     def pid(self) -> int | None:
         """Its id; None where it is not started."""
-        return None if self._worker is None else self._worker.pid
+        return None if self._started is None else self._started.result().pid
 
     def begin(self, op: str) -> None:
         """Start the process before it is asked, with an operation for whose result nobody waits."""
-        self._submit(self._call(op, UNCHANGED, None, None))
+        _in_background(self._call(op, UNCHANGED, None, None))
 
     def ask(self, op: str, **payload: Any) -> Any:
         """Give the result of an operation. What was asked before is not computed again: several evaluations ask the
         same of one text. Raises as `call` does.
         """
-        key = hashlib.sha256(json.dumps([op, payload], sort_keys=True, default=os.fspath).encode("ascii")).digest()
         with self._asking:
-            if key not in self._results:
-                self._results[key] = json.dumps(self.call(op, payload)).encode("ascii")
-                if len(self._results) > _KEPT:
-                    del self._results[next(iter(self._results))]
-            return json.loads(self._results[key])
+            return json.loads(self._asked(op, json.dumps(payload, sort_keys=True, default=os.fspath)))
 
     def call(
         self,
@@ -342,7 +315,7 @@ class WaitingWorker:
             TimeoutError: it took longer.
         """
         states: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        future = self._submit(self._call(op, payload, states.put if progress else None, timeout_s))
+        future = _in_background(self._call(op, payload, states.put if progress else None, timeout_s))
         future.add_done_callback(lambda _: states.put(None))
         while progress and (state := states.get()) is not None:
             progress(state)
@@ -353,45 +326,54 @@ class WaitingWorker:
 
     def close(self) -> None:
         """End the process; who waits for an answer, or asks later, is told."""
-        with self._submitting, contextlib.suppress(RuntimeError):  # its loop is closed
-            self._is_closed = True
-            if self._is_running.is_set():
-                self._loop.call_soon_threadsafe(self._closing.set)
-        with contextlib.suppress(RuntimeError):  # it was never started, or collects this object
-            self._thread.join()
-
-    def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
-        with self._submitting:
-            if self._is_closed:
-                work.close()
-                raise EngineError(f"{self.name} was closed.")
-            if self._thread.ident is None:
-                self._thread.start()
-            self._is_running.wait()
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    async def _serve(self) -> None:
-        self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
-        self._starting = asyncio.Lock()
-        self._is_running.set()
-        await self._closing.wait()
-        if self._worker is not None:
-            await self._worker.close()
+        closing = _in_background(self._close())
+        if threading.current_thread() is not _background()[1]:  # which may collect this object
+            closing.result()
 
     async def _call(
         self, op: str, payload: Mapping[str, Any], progress: Progress | None, timeout_s: float | None
     ) -> Any:
+        if self._is_closed:
+            raise EngineError(f"{self.name} was closed.")
+        self._started = self._started or asyncio.ensure_future(self._start())
         async with asyncio.timeout(timeout_s):
-            return await (await self._begun()).call(op, payload, progress)
+            return await (await asyncio.shield(self._started)).call(op, payload, progress)
 
-    async def _begun(self) -> Worker:
-        async with self._starting:
-            if self._worker is None:
-                try:
-                    self._worker = await self._spawn()
-                except EngineError as error:
-                    raise SettingsError(str(error)) from None
-            return self._worker
+    async def _start(self) -> Worker:
+        try:
+            return await self._spawn()
+        except EngineError as error:
+            raise SettingsError(str(error)) from None
+
+    async def _close(self) -> None:
+        self._is_closed = True
+        if self._started is not None:
+            self._started.cancel()
+            with contextlib.suppress(asyncio.CancelledError, SteelyardError):
+                await (await self._started).close()
+
+
+def wait_for(work: Coroutine[Any, Any, Any]) -> Any:
+    """The result of what is done with workers, for a caller that waits."""
+    return _in_background(work).result()
+
+
+def _in_background(work: Coroutine[Any, Any, Any]) -> Future[Any]:
+    return asyncio.run_coroutine_threadsafe(work, _background()[0])
+
+
+@functools.cache
+def _background() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+    """The event loop of all workers whose callers wait, in a thread of its own, so that no signal interrupts how a
+    process is started and put away.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    return loop, thread
+
+
+os.register_at_fork(after_in_child=_background.cache_clear)
 
 
 def _beside_others() -> dict[str, str]:
@@ -412,13 +394,11 @@ def how_it_ended(code: int) -> str:
 
 
 def _shown(line: bytes) -> str:
-    """A line as messages show it; "" where there is nothing in it."""
     text = line.decode("utf-8", "replace").rstrip()
     return text[:_LONGEST_LINE] if text.strip() else ""
 
 
 def _raised(type: str, message: str, **more: Any) -> SteelyardError:  # noqa: A002  as it comes
-    """The error that was described."""
     kind: builtins.type[SteelyardError] = getattr(errors, type)
     error = kind.__new__(kind)
     error.args = (message,)
@@ -426,19 +406,13 @@ def _raised(type: str, message: str, **more: Any) -> SteelyardError:  # noqa: A0
     return error
 
 
-def _copy(error: SteelyardError) -> SteelyardError:
-    """The error as an exception of its own for each call, so that tracebacks do not pile up."""
-    return _raised(type(error).__name__, str(error), **vars(error))
-
-
 def _kill_tree(pid: int) -> None:
     """Kill a process, its group and all that it started."""
     import psutil
 
-    try:
+    started = []
+    with contextlib.suppress(psutil.NoSuchProcess):
         started = psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        started = []
     with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
     for process in started:

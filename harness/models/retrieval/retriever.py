@@ -18,8 +18,7 @@ from typing import Any, cast
 from harness.config.customization import RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import EngineError, SettingsError, UsageError
-from harness.models.application.checkouts import environment_of
-from harness.models.application.engine import import_paths
+from harness.models.application.identity import environment_of, import_paths
 from harness.models.processes.worker import WaitingWorker
 from harness.models.retrieval.index import Passage, best_places, check_k, load_index, load_passages, read_passages
 

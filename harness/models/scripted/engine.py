@@ -15,11 +15,12 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.models.engine import Capability, Engine
+from harness.models.engine import ALL_CHOICES, WEIGHED, Capability, Engine
 from harness.models.scripted.script import Outcomes, load_script
 from harness.models.stops import before_stop, stops
 from harness.records import Request, Sample, TokenLogprob
@@ -28,7 +29,6 @@ from harness.records.tool_calls import calls_written
 LEAST_LOGLIKELIHOOD = -100.0
 """Log probability of a continuation that the table does not hold; finite, so that means stay numbers."""
 
-_ALL_CHOICES = 1_000_000
 _NEAREST_OF_MISSES = 50
 _CANONICAL = json.JSONEncoder(sort_keys=True, default=str)
 _WORD = re.compile(r"\s*\S+")
@@ -58,7 +58,7 @@ class ScriptedEngine(Engine):
 
     def choices_per_request(self, request: Request) -> int:
         """1 at temperature 0, else as many as wanted."""
-        return 1 if request.sampling.get("temperature") == 0 else _ALL_CHOICES
+        return 1 if request.sampling.get("temperature") == 0 else ALL_CHOICES
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """One answer for each index.
@@ -67,31 +67,32 @@ class ScriptedEngine(Engine):
             EngineError: a prompt that the table lacks, or an answer that is no JSON though a schema is asked for.
         """
         await asyncio.sleep(self._script.latency_s)
-        if request.kind == "loglikelihood":
-            return self._weigh(_prompt(request), request.continuation or "", indices)
-        if request.kind == "rolling":
-            return self._weigh("", request.prompt or "", indices)
+        if request.kind in WEIGHED:
+            prompt, weighed = _prompt(request), request.continuation or ""
+            prompt, weighed = ("", prompt) if request.kind == "rolling" else (prompt, weighed)
+            return [replace(self._weigh(prompt, weighed), index=index) for index in indices]
         outcomes = self._outcomes(_prompt(request))
         asked = [request.prompt or "", *(_text(message.get("content")) for message in request.messages)]
         prompt_tokens = sum(len(text.split()) for text in asked)
-        return [
-            self._answer(request, outcomes, position, index, prompt_tokens)
-            for index, position in zip(indices, self._draw(request, outcomes, indices), strict=True)
-        ]
+        drawn = zip(indices, self._draw(request, outcomes, indices), strict=True)
+        return [self._answer(request, outcomes, position, index, prompt_tokens) for index, position in drawn]
 
     def _draw(self, request: Request, outcomes: Outcomes, indices: Sequence[int]) -> list[int]:
-        """Positions of the drawn answers."""
-        if len(outcomes.answers) == 1:
-            return [0] * len(indices)
-        if request.sampling.get("temperature") == 0:
+        """Positions of the drawn answers: each by a number in [0, 1) with 53 random bits, from a hash."""
+        if len(outcomes.answers) == 1 or request.sampling.get("temperature") == 0:
             return [outcomes.most_probable] * len(indices)
         sampling = dict(request.sampling)
         first = sampling.pop("seed", None)
         asked = request.messages if request.prompt is None else request.prompt
         again = [request.number] if request.number and first is None else []
         content = _CANONICAL.encode([self._script.seed, first is None, asked, sampling, request.schema, *again])
-        stem = hashlib.blake2b(content.encode("ascii"), digest_size=8)
-        return [bisect_right(outcomes.cumulative, _uniform(stem, index + (first or 0))) for index in indices]
+        stem, positions = hashlib.blake2b(content.encode("ascii"), digest_size=8), []
+        for index in indices:
+            draw = stem.copy()
+            draw.update(b"%d" % (index + (first or 0)))
+            uniform = (int.from_bytes(draw.digest(), "big") >> 11) * 2.0**-53
+            positions.append(bisect_right(outcomes.cumulative, uniform))
+        return positions
 
     def _answer(self, request: Request, outcomes: Outcomes, position: int, index: int, prompt_tokens: int) -> Sample:
         text, words, finish_reason = outcomes.answers[position], outcomes.words[position], "stop"
@@ -125,48 +126,34 @@ class ScriptedEngine(Engine):
                 f"script an answer that is."
             ) from None
 
-    def _weigh(self, prompt: str, continuation: str, indices: Sequence[int]) -> list[Sample]:
+    def _weigh(self, prompt: str, continuation: str) -> Sample:
         """The log probability of the continuation; of its text without surrounding space where that alone is known."""
         outcomes = self._outcomes(prompt)
         known = continuation if continuation in outcomes.answers else continuation.strip()
         position = outcomes.answers.index(known) if known in outcomes.answers else None
         likelihood = LEAST_LOGLIKELIHOOD if position is None else math.log(outcomes.probabilities[position])
-        return [
-            Sample(
-                text="",
-                index=index,
-                prompt_tokens=len(prompt.split()),
-                completion_tokens=len(continuation.split()),
-                latency_s=self._script.latency_s,
-                loglikelihood=max(likelihood, LEAST_LOGLIKELIHOOD),
-                is_greedy=position == outcomes.most_probable,
-            )
-            for index in indices
-        ]
+        return Sample(
+            text="",
+            prompt_tokens=len(prompt.split()),
+            completion_tokens=len(continuation.split()),
+            latency_s=self._script.latency_s,
+            loglikelihood=max(likelihood, LEAST_LOGLIKELIHOOD),
+            is_greedy=position == outcomes.most_probable,
+        )
 
     def _outcomes(self, prompt: str) -> Outcomes:
         found = self._script.outcomes.get(prompt, self._script.default)
         if found is None:
             if prompt not in self._misses:
-                self._misses[prompt] = self._miss(prompt)
+                known = self._script.outcomes if len(self._misses) < _NEAREST_OF_MISSES else ()
+                nearest = difflib.get_close_matches(prompt, known, n=3, cutoff=0.5)
+                hint = f" Nearest: {', '.join(map(repr, nearest))}." if nearest else ""
+                self._misses[prompt] = (
+                    f"{self.name} has no answer to {prompt!r} among its {len(self._script.outcomes)} prompts, and no "
+                    f"default.{hint} Prompts are compared exactly, after the version's template."
+                )
             raise EngineError(self._misses[prompt])
         return found
-
-    def _miss(self, prompt: str) -> str:
-        known = self._script.outcomes if len(self._misses) < _NEAREST_OF_MISSES else ()
-        nearest = difflib.get_close_matches(prompt, known, n=3, cutoff=0.5)
-        hint = f" Nearest: {', '.join(map(repr, nearest))}." if nearest else ""
-        return (
-            f"{self.name} has no answer to {prompt!r} among its {len(self._script.outcomes)} prompts, and no default."
-            f"{hint} Prompts are compared exactly, after the version's template."
-        )
-
-
-def _uniform(stem: Any, number: int) -> float:
-    """A number in [0, 1) with 53 random bits, from the hash of stem and number."""
-    draw = stem.copy()
-    draw.update(b"%d" % number)
-    return (int.from_bytes(draw.digest(), "big") >> 11) * 2.0**-53
 
 
 def _prompt(request: Request) -> str:
@@ -174,10 +161,8 @@ def _prompt(request: Request) -> str:
     if request.prompt is not None:
         return request.prompt
     wanted = ("user", "tool") if request.tools else ("user",)
-    for message in reversed(request.messages):
-        if message.get("role") in wanted:
-            return _text(message.get("content"))
-    return ""
+    turns = (message.get("content") for message in reversed(request.messages) if message.get("role") in wanted)
+    return _text(next(turns, ""))
 
 
 def _text(content: Any) -> str:
@@ -194,15 +179,13 @@ def _logprobs(outcomes: Outcomes, position: int, length: int, alternatives: int)
     """
     spelled = [_PIECE.findall(answer) for answer in outcomes.answers]
     alike = list(range(len(spelled)))
-    entries = []
-    begin = 0
+    entries, begin = [], 0
     for place, token in enumerate(spelled[position]):
         if begin >= length:
             break
         weights: dict[str, float] = {}
         for other in alike:
-            if place < len(spelled[other]):
-                piece = spelled[other][place]
+            for piece in spelled[other][place : place + 1]:
                 weights[piece] = weights.get(piece, 0.0) + outcomes.probabilities[other]
         total = sum(outcomes.probabilities[other] for other in alike)
         ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))

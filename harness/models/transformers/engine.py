@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from harness.errors import CapabilityError
 from harness.models.engine import Capability
 from harness.models.local_engine import LocalEngine
-from harness.models.transformers.schema import has_schemas
 from harness.records import Request, Sample
 
 PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -22,16 +22,14 @@ class TransformersEngine(LocalEngine):
     """Answers with the transformers library, in batches of requests with the same sampling parameters.
 
     Args:
-        name: shown in messages.
         options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype`, `max_model_len` and
             `batch_size` (answers generated at once; 16 unless set).
-        root: folder that relative paths start from.
     """
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         size = int(options.get("batch_size", _BATCH_SIZE))
         super().__init__(name, "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu", 2 * size, size)
-        if not has_schemas():
+        if importlib.util.find_spec("xgrammar") is None:
             self.capabilities -= {Capability.SCHEMA}
         self._start = {"options": dict(options), "root": str(root.absolute()), "batch_size": size}
 
@@ -47,7 +45,7 @@ class TransformersEngine(LocalEngine):
             CapabilityError: a schema without xgrammar, tools, or sampling parameters that transformers has not.
             EngineError: the request can't be answered, or the engine is not started.
         """
-        if request.schema is not None and not has_schemas():
+        if request.schema is not None and Capability.SCHEMA not in self.capabilities:
             raise CapabilityError(f"{self.name} can't follow a JSON schema without xgrammar: pip install xgrammar")
         if request.tools:
             raise CapabilityError(f"{self.name} can't call tools; the engine openai can.")

@@ -7,50 +7,36 @@ import dataclasses
 import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.models.local_engine import WEIGHED, read_request, sample_fields
+from harness.models.engine import WEIGHED
+from harness.models.local_engine import read_request, sample_fields
 from harness.models.transformers.model import TransformersModel
+from harness.models.weighing import TokenRow
 from harness.records import Request, Sample
 
 _GATHER_S = 0.002
 
 
-@dataclass(eq=False)
+@dataclasses.dataclass(eq=False, slots=True)
 class _Job:
-    """A request that waits for its samples."""
+    """A request that waits for its samples: the tokens that its answers follow, and how many were `cut` in front of
+    them, or the rows that it weighs. Those of one `key` can be answered by one batch.
+    """
 
     request: Request
     indices: Sequence[int]
     answer: asyncio.Future[list[Sample]]
-
-    @property
-    def batch_key(self) -> str:
-        """Equal for requests that one batch can answer: all that weigh a text, or those with the same sampling."""
-        request = self.request
-        if self.is_weighed:
-            return "weighed"
-        return json.dumps([request.kind, request.logprobs, dict(request.sampling), request.schema], sort_keys=True)
-
-    @property
-    def is_weighed(self) -> bool:
-        """True where a given text is weighed, so that nothing is drawn."""
-        return self.request.kind in WEIGHED
-
-    @property
-    def is_seeded(self) -> bool:
-        return self.request.sampling.get("seed") is not None
+    key: str = "weighed"
+    prompt: list[int] = dataclasses.field(default_factory=list)
+    cut: int = 0
+    rows: list[TokenRow] = dataclasses.field(default_factory=list)
 
 
 class TransformersWorker:
-    """Answers in batches of requests with the same sampling parameters.
-
-    Attributes:
-        ready: what the model is, for who asks it.
-    """
+    """Answers in batches of requests with the same sampling parameters."""
 
     is_async = True
 
@@ -62,14 +48,22 @@ class TransformersWorker:
         self.ready = {"device": self._model.device, "defaults": self._model.defaults}
 
     async def sample(self, request: dict[str, Any], indices: list[int]) -> list[dict[str, Any]]:
-        """Draw the samples with these indices, in one batch with other requests of the same parameters.
+        """Draw the samples with these indices, in one batch with other requests of the same parameters; what is weighed
+        once for all of them.
 
         A seeded sample is generated alone: in a batch its random numbers would depend on its neighbours.
-
-        Raises:
-            EngineError: the request can't be answered.
         """
-        job = _Job(read_request(request), indices, asyncio.get_running_loop().create_future())
+        asked = read_request(request)
+        job = _Job(asked, indices, asyncio.get_running_loop().create_future())
+        try:
+            if asked.kind in WEIGHED:
+                job.rows = self._model.rows(asked)
+            else:
+                job.prompt, job.cut = self._model.prompt_tokens(asked)
+                alike = [asked.kind, asked.logprobs, dict(asked.sampling), asked.schema]
+                job.key = json.dumps(alike, sort_keys=True)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
         self._waiting.append(job)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
@@ -79,70 +73,43 @@ class TransformersWorker:
         """Answer batch after batch until nothing waits; a moment first, for requests that come together."""
         await asyncio.sleep(_GATHER_S)
         while batch := self._next_batch():
-            results: Sequence[list[Sample] | EngineError]
+            failure: EngineError | None = None
+            answers: list[list[Sample]] = [[] for _ in batch]
             try:
-                results = _answer(self._model, [(job.request, job.indices) for job in batch])
+                answers = self._answer(batch)
             except EngineError as error:
-                results = [error] * len(batch)
+                failure = error
             except Exception as error:  # noqa: BLE001  a model's own code raises anything, and the requests wait
                 traceback.print_exc()
-                results = [EngineError(f"{type(error).__name__}: {error}")] * len(batch)
-            for job, result in zip(batch, results, strict=True):
-                if job.answer.done():
-                    continue
-                if isinstance(result, EngineError):
-                    job.answer.set_exception(result)
-                else:
-                    job.answer.set_result(result)
+                failure = EngineError(f"{type(error).__name__}: {error}")
+            for job, samples in zip(batch, answers, strict=True):
+                if not job.answer.done():
+                    job.answer.set_result(samples) if failure is None else job.answer.set_exception(failure)
             for _ in range(3):  # what has come in is read, and becomes a task, which hands in its job
                 await asyncio.sleep(0)
 
     def _next_batch(self) -> list[_Job]:
         """The request that waits longest and those that fit beside it."""
-        self._waiting = [job for job in self._waiting if not job.answer.done()]
-        if not self._waiting:
-            return []
-        first = self._waiting[0]
-        batch, rows = [first], len(first.indices)
-        for job in [] if first.is_seeded else self._waiting[1:]:
-            fits = first.is_weighed or rows + len(job.indices) <= self._batch_size
-            if fits and job.batch_key == first.batch_key:
+        waiting = [job for job in self._waiting if not job.answer.done()]
+        batch, n_rows = waiting[:1], len(waiting[0].indices) if waiting else 0
+        is_alone = bool(batch) and batch[0].request.sampling.get("seed") is not None
+        for job in () if is_alone else waiting[1:]:
+            if job.key == batch[0].key and (job.rows or n_rows + len(job.indices) <= self._batch_size):
                 batch.append(job)
-                rows += len(job.indices)
-        self._waiting = [job for job in self._waiting if job not in batch]
+                n_rows += len(job.indices)
+        self._waiting = [job for job in waiting if job not in batch]
         return batch
 
-
-def _answer(model: TransformersModel, batch: list[tuple[Request, Sequence[int]]]) -> list[list[Sample] | EngineError]:
-    """The samples of each request of a batch, or why it has none."""
-    first, indices = batch[0]
-    if first.kind in WEIGHED:
-        weighed = model.weigh([request for request, _ in batch])
-        return [
-            result if isinstance(result, EngineError) else [result] * len(wanted)
-            for result, (_, wanted) in zip(weighed, batch, strict=True)
-        ]
-    results: list[list[Sample] | EngineError] = []
-    rows: list[list[int]] = []
-    cuts: list[int] = []
-    for request, wanted in batch:
-        try:
-            tokens, cut = model.prompt_tokens(request)
-        except EngineError as error:
-            results.append(error)
-            continue
-        results.append([])
-        rows.extend([tokens] * len(wanted))
-        cuts.extend([cut] * len(wanted))
-    if not rows:
-        return results
-    seed = first.sampling.get("seed")
-    if seed is None:
-        drawn = model.generate(rows, first)
-    else:
-        drawn = [model.generate([rows[0]], first, seed + index)[0] for index in indices]
-    samples = (dataclasses.replace(sample, cut_tokens=cut) for sample, cut in zip(drawn, cuts, strict=True))
-    for result, (_, wanted) in zip(results, batch, strict=True):
-        if not isinstance(result, EngineError):
-            result.extend(next(samples) for _ in wanted)
-    return results
+    def _answer(self, batch: list[_Job]) -> list[list[Sample]]:
+        """The samples of each request of a batch; of what is weighed one for all indices."""
+        first = batch[0]
+        if first.request.kind in WEIGHED:
+            return [[sample] for sample in self._model.weigh([(job.request, job.rows) for job in batch])]
+        seed = first.request.sampling.get("seed")
+        if seed is None:
+            drawn = self._model.generate([job.prompt for job in batch for _ in job.indices], first.request)
+        else:
+            alone = (self._model.generate([first.prompt], first.request, seed + index) for index in first.indices)
+            drawn = [sample for (sample,) in alone]
+        samples = iter(drawn)
+        return [[dataclasses.replace(next(samples), cut_tokens=job.cut) for _ in job.indices] for job in batch]

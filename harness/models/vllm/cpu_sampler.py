@@ -1,9 +1,10 @@
-"""Draws tokens on the CPU: the exact categorical distribution with one random number for each row.
+"""Mends of vLLM 0.27.1 on CPUs.
 
-It also mends speculative decoding there: vLLM 0.27.1 fills an integer copy with the temperatures of the guesses and
-throws it away, so that each guess is weighed at whatever the memory held before. And adapters: vLLM 0.27.1 looks up
-that of each request, and has a row of logits for each token of a prompt whose log probabilities are wanted; two such
-requests at once ended the engine. All requests of an engine here have one adapter.
+It draws tokens from the exact categorical distribution with one random number for each row. Speculative decoding there
+fills an integer copy with the temperatures of the guesses and throws it away, so that each guess is weighed at whatever
+the memory held before. And the adapter of each request is looked up, while there is a row of logits for each token of a
+prompt whose log probabilities are wanted; two such requests at once ended the engine. All requests of an engine here
+have one adapter.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 _BLOCK = 256
-
-
 _CHUNK = 1 << 21
 """Entries worked on at once: what is larger leaves the processor's caches and is paid for in page faults."""
 
@@ -31,8 +30,7 @@ def draw_tokens(logits: Any) -> Any:
     """
     import torch
 
-    rows_at_once = max(1, _CHUNK // logits.shape[1])
-    return torch.cat([_draw(rows) for rows in logits.split(rows_at_once)])
+    return torch.cat([_draw(rows) for rows in logits.split(max(1, _CHUNK // logits.shape[1]))])
 
 
 def _draw(logits: Any) -> Any:
@@ -40,8 +38,7 @@ def _draw(logits: Any) -> Any:
 
     rows, vocabulary = logits.shape
     weights = torch.sub(logits.float(), logits.amax(-1, keepdim=True)).exp_()
-    if missing := -vocabulary % _BLOCK:
-        weights = torch.nn.functional.pad(weights, (0, missing))
+    weights = torch.nn.functional.pad(weights, (0, -vocabulary % _BLOCK))
     blocks = weights.view(rows, -1, _BLOCK)
     sums = blocks.sum(-1, dtype=torch.float64)
     ends = sums.cumsum(-1)
@@ -56,10 +53,8 @@ def _first_beyond(ends: Any, place: Any) -> Any:
     """The first entry of each row that exceeds the place; rounding never leads to one that adds nothing."""
     import torch
 
-    last = ends[:, -1:]
-    return torch.searchsorted(
-        ends, place.clamp(min=0).minimum(torch.nextafter(last, torch.zeros_like(last))), right=True
-    )
+    most = torch.nextafter(ends[:, -1:], torch.zeros_like(ends[:, -1:]))
+    return torch.searchsorted(ends, place.clamp(min=0).minimum(most), right=True)
 
 
 def fill_guesses(output: Any, values: Any, ends: Any, old: float, new: float, **_: Any) -> None:
@@ -67,10 +62,8 @@ def fill_guesses(output: Any, values: Any, ends: Any, old: float, new: float, **
 
     Args:
         output: tensor of shape (guesses,), filled in place.
-        values: tensor of shape (requests,), such as temperatures.
+        values: tensor of shape (requests,), such as temperatures; `new` replaces those that are `old`.
         ends: tensor of shape (requests,): how many guesses there are up to the end of each request.
-        old: a value that is replaced.
-        new: what replaces it.
     """
     import torch
 
@@ -85,8 +78,7 @@ def add_logits(wrapper: Any, logits: Any, hidden: Any, a: Any, b: Any, scale: fl
         wrapper: has `sampler_indices`, the place of each request's adapter, -1 for none.
         logits: tensor of shape (..., vocabulary), changed in place.
         hidden: tensor of shape (..., width).
-        a: tensor of shape (adapters, 1, rank, width).
-        b: tensor of shape (adapters, 1, vocabulary, rank).
+        a, b: tensors of shape (adapters, 1, rank, width) and (adapters, 1, vocabulary, rank).
     """
     places = wrapper.sampler_indices
     if not len(places) or places[0] < 0:

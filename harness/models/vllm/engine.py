@@ -15,11 +15,16 @@ from harness.models.local_engine import LocalEngine
 from harness.models.weights.weights import stated_dtype
 from harness.records import Request, Sample
 
+Device = Literal["cpu", "gpu"]
 _MAX_CHOICES = 128
 _MAX_LOGPROBS = 1_000
 """Alternatives that a request may ask for at each place."""
 _SEQUENCES = {"cpu": 128, "gpu": 512}
 """Answers under way at once that keep vLLM busy."""
+_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Features of processors that multiply in bfloat16; others take several times as long in it as in float32."""
+_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Source: vllm-project/vllm, vllm/config/lora.py, MaxLoRARanks."""
 
 
 class VllmEngine(LocalEngine):
@@ -27,16 +32,13 @@ class VllmEngine(LocalEngine):
     imported in the worker only.
 
     Args:
-        name: shown in messages.
         options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype`, `max_model_len` and
             `engine_args` (vLLM's engine arguments, laid over Steelyard's choices).
-        root: folder that relative paths start from.
     """
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         super().__init__(name, find_device(), _SEQUENCES[find_device()], _MAX_CHOICES)
-        self._options = options
-        self._root = root
+        self._options, self._root = options, root
 
     async def start(self) -> None:
         """Load the weights; converted first where that is still to be done."""
@@ -51,22 +53,12 @@ class VllmEngine(LocalEngine):
         await self._load("harness.models.vllm.worker:VllmWorker", start, environment)
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
-        """Draw the samples with these indices as the choices of one request.
-
-        Raises:
-            EngineError: vLLM refused the request, or its process ended.
-        """
+        """Draw the samples with these indices as the choices of one request."""
         sampling = dict(request.sampling)
         if sampling.get("seed") is not None:
             # vLLM draws choice i of a request with seed + i.
             sampling["seed"] += indices[0]
         return await self._draw(request, sampling, indices)
-
-
-Device = Literal["cpu", "gpu"]
-
-
-_GIB = 1 << 30
 
 
 def find_device() -> Device:
@@ -88,16 +80,9 @@ def processor_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     return frozenset()
 
 
-_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Features of processors that multiply in bfloat16; others take several times as long in it as in float32."""
-
-
 def computed_dtype(options: Mapping[str, Any], device: Device, features: Container[str]) -> str:
     """The type that vLLM is asked to compute in: as the settings say, and float32 in the place of "auto" on a processor
-    that does not multiply in bfloat16.
-
-    Args:
-        features: of the processor, as `processor_features` has them.
+    that does not multiply in bfloat16, by its `processor_features`.
     """
     given = str(options.get("engine_args", {}).get("dtype") or stated_dtype(options))
     is_slow = device == "cpu" and not any(feature in features for feature in _BFLOAT16)
@@ -124,7 +109,7 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
     if device == "cpu":
         # A prompt's tokens after its last whole block are computed for each sample anew. Kernels for bfloat16 want 32.
         block_size = 16 if arguments["dtype"] == "float32" else 32
-        arguments |= {"enforce_eager": True, "block_size": block_size, "kv_cache_memory_bytes": _GIB}
+        arguments |= {"enforce_eager": True, "block_size": block_size, "kv_cache_memory_bytes": 1 << 30}
     if "adapter" in options:
         # The least rank that vLLM can be told to make room for and that the adapter goes into.
         rank = read_adapter(Path(options["adapter"])).rank
@@ -134,14 +119,13 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
     return {**arguments, **given, "dtype": arguments["dtype"]}
 
 
-_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Source: vllm-project/vllm, vllm/config/lora.py, MaxLoRARanks."""
-
-
 def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, str]:
     """Environment variables of the engine's process."""
     # Nothing needs compiling then, and so no C++ compiler.
     is_eager = engine_arguments(options, device).get("enforce_eager", False)
+    cores, n_workers = sorted(os.sched_getaffinity(0)), world_size(options.get("engine_args", {}))
+    share = max(1, len(cores) // n_workers)
+    of_worker = [cores[i * share : (i + 1) * share] or cores[-1:] for i in range(n_workers)]
     return {
         **({"TORCHDYNAMO_DISABLE": "1"} if is_eager and device == "cpu" else {}),
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -149,7 +133,7 @@ def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, 
         # Beside other processes, threads that spin until the last one is done take most of the time.
         "OMP_WAIT_POLICY": "passive",
         "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_CPU_OMP_THREADS_BIND": _threads(world_size(options.get("engine_args", {}))),
+        "VLLM_CPU_OMP_THREADS_BIND": "|".join(",".join(map(str, own)) for own in of_worker),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
@@ -158,10 +142,3 @@ def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, 
 def world_size(engine_args: Mapping[str, Any]) -> int:
     """The number of devices that hold one copy of the weights, a part each."""
     return int(engine_args.get("tensor_parallel_size", 1)) * int(engine_args.get("pipeline_parallel_size", 1))
-
-
-def _threads(workers: int) -> str:
-    """All cores that this process may use, dealt out to the workers: "0,1" for one, "0|1" for two."""
-    cores = sorted(os.sched_getaffinity(0))
-    share = max(1, len(cores) // workers)
-    return "|".join(",".join(map(str, cores[i * share : (i + 1) * share] or cores[-1:])) for i in range(workers))

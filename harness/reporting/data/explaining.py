@@ -35,11 +35,9 @@ def explanation_lines(explanation: Explanation, layout: Layout) -> list[str]:
     name = printable(explanation.id, 60, cut="middle", encoding=layout.encoding)
     lines = [f"{name}  {_fate(explanation, layout)}"]
     before, after = explanation.before, explanation.after
-    if before is not None and after is not None and before != after:
+    if after is not None and before != after:
         return [*lines, "  changed: [-taken out-] {+put in+}", *_shown(_changes(before, after), layout)]
     text = before if after is None else after
-    if text is None:
-        return lines
     cut = len(text) > _EXCERPT
     size = plural(len(text), "character") + (f", the first {_EXCERPT}" if cut else "")
     shown = text[:_EXCERPT] + (symbol("…", layout.encoding) if cut else "")
@@ -50,8 +48,7 @@ def _fate(explanation: Explanation, layout: Layout) -> str:
     """Say whether a document was kept, or which step removed it and why."""
     encoding = layout.encoding
     if explanation.kept:
-        is_new, is_changed = explanation.before is None, explanation.before != explanation.after
-        return "kept, written by a step" if is_new else "kept, changed" if is_changed else "kept"
+        return "kept" if explanation.before == explanation.after else "kept, changed"
     told = f"removed by {printable(explanation.step or 'a step', 40, encoding=encoding)}"
     told += f": {printable(explanation.reason, 60, encoding=encoding)}" if explanation.reason else ""
     if explanation.duplicate_of is not None:

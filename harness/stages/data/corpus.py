@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import CorpusError, NotInLineageError, nearest, shortened
 from harness.stages.case_files import CaseSource
 from harness.stages.data.outcomes import CorpusDocument, CorpusStatistics, Explanation, StepStatistics
-from harness.stages.data.steps.step import place_of, shard_of
+from harness.stages.data.steps.step import shard_of
 
 if TYPE_CHECKING:
     from harness.stages.data.drift.drift import ColumnSums, Drift
@@ -25,12 +24,8 @@ if TYPE_CHECKING:
 class Corpus:
     """A corpus: an iterable of the documents that were kept, and by the id of any that came in what became of it.
 
-    What it holds is read when it is asked for, some parts of files at a time.
-
     Attributes:
-        name: by which the settings know it.
-        baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
-            none.
+        baseline: the corpus that it is weighed against; None where there is none.
         root: where relative paths of cases begin.
         builder: builds it again, for `rebuild`; None where it was opened without its recipe.
     """
@@ -43,7 +38,6 @@ class Corpus:
         self.root = Path()
         self.builder: Callable[[Path, int], Corpus] | None = None
         self._searches: dict[str | None, CaseSearches] = {}
-        self._drifts: dict[tuple[str, str], Drift] = {}
         self._explained = sorted((folder / "explained").glob("*.jsonl"))
 
     @property
@@ -52,40 +46,25 @@ class Corpus:
         return self.statistics.fingerprint
 
     def rebuild(self, documents: Path, *, workers: int = 1) -> Corpus:
-        """The corpus that the same recipe makes of other documents.
-
-        Args:
-            documents: a file or a folder of files, as the settings have them.
-            workers: how many processes build it.
-
-        Raises:
-            UsageError: it can't be built of them.
-        """
+        """The corpus that the same recipe makes of other documents: a file, or a folder of files."""
         if self.builder is None:
             raise CorpusError(f"{self.name} was opened without its recipe, and can't be built again.")
         return self.builder(documents, workers)
 
     def __len__(self) -> int:
-        """Count the documents that were kept."""
         return self.statistics.documents_out
 
-    def __iter__(self) -> Iterator[CorpusDocument]:
-        """Yield the documents that were kept."""
-        return self.documents()
-
     def documents(self) -> Iterator[CorpusDocument]:
-        """The documents that were kept."""
+        """Yield the documents that were kept."""
         for path in sorted((self.folder / "documents").glob("*.jsonl.gz")):
             with gzip.open(path, "rb") as file:
                 for row in map(json.loads, file):
                     yield CorpusDocument(**{**row, "metadata": MappingProxyType(row["metadata"])})
 
-    def __getitem__(self, document_id: str) -> Explanation:
-        """Return the outcome of a document.
+    __iter__ = documents
 
-        Raises:
-            KeyError: none of that id came in; the message names one like it.
-        """
+    def __getitem__(self, document_id: str) -> Explanation:
+        """Return the outcome of a document; of one that did not come in the `KeyError` names one like it."""
         found = self._find(document_id)
         if found is None:
             known = [explanation.id for explanation in islice(self.explain(), 10_000)]
@@ -94,15 +73,10 @@ class Corpus:
         return found
 
     def __contains__(self, document_id: object) -> bool:
-        """Tell whether a document of that id came in."""
         return isinstance(document_id, str) and self._find(document_id) is not None
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
-        """Yield the outcome of these documents, or of every one where none is named.
-
-        Raises:
-            CorpusError: none of that id came in.
-        """
+        """Yield the outcome of these documents, or of every one where none is named."""
         named = list(ids)
         try:
             yield from [self[name] for name in named]
@@ -134,9 +108,6 @@ class Corpus:
             cases: a file or a list of cases, or a folder: all cases of all evaluations in it, each with its evaluation
                 before its id, as `cases=` of a marker has them.
             planted: a file of documents that are searched, too, as a check that the search finds what they contain.
-
-        Raises:
-            UsageError: there are none, or one can't be read.
         """
         from harness.stages.data.overlap.contamination import CaseSearches
         from harness.stages.data.sources import open_source
@@ -155,23 +126,15 @@ class Corpus:
         Args:
             column: "length", "language", "source" or "ngrams".
             against: "half" for the A/A beside it: one half of its own documents, drawn by their ids, and the other.
-
-        Raises:
-            NotInLineageError: it is weighed against nothing.
-            UsageError: there is no such column, or there are too few documents.
         """
-        from harness.stages.data.drift.drift import check_column, find_drift
+        from harness.stages.data.drift.drift import check_column
 
         check_column(column)
-        key = (column, against)
-        if key not in self._drifts and against == "half":
-            self._drifts[key] = find_drift(*self.column_sums[column].halves(), column)
-        elif key not in self._drifts:
-            if self.baseline is None:
-                raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
-            own, other = (each.column_sums[column].together() for each in (self, self.baseline))
-            self._drifts[key] = find_drift(other, own, column)
-        return self._drifts[key]
+        if against == "half":
+            return _drift(None, self.folder, column)
+        if self.baseline is None:
+            raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
+        return _drift(self.baseline.folder, self.folder, column)
 
     @property
     def column_sums(self) -> Mapping[str, ColumnSums]:
@@ -179,35 +142,14 @@ class Corpus:
         return _column_sums(self.folder)
 
     def _find(self, document_id: str) -> Explanation | None:
-        """Search the file of its shard, whose lines are in the order of `place_of`, by halving."""
-        wanted = place_of(document_id)
+        """Search the lines of its shard, which begin with ids."""
+        wanted = f'{{"id":{json.dumps(document_id, ensure_ascii=False)},'.encode("utf-8", "surrogatepass")
         with self._explained[shard_of(document_id, len(self._explained))].open("rb") as file:
-            low, high = 0, file.seek(0, os.SEEK_END)  # the line begins at one of these bytes, if there is one
-            while low < high:
-                middle = (low + high) // 2
-                file.seek(max(0, middle - 1))
-                if middle:
-                    file.readline()
-                if file.tell() >= high:
-                    high = middle
-                    continue
-                row = json.loads(file.readline())
-                place = place_of(row["id"])
-                if place == wanted:
-                    return Explanation(**row)
-                low, high = (file.tell(), high) if place < wanted else (low, middle)
-        return None
+            return next((Explanation(**json.loads(line)) for line in file if line.startswith(wanted)), None)
 
 
 def open_corpus(folder: Path, name: str | None = None) -> Corpus:
-    """The corpus that lies in a folder.
-
-    Args:
-        name: by which it is asked for; None for the one under which it was built.
-
-    Raises:
-        CorpusError: there is none in it.
-    """
+    """The corpus that lies in a folder, by the name that it is asked for, or was built under."""
     try:
         told = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
         steps = tuple(map(StepStatistics.of, told["steps"]))
@@ -222,3 +164,14 @@ def _column_sums(folder: Path) -> Mapping[str, ColumnSums]:
     from harness.stages.data.drift.drift import add_up
 
     return add_up(open_corpus(folder))
+
+
+@functools.lru_cache(maxsize=64)
+def _drift(baseline: Path | None, folder: Path, column: str) -> Drift:
+    """The drift of a corpus from another, or of one half of it from the other."""
+    from harness.stages.data.drift.drift import find_drift
+
+    own = _column_sums(folder)[column]
+    if baseline is None:
+        return find_drift(*own.halves(), column)
+    return find_drift(_column_sums(baseline)[column].together(), own.together(), column)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,14 +20,9 @@ class CorpusDocument:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The outcome of a document: kept, or removed by a step for a reason.
+    """The outcome of a document: kept, or removed by a step for a reason, or as a duplicate of one that was kept.
 
-    Attributes:
-        step: that removed it; None where it was kept.
-        reason: of the removal.
-        duplicate_of: the id of the document that was kept in its place.
-        before: the text that came in; None for one that a step wrote.
-        after: the text that came out; None where it was removed.
+    `before` is the text that came in; `after` the one that came out, None where it was removed.
     """
 
     id: str
@@ -34,7 +30,7 @@ class Explanation:
     step: str | None
     reason: str | None
     duplicate_of: str | None
-    before: str | None
+    before: str
     after: str | None
 
     def __str__(self) -> str:
@@ -47,7 +43,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class StepStatistics:
-    """Documents and seconds of one step: those of a shard as its worker leaves them, or all of them."""
+    """Documents and seconds of one step."""
 
     step: str
     documents_in: int
@@ -58,20 +54,14 @@ class StepStatistics:
     @property
     def removed(self) -> int:
         """Count the documents that the step removed."""
-        return sum(self.reasons.values())
+        return self.documents_in - self.documents_out
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> StepStatistics:
-        """The statistics that `as_json` gave."""
-        return cls(row["step"], row["in"], row["out"], row["seconds"], row["reasons"])
-
-    @classmethod
-    def over(cls, shards: Sequence[StepStatistics]) -> StepStatistics:
-        """The sums over all shards."""
-        n_in, n_out = sum(each.documents_in for each in shards), sum(each.documents_out for each in shards)
-        names = sorted({name for each in shards for name in each.reasons})
-        reasons = {name: sum(each.reasons.get(name, 0) for each in shards) for name in names}
-        return cls(shards[0].step, n_in, n_out, round(sum(each.seconds for each in shards), 3), reasons)
+    def of(cls, *rows: Mapping[str, Any]) -> StepStatistics:
+        """The sums over rows as `as_json` gives them, or as tasks leave them: one for each shard."""
+        reasons = sum((Counter(row["reasons"]) for row in rows), Counter[str]())
+        n_in, seconds = (sum(row[key] for row in rows) for key in ("in", "seconds"))
+        return cls(rows[0]["step"], n_in, n_in - reasons.total(), round(seconds, 3), dict(sorted(reasons.items())))
 
     def as_json(self) -> dict[str, Any]:
         """The statistics as JSON has them."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.corpora import no_corpus
-from harness.errors import CorpusError, SettingsError, choices
+from harness.errors import CorpusError, SettingsError
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.sources import open_source
 from harness.stages.data.steps.step import package_versions, step_identity, step_options
@@ -20,7 +20,7 @@ CORPORA = "corpora"
 
 @dataclass(frozen=True, slots=True)
 class RecipeStep:
-    """A step with all its options, and an identity: all that its outcome depends on beside the documents."""
+    """A step with its options, and its identity: all that its outcome depends on beside the documents."""
 
     name: str
     options: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Recipe:
     tokenizer: tuple[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The recipe as data that JSON can hold, without what changes nothing: names of files and of corpora."""
+        """The recipe as JSON has it, without what changes nothing: names of files and of corpora."""
         return {
             "content": self.content,
             "steps": [dict(step.identity) for step in self.steps],
@@ -52,11 +52,7 @@ class Recipe:
 
 
 def corpus_recipe(settings: Settings, name: str) -> Recipe:
-    """The recipe of a corpus of the settings.
-
-    Raises:
-        UsageError: no such corpus, source or step, an option that is wrong, or a step whose package is not installed.
-    """
+    """The recipe of a corpus of the settings."""
     if name not in settings.corpora:
         raise CorpusError(no_corpus(name, settings.corpora, settings.versions))
     corpus, steps = settings.corpora[name], []
@@ -70,9 +66,6 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
         steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))
     tokenizer = None
     if corpus.tokenizer is not None:
-        if corpus.tokenizer not in settings.versions:
-            known = choices("version", corpus.tokenizer, settings.versions)
-            raise CorpusError(f"The corpus {name!r}: tokenizer: {known}")
         weights = settings.versions[corpus.tokenizer].engine_options
         if "weights" not in weights:
             raise CorpusError(

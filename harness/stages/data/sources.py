@@ -1,17 +1,17 @@
 """Sources: the documents that a corpus is made of, read from files, folders and datasets, and what identifies them.
 
 A document is datatrove's from here on. Its metadata hold its address as `url` and, while its text is a page of HTML,
-`is_html`. Readers give each with its place in words, such as "web/a.jsonl, row 12".
+`is_html`. Readers give each with its place in words, such as "web/a.jsonl, row 12". datatrove's own readers pass over
+what is broken, and tell no place.
 """
 
 from __future__ import annotations
 
 import codecs
+import functools
 import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -37,7 +37,6 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:\w+)?")
 _SAVED = ("dataset_dict.json", "state.json")
 """What `save_to_disk` writes into a folder."""
 _BATCH = 64
-_ICONV = "Convert the file, for example with: iconv -f latin1 -t utf-8"
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _HEAD_BYTES = 4096
 _MEANT = dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii"), "cp1252")
@@ -50,18 +49,12 @@ _HTML_START = re.compile(
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """Bytes that no text has. Source: WHATWG, MIME Sniffing, "binary data byte"; it looks at the first 1,445 bytes."""
 _SNIFFED = 1445
-_WARC_AGAIN = "Fetch the file again; what stands before the damage can be kept with: warcio recompress FILE NEW"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source that is there.
-
-    Attributes:
-        files: that hold the documents, each with its name in messages and ids, in the order of the names.
-        dataset: of the hub, loaded once; None for files.
-        saved: the folder, where `save_to_disk` wrote it.
-    """
+    """A source that is there: files with their names in messages and ids, a loaded dataset of the hub, or the folder
+    that `save_to_disk` wrote."""
 
     name: str
     files: tuple[tuple[Path, str], ...] = ()
@@ -69,26 +62,37 @@ class Source:
     saved: Path | None = None
 
     def documents(self) -> Iterator[Placed]:
-        """The documents, one at a time.
+        """The documents, one at a time; a `CorpusError` names what is broken with file and row."""
+        if self.dataset is not None or self.saved is not None:
+            readers = [(self.name, self._rows())]
+        else:
+            readers = [(name, _READERS[_suffix(file)](file, name)) for file, name in self.files]
+        for name, reader in readers:
+            number = 0
+            try:
+                for placed in reader:
+                    number += 1
+                    yield placed
+            except (CorpusError, ImportError):
+                raise
+            except Exception as error:  # noqa: BLE001  whatever a reader's library raises of a file that is damaged
+                remedy = "Fetch the file again"
+                if isinstance(error, UnicodeDecodeError):
+                    remedy = "Convert the file, for example with: iconv -f latin1 -t utf-8"
+                after = f"after {number:,} documents " if number else ""
+                raise CorpusError(f"{name}: {after}it can't be read: {_one_line(error)}. {remedy}.") from None
 
-        Raises:
-            CorpusError: one is broken, or its file is; named with file and row.
-        """
-        if self.dataset is not None:
-            yield from _rows(self.dataset, self.name)
-        elif self.saved is not None:
+    def _rows(self) -> Iterator[Placed]:
+        """The rows of a dataset, split after split."""
+        loaded, own = self.dataset, self.name
+        if self.saved is not None:
             import datasets
 
-            try:
-                loaded = datasets.load_from_disk(str(self.saved))
-            except (OSError, ValueError) as error:
-                raise CorpusError(
-                    f"{self.saved.name}: it can't be loaded as a saved dataset: {_one_line(error)}."
-                ) from None
-            yield from _rows(loaded, self.saved.name)
-        else:
-            for file, name in self.files:
-                yield from _READERS[_suffix(file)](file, name)
+            loaded, own = datasets.load_from_disk(str(self.saved)), self.saved.name
+        for split, rows in sorted(_splits(loaded).items()):
+            place = f"{own}/{split}" if split else own
+            for number, row in enumerate(rows, 1):
+                yield row_document(row, place, number)
 
     def fingerprint(self) -> str:
         """A digest of the content; of files that did not change since they were last hashed none is read."""
@@ -106,11 +110,7 @@ class Source:
 
 
 def open_source(source: str, root: Path) -> Source:
-    """The source that the settings name: a file, a folder, or a dataset of the hub.
-
-    Raises:
-        CorpusError: there is none.
-    """
+    """The source that the settings name: a file, a folder, or a dataset of the hub."""
     path = root / Path(source).expanduser()
     if path.is_dir() and any((path / name).is_file() for name in _SAVED):
         files = sorted((file, file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file())
@@ -130,18 +130,14 @@ def _files(path: Path) -> list[tuple[Path, str]]:
     if path.is_file():
         if not _suffix(path):
             raise CorpusError(f"{path}: documents can't be read from a file of this kind. Write {KINDS}.")
-        return [(path, _name(path.name))]
-    inside = [(file, file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
-    found = [
-        (file, _name(inner.as_posix()))
-        for file, inner in inside
-        if _suffix(file) and not any(part.startswith(".") for part in inner.parts)
-    ]
+        return [(path, _name(path, path.parent))]
+    inside = [file for file in path.rglob("*") if file.is_file()]
+    found = [file for file in inside if _suffix(file) and "/." not in f"/{file.relative_to(path)}"]
     if not found:
-        others = sorted({file.suffix or file.name for file, _ in inside})
+        others = sorted({file.suffix or file.name for file in inside})
         has = f"has files of other kinds alone ({some(others, 5)})" if others else "is empty"
         raise CorpusError(f"{path}: the folder {has}. Write {KINDS}.")
-    return sorted(found, key=lambda pair: pair[1])
+    return sorted(((file, _name(file, path)) for file in found), key=lambda pair: pair[1])
 
 
 def _suffix(path: Path) -> str:
@@ -150,147 +146,100 @@ def _suffix(path: Path) -> str:
     return next((suffix for suffix in sorted(_READERS, key=len, reverse=True) if name.endswith(suffix)), "")
 
 
-def _name(path: str) -> str:
-    """A path without what is no text in it: names of files may be any bytes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _name(file: Path, folder: Path) -> str:
+    """The path of a file without what is no text in it: names of files may be any bytes."""
+    return bytes(file.relative_to(folder)).decode("utf-8", "replace")
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
-def _document(text: str, name: str, metadata: Mapping[str, Any], url: str | None, *, is_html: bool) -> Document:
+def row_document(row: Any, name: str, number: int) -> Placed:
+    """The document that a row of a table is, after its place: `text` or `html`, `id` and `url`; all else is metadata,
+    as are the items of a table named `metadata`."""
+    place = f"{name}, row {number}"
+    if not isinstance(row, Mapping):
+        raise CorpusError(
+            f'{place}: {shortened(row)} is no object; write one a row, such as {{"id": "a", "text": "…"}}.'
+        )
+    rest = dict(row)
+    own, url, inner = (rest.pop(field, None) for field in ("id", "url", "metadata"))
+    texts = {field: text for field in ("text", "html") if (text := rest.pop(field, None)) is not None}
+    named = "the document" if own is None else f"document {shortened(own)}"
+    if len(texts) != 1:
+        fields = f"its fields are {', '.join(map(str, row))}" if row else "it has no fields"
+        has = "both `text` and `html`; leave one out" if texts else f"neither `text` nor `html`; {fields}"
+        raise CorpusError(f"{place}: {named} has {has}.")
+    for field, value in {**texts, "url": url or ""}.items():
+        if not isinstance(value, str):
+            raise CorpusError(f"{place}: {field} of {named} is {shortened(value)}, not a text; write it in quotes.")
+    if own is not None and (isinstance(own, bool) or not isinstance(own, str | int) or own == ""):
+        raise CorpusError(f"{place}: id = {shortened(own)} is neither a text nor a whole number; write one, or no id.")
+    if not isinstance(inner, Mapping):
+        inner = {} if inner is None else {"metadata": inner}
+    metadata = {**inner, **rest}
+    url = url or (metadata.pop("url") if isinstance(metadata.get("url"), str) else None)
+    ((kind, text),) = texts.items()
+    return place, _document(text, f"{name}/{number}" if own is None else str(own), metadata, url, kind == "html")
+
+
+def _document(text: str, name: str, metadata: Mapping[str, Any], url: str | None, is_html: bool) -> Document:
     from datatrove.data import Document
 
     own = {**({} if url is None else {URL: url}), **({IS_HTML: True} if is_html else {})}
     return Document(text=text, id=name, metadata={**metadata, **own})
 
 
-def row_document(row: Any, name: str, number: int) -> Placed:
-    """The document that a row of a table is, after its place.
-
-    Args:
-        row: `text` or `html`, `id` and `url`; all else is metadata, as are the items of a table named `metadata`.
-        name: of the file, as messages and ids name it.
-        number: of the row, counted from 1.
-    """
-    place = f"{name}, row {number}"
-    if not isinstance(row, Mapping):
-        raise CorpusError(
-            f'{place}: {shortened(row)} is no object; write one a row, such as {{"id": "a", "text": "…"}}.'
-        )
-    own, rest = row.get("id"), dict(row)
-    named = "the document" if own is None else f"document {shortened(own)}"
-    given = [field for field in ("text", "html") if row.get(field) is not None]
-    if len(given) != 1:
-        fields = f"its fields are {', '.join(map(str, row))}" if row else "it has no fields"
-        has = "both `text` and `html`; leave one out" if given else f"neither `text` nor `html`; {fields}"
-        raise CorpusError(f"{place}: {named} has {has}.")
-    for field in ("text", "html", "url"):
-        value = rest.pop(field, None)
-        if value is not None and not isinstance(value, str):
-            raise CorpusError(
-                f"{place}: {field} of {named} is {shortened(value)}, not a text; write it in quotes, or leave the row "
-                "out."
-            )
-    if own is not None and (isinstance(own, bool) or not isinstance(own, str | int) or own == ""):
-        raise CorpusError(f"{place}: id = {shortened(own)} is neither a text nor a whole number; write one, or no id.")
-    rest.pop("id", None)
-    inner = rest.pop("metadata", None)
-    metadata = (
-        {**inner, **rest} if isinstance(inner, Mapping) else {**rest, **({} if inner is None else {"metadata": inner})}
-    )
-    url = row.get("url") or (metadata.pop("url") if isinstance(metadata.get("url"), str) else None)
-    document_id = f"{name}/{number}" if own is None else str(own)
-    return place, _document(row[given[0]], document_id, metadata, url, is_html=given[0] == "html")
-
-
-@contextmanager
-def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked where its name ends in .gz."""
-    try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            yield file  # type: ignore[misc]
-    except EOFError:
-        raise CorpusError(
-            f"{name}: the file ends in the middle of its gzip data, so it was cut; fetch it again, or keep what there "
-            f"is with: gunzip -c FILE > NEW"
-        ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise CorpusError(
-            f"{name}: what it holds is no sound gzip data ({error}); fetch it again, or leave out .gz at the end of "
-            "its name if it never was compressed."
-        ) from None
-    except OSError as error:
-        raise CorpusError(f"{name}: it can't be read: {error.strerror or error}.") from None
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def read_json_lines(path: Path, name: str) -> Iterator[Placed]:
+def _json_lines(path: Path, name: str) -> Iterator[Placed]:
     """The documents of a file with a JSON object a line; empty lines are passed over."""
     import orjson
 
-    with _opened(path, name) as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, 1):
-            content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            if not content.strip():
+            content = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip()
+            if not content:
                 continue
             try:
                 row = orjson.loads(content)
             except orjson.JSONDecodeError as error:
-                try:
-                    wrong = (
-                        f"{shortened(content.decode('utf-8').strip())} is no JSON ({error}). Write an object a line."
-                    )
-                except UnicodeDecodeError as broken:
-                    byte = f"byte {broken.start + 1} of the row, 0x{content[broken.start]:02x}"
-                    wrong = f"{byte}, is no UTF-8. {_ICONV}, or repair the row."
-                raise CorpusError(f"{name}, row {number}: {wrong}") from None
+                shown = shortened(content.decode("utf-8", "replace"))
+                raise CorpusError(
+                    f"{name}, row {number}: {shown} is no JSON ({error}). Write an object a line, in UTF-8."
+                ) from None
             yield row_document(row, name, number)
 
 
-def read_parquet(path: Path, name: str) -> Iterator[Placed]:
+def _parquet(path: Path, name: str) -> Iterator[Placed]:
     """The documents of a Parquet file, a few rows of it in memory at a time."""
-    import pyarrow
     from pyarrow import parquet
 
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield row_document(row, name, number)
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise CorpusError(
-            f"{name}, after row {number}: it can't be read as Parquet: {_one_line(error)}. Fetch the file again."
-        ) from None
+    with parquet.ParquetFile(path) as file:
+        rows = (row for batch in file.iter_batches(batch_size=_BATCH) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            yield row_document(row, name, number)
 
 
-def read_page(path: Path, name: str) -> Iterator[Placed]:
+def _page(path: Path, name: str) -> Iterator[Placed]:
     """The one document of a file of HTML."""
-    with _opened(path, name) as file:
-        content = file.read()
-    yield name, _document(decode_page(content), name, {}, None, is_html=True)
+    with _opened(path) as file:
+        yield name, _document(decode_page(file.read()), name, {}, None, True)
 
 
-def read_text(path: Path, name: str) -> Iterator[Placed]:
+def _text(path: Path, name: str) -> Iterator[Placed]:
     """The one document of a file of plain text in UTF-8; of other encodings nothing in it would tell which."""
-    with _opened(path, name) as file:
-        content = file.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte = f"byte {error.start + 1}, 0x{content[error.start]:02x}"
-        raise CorpusError(f"{name}: {byte}, is no UTF-8. {_ICONV}") from None
-    yield name, _document(text, name, {}, None, is_html=False)
+    with _opened(path) as file:
+        yield name, _document(file.read().decode("utf-8-sig"), name, {}, None, False)
 
 
 def decode_page(content: bytes, declared: str | None = None) -> str:
-    """The text of a page: UTF-8 where it is, else in the encoding that it declares, else in the likeliest.
-
-    Bytes that are no text in that encoding become replacement characters, so that no page is lost by one of them.
-    `declared` is the encoding that the server named.
-    """
+    """The text of a page: UTF-8 where it is, else in the encoding that the server or the page names, else in the
+    likeliest. No page is lost by a byte that is no text."""
     import cchardet
 
     found = _META.search(content[:_HEAD_BYTES])
@@ -306,37 +255,25 @@ def decode_page(content: bytes, declared: str | None = None) -> str:
     return content.decode("utf-8", "replace")
 
 
-def read_warc(path: Path, name: str) -> Iterator[Placed]:
-    """The pages of HTML (`response`) and the plain texts (`conversion`, as WET files have them) of a WARC file.
-
-    Records of other kinds are no documents.
-    """
+def _warc(path: Path, name: str) -> Iterator[Placed]:
+    """The pages of HTML (`response`) and the plain texts (`conversion`, as WET files have them) of a WARC file."""
     from warcio.archiveiterator import ArchiveIterator
-    from warcio.exceptions import ArchiveLoadFailed
 
     number = 0
-    try:
-        with path.open("rb") as file:
-            for record in ArchiveIterator(file):
-                number += 1
-                document = _record_document(record, name, number)
-                if document is not None:
-                    yield f"{name}, record {number}", document
-    except (ArchiveLoadFailed, AttributeError, EOFError, TypeError, ValueError, zlib.error) as error:
-        said = f"it can't be read as WARC: {_one_line(error)}"
-        raise CorpusError(f"{name}, after record {number}: {said}. {_WARC_AGAIN}") from None
-    except OSError as error:
-        raise CorpusError(f"{name}: it can't be read: {error.strerror or error}.") from None
+    with path.open("rb") as file:
+        for number, record in enumerate(ArchiveIterator(file), 1):
+            document = _record_document(record, name, number)
+            if document is not None:
+                yield f"{name}, record {number}", document
     if number == 0 and path.stat().st_size > 0:
-        raise CorpusError(f"{name}: it holds no WARC record. {_WARC_AGAIN}")
+        raise ValueError("it holds no WARC record")
 
 
 def _record_document(record: ArcWarcRecord, name: str, number: int) -> Document | None:
-    place = f"{name}, record {number}"
     content: bytes = record.content_stream().read()
     left = getattr(record.raw_stream, "limit", 0)
     if left > 0:
-        raise CorpusError(f"{place}: the file ends {left:,} bytes before the record does. {_WARC_AGAIN}")
+        raise EOFError(f"the file ends {left:,} bytes before record {number} does")
     if record.rec_type not in ("response", "conversion"):
         return None
 
@@ -353,19 +290,16 @@ def _record_document(record: ArcWarcRecord, name: str, number: int) -> Document 
         return None
     encoding = header("Content-Encoding", of_page=True)
     if encoding and _BINARY.search(content[:_SNIFFED]):
-        raise CorpusError(
-            f"{place}: its content is packed as {encoding} and can't be unpacked: it is damaged, or nothing here "
-            f"unpacks {encoding}. {_WARC_AGAIN}"
-        )
+        raise ValueError(f"the content of record {number} is packed as {encoding}, and can't be unpacked")
     charset, date = _CHARSET.search(declared), header("WARC-Date")
     text = decode_page(content, charset[1] if charset else None)
     own = header("WARC-Record-ID").strip("<>") or f"{name}/{number}"
-    metadata = {"date": date} if date else {}
-    return _document(text, own, metadata, header("WARC-Target-URI") or None, is_html=kind in _HTML)
+    return _document(text, own, {"date": date} if date else {}, header("WARC-Target-URI") or None, kind in _HTML)
 
 
+@functools.lru_cache(maxsize=4)
 def _load(name: str) -> Any:
-    """A dataset of the hub: "owner/name", or "owner/name:split"."""
+    """A dataset of the hub, "owner/name", or "owner/name:split", loaded once in each process."""
     try:
         import datasets
     except ImportError:
@@ -386,18 +320,10 @@ def _splits(dataset: Any) -> dict[str, Any]:
     return dataset if isinstance(dataset, dict) else {"": dataset}
 
 
-def _rows(dataset: Any, name: str) -> Iterator[Placed]:
-    """The rows of a dataset, split after split."""
-    for split, rows in sorted(_splits(dataset).items()):
-        place = f"{name}/{split}" if split else name
-        for number, row in enumerate(rows, 1):
-            yield row_document(row, place, number)
-
-
 _READERS: Mapping[str, Callable[[Path, str], Iterator[Placed]]] = {
-    **dict.fromkeys((".jsonl", ".jsonl.gz"), read_json_lines),
-    ".parquet": read_parquet,
-    **dict.fromkeys((".warc", ".warc.gz", ".wet", ".wet.gz"), read_warc),
-    **dict.fromkeys((".html", ".htm", ".html.gz"), read_page),
-    **dict.fromkeys((".txt", ".txt.gz"), read_text),
+    **dict.fromkeys((".jsonl", ".jsonl.gz"), _json_lines),
+    ".parquet": _parquet,
+    **dict.fromkeys((".warc", ".warc.gz", ".wet", ".wet.gz"), _warc),
+    **dict.fromkeys((".html", ".htm", ".html.gz"), _page),
+    **dict.fromkeys((".txt", ".txt.gz"), _text),
 }

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, find_artifact, place_of
-from harness.config.customization import Step
-from harness.config.environment import version_of
+from harness.config.customization import BuildStep
 from harness.config.roles import corpus_name
-from harness.errors import CorpusError, NotInLineageError, SettingsError, SteelyardError
+from harness.errors import CorpusError, NotInLineageError, SteelyardError
 from harness.models.processes.worker import WaitingWorker
 from harness.models.spec import engine_spec
 from harness.models.version import Version
@@ -22,7 +21,6 @@ from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import built
 from harness.stages.data.corpus import Corpus, open_corpus
 from harness.stages.data.recipe import CORPORA, Recipe, corpus_recipe
-from harness.stages.data.steps.step import INSTALL
 
 if TYPE_CHECKING:
     from harness.stages.lineage import StageContext
@@ -31,7 +29,9 @@ _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 
 
-def find_version(settings: Settings, version: VersionSettings, _step: Step | None = None) -> VersionSettings | None:
+def find_version(
+    settings: Settings, version: VersionSettings, _step: BuildStep | None = None
+) -> VersionSettings | None:
     """The corpus as it was built before by the same recipe, from the same documents; None where it was not.
 
     Raises:
@@ -43,7 +43,7 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
 
 
 def build_version(
-    settings: Settings, version: VersionSettings, _step: Step | None, progress: BuildProgress
+    settings: Settings, version: VersionSettings, _step: BuildStep | None, progress: BuildProgress
 ) -> VersionSettings:
     """The corpus, built now.
 
@@ -61,34 +61,17 @@ def build_corpus(
     progress: BuildProgress = unseen,
     executor: Mapping[str, Any] | None = None,
 ) -> Corpus:
-    """The corpus of this name; built first, unless it was before.
-
-    Args:
-        progress: told how far the build is.
-        executor: who runs it, in place of what the settings say.
-
-    Raises:
-        UsageError: the recipe, the source or a document is wrong, or a step fails. What was built before is kept.
-    """
+    """The corpus of this name; built first, unless it was before, by an executor in place of that of the settings."""
     recipe = corpus_recipe(settings, name)
     folder = corpus_folder(recipe)
     if find_artifact(CORPORA, recipe.as_json()) is not None and folder.is_dir():
         return open_corpus(folder, name)
     from harness.stages.data.build.process import BuildRequest
 
-    if version_of("datatrove") is None:
-        raise SettingsError(f"The corpus {name!r} is built by datatrove, which is not installed here: {INSTALL}")
-    corpus = settings.corpora[name]
-    request = BuildRequest(
-        settings=settings,
-        name=name,
-        recipe=recipe,
-        work=folder.with_name(f"{folder.name}.draft"),
-        executor=corpus.executor if executor is None else executor,
-        tokenizer=None if recipe.tokenizer is None else dict(settings.versions[recipe.tokenizer[0]].engine_options),
-    )
-    log = request.work / "build.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    work, chosen = folder.with_name(f"{folder.name}.draft"), executor or settings.corpora[name].executor
+    tokenizer = recipe.tokenizer and dict(settings.versions[recipe.tokenizer[0]].engine_options)
+    request = BuildRequest(settings, name, recipe, work, chosen, tokenizer)
+    work.mkdir(parents=True, exist_ok=True)
 
     def tell(state: dict[str, Any]) -> None:
         if "failed" in state:
@@ -96,7 +79,7 @@ def build_corpus(
         progress(BuildState(name, **state))
 
     try:
-        with WaitingWorker(_MODULE, name="The build", env=_ENVIRONMENT, log=log) as worker:
+        with WaitingWorker(_MODULE, name="The build", env=_ENVIRONMENT, log=work / "build.log") as worker:
             worker.call("build_ordered", {"order": pickle.dumps(request).hex()}, tell)
     except SteelyardError as error:
         raise CorpusError(f"The corpus {name!r} could not be built. {error}") from error

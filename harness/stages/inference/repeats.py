@@ -78,14 +78,8 @@ class Repeats:
             async with self._context.alone:
                 answers = await asyncio.gather(*(draw() for draw, *_ in waiting), return_exceptions=True)
         for (*_, future), answer in zip(waiting, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, asyncio.CancelledError):
-                future.cancel()
-            elif isinstance(answer, BaseException):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+            if not future.done():
+                (future.set_exception if isinstance(answer, BaseException) else future.set_result)(answer)
 
 
 _ALONE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from harness.gate.runs.run import flops_spent
 from harness.gate.runs.versions import check_prices
 from harness.models.description.description import describe_weights
 from harness.models.version import load_version
-from harness.requests.spending import ForwardPass, TokensSpent
+from harness.requests.spending import ForwardPass, VersionSpending
 from tests.models.conftest import write_tiny_llama
 
 TEXT = """
@@ -52,8 +53,8 @@ def test_they_are_those_of_every_pass_and_unknown_without_weights(tmp_path: Path
     architecture = describe_weights({"weights": "tiny"}, tmp_path).in_engine.architecture
     prompt, answer, weighed = ForwardPass(8, 0, 1), ForwardPass(4, 8, 4), ForwardPass(5, 0, 5)
     spent = {
-        "small": TokensSpent({prompt: 2, answer: 6, weighed: 1}, is_counted=True),
-        "table": TokensSpent({prompt: 1}, is_counted=True),
+        "small": VersionSpending(passes=Counter({prompt: 2, answer: 6, weighed: 1}), counts=True),
+        "table": VersionSpending(passes=Counter({prompt: 1}), counts=True),
     }
     read = architecture.flops_of(8) - 7 * architecture.flops_head
     expected = 2 * read + 6 * architecture.flops_of(4, before=8) + architecture.flops_of(5)
@@ -67,9 +68,9 @@ def test_a_version_that_was_not_asked_spent_nothing_and_one_that_does_not_count_
     write_tiny_llama(tmp_path / "tiny")
     (tmp_path / "steelyard.toml").write_text(SMALL, encoding="utf-8")
     version = load_version(load_settings(tmp_path).version("small"), tmp_path)
-    asked = {"small": TokensSpent({}, is_counted=True)}
+    asked = {"small": VersionSpending(passes=Counter({}), counts=True)}
     assert flops_spent([version], asked, tmp_path) == {"small": 0.0}
-    assert flops_spent([version], {"small": TokensSpent({ForwardPass(9, 0, 1): 1}, is_counted=False)}, tmp_path) == {
-        "small": None
-    }
+    assert flops_spent(
+        [version], {"small": VersionSpending(passes=Counter({ForwardPass(9, 0, 1): 1}), counts=False)}, tmp_path
+    ) == {"small": None}
     assert flops_spent([version], {}, tmp_path) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import VersionSettings
-from harness.config.repository.commits import with_commits
+from harness.config.commits import with_commits
 from harness.config.settings import load_settings
 from harness.gate.runs.versions import Generations, files_note, version_notes
 from harness.models.version import Version, load_version

@@ -107,7 +107,7 @@ def test_an_untrusted_pair_is_kept_where_that_is_the_versions_own_doing(
     the pair can't be, or the second.
     """
     server = serve()
-    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
+    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.start())
     broken = replace(sound, valid=False, invalid_reasons=("Put off.",), by_server=by_server)
     source = SampleSource(server.served, create_engine(server.served, tmp_path))
     sources: Any = {"candidate": source, "baseline": replace(source, first_index=1000)}
@@ -148,7 +148,7 @@ def test_of_two_gates_at_once_both_decide_by_the_blocks_that_are_kept(
 ) -> None:
     """Whoever runs again would else meet other blocks than those that the verdict came from."""
     server = serve()
-    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
+    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.start())
     source = SampleSource(server.served, create_engine(server.served, tmp_path))
     sources: Any = {"candidate": source, "baseline": replace(source, first_index=1000)}
     servers: Any = {"candidate": server, "baseline": server}
@@ -182,7 +182,7 @@ def durations(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> 
     that is measured takes n seconds; `in_first` is called in the first one, and `spoilt` can't be trusted.
     """
     server = serve()
-    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
+    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.start())
     source = SampleSource(server.served, create_engine(server.served, tmp_path))
     made = itertools.count(1)
 

@@ -20,7 +20,7 @@ from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
 from harness.requests import Trace
 from harness.scoring.results import Reading
-from harness.stages.inference.blocks.measured import Load, LoadBlock
+from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.serving import Server
 
 N_CASES, N_SAMPLES = 6, 4
@@ -55,7 +55,7 @@ def test_unanswered_requests_of_its_blocks_go_with_the_scores() -> None:
     for entry in outcomes():
         gathered.add(*entry)
     blocks = {"candidate": {"requests": 4, "completed": 3}, "baseline": {"requests": 4, "completed": 4}}
-    gathered.loads = {(role, "c0"): Load(LoadBlock(load), cast("Server", None)) for role, load in blocks.items()}
+    gathered.loads = {(role, "c0"): Load(load, cast("Server", None)) for role, load in blocks.items()}
     assert [each.unanswered for each in gathered.observed()] == [{"c0": 0.25}]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.config import VersionSettings
-from harness.models.application.engine import ApplicationEngine, command_engine, python_engine
+from harness.models.application.declarations import COMMAND, PYTHON
+from harness.models.application.engine import ApplicationEngine
 from harness.records import Request, Sample
 from tests.repositories import write
 from tests.waiting import until
@@ -30,13 +31,19 @@ def version(call: str = "bot:answer", **options: Any) -> VersionSettings:
 
 def python(folder: Path, call: str = "bot:answer", **options: Any) -> ApplicationEngine:
     """An engine that is not started."""
-    return python_engine("python (bot)", {"call": call, **options}, folder, sys.executable)
+    return cast("ApplicationEngine", PYTHON.create(version(call, **options), folder))
+
+
+def command(folder: Path, words: Sequence[str], **options: Any) -> ApplicationEngine:
+    """An engine for a program that is not started."""
+    settings = VersionSettings("bot", "command", engine_options={"command": list(words), **options})
+    return cast("ApplicationEngine", COMMAND.create(settings, folder))
 
 
 def program(folder: Path, code: str, **options: Any) -> ApplicationEngine:
     """An engine for a program of this code that is not started."""
     application(folder, code, "program.py")
-    return command_engine("command (bot)", options, [sys.executable, "program.py"], folder)
+    return command(folder, [sys.executable, "program.py"], **options)
 
 
 def chat(*texts: str, **fields: Any) -> Request:

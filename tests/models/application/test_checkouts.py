@@ -1,4 +1,4 @@
-"""An application at a commit keeps to the modules of that commit."""
+"""An application is looked at before it is asked; one at a commit keeps to the modules of that commit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import pytest
 
 from harness.config.versions import Checkout, VersionSettings
 from harness.errors import EngineError, SettingsError
-from harness.models.application.checkouts import check_modules, environment_of, move_to_checkout
-from harness.models.application.declarations import command_of, folder_of
-from harness.models.application.identity import files_of
-from harness.models.application.look import check_call
+from harness.models.application.declarations import PYTHON, command_of, folder_of
+from harness.models.application.identity import environment_of, files_of, move_to_checkout
 from harness.models.spec import engine_spec
-from tests.models.application.asking import chat
+from tests.models.application.asking import application, chat
+from tests.models.application.asking import version as asked_of
 from tests.repositories import commit_all, write
 
 pytestmark = pytest.mark.service
@@ -42,19 +41,7 @@ def test_where_this_process_looks_in_the_project_it_looks_in_the_commit(
     monkeypatch.setattr(sys, "path", [str(tmp_path / "project" / "backend"), "/elsewhere", *sys.path])
     folders = environment_of(version, tmp_path / "tree")["PYTHONPATH"].split(":")
     assert folders == [str(tmp_path / "tree"), str(tmp_path / "tree" / "backend"), "/elsewhere"]
-    check_call(version, tmp_path / "tree", sys.executable)
-
-
-def test_what_a_commit_lacks_is_told_with_what_helps(version: VersionSettings, tmp_path: Path) -> None:
-    helps = "git:main has what was committed at 0123456789ab: commit it there first, or name another version."
-    (tmp_path / "tree/backend/bot_of_checkout.py").unlink()
-    with pytest.raises(SettingsError, match=f"no module 'bot_of_checkout' in .* {helps}"):
-        check_call(version, tmp_path / "tree/backend", sys.executable)
-    lacking = replace(version, engine_options={"folder": str(tmp_path / "project/shop"), "command": "./bot.sh"})
-    with pytest.raises(SettingsError, match=f"is no folder. {helps}"):
-        folder_of(lacking, tmp_path)
-    with pytest.raises(SettingsError, match=f"'./bot.sh' is not in .* {helps}"):
-        command_of(lacking, tmp_path)
+    PYTHON.check(version, tmp_path / "tree")
 
 
 def test_the_project_as_it_lies_there_has_this_environment(version: VersionSettings, tmp_path: Path) -> None:
@@ -66,16 +53,10 @@ def test_a_module_of_the_project_as_it_lies_there_is_refused(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "project" / "backend"))
     message = (
-        f"bot_of_checkout:answer imports {tmp_path}/project/backend/bot_of_checkout.py, which is of the project as it "
-        "lies there and not of commit 0123456789ab: the environment leads to it. Name the folder that such modules"
+        f"bot_of_checkout:answer reads {tmp_path}/project/backend/bot_of_checkout.py, which is of the project as it"
     )
     with pytest.raises(SettingsError, match=re.escape(message)):
-        check_call(version, tmp_path / "tree", sys.executable)
-
-
-def test_modules_of_the_commit_and_of_what_is_installed_are_not(version: VersionSettings, tmp_path: Path) -> None:
-    tree = tmp_path / "tree" / "backend" / "bot_of_checkout.py"
-    check_modules(version, [str(tree), pytest.__file__, str(tmp_path / "project/.venv/lib/site-packages/a.py")])
+        PYTHON.check(version, tmp_path / "tree")
 
 
 def test_what_the_settings_name_by_a_whole_path_is_the_commit_s(version: VersionSettings, tmp_path: Path) -> None:
@@ -104,10 +85,10 @@ def test_who_looks_for_packages_reads_no_file_of_the_project_as_it_lies_there(
     )
     write(tmp_path / "tree", "backend/bot_of_checkout.py", code)
     look = replace(version, engine_options={**version.engine_options, "folder": "backend"})
-    check_call(look, tmp_path / "tree" / "backend", sys.executable)
+    PYTHON.check(look, tmp_path / "tree")
     write(tmp_path / "tree", "backend/bot_of_checkout.py", f"{code}os.listdir({str(tmp_path / 'project/backend')!r})\n")
     with pytest.raises(SettingsError, match=r"bot_of_checkout:answer reads .*/project/backend, which"):
-        check_call(look, tmp_path / "tree" / "backend", sys.executable)
+        PYTHON.check(look, tmp_path / "tree")
 
 
 BOT = """
@@ -125,7 +106,7 @@ def test_files_of_the_project_as_it_lies_there_give_no_answer(version: VersionSe
     (tree / "index.bin").symlink_to(project / "index.bin")
     write(tree, "backend/bot_of_checkout.py", BOT)
     asked = replace(version, engine_options={**version.engine_options, "folder": "backend"})
-    check_call(asked, tree / "backend", sys.executable)
+    PYTHON.check(asked, tree)
 
     async def answers(*paths: Path) -> list[object]:
         engine = engine_spec("python").create(asked, tree)
@@ -142,4 +123,29 @@ def test_files_of_the_project_as_it_lies_there_give_no_answer(version: VersionSe
         asyncio.run(answers(project / "words.txt"))
     write(tree, "backend/bot_of_checkout.py", f"TEXT = open({str(project / 'words.txt')!r}).read()\n{BOT}")
     with pytest.raises(SettingsError, match=re.escape(message)):
-        check_call(asked, tree / "backend", sys.executable)
+        PYTHON.check(asked, tree)
+
+
+CODE = "def answer(prompt): ...\ndef sampled(messages, sampling): ..."
+
+
+def test_a_call_that_takes_what_it_is_given_is_sound(tmp_path: Path) -> None:
+    application(tmp_path, CODE)
+    PYTHON.check(asked_of("bot:sampled", sampling={"temperature": 0.5}, system="Be brief."), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "settings", "words"),
+    [
+        (CODE, {"sampling": {"temperature": 0.5}}, "'temperature': 0.5}, which bot:answer does not take"),
+        (CODE, {"system": "Be brief."}, "has a system text, and bot:answer takes a prompt"),
+        ("1 / 0", {}, "(?s)python .bot. could not start: bot:answer can't be imported. ZeroDivisionError.*Traceback"),
+        ("import os; print('no key'); os._exit(3)", {}, "(?s)ended with exit code 3"),
+        ("import threading; threading.Event().wait()", {"timeout_s": 0.3}, "was not imported within 0.3 s"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", {}, r"was killed \(signal 9\)"),
+    ],
+)
+def test_what_is_not_is_refused(tmp_path: Path, code: str, settings: dict[str, object], words: str) -> None:
+    application(tmp_path, code)
+    with pytest.raises(SettingsError, match=words):
+        PYTHON.check(asked_of(**settings), tmp_path)

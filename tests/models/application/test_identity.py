@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import VersionSettings
-from harness.config.repository.git import Repository
-from harness.config.repository.worktrees import check_out
+from harness.config.repository import Repository
 from harness.errors import SettingsError
 from harness.models.application.identity import content_of, contents_of
 from tests.models.application.asking import application, version
@@ -123,7 +122,7 @@ def test_a_worktree_whose_ignored_files_are_links_is_the_same(
     write(project, ".gitignore", "*.bin\nindex/\n")
     write(project, ignored, "data")
     commit = commit_all(project)
-    tree = check_out(Repository(project), commit, "git:HEAD")
+    tree = Repository(project).check_out(commit)
     assert content(tree) == content(project)
     names = [ignored.partition("/")[0]]
     assert content(tree, files=names) == content(project, files=names) != content(project)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError, FailedDrawError, UnreachableError
-from harness.models.application.engine import ApplicationEngine, command_engine
-from tests.models.application.asking import Limits, answer, chat, program
+from harness.models.application.engine import ApplicationEngine
+from tests.models.application.asking import Limits, answer, application, chat, command, program
 
 
 def test_a_long_line_is_read_whole_and_the_last_one_needs_no_end(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another
         echo "{\\"id\\": ${number%%,*}, \\"text\\": \\"yes\\"}"
     done
     """
-    engine = command_engine("command (bot)", {}, ["sh", "-c", code], tmp_path)
+    engine = command(tmp_path, ["sh", "-c", code])
 
     async def run() -> list[Any]:
         await engine.start()
@@ -118,7 +118,7 @@ def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another
 
 
 def test_a_program_that_can_t_be_run_says_so(tmp_path: Path) -> None:
-    engine = command_engine("command (bot)", {}, [str(tmp_path)], tmp_path)
-    with pytest.raises(EngineError, match=r"could not start: .*Permission denied") as raised:
-        answer(engine, "Hi")
+    application(tmp_path, "#!/nowhere/interpreter", "bot").joinpath("bot").chmod(0o755)
+    with pytest.raises(EngineError, match=r"could not start: .*No such file") as raised:
+        answer(command(tmp_path, ["./bot"]), "Hi")
     assert not isinstance(raised.value, UnreachableError)

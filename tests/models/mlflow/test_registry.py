@@ -87,11 +87,11 @@ def test_what_there_is_instead_is_listed(database: str, tiny_llama: Path, tmp_pa
     register(database, "tiny-llama", tiny_llama)
     register(database, "other", tiny_llama)
     assert refused("models:/tiny-lama/1", database, tmp_path) == (
-        f"weights = 'models:/tiny-lama/1', {database}: No model named 'tiny-lama'. Models: other, tiny-llama. "
+        f"weights = 'models:/tiny-lama/1': {database}: No model named 'tiny-lama'. Models: other, tiny-llama. "
         "Did you mean 'tiny-llama'?"
     )
     assert refused("models:/tiny-llama/7", database, tmp_path) == (
-        f"weights = 'models:/tiny-llama/7', {database}: No version named '7'. Versions: 1."
+        f"weights = 'models:/tiny-llama/7': {database}: No version named '7'. Versions: 1."
     )
 
 

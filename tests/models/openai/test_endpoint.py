@@ -222,6 +222,11 @@ class TestDeadEndpoint:
 
         assert sample(engine_at(f"http://127.0.0.1:{free_port}/v1", clock=Starting()), ask())[0].text == "ok"
 
+    def test_a_model_that_is_loading_is_waited_for(self, loopback: Start) -> None:
+        server, clock = loopback(faults=(Fault("loading", first=30),)), StillClock()
+        assert sample(engine(server, clock=clock), ask())[0].text == "ok"
+        assert 15 < sum(clock.waits) < 300
+
     def test_three_requests_in_a_row_that_fail_end_it(self, loopback: Start) -> None:
         one = engine(loopback(faults=(Fault("500", after=1),)))
 

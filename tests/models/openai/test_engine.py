@@ -211,7 +211,7 @@ def chat_body(message: Mapping[str, Any], **fields: Any) -> bytes:
         (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
         (b"\xff\xfe{}", "not JSON"),
         (b"[]", "not a JSON object"),
-        (chat_body({"content": "A"}, finish_reason=[1]), "finish_reason is list, not a text"),
+        (chat_body({"content": "A"}, finish_reason=[1]), "finish_reason: Input should be a valid string"),
     ],
     ids=["deep list", "no UTF-8", "no object", "finish reason"],
 )

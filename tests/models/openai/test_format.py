@@ -9,17 +9,9 @@ import pytest
 
 from harness.errors import CapabilityError
 from harness.models.openai.format import (
-    chat_payload,
-    completion_payload,
-    echo_payload,
     is_same_model,
-    logarithm,
-    optional_text,
-    position,
+    payload,
     read_choices,
-    read_echo,
-    text,
-    tool_calls,
 )
 from harness.models.openai.retry import UnusableError
 from harness.records import Request, Sample
@@ -38,7 +30,7 @@ def read(choices: Any, request: Request = REQUEST, usage: Any = None) -> list[Sa
 
 class TestPayload:
     def test_one_plain_sample_needs_no_n(self) -> None:
-        assert chat_payload("m", REQUEST, [3]) == {
+        assert payload("m", REQUEST, [3]) == {
             "model": "m",
             "messages": [{"role": "user", "content": "Q"}],
             "temperature": 0.7,
@@ -46,30 +38,30 @@ class TestPayload:
         }
 
     def test_several_samples_are_n_choices(self) -> None:
-        assert chat_payload("m", REQUEST, range(4, 9))["n"] == 5
+        assert payload("m", REQUEST, range(4, 9))["n"] == 5
 
     def test_the_seed_counts_up_from_the_first_index(self) -> None:
-        assert chat_payload("m", Request(sampling={"seed": 100}), [7, 8])["seed"] == 107
+        assert payload("m", Request(sampling={"seed": 100}), [7, 8])["seed"] == 107
 
     @pytest.mark.parametrize(
         ("logprobs", "fields"), [(0, {"logprobs": True}), (3, {"logprobs": True, "top_logprobs": 3})]
     )
     def test_logprobs_are_asked_for(self, logprobs: int, fields: dict[str, Any]) -> None:
-        payload = chat_payload("m", Request(logprobs=logprobs), [0])
-        assert {name: payload[name] for name in payload if "logprobs" in name} == fields
+        body = payload("m", Request(logprobs=logprobs), [0])
+        assert {name: body[name] for name in body if "logprobs" in name} == fields
 
     def test_a_schema_is_a_strict_response_format(self) -> None:
-        form = chat_payload("m", Request(schema={"type": "object"}), [0])["response_format"]
+        form = payload("m", Request(schema={"type": "object"}), [0])["response_format"]
         assert form["type"] == "json_schema"
         assert form["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
 
     def test_tools_are_passed_through(self) -> None:
         tool = {"type": "function", "function": {"name": "look"}}
-        assert chat_payload("m", Request(tools=(tool,)), [0])["tools"] == [tool]
+        assert payload("m", Request(tools=(tool,)), [0])["tools"] == [tool]
 
     def test_a_completion_sends_its_prompt_raw(self) -> None:
         request = Request(kind="completion", prompt="Q", sampling={"stop": ["."], "seed": 1}, logprobs=0)
-        assert completion_payload("m", request, [4, 5]) == {
+        assert payload("m", request, [4, 5]) == {
             "model": "m",
             "prompt": "Q",
             "stop": ["."],
@@ -85,10 +77,10 @@ class TestPayload:
         self, prompt: str, texts: list[str]
     ) -> None:
         request = Request(kind="loglikelihood", prompt=prompt, continuation=" A")
-        assert echo_payload("m", request)["prompt"] == texts
+        assert payload("m", request)["prompt"] == texts
 
     def test_a_whole_text_is_sent_once(self) -> None:
-        assert echo_payload("m", Request(kind="rolling", prompt="A text."))["prompt"] == ["A text."]
+        assert payload("m", Request(kind="rolling", prompt="A text."))["prompt"] == ["A text."]
 
 
 class TestChoices:
@@ -247,7 +239,7 @@ class TestLoglikelihood:
     REQUEST = Request(kind="loglikelihood", prompt="a b", continuation=" c d")
 
     def weigh(self, *choices: dict[str, Any], request: Request = REQUEST) -> Sample:
-        return read_echo({"choices": list(choices)}, request, 0.1)
+        return read_choices({"choices": list(choices)}, request, [0], 0.1).samples[0]
 
     def test_the_tokens_after_the_prompt_are_summed(self) -> None:
         whole = echoed([None, -1, -2, -4], [None, -1, -2, -3], index=1)
@@ -274,6 +266,7 @@ class TestLoglikelihood:
         "choices",
         [
             [{"index": 0, "logprobs": None}, {"index": 1, "logprobs": None}],
+            [{}],
             [echoed([None, -1], [None, -1])],
             [echoed([], []), echoed([], [], index=1)],
             [echoed([None, -1], [None, -1]), echoed([None, -1], [None, -1], index=1)],
@@ -288,7 +281,6 @@ class TestLoglikelihood:
         [
             {},
             {"choices": 3},
-            {"choices": [{}]},
             {"choices": [echoed([None, "x"], [None, -1.0])]},  # type: ignore[list-item]
             {"choices": [echoed([None, -1.0], [None, "x"])]},  # type: ignore[list-item]
             {"choices": [echoed([None, -1.0], [None, None])]},
@@ -297,57 +289,35 @@ class TestLoglikelihood:
     )
     def test_another_body_is_unusable(self, document: dict[str, Any]) -> None:
         with pytest.raises(UnusableError):
-            read_echo(document, self.REQUEST, 0.1)
+            read_choices(document, self.REQUEST, [0], 0.1)
 
 
-CALL = {"function": {"name": "weather", "arguments": "{}"}}
+@pytest.mark.parametrize("calls", [{}, ["call"], [{}], [{"function": {"name": 1}}], [{"function": {}}]])
+def test_tool_calls_of_another_form_are_unusable(calls: Any) -> None:
+    with pytest.raises(UnusableError, match="not a chat completion"):
+        read([choice(None, message={"tool_calls": calls})])
 
 
-def test_a_choice_without_an_index_is_the_first() -> None:
-    assert [position(value) for value in (None, 0, 3)] == [0, 0, 3]
-
-
-@pytest.mark.parametrize(("value", "kind"), [("1", "str"), (True, "bool"), (1.0, "float")])
-def test_an_index_of_another_type_is_refused(value: Any, kind: str) -> None:
-    with pytest.raises(TypeError, match=f"index is {kind}, not a whole number"):
-        position(value)
-
-
-def test_a_text_that_is_missing_or_of_another_type_is_named() -> None:
-    assert (text("", "content"), optional_text(None, "content")) == ("", None)
-    with pytest.raises(TypeError, match="content is missing, not a text"):
-        text(None, "content")
-    with pytest.raises(TypeError, match="content is list, not a text"):
-        optional_text([], "content")
+def test_a_custom_tool_s_call_is_kept_as_it_was_written() -> None:
+    call = {"custom": {"name": "run"}}
+    assert read([choice(None, message={"tool_calls": [call]})])[0].tool_calls == (call,)
 
 
 def test_minus_infinity_is_a_log_probability_and_infinity_none() -> None:
-    assert logarithm(-math.inf) == -math.inf
-    assert logarithm(-1) == -1.0
-    for value in (math.inf, math.nan):
-        with pytest.raises(ValueError, match="a log probability is"):
-            logarithm(value)
-    with pytest.raises(TypeError, match="a log probability is bool, not a number"):
-        logarithm(True)
+    def entry(value: Any) -> dict[str, Any]:
+        return choice(logprobs={"content": [{"token": "A", "logprob": value}]})
+
+    (token,) = read([entry(-math.inf)], Request(logprobs=0))[0].logprobs or ()
+    assert token.logprob == -math.inf
+    for value in (math.inf, math.nan, True):
+        with pytest.raises(UnusableError):
+            read([entry(value)], Request(logprobs=0))
 
 
-def test_tool_calls_are_kept_as_they_were_written() -> None:
-    assert tool_calls(None) == ()
-    assert tool_calls([CALL, {"custom": {"name": "run"}}]) == (CALL, {"custom": {"name": "run"}})
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        ({}, "is not a list of objects"),
-        (["call"], "is not a list of objects"),
-        ([{}], "has no function"),
-        ([{"function": {"name": 1}}], "the name of a tool call's function is int"),
-    ],
-)
-def test_tool_calls_of_another_form_are_refused(value: Any, words: str) -> None:
-    with pytest.raises(TypeError, match=words):
-        tool_calls(value)
+@pytest.mark.parametrize("index", ["1", True, 1.0])
+def test_an_index_of_another_type_is_unusable(index: Any) -> None:
+    with pytest.raises(UnusableError, match=r"choices\.0\.index: Input should be a valid integer"):
+        read([choice(index=index)])
 
 
 def test_a_provider_or_a_folder_before_a_name_makes_no_other_model() -> None:

@@ -76,19 +76,27 @@ def attempts_of(fault: FaultName, *, has_answered: bool, took_s: float = 0.0) ->
         tried.spent_s += delay_s
 
 
-@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.again])
+ASKED_AGAIN = [name for name, fault in FAULTS.items() if fault.again and name != "loading"]
+
+
+@pytest.mark.parametrize("fault", ASKED_AGAIN)
 def test_an_endpoint_that_has_answered_is_asked_again_for_a_minute_whatever_came(fault: FaultName) -> None:
     tried = attempts_of(fault, has_answered=True, took_s=0.5)
     assert tried.attempts >= 10
     assert 50 < tried.spent_s <= 60.5
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "loading"])
 def test_one_that_has_not_is_given_up_within_15_seconds(fault: FaultName) -> None:
     tried = attempts_of(fault, has_answered=False)
     assert tried.spent_s <= 15
     most = FAULTS[fault].first_attempts
     assert tried.attempts == most if most is not None else tried.attempts >= 5
+
+
+def test_a_model_that_is_loading_is_waited_for_whether_it_has_answered_or_not() -> None:
+    for has_answered in (False, True):
+        assert 290 < attempts_of("loading", has_answered=has_answered).spent_s <= 300
 
 
 def test_what_is_slow_to_fail_is_tried_twice() -> None:

@@ -37,7 +37,7 @@ class Desk:
         if fails:
             raise SettingsError("no such weights")
         self._count = itertools.count(1)
-        os.write(1, b"\2\0\0\0what a library writes")
+        os.write(1, b"what a library writes")
         print("what a library prints")
 
     def divide(self, by: int) -> float:

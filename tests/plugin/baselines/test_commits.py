@@ -98,7 +98,7 @@ def test_what_was_not_there_is_told_with_the_commit(shop: Project) -> None:
     shop.versions = {"other": {"engine": "scripted", "answers": "others.json"}}
     result = shop.run("--baseline", "git:main")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*git:main, the project as it was at *: *others.json*"])
+    result.stderr.fnmatch_lines(["*git:main, the project as it was at *: *others.json*What that commit lacks*"])
 
 
 def test_a_function_is_called_as_it_was(shop: Project) -> None:

@@ -17,7 +17,6 @@ PLAIN = Layout()
     [
         (explanation(), "kept  One text."),
         (explanation(after="Two texts."), "kept, changed  Two texts."),
-        (explanation(before=None, after="New."), "kept, written by a step  New."),
         (removed(), "removed by gopher_quality: gopher_short_doc"),
         (removed(step="c4", reason="lorem_ipsum"), "removed by c4: lorem_ipsum  One text."),
         (

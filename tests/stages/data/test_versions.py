@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import datatrove  # noqa: F401
 import pytest
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import BuildStep, DistilledSettings
 from harness.errors import CorpusError, NotInLineageError, SettingsError
 from harness.models.version import Version, load_version
 from harness.stages.build_state import unseen
+from harness.stages.building import built
 from harness.stages.data.versions import build_version, find_version, load_corpus
 from harness.stages.lineage import StageContext
-from tests.stages.data.projects import project, some_rows, write_lines
+from tests.stages.data.projects import STEPS, project, some_rows, write_lines
 
 pytestmark = pytest.mark.service
 
@@ -44,6 +46,25 @@ def test_what_was_built_is_named_by_the_version_and_found_by_its_recipe(settings
     assert find_version(settings, version) is None
 
 
+def test_a_dataset_of_the_hub_is_loaded_once_by_who_wants_its_corpus(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    monkeypatch.chdir(tmp_path)
+    write_lines(tmp_path / "owner" / "once" / "train.jsonl", some_rows(20))
+    corpora = {"clean": replace(settings.corpora["clean"], documents="owner/once")}
+    settings = replace(settings, root=tmp_path / "project", corpora=corpora)
+    settings.root.mkdir()
+    (settings.root / "steps.py").write_text(STEPS, encoding="utf-8")
+    loads, load = [], datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda *given, **options: loads.append(1) or load(*given, **options))
+    made = built(settings, "clean")
+    assert made.artifact.is_here
+    assert built(settings, "clean") == made
+    assert loads == [1]
+
+
 def test_a_corpus_knows_its_baseline_and_the_project(settings: Settings) -> None:
     version = load_version(build_version(settings, settings.version("clean"), None, unseen), settings.root)
     model = Version("small", VersionSettings("small", "scripted"), "0f")
@@ -64,7 +85,7 @@ def test_documents_that_are_not_there_are_told_before_anything_is_built(settings
 
 
 def test_a_model_has_the_corpus_that_it_was_trained_on_and_so_has_its_baseline(settings: Settings) -> None:
-    step = Step("distilled", "student", DistilledSettings("large", "clean", layers=2))
+    step = BuildStep("distilled", "student", DistilledSettings("large", "clean", layers=2))
     student = Version("student", VersionSettings("student", "scripted", steps=(step,)), "0f")
     with pytest.raises(SettingsError, match="clean is not built here, and --offline builds nothing"):
         load_corpus(student, StageContext(settings, is_offline=True))

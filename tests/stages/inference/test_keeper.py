@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import is_running
+from harness.stages.inference.keeper import GO_ON, STAND_STILL
+from tests.processes import is_running, is_stopped
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
@@ -83,6 +84,20 @@ def test_when_the_parent_is_killed_nothing_is_left(tmp_path: Path) -> None:
         pids = started(tmp_path / "pids")
         parent.kill()
         assert all_gone(pids)
+
+
+def test_its_command_stands_still_until_it_is_to_go_on_and_ends_also_when_it_stands_still(
+    keeper: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    command, grandchild = started(tmp_path / "pids")
+    assert keeper.stdin is not None
+    for word, stands in ((STAND_STILL, True), (GO_ON, False), (STAND_STILL, True)):
+        keeper.stdin.write(word)
+        keeper.stdin.flush()
+        wait_until(lambda stands=stands: is_stopped(command) == stands)
+    assert not is_stopped(keeper.pid)
+    keeper.stdin.close()
+    assert all_gone([command, grandchild])
 
 
 @pytest.mark.nightly

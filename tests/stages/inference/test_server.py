@@ -23,10 +23,9 @@ from harness.errors import EngineError
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.version import Version, load_version
 from harness.records import Request
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
-from harness.stages.inference.server import serve, server_command
+from harness.stages.inference.serving import ServerAddress, serve, server_command
 from tests.loopback.law import law_server
 from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from harness.config.settings import load_settings
-from harness.errors import CapabilityError, EngineError, NotInLineageError
+from harness.errors import CapabilityError, EngineError, NotInLineageError, SettingsError
 from harness.models.version import Version, load_version
-from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.serving import Server, start_server
+from harness.stages.inference.serving import Server, ServerAddress, start_server
 from harness.stages.lineage import StageContext
 
 
@@ -85,6 +84,19 @@ def test_offline_none_is_started(tmp_path: Path, tiny_llama: Path, monkeypatch: 
 def test_a_version_that_nobody_serves_has_none(tmp_path: Path) -> None:
     with pytest.raises(NotInLineageError, match="it has no server"):
         server_of(tmp_path, 'engine = "scripted"\ndefault = "yes"')
+
+
+def test_an_endpoint_is_its_own_address_and_its_key_comes_from_the_environment_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = 'engine = "openai"\nbase_url = "http://h:8000/v1/"\nmodel = "m"\napi_key_env = "STEELYARD_TEST_KEY"'
+    with pytest.raises(SettingsError, match="STEELYARD_TEST_KEY is not set"):
+        server_of(tmp_path, table).start()
+    monkeypatch.setenv("STEELYARD_TEST_KEY", "secret")
+    address = server_of(tmp_path, table).start()
+    assert (address.base_url, address.model, address.root_url) == ("http://h:8000/v1", "m", "http://h:8000")
+    assert address.headers == {"Authorization": "Bearer secret"}
+    assert "secret" not in repr(address)
 
 
 def test_its_counters_are_asked_for_with_its_key_and_past_a_proxy(

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from harness.errors import CorpusError
 from harness.stages.data.recipe import Recipe
 from harness.stages.data.sources import Placed, open_source
-from harness.stages.data.steps.step import ShardedCorpus, packed, place_of, shard_of
-
-if TYPE_CHECKING:
-    from datatrove.data import Document
+from harness.stages.data.steps.step import Row, ShardedCorpus, packed, place_of, shard_of
 
 SHARD_BYTES = 32_000_000
 """About how much of a source goes into a shard, which may have to lie in memory once."""
@@ -26,13 +21,9 @@ _TOLD_EVERY = 1000
 
 
 def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) -> tuple[ShardedCorpus, int]:
-    """Read a source into shards under `work`, unless that was done before; return these, and how many there are.
+    """Read a source into shards under `work`, unless that was done before; return these, and the number of documents.
 
-    Args:
-        tell: called with the number of documents read so far.
-
-    Raises:
-        CorpusError: the source or a document is broken, two documents have one id, or there is no document.
+    `tell` is called with the number of documents read so far.
     """
     done, folder, unsorted = work / "ingested", work / "source", work / "unsorted"
     if done.exists():
@@ -61,18 +52,19 @@ def count_shards(n_bytes: int) -> int:
 
 def _scatter(documents: Iterable[Placed], folder: Path, n_shards: int, tell: Callable[[int], None]) -> int:
     """Append each document to its shard's file; a bounded part of them is in memory, and no file stays open."""
-    waiting: dict[int, list[bytes]] = defaultdict(list)
+    waiting: dict[int, list[bytes]] = {shard: [] for shard in range(n_shards)}
     size = number = 0
 
     def flush() -> None:
         for shard, lines in waiting.items():
             with (folder / f"{shard}").open("ab") as file:
                 file.writelines(lines)
-        waiting.clear()
+            lines.clear()
 
     for number, (place, document) in enumerate(documents, 1):
+        row = {"id": document.id, "text": document.text, "metadata": document.metadata, "place": place}
         try:
-            line = packed(document, place=place)
+            line = packed(row)
         except (TypeError, ValueError) as error:
             raise CorpusError(
                 f"{place}: document {document.id!r} can't be kept as JSON: {error}. Repair its text or metadata."
@@ -89,26 +81,20 @@ def _scatter(documents: Iterable[Placed], folder: Path, n_shards: int, tell: Cal
     return number
 
 
-def _sorted(path: Path) -> Iterator[Document]:
-    """The documents of a shard in their order.
-
-    Raises:
-        CorpusError: two have the same id.
-    """
+def _sorted(path: Path) -> Iterator[Row]:
+    """The documents of a shard in their order; two of one id are refused."""
     import orjson
-    from datatrove.data import Document
 
-    if not path.exists():
-        return
     with path.open("rb") as file:
-        rows = sorted((orjson.loads(line) for line in file), key=lambda row: place_of(row["id"]))
-    before: dict[str, Any] = {"id": None}
+        rows = sorted(map(orjson.loads, file), key=lambda row: place_of(row["id"]))
+    before = None
     for row in rows:
-        if row["id"] == before["id"]:
-            first, second = sorted([before["place"], row["place"]])
+        place = row.pop("place")
+        if before is not None and row["id"] == before[0]:
+            first, second = sorted([before[1], place])
             raise CorpusError(
                 f"The id {row['id']!r} is there twice: {first}, and {second}. Ids are unique; change one, or leave the "
                 "ids out to have documents named by where they stand."
             )
-        yield Document(text=row["text"], id=row["id"], metadata=row["metadata"])
-        before = row
+        yield row
+        before = row["id"], place

@@ -6,7 +6,6 @@ has made the steps, and never import a user's main module. What it had done when
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -15,35 +14,34 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.config.artifacts import get_or_build
+from harness.config.corpora import check_executor
 from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
 from harness.models.processes.worker import Progress
-from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
+from harness.stages.data.build.executors import run_tasks
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.corpus import open_corpus
 from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
 from harness.stages.data.recipe import CORPORA, Recipe
 
 _TOLD_EVERY_S = 0.25
+_KILLED = (2, 3)
+"""CLD_KILLED and CLD_DUMPED of waitid(2): the child was ended by a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """The corpus to build, and where.
-
-    Attributes:
-        name: of the corpus.
-        work: where what was done so far is kept.
-        executor: the table of the settings that names who runs it.
-        tokenizer: the options of the version whose tokens are counted; None for words.
-    """
+    """The corpus to build, where what was done so far is kept, the table that says who does it, and the options of the
+    version whose tokens are counted; None for words."""
 
     settings: Settings
     name: str
@@ -54,20 +52,25 @@ class BuildRequest:
 
 
 def build_ordered(order: str, progress: Progress) -> None:
-    """Build what is asked for. A worker that is killed is told as a state with the key `failed`.
+    """Build what is asked for; of several processes one builds, the rest wait and find it there. A worker that is
+    killed is told as a state with the key `failed`.
 
     Args:
         order: the `BuildRequest`, pickled, in hexadecimal digits.
-
-    Raises:
-        CorpusError: a package is not installed.
-        UsageError: it can't be built.
     """
-
     request: BuildRequest = pickle.loads(bytes.fromhex(order))
-    watch = WorkerWatch(lambda why: progress({"failed": why}))
+    os.register_at_fork(after_in_child=_end_with_parent)
+    watch = Watch(progress)
     try:
-        build(request, _Teller(progress), build_executor(request.executor, watch.pool))
+        executor = check_executor(request.executor, where="corpus")
+        get_or_build(
+            CORPORA,
+            request.recipe.as_json(),
+            lambda _: _build(request, executor, watch),
+            digest=lambda folder: open_corpus(folder).fingerprint,
+            keeps_draft=True,
+            waiting=lambda: watch.begin("waiting for another build"),
+        )
     except ImportError as error:
         extra = "ray" if error.name == "ray" else "data"
         raise CorpusError(f'{error}. Install what is missing: pip install "steelyard[{extra}]"') from error
@@ -81,122 +84,101 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-class _Teller:
-    """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
+class Watch:
+    """Tells the parent of each phase, and what is done of it: documents that were read, else tasks that datatrove marks
+    as done; and of child processes that are killed while a pool works. A pool replaces one that dies, and never learns
+    what became of its task, so that whoever waits for the tasks waits for ever. No other thread may take its signals.
+    """
 
-    def __init__(self, told: Progress) -> None:
-        self._told = told
-        self._phase: tuple[str, Path | None, int | None] = ("", None, None)
-        self._done = 0
-        self._last: dict[str, Any] = {}
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._state: dict[str, Any] = {}
+        self._folder: Path | None = None
         self._lock = threading.Lock()
+        self._works = threading.Event()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def begin(self, phase: str, folder: Path | None = None, total: int | None = None) -> None:
-        """A phase begins."""
+    def begin(self, phase: str, folder: Path | None = None, tasks: int | None = None) -> None:
+        """A phase begins, whose tasks are marked in a folder."""
+        unit = "documents" if folder is None else "shards"
         with self._lock:
-            self._done = 0
-            self._phase = (phase, folder, total)
-        self._tell()
+            self._folder, self._state = folder, {"phase": phase, "done": 0, "total": tasks, "unit": unit}
+            self._progress(self._state)
 
     def count(self, done: int) -> None:
-        """So much of a phase is done that leaves no files."""
-        self._done = done
-
-    def _tell(self) -> None:
+        """So many documents were read."""
         with self._lock:
-            phase, folder, total = self._phase
-            done = self._done if folder is None else sum(map(_number, folder.glob("*")))
-            now = {"phase": phase, "done": done, "total": total}
-            if phase and now != self._last:
-                self._told(now)
-                self._last = now
+            self._state = {**self._state, "done": done}
+
+    @contextmanager
+    def pool(self) -> Iterator[None]:
+        """A pool works meanwhile."""
+        self._works.set()
+        try:
+            yield
+        finally:
+            self._works.clear()
 
     def _watch(self) -> None:
+        last: dict[str, Any] = {}
         while True:
-            self._tell()
-            time.sleep(_TOLD_EVERY_S)
+            child: Any = signal.sigtimedwait({signal.SIGCHLD}, _TOLD_EVERY_S)
+            is_killed = child is not None and child.si_code in _KILLED and child.si_status != signal.SIGTERM
+            if is_killed and self._works.is_set():
+                end = signal.Signals(child.si_status)
+                memory = " The system does that when memory runs out: take fewer workers."
+                cause = memory if end == signal.SIGKILL else ""
+                why = f"A worker was ended by signal {end} ({end.name}).{cause} Build again to go on from there."
+                self._progress({"failed": why})
+            with self._lock:
+                if self._folder is not None:
+                    self._state = {**self._state, "done": sum(1 for _ in self._folder.rglob("completions/*"))}
+                if self._state != last:
+                    last = self._state
+                    self._progress(last)
 
 
-def _number(path: Path) -> int:
+def _build(request: BuildRequest, executor: Mapping[str, Any], watch: Watch) -> Path:
+    from harness.stages.data.build.pipeline import Bench, MergeShard, left_by_tasks
+
+    started, work, root = time.monotonic(), request.work, request.settings.root
+
+    def run(pipeline: Sequence[Any], tasks: int, folder: Path) -> None:
+        run_tasks(executor, pipeline, tasks, folder, watch.pool)
+
+    bench = Bench(request.settings, executor["name"] == "local", run, watch.begin)
+    watch.begin("reading")
     try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # a draft that was being written
-        return 0
-
-
-def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
-    """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
-    os.register_at_fork(after_in_child=_end_with_parent)
-    get_or_build(
-        CORPORA,
-        request.recipe.as_json(),
-        lambda _: _build(request, teller, executor),
-        digest=lambda folder: open_corpus(folder).fingerprint,
-        keeps_draft=True,
-        waiting=lambda: teller.begin("waiting for another build"),
-    )
-
-
-def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
-    from harness.stages.data.build.pipeline import (
-        Bench,
-        MergeShard,
-        ReadShard,
-        check_left,
-        done_tasks,
-        run_steps,
-        run_tasks,
-    )
-
-    started = time.monotonic()
-    root = request.settings.root
-    bench = Bench(request.settings, executor, request.work, teller.begin)
-    with _useless_unless_right(request.work):
-        teller.begin("reading")
-        source, n_documents = ingest(request.recipe, root, request.work, teller.count)
-    shards, total = source, n_documents
-    totals: list[StepStatistics] = []
-    groups: list[Path] = []
-    for steps in bench.grouped(request.recipe.steps):
-        groups.append(request.work / f"{len(groups):02}")
-        before, (shards, done) = shards, run_steps(steps, bench, groups[-1], shards, total)
-        if before is not source:
+        source, total = ingest(request.recipe, root, work, watch.count)
+    except CorpusError:
+        shutil.rmtree(work, ignore_errors=True)  # it would fail in the same way again
+        raise
+    shards, steps = source, list[StepStatistics]()
+    for number, group in enumerate(bench.grouped(request.recipe.steps)):
+        before, (shards, totals) = shards, bench.run_steps(group, work / f"{number:02}", shards, total)
+        if before.folder not in (source.folder, shards.folder):
             shutil.rmtree(before.folder, ignore_errors=True)  # nothing reads it again
-        totals += done
-        total = done[-1].documents_out
-        with _useless_unless_right(request.work):
-            check_left(done)
-    result, folder = request.work / "result", request.work / "merge"
+        steps += totals
+        total = totals[-1].documents_out
+    result, folder = work / "result", work / "merge"
     tokenizer = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
-    teller.begin("writing", folder / "progress", n_documents)
-    pipeline = [ReadShard(source, folder / "progress"), MergeShard(shards, groups, result, folder, tokenizer, root)]
-    run_tasks(pipeline, executor, shards.n_shards, folder)
+    watch.begin("writing", folder, shards.n_shards)
+    run([MergeShard(source, shards, result, folder, tokenizer, root)], shards.n_shards, folder)
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
-    statistics = _statistics(request, done_tasks(folder, shards.n_shards), totals, time.monotonic() - started)
+    counts, digest = Counter[str](), 0
+    for shard in left_by_tasks(folder):
+        digest = (digest + int(shard.pop("digest"), 16)) % (1 << 256)
+        counts.update(shard)
+    if counts["documents_out"] != total:
+        raise CorpusError(f"A step of {request.name!r} recorded documents that did not come to it as removed.")
+    statistics = CorpusStatistics(
+        name=request.name,
+        fingerprint=text_hash("corpus", f"{digest:064x}", str(total)),
+        **{name: counts[name] for name in ("documents_in", "documents_out", "tokens_in", "tokens_out")},
+        token_unit=request.recipe.tokenizer[0] if request.recipe.tokenizer else "words",
+        seconds=round(time.monotonic() - started, 3),
+        steps=tuple(steps),
+    )
     (result / "stats.json").write_text(json.dumps(statistics.as_json(), indent=1), encoding="utf-8")
     return result
-
-
-@contextlib.contextmanager
-def _useless_unless_right(work: Path) -> Iterator[None]:
-    """Keep nothing of a build that will fail in the same way again."""
-    try:
-        yield
-    except CorpusError:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-
-
-def _statistics(
-    request: BuildRequest, counts: list[dict[str, Any]], steps: list[StepStatistics], seconds: float
-) -> CorpusStatistics:
-    n_in, n_out, tokens_in, tokens_out = (
-        sum(shard[key] for shard in counts) for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")
-    )
-    digest = sum(int(shard["digest"], 16) for shard in counts) % (1 << 256)
-    fingerprint = text_hash("corpus", f"{digest:064x}", str(n_out))
-    unit = request.recipe.tokenizer[0] if request.recipe.tokenizer else "words"
-    return CorpusStatistics(
-        request.name, fingerprint, n_in, n_out, tokens_in, tokens_out, unit, round(seconds, 3), tuple(steps)
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.stages.data.outcomes import Explanation
 
 if TYPE_CHECKING:
-    from harness.stages.data.recipe import Recipe, RecipeStep
+    from harness.stages.data.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +47,25 @@ class RecipeDifference:
 
 def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
     """Find the differences of the second recipe from the first."""
-    ours, theirs = _numbered(first.steps), _numbered(second.steps)
-    both = [(step, theirs[key]) for key, step in ours.items() if key in theirs]
-    options = [
+    ours, theirs = ({step.name: step for step in each.steps} for each in (first, second))
+    both = [(step, theirs[name]) for name, step in ours.items() if name in theirs]
+    options = tuple(
         ChangedOption(one.name, option, one.options.get(option), other.options.get(option))
         for one, other in both
         for option in dict.fromkeys([*one.options, *other.options])
         if one.options.get(option) != other.options.get(option)
-    ]
+    )
     set_otherwise = {each.step for each in options}
     counted, other_counted = first.tokenizer or ("words", ""), second.tokenizer or ("words", "")
     return RecipeDifference(
         is_same_source=first.content == second.content,
-        first_alone=tuple(step.name for key, step in ours.items() if key not in theirs),
-        second_alone=tuple(step.name for key, step in theirs.items() if key not in ours),
-        options=tuple(options),
-        packages=tuple(
-            one.name for one, other in both if one.identity != other.identity and one.name not in set_otherwise
-        ),
-        is_reordered=[key for key in ours if key in theirs] != [key for key in theirs if key in ours],
+        first_alone=tuple(name for name in ours if name not in theirs),
+        second_alone=tuple(name for name in theirs if name not in ours),
+        options=options,
+        packages=tuple(a.name for a, b in both if a.identity != b.identity and a.name not in set_otherwise),
+        is_reordered=[name for name in ours if name in theirs] != [name for name in theirs if name in ours],
         token_units=None if counted[1] == other_counted[1] else (counted[0], other_counted[0]),
     )
-
-
-def _numbered(steps: Iterable[RecipeStep]) -> dict[tuple[str, int], RecipeStep]:
-    """Steps by name; one that is there again is another one."""
-    seen: Counter[str] = Counter()
-    found = {}
-    for step in steps:
-        found[step.name, seen[step.name]] = step
-        seen[step.name] += 1
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +94,24 @@ class DocumentDifferences:
 
 def compare_documents(first: Iterable[Explanation], second: Iterable[Explanation]) -> DocumentDifferences:
     """The documents that one version has alone, with what removed them from the other, and those of other texts."""
-    ours = {each.id: _fate(each) for each in first}
-    alone: tuple[list[AloneDocument], list[AloneDocument]] = [], []
-    changed, n_shared = [], 0
-    for explanation in second:
-        name, (text, *removal) = explanation.id, _fate(explanation)
-        own_text, *own_removal = ours.pop(name, (None, None, None))
-        if own_text is not None and text is not None:
-            n_shared += 1
-            changed += [name] * (own_text != text)
-        elif own_text is not None:
-            alone[0].append(AloneDocument(name, *removal))
-        elif text is not None:
-            alone[1].append(AloneDocument(name, *own_removal))
-    alone[0].extend(AloneDocument(name, None, None) for name, (text, *_) in ours.items() if text is not None)
-    first_alone, second_alone = (tuple(sorted(each, key=lambda one: one.id)) for each in alone)
-    return DocumentDifferences(n_shared, first_alone, second_alone, tuple(sorted(changed)))
+    ours, theirs = ({each.id: _fate(each) for each in explained} for explained in (first, second))
+
+    def alone(mine: Mapping[str, _Fate], others: Mapping[str, _Fate]) -> tuple[AloneDocument, ...]:
+        fates = ((name, others.get(name, _NEVER)) for name, (text, *_) in sorted(mine.items()) if text is not None)
+        return tuple(AloneDocument(name, step, reason) for name, (text, step, reason) in fates if text is None)
+
+    shared = [(name, ours[name][0], fate[0]) for name, fate in theirs.items() if name in ours]
+    both = [(name, text != other) for name, text, other in shared if text is not None and other is not None]
+    changed = tuple(sorted(name for name, is_changed in both if is_changed))
+    return DocumentDifferences(len(both), alone(ours, theirs), alone(theirs, ours), changed)
 
 
-def _fate(explanation: Explanation) -> tuple[bytes | None, str | None, str | None]:
-    """The digest of a document's text where it was kept, and the step and reason that removed it."""
+_Fate = tuple[bytes | None, str | None, str | None]
+"""The digest of a document's text where it was kept, and the step and reason that removed it."""
+_NEVER: _Fate = (None, None, None)
+
+
+def _fate(explanation: Explanation) -> _Fate:
     text = (explanation.after or "").encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=16).digest() if explanation.kept else None
     return digest, explanation.step, explanation.reason

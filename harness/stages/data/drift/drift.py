@@ -46,7 +46,7 @@ class ColumnSums:
 
     Attributes:
         documents: (n_blocks,) how many each block has.
-        sums: (n_blocks, n_names) how often each block has what `names` stand for: documents of a value, pairs of words.
+        sums: (n_blocks, n_names) how often each block has each name: documents of a value, pairs of words.
         names: of the sums, in rising order.
     """
 
@@ -56,9 +56,8 @@ class ColumnSums:
 
     def halves(self) -> tuple[ColumnSums, ColumnSums]:
         """The first half of the rows, and the second."""
-        rows = np.array_split(self.documents, 2), np.array_split(self.sums, 2)
-        first, second = (ColumnSums(documents, sums, self.names) for documents, sums in zip(*rows, strict=True))
-        return first, second
+        (one, other), (sums, others) = np.array_split(self.documents, 2), np.array_split(self.sums, 2)
+        return ColumnSums(one, sums, self.names), ColumnSums(other, others, self.names)
 
     def together(self) -> ColumnSums:
         """Both halves of the rows as one."""
@@ -66,31 +65,31 @@ class ColumnSums:
         return ColumnSums(first.documents + second.documents, first.sums + second.sums, self.names)
 
 
-def _length(document: CorpusDocument) -> Counter[Any]:
-    return Counter([len(spaced_parts(document.text))])
+def _length(document: CorpusDocument) -> Iterable[Any]:
+    return [len(spaced_parts(document.text))]
 
 
-def _language(document: CorpusDocument) -> Counter[Any]:
+def _language(document: CorpusDocument) -> Iterable[Any]:
     """The likeliest language of a text's beginning, by one model for all versions, whatever steps have noted."""
     from harness.stages.data.steps.language import language_scores
 
     text = document.text[:_TOLD_BY].strip()
-    return Counter([next(iter(language_scores(text)), "unknown") if text else "unknown"])
+    return [next(iter(language_scores(text)), "unknown") if text else "unknown"]
 
 
-def _source(document: CorpusDocument) -> Counter[Any]:
+def _source(document: CorpusDocument) -> Iterable[Any]:
     """The source that the document's metadata name, else the host of its address."""
     given = document.metadata.get("source")
-    return Counter([str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"])
+    return [str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"]
 
 
-def _pairs(document: CorpusDocument) -> Counter[Any]:
+def _pairs(document: CorpusDocument) -> Iterable[Any]:
     """Pairs of neighbouring words, in 4,096 groups by a hash: what groups tell of a drift is never more than it is."""
     pairs = (f"{one} {other}".encode("utf-8", "surrogatepass") for one, other in pairwise(words_of(document.text)))
-    return Counter(zlib.crc32(pair) >> (32 - _PAIR_BITS) for pair in pairs)
+    return (zlib.crc32(pair) >> (32 - _PAIR_BITS) for pair in pairs)
 
 
-_COLUMNS: Mapping[str, tuple[Callable[[CorpusDocument], Counter[Any]], str]] = {
+_COLUMNS: Mapping[str, tuple[Callable[[CorpusDocument], Iterable[Any]], str]] = {
     "length": (_length, "how much oftener a document is the longer one than the shorter"),
     "language": (_language, "what the language of a document tells of its version"),
     "source": (_source, "what the source of a document tells of its version"),
@@ -105,50 +104,39 @@ def add_up(documents: Iterable[CorpusDocument]) -> Mapping[str, ColumnSums]:
     n_documents = np.zeros(2 * BLOCKS)
     counts: dict[str, list[Counter[Any]]] = {name: [Counter() for _ in n_documents] for name in COLUMNS}
     for document in documents:
-        row = _row_of(document.id)
+        row = row_of(document.id)
         n_documents[row] += 1
         for name, (values, _) in _COLUMNS.items():
             counts[name][row].update(values(document))
-    return {name: ColumnSums(n_documents, *_table(rows)) for name, rows in counts.items()}
+    found = {}
+    for column, rows in counts.items():
+        names = tuple(sorted(set().union(*rows)))
+        sums = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
+        found[column] = ColumnSums(n_documents, sums.reshape(len(rows), -1), names)
+    return found
 
 
-def _table(rows: list[Counter[Any]]) -> tuple[FloatArray, tuple[Any, ...]]:
-    names = tuple(sorted(set().union(*rows)))
-    found = np.array([[counts[name] for name in names] for counts in rows], dtype=np.float64)
-    return found.reshape(len(rows), -1), names
+def row_of(document_id: str) -> int:
+    """The block of a document, by its id alone: as good as drawn, and the same in each version. For one of the second
+    half it is as many further as there are blocks.
 
-
-def _row_of(document_id: str) -> int:
-    """The block of a document, by its id alone: as good as drawn, and the same in each version.
-
-    For one of the second half it is as many further as there are blocks.
+    >>> row_of("a"), row_of("b")
+    (52, 28)
     """
     digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift").digest()
     number = int.from_bytes(digest, "big")
     return number % BLOCKS + BLOCKS * (number >> 63)
 
 
-def block_of(document_id: str) -> int:
-    """The block of a document, whichever half it is of.
-
-    >>> block_of("a"), block_of("b")
-    (22, 28)
-    """
-    return _row_of(document_id) % BLOCKS
-
-
 def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArray, tuple[Any, ...]]:
     """The sums of two versions over the same names, in the order of the names."""
-    if first.names == second.names:
-        return first.sums, second.sums, first.names
     names = tuple(sorted({*first.names, *second.names}))
     place = {name: number for number, name in enumerate(names)}
-    found = []
+    tables = []
     for each in (first, second):
-        sums = np.zeros((len(each.sums), len(names)))
-        sums[:, [place[name] for name in each.names]] = each.sums
-        found.append(sums)
-    return found[0], found[1], names
+        tables.append(np.zeros((len(each.sums), len(names))))
+        tables[-1][:, [place[name] for name in each.names]] = each.sums
+    return tables[0], tables[1], names
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +159,7 @@ class Drift:
 
     Attributes:
         unit: what the figure is called; `meaning` says it in words.
-        value: 0 where nothing drifted, up to chance.
-        low, high: of its two-sided interval.
-        p_value: two-sided, for no drift.
+        value: 0 where nothing drifted, up to chance, with its two-sided interval and p-value.
         parts: of the blocks, whose mean is the figure; that of a distance may be less than 0, as bias is taken off it,
             and the figure is then 0.
         moves: of a column whose values are names, those whose shares differ most.
@@ -196,12 +182,7 @@ class Drift:
 
 
 def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confidence_level: float = 0.95) -> Drift:
-    """The drift of a column from one version to another.
-
-    Raises:
-        UsageError: there is no such column.
-        CorpusError: a version has too few documents.
-    """
+    """The drift of a column from one version to another; a version with too few documents is refused."""
     check_column(column)
     for name, version in (("baseline", baseline), ("candidate", candidate)):
         if version.documents.sum() < FEWEST:
@@ -211,16 +192,16 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     first, second, names = aligned(baseline, candidate)
     is_distance = column != "length"
     parts = _divergences(first, second) if is_distance else _jackknifed(histogram_delta, second, first)
-    told = (column, "bits" if is_distance else "Cliff's delta", _COLUMNS[column][1])
+    named = (column, "bits" if is_distance else "Cliff's delta", _COLUMNS[column][1])
     if not parts.any():  # the same documents
-        return Drift(*told, 0.0, 0.0, 0.0, 0.0, 1.0, tuple(parts.tolist()))
+        return Drift(*named, 0.0, 0.0, 0.0, 0.0, 1.0, tuple(parts.tolist()))
     moves = _largest_moves(first, second, names) if column in _NAMED else ()
     found = paired_difference(parts, np.zeros(len(parts)), confidence_level=confidence_level, bounded=False)
     value, low, high, p_value = found.value, found.low, found.high, found.p_value
     if is_distance:
         p_value = p_value if value > 0 else 1.0
         value, low, high = (max(0.0, each) for each in (value, low, high))
-    return Drift(*told, value, found.standard_error, low, high, p_value, tuple(parts.tolist()), moves)
+    return Drift(*named, value, found.standard_error, low, high, p_value, tuple(parts.tolist()), moves)
 
 
 def check_column(column: str) -> None:
@@ -258,18 +239,14 @@ def _divergences(first: FloatArray, second: FloatArray) -> FloatArray:
 def _divergence(first: FloatArray, second: FloatArray) -> float:
     if not (first.any() and second.any()):
         return float(first.any() != second.any())
-    p, q = _shares(first), _shares(second)
+    p, q = first / first.sum(), second / second.sum()
     middle = (p + q) / 2
     return float((special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / (2 * np.log(2)))
 
 
-def _shares(counts: FloatArray) -> FloatArray:
-    return np.asarray(counts / counts.sum(), dtype=np.float64)
-
-
 def _largest_moves(first: FloatArray, second: FloatArray, names: tuple[Any, ...]) -> tuple[Move, ...]:
     """The values whose shares of the documents differ most, the largest difference first."""
-    one, other = _shares(first.sum(axis=0)), _shares(second.sum(axis=0))
+    one, other = (each.sum(axis=0) / each.sum() for each in (first, second))
     ranked = np.argsort(-np.abs(other - one).round(12), kind="stable")
     found = [Move(str(names[i]), float(one[i]), float(other[i])) for i in ranked[:_MOST_MOVES]]
     return tuple(each for each in found if each.first != each.second)

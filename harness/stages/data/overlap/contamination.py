@@ -52,15 +52,8 @@ RULE = OverlapRule()
 
 @dataclass(frozen=True, slots=True)
 class FoundPlace:
-    """A place where a document has words of a case.
-
-    Attributes:
-        field: of the case.
-        offset: the character of the document at which they begin.
-        text: the first gram that was found, as the document has it.
-        words: how many of the field's words are found there, in grams.
-        with_answer: whether it counts because the answer stands after it.
-    """
+    """A place where a document has words of a case's field: the first gram that was found, as the document has it, and
+    how many of the field's words are found there; `with_answer` where it counts because the answer stands after it."""
 
     field: str
     document: str
@@ -77,13 +70,8 @@ class FoundPlace:
 
 @dataclass(frozen=True, slots=True)
 class CaseOverlap:
-    """The overlap of a corpus with one case.
-
-    Attributes:
-        state: "too short" where it has no text of which anything can be told.
-        places: that count.
-        n_boilerplate: how many of its grams were found in so many documents that they do not count.
-    """
+    """The overlap of a corpus with one case: the places that count, and how many of its grams are boilerplate. One that
+    has no text of which anything can be told is too short."""
 
     id: str
     file: str
@@ -133,22 +121,17 @@ def find_contamination(
     """Look for cases in documents: one pass over these, in memory that the cases' grams alone decide.
 
     Rewordings are out of reach, and so is an answer of a few words that stands without its question: what holds it may
-    have it from anywhere.
-
-    Args:
-        documents: to look in: id, which no other has, and text.
-        cases: to look for, each with an id of its own.
+    have it from anywhere. Documents are pairs of id and text.
     """
     search, n_documents = _Search(cases, rule), 0
-    for name, text in documents:
+    for n_documents, (name, text) in enumerate(documents, 1):  # noqa: B007 - their number is told
         search.look_in(name, text)
-        n_documents += 1
-    places, n_boilerplate = search.places()
+    places, boilerplate = search.places()
     found = {}
     for number, case in enumerate(cases):
-        own = tuple(places.get(number, ()))
+        own = tuple(sorted(places[number], key=lambda each: (each.document, each.offset)))
         state: State = "contaminated" if own else "clean" if number in search.checked else "too short"
-        found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
+        found[case.id] = CaseOverlap(case.id, case.file, state, own, boilerplate[number])
     return Contamination(rule, n_documents, found)
 
 
@@ -161,11 +144,7 @@ class CaseSearches:
         self._found: dict[str, Contamination] = {}
 
     def find(self, cases: CaseSource) -> Contamination:
-        """The overlap of the texts with cases.
-
-        Raises:
-            CaseError: there are no such cases.
-        """
+        """The overlap of the texts with cases."""
         filed = None if isinstance(cases, str | Path) else filed_cases(cases, (self._root,))
         key = str(cases) if filed is None else repr(filed)
         if key not in self._found:
@@ -184,15 +163,12 @@ class _Hit(NamedTuple):
 
 
 class _Occurrence(NamedTuple):
-    """A case and its field in which a gram stands.
-
-    A question counts only with the case's answer after it, and with the words `before` that a gram has no room for.
-    """
+    """A case and its field in which a gram stands; of a question, which counts only with the case's answer after it,
+    with the words `before` that a gram has no room for."""
 
     case: int
     field: str
-    needs_answer: bool = False
-    before: Gram = ()
+    before: Gram | None = None
 
 
 class _Search:
@@ -210,31 +186,32 @@ class _Search:
         for number, case in enumerate(cases):
             for field, text in texts_of(case.case.fields):
                 whole = tuple(words_of(text))
-                for gram, occurrence in self._grams(number, field, whole):
-                    found[gram][occurrence] = None
+                for gram, before in self._grams(whole, asks=field in QUESTIONS and bool(self._answers[number])):
+                    found[gram][_Occurrence(number, field, before)] = None
                     texts[case.file, gram].add(whole)
-
-        def counts(gram: Gram, each: _Occurrence) -> bool:
-            return each.needs_answer or len(texts[cases[each.case].file, gram]) <= rule.most_texts  # else a template
-
-        kept = {gram: [each for each in places if counts(gram, each)] for gram, places in found.items()}
-        self._occurrences = {gram: places for gram, places in kept.items() if places}
-        self.checked = {each.case for every in self._occurrences.values() for each in every}
-        self._head = min((_HEAD, *map(len, self._occurrences)))
+        self._occurrences: dict[Gram, list[_Occurrence]] = {}
         self._sizes: dict[Gram, set[int]] = defaultdict(set)
+        for gram, occurrences in found.items():
+            own = [
+                each
+                for each in occurrences  # what too many texts have is a template
+                if each.before is not None or len(texts[cases[each.case].file, gram]) <= rule.most_texts
+            ]
+            if own:
+                self._occurrences[gram] = own
+        self._head = min((_HEAD, *map(len, self._occurrences)))
         for gram in self._occurrences:
             self._sizes[gram[: self._head]].add(len(gram))
+        self.checked = {each.case for every in self._occurrences.values() for each in every}
 
-    def _grams(self, case: int, field: str, gram: Gram) -> Iterator[tuple[Gram, _Occurrence]]:
+    def _grams(self, whole: Gram, *, asks: bool) -> Iterator[tuple[Gram, Gram | None]]:
         """Yield the grams to search for: all of a text, a short text itself, a question's end for its answer."""
         rule = self._rule
-        if len(gram) >= rule.words:
-            for start in range(len(gram) - rule.words + 1):
-                yield gram[start : start + rule.words], _Occurrence(case, field)
-        elif len(gram) >= rule.fewest:
-            yield gram, _Occurrence(case, field)
-        if len(gram) >= rule.fewest_asked and field in QUESTIONS and self._answers[case]:
-            yield gram[-rule.words :], _Occurrence(case, field, needs_answer=True, before=gram[: -rule.words])
+        if len(whole) >= rule.fewest:
+            size = min(rule.words, len(whole))
+            yield from ((whole[start : start + size], None) for start in range(len(whole) - size + 1))
+        if len(whole) >= rule.fewest_asked and asks:
+            yield whole[-rule.words :], whole[: -rule.words]
 
     def look_in(self, document: str, text: str) -> None:
         """Keep the grams that a document has: of each the first place; none of a copy of what was kept."""
@@ -253,19 +230,17 @@ class _Search:
             hits, after = self._hits[gram], start + len(gram)
             if len(hits) <= self._rule.most_documents and all(each.whole != whole for each in hits):
                 hits.append(hit(start, after))
-            for each in occurrences:
-                key, first = (each.case, each.field), start - len(each.before)
-                is_new = each.needs_answer and key not in self._answered and first >= 0
-                if is_new and tuple(words[first:start]) == each.before and self._is_answered(each, words, after):
-                    self._answered[key] = hit(first, after)
-
-    def _is_answered(self, question: _Occurrence, words: Sequence[str], start: int) -> bool:
-        """Tell whether the answer of a case begins among the words after its question."""
-        return any(
-            tuple(words[place : place + len(answer)]) == answer
-            for answer in self._answers[question.case]
-            for place in range(start, start + self._rule.answer_within)
-        )
+            for case, field, before in occurrences:
+                if before is None or (case, field) in self._answered:
+                    continue
+                first = start - len(before)
+                is_asked = first >= 0 and tuple(words[first:start]) == before
+                if is_asked and any(
+                    tuple(words[place : place + len(answer)]) == answer
+                    for answer in self._answers[case]
+                    for place in range(after, after + self._rule.answer_within)
+                ):
+                    self._answered[case, field] = hit(first, after)
 
     def places(self) -> tuple[dict[int, list[FoundPlace]], Counter[int]]:
         """The places that count, by the number of the case: what one document has of a field is one place; and how
@@ -273,7 +248,7 @@ class _Search:
         together: dict[tuple[int, str, str], list[tuple[_Hit, int]]] = defaultdict(list)
         boilerplate: Counter[int] = Counter()
         for gram, hits in self._hits.items():
-            own = [each for each in self._occurrences[gram] if not each.needs_answer]
+            own = [each for each in self._occurrences[gram] if each.before is None]
             if len(hits) > self._rule.most_documents:
                 boilerplate.update({each.case for each in own})
                 continue
@@ -286,11 +261,10 @@ class _Search:
             words = {hit.word + i for hit, size in parts for i in range(size)}
             found[case].append(FoundPlace(name, document, first.offset, first.text, len(words)))
         for (case, name), hit in self._answered.items():
-            if all((each.field, each.document) != (name, hit.document) for each in found[case]):
+            if (case, name, hit.document) not in together:
                 n_words = len(words_of(hit.text))
                 found[case].append(FoundPlace(name, hit.document, hit.offset, hit.text, n_words, with_answer=True))
-        in_order = {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
-        return in_order, boilerplate
+        return found, boilerplate
 
 
 def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -299,22 +273,15 @@ def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     >>> list(texts_of({"id": "a", "messages": [{"role": "user", "content": "Hello"}], "expected": 4}))
     [('messages[0].role', 'user'), ('messages[0].content', 'Hello')]
     """
-    for name, value in fields.items():
-        if name not in _LEFT_OUT:
-            yield from _texts(str(name), value)
-
-
-def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield place, value
-        return
-    inner: list[tuple[str, Any]] = []
-    if isinstance(value, Mapping):
-        inner = [(f"{place}.{name}", each) for name, each in value.items()]
-    elif isinstance(value, list | tuple):
-        inner = [(f"{place}[{number}]", each) for number, each in enumerate(value)]
-    for name, each in inner:
-        yield from _texts(name, each)
+    todo = [(str(name), value) for name, value in fields.items() if name not in _LEFT_OUT]
+    while todo:
+        place, value = todo.pop(0)
+        if isinstance(value, str):
+            yield place, value
+        elif isinstance(value, Mapping):
+            todo[:0] = [(f"{place}.{name}", each) for name, each in value.items()]
+        elif isinstance(value, list | tuple):
+            todo[:0] = [(f"{place}[{number}]", each) for number, each in enumerate(value)]
 
 
 def answers_of(fields: Mapping[str, Any]) -> list[str]:

@@ -10,14 +10,14 @@ document when files are read in another order, and they take a missing list of d
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from harness.errors import CorpusError
-from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec, names_among
+from harness.config.typed import Checked, Table
+from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepSpec, Words, among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -39,19 +39,12 @@ NORMALISATIONS: Mapping[str, str] = {
 """Differences that equal texts may have, with datatrove's name of each, in the order in which they are removed."""
 
 
-def _normalisation(value: Any, name: str, *, where: str) -> list[str]:
-    named = names_among(NORMALISATIONS, value, name, where=where, may_be_none=True)
-    return [each for each in NORMALISATIONS if each in named]
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in NORMALISATIONS if each in names)
 
 
-def normalisation_option(*default: str) -> StepOption:
-    """The option that says which differences between two texts do not count."""
-    return StepOption(
-        list(default),
-        _normalisation,
-        "Differences between two texts that do not count: lowercase (of letters), numbers (any counts as 0), "
-        "weekdays and months (English names), punctuation (counts as space), whitespace, diacritics.",
-    )
+Normalisation = Annotated[Words, among(lambda: NORMALISATIONS), Checked(_in_order)]
+"""Differences between two texts that do not count."""
 
 
 def text_normalisation(names: Iterable[str]) -> TextNormConfig:
@@ -69,88 +62,23 @@ def hashing() -> HashConfig:
     return HashConfig(precision=64, hash_fc="sha1")
 
 
-@dataclass(frozen=True, slots=True)
-class NotedIds:
-    """Notes the ids of the documents that pass, shard by shard: a part of a pipeline of datatrove's."""
-
-    folder: Path
-
-    def __call__(self, data: Iterator[Document], rank: int, _world_size: int) -> Iterator[Document]:
-        """The documents as they come."""
-        import orjson
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with _numbered(self.folder, rank).open("wb") as file:
-            for document in data:
-                file.write(orjson.dumps(document.id) + b"\n")
-                yield document
-
-
-def run_stage(context: StepContext, pipeline: Sequence[Any], tasks: int, name: str) -> None:
-    """Run a pipeline as so many tasks in a folder of its own, and see that all of them ended well.
-
-    datatrove's next stage takes what a lost task did not write for nothing found, and not every executor tells of one.
-
-    Raises:
-        CorpusError: a task did not end well.
-    """
-    work = context.work / name
-    context.run(pipeline, tasks, work)
-    lost = [task for task in range(tasks) if not (work / "completions" / f"{task:05}").exists()]
-    if lost:
-        raise CorpusError(
-            f"{len(lost)} of {tasks} tasks of {name} did not end well, so that documents or duplicates would be "
-            f"overlooked. Their logs are in {work / 'logs'}. Build the corpus again to go on from there."
-        )
-
-
-def remove_duplicates(
+def record_duplicates(
     shards: ShardedCorpus, context: StepContext, survivors: Mapping[Place, Place], reason: str
 ) -> None:
-    """Write all documents but the duplicates, and record these.
-
-    Args:
-        shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
-        survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
-        reason: of their removal.
-    """
-    import orjson
-
-    folder = context.work / "duplicates"
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = set(survivors.values())
-    names: dict[Place, str] = {}
-    for shard in range(shards.n_shards):
-        with _numbered(context.work / "ids", shard).open("rb") as ids, _numbered(folder, shard).open("wb") as found:
-            for row, line in enumerate(ids):
-                place, name = (shard, row), orjson.loads(line)
-                if place in wanted:
-                    names[place] = name
-                if place in survivors:
-                    found.write(b"%d\n" % row)
-                    context.record(shard, name, reason, names[survivors[place]])
-    run_stage(context, [_Removal(shards, folder, context.out)], shards.n_shards, "removal")
+    """Record duplicates as removed: by the place of each the place of the document before it that stays instead."""
+    wanted = {*survivors, *survivors.values()}
+    names = {
+        (shard, row): document.id
+        for shard in range(shards.n_shards)
+        for row, document in enumerate(shards.read(shard))
+        if (shard, row) in wanted
+    }
+    for duplicate, survivor in survivors.items():
+        context.record(names[duplicate], reason, names[survivor])
 
 
-@dataclass(frozen=True, slots=True)
-class _Removal:
-    """Writes the documents of a file that are no duplicates."""
-
-    shards: ShardedCorpus
-    duplicates: Path
-    out: ShardedCorpus
-
-    def __call__(self, _data: object, rank: int, _world_size: int) -> None:
-        removed = set(map(int, _numbered(self.duplicates, rank).read_bytes().splitlines()))
-        self.out.write(rank, (each for row, each in enumerate(self.shards.read(rank)) if row not in removed))
-
-
-def _numbered(folder: Path, shard: int) -> Path:
-    return folder / f"{shard:05}.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class ExactDuplicates:
+@dataclass(frozen=True)
+class ExactDuplicates(Table):
     """Removes documents whose text is another's, once both are normalised.
 
     Hashes are compared, 64 bits of SHA-1 each: of n different texts two are taken for equal with a chance of n² in
@@ -158,7 +86,7 @@ class ExactDuplicates:
     at a time, and the duplicates.
     """
 
-    normalisation: Sequence[str]
+    normalisation: Normalisation = ("lowercase", "whitespace")
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
         """Keep the first document of each text."""
@@ -167,9 +95,9 @@ class ExactDuplicates:
         folder = context.work / "hashes"
         content = partial(_content, normalisation=text_normalisation(self.normalisation))
         config = ExactDedupConfig(content_getter=content, hash_config=hashing())
-        pipeline = [context.read, NotedIds(context.work / "ids"), ExactDedupSignature(str(folder), config)]
-        run_stage(context, pipeline, shards.n_shards, "hashing")
-        remove_duplicates(shards, context, _survivors(folder, shards.n_shards), "duplicate")
+        pipeline = [context.read, ExactDedupSignature(str(folder), config)]
+        context.run(pipeline, shards.n_shards, context.work / "hashing")
+        record_duplicates(shards, context, _survivors(folder, shards.n_shards), "duplicate")
 
 
 def _content(document: Document, normalisation: TextNormConfig) -> str:
@@ -199,8 +127,8 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
 
 EXACT = StepSpec(
     name="exact",
-    options={"normalisation": normalisation_option("lowercase", "whitespace")},
-    make=lambda options: ExactDuplicates(**options),
+    make=lambda given: ExactDuplicates(**given),
+    options=ExactDuplicates,
     packages=("datatrove",),
     summary="removes documents whose text another document has",
     install=INSTALL,

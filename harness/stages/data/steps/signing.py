@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
@@ -17,12 +18,10 @@ _NUMBERS = 500_000
 
 
 class BoundedSignature(MinhashDedupSignature):  # type: ignore[misc]
-    """Gives the signatures that `MinhashDedupSignature` gives.
-
-    That one needs gigabytes for a text of a few megabytes, and most of its time goes into splitting the same words
-    again. spaCy's rules split a text at white space before they do anything else, so each piece between two spaces is
-    split by itself here, and once. Where punctuation counts (`normalisation`), the two may split an emoticon otherwise.
-    """
+    """Gives the signatures that `MinhashDedupSignature` gives, which needs gigabytes for a text of a few megabytes, and
+    most of its time for splitting the same words again. spaCy's rules split a text at white space first, so each piece
+    between two spaces is split by itself here, and once. Where punctuation counts (`normalisation`), the two may split
+    an emoticon otherwise."""
 
     def __init__(self, output_folder: str, config: MinhashConfig, language: str) -> None:
         super().__init__(output_folder, config, language)
@@ -46,22 +45,19 @@ class BoundedSignature(MinhashDedupSignature):  # type: ignore[misc]
 
 
 def _words(text: str, language: str) -> Iterable[str]:
-    if _rules(language) is None:
+    if not isinstance(_rules(language), Tokenizer):  # its words are found otherwise
         words: list[str] = load_word_tokenizer(language).word_tokenize(text)
         return words
     return chain.from_iterable(_split(piece, language) for piece in text.split())
 
 
 @cache
-def _rules(language: str) -> Tokenizer | None:
-    """spaCy's rules for a language; None where its words are found otherwise."""
-    found = getattr(getattr(load_word_tokenizer(language), "tokenizer", None), "tokenizer", None)
-    return found if isinstance(found, Tokenizer) else None
+def _rules(language: str) -> Any:
+    """spaCy's rules for a language."""
+    return getattr(getattr(load_word_tokenizer(language), "tokenizer", None), "tokenizer", None)
 
 
 @lru_cache(maxsize=200_000)
 def _split(piece: str, language: str) -> tuple[str, ...]:
     """The words of a text without white space."""
-    rules = _rules(language)
-    assert rules is not None
-    return tuple(word for token in rules(piece) if (word := token.text.strip()))
+    return tuple(word for token in _rules(language)(piece) if (word := token.text.strip()))

@@ -7,28 +7,26 @@ and, while its text is a page of HTML, `is_html`.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from harness.config import Settings, setting_checks
+from harness.config import Settings
 from harness.config.environment import version_of
 from harness.config.files import replacing
+from harness.config.typed import Checked, Names, Table, WrongValueError, read
 from harness.errors import SettingsError, nearest
-from harness.models.spec import SettingCheck
 
 if TYPE_CHECKING:
     from datatrove.data import Document
 
 URL = "url"
-"""The key of a document's metadata under which its address stands, as datatrove has it."""
 IS_HTML = "is_html"
-"""The key of a document's metadata that is true while its text is a page of HTML; the step `text` takes it away."""
 EMPTY = "empty"
 """The reason of a document's removal that has no text, whichever step that reads it finds it so."""
 INSTALL = 'pip install "steelyard[data]"'
-"""The command that installs what Steelyard's own steps need."""
 
 
 class DocumentStep(Protocol):
@@ -40,15 +38,13 @@ class DocumentStep(Protocol):
     def __call__(self, document: Document) -> str | None:
         """None keeps the document, whose text and metadata it may have changed in place; a text is the reason why it
         is removed."""
-        ...
 
 
 class CorpusStep(Protocol):
     """Looks at all documents at once, as whoever seeks duplicates must."""
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
-        """Write the documents that stay to `context.out`, shard by shard, and call `context.record` for the others."""
-        ...
+        """Call `context.record` for each document that is removed; the others stay as they are."""
 
 
 def place_of(document_id: str) -> str:
@@ -60,55 +56,62 @@ def place_of(document_id: str) -> str:
 
 
 def shard_of(document_id: str, n_shards: int) -> int:
-    """The number of the shard that a document lies in: each holds a stretch of the one order."""
+    """Return the number of a document's shard: each holds a stretch of the one order."""
     return int(place_of(document_id)[:16], 16) * n_shards >> 64
+
+
+Row = Mapping[str, Any]
+"""A document as a line of JSON: `id`, `text` and `metadata`, or, once it is removed, `id` and `removed`: the step, the
+reason, and the id of the document that stays instead, or None."""
+
+
+def packed(row: Row) -> bytes:
+    """A row as a line of JSON; what JSON can't hold as a text."""
+    import orjson
+
+    return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardedCorpus:
-    """Documents in numbered files, which hold one stretch each of the order of `place_of`.
+    """Documents in numbered files, which hold one stretch each of the order of `place_of`: one file after the other,
+    they are in the same order however many files there are. A document that a step removed keeps its line.
 
-    So the documents of all files, one file after the other, are in the same order however many files there are: the
-    first of several duplicates is the one with the lowest shard and, within it, the one that is read first. A file that
-    is not there holds no document.
+    Attributes:
+        removed: folders with what was removed since these were written: for each file a table by id.
     """
 
     folder: Path
     n_shards: int
+    removed: tuple[Path, ...] = ()
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
         return self.folder / f"{shard:05}.jsonl"
 
-    def count(self, shard: int) -> int:
-        """Count the documents of one file, without a look at them."""
-        if not self.path(shard).exists():
-            return 0
+    def rows(self, shard: int) -> Iterator[Row]:
+        """All that came into the corpus, and what became of it so far."""
+        import orjson
+
+        removed: dict[str, Any] = {}
+        for folder in self.removed:
+            removed |= orjson.loads((folder / f"{shard:05}").read_bytes())
         with self.path(shard).open("rb") as file:
-            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+            for row in map(orjson.loads, file):
+                why = removed.get(row["id"])
+                yield row if why is None else {"id": row["id"], "removed": why}
 
     def read(self, shard: int) -> Iterator[Document]:
-        """The documents of one file, in their order."""
-        import orjson
+        """The documents of one file that are still there, in their order."""
         from datatrove.data import Document
 
-        if self.path(shard).exists():
-            with self.path(shard).open("rb") as file:
-                yield from (Document(**orjson.loads(line)) for line in file)
+        return (Document(**row) for row in self.rows(shard) if "removed" not in row)
 
-    def write(self, shard: int, documents: Iterable[Document]) -> None:
-        """Write one file anew from documents that are in their order; it is there whole or not at all."""
+    def write(self, shard: int, rows: Iterable[Row]) -> None:
+        """Write one file anew from rows that are in their order; it is there whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.path(shard)) as draft, draft.open("wb") as file:
-            file.writelines(map(packed, documents))
-
-
-def packed(document: Document, **beside: str) -> bytes:
-    """A document as a line of JSON, with what stands beside it; what JSON can't hold as a text."""
-    import orjson
-
-    row = {"id": document.id, "text": document.text, "metadata": document.metadata, **beside}
-    return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+            file.writelines(map(packed, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,54 +119,51 @@ class StepContext:
     """The settings, folders and functions that a step over a whole corpus is given.
 
     Attributes:
-        settings: of the project, whose `root` relative paths start from; a step that asks a model finds it there.
         work: a folder of the step's own, empty at first; what lies in it is there again when a killed build goes on.
-        out: where the documents that stay are written.
-        record: called as `record(shard, id, reason, duplicate_of)` for each document that is removed, with the id of
-            the one that stays instead, or None.
+        record: called as `record(id, reason, duplicate_of)` for each document that is removed, with the id of the one
+            that stays instead, or None.
         read: begins a pipeline: it reads the shard that has the number of the task, and tells how far it is.
-        run: runs datatrove's pipeline as so many tasks in the build's executor and waits for it:
+        run: runs datatrove's pipeline as so many tasks in the build's executor, and raises where one does not end well:
             `run(pipeline, tasks, work)`.
     """
 
     settings: Settings
     work: Path
-    out: ShardedCorpus
-    record: Callable[[int, str, str, str | None], None]
+    record: Callable[[str, str, str | None], None]
     read: Any
     run: Callable[[Sequence[Any], int, Path], None]
 
 
-@dataclass(frozen=True, slots=True)
-class StepOption:
-    """One option of a step, as its table in the settings takes it.
-
-    Attributes:
-        default: where the table does not say; data that JSON can hold.
-        check: refuses a wrong value, called as `check(value, name, where=…)`, and gives the value to use. The functions
-            of `harness.config.setting_checks` are such checks.
-        help: what it does, in a sentence.
-    """
-
-    default: Any
-    check: SettingCheck
-    help: str
+@dataclass(frozen=True)
+class NoOptions(Table):
+    """The table of a step that takes none."""
 
 
-def names_among(
-    known: Collection[str] | None, value: Any, name: str, *, where: str, may_be_none: bool = False
-) -> list[str]:
-    """A list of different words, of any where none are known; the check of an option, once what is known is given."""
-    if may_be_none and value == []:
-        return []
-    named = list(setting_checks.names(value, name, where=where))
-    unknown = next((one for one in named if known is not None and one not in known), None)
-    if unknown is not None:
-        raise SettingsError(
-            f"{where}: {name} = {value!r} names {unknown!r}, which is none of: {', '.join(known or ())}."
-            f"{nearest(unknown, list(known or ()))}"
+class OrNone:
+    """Of annotated names: there may be none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_wrap_validator_function(
+            lambda value, inner: () if value in ([], ()) else inner(value), handler(source)
         )
-    return named
+
+
+Words = Annotated[Names, OrNone()]
+
+
+def among(known: Callable[[], Collection[str]]) -> Checked:
+    """Of annotated names: they are some of those that a function gives."""
+
+    def check(names: tuple[str, ...]) -> tuple[str, ...]:
+        there = list(known())
+        unknown = next((name for name in names if name not in there), None)
+        if unknown is not None:
+            raise WrongValueError(f"names {unknown!r}, which is none of: {', '.join(there)}.{nearest(unknown, there)}")
+        return names
+
+    return Checked(check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +171,19 @@ class StepSpec:
     """A step as its distribution declares it, under its name in the group `steelyard.steps`.
 
     Attributes:
-        name: in a recipe.
-        options: that its table takes.
         make: makes the step from all its options. Heavy modules are imported here and not before.
+        options: the type of its table: a frozen dataclass of values that JSON can hold.
         packages: distributions that it needs, whose versions are part of its identity.
         version: raised when the step's own code does something else with the same options.
-        summary: what it does, in a few words.
         identity: all that the outcome depends on beside options, packages and version, as data that JSON can hold,
             such as the fingerprint of a model that it asks; called as `identity(options, settings)`.
         install: the command that installs its packages.
     """
 
     name: str
-    options: Mapping[str, StepOption]
     make: Callable[[Mapping[str, Any]], DocumentStep | CorpusStep]
-    packages: tuple[str, ...]
+    options: type[Table] = NoOptions
+    packages: tuple[str, ...] = ()
     version: int = 1
     summary: str = ""
     identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = lambda _options, _settings: {}
@@ -193,15 +191,9 @@ class StepSpec:
 
 
 def step_options(spec: StepSpec, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """All options of a step, those of its table checked and the others at their defaults.
-
-    Args:
-        where: the table as the user wrote it, such as "[tool.steelyard.corpora.clean] language".
-    """
-    setting_checks.refuse_unknown(table, spec.options, where=where)
-    given = {name: spec.options[name].check(value, name, where=where) for name, value in table.items()}
-    settled = {name: given.get(name, option.default) for name, option in spec.options.items()}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in settled.items()}
+    """All options of a step, as JSON has them: those of its table checked and the others at their defaults."""
+    options: Any = read(spec.options, table, where=where)
+    return {each.name: json.loads(json.dumps(getattr(options, each.name))) for each in fields(options)}
 
 
 def step_identity(spec: StepSpec, options: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.config import setting_checks
-from harness.stages.data.steps.step import EMPTY, INSTALL, IS_HTML, StepOption, StepSpec
+from harness.config.typed import Count, Table
+from harness.stages.data.steps.step import EMPTY, INSTALL, IS_HTML, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -27,44 +27,44 @@ def _extractor(favour_precision: bool, deduplicate: bool) -> Trafilatura:
     return Trafilatura(favour_precision=favour_precision, deduplicate=deduplicate)
 
 
-def with_text(document: Document, favour_precision: bool, deduplicate: bool, max_characters: int) -> str | None:
-    """Put in place of a page of HTML what it says; other documents stay as they are.
+@dataclass(frozen=True)
+class _Extraction(Table):
+    """Puts in place of a page of HTML what it says; other documents stay as they are.
 
     There is no limit of time, which would depend on the machine, but one of length. Trafilatura's memory of passages
     that it saw, in which repeats are looked up, is emptied before each page.
     """
-    from trafilatura.deduplication import LRU_TEST
 
-    if not document.text or document.text.isspace():
-        return EMPTY
-    if not document.metadata.get(IS_HTML):
+    favour_precision: bool = True
+    deduplicate: bool = True
+    max_characters: Count = 10_000_000
+
+    def __call__(self, document: Document) -> str | None:
+        """None for a document that stays, else why it goes."""
+        from trafilatura.deduplication import LRU_TEST
+
+        if not document.text or document.text.isspace():
+            return EMPTY
+        if not document.metadata.get(IS_HTML):
+            return None
+        if len(document.text) > self.max_characters:
+            return TOO_LARGE
+        LRU_TEST.clear()
+        try:
+            text: str | None = _extractor(self.favour_precision, self.deduplicate).extract(document.text)
+        except Exception:  # noqa: BLE001 - whatever a page does to the parser, it is one page
+            return BROKEN
+        if not text or text.isspace():
+            return NO_TEXT
+        document.text = text
+        del document.metadata[IS_HTML]
         return None
-    if len(document.text) > max_characters:
-        return TOO_LARGE
-    LRU_TEST.clear()
-    try:
-        text: str | None = _extractor(favour_precision, deduplicate).extract(document.text)
-    except Exception:  # noqa: BLE001 - whatever a page does to the parser, it is one page
-        return BROKEN
-    if not text or text.isspace():
-        return NO_TEXT
-    document.text = text
-    del document.metadata[IS_HTML]
-    return None
 
 
 TEXT = StepSpec(
     name="text",
-    options={
-        "favour_precision": StepOption(True, setting_checks.boolean, "Rather leave text out than let a menu in."),
-        "deduplicate": StepOption(
-            True, setting_checks.boolean, "Leave out passages that a page has had often; other pages do not count."
-        ),
-        "max_characters": StepOption(
-            10_000_000, setting_checks.integer, "The longest page that is read; longer ones are removed."
-        ),
-    },
-    make=lambda options: partial(with_text, **options),
+    make=lambda given: _Extraction(**given),
+    options=_Extraction,
     packages=("datatrove", "trafilatura", "lxml", "justext"),
     summary="takes the text out of pages of HTML",
     install=INSTALL,

@@ -5,25 +5,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
-import importlib.util
+import importlib.machinery
 import inspect
 import sys
 import traceback
+import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness import doors
-from harness.config import Settings, setting_checks
+from harness.config import Settings
+from harness.config.typed import Table
 from harness.errors import CorpusError, DoorError, SettingsError, nearest, shortened
 from harness.stages.data.outcomes import CorpusDocument
-from harness.stages.data.steps.step import URL, StepOption, StepSpec
+from harness.stages.data.steps.step import URL, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -45,36 +45,34 @@ class Keep:
 
 @dataclass(frozen=True)
 class UserStep:
-    """A function of the project, "module:function", as a step; a worker process loads it anew from its file."""
+    """A function of the project, "module:function", as a step."""
 
     target: str
-    root: Path
+    function: Callable[..., Any]
     options: Mapping[str, Any]
-
-    @functools.cached_property
-    def _function(self) -> Callable[..., Any]:
-        return _loaded(self.target, self.root)
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else why it goes: the reason of `Remove`, or the function's name."""
-        function, metadata = self._function, MappingProxyType(document.metadata)
+        metadata = MappingProxyType(document.metadata)
+        given = CorpusDocument(document.id, document.text, metadata.get(URL), metadata)
         try:
-            answer = function(CorpusDocument(document.id, document.text, metadata.get(URL), metadata), **self.options)
+            answer = self.function(given, **self.options)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code, which may raise anything
             own = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
-            told = "".join(traceback.format_exception(type(error), error, own)).rstrip()
+            trace = "".join(traceback.format_exception(type(error), error, own)).rstrip()
             raise CorpusError(
-                f"The step {self.target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{told}"
+                f"The step {self.target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{trace}"
             ) from None
-        if answer is None or answer is True:
-            return None
-        if answer is False:
-            return self.target.rpartition(":")[2]
-        if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
-            return answer.reason
-        if isinstance(answer, Keep) and isinstance(answer.text, str):
-            document.text = answer.text
-            return None
+        match answer:
+            case None | True:
+                return None
+            case False:
+                return self.target.rpartition(":")[2]
+            case Remove(str(reason)) if reason.strip():
+                return reason
+            case Keep(str(text)):
+                document.text = text
+                return None
         raise CorpusError(
             f"The step {self.target!r} returns {shortened(answer)} for document {document.id!r}. Return None or True "
             f'to keep it, False or Remove("reason") to remove it, Keep(text="…") to change its text.'
@@ -82,14 +80,9 @@ class UserStep:
 
 
 def find_step(name: str, root: Path) -> StepSpec:
-    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`.
-
-    Raises:
-        DoorError: there is none of that name (the message lists those that there are, and the nearest), or two.
-        SettingsError: a user's own can't be imported.
-    """
+    """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`."""
     if ":" in name:
-        return user_step(name, root)
+        return _user_step(name, root)
     door = doors.find("steps", name)
     spec = doors.load(door)
     if not isinstance(spec, StepSpec):
@@ -97,39 +90,38 @@ def find_step(name: str, root: Path) -> StepSpec:
     return spec
 
 
-def user_step(target: str, root: Path) -> StepSpec:
+def _user_step(target: str, root: Path) -> StepSpec:
     """The declaration of a function of the project as a step; its parameters by keyword are its options."""
     function = _loaded(target, root)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some that are written in C have none
+        signature = inspect.signature(lambda _document: None)
+    name = target.rpartition(":")[2]
+    try:
+        signature.bind(None)
+        is_called = not inspect.iscoroutinefunction(function)
+    except TypeError:
+        is_called = False
+    if not is_called:
+        raise SettingsError(
+            f"The step {target!r} is called with a document and its options by keyword, which {name}{signature} does "
+            f"not take; write def {name}(document, *, at_least=5), without async."
+        )
+    named = [one for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY]
     return StepSpec(
         name=target,
-        options={name: StepOption(default, _unchecked, "") for name, default in _by_keyword(function, target).items()},
-        make=partial(UserStep, target, root),
-        packages=(),
+        options=make_dataclass("Options", map(_field, named), bases=(Table,), frozen=True, kw_only=True),
+        make=partial(UserStep, target, function),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         identity=partial(_identity, target),
     )
 
 
-def _unchecked(value: Any, name: str, *, where: str) -> Any:
-    """A value of a table; what it means is the function's to say."""
-    return setting_checks.table({name: value}, name, where=where)[name]
-
-
-def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
-    """The defaults of the parameters that are given by keyword alone."""
-    try:
-        signature = inspect.signature(function)
-    except ValueError:  # some that are written in C have none
-        return {}
-    with contextlib.suppress(TypeError):
-        signature.bind(None)
-        if not inspect.iscoroutinefunction(function):
-            return {name: one.default for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
-    name = target.rpartition(":")[2]
-    raise SettingsError(
-        f"The step {target!r} is called with a document and its options by keyword, which {name}{signature} does not "
-        f"take; write def {name}(document, *, at_least=5), without async."
-    )
+def _field(parameter: inspect.Parameter) -> tuple[str, Any, Any]:
+    """An option, whose meaning is the function's to say."""
+    is_needed = parameter.default is parameter.empty
+    return parameter.name, Any, field() if is_needed else field(default_factory=lambda: parameter.default)
 
 
 def _file(target: str, root: Path) -> Path:
@@ -148,24 +140,23 @@ def _loaded(target: str, root: Path) -> Callable[..., Any]:
     """The function behind "module:function"; its module is run under a name of its own, so that it hides no other."""
     path, name = _file(target, root), target.partition(":")[2]
     own = f"_steelyard_step_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(own, path)
-    assert spec is not None and spec.loader is not None  # noqa: PT018  it is a file of Python
+    loader = importlib.machinery.SourceFileLoader(own, str(path))
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))  # the module may import its neighbours, now or when it is called
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[own] = module  # dataclasses look for their module there
+    module = sys.modules[own] = types.ModuleType(own)  # dataclasses look for their module there
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:  # the user's code, which may raise anything
         raise SettingsError(
             f"The step {target!r} can't be imported: {path} raises {type(error).__name__}: {error}."
         ) from error
-    found = getattr(module, name, None)
-    if not callable(found):
+    function = getattr(module, name, None)
+    if not callable(function):
         there = sorted(one for one, value in vars(module).items() if inspect.isfunction(value) and one[0] != "_")
         listed = f"Functions: {', '.join(there)}.{nearest(name, there)}" if there else "It has no function."
         raise SettingsError(f"The step {target!r} is not there: {path} has no function {name!r}. {listed}")
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
 def _identity(target: str, _options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:

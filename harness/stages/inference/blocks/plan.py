@@ -5,22 +5,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from harness.config import Settings, setting_checks
-from harness.errors import MarkerError, UsageError, choices
+from harness.config import Settings
+from harness.config.typed import Between, PathText, check, read
+from harness.errors import MarkerError, choices
 from harness.records import Role
-from harness.stages.inference.load.plan import LoadPlan, read_objective, read_prompts
+from harness.stages.inference.load.plan import LoadPlan, read_prompts
 
 FEWEST_BLOCKS, MOST_BLOCKS = 5, 1_000
+"""All of four pairs point one way by chance in 1 of 16 gates, so that they show nothing."""
 DEFAULT_BLOCKS = 12
 DEFAULT_SECONDS = 2.5
 DEFAULT_RATE = 8.0
 WARM_UP = 2
 """Requests before each block: a server that stood still has cold caches."""
+_Blocks = Annotated[int, Between(FEWEST_BLOCKS, MOST_BLOCKS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,6 @@ class BlockPlan:
     load: LoadPlan = field(default_factory=lambda: LoadPlan(rate=DEFAULT_RATE, seconds=DEFAULT_SECONDS))
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        """Refuse a plan that measures nothing."""
-        if not FEWEST_BLOCKS <= self.blocks <= MOST_BLOCKS:
-            raise UsageError(
-                f"blocks = {self.blocks!r} is outside [{FEWEST_BLOCKS}, {MOST_BLOCKS:,}]: all of four pairs point one "
-                "way by chance in 1 of 16 gates, so that they show nothing."
-            )
-
     @property
     def text(self) -> str:
         """The plan as canonical JSON: equal plans, equal texts."""
@@ -60,10 +54,8 @@ class BlockPlan:
         Chance decides it for the first of two pairs, and the second turns it round (ABBA or BAAB): what drifts evenly
         over the four blocks falls out, and nothing that knows the order can favour a version.
         """
-        is_first = self._draw("order", pair // 2) % 2 == 0
-        forth: tuple[Role, Role] = ("candidate", "baseline")
-        back: tuple[Role, Role] = ("baseline", "candidate")
-        return forth if is_first == (pair % 2 == 0) else back
+        is_first = self._draw("order", pair // 2) % 2 == pair % 2
+        return ("candidate", "baseline") if is_first else ("baseline", "candidate")
 
     def _draw(self, what: str, number: int) -> int:
         digest = hashlib.blake2b(f"{self.seed}|{what}|{number}".encode(), digest_size=4).digest()
@@ -79,6 +71,8 @@ def _plain(value: object) -> object:
     return dict(value)  # type: ignore[call-overload]
 
 
+LOAD_WORDS = ("blocks", *(each.name for each in dataclasses.fields(LoadPlan) if each.name != "seed"))
+"""The words of `load` in a marker."""
 _NOT_WITH_LOAD = (
     *("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs"),
     *("slices", "slice_margin"),
@@ -86,18 +80,15 @@ _NOT_WITH_LOAD = (
 
 
 def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, loads: bool) -> BlockPlan | None:
-    """The blocks of an evaluation whose body takes `load`; None for another one.
+    """The blocks of an evaluation whose body takes `load` (`loads`); None for another one.
 
     Args:
         keywords: what its marker was given.
-        settings: the project's.
         where: the test function, for messages.
-        loads: whether its body takes `load`.
 
     Raises:
         MarkerError: a word or a value that can't be.
     """
-    given = keywords.get("load", {})
     if not loads:
         if "load" in keywords:
             raise MarkerError(f"{where}: load= is for a body that takes `load`, which is measured in blocks of time.")
@@ -108,42 +99,19 @@ def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, lo
                 f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
                 'Say how many of them, and what is sent, by load={"blocks": 12, "rate": 8}.'
             )
+    given = keywords.get("load", {})
     if not isinstance(given, Mapping):
         raise MarkerError(f'{where}: load = {given!r} is no table; write load={{"blocks": 12, "rate": 8}}.')
     for name in given:
-        if name not in _READERS:
-            raise MarkerError(f"{where}: load: {choices('setting', str(name), _READERS)}")
-    try:
-        return _plan(given, settings, where)
-    except UsageError as error:
-        raise MarkerError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
-
-
-def _plan(given: Mapping[str, Any], settings: Settings, where: str) -> BlockPlan:
-    words = {name: read for name, read in _READERS.items() if given.get(name) is not None}
-    values = {"warm_up": WARM_UP, **{name: read(given[name], name, where=where) for name, read in words.items()}}
-    if "prompts" in values:
-        values["prompts"] = read_prompts(settings.root / values["prompts"])
-    if not values.keys() & {"rate", "concurrency"}:
-        values["rate"] = DEFAULT_RATE
-    if not values.keys() & {"seconds", "requests"}:
-        values["seconds"] = DEFAULT_SECONDS
-    blocks = values.pop("blocks", DEFAULT_BLOCKS)
-    return BlockPlan(blocks=blocks, load=LoadPlan(**values), seed=settings.seed)
-
-
-def _accepted(value: Any, name: str, *, where: str) -> frozenset[str]:
-    return frozenset(setting_checks.names(value, name, where=where))
-
-
-_READERS: Mapping[str, Callable[..., Any]] = {
-    **dict.fromkeys(("blocks", "concurrency", "requests", "prompt_tokens", "output_tokens"), setting_checks.integer),
-    **dict.fromkeys(("seconds", "rate"), setting_checks.number),
-    "warm_up": partial(setting_checks.integer, low=0),
-    "prompts": setting_checks.text,
-    "objective": read_objective,
-    "cached": setting_checks.boolean,
-    "accept": _accepted,
-}
-"""The words of `load`, with what checks each."""
-LOAD_WORDS = tuple(_READERS)
+        if name not in LOAD_WORDS:
+            raise MarkerError(f"{where}: load: {choices('setting', str(name), LOAD_WORDS)}")
+    words = {"blocks": DEFAULT_BLOCKS, "warm_up": WARM_UP, **given}
+    if "prompts" in words:
+        path = check(PathText, words["prompts"], "prompts", where=where, error=MarkerError)
+        words["prompts"] = read_prompts(settings.root / path, MarkerError)
+    if not words.keys() & {"rate", "concurrency"}:
+        words["rate"] = DEFAULT_RATE
+    if not words.keys() & {"seconds", "requests"}:
+        words["seconds"] = DEFAULT_SECONDS
+    blocks = check(_Blocks, words.pop("blocks"), "blocks", where=where, error=MarkerError)
+    return BlockPlan(blocks, read(LoadPlan, words, where=where, error=MarkerError), settings.seed)

@@ -1,10 +1,7 @@
-"""The process that sends a load.
+"""The process that sends a load, on an event loop of its own.
 
-It reads `Sending`s from its standard input (`framed`), and sends one after the other: a warm-up, then what is measured.
-An ended request goes to the file that its command line names as it came, each part of its body with its time; it is
-read when the run is over. On its standard output it tells its progress, a JSON object a line, and at the end of a
-sending the processor time that it took (`cpu_s`). An empty frame stops a sending: nothing more is begun, and what is in
-flight is given up. When its standard input ends, which also happens when its parent is killed, it ends at once.
+An ended request goes to a file as it came, each part of its body with its time; rows are read from it when a sending is
+over, so that no parser stands between a packet and its time.
 """
 
 from __future__ import annotations
@@ -12,19 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import json
 import os
 import pickle
 import resource
-import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
 import aiohttp
 
+from harness.models.openai.redaction import Redactor
+from harness.stages.inference.load.rows import Row, read_row
+
+_HEADERS = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "steelyard",
+}
 _PROGRESS_S = 0.25
 _COLLECT_AFTER = 50_000
 _PRIORITY = -10
@@ -34,37 +37,15 @@ _AFTER_LOST_S = 0.1
 
 
 class Sending(NamedTuple):
-    """Requests that are ready to be sent.
-
-    Attributes:
-        arrivals: when each is begun, in seconds from the start; None for a closed loop.
-        concurrency: how many are in flight in a closed loop. limit: how many of it are begun at most; beyond those that
-            there are, they are repeated. seconds: after which none of it is begun.
-        timeout_s: after which a request has failed.
+    """Requests that are ready to be sent: of an open loop at their `arrivals`, seconds from the start; of a closed loop
+    so many at a time (`concurrency`), up to `limit`, for which they are repeated, and until `seconds` are over.
     """
 
-    url: str
-    headers: Mapping[str, str]
-    bodies: Sequence[bytes]
-    timeout_s: float
+    bodies: Sequence[str]
     concurrency: int
     limit: int
     seconds: float | None = None
     arrivals: Sequence[float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A request as it ended, not read yet: `error` and `said` are None and "" where HTTP saw no failure."""
-
-    index: int
-    scheduled_s: float
-    sent_s: float
-    done_s: float
-    status: int
-    packets: list[tuple[float, bytes]]
-    error: str | None
-    said: str
 
 
 class _NoServerError(Exception):
@@ -72,58 +53,103 @@ class _NoServerError(Exception):
 
 
 class Generator:
-    """Sends requests when they are due, whatever became of those before; those that ended are written to `spool`."""
+    """Sends requests when they are due, whatever became of those before; `begin` makes one in a worker of its own.
 
-    def __init__(self, sending: Sending, session: aiohttp.ClientSession, spool: IO[bytes]) -> None:
-        self.sent = self.completed = self.failed = 0
-        self._sending, self._session, self._spool = sending, session, spool
-        self._next, self._lost_s = 0, list[float]()
-        self._started_s = time.perf_counter()
+    Args:
+        api_key: taken out of what the server says.
+        timeout_s: after which a request has failed.
+    """
 
-    async def send(self) -> None:
-        """Send everything, and wait for the last answer; who cancels it gives up what is in flight."""
-        self._started_s = time.perf_counter()
+    is_async = True
+
+    def __init__(self, base_url: str, timeout_s: float, api_key: str | None = None) -> None:
+        self._url, self._timeout_s = f"{base_url}/chat/completions", timeout_s
+        self._headers = _HEADERS | ({} if api_key is None else {"Authorization": f"Bearer {api_key}"})
+        self._redactor = Redactor(api_key)
+        self._session: aiohttp.ClientSession | None = None
+        self.sent = self._completed = self._failed = self._next = 0
+
+    async def send(self, sending: Sequence[Any], progress: Callable[[dict[str, float]], None]) -> dict[str, Any]:
+        """Send everything, and give the rows, the processor time (`cpu_s`) and the time that it took."""
+        self._session = self._session or _open_session()
+        self._sending = Sending._make(sending)
+        self.sent = self._completed = self._failed = self._next = 0
+        self._lost_s = list[float]()
+        gc.collect()
+        gc.freeze()
+        with tempfile.TemporaryFile() as self._spool:
+            self._started_s = time.perf_counter()
+            self._work = asyncio.create_task(self._send_all())
+            self._result = asyncio.create_task(self._watch(progress, self._spool))
+            return await self._result
+
+    async def stop(self) -> dict[str, Any]:
+        """Begin nothing more, give up what is in flight, and give what `send` gives."""
+        self._work.cancel()
+        return await self._result
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _watch(self, progress: Callable[[dict[str, float]], None], spool: IO[bytes]) -> dict[str, Any]:
+        used_s = time.process_time()
+        while not self._work.done():
+            await asyncio.wait([self._work], timeout=_PROGRESS_S)
+            counts = {"sent": self.sent, "completed": self._completed, "failed": self._failed}
+            progress({"elapsed_s": self._now_s(), **counts})
+        took = {"cpu_s": time.process_time() - used_s, "wall_s": self._now_s()}
+        if not self._work.cancelled():
+            self._work.result()
+        spool.seek(0)
+        rows = list[Row]()
+        with contextlib.suppress(EOFError):
+            while True:
+                row, status, packets = pickle.load(spool)
+                rows.append(read_row(row, status, packets, self._redactor))
+        return {**took, "rows": sorted(rows)}
+
+    async def _send_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                if self._sending.arrivals is not None:
-                    await self._arrive(self._sending.arrivals, group)
-                else:
+                if self._sending.arrivals is None:
                     for _ in range(self._sending.concurrency):
                         group.create_task(self._follow())
+                    return
+                for index, (due_s, body) in enumerate(zip(self._sending.arrivals, self._sending.bodies, strict=True)):
+                    if due_s > self._now_s():
+                        await asyncio.sleep(due_s - self._now_s())
+                    group.create_task(self._request(index, body, due_s))
         except* _NoServerError:
             pass
-
-    async def _arrive(self, arrivals: Sequence[float], group: asyncio.TaskGroup) -> None:
-        for index, (due_s, body) in enumerate(zip(arrivals, self._sending.bodies, strict=True)):
-            if due_s > self._now_s():
-                await asyncio.sleep(due_s - self._now_s())
-            group.create_task(self._request(index, body, due_s))
 
     async def _follow(self) -> None:
         """Send one request of a closed loop after the other, until its time is over."""
         sending, due_s = self._sending, 0.0
         while self._next < sending.limit and (sending.seconds is None or due_s < sending.seconds):
             index, self._next = self._next, self._next + 1
-            ended = await self._request(index, sending.bodies[index % len(sending.bodies)], due_s)
-            due_s = ended.done_s
-            if ended.error == "connection":
+            row = await self._request(index, sending.bodies[index % len(sending.bodies)], due_s)
+            due_s = row.done_s
+            if row.error == "connection":
                 await asyncio.sleep(_AFTER_LOST_S)
                 due_s += _AFTER_LOST_S
 
-    async def _request(self, index: int, body: bytes, due_s: float) -> Ended:
+    async def _request(self, index: int, body: str, due_s: float) -> Row:
         sent_s, status, packets, error, said = self._now_s(), 0, list[tuple[float, bytes]](), None, ""
         self.sent += 1
+        assert self._session is not None
         try:
-            async with asyncio.timeout(self._sending.timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 while True:
-                    notes: dict[str, bool] = {}
+                    connection: dict[str, bool] = {}
                     try:
                         async with self._session.post(
-                            self._sending.url,
-                            data=body,
-                            headers=self._sending.headers,
+                            self._url,
+                            data=body.encode("ascii"),
+                            headers=self._headers,
                             allow_redirects=False,
-                            trace_request_ctx=notes,
+                            trace_request_ctx=connection,
                         ) as answer:
                             status = answer.status
                             async for part in answer.content.iter_any():
@@ -131,33 +157,33 @@ class Generator:
                         break
                     except (aiohttp.ClientConnectionError, OSError):
                         # A server may close a connection that is free before it sees the request: it is sent again.
-                        if status or not notes.get("is_reused"):
+                        if status or not connection.get("is_reused"):
                             raise
         except TimeoutError:
-            error, said = "timeout", f"after {self._sending.timeout_s:g} s"
+            error, said = "timeout", f"after {self._timeout_s:g} s"
         except asyncio.CancelledError:
             error, said = "unfinished", "the run was ended before the answer was complete"
         except aiohttp.ClientResponseError:
             error, said = "malformed", "what answers does not speak HTTP"
         except (aiohttp.ClientError, OSError) as failure:
             error, said = "broken_off" if status else "connection", str(failure)
-        ended = Ended(index, due_s, sent_s, self._now_s(), status, packets, error, said)
+        row = Row(index, due_s, sent_s, self._now_s(), error=error, said=said)
         is_whole = error is None and status == 200
-        self.completed += is_whole
-        self.failed += not is_whole
-        pickle.dump(ended, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
-        self._lost_s = [*self._lost_s, ended.done_s] if error == "connection" else []
+        self._completed += is_whole
+        self._failed += not is_whole
+        pickle.dump((row, status, packets), self._spool, protocol=pickle.HIGHEST_PROTOCOL)
+        self._lost_s = [*self._lost_s, row.done_s] if error == "connection" else []
         if len(self._lost_s) >= _LOST_IN_A_ROW and self._lost_s[-1] - self._lost_s[0] >= _LOST_FOR_S:
             raise _NoServerError
         if error == "unfinished":
             raise asyncio.CancelledError
-        return ended
+        return row
 
     def _now_s(self) -> float:
         return time.perf_counter() - self._started_s
 
 
-def open_session() -> aiohttp.ClientSession:
+def _open_session() -> aiohttp.ClientSession:
     """A session that opens as many connections as there are requests in flight, and tells which it used before."""
 
     async def note_reuse(_session: aiohttp.ClientSession, context: Any, _parameters: object) -> None:
@@ -165,67 +191,17 @@ def open_session() -> aiohttp.ClientSession:
 
     traces = aiohttp.TraceConfig()
     traces.on_connection_reuseconn.append(note_reuse)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=None),
-        timeout=aiohttp.ClientTimeout(total=None),
-        trace_configs=[traces],
-    )
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=None)
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None), trace_configs=[traces])
 
 
-def framed(sending: Sending | None) -> bytes:
-    """A sending as the process reads it; None stops the one before."""
-    body = b"" if sending is None else pickle.dumps(sending, protocol=pickle.HIGHEST_PROTOCOL)
-    return len(body).to_bytes(8) + body
-
-
-def _say(**fields: object) -> None:
-    """Write a line for the parent; without one this process is ended anyway."""
-    with contextlib.suppress(BrokenPipeError):
-        print(json.dumps(fields), flush=True)
-
-
-async def _send(sending: Sending, session: aiohttp.ClientSession, spool: Path, stopping: asyncio.Task[None]) -> None:
-    with spool.open("wb") as file:
-        generator = Generator(sending, session, file)
-        gc.collect()
-        gc.freeze()
-        used_s, began_s = time.process_time(), time.perf_counter()
-        work = asyncio.create_task(generator.send())
-        while not work.done():
-            await asyncio.wait([work, stopping], timeout=_PROGRESS_S, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.done() and work.cancel():
-                await asyncio.wait([work])
-            elapsed_s = time.perf_counter() - began_s
-            _say(elapsed_s=elapsed_s, sent=generator.sent, completed=generator.completed, failed=generator.failed)
-        if not work.cancelled():
-            work.result()
-        took = {"cpu_s": time.process_time() - used_s, "wall_s": time.perf_counter() - began_s}
-    _say(**took)
-
-
-async def serve(spool: Path) -> None:
-    """Send what comes, until nothing more can."""
-    words = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), sys.stdin)
-    sendings = asyncio.Queue[bytes]()
-
-    async def listen() -> None:
-        """Take in sendings up to the word that stops them."""
-        while size := int.from_bytes(await words.readexactly(8)):
-            sendings.put_nowait(await words.readexactly(size))
-
-    async def outlive() -> None:
-        """End with the parent."""
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            await listening
-            await words.readexactly(1)
-        os._exit(1)
-
-    listening = asyncio.create_task(listen())
-    ending = asyncio.create_task(outlive())
-    async with open_session() as session:
-        while not ending.done():
-            await _send(pickle.loads(await sendings.get()), session, spool, listening)
+def begin(**given: Any) -> Generator:
+    """Make the generator of a process that does nothing else."""
+    hurry()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.set_threshold(_COLLECT_AFTER, 50, 50)
+    return Generator(**given)
 
 
 def hurry() -> None:
@@ -238,12 +214,3 @@ def hurry() -> None:
     except OSError:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-
-
-def main() -> None:
-    """Send what comes; pickled records have the names of this module, so that it is no `__main__`."""
-    hurry()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gc.set_threshold(_COLLECT_AFTER, 50, 50)
-    asyncio.run(serve(Path(sys.argv[1])))

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from harness.config import setting_checks
+from harness.config import typed
 from harness.config.files import json_lines, read_text
 from harness.errors import UsageError, choices, none_of
 
@@ -43,15 +43,46 @@ class PlannedPrompt:
     output_tokens: int | None = None
 
 
+def _objective(given: Any) -> Mapping[str, float]:
+    """Seconds by the name of what they are set for, written as a text or a table."""
+    pairs = given.items() if isinstance(given, Mapping) else [each.split("=") for each in str(given).split(",")]
+    found: dict[str, float] = {}
+    for pair in pairs:
+        try:
+            name, seconds = pair[0].strip(), float(pair[1])
+        except (LookupError, TypeError, ValueError):
+            name, seconds = pair[0], 0.0
+        if not name or not 0 < seconds < float("inf"):
+            raise typed.WrongValueError(f"names nothing that could be kept ({name!r}); write ttft=0.5,itl=0.1.")
+        if name not in OBJECTIVES:
+            raise typed.WrongTableError(f": {choices('objective', name, OBJECTIVES)}")
+        if found.setdefault(name, seconds) != seconds:
+            raise typed.WrongValueError(f"sets {name} to two values; leave one out.")
+    return found
+
+
+def _accepted(given: Any) -> frozenset[str]:
+    names = given if isinstance(given, list | tuple | frozenset) else [given]
+    for name in names:
+        if name not in DOUBTS:
+            raise typed.WrongTableError(f": {none_of('accept', str(name), DOUBTS)}")
+    return frozenset(names)
+
+
+_Many = Annotated[int, typed.Between(1, _MOST)]
+_Objective = Annotated[Mapping[str, float], typed.Checked(_objective, is_all=True)]
+_Accepted = Annotated[frozenset[str], typed.Checked(_accepted, is_all=True)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadPlan:
+class LoadPlan(typed.Table):
     """The requests of a load and their times. Exactly one of `rate` and `concurrency` says how they arrive.
 
     Two plans that are equal send the same prompts at the same times, so that two servers can be compared in pairs.
 
     Attributes:
         rate: requests a second, whatever the answers take (an open loop): a Poisson process that has so many.
-        concurrency: so many requests in flight, each followed by the next when it ends (a closed loop).
+        concurrency: so many in flight, each followed by the next when it ends (a closed loop).
         seconds: for how long requests are begun. requests: how many are begun. Whichever ends first; with neither, 300
             requests.
         prompts: what is asked, in turn; () for random words of `prompt_tokens`.
@@ -62,49 +93,38 @@ class LoadPlan:
         warm_up: requests before the measured ones, with prompts of their own.
         seed: of arrivals and prompts.
         objective: seconds that a request may take, by a name of `OBJECTIVES`; a good one keeps them all.
-        timeout_s: a request that takes longer is an error.
         accept: doubts (`DOUBTS`) that do not make the run invalid; they are still told.
     """
 
-    rate: float | None = None
-    concurrency: int | None = None
-    seconds: float | None = None
-    requests: int | None = None
+    rate: typed.Positive | None = None
+    concurrency: _Many | None = None
+    seconds: typed.Positive | None = None
+    requests: _Many | None = None
     prompts: tuple[PlannedPrompt, ...] = ()
-    prompt_tokens: int = 128
-    output_tokens: int = 64
+    prompt_tokens: _Many = 128
+    output_tokens: _Many = 64
     ends_itself: bool = False
     cached: bool = False
-    warm_up: int = 4
-    seed: int = 0
-    objective: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    timeout_s: float = 300.0
-    accept: frozenset[str] = frozenset()
+    warm_up: Annotated[int, typed.Between(0, _MOST)] = 4
+    seed: typed.Natural = 0
+    objective: _Objective = field(default_factory=lambda: MappingProxyType({}))
+    timeout_s: typed.Positive = 300.0
+    accept: _Accepted = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse a plan that can't be carried out (UsageError)."""
+        """Refuse values that do not go together."""
         if (self.rate is None) == (self.concurrency is None):
             given = "none is given" if self.rate is None else "both are given"
-            raise UsageError(
-                f"A load has one of rate and concurrency, and {given}. Give a rate (--rate 2.5, or rate=2.5 in a "
+            raise typed.WrongTableError(
+                f": A load has one of rate and concurrency, and {given}. Give a rate (--rate 2.5, or rate=2.5 in a "
                 "marker) for arrivals that do not wait for answers, or a concurrency (--concurrency 16, or "
                 "concurrency=16) for so many requests in flight."
             )
-        arrivals = self.rate * self.seconds if self.rate and self.seconds else None
-        for name, low, mend in _LIMITS:
-            value = arrivals if name == "rate × seconds" else getattr(self, name)
-            if value is not None and not (0 < value < float("inf") if low is None else value >= low):
-                raise UsageError(f"{name} = {value!r} {mend}.")
-            if value is not None and low is not None and name != "seed" and value > _MOST:
-                raise UsageError(f"{name} = {value:,.0f} is more than one run may have, {_MOST:,}; give less.")
-        for name, limit in self.objective.items():
-            if name not in OBJECTIVES:
-                raise UsageError(f"{choices('objective', name, OBJECTIVES)} Write ttft=0.5,itl=0.1, in seconds.")
-            if not 0 < limit < float("inf"):
-                raise UsageError(f"objective {name} = {limit!r} names nothing that a request could keep; give seconds.")
-        for doubt in self.accept:
-            if doubt not in DOUBTS:
-                raise UsageError(none_of("accept", doubt, DOUBTS))
+        if self.rate and self.seconds and not 1 <= self.rate * self.seconds <= _MOST:
+            raise typed.WrongTableError(
+                f": rate × seconds = {self.rate * self.seconds:,.4g} is no number of requests that a run can have; "
+                f"give 1 to {_MOST:,}."
+            )
 
     @property
     def is_timed(self) -> bool:
@@ -115,22 +135,9 @@ class LoadPlan:
         """How many requests are begun; of a loop that time alone ends an ample guess."""
         if self.rate is not None and self.seconds is not None:
             return min(round(self.rate * self.seconds), self.requests or _MOST)
-        if self.is_timed:
-            assert self.concurrency is not None and self.seconds is not None  # noqa: PT018
+        if self.concurrency is not None and self.seconds is not None and self.requests is None:
             return min(20_000, max(2_000, round(self.concurrency * self.seconds * _CLOSED_REQUESTS_A_SECOND)))
         return self.requests or _DEFAULT_REQUESTS
-
-
-_LIMITS = (
-    ("rate", None, "sends nothing; give requests a second, above 0, such as 2.5"),
-    ("concurrency", 1, "sends nothing; give a count of requests in flight"),
-    ("seconds", None, "is no time; give seconds above 0"),
-    ("timeout_s", None, "is no time; give seconds above 0"),
-    ("rate × seconds", 1, "is less than one request; give more seconds"),
-    *((name, 1, "is too small; give 1 or more") for name in ("requests", "prompt_tokens", "output_tokens")),
-    *((name, 0, "is too small; give 0 or more") for name in ("warm_up", "seed")),
-)
-"""Of a plan's values: the lowest (None for anything above 0), and what to do about a lower one."""
 
 
 def arrival_times(plan: LoadPlan, generator: np.random.Generator) -> list[float] | None:
@@ -161,55 +168,25 @@ def planned_prompts(plan: LoadPlan, number: int, generator: np.random.Generator)
 _HINT = 'Write {"prompt": "…"} in each line.'
 
 
-def read_prompts(path: Path) -> tuple[PlannedPrompt, ...]:
+def read_prompts(path: Path, error: type[UsageError] = UsageError) -> tuple[PlannedPrompt, ...]:
     """The prompts of a file, a line each: text, or in `.jsonl` a `prompt` (or `messages`) and perhaps `output_tokens`.
 
-    Raises:
-        UsageError: there is no such file, or something in it is no prompt.
+    Raises `error` where there is no such file, or something in it is no prompt.
     """
-    if path.suffix == ".jsonl":
-        found = tuple(_prompt(row, where) for where, row in json_lines(path, UsageError, _HINT))
+    if path.suffix != ".jsonl":
+        found = [PlannedPrompt(line) for line in read_text(path, error).split("\n") if line.strip()]
     else:
-        found = tuple(PlannedPrompt(line) for line in read_text(path, UsageError).split("\n") if line.strip())
+        found = []
+        for where, row in json_lines(path, error, _HINT):
+            messages, text = row.get("messages"), row.get("prompt")
+            tokens = row.get("output_tokens")
+            tokens = typed.check(typed.Count | None, tokens, "output_tokens", where=where, error=error)
+            if isinstance(messages, list) and messages:
+                found.append(PlannedPrompt(None, tuple(messages), tokens))
+            elif isinstance(text, str) and text:
+                found.append(PlannedPrompt(text, (), tokens))
+            else:
+                raise error(f"{where} has no prompt. {_HINT}")
     if not found:
-        raise UsageError(f"{path} holds no prompts; write one a line.")
-    return found
-
-
-def _prompt(row: Mapping[str, Any], where: str) -> PlannedPrompt:
-    tokens, messages, text = row.get("output_tokens"), row.get("messages"), row.get("prompt")
-    if tokens is not None:
-        tokens = setting_checks.integer(tokens, "output_tokens", where=where)
-    if isinstance(messages, list) and messages:
-        return PlannedPrompt(None, tuple(messages), tokens)
-    if not isinstance(text, str) or not text:
-        raise UsageError(f"{where} has no prompt. {_HINT}")
-    return PlannedPrompt(text, (), tokens)
-
-
-def read_objective(given: Any, name: str, *, where: str) -> dict[str, float]:
-    """Seconds by the name of what they are set for, written as a text or a table.
-
-    Raises:
-        UsageError: it is not of that form.
-
-    >>> read_objective("ttft=0.5, itl=0.1", "objective", where="test_speed")
-    {'ttft': 0.5, 'itl': 0.1}
-    """
-    if isinstance(given, Mapping):
-        return {
-            str(name): setting_checks.number(value, f"objective {name}", where=where) for name, value in given.items()
-        }
-    found: dict[str, float] = {}
-    for part in str(given).split(","):
-        of, _, value = (each.strip() for each in part.partition("="))
-        try:
-            seconds = float(value if of else "")
-        except ValueError:
-            raise UsageError(
-                f"{where}: {name} = {given!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, "
-                "such as ttft=0.5,itl=0.1."
-            ) from None
-        if found.setdefault(of, seconds) != seconds:
-            raise UsageError(f"{where}: {name} = {given!r}: {of} is set to two values; leave one out.")
-    return found
+        raise error(f"{path} holds no prompts; write one a line.")
+    return tuple(found)

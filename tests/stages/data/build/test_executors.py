@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from harness.config.corpora import check_executor
 from harness.errors import CorpusError
-from harness.stages.data.build.executors import build_executor
+from harness.stages.data.build.executors import run_tasks
 from harness.stages.data.corpus import Corpus
 from harness.stages.data.versions import build_corpus
 from tests.stages.data.projects import project, some_rows, write_lines
@@ -119,4 +120,4 @@ def test_an_executor_that_is_not_there_or_does_not_know_an_option_is_refused(
     from harness.errors import UsageError
 
     with pytest.raises(UsageError, match=said):
-        build_executor(table).run([], 1, tmp_path)
+        run_tasks(check_executor(table, where="corpus"), [], 1, tmp_path)

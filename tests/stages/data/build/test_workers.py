@@ -9,10 +9,10 @@ import pytest
 
 _CODE = """
 import os, signal, sys, time
-from harness.stages.data.build.executors import WorkerWatch
+from harness.stages.data.build.process import Watch
 
 told = []
-watch = WorkerWatch(told.append)
+watch = Watch(lambda state: told.append(state["failed"]) if "failed" in state else None)
 
 def child():
     number = os.fork()

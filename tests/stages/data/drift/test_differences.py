@@ -49,10 +49,6 @@ def test_what_tokens_are_counted_by_is_told():
     assert compare_recipes(small, other) == SAME
 
 
-def test_a_step_that_is_there_again_is_another_step():
-    assert compare_recipes(recipe(EXACT, C4), recipe(EXACT, C4, EXACT)).second_alone == ("exact",)
-
-
 def told(**documents: str | tuple[str, str]):
     """What became of documents: a text that was kept, or step and reason of a removal."""
     for name, fate in documents.items():

@@ -8,26 +8,26 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.sources import decode_page, read_page, read_text
+from harness.stages.data.sources import decode_page, open_source
 
 GERMAN = "Die Straße führt über den Fluss, und die Häuser stehen schön am Ufer. " * 20
 
 
 def test_a_text_is_one_document_without_its_mark_of_order(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\ufeffA line.\nAnother.", encoding="utf-8")
-    ((_, found),) = read_text(tmp_path / "a.txt", "sub/a.txt")
-    assert (found.id, found.text, found.metadata) == ("sub/a.txt", "A line.\nAnother.", {})
+    ((_, found),) = open_source("a.txt", tmp_path).documents()
+    assert (found.id, found.text, found.metadata) == ("a.txt", "A line.\nAnother.", {})
 
 
 def test_a_text_in_another_encoding_is_refused_with_the_byte(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("Stra\u00dfe".encode("latin1"))
-    with pytest.raises(CorpusError, match=r"a\.txt: byte 5, 0xdf, is no UTF-8\. .*iconv"):
-        list(read_text(tmp_path / "a.txt", "a.txt"))
+    with pytest.raises(CorpusError, match=r"a\.txt: it can't be read: .*byte 0xdf in position 4.*iconv"):
+        list(open_source("a.txt", tmp_path).documents())
 
 
 def test_a_packed_page_is_unpacked(tmp_path: Path) -> None:
     (tmp_path / "a.html.gz").write_bytes(gzip.compress(b"<p>caf\xc3\xa9</p>"))
-    ((_, found),) = read_page(tmp_path / "a.html.gz", "a.html.gz")
+    ((_, found),) = open_source("a.html.gz", tmp_path).documents()
     assert (found.text, found.metadata) == ("<p>café</p>", {"is_html": True})
 
 

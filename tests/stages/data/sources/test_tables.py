@@ -29,7 +29,7 @@ def test_the_splits_of_a_dataset_come_one_after_the_other(tmp_path: Path) -> Non
 def test_a_saved_dataset_that_is_broken_is_named(tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "state.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(CorpusError, match="saved: it can't be loaded as a saved dataset: "):
+    with pytest.raises(CorpusError, match="saved: it can't be read: "):
         read("saved", tmp_path)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.sources import read_warc
+from harness.stages.data.sources import Placed, open_source
 
 PAGES = [
     ("http://a.org/", "text/html; charset=iso-8859-1", "<p>Stra\u00dfe</p>".encode("latin1"), "response"),
@@ -18,6 +19,10 @@ PAGES = [
     ("http://a.org/extracted", "text/plain", b"A text of a WET file.", "conversion"),
     ("http://a.org/asked", "text/html", b"<p>asked</p>", "request"),
 ]
+
+
+def read(path: Path) -> Iterator[Placed]:
+    return open_source(path.name, path.parent).documents()
 
 
 def warc_record(number: int, url: str, kind: str, content: bytes, record_type: str) -> bytes:
@@ -44,8 +49,8 @@ def write_warc(path: Path, pages: list[tuple[str, str, bytes, str]], *, is_packe
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_pages_and_texts_are_documents_and_the_rest_is_not(tmp_path: Path, is_packed: bool) -> None:
     path = write_warc(tmp_path / "a.warc", PAGES, is_packed=is_packed)
-    read = [document for _, document in read_warc(path, "a.warc")]
-    found = [(each.id, each.metadata["url"], "is_html" in each.metadata, each.text) for each in read]
+    documents = [document for _, document in read(path)]
+    found = [(each.id, each.metadata["url"], "is_html" in each.metadata, each.text) for each in documents]
     assert found == [
         ("urn:uuid:0", "http://a.org/", True, "<p>Straße</p>"),
         ("urn:uuid:2", "http://a.org/robots.txt", False, "User-agent: *"),
@@ -55,22 +60,24 @@ def test_pages_and_texts_are_documents_and_the_rest_is_not(tmp_path: Path, is_pa
 
 def test_a_page_says_when_it_was_fetched_and_where_it_stands(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc.gz", PAGES[:1], is_packed=True)
-    ((place, found),) = read_warc(path, "a.warc.gz")
+    ((place, found),) = read(path)
     assert (found.metadata["date"], place) == ("2026-01-01T00:00:00Z", "a.warc.gz, record 1")
 
 
 def test_a_record_without_an_address_is_refused_with_its_place(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc", PAGES[:2], is_packed=False)
     path.write_bytes(path.read_bytes().replace(b"WARC-Target-URI: http://a.org/logo.png\r\n", b""))
-    with pytest.raises(CorpusError, match=r"a\.warc, after record 1: it can't be read as WARC: .*Fetch the file again"):
-        list(read_warc(path, "a.warc"))
+    with pytest.raises(CorpusError, match=r"a\.warc: after 1 documents it can't be read: .*Fetch the file again"):
+        list(read(path))
 
 
 def test_a_file_that_ends_within_a_record_is_refused(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc", [("http://a.org/", "text/html", b"x" * 50_000, "response")], is_packed=False)
     path.write_bytes(path.read_bytes()[:30_000])
-    with pytest.raises(CorpusError, match=r"a\.warc, record 1: the file ends [\d,]+ bytes before the record does"):
-        list(read_warc(path, "a.warc"))
+    with pytest.raises(
+        CorpusError, match=r"a\.warc: it can't be read: the file ends [\d,]+ bytes before record 1 does"
+    ):
+        list(read(path))
 
 
 def test_a_packed_file_that_was_cut_is_refused(tmp_path: Path) -> None:
@@ -81,8 +88,8 @@ def test_a_packed_file_that_was_cut_is_refused(tmp_path: Path) -> None:
         is_packed=True,
     )
     path.write_bytes(path.read_bytes()[:-900])
-    with pytest.raises(CorpusError, match=r"a\.warc\.gz, (after )?record [23]: "):
-        list(read_warc(path, "a.warc.gz"))
+    with pytest.raises(CorpusError, match=r"a\.warc\.gz: after [12] documents it can't be read: "):
+        list(read(path))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_what_is_no_warc_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.warc.gz"
     path.write_bytes(content)
     with pytest.raises(CorpusError, match=r"a\.warc\.gz"):
-        list(read_warc(path, "a.warc.gz"))
+        list(read(path))
 
 
 LONG = b"<p>" + " ".join(f"word {n}" for n in range(20_000)).encode() + b"</p>"
@@ -113,15 +120,17 @@ def encoded(path: Path, encoding: str, content: bytes) -> Path:
 )
 def test_a_page_that_can_not_be_unpacked_is_refused(tmp_path: Path, encoding: str, content: bytes) -> None:
     path = encoded(tmp_path / "a.warc", encoding, content)
-    with pytest.raises(CorpusError, match=rf"a\.warc, record 1: its content is packed as {encoding} and can't be"):
-        list(read_warc(path, "a.warc"))
+    with pytest.raises(
+        CorpusError, match=rf"a\.warc: it can't be read: the content of record 1 is packed as {encoding}, and can't"
+    ):
+        list(read(path))
 
 
 @pytest.mark.parametrize(
     ("encoding", "content"), [("gzip", PACKED), ("gzip", LONG), ("deflate", zlib.compress(LONG)), ("utf-8", LONG)]
 )
 def test_what_is_packed_is_unpacked_and_text_is_kept_as_it_is(tmp_path: Path, encoding: str, content: bytes) -> None:
-    ((_, found),) = read_warc(encoded(tmp_path / "a.warc", encoding, content), "a.warc")
+    ((_, found),) = read(encoded(tmp_path / "a.warc", encoding, content))
     assert found.text == LONG.decode()
 
 
@@ -130,5 +139,5 @@ def test_a_page_that_does_not_say_what_it_is_is_known_by_its_beginning(tmp_path:
         ("http://a.org/", "", b"\n<!-- made by hand -->\n<!DOCTYPE html><p>page</p>", "response"),
         ("http://a.org/logo", "", b"\x89PNG <html>", "response"),
     ]
-    found = list(read_warc(write_warc(tmp_path / "a.warc", pages, is_packed=False), "a.warc"))
+    found = list(read(write_warc(tmp_path / "a.warc", pages, is_packed=False)))
     assert [each.metadata["url"] for _, each in found] == ["http://a.org/"]

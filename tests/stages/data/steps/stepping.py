@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datatrove.data import Document
 from datatrove.executor import LocalPipelineExecutor
 
 from harness.config import Settings
@@ -32,12 +31,10 @@ class Applied:
     Attributes:
         kept: texts by id, in the order of files and documents.
         removed: by id the reason, and the id of the document that stays instead.
-        written: the bytes of each file of what stays.
     """
 
     kept: Mapping[str, str]
     removed: Mapping[str, tuple[str, str | None]]
-    written: tuple[bytes, ...]
 
 
 def local(workers: int = 1) -> Run:
@@ -52,12 +49,9 @@ def local(workers: int = 1) -> Run:
 def shard_documents(texts: Mapping[str, str], folder: Path, n_shards: int) -> ShardedCorpus:
     """Documents in files, as a build has them."""
     shards = ShardedCorpus(folder, n_shards)
-    placed: list[list[Document]] = [[] for _ in range(n_shards)]
-    for name in sorted(texts, key=place_of):
-        document = Document(text=texts[name], id=name, metadata={})
-        placed[shard_of(name, n_shards)].append(document)
-    for shard, documents in enumerate(placed):
-        shards.write(shard, documents)
+    for shard in range(n_shards):
+        names = sorted((name for name in texts if shard_of(name, n_shards) == shard), key=place_of)
+        shards.write(shard, [{"id": name, "text": texts[name], "metadata": {}} for name in names])
     return shards
 
 
@@ -74,17 +68,14 @@ def apply_step(
     """What a step with these options makes of documents, by id."""
     step: CorpusStep = spec.make(step_options(spec, table, where=spec.name))  # type: ignore[assignment]
     shards = shard_documents(texts, folder / "in", n_shards)
-    out = ShardedCorpus(folder / "out", n_shards)
     removed: dict[str, tuple[str, str | None]] = {}
 
-    def record(shard: int, name: str, reason: str, duplicate_of: str | None) -> None:
-        assert shard_of(name, n_shards) == shard
+    def record(name: str, reason: str, duplicate_of: str | None) -> None:
         assert name not in removed
         removed[name] = reason, duplicate_of
 
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    read = ReadShard(shards, folder / "progress")
-    step.apply(shards, StepContext(settings or Settings(root=folder), work, out, record, read, run or local()))
-    kept = {document.id: document.text for shard in range(n_shards) for document in out.read(shard)}
-    return Applied(kept, removed, tuple(out.path(shard).read_bytes() for shard in range(n_shards)))
+    step.apply(shards, StepContext(settings or Settings(root=folder), work, record, ReadShard(shards), run or local()))
+    documents = [document for shard in range(n_shards) for document in shards.read(shard)]
+    return Applied({each.id: each.text for each in documents if each.id not in removed}, removed)

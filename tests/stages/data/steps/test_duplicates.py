@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,22 +9,8 @@ import pytest
 from harness.errors import SettingsError
 from harness.stages.data.steps.exact import EXACT, text_normalisation
 from harness.stages.data.steps.step import step_options
-from tests.stages.data.steps.stepping import apply_step, local
-from tests.stages.data.steps.test_exact import TEXTS
 
 pytestmark = pytest.mark.service
-
-
-def test_a_missing_list_of_duplicates_is_an_error(tmp_path: Path) -> None:
-    """datatrove takes it for a list of none, and only warns."""
-
-    def losing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
-        if work.name == "removal":
-            (work.parent / "duplicates" / "00002.jsonl").unlink()
-        local()(pipeline, tasks, work)
-
-    with pytest.raises(FileNotFoundError, match=r"00002\.jsonl"):
-        apply_step(EXACT, {}, TEXTS, tmp_path, run=losing)
 
 
 @pytest.mark.parametrize(

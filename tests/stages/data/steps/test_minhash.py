@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.errors import CorpusError
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 from harness.stages.data.steps.step import place_of, step_options
 from tests.corpora.generate import DATA, DOCUMENTS
@@ -125,7 +124,7 @@ def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("stage", ["signing", "pairing", "clustering", "removal"])
+@pytest.mark.parametrize("stage", ["signing", "pairing", "clustering"])
 def test_what_was_killed_goes_on(stage: str, tmp_path: Path) -> None:
     """With what was done before it: the outcome is the same."""
     texts = {f"{letter}{number}": f"{SHARED} {letter}" for letter in "abc" for number in range(3)}
@@ -163,17 +162,3 @@ def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
     assert {"a", "b", "c", "d"} < set(applied.kept)
     assert len(applied.removed) == 1
     assert {"e", "f"} > set(applied.removed)
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize(("stage", "tasks"), [("signing", 3), ("pairing", 14), ("clustering", 1), ("removal", 3)])
-def test_a_lost_task_is_an_error_in_every_stage(stage: str, tasks: int, tmp_path: Path) -> None:
-    """datatrove's next stage would take it for nothing found; its executor on Ray only warns."""
-
-    def losing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
-        local()(pipeline, tasks, work)
-        if work.name == stage:
-            (work / "completions" / "00000").unlink()
-
-    with pytest.raises(CorpusError, match=f"1 of {tasks} tasks of {stage} did not end well.*Build the corpus again"):
-        apply_step(MINHASH, {}, {"a": SHARED, "b": SHARED}, tmp_path, run=losing)

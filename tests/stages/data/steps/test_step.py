@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+from datatrove.data import Document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,24 +56,26 @@ def test_other_orders_repeats_processes_and_hashes_change_nothing() -> None:
         assert one == other
 
 
+def row(one: Document) -> dict[str, object]:
+    return {"id": one.id, "text": one.text, "metadata": one.metadata}
+
+
 def test_documents_come_out_as_they_went_in(tmp_path: Path) -> None:
     shards = ShardedCorpus(tmp_path / "shards", 2)
     first = document("Ünïcode \n\u2028 \x00 😀", url="https://example.org/", nested={"a": [1, None]}, is_html=True)
-    shards.write(0, [first, document("")])
+    shards.write(0, map(row, [first, document("")]))
     assert list(shards.read(0)) == [first, document("")]
-    assert list(shards.read(1)) == []
-    assert [shards.path(number).name for number in (0, 1)] == ["00000.jsonl", "00001.jsonl"]
     before = shards.path(0).read_bytes()
-    shards.write(0, [first, document("")])
+    shards.write(0, map(row, [first, document("")]))
     assert shards.path(0).read_bytes() == before
 
 
 def test_a_file_that_could_not_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
     shards = ShardedCorpus(tmp_path, 1)
-    shards.write(0, [document("before")])
+    shards.write(0, [row(document("before"))])
 
     def failing() -> object:
-        yield document("half")
+        yield row(document("half"))
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):

@@ -89,7 +89,7 @@ def test_what_it_returns_decides(root: Path) -> None:
 
 def test_parameters_by_keyword_are_its_options(root: Path) -> None:
     spec = find_step("filters:at_least", root)
-    assert {name: option.default for name, option in spec.options.items()} == {"count": 2, "reason": "few"}
+    assert step_options(spec, {}, where="") == {"count": 2, "reason": "few"}
     assert made("filters:at_least", root)(document("one")) == "few"
     assert made("filters:at_least", root, count=1)(document("one")) is None
     with pytest.raises(SettingsError, match=r"No setting named 'counts'\. Settings: count, reason\."):

@@ -34,8 +34,8 @@ def test_it_says_what_is_sent() -> None:
 @pytest.mark.parametrize(
     ("keywords", "told"),
     [
-        ({"rate": 0}, "rate = 0.0 sends nothing"),
-        ({"blocks": 1}, "show nothing"),
+        ({"rate": 0}, "rate = 0 is not above 0"),
+        ({"blocks": 4}, "blocks = 4 is below 5"),
         ({"objective": "tftt=1"}, "Did you mean 'ttft'"),
         *(
             ({"objective": text}, "names nothing that could be kept")
@@ -44,6 +44,7 @@ def test_it_says_what_is_sent() -> None:
         ({"rate": 1, "concurrency": 2}, "both are given"),
         ({"cases": []}, "cases= does not go with `load`"),
         ({"samples": 3}, "samples= does not go with `load`"),
+        ({"seed": 3}, "No setting named 'seed'"),
         ({"seconds": "long"}, "seconds = 'long' is not a number"),
         ({"blokcs": 12}, "Did you mean 'blocks'"),
     ],

@@ -9,24 +9,19 @@ from typing import Any
 import pytest
 
 from harness.errors import InvalidBlockError
-from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.blocks import measuring
-from harness.stages.inference.blocks.measuring import (
-    ACCEPTED,
-    MOST_LATE,
-    block_of,
-    check_pair,
-    joules_between,
-    measure_pair,
-)
+from harness.stages.inference.blocks.measured import is_kept
+from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, check_pair, measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
-from harness.stages.inference.load.doubts import doubts
-from harness.stages.inference.load.figures import LoadResult, figures
+from harness.stages.inference.load import machine
+from harness.stages.inference.load.figures import LoadResult, doubts, figures
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
+from harness.stages.inference.serving import ServerAddress
 from tests.loopback.law import LawProcess
+from tests.processes import children, is_stopped
 from tests.stages.inference.blocks.conftest import Serve
-from tests.stages.inference.test_pausing import are_stopped
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -39,7 +34,7 @@ def test_both_versions_are_sent_the_same_and_each_answers_by_its_law(serve: Serv
     told: list[str] = []
     blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0, told.append)  # type: ignore[arg-type]
     assert len(told) == 2
-    ours, theirs = blocks["candidate"].load, blocks["baseline"].load
+    ours, theirs = blocks["candidate"], blocks["baseline"]
     assert (ours["requests"], ours["prompt_tokens"]) == (theirs["requests"], theirs["prompt_tokens"])
     assert ours["itl_s"]["mean"] == pytest.approx(0.008, rel=0.2)
     assert theirs["itl_s"]["mean"] == pytest.approx(0.004, rel=0.2)
@@ -51,9 +46,9 @@ def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) 
     blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
     with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*how they went\.$"):
         check_pair(blocks, servers, 0)  # type: ignore[arg-type]
-    assert blocks["candidate"].is_kept
+    assert is_kept(blocks["candidate"])
     for others in ({"by_server": False}, {"interrupted": True}):
-        assert not replace(blocks["candidate"], load={**blocks["candidate"].load, **others}).is_kept
+        assert not is_kept({**blocks["candidate"], **others})
 
 
 def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_not() -> None:
@@ -64,31 +59,30 @@ def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_no
 
 
 def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:
-    result = run_load(LOAD, serve().target)
-    on_time = [replace(row, sent_s=row.scheduled_s) for row in result.rows]
+    result = run_load(LOAD, serve().start())
+    on_time = [row._replace(sent_s=row.scheduled_s) for row in result.rows]
     for late, is_valid in ((1, True), (len(on_time) // 2, False)):
         rows = tuple(
-            replace(row, sent_s=row.scheduled_s + 0.5) if number < late else row for number, row in enumerate(on_time)
+            row._replace(sent_s=row.scheduled_s + 0.5) if number < late else row for number, row in enumerate(on_time)
         )
         block = block_of(replace(result, rows=rows, valid=True, invalid_reasons=()), STRICT)
-        assert (not block.invalid_reasons) == is_valid
+        assert (not block["invalid_reasons"]) == is_valid
     assert 0 < MOST_LATE < 0.5
 
 
 @pytest.mark.nightly
 def test_the_other_server_stands_still(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen when its load begins."""
-    servers, alone = {"candidate": serve(), "baseline": serve()}, []
-    pairs = list(zip(servers.values(), reversed(servers.values()), strict=True))
+    servers = {"candidate": serve(is_kept=True), "baseline": serve(is_kept=True)}
+    pids = {server.start(): children(server.start().pid or 0)[0] for server in servers.values()}
 
     def looked(plan: LoadPlan, address: ServerAddress, **told: Any) -> LoadResult:
-        alone.extend(are_stopped([other.target.pid], [True]) for server, other in pairs if server.target == address)
+        wait_until(lambda: all(is_stopped(pid) == (of != address) for of, pid in pids.items()))
         return run_load(plan, address, **told)
 
     monkeypatch.setattr(measuring, "run_load", looked)
-    measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
-    assert alone == [True, True]
-    assert are_stopped([server.target.pid for server in servers.values()], [False, False])
+    assert len(measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)) == 2  # type: ignore[arg-type]
+    wait_until(lambda: not any(map(is_stopped, pids.values())))
 
 
 @pytest.mark.nightly
@@ -97,16 +91,7 @@ def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(
 ) -> None:
     """A machine that takes 100 J for each answer, those of the warm-up among them."""
     server = serve()
-    served = LawProcess(server.target.base_url, process=None)  # type: ignore[arg-type]
-    monkeypatch.setattr(measuring, "energy_counters", lambda: {"all": (100.0 * len(served.drawn()), 0.0)})
+    served = LawProcess(server.start().base_url, process=None)  # type: ignore[arg-type]
+    monkeypatch.setattr(machine, "energy_counters", lambda: {"all": (100.0 * len(served.drawn()), 0.0)})
     (block,) = measure_pair({"candidate": server}, BlockPlan(blocks=5, load=replace(LOAD, warm_up=3)), 0).values()
-    assert block.energy_j is not None
-    assert 0 < block.energy_j <= 100 * block.load["requests"] < 100 * len(served.drawn())
-
-
-def test_a_counter_that_began_anew_tells_nothing_and_one_that_came_round_does() -> None:
-    """A GPU's counter starts at 0 with its driver: what was taken was negative."""
-    assert joules_between({"gpu0": (500.0, 0.0), "cpu": (1.0, 9.0)}, {"gpu0": (520.0, 0.0), "cpu": (2.0, 9.0)}) == 21.0
-    assert joules_between({"gpu0": (500.0, 0.0), "cpu": (1.0, 9.0)}, {"gpu0": (20.0, 0.0), "cpu": (2.0, 9.0)}) is None
-    assert joules_between({"cpu": (8.0, 9.0)}, {"cpu": (1.0, 9.0)}) == 2.0
-    assert joules_between({}, {}) is None
+    assert 0 < block["energy_j"] <= 100 * block["requests"] < 100 * len(served.drawn())

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
-from harness.errors import UsageError
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 
@@ -33,8 +30,3 @@ def test_equal_plans_have_equal_texts_and_others_have_not() -> None:
     load = LoadPlan(rate=2.0, seconds=1.0, objective={"ttft": 0.5})
     assert BlockPlan(load=load).text == BlockPlan(load=LoadPlan(rate=2.0, seconds=1.0, objective={"ttft": 0.5})).text
     assert BlockPlan(load=load).text != BlockPlan(load=load, blocks=6).text
-
-
-def test_so_few_pairs_that_they_show_nothing_are_refused() -> None:
-    with pytest.raises(UsageError, match="show nothing"):
-        BlockPlan(blocks=4)

@@ -7,10 +7,12 @@ from typing import Any
 
 from harness.config.versions import VersionSettings
 from harness.models.version import load_version
-from harness.stages.inference.address import ServerAddress, address_of
+from harness.stages.inference.serving import ServerAddress, serve
 
 
 def address_at(base_url: str, model: str = "m", **settings: Any) -> ServerAddress:
     """The address of a version of this model."""
     options = {"base_url": base_url, "model": model, **settings.pop("engine_options", {})}
-    return address_of(load_version(VersionSettings("served", "openai", engine_options=options, **settings), Path.cwd()))
+    version = VersionSettings("served", "openai", engine_options=options, **settings)
+    with serve(load_version(version, Path.cwd()), Path.cwd()) as address:
+        return address

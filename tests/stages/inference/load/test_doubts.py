@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.stages.inference.load.doubts import doubts
-from harness.stages.inference.load.figures import LoadResult, figures
+from harness.stages.inference.load.figures import LoadResult, doubts, figures
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.rows import Row
 from tests.stages.inference.load.rows import row
@@ -66,7 +65,7 @@ def test_each_reason_not_to_trust_a_run_is_told_by_its_name(name: str, changed: 
 
 def test_answers_of_another_length_than_asked_for_are_a_doubt() -> None:
     whole = measured()
-    (doubt,) = doubts(replace(whole, rows=tuple(replace(each, asked_tokens=64) for each in whole.rows)), PLAN)
+    (doubt,) = doubts(replace(whole, rows=tuple(each._replace(asked_tokens=64) for each in whole.rows)), PLAN)
     assert doubt.name == "tokens"
     assert "300 answers have another number of tokens than was asked for (4 in place of 64)" in doubt.reason
     assert doubt.by_server
@@ -81,7 +80,7 @@ def test_what_the_server_did_for_others_is_not_its_own_doing() -> None:
 
 def test_a_cache_that_only_the_usage_tells_of_is_one() -> None:
     whole = measured(server={})
-    (doubt,) = doubts(replace(whole, rows=tuple(replace(each, cached_tokens=5) for each in whole.rows)), PLAN)
+    (doubt,) = doubts(replace(whole, rows=tuple(each._replace(cached_tokens=5) for each in whole.rows)), PLAN)
     assert doubt.name == "cache"
     assert "(1,500 of 3,000)" in doubt.reason
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
-import pickle
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from harness.stages.inference.load.generator import Ended, Generator, Sending, open_session
+from harness.stages.inference.load.generator import Generator, Sending
+from harness.stages.inference.load.rows import Row
 from tests.waiting import until
 
 pytestmark = pytest.mark.service
 
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n"
-SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world"
+FIRST = b'data: {"choices": [{"delta": {"content": "hello"}}]}\n\n'
+LAST = b'data: {"choices": [{"delta": {"content": " world"}, "finish_reason": "stop"}]}\n\n'
+PARTS = b"%x\r\n%b\r\n%x;x=y\r\n%b\r\n0\r\n\r\n" % (len(FIRST), FIRST, len(LAST), LAST)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + PARTS
+SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(FIRST + LAST), FIRST + LAST)
 
 Answering = Callable[[asyncio.StreamWriter, int], Any]
 
@@ -50,38 +52,22 @@ async def good(writer: asyncio.StreamWriter, _number: int) -> None:
     writer.write(SIZED)
 
 
-def sending(url: str, **fields: Any) -> Sending:
-    given: dict[str, Any] = {
-        "url": url,
-        "headers": {},
-        "bodies": [b"body"] * len(fields.get("arrivals") or range(10)),
-        "arrivals": None,
+def sending(**fields: Any) -> Sending:
+    given = {
         "concurrency": 0,
         "limit": 10,
-        "seconds": None,
-        "timeout_s": 60.0,
+        "bodies": ["body"] * len(fields.get("arrivals") or range(10)),
     }
     return Sending(**{**given, **fields})
 
 
-async def measured(url: str, **fields: Any) -> list[Ended]:
-    spool = io.BytesIO()
-    async with open_session() as session:
-        await Generator(sending(url, **fields), session, spool).send()
-    return written(spool)
-
-
-def written(spool: io.BytesIO) -> list[Ended]:
-    spool.seek(0)
-    found = []
-    with contextlib.suppress(EOFError):
-        while True:
-            found.append(pickle.load(spool))
-    return sorted(found, key=lambda record: record.index)
-
-
-def body(record: Ended) -> bytes:
-    return b"".join(part for _, part in record.packets)
+async def measured(url: str, **fields: Any) -> list[Row]:
+    generator = Generator(url, 60.0)
+    try:
+        rows: list[Row] = (await generator.send(sending(**fields), lambda _: None))["rows"]
+        return rows
+    finally:
+        await generator.close()
 
 
 @pytest.mark.asyncio
@@ -94,7 +80,7 @@ async def test_a_connection_carries_one_answer_after_another() -> None:
 
     async with serving(write) as url:
         records = await measured(url, concurrency=1, limit=3)
-    assert [(each.status, each.error, body(each)) for each in records] == [(200, None, b"hello world")] * 3
+    assert [(each.error, sum(tokens for _, tokens in each.chunks)) for each in records] == [(None, 2.0)] * 3
     assert numbers == [0, 1, 2]
 
 
@@ -102,8 +88,8 @@ async def test_a_connection_carries_one_answer_after_another() -> None:
 @pytest.mark.parametrize(
     ("part", "error"),
     [
-        (CHUNKED[:60], "broken_off"),
-        (SIZED[:-3], "broken_off"),
+        (CHUNKED[:80], "broken_off"),
+        (SIZED[: -len(LAST)], "broken_off"),
         (b"", "connection"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "malformed"),
     ],
@@ -126,17 +112,16 @@ async def test_each_part_is_stamped_when_it_comes() -> None:
     goes_on = asyncio.Event()
 
     async def write(writer: asyncio.StreamWriter, _number: int) -> None:
-        writer.write(SIZED[:-5])
+        writer.write(SIZED[: -len(LAST)])
         await goes_on.wait()
-        writer.write(SIZED[-5:])
+        writer.write(LAST)
 
     async with serving(write) as url:
         measuring = asyncio.create_task(measured(url, arrivals=[0.0]))
         await asyncio.sleep(0.2)
         goes_on.set()
         (record,) = await measuring
-    (first_s, first), (second_s, second) = record.packets
-    assert (first, second) == (b"hello ", b"world")
+    (first_s, _), (second_s, _) = record.chunks
     assert record.sent_s < first_s <= second_s - 0.1 < second_s <= record.done_s
 
 
@@ -152,7 +137,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_no_error() -> No
 
     async with serving(once) as url:
         records = await measured(url, concurrency=1, limit=3)
-    assert [(each.error, each.status) for each in records] == [(None, 200)] * 3
+    assert [each.error for each in records] == [None] * 3
 
 
 @pytest.mark.asyncio
@@ -168,7 +153,7 @@ async def test_open_arrivals_are_sent_at_their_time() -> None:
 async def test_prompts_of_a_closed_loop_begin_anew_when_they_are_used_up() -> None:
     async with serving(good) as url:
         records = await measured(url, concurrency=4, limit=25)
-    assert [each.index for each in records] == list(range(25))
+    assert [each.number for each in records] == list(range(25))
 
 
 @pytest.mark.asyncio
@@ -176,14 +161,14 @@ async def test_when_it_is_stopped_what_is_in_flight_is_unfinished() -> None:
     async def never(writer: asyncio.StreamWriter, _number: int) -> None:
         await asyncio.Event().wait()
 
-    spool = io.BytesIO()
-    async with serving(never) as url, open_session() as session:
-        generator = Generator(sending(url, arrivals=[0.0, 0.0, 50.0]), session, spool)
-        measuring = asyncio.create_task(generator.send())
+    async with serving(never) as url:
+        generator = Generator(url, 60.0)
+        measuring = asyncio.create_task(generator.send(sending(arrivals=[0.0, 0.0, 50.0]), lambda _: None))
         await until(lambda: generator.sent == 2)
-        measuring.cancel()
-        await asyncio.wait([measuring])
-    assert [(each.index, each.error) for each in written(spool)] == [(0, "unfinished"), (1, "unfinished")]
+        rows = (await generator.stop())["rows"]
+        assert (await measuring)["rows"] == rows
+        await generator.close()
+    assert [(each.number, each.error) for each in rows] == [(0, "unfinished"), (1, "unfinished")]
 
 
 @pytest.mark.asyncio

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.config.typed import read
 from harness.errors import UsageError
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt, arrival_times, planned_prompts, read_prompts
 
@@ -17,25 +18,25 @@ from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt, arrival_
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"rate": 0}, "rate = 0 sends nothing"),
-        ({"rate": math.nan}, "rate = nan sends nothing"),
-        ({"concurrency": 0}, "concurrency = 0 sends nothing"),
+        ({"rate": 0}, "rate = 0 is not above 0"),
+        ({"rate": math.nan}, "rate = nan is not a number"),
+        ({"concurrency": 0}, "concurrency = 0 is below 1"),
         ({}, "none is given"),
         ({"rate": 1.0, "concurrency": 1}, "both are given"),
-        ({"rate": 1.0, "seconds": 0.0}, "seconds = 0.0 is no time"),
-        ({"rate": 1.0, "requests": 0}, "requests = 0 is too small"),
-        ({"rate": 1.0, "output_tokens": 0}, "output_tokens = 0 is too small"),
-        ({"rate": 1.0, "warm_up": -1}, "warm_up = -1 is too small"),
-        ({"rate": 1e6, "seconds": 1e6}, "more than one run may have"),
-        ({"rate": 0.2, "seconds": 2.0}, "rate × seconds = 0.4 is less than one request"),
+        ({"rate": 1.0, "seconds": 0.0}, "seconds = 0.0 is not above 0"),
+        ({"rate": 1.0, "requests": 0}, "requests = 0 is below 1"),
+        ({"rate": 1.0, "output_tokens": 0}, "output_tokens = 0 is below 1"),
+        ({"rate": 1.0, "warm_up": -1}, "warm_up = -1 is below 0"),
+        ({"rate": 1e6, "seconds": 1e6}, "give 1 to 1,000,000"),
+        ({"rate": 0.2, "seconds": 2.0}, "rate × seconds = 0.4 is no number of requests"),
         ({"rate": 1.0, "objective": {"tftt": 1.0}}, "Did you mean 'ttft'?"),
-        ({"rate": 1.0, "objective": {"ttft": 0.0}}, "names nothing that a request could keep"),
-        ({"rate": 1.0, "accept": frozenset({"cahce"})}, "Did you mean 'cache'?"),
+        ({"rate": 1.0, "objective": {"ttft": 0.0}}, "names nothing that could be kept"),
+        ({"rate": 1.0, "accept": ["cahce"]}, "Did you mean 'cache'?"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        LoadPlan(**given)
+        read(LoadPlan, given, where="it", error=UsageError)
     assert said in str(caught.value)
 
 

@@ -17,12 +17,13 @@ from scipy import stats
 
 from harness.errors import EngineError
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
+from harness.stages.inference.load.rows import latencies
 from harness.stages.inference.load.run import LoadProgress, run_load
 from tests.loopback.faults import Fault
 from tests.loopback.law import law_server
 from tests.loopback.server import Options
 from tests.loopback.thread import Loopback
-from tests.processes import children, is_running
+from tests.processes import descendants, is_running
 from tests.stages.inference.load.addresses import address_at
 from tests.waiting import wait_until
 
@@ -51,7 +52,7 @@ def test_what_is_measured_is_what_the_law_of_the_server_is() -> None:
         drawn = np.array(server.drawn())
     assert result.valid, result.invalid_reasons
     assert (result.completed, result.errors) == (number, {})
-    ttfts = np.sort([row.ttft_s for row in result.rows])
+    ttfts = np.sort([latencies(row)["ttft"] for row in result.rows])
     for percentile in (50, 90, 95, 99):
         share = percentile / 100
         low, high = stats.binom.ppf([0.0005, 0.9995], number, share).astype(int)
@@ -111,7 +112,7 @@ def test_errors_are_counted_by_kind_and_have_no_latency() -> None:
     assert result.completed == 10
     assert result.errors == {"http_500": 10, "connection": 10, "broken_off": 10}
     assert result.ttft_s.n == result.e2e_s.n == 10
-    assert all((row.error is None) == (row.ttft_s is not None) for row in result.rows)
+    assert all((row.error is None) == bool(row.chunks) for row in result.rows)
     assert any(note.startswith("30 of 40 requests are errors") for note in result.notes)
 
 
@@ -203,6 +204,7 @@ def test_the_generator_ends_with_whoever_started_it(signal_name: str, tmp_path: 
     code = """
 import sys, tempfile
 from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.rows import latencies
 from harness.stages.inference.load.run import run_load
 from tests.stages.inference.load.addresses import address_at
 tempfile.tempdir = sys.argv[2]
@@ -214,6 +216,6 @@ run_load(plan, address_at(sys.argv[1]), progress=lambda state: state.sent and pr
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "sent\n"
-            (generator,) = children(process.pid)
+            (generator,) = descendants(process.pid)
             process.kill() if signal_name == "SIGKILL" else process.terminate()
         wait_until(lambda: not is_running(generator))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -52,41 +53,30 @@ def find_forge(name: str | None) -> Forge:
 
 def read_job(forge: Forge) -> CiJob:
     """Read the job of this forge from the environment. Raises SettingsError: an address that is none."""
+    given = os.environ.get
     if forge == "gitlab":
-        project = os.environ.get("CI_PROJECT_ID", "")
+        number = given("CI_MERGE_REQUEST_IID", "")
+        request = int(number) if number.isascii() and number.isdigit() else None
         api = _address("CI_API_V4_URL", "https://gitlab.com/api/v4")
-        return CiJob(forge, api, project, _number("CI_MERGE_REQUEST_IID"), os.environ.get("CI_JOB_URL", ""))
-    project = os.environ.get("GITHUB_REPOSITORY", "")
-    page, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID", "")
-    return CiJob(
-        forge=forge,
-        api=_address("GITHUB_API_URL", "https://api.github.com"),
-        project=project,
-        pull_request=_pull_request(),
-        page=f"{page}/{project}/actions/runs/{run}" if project and run else "",
-    )
+        return CiJob(forge, api, given("CI_PROJECT_ID", ""), request, given("CI_JOB_URL", ""))
+    project, run = given("GITHUB_REPOSITORY", ""), given("GITHUB_RUN_ID", "")
+    page = f"{given('GITHUB_SERVER_URL', 'https://github.com')}/{project}/actions/runs/{run}" if project and run else ""
+    return CiJob(forge, _address("GITHUB_API_URL", "https://api.github.com"), project, _pull_request(), page)
 
 
 def _pull_request() -> int | None:
     """The pull request of GitHub's event: that of the event itself, or the one that was commented on."""
-    event = _event()
-    own, commented = event.get("pull_request"), event.get("issue")
-    is_of_one = isinstance(commented, dict) and "pull_request" in commented
-    for found in (own, commented if is_of_one else None):
-        number = found.get("number") if isinstance(found, dict) else None
-        if isinstance(number, int):
-            return number
+    event: Any = None
+    with suppress(OSError, ValueError):
+        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
+    if isinstance(event, dict):
+        commented = event.get("issue")
+        is_of_one = isinstance(commented, dict) and "pull_request" in commented
+        for found in (event.get("pull_request"), commented if is_of_one else None):
+            if isinstance(found, dict) and isinstance(number := found.get("number"), int):
+                return number
     named = _PULL_REQUEST.match(os.environ.get("GITHUB_REF", ""))
     return int(named[1]) if named else None
-
-
-def _event() -> dict[str, Any]:
-    """GitHub's description of what started the job; an empty one where it can't be read."""
-    try:
-        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return event if isinstance(event, dict) else {}
 
 
 def _address(variable: str, default: str) -> str:
@@ -94,8 +84,3 @@ def _address(variable: str, default: str) -> str:
     if not address.startswith(("https://", "http://")):
         raise SettingsError(f"The environment variable {variable} is {address!r}, which is no address of the web.")
     return address
-
-
-def _number(variable: str) -> int | None:
-    text = os.environ.get(variable, "")
-    return int(text) if text.isascii() and text.isdigit() else None

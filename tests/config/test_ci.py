@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.repository.ci import CiJob, find_forge, read_job
+from harness.config.ci import CiJob, find_forge, read_job
 from harness.errors import SettingsError
 
 

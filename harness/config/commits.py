@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from harness.config.asking import WhenAsked
-from harness.config.corpora import CorpusSettings
-from harness.config.repository.git import Repository
-from harness.config.repository.worktrees import check_out
+from harness.config.repository import Repository
 from harness.config.roles import candidate_name
 from harness.config.settings import Settings, parse_toml, settings_file, settings_of
 from harness.config.versions import GIT, Checkout, VersionSettings
 from harness.errors import SettingsError
 
 _DIGITS = 12
+_Read = TypeVar("_Read")
 
 
 def with_commits(settings: Settings, default: str | None = None) -> Settings:
@@ -31,12 +31,20 @@ def with_commits(settings: Settings, default: str | None = None) -> Settings:
         return settings
     candidate = default if settings.candidate in names else settings.candidate
     commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate), settings.candidate))
-    versions = WhenAsked([*settings.versions, *names], partial(_of_either, settings.versions, commits))
-    return replace(settings, versions=versions, commits=commits)
+    at_commits = WhenAsked(names, partial(_version_of, commits))
+    return replace(settings, versions=_with(at_commits, settings.versions), commits=commits)
 
 
-def _of_either(versions: Mapping[str, VersionSettings], commits: Mapping[str, Settings], name: str) -> VersionSettings:
-    return commits[name].versions[name] if name in commits else versions[name]
+def _version_of(commits: Mapping[str, Settings], name: str) -> VersionSettings:
+    return commits[name].versions[name]
+
+
+def _with(more: Mapping[str, _Read], known: Mapping[str, _Read]) -> Mapping[str, _Read]:
+    return WhenAsked([*known, *more], partial(_of_either, more, known))
+
+
+def _of_either(more: Mapping[str, _Read], known: Mapping[str, _Read], name: str) -> _Read:
+    return more[name] if name in more else known[name]
 
 
 def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
@@ -56,33 +64,19 @@ def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
         raise SettingsError(f"{name!r} names no commit; write git:main, git:HEAD~1 or git:v1.0.")
     repository = Repository(settings.root, name)
     commit = repository.commit(ref)
-    place = settings.root.resolve().relative_to(repository.root)
-    tree = check_out(repository, commit, name)
+    place, tree = settings.root.resolve().relative_to(repository.root), repository.check_out(commit)
     root = tree / place
     if not root.is_dir():
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
     told = f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"
     checkout = Checkout(commit, own, root, tree, repository.root, (told,))
-    now = settings.version(own)
-    version = replace(
-        home.version(own), name=name, checkout=checkout, price=now.price, price_per_hour=now.price_per_hour
-    )
-    return replace(
-        home,
-        versions=WhenAsked([*home.versions, name], partial(_version, home.versions, version)),
-        corpora=home.corpora
-        if own not in home.corpora
-        else WhenAsked([*home.corpora, name], partial(_corpus, home.corpora, own, name)),
-    )
-
-
-def _version(versions: Mapping[str, VersionSettings], at_commit: VersionSettings, name: str) -> VersionSettings:
-    return at_commit if name == at_commit.name else versions[name]
-
-
-def _corpus(corpora: Mapping[str, CorpusSettings], own: str, alias: str, name: str) -> CorpusSettings:
-    return replace(corpora[own], name=alias) if name == alias else corpora[name]
+    prices = {each: getattr(settings.version(own), each) for each in ("price", "price_per_hour")}
+    version = replace(home.version(own), name=name, checkout=checkout, **prices)
+    home = replace(home, versions=_with({name: version}, home.versions))
+    if own in home.corpora:
+        return replace(home, corpora=_with({name: replace(home.corpora[own], name=name)}, home.corpora))
+    return home
 
 
 def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple[Settings, str]:
@@ -93,22 +87,19 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
     now = replace(settings, root=root)
     if settings.source is None:
         return now, ""
-    missing = ", with the settings of today: {} did not have it"
     try:
         found = settings_file(root)
-        if found is None:
-            return now, missing.format(settings.source.name)
-        source, content = found
-        then = settings_of(parse_toml(content, source), source, commit)
-        if own not in then.versions:
-            return now, missing.format(source.name)
-        content = settings.source.read_bytes()
-        today = settings_of(parse_toml(content, settings.source), settings.source, commit)  # but for ${GIT_SHA}
-        is_same = _deciding(then.version(own)) == _deciding(today.version(own))
+        then = None if found is None else settings_of(parse_toml(found[1], found[0]), found[0], commit)
+        if found is None or then is None or own not in then.versions:
+            source = settings.source if found is None else found[0]
+            return now, f", with the settings of today: {source.name} did not have it"
+        today = settings_of(parse_toml(settings.source.read_bytes(), settings.source), settings.source, commit)
+        versions = then.version(own), today.version(own)  # the same but for ${GIT_SHA}
+        is_same = _deciding(versions[0]) == _deciding(versions[1])
     except SettingsError as error:
         return now, f", with the settings of today, as those of the commit can't be read: {error}"
-    home = replace(now, source=source, prefix=then.prefix, versions=then.versions, corpora=then.corpora)
-    return home, "" if is_same else f", where {source.name} sets it otherwise than today"
+    home = replace(now, source=found[0], prefix=then.prefix, versions=then.versions, corpora=then.corpora)
+    return home, "" if is_same else f", where {found[0].name} sets it otherwise than today"
 
 
 def _deciding(version: VersionSettings) -> VersionSettings:

@@ -1,4 +1,4 @@
-"""What a server tells of itself, read from one that tells it."""
+"""What a server tells of itself, read from one that tells it; requests are written as it takes them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError
-from harness.stages.inference.load import counters
-from harness.stages.inference.load.counters import difference, is_reachable, is_vllm, read_counters
+from harness.models.spec import engine_spec
+from harness.stages.inference import serving
+from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
+from harness.stages.inference.load.target import RequestForm, counts_since, is_reachable, read_counters, server_spec
 from tests.stages.inference.load.addresses import address_at
 
 pytestmark = pytest.mark.service
@@ -29,6 +31,7 @@ vllm:time_to_first_token_seconds_sum{engine="0",model_name="m"} 1.5
 vllm:time_to_first_token_seconds_count{engine="0",model_name="m"} 3.0
 """
 
+VLLM = engine_spec("vllm").server
 Pages = dict[str, tuple[int, str]]
 
 
@@ -65,30 +68,30 @@ def models(*entries: dict[str, Any]) -> tuple[int, str]:
 
 
 def test_counters_are_added_up_over_engines(pages: Callable[[Pages], str]) -> None:
-    found = read_counters(address_at(pages({"/metrics": (200, METRICS)})))
+    found = read_counters(address_at(pages({"/metrics": (200, METRICS)})), VLLM)
     assert found == {"prompt_tokens": 120.0, "preemptions": 2.0, "ttft_sum_s": 1.5, "ttft_count": 3.0}
 
 
 @pytest.mark.parametrize("page", [(404, "no"), (200, "process_cpu_seconds_total 3\n")])
 def test_a_server_without_vllms_counters_has_none(pages: Callable[[Pages], str], page: tuple[int, str]) -> None:
-    assert read_counters(address_at(pages({"/metrics": page}))) == {}
+    assert read_counters(address_at(pages({"/metrics": page})), VLLM) == {}
 
 
-def test_between_two_readings_only_what_was_counted_meanwhile_is_told() -> None:
-    before = {"requests": 5.0, "ttft_sum_s": 1.0, "ttft_count": 5.0, "itl_sum_s": 0.0, "itl_count": 0.0}
-    after = {"requests": 9.0, "ttft_sum_s": 3.0, "ttft_count": 9.0, "itl_sum_s": 0.0, "itl_count": 0.0}
-    assert difference(before, after) == {"requests": 4.0, "ttft_mean_s": 0.5}
+def test_between_two_readings_only_what_was_counted_meanwhile_is_told(pages: Callable[[Pages], str]) -> None:
+    before = {"prompt_tokens": 20.0, "ttft_sum_s": 0.5, "ttft_count": 1.0}
+    found = counts_since(before, address_at(pages({"/metrics": (200, METRICS)})), VLLM, 3)
+    assert found == {"prompt_tokens": 100.0, "preemptions": 2.0, "ttft_mean_s": 0.5}
 
 
-def test_a_server_says_whether_it_is_vllm(pages: Callable[[Pages], str]) -> None:
-    assert is_vllm(address_at(pages({"/v1/models": models({"id": "m", "owned_by": "vllm"})})))
+def test_a_server_says_whose_it_is(pages: Callable[[Pages], str]) -> None:
+    assert server_spec(address_at(pages({"/v1/models": models({"id": "m", "owned_by": "vllm"})}))) is VLLM
     for page in (models({"id": "n"}), (404, "no"), (200, "no json"), (200, '{"data": 3}'), (200, '{"data": ["m"]}')):
-        assert not is_vllm(address_at(pages({"/v1/models": page})))
+        assert server_spec(address_at(pages({"/v1/models": page}))) is None
 
 
 def test_a_server_that_is_not_there_is_told_and_one_that_refuses_is(pages: Callable[[Pages], str]) -> None:
     with pytest.raises(EngineError, match=r"No server answers at http://127\.0\.0\.1:1/v1 \(Connection refused\)"):
-        is_vllm(address_at("http://127.0.0.1:1/v1"))
+        server_spec(address_at("http://127.0.0.1:1/v1"))
     assert not is_reachable(address_at("http://127.0.0.1:1/v1"))
     assert is_reachable(address_at(pages({})))
 
@@ -97,7 +100,7 @@ def test_a_server_that_is_not_there_is_told_and_one_that_refuses_is(pages: Calla
 def test_one_connection_that_is_reset_or_an_answer_that_takes_long_is_no_end(
     monkeypatch: pytest.MonkeyPatch, resets: int
 ) -> None:
-    monkeypatch.setattr(counters, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(serving, "_PAGE_TIMEOUT_S", 0.3)
     held = []
 
     def take() -> None:
@@ -113,3 +116,59 @@ def test_one_connection_that_is_reset_or_an_answer_that_takes_long_is_no_end(
         assert is_reachable(address_at(f"http://127.0.0.1:{listening.getsockname()[1]}/v1"))
         taking.join(1)  # where the first connection was left to time out, nothing comes after it
         held[-1].close()
+
+
+URL = "http://127.0.0.1:8000/v1"
+FORM, OTHER = RequestForm(VLLM), RequestForm(None)
+
+
+def body(plan: LoadPlan | None = None, form: RequestForm = OTHER, **settings: Any) -> dict[str, Any]:
+    plan = plan or LoadPlan(rate=1.0)
+    found: dict[str, Any] = json.loads(form.bodies([PlannedPrompt("hi")] * 5, address_at(URL, **settings), plan)[4])
+    return found
+
+
+def asked(plan: LoadPlan, form: RequestForm) -> int | None:
+    return form.asked_tokens(PlannedPrompt("hi"), plan)
+
+
+def test_a_request_has_the_versions_template_system_text_and_sampling() -> None:
+    found = body(system="Be brief.", template="Q: {prompt}", sampling={"temperature": 0.3, "seed": 10})
+    assert found == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Q: hi"}],
+        "temperature": 0.3,
+        "seed": 14,
+        "max_tokens": 64,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert asked(LoadPlan(rate=1.0), OTHER) is None
+
+
+def test_vllm_is_asked_for_an_exact_length_and_a_cache_of_its_own() -> None:
+    found, other = body(form=FORM), body(form=FORM)
+    assert found["ignore_eos"] is True
+    assert found["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    assert found["cache_salt"] != other["cache_salt"]
+    assert asked(LoadPlan(rate=1.0), FORM) == 64
+
+
+def test_a_plan_may_leave_the_end_to_the_model_and_the_cache_to_the_server() -> None:
+    plan = LoadPlan(rate=1.0, ends_itself=True, cached=True, output_tokens=9)
+    found = body(plan, FORM)
+    assert not {"ignore_eos", "cache_salt"} & set(found)
+    assert found["max_tokens"] == 9
+    assert asked(plan, FORM) is None
+
+
+def test_a_server_that_wants_other_fields_gets_them() -> None:
+    newer = OTHER.mended("http_400", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+    assert newer is not None
+    assert body(form=newer)["max_completion_tokens"] == 64
+    assert "max_tokens" not in body(form=newer)
+    older = OTHER.mended("http_422", "stream_options: extra fields not permitted")
+    assert older is not None
+    assert "stream_options" not in body(form=older)
+    assert older.mended("http_422", "stream_options: extra fields not permitted") is None
+    assert OTHER.mended("http_500", "max_completion_tokens") is None

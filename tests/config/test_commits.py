@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.repository.commits import with_commits
+from harness.config.commits import with_commits
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
