@@ -188,8 +188,8 @@ def with_answers(
 
 
 def _asked(request: Request | None) -> str | None:
-    """The start of what was asked once; None of a conversation, which is shown with its answer."""
-    if request is None or any(turn.get("role") == "assistant" for turn in request.messages):
+    """The start of the last thing that was asked; None where an answer was begun or nothing was asked."""
+    if request is None or (request.messages and request.messages[-1].get("role") != "user"):
         return None
     return (words_of(request.messages[-1]) if request.messages else request.prompt or "")[:SHOWN] or None
 
