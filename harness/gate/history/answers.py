@@ -188,10 +188,11 @@ def with_answers(
 
 
 def _asked(request: Request | None) -> str | None:
-    """The start of the last thing that was asked; None where an answer was begun or nothing was asked."""
-    if request is None or (request.messages and request.messages[-1].get("role") != "user"):
+    """The start of the last thing that was asked; None where it is not known, or nothing was."""
+    if request is None:
         return None
-    return (words_of(request.messages[-1]) if request.messages else request.prompt or "")[:SHOWN] or None
+    turn = next((each for each in reversed(request.messages) if each.get("role") == "user"), None)
+    return (request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
 
 
 def _shown(request: Request | None, sample: Sample | None) -> str | None:
