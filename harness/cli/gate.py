@@ -71,7 +71,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
     from harness.reporting.notifying import notify
-    from harness.reporting.steps import with_steps
+    from harness.reporting.steps import complete
     from harness.reporting.writing import write_reports
 
     settings = settings_with_store(place)
@@ -82,7 +82,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
         waivers = read_waivers(settings.root, today())
         stored = stored_report(opened, run.run_id)
         decided = resumed(opened, stored, counts_as, settings.review_url, waivers)
-        report = with_steps(decided, option_for(opened.url))
+        report = complete(decided, option_for(opened.url))
         paths = write_reports(opened, run, report, folder)
     if problem := notify(report, settings):
         say(f"WARNING: {problem}", err=True)

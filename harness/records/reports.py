@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.records.budget import Budget
 from harness.records.verdicts import Verdict, VerdictKind
@@ -59,7 +60,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Change:
     """A case to look at: it moved between baseline and candidate, or was not always right where there is no baseline
-    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best.
+    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best, which
+    so many samples of each gave.
     """
 
     evaluation_id: str
@@ -74,6 +76,9 @@ class Change:
     candidate_reason: str | None = None
     baseline_reason: str | None = None
     expected: str | None = None
+    question: str | None = None
+    candidate_same: int = 0
+    baseline_same: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,22 @@ class Loss:
     n_others_seen: int = 0
     n_others_with: int = 0
     p_value: float | None = None
+
+
+NoteKind = Literal[
+    "problem", "version", "draws", "suite", "budget", "selection", "skipped", "cut", "margin", "lost", "recording",
+    "judge", "ranges", "waiver",
+]  # fmt: skip
+"""What a note is about; "problem" is what went wrong and no verdict rests on, "ranges" how bounds are to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that a reader must know before trusting the figures: those of one evaluation, or of the run."""
+
+    kind: NoteKind
+    text: str
+    evaluation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +158,7 @@ class Report:
     budget: Budget | None = None
     best_of: int = 1
     skipped: tuple[SkippedEvaluation, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     from_store: StoredAnswers | None = None
     command: tuple[str, ...] | None = None
     steps: tuple[Step, ...] = ()

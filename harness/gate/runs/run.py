@@ -29,7 +29,7 @@ from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.models.version import Version, answers
-from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
+from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
 from harness.requests.spending import VersionSpending
@@ -89,7 +89,7 @@ class Run:
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
         store: takes the scores, and has the review queue.
         created: when it began, in ISO 8601.
-        notes: sentences on the versions that a reader must know.
+        notes: on the versions and the suite, for a reader of the report.
         told: what to tell before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
     """
@@ -105,7 +105,7 @@ class Run:
     sampler: Sampler
     store: Store
     created: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     told: tuple[str, ...]
     changed: Callable[[], Sequence[str]]
 

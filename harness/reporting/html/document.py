@@ -18,7 +18,7 @@ from harness.reporting.shared.cases import score_in_words
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.shared.table import accepted_in_words
-from harness.reporting.terminal.report import headline, notes
+from harness.reporting.terminal.report import headline
 from harness.reporting.wording.budget import flops_in_words
 from harness.store import RunInfo
 
@@ -38,7 +38,7 @@ def document(run: RunInfo, report: Report, details: DetailFiles) -> dict[str, An
     return {
         "run": _run(report),
         "next": plain(report.steps),
-        "notes": notes(report, "utf-8"),
+        "notes": [note.text for note in report.notes if note.kind != "ranges"],
         "evaluations": [evaluation(told[place], names[place], cases, details) for place in ranked],
         "sets": cases.sets,
         "changes": _changes(report, cases, details),

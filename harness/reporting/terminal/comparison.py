@@ -12,6 +12,7 @@ from harness.records.report_json import plain, to_json
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.wording.failure import KEPT
+from harness.reporting.wording.notes import with_notes
 
 if TYPE_CHECKING:
     from harness.gate.history.comparison import Comparison, ComparisonResult
@@ -68,7 +69,7 @@ def with_steps(comparison: Comparison) -> Report:
         steps.append(f"run the gate again that ended in errors: {KEPT}")
     if any(verdict.samples_needed for verdict in verdicts):
         steps.append("raise --samples of a gate of both, or add cases: what is stored is not drawn again")
-    return replace(comparison.report, steps=tuple(Step("", text) for text in steps))
+    return replace(with_notes(comparison.report), steps=tuple(Step("", text) for text in steps))
 
 
 def notes(comparison: Comparison) -> list[str]:
