@@ -38,9 +38,11 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
       steelyard gate --resume latest
       steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
+    from harness.config.waivers import read_waivers, today
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
     from harness.records.report_json import to_json
+    from harness.reporting.notifying import notify
     from harness.reporting.steps import with_steps
     from harness.reporting.writing import write_reports
 
@@ -49,9 +51,13 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     with open_existing(settings) as opened:
         run = find_version(opened.runs(), run_name).run
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
-        decided = resumed(opened, stored_report(opened, run.run_id), counts_as, settings.review_url)
+        waivers = read_waivers(settings.root, today())
+        stored = stored_report(opened, run.run_id)
+        decided = resumed(opened, stored, counts_as, settings.review_url, waivers)
         report = with_steps(decided, option_for(opened.url))
         paths = write_reports(opened, run, report, folder)
+    if problem := notify(report, settings):
+        click.echo(f"WARNING: {problem}", err=True)
     if as_json:
         click.echo(json.dumps(to_json(report), allow_nan=False))
     else:

@@ -18,6 +18,8 @@ from harness.records.reports import (
     StoredAnswers,
     Usage,
     VersionRef,
+    Waiver,
+    waiver_of,
 )
 from harness.records.samples import (
     WITHHELD,
@@ -33,6 +35,7 @@ from harness.records.samples import (
     Score,
     ScoreRow,
     ScoringRule,
+    Shown,
     TokenLogprob,
     answer_turns,
     together,
@@ -62,7 +65,7 @@ __all__ = [
     "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
     "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "Note", "NoteKind", "NotedFailures",
     "Plan", "Price", "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow",
-    "ScoringRule", "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob", "Usage",
-    "Verdict", "VerdictKind", "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words",
-    "same_kind", "together",
+    "ScoringRule", "Shown", "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob",
+    "Usage", "Verdict", "VerdictKind", "VersionRef", "Waiver", "Weighed", "answer_turns", "kind_and_direction",
+    "kind_in_words", "same_kind", "together", "waiver_of",
 ]  # fmt: skip

@@ -81,7 +81,7 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
     Args:
         inconclusive: "warn" where what is not decided counts as passed, with its text as output.
     """
-    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    kinds = Counter(verdict.verdict for verdict in report.evaluations if report.accepted(verdict) is None)
     open_ones = kinds[VerdictKind.INCONCLUSIVE] if inconclusive == "fail" else 0
     totals = {
         "name": "steelyard",
@@ -90,8 +90,9 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
         "errors": str(kinds[VerdictKind.ERROR]),
     }
     root = ElementTree.Element("testsuites", totals)
-    skipped, time_s = str(len(report.skipped)), f"{report.usage.wall_s:.3f}"
-    more = {"skipped": skipped, "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
+    time_s, n_skipped = f"{report.usage.wall_s:.3f}", len(report.skipped)
+    n_skipped += sum(report.accepted(verdict) is not None for verdict in report.evaluations)
+    more = {"skipped": str(n_skipped), "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
     suite = ElementTree.SubElement(root, "testsuite", totals | more)
     of_all = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
     of_all += [("best_of", str(report.best_of))] if report.best_of > 1 else []
@@ -105,7 +106,10 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
             continue
         first = message(verdict, name, report.losses)
         text = failure_text(verdict, report.candidate, report.baseline, first, _more(verdict, report))
-        if verdict.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
+        if (waiver := report.accepted(verdict)) is not None:
+            about = {"type": "accepted", "message": _legal(str(waiver))}
+            ElementTree.SubElement(case, "skipped", about).text = text
+        elif verdict.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
             ElementTree.SubElement(case, "system-out").text = text
         else:
             kind = "error" if verdict.verdict is VerdictKind.ERROR else "failure"

@@ -15,7 +15,7 @@ from harness.reporting.shared.figures import plural
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import cut_short
 from harness.reporting.wording.failure import GO_ON, interrupted, way_on
-from harness.reporting.wording.notes import with_notes
+from harness.reporting.wording.notes import waiver_notes, with_notes
 from harness.store import Store
 from harness.store.location import option_for
 
@@ -26,14 +26,17 @@ def complete(report: Report, options: str = "") -> Report:
 
 
 def with_steps(report: Report, options: str = "", store: Store | None = None) -> Report:
-    """The report with the next steps from it.
+    """The report with the next steps from it, and what is accepted by now among its notes.
 
     Args:
         options: more of a command line that reads the store: its place.
         store: that holds the run, for one that was made before; labels may have come since.
     """
     came = [] if store is None else resume_steps(store, report, options)
-    return replace(report, steps=(*came, *_reviews(report, options), *_answers(report, options), *_verdicts(report)))
+    notes = (*waiver_notes(report), *(each for each in report.notes if each.kind != "waiver"))
+    return replace(
+        report, notes=notes, steps=(*came, *_reviews(report, options), *_answers(report, options), *_verdicts(report))
+    )
 
 
 def stored_now(store: Store, report: Report) -> Report:
@@ -89,7 +92,7 @@ def _answers(report: Report, options: str) -> list[Step]:
 
 def _verdicts(report: Report) -> list[Step]:
     """One step for each way on from the verdicts."""
-    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    kinds = Counter(verdict.verdict for verdict in report.evaluations if report.accepted(verdict) is None)
     steps = []
     if interrupted(report):
         steps.append(Step("", GO_ON))

@@ -73,8 +73,8 @@ def serve(**given: Any) -> None:
         port = listener.getsockname()[1]
         urls = web.addresses(options.host, port, options.public_url)
         name, role = _admin(Queue(store), options.reviewer)
-        with attended(store) as needed:
-            app = site.create_app(store, site.WebOptions(urls, sessions=_sessions(settings, port), needed=needed))
+        with attended(store) as outlooks:
+            app = site.create_app(store, site.WebOptions(urls, sessions=_sessions(settings, port), outlooks=outlooks))
             desk = app.state.desk
             left = desk.queue.count("label").left
             _greet(f"{urls[0]}/sign-in#{desk.ticket_for(name)}", f"{name}, {role}", store.url, left)

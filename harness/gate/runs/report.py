@@ -45,6 +45,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
             *(Note("draws", text) for text in _of_older_draws(run)),
         ),
         from_store=_from_store(run),
+        waivers=tuple(each for each in run.options.waivers if run.verdicts(each.evaluation_id)),
     )
 
 

@@ -53,6 +53,7 @@ class TableRow:
     required: str
     why: str
     errors: tuple[str, ...]
+    accepted: str = ""
 
     @property
     def status(self) -> str:
@@ -64,7 +65,14 @@ def rows(report: Report, encoding: str = "utf-8") -> list[TableRow]:
     """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
-    return [row(verdict, name, encoding) for verdict, name in named]
+    found = [row(verdict, name, encoding) for verdict, name in named]
+    return [replace(each, accepted=accepted_in_words(report, each.verdict, encoding)) for each in found]
+
+
+def accepted_in_words(report: Report, verdict: Verdict, encoding: str) -> str:
+    """Say until when and why a verdict is accepted, before the reason that it has; "" of another."""
+    waiver = report.accepted(verdict)
+    return "" if waiver is None else printable(f"{waiver}; ", _MOST_REASON_CELLS, cut="middle", encoding=encoding)
 
 
 def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> TableRow:

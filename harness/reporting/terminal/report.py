@@ -4,6 +4,7 @@ what to do next.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections import Counter
@@ -90,7 +91,8 @@ def render(
     hidden = [each for each in every if each not in shown]
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
     lines = [
-        _coloured(line, _COLOURS.get(headline(report).split(":")[0]), layout) for line in wrap(headline(report), width)
+        _coloured(line, _COLOURS.get(re.split("[:,]", headline(report))[0]), layout)
+        for line in wrap(headline(report), width)
     ]
     lines += [*_header(report, width, encoding), ""]
     for each in shown[: len(shown) - unseen]:
@@ -207,6 +209,12 @@ def headline(report: Report) -> str:
         word = "INTERRUPTED"
     if word == "GREEN" and (report.n_unreached or not is_kept(report)):
         word = "INTERRUPTED" if report.n_unreached else "NOT KEPT"
+    counting = [each for each in report.evaluations if each.verdict is not VerdictKind.PASSED]
+    accepted = [waiver for each in counting if (waiver := report.accepted(each)) is not None]
+    if accepted and len(accepted) == len(counting) and word != "INTERRUPTED":
+        word = f"{word}, accepted until {min(each.until for each in accepted)}"
+    elif accepted:
+        parts.append(f"{count(len(accepted))} of them accepted")
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
     return f"{word}: {', '.join(parts)}{note}{_not_asked(report)}"
 

@@ -29,6 +29,7 @@ _MOST = 3
 """Evaluations that are told of one by one."""
 _MOST_LOST = 5
 _MOST_CELLS = 80
+_MOST_OF_WAIVER = 600
 _RECORDED = {
     "n_changed": "changed",
     "n_new": "new",
@@ -153,6 +154,18 @@ def record_in_words(record: BaselineRecord) -> str:
         f"baseline {record.name}: scores of {plural(record.n_paired, 'case')}, recorded in run {record.run_id} of "
         f"{record.created}{left_out}{code}"
     )
+
+
+def waiver_notes(report: Report) -> list[Note]:
+    """A note for each evaluation of the report that is accepted, or was."""
+    found = []
+    for waiver in report.waivers:
+        kinds = {each.verdict for each in report.evaluations if each.id == waiver.evaluation_id}
+        ending = "; it passed: steelyard accept --remove" if kinds == {VerdictKind.PASSED} else ""
+        ending = "; an error is never accepted" if VerdictKind.ERROR in kinds else ending
+        text = printable(f"{waiver.evaluation_id} {waiver}{ending}", _MOST_OF_WAIVER)
+        found.append(Note("waiver", text, waiver.evaluation_id))
+    return found
 
 
 def judge_notes(verdicts: Sequence[Verdict]) -> list[str]:
