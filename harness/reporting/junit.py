@@ -45,11 +45,11 @@ def properties(verdict: Verdict, of_run: Properties) -> Properties:
         "verdict": str(verdict.verdict),
         "metric": verdict.metric,
         "requirement": plan.requirement,
-        "candidate": verdict.candidate and verdict.candidate.value,
-        "baseline": verdict.baseline and verdict.baseline.value,
-        "difference": difference and difference.value,
-        "low": difference and difference.low,
-        "high": difference and difference.high,
+        "candidate": getattr(verdict.candidate, "value", None),
+        "baseline": getattr(verdict.baseline, "value", None),
+        "difference": getattr(difference, "value", None),
+        "low": getattr(difference, "low", None),
+        "high": getattr(difference, "high", None),
         "threshold": plan.threshold,
         "margin": plan.margin,
         "margin_is_relative": "true" if plan.margin_is_relative else None,
@@ -90,9 +90,9 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
         "errors": str(kinds[VerdictKind.ERROR]),
     }
     root = ElementTree.Element("testsuites", totals)
-    n_accepted = sum(report.accepted(verdict) is not None for verdict in report.evaluations)
-    skipped, time_s = str(len(report.skipped) + n_accepted), f"{report.usage.wall_s:.3f}"
-    more = {"skipped": skipped, "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
+    time_s, n_skipped = f"{report.usage.wall_s:.3f}", len(report.skipped)
+    n_skipped += sum(report.accepted(verdict) is not None for verdict in report.evaluations)
+    more = {"skipped": str(n_skipped), "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
     suite = ElementTree.SubElement(root, "testsuite", totals | more)
     of_all = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
     of_all += [("best_of", str(report.best_of))] if report.best_of > 1 else []

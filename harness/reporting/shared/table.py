@@ -53,6 +53,7 @@ class TableRow:
     required: str
     why: str
     errors: tuple[str, ...]
+    accepted: str = ""
 
     @property
     def status(self) -> str:
@@ -65,7 +66,7 @@ def rows(report: Report, encoding: str = "utf-8") -> list[TableRow]:
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
     found = [row(verdict, name, encoding) for verdict, name in named]
-    return [replace(each, why=f"{accepted_in_words(report, each.verdict, encoding)}{each.why}") for each in found]
+    return [replace(each, accepted=accepted_in_words(report, each.verdict, encoding)) for each in found]
 
 
 def accepted_in_words(report: Report, verdict: Verdict, encoding: str) -> str:

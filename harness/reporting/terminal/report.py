@@ -90,8 +90,10 @@ def render(
     shown = [each for each in every if keep or each.verdict.verdict is not VerdictKind.PASSED or cases.get(_key(each))]
     hidden = [each for each in every if each not in shown]
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
-    text = headline(report)
-    lines = [_coloured(line, _COLOURS.get(re.split("[:,]", text)[0]), layout) for line in wrap(text, width)]
+    lines = [
+        _coloured(line, _COLOURS.get(re.split("[:,]", headline(report))[0]), layout)
+        for line in wrap(headline(report), width)
+    ]
     lines += [*_header(report, width, encoding), ""]
     for each in shown[: len(shown) - unseen]:
         lines += block(each, report.losses, cases.get(_key(each), []), layout)

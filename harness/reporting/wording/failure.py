@@ -43,7 +43,7 @@ def sentence(shown: TableRow, losses: Sequence[Loss] = (), encoding: str = "utf-
             parts.append(f"{plural(len(others), 'more slice')} worse: {', '.join(others[:_MOST_OTHERS])}{more}")
     own = (each for each in losses if (each.evaluation_id, each.metric) == (verdict.id, verdict.metric))
     parts += [shared_in_words(each, encoding) for each in own]
-    return "; ".join(filter(None, parts))
+    return shown.accepted + "; ".join(filter(None, parts))
 
 
 def shared_in_words(loss: Loss, encoding: str = "utf-8") -> str:
