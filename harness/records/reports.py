@@ -74,6 +74,9 @@ class Change:
     candidate_reason: str | None = None
     baseline_reason: str | None = None
     expected: str | None = None
+    question: str | None = None
+    candidate_same: int = 0
+    baseline_same: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,185 +1,185 @@
-"""All that the page holds, as plain data."""
+"""What the page holds: report.json's document, with the words for its figures and where the answers of cases are."""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from harness.records import Change, Report, Verdict
+from harness.gate.evaluations.slices import slices_again
+from harness.records import Report, Verdict
+from harness.records import kind_in_words as metric_in_words
 from harness.records.budget import amount
-from harness.records.report_json import plain
-from harness.reporting.html.case_table import CaseTable
-from harness.reporting.html.details import DetailFiles, Question
-from harness.reporting.html.entries import Key, evaluation, short
-from harness.reporting.html.requirements import requirements
-from harness.reporting.shared.cases import score_in_words
-from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.records.report_json import plain, to_json
+from harness.reporting.html.details import Details
+from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
+from harness.reporting.shared.figures import chosen, count, digits, duration, figure, interval, plural
 from harness.reporting.shared.names import kind_in_words, row_names
+from harness.reporting.shared.table import row
 from harness.reporting.terminal.report import headline, notes
 from harness.reporting.wording.budget import flops_in_words
+from harness.reporting.wording.losses import worse_in_words
+from harness.reporting.wording.notes import judge_notes, record_in_words
+from harness.reporting.wording.slices import slice_margin_in_words, slice_rows, slices_in_words
 from harness.store import RunInfo
 
-
-def document(run: RunInfo, report: Report, details: DetailFiles) -> dict[str, Any]:
-    """All that the page holds; what is not finite is None.
-
-    Args:
-        details: where those of each case are.
-    """
-    cases = CaseTable(report, details)
-    names = row_names(report.evaluations)
-    ranked = sorted(range(len(names)), key=lambda place: -report.evaluations[place].verdict.severity)
-    places = {place: rank for rank, place in enumerate(ranked)}
-    return {
-        "run": _run(report),
-        "next": plain(report.steps),
-        "notes": notes(report, "utf-8"),
-        "evaluations": [evaluation(report.evaluations[place], names[place], cases, details) for place in ranked],
-        "sets": cases.sets,
-        "changes": _changes(report, cases, details),
-        "requirements": [
-            {**each, "evaluations": sorted(places[place] for place in each["evaluations"])}
-            for each in requirements(report.evaluations)
-        ],
-        "about": about(run, report),
-        "details": {
-            "files": details.n_files,
-            "bodies": details.n_bodies,
-            "is_cut": details.is_cut,
-        },
-    }
-
-
-def _run(report: Report) -> dict[str, Any]:
-    kinds = [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None]
-    text = headline(report)
-    word, _, rest = text.partition(": ")
-    if not word.isupper():  # "nothing to run: …" is no verdict
-        word, rest = "", text
-    return {
-        "id": report.run_id,
-        "created": report.created,
-        "verdict": report.verdict,
-        "word": word,
-        "headline": rest,
-        "confidence_level": report.confidence_level,
-        "candidate": report.candidate.name,
-        "chosen": chosen(report.best_of),
-        "baseline": report.baseline.name if report.baseline else None,
-        "judges": [judge.name for judge in report.judges],
-        **({"kinds": kinds} if any(kinds) else {}),
-    }
-
-
-def _changes(report: Report, cases: CaseTable, details: DetailFiles) -> list[dict[str, Any]]:
-    """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others, and last
-    those of which there is nothing to show.
-    """
-    verdicts = {(entry.id, entry.metric): entry for entry in report.evaluations}
-    ranks: Counter[Key] = Counter()
-    told = []
-    for change in report.changes:
-        key = change.evaluation_id, change.metric
-        entry = verdicts.get(key)
-        if entry is not None and entry.plan.in_blocks:  # a pair of blocks has no question and no answer to show
-            continue
-        severity = entry.verdict.severity if entry else 0
-        is_bare = change.candidate_answer is None and change.candidate_reason is None
-        told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases, details)))
-        ranks[key] += 1
-    return [change for _, change in sorted(told, key=lambda each: each[0])]
-
-
-def _change(change: Change, entry: Verdict | None, cases: CaseTable, details: DetailFiles) -> dict[str, Any]:
-    place = change.evaluation_id, change.case_id
-    question = details.questions.get(place, [])
-    return {
-        "set": cases.number(change.evaluation_id) if entry else -1,
-        "case": cases.place(change.evaluation_id, change.case_id) if entry else -1,
-        "id": change.case_id,
-        "metric": change.metric,
-        "verdict": entry.verdict if entry else None,
-        "scores": score_in_words(change, entry),
-        "candidate": short(_going_on(change.candidate_answer, question)),
-        "baseline": short(_going_on(change.baseline_answer, question)),
-        "has_baseline": change.baseline is not None,
-        "better": _better_answer(change, entry),
-        "asked": [{**message, "text": short(message["text"])} for message in question],
-        "expected": short(change.expected),
-        "candidate_reason": short(change.candidate_reason),
-        "baseline_reason": short(change.baseline_reason),
-    }
-
-
-def _going_on(answer: str | None, question: Question) -> str | None:
-    """An answer; of a conversation what follows the turns that are shown as its question.
-
-    The answer of a long conversation is its end alone, which may begin within such a turn.
-    """
-    if answer is None or not question:
-        return answer
-    turns = [f"{message['role']}: {message['text']}" for message in question]
-    told = ["\n\n".join(turns[first:]) for first in range(len(turns))]
-    is_cut, text = answer.startswith("…"), answer.removeprefix("…")
-    ends = [at for at in range(1, len(text)) if text.startswith("\n\n", at)]
-    known = [at for at in ends if (told[0].endswith(text[:at]) if is_cut else text[:at] in told)]
-    return text[known[-1] + 2 :] if known else answer
-
-
-def _better_answer(change: Change, entry: Verdict | None) -> str | None:
-    """Tell which shown answer has the better score: "baseline" or "candidate"; None where the means don't tell.
-
-    Shown are the baseline's best answer and the candidate's worst. After a drop the baseline's is certainly the better
-    one; after a gain the candidate's is, where each has one sample. With aim="same" neither is.
-    """
-    if entry is None or entry.plan.aim == "same" or change.baseline is None or change.baseline == change.candidate:
-        return None
-    if (change.candidate < change.baseline) == entry.higher_is_better:
-        return "baseline"
-    return "candidate" if change.n == 1 and change.baseline_n == 1 else None
-
-
+_MOST_OF_A_TEXT = 2000
+_ABOUT = {"suite": "these cases", "population": "cases like these"}
 Facts = list[tuple[str, str]]
 
 
-def about(run: RunInfo, report: Report) -> list[dict[str, Any]]:
+def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
+    """All that the page holds; what is not finite is None, and what report.json has stands under its keys."""
+    bare = replace(report, evaluations=tuple(replace(each, cases=()) for each in report.evaluations))
+    content = to_json(bare)
+    names = row_names(report.evaluations)
+    for entry, name, shown in zip(report.evaluations, names, content["evaluations"], strict=True):
+        shown |= _in_words(entry, name, report, details)
+        for check, told in zip(entry.checks, shown["checks"], strict=True):
+            told |= {
+                "figure": difference_in_words(check.difference, entry, check.against),
+                "margin": margin_in_words(entry, check.against),
+                "allowed": plain(margin_against(check.against, entry)),
+            }
+        for told, words in zip(shown["slices"], _slices(entry), strict=True):
+            told |= words
+    page = {
+        "headline": headline(report),
+        "kinds": [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None],
+        "chosen": chosen(report.best_of),
+        "notes": notes(report, "utf-8"),
+        "about": _about(run, report),
+        "n_files": details.n_files,
+        "n_bodies": details.n_bodies,
+        "is_cut": details.is_cut,
+    }
+    shortened: dict[str, Any] = _short(content | {"page": page})
+    for entry, shown in zip(report.evaluations, shortened["evaluations"], strict=True):
+        shown |= _cases(entry, details)
+    return shortened
+
+
+def _short(value: Any) -> Any:
+    """A text, or its beginning and how much is missing: the page stays small, whoever made the report."""
+    if isinstance(value, str) and len(value) > _MOST_OF_A_TEXT:
+        return f"{value[:_MOST_OF_A_TEXT]}…(+{len(value) - _MOST_OF_A_TEXT:,})"
+    if isinstance(value, dict):
+        return {name: _short(each) for name, each in value.items()}
+    return [_short(each) for each in value] if isinstance(value, list) else value
+
+
+def _in_words(entry: Verdict, name: str, report: Report, details: Details) -> dict[str, Any]:
+    shown = row(entry, name, "utf-8")
+    texts = {part: getattr(shown, part) for part in ("value", "candidate", "baseline", "difference", "required")}
+    return {
+        "name": name,
+        "worse": worse_in_words(report, entry),
+        "figures": texts,
+        "measured": _measured(entry),
+        "means": _means(entry),
+        "claim": _ABOUT[entry.plan.about],
+        "facts": _facts(entry),
+        "sliced": slices_in_words(entry) if entry.slices else "",
+        "untrusted": {case: why for (of, case), why in details.broken.items() if entry.plan.in_blocks and of == entry.id},
+    }
+
+
+def _cases(entry: Verdict, details: Details) -> dict[str, Any]:
+    """The cases that it was decided by, and the others that have answers: each with the file that has its details, the
+    slices that it is in, and whether people said something of it.
+    """
+    members = {(each.field, each.value): each.case_ids for each in slices_again(entry, [c.id for c in entry.cases])}
+    slices = [members[each.field, each.value] for each in entry.slices]
+    cases = []
+    for case in entry.cases:
+        shown: dict[str, Any] = {"id": case.id, "n": case.n, "candidate": _mean(case.candidate), "state": case.state}
+        shown |= {"baseline": _mean(case.baseline)} if entry.baseline is not None else {}
+        shown |= {"slices": own} if (own := [number for number, ids in enumerate(slices) if case.id in ids]) else {}
+        cases.append(shown | details.of(entry.id, case.id))
+    known = {case.id for case in entry.cases}
+    others = [case for of, case in details.places if of == entry.id and case not in known]
+    return {"cases": plain(cases), "others": [{"id": case, **details.of(entry.id, case)} for case in others]}
+
+
+def _mean(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+
+
+def _measured(entry: Verdict) -> str:
+    """The cases and samples that the figures rest on, in words."""
+    parts = [plural(entry.n_cases, "case"), plural(entry.n_samples, "sample") + " of the candidate"]
+    if entry.plan.in_blocks:
+        parts = [f"{plural(entry.n_cases, 'pair')} of blocks" if entry.baseline else plural(entry.n_cases, "block")]
+    parts += [f"{plural(entry.n_skipped, 'case')} skipped"] if entry.n_skipped else []
+    parts += [f"{plural(entry.n_truncated, 'answer')} cut at max_tokens"] if entry.n_truncated else []
+    return ", ".join(parts)
+
+
+def _means(entry: Verdict) -> str:
+    """Both means with their intervals, which no verdict rests on; "" where nothing is left to chance."""
+    known = {"candidate": entry.candidate, "baseline": entry.baseline}
+    found = {name: each for name, each in known.items() if each is not None}
+    if entry.is_certain or len(found) < 2:
+        return ""
+    places = digits(*([each.value, each.low, each.high] for each in found.values()), unit=entry.unit)
+    unit = f" {entry.unit}" if entry.unit else ""
+    told = [f"{name} {figure(m.value, places)} {interval(m.low, m.high, places)}{unit}" for name, m in found.items()]
+    return f"{entry.weighed_by} of the {', of the '.join(told)}"
+
+
+def _facts(entry: Verdict) -> list[str]:
+    """Facts of an evaluation beside its figures."""
+    facts = judge_notes([entry], "utf-8")
+    if entry.review is not None:
+        told = f"{plural(entry.review.n_labels, 'label')} of people, {entry.review.n_errors:,} of them against the judge"
+        if entry.review.n_excluded:
+            told += f", {plural(entry.review.n_excluded, 'item')} excluded and counted the worst way"
+        facts.append(f"decided by labels and judge: {told}; batch {entry.review.batch}")
+    if entry.weighed_by == "median" and not entry.plan.in_blocks:
+        facts.append(f"measured {metric_in_words(entry)}, without a range: weighed by the median")
+    elif entry.at_most is not None or entry.statistic is not None:
+        facts.append(f"measured {metric_in_words(entry)}")
+    return [*facts, *([record_in_words(entry.baseline_record)] if entry.baseline_record is not None else [])]
+
+
+def _slices(entry: Verdict) -> Iterator[dict[str, Any]]:
+    """The words of each slice, and of its difference, as those of a comparison."""
+    against: Against = "threshold" if entry.baseline is None else "baseline"
+    own = replace(entry, plan=replace(entry.plan, margin=entry.plan.slice_margin or entry.plan.margin))
+    margin = {"margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
+    for each in slice_rows(entry) if entry.slices else ():
+        told = {"name": each.name, "candidate": each.candidate, "baseline": each.baseline, "scores": each.scores}
+        yield {"words": told, "against": against, "figure": each.difference, **margin}
+
+
+def _about(run: RunInfo, report: Report) -> list[dict[str, Any]]:
     """Groups of facts, each with a title; a fact is a label and a text."""
     groups = {
         "Versions": _versions(run, report),
         "Environment": list(_recorded(run.spec.get("environment", {}))),
         "Usage": _usage(report),
     }
-    return [{"title": title, "facts": facts} for title, facts in groups.items()]
+    return [{"title": title, "facts": plain(facts)} for title, facts in groups.items()]
 
 
 def _versions(run: RunInfo, report: Report) -> Facts:
-    references = [("candidate", report.candidate)]
-    references += [("baseline", report.baseline)] if report.baseline else []
+    references = [("candidate", report.candidate), ("baseline", report.baseline)]
     references += [("judge", judge) for judge in report.judges]
-    facts = [(role, f"{each.name}{kind_in_words(each)}  {each.fingerprint}") for role, each in references]
+    facts = [(role, f"{each.name}{kind_in_words(each)}  {each.fingerprint}") for role, each in references if each]
     baseline = run.spec.get("baseline")
-    recorded = baseline.get("recorded") if isinstance(baseline, Mapping) else None
-    if recorded:
+    if recorded := baseline.get("recorded") if isinstance(baseline, Mapping) else None:
         facts.append(("baseline recorded", f"{recorded['name']}, run {recorded['run_id']} of {recorded['created']}"))
-    return [
-        *facts,
-        ("run", report.run_id),
-        ("made", report.created),
-        ("confidence level", f"{report.confidence_level:g}"),
-        *([("the candidate", chosen(report.best_of))] if report.best_of > 1 else []),
-        ("exit code", str(report.exit_code)),
-    ]
+    facts += [("run", report.run_id), ("made", report.created), ("confidence level", f"{report.confidence_level:g}")]
+    return [*facts, ("exit code", str(report.exit_code))]
 
 
 def _recorded(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Python", str(recorded.get("python", ""))
     yield "machine", str(recorded.get("machine", ""))
-    gpus = recorded.get("gpus")
-    if gpus:
+    if gpus := recorded.get("gpus"):
         yield "GPUs", ", ".join(map(str, gpus))
-    for name, version in (recorded.get("packages") or {}).items():
-        yield str(name), str(version)
+    yield from ((str(name), str(version)) for name, version in (recorded.get("packages") or {}).items())
 
 
 def _samples_and_blocks(number: int, blocks: int) -> str:
@@ -199,5 +199,4 @@ def _usage(report: Report) -> Facts:
         ("tokens of answers", count(usage.completion_tokens)),
     ]
     facts += [("cost", amount(usage.cost))] if usage.cost is not None else []
-    facts += [("operations", text) for text in flops_in_words(usage)]
-    return [*facts, ("time", duration(usage.wall_s))]
+    return [*facts, *(("operations", text) for text in flops_in_words(usage)), ("time", duration(usage.wall_s))]

@@ -15,6 +15,7 @@ from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
+from harness.reporting.shared.cases import worst_cases
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
 from harness.reporting.steps import stored_now
@@ -24,20 +25,12 @@ from harness.store import RunInfo, Store
 
 FILE_NAME = "index.html"
 _STATIC = Path(__file__).with_name("static")
-_SCRIPTS = (
-    "base",
-    "text",
-    "details",
-    "plots",
-    "charts",
-    "slices",
-    "pairs",
-    "evaluations",
-    "overview",
-    "cases",
-    "sheet",
-    "main",
-)
+SCRIPTS = (
+    "vendor/htm-preact.js", "vendor/diff.js", "model.js", "text.js", "plots.js", "findings.js", "evaluations.js",
+    "cases.js", "sheet.js", "main.js",
+)  # fmt: skip
+_FIRST_CASES = 50
+"""The worst cases of each evaluation whose details stand in the first files: the list begins with them."""
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _MOST_OF_A_TITLE = 200
 
@@ -62,12 +55,13 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
     with replacing(path, option) as temporary:
         shown: dict[str, dict[str, None]] = {}
-        named = [(each.evaluation_id, each.case_id) for each in report.changes]
-        for evaluation_id, case_id in [*named, *((each.evaluation_id, each.case_id) for each in labels)]:
+        named = [(each.evaluation_id, each.case_id) for each in (*report.changes, *labels)]
+        named += [(each.id, case.id) for each in report.evaluations for case in worst_cases(each, _FIRST_CASES)[1]]
+        for evaluation_id, case_id in named:
             shown.setdefault(evaluation_id, {})[case_id] = None
         rest = (each for each in answers_of_run(store, run) if each.case_id not in shown.get(each.evaluation_id, ()))
         answers = itertools.chain(answers_of_run(store, run, shown), rest)
-        written = write_details(answers, labels, report, run.run_id, details)
+        written = write_details(answers, labels, report, details)
         content = page(document(run, stored_now(store, report), written), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path
@@ -80,7 +74,7 @@ def page(content: dict[str, Any], title: str) -> str:
         content: what it shows.
         title: the run in one line.
     """
-    script, style = "\n".join(_static(f"{name}.js") for name in _SCRIPTS), _static("style.css")
+    script, style = "\n".join(map(_static, SCRIPTS)), _static("style.css")
     shown = html.escape(printable(title, _MOST_OF_A_TITLE))
     parts = {
         "policy": _policy(script, style),
