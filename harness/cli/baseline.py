@@ -62,7 +62,8 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         if few := too_few_samples(each, settings.samples):
             told.append(("warning", printable(f"{identity}: {few}")))
     missing = left_out(report, recording)
-    notes = [*(f"{each}: its bodies compare with a baseline themselves: left out" for each in missing), *report.notes]
+    notes = [*(f"{each}: its bodies compare with a baseline themselves: left out" for each in missing)]
+    notes += [each.text for each in report.notes if each.kind in ("problem", "version", "draws", "suite")]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
     red = [each for each in report.evaluations if each.verdict.is_red]

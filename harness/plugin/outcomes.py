@@ -48,7 +48,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     from harness.records import VerdictKind
     from harness.reporting.junit import origin, properties_of_item
     from harness.reporting.shared.names import row_names
-    from harness.reporting.wording.failure import failure_text
+    from harness.reporting.wording.failure import failure_text, message
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
@@ -59,7 +59,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     named = zip(verdicts, row_names(verdicts), strict=True)
     bad = [(verdict, name) for verdict, name in named if verdict.verdict is not VerdictKind.PASSED]
     bad.sort(key=lambda entry: -entry[0].verdict.severity)
-    text = "\n\n".join(failure_text(verdict, *versions, run.changes, name) for verdict, name in bad)
+    text = "\n\n".join(failure_text(verdict, *versions, message(verdict, name)) for verdict, name in bad)
     if worst.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
         with warnings.catch_warnings():  # `warn` is what was asked for, also where warnings are errors
             warnings.simplefilter("always", SteelyardWarning)

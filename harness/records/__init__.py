@@ -10,6 +10,8 @@ from harness.records.reports import (
     Change,
     GateStart,
     Loss,
+    Note,
+    NoteKind,
     Report,
     SkippedEvaluation,
     Step,
@@ -58,9 +60,9 @@ from harness.records.verdicts import (
 __all__ = [
     "WITHHELD", "Aggregate", "Aim", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
     "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
-    "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
-    "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
-    "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob", "Usage", "Verdict",
-    "VerdictKind", "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind",
-    "together",
+    "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "Note", "NoteKind", "NotedFailures",
+    "Plan", "Price", "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow",
+    "ScoringRule", "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob", "Usage",
+    "Verdict", "VerdictKind", "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words",
+    "same_kind", "together",
 ]  # fmt: skip

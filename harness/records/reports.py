@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.records.budget import Budget
 from harness.records.verdicts import Verdict, VerdictKind
@@ -59,7 +60,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Change:
     """A case to look at: it moved between baseline and candidate, or was not always right where there is no baseline
-    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best.
+    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best, which
+    so many samples of each gave.
     """
 
     evaluation_id: str
@@ -95,6 +97,22 @@ class Loss:
     p_value: float | None = None
 
 
+NoteKind = Literal[
+    "problem", "version", "draws", "suite", "budget", "selection", "skipped", "cut", "margin", "lost", "recording",
+    "judge", "ranges",
+]  # fmt: skip
+"""What a note is about; "problem" is what went wrong and no verdict rests on, "ranges" how bounds are to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that a reader must know before trusting the figures: those of one evaluation, or of the run."""
+
+    kind: NoteKind
+    text: str
+    evaluation: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step to take after a run: a command that can be copied as it is, and what it is good for; "" for no command.
@@ -127,7 +145,7 @@ class Report:
     budget: Budget | None = None
     best_of: int = 1
     skipped: tuple[SkippedEvaluation, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     from_store: StoredAnswers | None = None
     command: tuple[str, ...] | None = None
     steps: tuple[Step, ...] = ()

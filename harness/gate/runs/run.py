@@ -20,7 +20,6 @@ from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.history.answers import AnswerSource, with_answers
-from harness.gate.history.losses import losses
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done
@@ -30,7 +29,7 @@ from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.models.version import Version, answers
-from harness.records import Change, Loss, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
+from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
 from harness.requests.spending import VersionSpending
@@ -88,7 +87,7 @@ class Run:
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
         store: takes the scores, and has the review queue.
         created: when it began, in ISO 8601.
-        notes: sentences on the versions that a reader must know.
+        notes: on the versions and the suite, for a reader of the report.
         told: what to tell before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
     """
@@ -104,7 +103,7 @@ class Run:
     sampler: Sampler
     store: Store
     created: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     told: tuple[str, ...]
     changed: Callable[[], Sequence[str]]
 
@@ -288,17 +287,6 @@ class Run:
         if self._shown is None:
             self._shown = self._with_answers(most_telling(self._changes))
         return self._shown
-
-    def losses(self) -> tuple[Loss, ...]:
-        """What each red evaluation lost, as far as the store has the answers."""
-        red = [each for each in self.all_verdicts if each.verdict.is_red]
-        with suppress(StoreError):  # is told at the end, unless it can be done then
-            if red:
-                self.flush(LOCKED_S)
-                cases = {each.id: self.collectors[each.id].evaluation.cases for each in red}
-                run = next(each for each in self.store.runs() if each.run_id == self.run_id)
-                return losses(self.store, run, red, cases, 1 - self.settings.confidence_level)
-        return ()
 
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         drawn, recording = self._sources.items(), self._recording

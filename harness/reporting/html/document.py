@@ -17,9 +17,9 @@ from harness.reporting.shared.differences import Against, difference_in_words, m
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, interval, plural
 from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.shared.table import row
-from harness.reporting.terminal.report import headline, notes
+from harness.reporting.terminal.report import headline
 from harness.reporting.wording.budget import flops_in_words
-from harness.reporting.wording.losses import worse_in_words
+from harness.reporting.wording.failure import sentence
 from harness.reporting.wording.notes import judge_notes, record_in_words
 from harness.reporting.wording.slices import slice_margin_in_words, slice_rows, slices_in_words
 from harness.store import RunInfo
@@ -48,7 +48,6 @@ def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
         "headline": headline(report),
         "kinds": [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None],
         "chosen": chosen(report.best_of),
-        "notes": notes(report, "utf-8"),
         "about": _about(run, report),
         "n_files": details.n_files,
         "n_bodies": details.n_bodies,
@@ -70,18 +69,19 @@ def _short(value: Any) -> Any:
 
 
 def _in_words(entry: Verdict, name: str, report: Report, details: Details) -> dict[str, Any]:
-    shown = row(entry, name, "utf-8")
-    texts = {part: getattr(shown, part) for part in ("value", "candidate", "baseline", "difference", "required")}
+    shown = row(entry, name)
     return {
         "name": name,
-        "worse": worse_in_words(report, entry),
-        "figures": texts,
+        "figures": shown.figures,
+        "sentence": sentence(shown, report.losses),
         "measured": _measured(entry),
         "means": _means(entry),
         "claim": _ABOUT[entry.plan.about],
         "facts": _facts(entry),
         "sliced": slices_in_words(entry) if entry.slices else "",
-        "untrusted": {case: why for (of, case), why in details.broken.items() if entry.plan.in_blocks and of == entry.id},
+        "untrusted": {
+            case: why for (of, case), why in details.broken.items() if entry.plan.in_blocks and of == entry.id
+        },
     }
 
 
@@ -130,9 +130,11 @@ def _means(entry: Verdict) -> str:
 
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
-    facts = judge_notes([entry], "utf-8")
+    facts = judge_notes([entry])
     if entry.review is not None:
-        told = f"{plural(entry.review.n_labels, 'label')} of people, {entry.review.n_errors:,} of them against the judge"
+        told = (
+            f"{plural(entry.review.n_labels, 'label')} of people, {entry.review.n_errors:,} of them against the judge"
+        )
         if entry.review.n_excluded:
             told += f", {plural(entry.review.n_excluded, 'item')} excluded and counted the worst way"
         facts.append(f"decided by labels and judge: {told}; batch {entry.review.batch}")
@@ -149,8 +151,8 @@ def _slices(entry: Verdict) -> Iterator[dict[str, Any]]:
     own = replace(entry, plan=replace(entry.plan, margin=entry.plan.slice_margin or entry.plan.margin))
     margin = {"margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
     for each in slice_rows(entry) if entry.slices else ():
-        told = {"name": each.name, "candidate": each.candidate, "baseline": each.baseline, "scores": each.scores}
-        yield {"words": told, "against": against, "figure": each.difference, **margin}
+        words = {"name": each.name, "candidate": each.candidate, "baseline": each.baseline}
+        yield {"words": words, "against": against, "figure": each.difference, **margin}
 
 
 def _about(run: RunInfo, report: Report) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import heapq
 import html
 import itertools
 import re
@@ -11,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.gate.history.answers import answers_of_run
-from harness.records import Report
+from harness.records import CaseResult, Report, Verdict
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
-from harness.reporting.shared.cases import worst_cases
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
 from harness.reporting.steps import stored_now
@@ -56,7 +56,7 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     with replacing(path, option) as temporary:
         shown: dict[str, dict[str, None]] = {}
         named = [(each.evaluation_id, each.case_id) for each in (*report.changes, *labels)]
-        named += [(each.id, case.id) for each in report.evaluations for case in worst_cases(each, _FIRST_CASES)[1]]
+        named += [(each.id, case.id) for each in report.evaluations for case in _worst(each)]
         for evaluation_id, case_id in named:
             shown.setdefault(evaluation_id, {})[case_id] = None
         rest = (each for each in answers_of_run(store, run) if each.case_id not in shown.get(each.evaluation_id, ()))
@@ -65,6 +65,17 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
         content = page(document(run, stored_now(store, report), written), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path
+
+
+def _worst(entry: Verdict) -> list[CaseResult]:
+    """The worst cases of an evaluation; with a baseline those that moved most for the worse."""
+    sign = 1.0 if entry.higher_is_better else -1.0
+
+    def gain(case: CaseResult) -> float:
+        moved = (case.candidate or 0.0) - (case.baseline or 0.0)
+        return -abs(moved) if entry.plan.aim == "same" else sign * moved
+
+    return heapq.nsmallest(_FIRST_CASES, (each for each in entry.cases if each.candidate is not None), key=gain)
 
 
 def page(content: dict[str, Any], title: str) -> str:

@@ -14,6 +14,7 @@ from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import labelled, printable
 from harness.reporting.terminal.report import Layout, render
 from harness.reporting.wording.failure import KEPT
+from harness.reporting.wording.notes import with_notes
 
 if TYPE_CHECKING:
     from harness.gate.history.comparison import Comparison, ComparisonResult
@@ -30,7 +31,7 @@ def render_comparison(comparison: Comparison, layout: Layout) -> list[str]:
         layout: how to write it.
     """
     report = comparison.report
-    lines = render(replace(report, steps=_steps(comparison)), layout, changes=report.changes)
+    lines = render(replace(with_notes(report), steps=_steps(comparison)), layout, changes=report.changes)
     facts = [("cases", _cases(comparison)), *zip(("runs", ""), _runs(comparison), strict=True)]
     facts += [("note", note) for note in notes(comparison)]
     for label, text in facts:

@@ -179,7 +179,10 @@ def test_the_first_screen_says_what_is_worse_the_worst_case_and_what_to_do(
     finding = page.locator(".finding")
     expect(finding).to_have_count(1)
     expect(finding.locator("h2")).to_have_text("✗ regressed foundation/test_capitals")
-    expect(finding.locator(".sentence")).to_have_text(re.compile(r"^1\.00 → 0\.\d\d"))
+    expect(finding.locator(".number")).to_have_text(
+        re.compile(r"^1\.00 → 0\.\d\d \(-0\.\d\d to -0\.\d\d, margin 0\.10\)$")
+    )
+    expect(finding.locator(".sentence")).to_contain_text("lower")
     expect(finding.get_by_role("group", name="What was asked")).to_contain_text("What is the capital of Peru?")
     expect(finding.get_by_role("group", name="What is expected")).to_contain_text("Lima")
     baseline, candidate = finding.locator(".side").all()

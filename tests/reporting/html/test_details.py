@@ -76,7 +76,9 @@ def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp
         item = store.review.item(view.item_id)
         given[item.case_id, item.answers[0].version, item.answers[0].sample_index] = (number + 1, f"note {number}")
     report = stored.run(store, "another", pages.rivers()).report
-    write_details(answers_of_run(store, run), labels_of_run(store, run.run_id), replace(report, run_id=run.run_id), tmp_path)
+    write_details(
+        answers_of_run(store, run), labels_of_run(store, run.run_id), replace(report, run_id=run.run_id), tmp_path
+    )
     names = {"candidate": "small", "baseline": "large"}
     found = {}
     for case in pages.cases_in(tmp_path, run.run_id):

@@ -50,8 +50,8 @@ def test_figures_are_told_in_words(store: Store, tmp_path: Path) -> None:
     (entry,) = pages.data(pages.page_of(store, side, tmp_path))["evaluations"]
     (verdict,) = side.report.evaluations
     assert verdict.candidate is not None
-    assert entry["figures"]["candidate"].startswith(f"{verdict.candidate.value:.2f} [")
-    assert entry["means"].startswith(f"mean of the candidate {entry['figures']['candidate']}, of the baseline 1.00 [")
+    assert entry["figures"].startswith(f"1.00 -> {verdict.candidate.value:.2f} (-")
+    assert entry["means"].startswith(f"mean of the candidate {verdict.candidate.value:.2f} [")
     assert [check["margin"] for check in entry["checks"]] == ["0.10", "0.10"]
 
 
@@ -59,10 +59,8 @@ def test_what_no_chance_has_a_part_in_has_no_bounds(store: Store, tmp_path: Path
     cases = {f"case-{number}": [float(number > 0)] for number in range(4)}
     rule = {"threshold": 0.7, "margin": 0.001, "about": "suite", "is_exact": True, "n_planned": 4}
     (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
-    assert entry["figures"]["candidate"] == "0.75"
-    assert [(each["reason"], each["figure"]) for each in entry["checks"]] == [
-        ("required 0.70, proven above 0.699", "+0.050")
-    ]
+    assert entry["figures"] == "0.750, needs 0.699: 0.700 less the margin 0.001"
+    assert [(each["reason"], each["figure"]) for each in entry["checks"]] == [("proven above 0.699", "+0.050")]
     assert (entry["claim"], entry["means"]) == ("these cases", "")
 
 
@@ -114,7 +112,7 @@ def test_an_evaluation_without_a_score_has_no_figures(kind: VerdictKind, store: 
     bare = replace(entry, verdict=kind, candidate=None, baseline=None, difference=None, checks=(), cases=())
     content = pages.data(write_html(store, side.weighed.run, replace(side.report, evaluations=(bare,)), tmp_path))
     (shown,) = content["evaluations"]
-    assert (shown["candidate"], shown["figures"]["candidate"], shown["checks"]) == (None, "", [])
+    assert (shown["candidate"], shown["figures"], shown["checks"]) == (None, "", [])
     assert len(shown["others"]) == 8
 
 

@@ -18,7 +18,6 @@ function Evaluation({ entry }) {
   const [check, id] = [entry.checks[0], idOf(entry)];
   const panel = id.replace("evaluation", "panel");
   const isOpen = opened.has(entry);
-  const { baseline, value } = entry.figures;
   const open = () => toggle(entry);
   return html`<article class="evaluation ${entry.verdict}" id=${id}>
     <h3 class="line">
@@ -26,14 +25,11 @@ function Evaluation({ entry }) {
         ${chip(entry.verdict)}
         <span class="what">
           <strong class="name" dir="auto">${entry.name}</strong>
-          <span class="reason" dir="auto">${isRed(entry) && entry.worse ? arrows(entry.worse) : entry.reason}</span>
+          <span class="reason" dir="auto">${arrows(entry.sentence || entry.reason)}</span>
         </span>
       </button>
     </h3>
-    <div class="figures">
-      <span class="number">${baseline && `${baseline} → `}${value}</span>
-      <span class="soft">${demand(entry)}</span>
-    </div>
+    <p class="figures number">${arrows(entry.figures)}</p>
     <div class="bars">
       ${check ? bar(check, entry, domainOf(entry)) : html`<span class="soft">${entry.candidate && "nothing required"}</span>`}
     </div>
@@ -135,8 +131,8 @@ function About() {
   return html`<section id="run" aria-labelledby="run-title">
     <div class="title"><h2 id="run-title">The run</h2></div>
     <div class="about" id="about">
-      ${DATA.page.notes.length > 0 &&
-      html`<div class="card whole"><h3>Notes</h3><ul>${DATA.page.notes.map((note) => html`<li dir="auto">${note}</li>`)}</ul></div>`}
+      ${DATA.notes.length > 0 &&
+      html`<div class="card whole"><h3>Notes</h3><ul>${DATA.notes.map(({ text }) => html`<li dir="auto">${text}</li>`)}</ul></div>`}
       ${DATA.page.about.map(({ title, facts }) => html`<div class="card"><h3>${title}</h3><dl>${facts.map(fact)}</dl></div>`)}
     </div>
   </section>`;

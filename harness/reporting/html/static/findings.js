@@ -18,16 +18,6 @@ function Verdict() {
     </p>`;
 }
 
-/** What is worse, where, and by how much, in one sentence. */
-function sentence(entry) {
-  if (entry.errors.length) return entry.errors[0];
-  if (!isRed(entry)) return entry.reason;
-  if (entry.worse) return arrows(entry.worse);
-  const { baseline, value } = entry.figures;
-  if (entry.checks[0]?.against === "baseline" && baseline) return `${baseline} → ${value}: ${entry.checks[0].figure}`;
-  return value ? `${value}: ${entry.reason}` : entry.reason;
-}
-
 /** One evaluation that did not pass: a sentence, its worst case, and the way to the figures behind it. */
 function Finding({ entry, isOpen }) {
   const changes = entry.in_blocks
@@ -39,10 +29,10 @@ function Finding({ entry, isOpen }) {
   const state = entry.baseline ? "worse" : "wrong";
   return html`<article class="finding card ${entry.verdict}">
     <h2>${chip(entry.verdict)} <a dir="auto" href=${addressOf(entry)}>${entry.name}</a></h2>
-    <p class="sentence" dir="auto">${sentence(entry)}</p>
+    <p class="number">${arrows(entry.figures)}</p>
+    <p class="sentence" dir="auto">${entry.errors[0] ?? arrows(entry.sentence)}</p>
     ${entry.traceback.length > 0 && html`<pre tabindex="0">${entry.traceback.join("\n")}</pre>`}
     <p class="soft row start">
-      <span>${demand(entry)}</span>
       ${!entry.in_blocks && worse.length > 0 &&
       html`<button class="plain" type="button" onClick=${() => showCases({ of: entry.name, state })}>
         ${worse.length.toLocaleString("en")} of ${plural(counted, "case")} ${kind}

@@ -63,7 +63,8 @@ function mean(value, n, entry) {
 const ENTRIES = DATA.evaluations.map((entry) => ({ ...entry })).sort((one, other) => rank(other) - rank(one));
 for (const entry of ENTRIES) {
   entry.stage = entry.id.split("::")[0].split("/").find((part) => STAGES.includes(part)) ?? "";
-  entry.checks.sort((one, other) => rank(other) - rank(one));
+  const weight = ({ samples_needed }) => samples_needed ?? Number.MAX_VALUE;
+  entry.checks.sort((one, other) => rank(other) - rank(one) || weight(other) - weight(one)); // the one that decided
   entry.isSole = ENTRIES.filter((other) => other.id === entry.id).length === 1;
   entry.every = [
     ...entry.cases.map((each) => ({ ...each, entry, state: entry.unit ? "" : stateOf(entry, each), isCounted: true })),
@@ -93,16 +94,6 @@ function scoresOf(each) {
   if (each.candidate === null) return "";
   const ours = mean(each.candidate, each.n, each.entry);
   return each.entry.baseline ? `${mean(each.baseline, each.n, each.entry)} → ${ours}` : ours;
-}
-
-/** What the comparison that decides demands: "needs 0.80: 0.90 less the margin 0.10". */
-function demand(entry, check = entry.checks[0]) {
-  if (!check) return "";
-  if (check.against === "baseline") return `${entry.aim === "same" ? "may differ by" : "may lose"} ${check.margin}`;
-  const threshold = figure(entry.threshold, entry);
-  if (entry.aim === "same" || check.allowed === null) return `needs ${threshold} ${check.margin}`;
-  const least = figure(entry.threshold + (entry.higher_is_better ? -1 : 1) * check.allowed, entry);
-  return `needs ${least}: ${threshold} ${entry.higher_is_better ? "less" : "and"} the margin ${check.margin}`;
 }
 
 // ------------------------------------------------------------------------------------------ details, loaded when wanted
