@@ -39,7 +39,7 @@ def made_again(folder: Path) -> dict[str, str]:
 
 def _content(known: dict[str, Any], report: Report) -> dict[str, Any]:
     made = document(RunInfo(report.run_id, report.created, {}, finished=True), report, _details(known))
-    return {**made, "page": {**made["page"], "about": known["page"]["about"]}}
+    return {**made, "page": {**made["page"], "environment": known["page"]["environment"]}}
 
 
 def _details(known: dict[str, Any]) -> Details:

@@ -14,7 +14,6 @@ from harness.gate.history.answers import StoredAnswer
 from harness.records import Messages, Report, Request, ScoreRow, answer_turns
 from harness.records.report_json import plain
 from harness.records.tool_calls import read_calls, with_calls
-from harness.reporting.html.embedding import embedded
 from harness.reporting.shared.files import replacing
 from harness.review.labels import PersonsLabel
 
@@ -26,6 +25,20 @@ _MOST_OF_A_REASON = 4_000
 MOST_BODIES = 20_000
 """The most bodies that have details, those of the cases to look at first: writing more takes longer than deciding."""
 _NAME = re.compile(r"\d+\.js")
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def embedded(value: Any) -> str:
+    r"""JSON in ASCII without a character that means something to HTML; JSON and JavaScript read it alike.
+
+    >>> embedded(["</script>", "<!--", "\u2028", "\ud800"])
+    '["\\u003c/script\\u003e","\\u003c!--","\\u2028","\\ud800"]'
+    """
+    text = _encode(value)
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text
 
 
 @dataclass(slots=True)
@@ -49,7 +62,7 @@ class Details:
     is_cut: bool = False
 
     def of(self, evaluation: str, case: str) -> dict[str, Any]:
-        """What there is of a case: the number of its file, how one of its bodies ended, whether people said something."""
+        """The number of a case's file, how one of its bodies ended, and whether people said something of it."""
         key = (evaluation, case)
         known = {"file": self.places.get(key), "ended": self.outcomes.get(key), "labelled": key in self.labelled}
         return {name: value for name, value in known.items() if value}
@@ -78,6 +91,13 @@ def write_details(
     judges = {judge.fingerprint: judge.name for judge in report.judges}
     written, size = Details(), 0
     waiting: list[str] = []
+
+    def write() -> None:
+        written.n_files += 1
+        text = f'steelyard.details("{report.run_id}",{written.n_files},[\n' + ",\n".join(waiting) + "\n]);\n"
+        with replacing(folder / f"{written.n_files}.js") as temporary:
+            temporary.write_text(text, encoding="ascii", newline="\n")
+
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
         if written.n_bodies >= most_bodies:
             written.is_cut = True
@@ -96,21 +116,14 @@ def write_details(
             reasons = (row.reason for row in rows if row.outcome == "error" and row.reason)
             written.broken[key] = next(reasons, "")[:_MOST_OF_A_REASON]
         if size >= _CHARACTERS_OF_A_FILE:
-            _write(waiting, report.run_id, folder, written)
+            write()
             waiting, size = [], 0
     if waiting:
-        _write(waiting, report.run_id, folder, written)
+        write()
     for path in folder.iterdir():
         if _NAME.fullmatch(path.name) and int(path.stem) > written.n_files:
             path.unlink(missing_ok=True)
     return written
-
-
-def _write(cases: list[str], run_id: str, folder: Path, written: Details) -> None:
-    written.n_files += 1
-    text = f'steelyard.details("{run_id}",{written.n_files},[\n' + ",\n".join(cases) + "\n]);\n"
-    with replacing(folder / f"{written.n_files}.js") as temporary:
-        temporary.write_text(text, encoding="ascii", newline="\n")
 
 
 def _case(
@@ -166,9 +179,8 @@ def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"metric": row.metric, "value": plain(row.value)}
     entry |= {} if row.outcome == "scored" else {"outcome": row.outcome}
     entry |= _cut("reason", row.reason, _MOST_OF_A_REASON) if row.reason else {}
-    if row.judged_by is not None:
-        entry["judge"] = ", ".join(judges.get(each, each[:12]) for each in row.judged_by.judges)
-    return entry
+    by = row.judged_by.judges if row.judged_by is not None else ()
+    return entry | ({"judge": ", ".join(judges.get(each, each[:12]) for each in by)} if by else {})
 
 
 def _cut(name: str, text: str, most: int) -> dict[str, Any]:
@@ -184,18 +196,15 @@ def _label(label: PersonsLabel) -> dict[str, Any]:
 
 def _question(request: Request, more: Messages) -> Question:
     """Give what was asked, and what came before the answer, as messages: who speaks and what is said."""
-    messages = [_message(str(each.get("role", "")), each) for each in (*request.messages, *more)]
-    if request.prompt is not None:
-        messages.append({"role": "prompt", "text": request.prompt[:_MOST_OF_A_TEXT]})
-    if request.continuation is not None:
-        messages.append({"role": "weighed", "text": request.continuation[:_MOST_OF_A_TEXT]})
-    return messages
+    told = [(str(each.get("role", "")), _text(each)) for each in (*request.messages, *more)]
+    told += [("prompt", request.prompt)] if request.prompt is not None else []
+    told += [("weighed", request.continuation)] if request.continuation is not None else []
+    return [{"role": role, "text": text[:_MOST_OF_A_TEXT]} for role, text in told]
 
 
-def _message(role: str, message: Mapping[str, Any]) -> dict[str, str]:
+def _text(message: Mapping[str, Any]) -> str:
     content, calls = message.get("content"), message.get("tool_calls")
-    if isinstance(content, str) or (content is None and isinstance(calls, list | tuple)):
-        text = with_calls(content or "", calls if isinstance(calls, list | tuple) else None)
-    else:
-        text = json.dumps({**message, "role": role}, ensure_ascii=False)
-    return {"role": role, "text": text[:_MOST_OF_A_TEXT]}
+    known = calls if isinstance(calls, list | tuple) else None
+    if isinstance(content, str) or (content is None and known is not None):
+        return with_calls(content or "", known)
+    return json.dumps(message, ensure_ascii=False)

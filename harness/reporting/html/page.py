@@ -13,9 +13,8 @@ from typing import Any
 
 from harness.gate.history.answers import answers_of_run
 from harness.records import CaseResult, Report, Verdict
-from harness.reporting.html.details import FOLDER, write_details
+from harness.reporting.html.details import FOLDER, embedded, write_details
 from harness.reporting.html.document import document
-from harness.reporting.html.embedding import embedded
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
 from harness.reporting.steps import stored_now
@@ -33,6 +32,11 @@ _FIRST_CASES = 50
 """The worst cases of each evaluation whose details stand in the first files: the list begins with them."""
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _MOST_OF_A_TITLE = 200
+# The page runs its own script, and what that loads; nothing that stands in its data. Browsers that know no
+# 'strict-dynamic' go by the rest.
+_REST = (
+    "img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types steelyard"
+)
 
 
 def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, option: str = REPORT_DIR) -> Path:
@@ -86,10 +90,10 @@ def page(content: dict[str, Any], title: str) -> str:
         title: the run in one line.
     """
     script, style = "\n".join(map(_static, SCRIPTS)), _static("style.css")
-    shown = html.escape(printable(title, _MOST_OF_A_TITLE))
+    scripts = f"script-src '{_digest(script)}' 'strict-dynamic' 'self' file:"
     parts = {
-        "policy": _policy(script, style),
-        "title": shown,
+        "policy": f"default-src 'none'; {scripts}; style-src '{_digest(style)}'; {_REST}",
+        "title": html.escape(printable(title, _MOST_OF_A_TITLE)),
         "style": style,
         "data": embedded(content),
         "script": script,
@@ -98,27 +102,8 @@ def page(content: dict[str, Any], title: str) -> str:
     return _PLACE.sub(lambda place: parts[place[1]], _static("page.html"))
 
 
-def _policy(script: str, style: str) -> str:
-    """Write what the page may do: run its own script, and what that loads; nothing that stands in its data.
-
-    Browsers that know no 'strict-dynamic' go by the rest.
-    """
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src 'sha256-{_digest(script)}' 'strict-dynamic' 'self' file:",
-            f"style-src 'sha256-{_digest(style)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types steelyard",
-        ]
-    )
-
-
 def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _static(name: str) -> str:

@@ -206,6 +206,13 @@ def test_a_command_is_copied(open_page: Any, changed: Path) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "pytest suites --lf"
 
 
+def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
+    about = open_page(path).locator("#about")
+    expect(about).to_contain_text("candidatesmall  f-small")
+    expect(about).to_contain_text("baselinelarge  f-large")
+    expect(about).to_contain_text("exit code1")
+
+
 def test_a_filter_stands_in_the_address_and_leaves_the_evaluations_that_match(open_page: Any, changed: Path) -> None:
     page = open_page(changed)
     page.get_by_role("button", name="cases got worse").click()

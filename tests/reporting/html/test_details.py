@@ -157,10 +157,12 @@ def test_a_very_large_run_has_details_of_its_first_cases(store: Store, tmp_path:
     assert not write_details(answers, (), side.report, tmp_path, most_bodies=18).is_cut
 
 
-def test_the_cases_to_look_at_come_first(store: Store, tmp_path: Path) -> None:
-    scored = Scored(candidate={f"case-{number}": [1.0, 0.0 if number == 7 else 1.0] for number in range(9)})
+def test_the_cases_to_look_at_and_the_worst_come_first(store: Store, tmp_path: Path) -> None:
+    wrong = {f"case-{number}" for number in range(120, 170)}
+    scored = Scored(candidate={f"case-{n}": [float(f"case-{n}" not in wrong)] * 2 for n in range(100, 200)})
     side = stored.run(store, "r1", scored)
-    change = Change(scored.id, "case-7", "score", 0.5, None, 2, None, None)
+    change = Change(scored.id, "case-199", "score", 0.5, None, 2, None, None)
     write_html(store, side.weighed.run, replace(side.report, changes=(change,)), tmp_path)
-    first, *others = [case["case"] for case in pages.cases_in(tmp_path / FOLDER, "r1")]
-    assert (first, others) == ("case-7", [f"case-{number}" for number in range(9) if number != 7])
+    cases = [case["case"] for case in pages.cases_in(tmp_path / FOLDER, "r1")]
+    assert set(cases[:51]) == {*wrong, "case-199"}
+    assert len(cases) == len(set(cases)) == 100

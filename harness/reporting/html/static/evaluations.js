@@ -39,21 +39,38 @@ function Evaluation({ entry }) {
 
 /** How we know: each comparison with its figures and method, the slices, and what the figures rest on. */
 function Panel({ entry }) {
-  const facts = [entry.measured, `about ${entry.claim}`, `design ${entry.design}`, entry.margin_is_default && "margin by default"];
+  const facts = [
+    ...measured(entry),
+    `about ${entry.about === "suite" ? "these cases" : "cases like these"}`,
+    `design ${entry.design}`,
+    entry.margin_is_default && "margin by default",
+    ...entry.facts,
+  ];
+  const { candidate, baseline } = entry.ranges;
   return html`${entry.checks.map((check) => html`<${Statement} check=${check} entry=${entry} />`)}
     ${!entry.checks.length && !entry.errors.length && html`<p>${entry.reason}</p>`}
     ${entry.errors.length > 0 && html`<ul class="errors">${entry.errors.map((error) => html`<li dir="auto">${error}</li>`)}</ul>`}
     ${entry.traceback.length > 0 && html`<pre tabindex="0">${entry.traceback.join("\n")}</pre>`}
-    ${entry.means && html`<p class="soft">${entry.means}</p>`}
+    ${candidate && html`<p class="soft">candidate ${candidate}${baseline && `, baseline ${baseline}`}</p>`}
     ${entry.slices.length > 0 && html`<${Slices} entry=${entry} />`}
     ${entry.in_blocks && entry.every.length > 0 && html`<${Pairs} entry=${entry} />`}
-    <p class="soft facts">${[...facts, ...entry.facts].filter(Boolean).join(" · ")}</p>
+    <p class="soft facts">${facts.filter(Boolean).join(" · ")}</p>
     ${entry.requirement && html`<p class="soft facts" dir="auto">stands for: ${entry.requirement}</p>`}
     <p class="soft facts"><code>${entry.id}</code>${!entry.isSole && ` metric ${entry.metric}`}</p>
     ${entry.every.length > 0 &&
     html`<p><button class="act" type="button" onClick=${() => showCases({ of: entry.name })}>
       Show its ${plural(entry.every.length, "case")}
     </button></p>`}`;
+}
+
+/** The cases and samples that the figures rest on. */
+function measured({ n_cases, n_samples, n_skipped, n_truncated, in_blocks, baseline }) {
+  const blocks = baseline ? `${plural(n_cases, "pair")} of blocks` : plural(n_cases, "block");
+  return [
+    ...(in_blocks ? [blocks] : [plural(n_cases, "case"), `${plural(n_samples, "sample")} of the candidate`]),
+    n_skipped > 0 && `${plural(n_skipped, "case")} skipped`,
+    n_truncated > 0 && `${plural(n_truncated, "answer")} cut at max_tokens`,
+  ];
 }
 
 function Statement({ check, entry }) {
@@ -126,14 +143,25 @@ function Requirements() {
   </section>`;
 }
 
+/** What ran it, with what, and what a reader must know of it. */
 function About() {
-  const fact = ([label, text]) => html`<dt>${label}</dt><dd dir="auto">${text}</dd>`;
+  const { python, machine, gpus, packages } = DATA.page.environment;
+  const roles = [["candidate", DATA.candidate], ["baseline", DATA.baseline], ...DATA.judges.map((judge) => ["judge", judge])];
+  const versions = roles.filter(([, version]) => version).map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
+  const run = { run: DATA.run_id, made: DATA.created, "confidence level": DATA.confidence_level, "exit code": DATA.exit_code };
+  const tokens = `${DATA.usage.prompt_tokens.toLocaleString("en")} of prompts, ${DATA.usage.completion_tokens.toLocaleString("en")} of answers`;
+  const groups = {
+    Versions: [...versions, ...Object.entries(run)],
+    Environment: Object.entries({ Python: python, machine, GPUs: gpus?.join(", "), ...packages }).filter(([, text]) => text),
+    Usage: [...DATA.page.usage.map((text, at) => [at ? "" : "asked", text]), ["tokens", tokens], ["requests", DATA.usage.http_requests.toLocaleString("en")]],
+  };
+  const fact = ([label, text]) => html`<dt>${label}</dt><dd dir="auto">${String(text)}</dd>`;
   return html`<section id="run" aria-labelledby="run-title">
     <div class="title"><h2 id="run-title">The run</h2></div>
     <div class="about" id="about">
       ${DATA.notes.length > 0 &&
       html`<div class="card whole"><h3>Notes</h3><ul>${DATA.notes.map(({ text }) => html`<li dir="auto">${text}</li>`)}</ul></div>`}
-      ${DATA.page.about.map(({ title, facts }) => html`<div class="card"><h3>${title}</h3><dl>${facts.map(fact)}</dl></div>`)}
+      ${Object.entries(groups).map(([title, facts]) => html`<div class="card"><h3>${title}</h3><dl>${facts.map(fact)}</dl></div>`)}
     </div>
   </section>`;
 }
