@@ -91,7 +91,7 @@ def report(run_name: str, place: str | None, names: tuple[str, ...], output: str
         click.echo(f"note: {note}", err=True)
 
 
-def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, folder: Path) -> list[str]:
+def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, folder: Path) -> list[str | None]:
     """Write the formats into a folder, or a single one to a file of that name; return what a reader must know of each.
 
     Raises:
@@ -114,7 +114,7 @@ def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None,
     return [note for _, note in written]
 
 
-def _print(stored: StoredReport, chosen: list[ReportFormat]) -> list[str]:
+def _print(stored: StoredReport, chosen: list[ReportFormat]) -> list[str | None]:
     """Write one text to standard output, in UTF-8 unless it is made for the terminal; return what is to be known of it.
 
     Raises:

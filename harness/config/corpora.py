@@ -84,12 +84,12 @@ def read_corpora(
 def _corpus(
     tables: Mapping[str, Mapping[str, Any]],
     models: Collection[str],
-    written: tuple[str, str],
+    at: tuple[str, str],
     variables: Variables,
     name: str,
 ) -> CorpusSettings:
     """One corpus, laid over its bases."""
-    where, prefix = written
+    where, prefix = at
 
     def place(link: str) -> str:
         return f"{where}, [{prefix}corpora.{link}]"
@@ -123,14 +123,8 @@ def _corpus(
                 f"{here} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = the name of a "
                 "corpus that has them."
             )
-    executor = check_executor(merged.get("executor", EXECUTORS[0]), where=here)
-    own = {
-        "name": name,
-        "steps": tuple(steps),
-        "tables": options,
-        "executor": executor,
-        "table": f"[{prefix}corpora.{name}]",
-    }
+    merged["executor"] = check_executor(merged.get("executor", EXECUTORS[0]), where=here)
+    own = {"name": name, "steps": tuple(steps), "tables": options, "table": f"[{prefix}corpora.{name}]"}
     found = read(CorpusSettings, {"base": None, **merged, **own}, where=here)
     if found.tokenizer is not None and found.tokenizer not in models:
         raise SettingsError(f"{here}: tokenizer: {choices('model', found.tokenizer, models)}")

@@ -231,7 +231,7 @@ STEPS: Mapping[str, type[Customization]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BuildStep:
     """One step that a version is made by.
 
     Attributes:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, cast
 from harness import doors
 from harness.config.artifacts import Artifact, Unbuilt
 from harness.config.asking import WhenAsked
-from harness.config.customization import STEPS, ContextSettings, Step
+from harness.config.customization import STEPS, BuildStep, ContextSettings
 from harness.config.environment import NO_VARIABLES, Variables
 from harness.config.files import FILE
 from harness.config.typed import (
@@ -179,7 +179,7 @@ class VersionSettings:
     price: Price | None = None
     registry: str | None = field(default=None, repr=False)
     price_per_hour: float | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[BuildStep, ...] = ()
     checkout: Checkout | None = None
     artifact: Artifact | None = None
 
@@ -199,7 +199,7 @@ class VersionSettings:
         return {name: text for name, text in texts.items() if text and text.startswith(FILE)}
 
     @property
-    def retrieval(self) -> Step | None:
+    def retrieval(self) -> BuildStep | None:
         """The step that finds passages for each question: the last of its kind."""
         return next((step for step in reversed(self.steps) if step.kind == "retrieval"), None)
 
@@ -274,7 +274,7 @@ def _read(
         return f"{base!r} is a corpus, which is no model's base." if is_corpus else choices("version", base, tables)
 
     merged: dict[str, Any] = {}
-    steps: list[Step] = []
+    steps: list[BuildStep] = []
     for link, table in chain_of(name, tables, variables, place, unknown).items():
         student = next((step.version for step in steps if step.kind == "distilled"), None)
         for key, value in table.items():
@@ -286,13 +286,15 @@ def _read(
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEPS:
-                steps.append(Step(key, link, read(STEPS[key], value, where=f"{place(link)}, {key}")))
+                steps.append(BuildStep(key, link, read(STEPS[key], value, where=f"{place(link)}, {key}")))
             elif key != "base":
                 merged[key] = value
     return _version(name, merged, tuple(steps), place(name), table.get("base"))
 
 
-def _version(name: str, table: dict[str, Any], steps: tuple[Step, ...], here: str, base: str | None) -> VersionSettings:
+def _version(
+    name: str, table: dict[str, Any], steps: tuple[BuildStep, ...], here: str, base: str | None
+) -> VersionSettings:
     if "engine" not in table:
         known = {*EngineOptions.keys(), *_every_engines_keys()}
         for key in table.keys() - known:

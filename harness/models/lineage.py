@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.corpora import CORPUS
-from harness.config.customization import Step, packages_of, settings_used
+from harness.config.customization import BuildStep, packages_of, settings_used
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
 from harness.errors import UsageError
@@ -127,7 +127,7 @@ def _words(settings: Mapping[str, Any], otherwise: str) -> str:
     return ", ".join(f"{key} = {value!r}" for key, value in settings.items()) or otherwise
 
 
-def _of_step(step: Step, base: VersionSettings | None) -> LineageStep:
+def _of_step(step: BuildStep, base: VersionSettings | None) -> LineageStep:
     """A step of a version: what it took beside its base, its method and its settings."""
     settings = settings_used(step.settings)
     of = tuple(f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings)

@@ -40,26 +40,23 @@ def properties(verdict: Verdict, of_run: Properties) -> Properties:
 
     `low` and `high` are the bounds of the difference by which it was decided.
     """
-    difference = verdict.difference
-    told: list[tuple[str, str | float | None]] = [
-        ("verdict", str(verdict.verdict)),
-        ("metric", verdict.metric),
-        ("requirement", verdict.plan.requirement),
-        ("candidate", getattr(verdict.candidate, "value", None)),
-        ("baseline", getattr(verdict.baseline, "value", None)),
-        ("difference", getattr(difference, "value", None)),
-        ("low", getattr(difference, "low", None)),
-        ("high", getattr(difference, "high", None)),
-        ("threshold", verdict.plan.threshold),
-        ("margin", verdict.plan.margin),
-        ("margin_is_relative", "true" if verdict.plan.margin_is_relative else None),
-        ("unit", verdict.unit),
-        ("n_cases", str(verdict.n_cases)),
-        ("n_samples", str(verdict.n_samples)),
-        ("samples_needed", None if verdict.samples_needed is None else str(verdict.samples_needed)),
-        ("labels_needed", None if verdict.labels_needed is None else str(verdict.labels_needed)),
-    ]
-    return [*((name, text) for name, value in told if (text := _in_words(value))), *of_run]
+    plan, difference = verdict.plan, verdict.difference
+    known: dict[str, str | float | None] = {
+        "verdict": str(verdict.verdict),
+        "metric": verdict.metric,
+        "requirement": plan.requirement,
+        "candidate": verdict.candidate and verdict.candidate.value,
+        "baseline": verdict.baseline and verdict.baseline.value,
+        "difference": difference and difference.value,
+        "low": difference and difference.low,
+        "high": difference and difference.high,
+        "threshold": plan.threshold,
+        "margin": plan.margin,
+        "margin_is_relative": "true" if plan.margin_is_relative else None,
+        "unit": verdict.unit,
+        **{name: getattr(verdict, name) for name in ("n_cases", "n_samples", "samples_needed", "labels_needed")},
+    }
+    return [*((name, text) for name, value in known.items() if (text := _in_words(value))), *of_run]
 
 
 def properties_of_item(verdicts: Iterable[Verdict], of_run: Properties) -> Properties:
@@ -146,9 +143,9 @@ def _add_properties(parent: ElementTree.Element, named: Iterable[tuple[str, str]
 
 
 def _in_words(value: str | float | None) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return _legal(value) if isinstance(value, str) else f"{value:.6g}"
+    if value is None or isinstance(value, str | int):
+        return "" if value is None else _legal(str(value))
+    return f"{value:.6g}" if math.isfinite(value) else ""
 
 
 def _legal(text: str) -> str:

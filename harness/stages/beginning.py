@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Unbuilt
-from harness.config.customization import Customization, DistilledSettings, Step, packages_of
+from harness.config.customization import BuildStep, Customization, DistilledSettings, packages_of
 from harness.config.environment import version_of
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
@@ -43,7 +43,7 @@ class Beginning:
         return shapes if self.layers is None else renamed(shapes, {old: new for new, old in enumerate(self.layers)})
 
 
-def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
+def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[BuildStep]) -> Beginning:
     """What the weights begin with that a version has after its first steps, these, whether they are built or not.
 
     Raises:
@@ -53,7 +53,7 @@ def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence
     return replace(whole, vocabulary=tokenizer_path(version.engine_options, settings.root) or whole.folder)
 
 
-def _find(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
+def _find(settings: Settings, version: VersionSettings, steps: Sequence[BuildStep]) -> Beginning:
     options, root = version.engine_options, settings.root
     place = next((each for each in reversed(range(len(steps))) if steps[each].kind == "distilled"), None)
     if place is not None:

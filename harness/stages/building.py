@@ -18,7 +18,7 @@ from typing import Protocol, cast
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, builds
 from harness.config.corpora import CORPUS
-from harness.config.customization import Step
+from harness.config.customization import BuildStep
 from harness.errors import SettingsError, UsageError
 from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 
@@ -30,15 +30,17 @@ class Builder(Protocol):
     step is named by who calls it.
     """
 
-    def find_version(self, settings: Settings, version: VersionSettings, step: Step) -> VersionSettings | None:
+    def find_version(self, settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
         """The version with what was built for its step before; None where nothing was by the same recipe."""
 
     def build_version(
-        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress
+        self, settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
     ) -> VersionSettings:
         """The version with what is built for its step now. Of several processes one builds, and the others wait."""
 
-    def check_step(self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> None:
+    def check_step(
+        self, settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
+    ) -> None:
         """Refuse what can be seen to be wrong with a step before anything is built, and tell what is worth a look."""
 
 
@@ -57,7 +59,7 @@ def built(
     *,
     progress: BuildProgress = unseen,
     offline: bool = False,
-    before: Step | None = None,
+    before: BuildStep | None = None,
 ) -> VersionSettings:
     """The version of this name, with all that it is made of built and named by it.
 
@@ -75,7 +77,7 @@ def built(
         f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
     )
 
-    def build(builder: Builder, version: VersionSettings, step: Step | None) -> VersionSettings:
+    def build(builder: Builder, version: VersionSettings, step: BuildStep | None) -> VersionSettings:
         if offline or builds().is_offline:
             raise error
         if not checked:
@@ -84,7 +86,7 @@ def built(
         progress(BuildState(name, "starting"))
         with told_of(home, step):
             tell = partial(_tell, progress, name, _table(home, step))
-            made = builder.build_version(home, version, cast("Step", step), tell)
+            made = builder.build_version(home, version, cast("BuildStep", step), tell)
         progress(BuildState(name, "done"))
         return made
 
@@ -106,8 +108,8 @@ def found(settings: Settings, name: str) -> VersionSettings:
 def _resolved(
     settings: Settings,
     name: str,
-    build: Callable[[Builder, VersionSettings, Step | None], VersionSettings | None],
-    before: Step | None = None,
+    build: Callable[[Builder, VersionSettings, BuildStep | None], VersionSettings | None],
+    before: BuildStep | None = None,
 ) -> VersionSettings | None:
     """The version with all its artifacts, looked for once in a run; None where `build` gives none that is not there."""
     version, home = settings.version(name), settings.home(name)
@@ -118,7 +120,7 @@ def _resolved(
         if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
             return version
         with told_of(home, step):
-            made = builder.find_version(home, version, cast("Step", step))
+            made = builder.find_version(home, version, cast("BuildStep", step))
         if (made := made or build(builder, version, step)) is None:
             return None
         version = made
@@ -131,7 +133,7 @@ def needs_building(version: VersionSettings) -> bool:
     return any(_builders(version))
 
 
-def with_step(version: VersionSettings, step: Step, made: Artifact) -> VersionSettings:
+def with_step(version: VersionSettings, step: BuildStep, made: Artifact) -> VersionSettings:
     """The version with what was made for one of its steps."""
     steps = (replace(each, artifact=made) if each is step else each for each in version.steps)
     return replace(version, steps=tuple(steps))
@@ -147,7 +149,7 @@ def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen)
 
 
 @contextmanager
-def told_of(settings: Settings, step: Step | None) -> Iterator[None]:
+def told_of(settings: Settings, step: BuildStep | None) -> Iterator[None]:
     """Have what is wrong with a step name the table that asks for it."""
     try:
         yield
@@ -157,7 +159,7 @@ def told_of(settings: Settings, step: Step | None) -> Iterator[None]:
         raise UsageError(f"{_table(settings, step)}: {error}") from error
 
 
-def _table(settings: Settings, step: Step | None) -> str:
+def _table(settings: Settings, step: BuildStep | None) -> str:
     return "" if step is None else f"{settings.table(step.version)} {step.kind}"
 
 
@@ -167,9 +169,9 @@ def _tell(progress: BuildProgress, name: str, table: str, state: BuildState) -> 
     progress(replace(state, note=f"{table}: {state.note}") if is_own else state)
 
 
-def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:
+def _builders(version: VersionSettings) -> Iterator[tuple[Builder, BuildStep | None]]:
     """Yield the builder of a version's corpus, or of each step of its chain of bases, in their order."""
-    corpus: list[tuple[str, Step | None]] = [(CORPUS, None)] if version.engine == CORPUS else []
+    corpus: list[tuple[str, BuildStep | None]] = [(CORPUS, None)] if version.engine == CORPUS else []
     for kind, step in (*corpus, *((each.kind, each) for each in version.steps)):
         if kind in BUILDERS:
             yield cast("Builder", importlib.import_module(BUILDERS[kind])), step

@@ -114,7 +114,7 @@ def test_a_provider_that_can_t_be_imported_matters_only_where_it_is_used(folder:
 @pytest.mark.parametrize(
     ("group", "option", "words"),
     [
-        ("engines", None, "declares no settings; its entry point names no EngineSpec"),
+        ("engines", None, "declares no options; its entry point names no EngineSpec"),
         (
             "trackers",
             "[trackers.wrong]\n",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.artifacts import Artifact
-from harness.config.customization import ContextSettings, RetrievalSettings, Step
+from harness.config.customization import BuildStep, ContextSettings, RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.enrichment import CUT, Enrichment, within
@@ -35,7 +35,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[VersionSettings, 
     settings = RetrievalSettings("p.jsonl", k=1, prompt=PROMPT)
     (root / "index").mkdir()
     build_index(settings, root / "index", root)
-    step = Step("retrieval", "rag", settings, Artifact(root / "index", "digest"))
+    step = BuildStep("retrieval", "rag", settings, Artifact(root / "index", "digest"))
     return replace(BASE, steps=(step,)), root
 
 
@@ -72,7 +72,7 @@ def test_what_is_put_around_a_question_is_part_of_the_fingerprint(indexed: tuple
         load_version(settings, root).fingerprint,
         load_version(replace(settings, steps=(replace(step, artifact=Artifact(root, "other")),)), root).fingerprint,
         load_version(replace(settings, steps=(replace(step, settings=replace(step.settings, k=2)),)), root).fingerprint,
-        load_version(replace(BASE, steps=(Step("context", "rag", ContextSettings(9)),)), root).fingerprint,
+        load_version(replace(BASE, steps=(BuildStep("context", "rag", ContextSettings(9)),)), root).fingerprint,
     }
     assert len(fingerprints) == 5
     moved = replace(step, artifact=Artifact(Path("elsewhere"), "digest"))
@@ -124,7 +124,7 @@ def test_a_budget_is_of_the_passages_where_there_are_any(
 ) -> None:
     settings, root = indexed
     options = {"weights": str(tiny_llama)}
-    budget = Step("context", "rag", ContextSettings(4, "start"))
+    budget = BuildStep("context", "rag", ContextSettings(4, "start"))
     both = replace(settings, engine_options=options, steps=(*settings.steps, budget))
     asked = Enrichment(both, root).of("Open at six?")
     assert asked == "Open at six?\nKnown: [hou\nThe user wrote Open at six?"

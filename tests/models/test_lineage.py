@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.artifacts import Artifact, Unbuilt
-from harness.config.customization import AdapterSettings, Customization, DistilledSettings, RetrievalSettings, Step
+from harness.config.customization import AdapterSettings, BuildStep, Customization, DistilledSettings, RetrievalSettings
 from harness.config.settings import Settings, load_settings
 from harness.config.versions import VersionSettings
 from harness.models.adapters.adapter_files import TRAINED_ON
@@ -208,10 +208,10 @@ context = { tokens = 32 }
 def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp_path: Path) -> None:
     found = settings(tmp_path, tiny_llama, '[models.student]\nbase = "pruned"\n[models.rag]\nbase = "student"')
     folder = copy_of(tiny_llama, tmp_path / "built")
-    taught = Step(
+    taught = BuildStep(
         "distilled", "student", DistilledSettings("whole", "texts.jsonl", steps=30), Artifact(folder, "c0ffee")
     )
-    passages = Step("retrieval", "rag", RetrievalSettings("passages.jsonl"), Artifact(tmp_path, "facade"))
+    passages = BuildStep("retrieval", "rag", RetrievalSettings("passages.jsonl"), Artifact(tmp_path, "facade"))
     options = {**found.version("student").engine_options, "weights": str(folder)}
     options.pop("drop_layers")
     versions = {
@@ -320,7 +320,7 @@ def test_an_adapter_tells_which_weights_it_was_made_for(tiny_llama: Path, tmp_pa
     """Shapes don't tell weights from others that have the same."""
     made = change_config(write_adapter_head(tmp_path, rank=2), base_model_name_or_path="makers/another-base")
     found = settings(tmp_path, tiny_llama, '[models.tuned]\nbase = "whole"')
-    adapter = Step("adapter", "tuned", AdapterSettings(folder="adapter"), Artifact(made, "c0ffee"))
+    adapter = BuildStep("adapter", "tuned", AdapterSettings(folder="adapter"), Artifact(made, "c0ffee"))
     tuned = replace(found.version("tuned"), steps=(adapter,))
 
     def told() -> str:
@@ -351,7 +351,7 @@ def test_versions_and_prompts_have_fingerprints_where_these_are_known(tiny_llama
 
 def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
     def told(kind: str, made: Customization) -> tuple[str, list[str]]:
-        step = Step(kind, "own", made)
+        step = BuildStep(kind, "own", made)
         options = {"weights": Unbuilt("own")} if kind in ("distilled", "adapter") else {}
         own = VersionSettings("own", "transformers", engine_options=options, steps=(step,))
         by = next(each.by for each in read_lineage(LineageSources({"own": own}, None), "own") if each.step == kind)

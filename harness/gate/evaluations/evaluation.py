@@ -107,14 +107,13 @@ def read_plan(
             if keyword in members:
                 raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
     said = read(MarkerWords, keywords, where=where, error=MarkerError)
-    values = {name: getattr(said, name) for name in keywords if name not in options}
-    values = {name: value for name, value in values.items() if value is not None}
+    given = {name: getattr(said, name) for name in keywords if name not in options}
+    values = {name: value for name, value in given.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
     is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
-    if exact:
-        samples = said.samples or 1
-    elif is_recorded and "samples" not in options:
+    if is_recorded and "samples" not in options:
         samples = samples_for_recording(samples)
+    samples = said.samples or 1 if exact else samples
     design = values.get("design", settings.design)
     if said.review is not None or is_recorded:  # people and recordings need all that is drawn
         design = "fixed"

@@ -188,10 +188,11 @@ def with_answers(
 
 
 def _asked(request: Request | None) -> str | None:
-    """The start of what was asked once; None of a conversation, which is shown with its answer."""
-    if request is None or any(turn.get("role") == "assistant" for turn in request.messages):
+    """The start of the last thing that was asked; None where it is not known, or nothing was."""
+    if request is None:
         return None
-    return (words_of(request.messages[-1]) if request.messages else request.prompt or "")[:SHOWN] or None
+    turn = next((each for each in reversed(request.messages) if each.get("role") == "user"), None)
+    return (request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
 
 
 def _shown(request: Request | None, sample: Sample | None) -> str | None:

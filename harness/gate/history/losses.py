@@ -73,16 +73,19 @@ def _loss(store: Store, run: RunInfo, verdict: Verdict, cases: Sequence[Case], l
     red = next((each for each in verdict.slices if each.verdict.is_red), None)
     near = [[name for name in names if _is_in(by_id.get(name), red)][:_MOST_CASES] for names in (lost, others)]
     seen = _seen(answers_of_run(store, run, {verdict.id: {*near[0], *near[1]}}), verdict, by_id)
-    groups = [[seen[name] for name in names if name in seen] for names in near]
-    whole, common = Loss(verdict.id, verdict.metric, len(lost), len(others)), common_feature(*groups, level)
+    near_lost, near_others = ([seen[name] for name in names if name in seen] for names in near)
+    whole, common = (
+        Loss(verdict.id, verdict.metric, len(lost), len(others)),
+        common_feature(near_lost, near_others, level),
+    )
     if common is None:
         return whole
     return replace(
         whole,
         shared=_WORDS[common.feature.kind].format(common.feature.name),
-        n_seen=len(groups[0]),
+        n_seen=len(near_lost),
         n_with=common.n_with,
-        n_others_seen=len(groups[1]),
+        n_others_seen=len(near_others),
         n_others_with=common.n_others_with,
         p_value=common.p_value,
     )

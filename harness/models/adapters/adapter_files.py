@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.artifacts import Artifact
-from harness.config.customization import Step
+from harness.config.customization import BuildStep
 from harness.errors import SettingsError, choices, some
 from harness.models.files.content_hash import files_hash
 from harness.models.files.safetensors_file import read_safetensors
@@ -98,7 +98,7 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
     return shapes
 
 
-def told_base(step: Step) -> str | None:
+def told_base(step: BuildStep) -> str | None:
     """The weights that the adapter of a step says it was made for; None where it says none, or is not here."""
     if step.kind != "adapter" or step.artifact is None or not step.artifact.is_here:
         return None

@@ -12,7 +12,7 @@ Piece = tuple[str, bool]
 _CONTEXT_CHARACTERS = 12
 _COMPARED_CHARACTERS = 20_000
 _LEAST_ALIKE = 0.4
-_TOKEN = re.compile(r"\w+|\W")
+_TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")
 
 
 def excerpts(baseline: str, candidate: str, width: int, encoding: str) -> tuple[str, str]:
@@ -39,8 +39,8 @@ def _shared_start(one: str, other: str) -> int:
 def differing(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
     """Both texts in pieces that the other has or lacks; whole where they have little in common.
 
-    >>> differing("4 + 5 = 9.", "4 + 5 = 10.")
-    ([('4 + 5 = ', False), ('9', True), ('.', False)], [('4 + 5 = ', False), ('10', True), ('.', False)])
+    >>> differing("is 9", "is 10")
+    ([('is', False), (' ', False), ('9', True)], [('is', False), (' ', False), ('10', True)])
     """
     ours, theirs = _TOKEN.findall(one), _TOKEN.findall(other)
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
@@ -49,9 +49,10 @@ def differing(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
     left, right = list[Piece](), list[Piece]()
     for kind, start, end, begin, stop in matcher.get_opcodes():
         for side, tokens in ((left, ours[start:end]), (right, theirs[begin:stop])):
-            if tokens:
-                side.append(("".join(tokens), kind != "equal"))
-    return left, right
+            text = "".join(tokens)
+            bare = text.lstrip() if kind != "equal" else text
+            side += [(text[: len(text) - len(bare)], False), (bare, kind != "equal")]
+    return [piece for piece in left if piece[0]], [piece for piece in right if piece[0]]
 
 
 def quoted(answer: str | None, width: int, encoding: str) -> str:

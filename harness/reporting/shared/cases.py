@@ -14,7 +14,6 @@ MOST_CHANGES = 3
 _MOST_ID_CELLS = 60
 _MOST_REASON_CELLS = 240
 """A reason takes some lines: that of a content filter with an assertion's takes two or three."""
-_LEAST_CELLS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +66,11 @@ def case_to_see(change: Change, verdict: Verdict | None, width: int, encoding: s
     if not answers and change.baseline_reason:  # where texts are weighed, what is told of both
         both = f"{shown_reason(change.baseline_reason, width, encoding)} -> {reason}"
         reason = both if cells(both) <= width else reason
-    room = max(_LEAST_CELLS, width // 2)
     return CaseToSee(
         id=printable(change.case_id, _MOST_ID_CELLS, encoding=encoding),
         score=score_in_words(change, verdict),
-        question="" if change.question is None else printable(change.question.strip(), room, encoding=encoding),
-        expected="" if change.expected is None else printable(change.expected, room, encoding=encoding),
+        question="" if change.question is None else printable(change.question.strip(), width, encoding=encoding),
+        expected="" if change.expected is None else printable(change.expected, width, encoding=encoding),
         answers=answers,
         reason=reason,
     )

@@ -26,14 +26,14 @@ def difference_in_words(difference: Difference, verdict: Verdict, against: Again
 
 
 def between(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
-    """The bounds alone: "-0.28 to -0.16"; "" where nothing is left to chance, or nothing is proven."""
+    """The bounds alone, without the unit of a measure: "-0.28 to -0.16"; "" where none are shown."""
     if has_no_bounds(verdict, difference):
         return ""
     _, low, high, places, unit = _scaled(difference, verdict, against)
     shown = (
         "no bounds" if not math.isfinite(low) and not math.isfinite(high) else bounds(low, high, places, signed=True)
     )
-    return shown + unit
+    return shown + unit * (unit == " %")
 
 
 def bounds(low: float, high: float, places: int, *, signed: bool = False) -> str:

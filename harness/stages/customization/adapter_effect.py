@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from harness.config.customization import AdapterSettings, Step
+from harness.config.customization import AdapterSettings, BuildStep
 from harness.errors import EngineError, NotInLineageError, some
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.processes.worker import WaitingWorker
@@ -68,7 +68,7 @@ class Adapter:
         modules: that it changes.
     """
 
-    def __init__(self, version: Version, step: Step, context: StageContext) -> None:
+    def __init__(self, version: Version, step: BuildStep, context: StageContext) -> None:
         self.version = version.name
         assert step.artifact is not None
         files = read_adapter(step.artifact.path)

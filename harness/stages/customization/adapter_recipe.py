@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, builds, find_artifact, get_or_build
-from harness.config.customization import AdapterSettings, Step
+from harness.config.customization import AdapterSettings, BuildStep
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, check_fits, check_modules, matrix_shapes, read_adapter
 from harness.models.adapters.merging import plain_options
@@ -30,7 +30,7 @@ _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
     """The version with the ready adapter, or with the one that was trained before by the same recipe; None where none
     was, or the weights that a ready one must fit are not made yet.
     """
@@ -47,7 +47,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step) -> Ve
     return None if weights is None else recipe.with_adapter(fit)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> None:
+def check_step(settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress) -> None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
     trained on.
     """
@@ -64,7 +64,9 @@ def check_step(settings: Settings, version: VersionSettings, step: Step, progres
         check_prompts(texts, beginning.vocabulary, recipe.how.length, partial(tell_note, progress, version.name))
 
 
-def build_version(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> VersionSettings:
+def build_version(
+    settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
+) -> VersionSettings:
     """The version with its adapter, trained now; training that was killed goes on."""
     recipe = AdapterRecipe(settings, version, step, progress)
     weights = materialize(recipe.options, settings.root)
@@ -97,7 +99,7 @@ class AdapterRecipe:
     """
 
     def __init__(
-        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
+        self, settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress = unseen
     ) -> None:
         self._settings, self._version, self._step, self._progress = settings, version, step, progress
         self.how = cast("AdapterSettings", step.settings)

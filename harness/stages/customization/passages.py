@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, find_artifact, get_or_build
-from harness.config.customization import RetrievalSettings, Step
+from harness.config.customization import BuildStep, RetrievalSettings
 from harness.errors import NotInLineageError, UsageError
 from harness.models.application.declarations import folder_of
 from harness.models.application.identity import content_of
@@ -25,7 +25,7 @@ from harness.stages.lineage import StageContext
 KIND = "retrieval"
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
     """The version with the index that was built before of the same passages; None where none was. What a function finds
     is known by its code, as that of an application, and by the files that it reads; it needs no building.
     """
@@ -43,14 +43,16 @@ def find_version(settings: Settings, version: VersionSettings, step: Step) -> Ve
     return with_step(version, step, found)
 
 
-def check_step(settings: Settings, _version: VersionSettings, step: Step, _progress: BuildProgress) -> None:
+def check_step(settings: Settings, _version: VersionSettings, step: BuildStep, _progress: BuildProgress) -> None:
     """Refuse passages that can't be indexed."""
     if (retrieval := cast("RetrievalSettings", step.settings)).call is None:
         _recipe(settings, retrieval)
         indexable(retrieval, settings.root)
 
 
-def build_version(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> VersionSettings:
+def build_version(
+    settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
+) -> VersionSettings:
     """The version with the index of its passages, built now."""
     progress(BuildState(version.name, "indexing", unit="passages"))
     retrieval = cast("RetrievalSettings", step.settings)

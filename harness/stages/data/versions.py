@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, find_artifact, place_of
-from harness.config.customization import Step
+from harness.config.customization import BuildStep
 from harness.config.roles import corpus_name
 from harness.errors import CorpusError, NotInLineageError, SteelyardError
 from harness.models.processes.worker import WaitingWorker
@@ -29,7 +29,9 @@ _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 
 
-def find_version(settings: Settings, version: VersionSettings, _step: Step | None = None) -> VersionSettings | None:
+def find_version(
+    settings: Settings, version: VersionSettings, _step: BuildStep | None = None
+) -> VersionSettings | None:
     """The corpus as it was built before by the same recipe, from the same documents; None where it was not.
 
     Raises:
@@ -41,7 +43,7 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
 
 
 def build_version(
-    settings: Settings, version: VersionSettings, _step: Step | None, progress: BuildProgress
+    settings: Settings, version: VersionSettings, _step: BuildStep | None, progress: BuildProgress
 ) -> VersionSettings:
     """The corpus, built now.
 

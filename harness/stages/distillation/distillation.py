@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, BuildStep, DistilledSettings
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.files.content_hash import file_hash
@@ -44,7 +44,7 @@ class Distillation:
         method: "soft_targets" or "sequence"; None where it was trained elsewhere.
     """
 
-    def __init__(self, version: VersionSettings, step: Step, context: StageContext) -> None:
+    def __init__(self, version: VersionSettings, step: BuildStep, context: StageContext) -> None:
         distilled = cast("DistilledSettings", step.settings)
         self.version = version.name
         self.teacher = distilled.teacher
@@ -200,7 +200,7 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
 
 
 def control_weights(
-    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
+    settings: Settings, version: VersionSettings, step: BuildStep, control: str, progress: BuildProgress | None
 ) -> dict[str, Any]:
     """The options of the weights of a control, one of `CONTROLS`: made by the step of its student with one change, now
     if it never was; without `progress` nothing is trained.

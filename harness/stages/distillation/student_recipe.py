@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Artifact, Unbuilt, find_artifact, get_or_build, place_of
-from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, BuildStep, DistilledSettings
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import file_hash
@@ -55,7 +55,7 @@ TRAINER = "harness.stages.training.students:train_student"
 _NOT_TRAINED_BY = ("teacher", "data", "weights", "start")
 
 
-def find_version(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings | None:
     """The version with the weights that were trained elsewhere, or before by the same recipe; None where none were."""
     distilled = cast("DistilledSettings", step.settings)
     _refuse_circle(settings, step.version)
@@ -70,7 +70,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step) -> Ve
     return None if made is None else _with(version, step, made)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> None:
+def check_step(settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress) -> None:
     """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit by
     the weights that both begin with.
     """
@@ -115,7 +115,9 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
         raise UsageError(f"teacher {teacher.name!r} has no weights, {needs[0]}. {needs[1]}.")
 
 
-def build_version(settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress) -> VersionSettings:
+def build_version(
+    settings: Settings, version: VersionSettings, step: BuildStep, progress: BuildProgress
+) -> VersionSettings:
     """The version with its weights, trained now; training that was killed goes on. Of a student that was trained
     elsewhere, teacher and data are built.
     """
@@ -143,7 +145,7 @@ class StudentRecipe:
 
     settings: Settings
     version: VersionSettings
-    step: Step
+    step: BuildStep
     teacher: VersionSettings
     progress: BuildProgress = unseen
 
@@ -237,7 +239,7 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
 
 
 def sources_of(
-    settings: Settings, version: VersionSettings, step: Step
+    settings: Settings, version: VersionSettings, step: BuildStep
 ) -> tuple[dict[str, Any] | None, TrainingData | None]:
     """Return the sources of a student: the options of the weights that it started from, and the data. Of one that was
     trained elsewhere it started from its base, and either may be None.
@@ -252,7 +254,7 @@ def sources_of(
     return start, None if distilled.data is None else training_data(settings, distilled.data)
 
 
-def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
+def _ready(settings: Settings, version: VersionSettings, step: BuildStep) -> VersionSettings:
     """The version with the weights of a student that was trained elsewhere."""
     weights = str(cast("DistilledSettings", step.settings).weights)
     digest = weights_digest({**bare(version.engine_options), "weights": weights}, settings.root)
@@ -260,7 +262,7 @@ def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionS
     return _with(version, step, made, weights)
 
 
-def _with(version: VersionSettings, step: Step, made: Artifact, weights: str | None = None) -> VersionSettings:
+def _with(version: VersionSettings, step: BuildStep, made: Artifact, weights: str | None = None) -> VersionSettings:
     """The version with its weights, and one of its steps as it was made."""
     options = version.engine_options
     rounded = {name: value for name, value in options.items() if name == "quantized"}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness import Needles
-from harness.config.customization import ContextSettings, Step
+from harness.config.customization import BuildStep, ContextSettings
 from harness.config.settings import Settings
 from harness.config.versions import VersionSettings
 from harness.errors import NotInLineageError, UsageError
@@ -71,7 +71,7 @@ def test_system_text_and_template_count_and_what_a_budget_cuts_does_too(
     told = Needles(version(system="Be brief."), tokenizer, 2048)
     assert told.count("Hello") == len(tokenizer.encode(chat, special=True, adds=False))
     assert told.count("Hello") > len(tokenizer.encode("Hello")) + len(tokenizer.encode("Be brief."))
-    step = Step("context", "small", ContextSettings(20))
+    step = BuildStep("context", "small", ContextSettings(20))
     assert Needles(version(steps=(step,)), tokenizer, 2048).count("word " * 300) == needles.count("word " * 300) > 300
 
 

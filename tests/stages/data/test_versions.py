@@ -10,7 +10,7 @@ import datatrove  # noqa: F401
 import pytest
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import BuildStep, DistilledSettings
 from harness.errors import CorpusError, NotInLineageError, SettingsError
 from harness.models.version import Version, load_version
 from harness.stages.build_state import unseen
@@ -85,7 +85,7 @@ def test_documents_that_are_not_there_are_told_before_anything_is_built(settings
 
 
 def test_a_model_has_the_corpus_that_it_was_trained_on_and_so_has_its_baseline(settings: Settings) -> None:
-    step = Step("distilled", "student", DistilledSettings("large", "clean", layers=2))
+    step = BuildStep("distilled", "student", DistilledSettings("large", "clean", layers=2))
     student = Version("student", VersionSettings("student", "scripted", steps=(step,)), "0f")
     with pytest.raises(SettingsError, match="clean is not built here, and --offline builds nothing"):
         load_corpus(student, StageContext(settings, is_offline=True))

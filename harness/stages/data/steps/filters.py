@@ -60,7 +60,7 @@ Language = Annotated[Text, Checked(_split)]
 
 
 @dataclass(frozen=True)
-class _Filter(Table):
+class _DatatroveFilter(Table):
     """One of datatrove's filters as a step, with its options, made where it is used.
 
     Beside them there is `max_characters`: filters take a hundred times the memory that a text takes.
@@ -103,7 +103,7 @@ def _removal(made: BaseFilter, document: Document) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Repetition(_Filter):
+class _Repetition(_DatatroveFilter):
     filter_name = "GopherRepetitionFilter"
     dup_line_frac: Share = 0.3
     dup_para_frac: Share = 0.3
@@ -114,7 +114,7 @@ class _Repetition(_Filter):
 
 
 @dataclass(frozen=True)
-class _Quality(_Filter):
+class _Quality(_DatatroveFilter):
     filter_name = "GopherQualityFilter"
     min_doc_words: Count = 50
     max_doc_words: Natural = 100_000
@@ -129,7 +129,7 @@ class _Quality(_Filter):
 
 
 @dataclass(frozen=True)
-class _C4(_Filter):
+class _C4(_DatatroveFilter):
     filter_name = "C4QualityFilter"
     split_paragraph: bool = True
     remove_citations: bool = True
@@ -144,7 +144,7 @@ class _C4(_Filter):
 
 
 @dataclass(frozen=True)
-class _FineWeb(_Filter):
+class _FineWeb(_DatatroveFilter):
     filter_name = "FineWebQualityFilter"
     line_punct_thr: Share = 0.12
     line_punct_exclude_zero: bool = False
@@ -154,7 +154,7 @@ class _FineWeb(_Filter):
     new_line_ratio: NotNegative = 0.3
 
 
-def _declared(name: str, kind: type[_Filter], summary: str) -> StepSpec:
+def _declared(name: str, kind: type[_DatatroveFilter], summary: str) -> StepSpec:
     packages = ("datatrove", "spacy")
     return StepSpec(name, lambda given: kind(**given), kind, packages, summary=summary, install=INSTALL)
 

@@ -27,7 +27,7 @@ def kind_of_machine() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-class Reading(NamedTuple):
+class Counters(NamedTuple):
     """Counters of the machine.
 
     Attributes:
@@ -44,7 +44,7 @@ class Reading(NamedTuple):
     energy: Mapping[str, tuple[float, float]]
 
 
-def read_machine(server_pids: Collection[int] | None) -> Reading:
+def read_machine(server_pids: Collection[int] | None) -> Counters:
     """The counters now, with what `server_pids` tells of the server."""
     of = psutil.cpu_times()._asdict()
     stolen = of.get("steal", 0.0)
@@ -58,7 +58,7 @@ def read_machine(server_pids: Collection[int] | None) -> Reading:
         with suppress(psutil.Error):
             known += sum(process.cpu_times()[:4])  # with children of theirs that have ended
     busy = total - of["idle"] - of.get("iowait", 0.0) - stolen
-    return Reading(total, busy, stolen, None if server_pids is None else known, energy_counters())
+    return Counters(total, busy, stolen, None if server_pids is None else known, energy_counters())
 
 
 class Use(NamedTuple):
@@ -71,7 +71,7 @@ class Use(NamedTuple):
     energy_j: float | None
 
 
-def use_between(before: Reading, after: Reading) -> Use:
+def use_between(before: Counters, after: Counters) -> Use:
     """The use of the machine between two readings."""
     total = max(after.total - before.total, 1e-9)
     others, joules = None, list[float]()
@@ -86,7 +86,7 @@ def use_between(before: Reading, after: Reading) -> Use:
 
 
 def energy_counters() -> Mapping[str, tuple[float, float]]:
-    """The counters of energy, as `Reading` has them; {} where there are none."""
+    """The counters of energy, as `Counters` has them; {} where there are none."""
     found = {}
     for folder in _RAPL.glob("*-rapl:[0-9]"):  # a package has its parts in it
         with suppress(OSError, ValueError):

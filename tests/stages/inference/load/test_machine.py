@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from harness.stages.inference.load.machine import Reading, read_machine, server_pids, use_between
+from harness.stages.inference.load.machine import Counters, read_machine, server_pids, use_between
 
 EnergyCounters = dict[str, tuple[float, float]]
 BURN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
 
 
 def test_what_is_not_ours_nor_the_servers_is_others() -> None:
-    before, after = Reading(1000, 500, 10, 300, {}), Reading(1200, 650, 16, 400, {})
+    before, after = Counters(1000, 500, 10, 300, {}), Counters(1200, 650, 16, 400, {})
     cores = 50 / 200 * (os.cpu_count() or 1)
     assert use_between(before, after) == (cores, 0.03, None)
     assert use_between(before, after._replace(known=None)).others_cpu is None
@@ -52,7 +52,7 @@ def test_a_server_elsewhere_has_no_process_here_and_one_that_is_not_there_is_unk
 
 
 def joules_between(before: EnergyCounters, after: EnergyCounters) -> float | None:
-    first, last = (Reading(0, 0, 0, None, energy) for energy in (before, after))
+    first, last = (Counters(0, 0, 0, None, energy) for energy in (before, after))
     return use_between(first, last).energy_j
 
 
