@@ -49,7 +49,7 @@ function bar(check, entry, [least, most], height = 22) {
 const Table = ({ heads, rows, kind = "compact" }) =>
   html`<div class="scroll">
     <table class=${kind}>
-      <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+      <thead><tr>${heads.map((head) => (head ? html`<th scope="col">${head}</th>` : html`<td></td>`))}</tr></thead>
       <tbody>${rows}</tbody>
     </table>
   </div>`;
