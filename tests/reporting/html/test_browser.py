@@ -210,7 +210,7 @@ def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
     about = open_page(path).locator("#about")
     expect(about).to_contain_text("candidatesmall  f-small")
     expect(about).to_contain_text("baselinelarge  f-large")
-    expect(about).to_contain_text("exit code1")
+    expect(about).to_contain_text("confidence level0.95")
 
 
 def test_a_filter_stands_in_the_address_and_leaves_the_evaluations_that_match(open_page: Any, changed: Path) -> None:

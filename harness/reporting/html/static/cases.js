@@ -132,7 +132,8 @@ function Filters() {
   return html`<form class="filters" id="filters" role="search" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
     <label class="search">
       <span class="unseen">Search case ids and answers</span>
-      <input type="search" id="words" placeholder="Search case ids and answers" autocomplete="off" spellcheck="false" value=${place.words} onInput=${typed} />
+      <input type="search" id="words" placeholder="Search case ids and answers" autocomplete="off" spellcheck="false"
+        value=${place.words} onInput=${typed} />
       <kbd>/</kbd>
     </label>
     <label class="field"><span>State</span>

@@ -92,7 +92,8 @@ function Evaluations() {
   const shown = ENTRIES.filter((entry) => !isHidden(entry));
   const of = (stage) => shown.filter((entry) => entry.stage === stage);
   const same = ENTRIES.filter((entry) => entry.aim === "same").length;
-  const sides = !same ? "right is better" : same === ENTRIES.length ? "in the middle both are equal" : "right is better, or neither side";
+  const better = same ? "right is better, or neither side" : "right is better";
+  const sides = same && same === ENTRIES.length ? "in the middle both are equal" : better;
   const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(2);
   return html`<section id="evaluations" aria-labelledby="evaluations-title" hidden=${ENTRIES.length > 0 && !shown.length}>
     <div class="title">
@@ -123,7 +124,8 @@ function Requirements() {
     const key = `${group.kind} ${text}`;
     groups.set(key, groups.get(key) ?? group).get(key).entries.push(entry);
   }
-  const shown = [...groups.values()].sort((one, other) => !one.text - !other.text || (one.kind > other.kind) - (one.kind < other.kind));
+  const order = ({ kind, text }) => `${text ? 0 : 1} ${kind}`;
+  const shown = [...groups.values()].sort((one, other) => (order(one) < order(other) ? -1 : order(one) > order(other) ? 1 : 0));
   if (!shown.some(({ text }) => text)) return null;
   const link = (entry) =>
     html`<a class="evaluation-link" href=${addressOf(entry)}>
@@ -147,21 +149,33 @@ function Requirements() {
 function About() {
   const { python, machine, gpus, packages } = DATA.page.environment;
   const roles = [["candidate", DATA.candidate], ["baseline", DATA.baseline], ...DATA.judges.map((judge) => ["judge", judge])];
-  const versions = roles.filter(([, version]) => version).map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
+  const known = roles.filter(([, version]) => version);
+  const versions = known.map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
   const run = { run: DATA.run_id, made: DATA.created, "confidence level": DATA.confidence_level, "exit code": DATA.exit_code };
-  const tokens = `${DATA.usage.prompt_tokens.toLocaleString("en")} of prompts, ${DATA.usage.completion_tokens.toLocaleString("en")} of answers`;
+  const [prompts, answers, requests] = ["prompt_tokens", "completion_tokens", "http_requests"].map((name) =>
+    DATA.usage[name].toLocaleString("en"),
+  );
   const groups = {
     Versions: [...versions, ...Object.entries(run)],
     Environment: Object.entries({ Python: python, machine, GPUs: gpus?.join(", "), ...packages }).filter(([, text]) => text),
-    Usage: [...DATA.page.usage.map((text, at) => [at ? "" : "asked", text]), ["tokens", tokens], ["requests", DATA.usage.http_requests.toLocaleString("en")]],
+    Usage: [
+      ["run", DATA.page.usage.join(" · ")],
+      ["tokens", `${prompts} of prompts, ${answers} of answers`],
+      ["requests over a wire", requests],
+    ],
   };
   const fact = ([label, text]) => html`<dt>${label}</dt><dd dir="auto">${String(text)}</dd>`;
   return html`<section id="run" aria-labelledby="run-title">
     <div class="title"><h2 id="run-title">The run</h2></div>
     <div class="about" id="about">
       ${DATA.notes.length > 0 &&
-      html`<div class="card whole"><h3>Notes</h3><ul>${DATA.notes.map(({ text }) => html`<li dir="auto">${text}</li>`)}</ul></div>`}
-      ${Object.entries(groups).map(([title, facts]) => html`<div class="card"><h3>${title}</h3><dl>${facts.map(fact)}</dl></div>`)}
+      html`<div class="card whole">
+        <h3>Notes</h3>
+        <ul>${DATA.notes.map(({ text }) => html`<li dir="auto">${text}</li>`)}</ul>
+      </div>`}
+      ${Object.entries(groups).map(
+        ([title, facts]) => html`<div class="card"><h3>${title}</h3><dl>${facts.map(fact)}</dl></div>`,
+      )}
     </div>
   </section>`;
 }

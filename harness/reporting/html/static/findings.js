@@ -50,9 +50,10 @@ function Finding({ entry, isOpen }) {
 /** The worst case: question, expected, both answers side by side. */
 function Worst({ change, entry, list }) {
   const has = change.baseline !== null;
+  const better = betterOfChange(change, entry);
   const both = has && change.baseline_answer !== null && change.candidate_answer !== null;
   const texts = both
-    ? compared(change.baseline_answer, change.candidate_answer, { better: betterOfChange(change, entry), expected: change.expected })
+    ? compared(change.baseline_answer, change.candidate_answer, better, change.expected)
     : [change.baseline_answer, change.candidate_answer].map((text) => text !== null && plainly(text));
   const caseOf = (each) => entry.every.find((other) => other.id === each.case_id);
   const own = caseOf(change);

@@ -24,7 +24,7 @@ function keepAddress() {
 function follow() {
   const hash = location.hash.slice(1);
   if (hash && !hash.includes("=")) return; // a part of the page
-  const wanted = Object.fromEntries(Object.entries(Object.fromEntries(new URLSearchParams(hash))).map(([name, text]) => [name, visible(text)]));
+  const wanted = visible(Object.fromEntries(new URLSearchParams(hash)));
   const fits = (entry, id) => (id ?? entry.id) === entry.id && (wanted.metric ?? entry.metric) === entry.metric;
   const narrowed = Object.fromEntries(Object.keys(place).map((name) => [name, wanted[name] ?? ""]));
   const named = "case" in wanted && CASES.find((each) => each.id === wanted.case && fits(each.entry, wanted.in));

@@ -141,7 +141,8 @@ const knownOf = (each) => details.get(keyOf(each.entry.id, each.id));
 async function detailsOf(each) {
   if (!each.file && DATA.page.is_cut)
     throw new Error(
-      `Beside this page are the details of the first ${plural(DATA.page.n_bodies, "sample")}; this case is not among them. steelyard store show CASE prints them.`,
+      `Beside this page are the details of the first ${plural(DATA.page.n_bodies, "sample")}; this case is not among ` +
+        "them. steelyard store show CASE prints them.",
     );
   if (!each.file) throw new Error("No answer of this case is stored.");
   await load(each.file);

@@ -110,6 +110,7 @@ function Pairs({ entry }) {
       <td class="pair-plot">${log !== null && plot(sign * log)}</td>
     </tr>`;
   };
+  const heads = entry.baseline ? ["pair", "baseline", "candidate", "ratio", ""] : ["pair", "candidate"];
   const worse = every.filter((each) => gain(each) < 0 && logOf(each) !== null).length;
   const sides = isSame ? "in the middle both are equal;" : "right of the line is better,";
   return html`<figure class="chart">
@@ -121,6 +122,6 @@ function Pairs({ entry }) {
         candidate's figure to the baseline's; ${sides} the grey band is the margin.
       </p>`}
     </figcaption>
-    <${Table} kind="compact pairs" rows=${every.map(row)} heads=${entry.baseline ? ["pair", "baseline", "candidate", "ratio", ""] : ["pair", "candidate"]} />
+    <${Table} kind="compact pairs" rows=${every.map(row)} heads=${heads} />
   </figure>`;
 }

@@ -3,7 +3,8 @@
 let current = null; // { each, list, known, problem }: the case on the sheet, and those that j and k go through
 let cameFrom = null;
 const DIFFERENCES =
-  "Words that differ are green in the answer with the better score and red in the other, and green where the expected answer has them; yellow where nothing tells which is right.";
+  "Words that differ are green in the answer with the better score and red in the other, and green where the expected " +
+  "answer has them; yellow where nothing tells which is right.";
 const NOTES = {
   "not counted": "its evaluation was decided before its turn",
   skipped: "left out by its body",
@@ -32,7 +33,9 @@ const drawSheet = () => render(html`<${Sheet} ...${current} />`, $("sheet"));
 function Sheet({ each, list, known, problem }) {
   const at = list.indexOf(each);
   const press = (told, key, by) =>
-    html`<button class="act" type="button" disabled=${!list[at + by]} onClick=${() => step(by)}>${told} <kbd>${key}</kbd></button>`;
+    html`<button class="act" type="button" disabled=${!list[at + by]} onClick=${() => step(by)}>
+      ${told} <kbd>${key}</kbd>
+    </button>`;
   const metrics = ENTRIES.filter((entry) => entry.id === each.entry.id);
   const sums = metrics.map((entry) => entry.every.find(({ id }) => id === each.id)).filter(Boolean);
   return html`<header>
@@ -72,6 +75,7 @@ function Answers({ each, known }) {
   const questions = known.bodies.filter((body) => body.asked !== undefined).map((body) => known.asked[body.asked]);
   const common = inCommon(questions);
   const expected = DATA.changes.find((own) => own.evaluation_id === each.entry.id && own.case_id === each.id)?.expected;
+  const ownOf = (body) => (known.asked[body.asked] ?? []).slice(common);
   const rows = new Map();
   for (const sample of [...new Set(known.bodies.map((body) => body.sample))].sort((one, other) => one - other)) {
     const pair = roles.map((role) => known.bodies.find((body) => body.role === role && body.sample === sample));
@@ -84,12 +88,12 @@ function Answers({ each, known }) {
     const isPair = pair.length === 2 && pair.every((body) => body?.answer !== undefined);
     const texts =
       isPair && pair[0].answer !== pair[1].answer
-        ? compared(pair[0].answer, pair[1].answer, { better: betterOf(pair, roles, each.entry), expected })
+        ? compared(pair[0].answer, pair[1].answer, betterOf(pair, roles, each.entry), expected)
         : pair.map((body) => body?.answer !== undefined && plainly(body.answer));
     return html`<section class="sides sample" aria-label=${which}>
       ${pair.map((body, side) =>
         body
-          ? html`<${Body} body=${body} text=${texts[side]} own=${(known.asked[body.asked] ?? []).slice(common)} which=${which} id=${each.entry.id} />`
+          ? html`<${Body} ...${{ body, which, text: texts[side], own: ownOf(body), id: each.entry.id }} />`
           : html`<div class="side soft">${roles[side]}, ${which}: not drawn</div>`,
       )}
     </section>`;
@@ -160,7 +164,8 @@ function Body({ body, text, own, which, id }) {
 
 function scoreShown(score, isNamed, id) {
   const unit = ENTRIES.find((entry) => entry.id === id && entry.metric === score.metric)?.unit;
-  const value = score.outcome ?? (score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`);
+  const number = score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`;
+  const value = score.outcome ?? number;
   const ofScore = score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
   const kind = unit ? "person" : score.outcome ? "inconclusive" : ofScore;
   return html`<p class="why" dir="auto">

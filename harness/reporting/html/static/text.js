@@ -41,7 +41,7 @@ function differing(before, after) {
  * Two answers side by side, words that differ marked: green in the one with the better score and red in the other, and
  * green wherever the expected answer has them. Where neither tells, they are marked as different alone.
  */
-function compared(before, after, { better = null, expected = null } = {}) {
+function compared(before, after, better = null, expected = null) {
   const known = new Set(wordsIn(expected ?? ""));
   return differing(before, after).map((marks, side) => {
     const own = better === null ? "other" : better === ["baseline", "candidate"][side] ? "right" : "wrong";
@@ -69,7 +69,8 @@ const Asked = ({ messages }) =>
           ${text.length > MOST_OPEN
             ? html`<details>
                 <summary dir="auto">
-                  ${role} <span class="soft">${text.slice(0, 120).replace(/\s+/g, " ")} … ${plural(text.length, "character")}</span>
+                  ${role}${" "}
+                  <span class="soft">${text.slice(0, 120).replace(/\s+/g, " ")} … ${plural(text.length, "character")}</span>
                 </summary>
                 ${plainly(text)}
               </details>`
