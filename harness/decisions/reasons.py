@@ -191,8 +191,8 @@ def most_needed(check: Check) -> float:
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
-    """The reasons of the comparisons that gave the verdict; of two open ones, the one that needs more."""
-    given = [check for check in checks if check.verdict is worst or (worst.is_red and check.verdict.is_red)]
+    """The reason of the comparison that gave the verdict; of two open ones, the one that needs more."""
+    given = [check for check in checks if check.verdict is worst]
     if worst is VerdictKind.INCONCLUSIVE:
         given = [max(given, key=most_needed)]
     return "; ".join(check.reason for check in given)

@@ -55,8 +55,9 @@ def _losses(run: Run) -> tuple[Loss, ...]:
         if red:
             run.flush(LOCKED_S)
             cases = {each.id: run.collectors[each.id].evaluation.cases for each in red}
-            stored = next(each for each in run.store.runs() if each.run_id == run.run_id)
-            return losses(run.store, stored, red, cases, 1 - run.settings.confidence_level)
+            level = 1 - run.settings.confidence_level
+            stored = [each for each in run.store.runs() if each.run_id == run.run_id]  # none, where it was pruned since
+            return tuple(found for each in stored for found in losses(run.store, each, red, cases, level))
     return ()
 
 

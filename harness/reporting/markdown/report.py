@@ -12,7 +12,7 @@ import jinja2
 
 from harness.errors import SettingsError
 from harness.records import Report, VerdictKind
-from harness.reporting.shared.cases import Answer, case_to_see, shown_changes
+from harness.reporting.shared.cases import ShownAnswer, case_to_see, shown_changes
 from harness.reporting.shared.figures import count
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import greens_in_words, rows
@@ -135,7 +135,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
     )
 
 
-def _marked(answer: Answer) -> str:
+def _marked(answer: ShownAnswer) -> str:
     """An answer as code, in which is marked what the other one lacks."""
     tag = "del" if answer.label == "was" else "ins"
     pieces = (f"<{tag}>{escaped(text)}</{tag}>" if differs else escaped(text) for text, differs in answer.pieces or ())

@@ -17,7 +17,7 @@ _MOST_REASON_CELLS = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ShownAnswer:
     """An answer that a case is shown with: "was" is the baseline's, "is" the candidate's.
 
     Attributes:
@@ -38,7 +38,7 @@ class CaseToSee:
     score: str
     question: str
     expected: str
-    answers: tuple[Answer, ...]
+    answers: tuple[ShownAnswer, ...]
     reason: str
 
 
@@ -76,7 +76,7 @@ def case_to_see(change: Change, verdict: Verdict | None, width: int, encoding: s
     )
 
 
-def _answers(change: Change, width: int, encoding: str) -> tuple[Answer, ...]:
+def _answers(change: Change, width: int, encoding: str) -> tuple[ShownAnswer, ...]:
     """The answers, with whose they are and where they differ; nothing where no version answered."""
     before, after = change.baseline_answer, change.candidate_answer
     if after is None and (change.baseline is None or before is None):
@@ -94,7 +94,7 @@ def _answers(change: Change, width: int, encoding: str) -> tuple[Answer, ...]:
             (label, None if text is None else [(printable(text, width, encoding=encoding), False)], times)
             for label, text, times in known
         ]
-    return tuple(Answer(label, None if text is None else tuple(text), times) for label, text, times in both)
+    return tuple(ShownAnswer(label, None if text is None else tuple(text), times) for label, text, times in both)
 
 
 def score_in_words(case: Change, verdict: Verdict | None) -> str:

@@ -36,7 +36,7 @@ _MOST_REASON_CELLS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One evaluation in words: empty texts where it has no such figure.
 
     Attributes:
@@ -60,18 +60,18 @@ class Row:
         return f"{MARKS[self.verdict.verdict]} {self.verdict.verdict}"
 
 
-def rows(report: Report, encoding: str = "utf-8") -> list[Row]:
+def rows(report: Report, encoding: str = "utf-8") -> list[TableRow]:
     """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
     return [row(verdict, name, encoding) for verdict, name in named]
 
 
-def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> Row:
+def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> TableRow:
     """One evaluation's figures in words; of a traceback the exception alone."""
     ours, theirs = verdict.candidate, verdict.baseline
     alone = replace(verdict, baseline=None)
-    return Row(
+    return TableRow(
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
         figures=printable(_figures(verdict, deciding(verdict)), encoding=encoding),
@@ -137,7 +137,7 @@ def _scores(verdict: Verdict, known: Sequence[Estimate]) -> str:
     return " -> ".join(figure(each.value, places) for each in known) + unit_of(verdict)
 
 
-def greens_in_words(report: Report, hidden: Sequence[Row]) -> str:
+def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     """The number of evaluations that passed, or the name of a single one, and what is to be known of them."""
     notes = []
     for word, is_same in (("worse", False), ("different", True)):

@@ -16,7 +16,7 @@ from harness.reporting.shared.answers import Piece
 from harness.reporting.shared.cases import CaseToSee, case_to_see, shown_changes
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words
-from harness.reporting.shared.table import FEW, MARKS, Row, greens_in_words, rows
+from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows
 from harness.reporting.shared.text import cells, flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.steps import step_in_words
 from harness.reporting.wording.budget import cost, flops_in_words
@@ -119,7 +119,7 @@ def render_stored(report: Report, layout: Layout, path: str | None = None) -> li
     return [f"run     {report.run_id}, made {report.created}", *render(report, layout, path)]
 
 
-def _key(shown: Row) -> tuple[str, str]:
+def _key(shown: TableRow) -> tuple[str, str]:
     return shown.verdict.id, shown.verdict.metric
 
 
@@ -130,7 +130,7 @@ def _by_evaluation(changes: Sequence[Change]) -> dict[tuple[str, str], list[Chan
     return found
 
 
-def block(shown: Row, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
+def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
     """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at."""
     verdict, encoding = shown.verdict, layout.encoding
     wide = layout.width >= NARROW

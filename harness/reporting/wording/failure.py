@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.records import Loss, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.figures import count, plural
-from harness.reporting.shared.table import Row, row
+from harness.reporting.shared.table import TableRow, row
 from harness.reporting.shared.text import hang, printable, wrap
 from harness.reporting.wording.slices import slice_rows
 
@@ -27,7 +27,7 @@ def way_on(errors: Sequence[Verdict], what: str = "error") -> str:
     return f"mend the {what} above and run again: {KEPT}"
 
 
-def sentence(shown: Row, losses: Sequence[Loss] = (), encoding: str = "utf-8") -> str:
+def sentence(shown: TableRow, losses: Sequence[Loss] = (), encoding: str = "utf-8") -> str:
     """What is worse, where, by how much, and what the lost cases have in common, beside the figures of the evaluation.
 
     "topic orders 1.00 -> 0.61 (-0.47 to -0.27, margin 0.10); all 5 lost cases no longer call look_up". Where no slice

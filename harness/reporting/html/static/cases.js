@@ -81,6 +81,7 @@ function tell(told) {
 
 /** Load what the first cases of the list were asked and answered. */
 async function fetchShown() {
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); // what is there shows first
   const files = new Set(found.slice(0, shown).map((each) => each.file).filter((file) => file && !loading.has(file)));
   for (const file of [...files].sort((one, other) => one - other).slice(0, MOST_FILES))
     if (!(await load(file).then(() => draw() ?? true, () => false))) return;
