@@ -59,7 +59,8 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
     with replacing(path, option) as temporary:
         shown: dict[str, dict[str, None]] = {}
-        named = [(each.evaluation_id, each.case_id) for each in (*report.changes, *labels)]
+        named = [(each.evaluation_id, each.case_id) for each in report.changes]
+        named += [(each.evaluation_id, each.case_id) for each in labels]
         named += [(each.id, case.id) for each in report.evaluations for case in _worst(each)]
         for evaluation_id, case_id in named:
             shown.setdefault(evaluation_id, {})[case_id] = None
