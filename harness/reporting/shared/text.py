@@ -85,7 +85,8 @@ def wrap(text: str, width: int) -> list[str]:
     >>> wrap("lower than the baseline by more than 0.05", 20)
     ['lower than the', 'baseline by more', 'than 0.05']
     """
-    return [line.rstrip() for line in flow(text.split(" "), width, " ")]
+    first, *others = flow(text.split(" "), width, " ")
+    return [first.rstrip(), *(line.strip() for line in others)]
 
 
 def labelled(label: str, text: str, width: int) -> list[str]:
