@@ -29,10 +29,11 @@ WEB = (".js", ".html")
 
 
 def count(folder: str) -> dict[str, Counter[str]]:
-    """Count what each package of a folder has: what lies beside them, and what has no budget, is the rest."""
+    """Count what each package of a folder has: what lies beside them, and what has no budget, is the rest. Vendored
+    files don't count."""
     found: dict[str, Counter[str]] = {}
     for path in (ROOT / folder).rglob("*"):
-        if path.suffix not in (".py", *WEB):
+        if path.suffix not in (".py", *WEB) or "vendor" in path.parts:
             continue
         name = path.relative_to(ROOT / folder).parts[0]
         text = path.read_text(encoding="utf-8")

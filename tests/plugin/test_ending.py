@@ -88,6 +88,7 @@ def test_what_the_end_names_is_found_from_where_pytest_was_started(
     (step,) = [line for line in result.outlines if "store show" in line]
     command = f"steelyard store show c0{option}"
     assert step.startswith(f"next    {command}   ")
-    assert command in [each["command"] for each in pages.data(project.path / "reports/latest/index.html")["next"]]
+    steps = pages.data(project.path / "reports/latest/index.html")["steps"]
+    assert command in [step["command"] for step in steps]
     shown = CliRunner().invoke(main, shlex.split(command)[1:])
     assert (shown.exit_code, "test_it" in shown.output) == (0, True)

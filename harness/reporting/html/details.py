@@ -14,32 +14,42 @@ from harness.gate.history.answers import StoredAnswer
 from harness.records import Messages, Report, Request, ScoreRow, answer_turns
 from harness.records.report_json import plain
 from harness.records.tool_calls import read_calls, with_calls
-from harness.reporting.html.embedding import embedded
 from harness.reporting.shared.files import replacing
 from harness.review.labels import PersonsLabel
 
 Question = list[dict[str, str]]
 FOLDER = "details"
 _CHARACTERS_OF_A_FILE = 400_000
-_MOST_OF_AN_ANSWER = 20_000
-_MOST_OF_A_QUESTION = 20_000
+_MOST_OF_A_TEXT = 20_000
 _MOST_OF_A_REASON = 4_000
-MOST_BODIES = 5_000
+MOST_BODIES = 20_000
 """The most bodies that have details, those of the cases to look at first: writing more takes longer than deciding."""
 _NAME = re.compile(r"\d+\.js")
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def embedded(value: Any) -> str:
+    r"""JSON in ASCII without a character that means something to HTML; JSON and JavaScript read it alike.
+
+    >>> embedded(["</script>", "<!--", "\u2028", "\ud800"])
+    '["\\u003c/script\\u003e","\\u003c!--","\\u2028","\\ud800"]'
+    """
+    text = _encode(value)
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text
 
 
 @dataclass(slots=True)
-class DetailFiles:
+class Details:
     """The files that hold the details of each case.
 
     Attributes:
-        places: the number of the file that a case is in, by evaluation and case.
+        places: the number of the file that a case is in, by evaluation and case; files are numbered from 1.
         outcomes: "skipped" or "error" of the cases that have a body which ended so.
         broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
-        questions: what the cases to look at were asked: of a conversation the turns that all bodies begin with.
-        n_files: they are numbered from 1.
         n_bodies: what they tell of; `is_cut` where the run has more.
     """
 
@@ -47,27 +57,31 @@ class DetailFiles:
     outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
-    questions: dict[tuple[str, str], Question] = field(default_factory=dict)
     n_files: int = 0
     n_bodies: int = 0
     is_cut: bool = False
+
+    def of(self, evaluation: str, case: str) -> dict[str, Any]:
+        """The number of a case's file, how one of its bodies ended, and whether people said something of it."""
+        key = (evaluation, case)
+        known = {"file": self.places.get(key), "ended": self.outcomes.get(key), "labelled": key in self.labelled}
+        return {name: value for name, value in known.items() if value}
 
 
 def write_details(
     answers: Iterable[StoredAnswer],
     labels: Iterable[PersonsLabel],
     report: Report,
-    stamp: str,
     folder: Path,
     *,
     most_bodies: int = MOST_BODIES,
-) -> DetailFiles:
-    """Write the files, each a call `steelyard.details(stamp, number, cases)`, and remove those of an earlier report.
+) -> Details:
+    """Write the files, each a call `steelyard.details(run, number, cases)`, and remove those of an earlier report.
 
     Args:
         answers: of the run, those of a case one after the other.
         labels: what people said of them.
-        stamp: tells the files of this page from another's.
+        report: whose run tells the files of this page from another's.
         folder: is there.
         most_bodies: those of further cases are left out.
     """
@@ -75,22 +89,22 @@ def write_details(
     for label in labels:
         labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
     judges = {judge.fingerprint: judge.name for judge in report.judges}
-    looked_at = {(change.evaluation_id, change.case_id) for change in report.changes}
-    written, size = DetailFiles(), 0
+    written, size = Details(), 0
     waiting: list[str] = []
+
+    def write() -> None:
+        written.n_files += 1
+        text = f'steelyard.details("{report.run_id}",{written.n_files},[\n' + ",\n".join(waiting) + "\n]);\n"
+        with replacing(folder / f"{written.n_files}.js") as temporary:
+            temporary.write_text(text, encoding="ascii", newline="\n")
+
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
         if written.n_bodies >= most_bodies:
             written.is_cut = True
             break
         bodies = list(group)
         written.n_bodies += len(bodies)
-        case = _case(key, bodies, labelled.get(key, ()), judges)
-        waiting.append(embedded(case))
-        if key in looked_at and case["asked"]:
-            common = _in_common(case["asked"])
-            if len(case["asked"]) > 1 and not any(message["role"] in ("user", "prompt") for message in common):
-                common = case["asked"][0]
-            written.questions[key] = common
+        waiting.append(embedded(_case(key, bodies, labelled.get(key, ()), judges)))
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1
         if key in labelled:
@@ -102,25 +116,14 @@ def write_details(
             reasons = (row.reason for row in rows if row.outcome == "error" and row.reason)
             written.broken[key] = next(reasons, "")[:_MOST_OF_A_REASON]
         if size >= _CHARACTERS_OF_A_FILE:
-            _write(waiting, stamp, folder, written)
+            write()
             waiting, size = [], 0
     if waiting:
-        _write(waiting, stamp, folder, written)
-    _remove_older(folder, written.n_files)
-    return written
-
-
-def _write(cases: list[str], stamp: str, folder: Path, written: DetailFiles) -> None:
-    written.n_files += 1
-    text = f'steelyard.details("{stamp}",{written.n_files},[\n' + ",\n".join(cases) + "\n]);\n"
-    with replacing(folder / f"{written.n_files}.js") as temporary:
-        temporary.write_text(text, encoding="ascii", newline="\n")
-
-
-def _remove_older(folder: Path, n_files: int) -> None:
+        write()
     for path in folder.iterdir():
-        if _NAME.fullmatch(path.name) and int(path.stem) > n_files:
+        if _NAME.fullmatch(path.name) and int(path.stem) > written.n_files:
             path.unlink(missing_ok=True)
+    return written
 
 
 def _case(
@@ -150,7 +153,7 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
     if sample is None:
         return entry
     calls = [
-        {"name": call.name[:_MOST_OF_A_REASON], **_cut("arguments", call.arguments, _MOST_OF_AN_ANSWER)}
+        {"name": call.name[:_MOST_OF_A_REASON], **_cut("arguments", call.arguments, _MOST_OF_A_TEXT)}
         for call in read_calls(spoken[-1].get("tool_calls"))
     ]
     passages = [
@@ -158,7 +161,7 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         for each in sample.context or ()
     ]
     more = {
-        "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_AN_ANSWER],
+        "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_A_TEXT],
         "calls": calls or None,
         "context": None if sample.context is None else passages,
         "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
@@ -168,23 +171,16 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         "cost": plain(sample.cost),
         "loglikelihood": plain(sample.loglikelihood),
     }
-    entry |= _cut("answer", sample.text, _MOST_OF_AN_ANSWER)
+    entry |= _cut("answer", sample.text, _MOST_OF_A_TEXT)
     return entry | {name: value for name, value in more.items() if value is not None}
-
-
-def _in_common(asked: list[Question]) -> Question:
-    """Find the messages that all questions begin with."""
-    alike = itertools.takewhile(lambda messages: all(each == messages[0] for each in messages), zip(*asked))  # noqa: B905
-    return [messages[0] for messages in alike]
 
 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"metric": row.metric, "value": plain(row.value)}
     entry |= {} if row.outcome == "scored" else {"outcome": row.outcome}
     entry |= _cut("reason", row.reason, _MOST_OF_A_REASON) if row.reason else {}
-    if row.judged_by is not None:
-        entry["judge"] = ", ".join(judges.get(each, each[:12]) for each in row.judged_by.judges)
-    return entry
+    by = row.judged_by.judges if row.judged_by is not None else ()
+    return entry | ({"judge": ", ".join(judges.get(each, each[:12]) for each in by)} if by else {})
 
 
 def _cut(name: str, text: str, most: int) -> dict[str, Any]:
@@ -200,18 +196,15 @@ def _label(label: PersonsLabel) -> dict[str, Any]:
 
 def _question(request: Request, more: Messages) -> Question:
     """Give what was asked, and what came before the answer, as messages: who speaks and what is said."""
-    messages = [_message(str(each.get("role", "")), each) for each in (*request.messages, *more)]
-    if request.prompt is not None:
-        messages.append({"role": "prompt", "text": request.prompt[:_MOST_OF_A_QUESTION]})
-    if request.continuation is not None:
-        messages.append({"role": "weighed", "text": request.continuation[:_MOST_OF_A_QUESTION]})
-    return messages
+    told = [(str(each.get("role", "")), _text(each)) for each in (*request.messages, *more)]
+    told += [("prompt", request.prompt)] if request.prompt is not None else []
+    told += [("weighed", request.continuation)] if request.continuation is not None else []
+    return [{"role": role, "text": text[:_MOST_OF_A_TEXT]} for role, text in told]
 
 
-def _message(role: str, message: Mapping[str, Any]) -> dict[str, str]:
+def _text(message: Mapping[str, Any]) -> str:
     content, calls = message.get("content"), message.get("tool_calls")
-    if isinstance(content, str) or (content is None and isinstance(calls, list | tuple)):
-        text = with_calls(content or "", calls if isinstance(calls, list | tuple) else None)
-    else:
-        text = json.dumps({**message, "role": role}, ensure_ascii=False)
-    return {"role": role, "text": text[:_MOST_OF_A_QUESTION]}
+    known = calls if isinstance(calls, list | tuple) else None
+    if isinstance(content, str) or (content is None and known is not None):
+        return with_calls(content or "", known)
+    return json.dumps(message, ensure_ascii=False)

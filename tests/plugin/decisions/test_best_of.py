@@ -53,9 +53,8 @@ def test_every_report_says_that_it_was_chosen_among_many(gate: Project) -> None:
     folder = gate.path / "reports" / "latest"
     assert "<code>tuned</code> (chosen among 10 candidates) against" in (folder / "report.md").read_text("utf-8")
     page = pages.data(folder / "index.html")
-    assert page["run"]["chosen"] == "chosen among 10 candidates"
-    assert ["the candidate", "chosen among 10 candidates"] in page["about"][0]["facts"]
-    assert any(text.startswith("the best of 10 candidates looks good by chance") for text in page["notes"])
+    assert page["page"]["chosen"] == "chosen among 10 candidates"
+    assert any(note["text"].startswith("the best of 10 candidates looks good by chance") for note in page["notes"])
 
 
 @pytest.mark.parametrize(("value", "reason"), [("0", "best_of = 0 is below 1"), ("few", "is not a whole number")])

@@ -101,7 +101,7 @@ def data(path: Path) -> dict[str, Any]:
 
 def details(path: Path) -> list[dict[str, Any]]:
     """All cases in the files beside a page."""
-    return cases_in(path.parent / "details", data(path)["run"]["id"])
+    return cases_in(path.parent / "details", data(path)["run_id"])
 
 
 def cases_in(folder: Path, run_id: str) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def test_the_verdict_is_the_first_thing_on_the_page(open_page: Any, path: Path) 
     page = open_page(path)
     expect(page.get_by_role("heading", level=1)).to_have_text("RED 1 regressed, 1 passed")
     expect(page.locator("#weighed")).to_contain_text("candidate small")
-    expect(page.locator("#next")).to_contain_text("pytest suites --lf (the red ones alone)")
+    expect(page.locator("#next li").first).to_contain_text("the red ones alonepytest suites --lf")
     rows = page.locator("#rows .evaluation")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("✗ regressed")
@@ -99,10 +99,11 @@ def test_the_verdict_is_the_first_thing_on_the_page(open_page: Any, path: Path) 
 def test_an_evaluation_shows_its_plots_and_statements(open_page: Any, path: Path) -> None:
     page = open_page(path)
     panel = page.locator("#panel-0")
-    expect(panel).to_be_visible()
+    expect(panel).to_be_hidden()
+    expect(page.locator("#evaluation-0 .bars").get_by_role("img")).to_have_count(1)
+    page.get_by_role("link", name="How do we know?").click()
     expect(panel.locator(".statement")).to_have_count(2)
-    bars = page.locator("#evaluation-0 .bars").get_by_role("img")
-    expect(bars).to_have_count(2)
+    bars = panel.locator(".statement").get_by_role("img")
     expect(bars.nth(0)).to_have_accessible_name(re.compile(r"^regressed against the baseline: difference -0\.\d\d \["))
     page.locator("#evaluation-1 .head").click()
     expect(page.locator("#panel-1")).to_contain_text("no worse by more than 0.40")
@@ -161,39 +162,91 @@ def test_ids_and_answers_are_searched(open_page: Any, path: Path) -> None:
 
 @pytest.fixture
 def changed(store: Store, tmp_path: Path) -> Path:
-    """A page with twelve cases to look at."""
-    side = stored.run(store, "r1", pages.capitals())
-    changes = tuple(
-        Change(pages.CAPITALS, f"case-{number:02}", "score", 0.0, 1.0, 2, "Cusco", "Lima") for number in range(0, 60, 5)
-    )
+    """A page with twelve cases to look at, of which the first is told whole."""
+    side = stored.run(store, "r1", pages.capitals(), pages.rivers())
+    ids = [f"case-{number:02}" for number in range(0, 60, 5)]
+    told = Change(pages.CAPITALS, ids[0], "score", 0.0, 1.0, 2, "It is Cusco.", "It is Lima.", 2)
+    first = replace(told, question="What is the capital of Peru?", expected="Lima", candidate_same=5, baseline_same=2)
+    changes = (first, *(replace(told, case_id=each) for each in ids[1:]))
     return write_html(store, side.weighed.run, replace(side.report, changes=changes), tmp_path / "report")
 
 
-def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, store: Store, changed: Path) -> None:
-    page = open_page(changed, viewport=_PHONE)
-    command = f"steelyard store show case-00{option_for(store.url)}"
+@pytest.mark.parametrize("size", [_PHONE, {"width": 1280, "height": 800}], ids=["phone", "desk"])
+def test_the_first_screen_says_what_is_worse_the_worst_case_and_what_to_do(
+    size: Any, open_page: Any, store: Store, changed: Path
+) -> None:
+    page = open_page(changed, viewport=size)
+    finding = page.locator(".finding")
+    expect(finding).to_have_count(1)
+    expect(finding.locator("h2")).to_have_text("✗ regressed foundation/test_capitals")
+    expect(finding.locator(".number")).to_have_text(
+        re.compile(r"^1\.00 → 0\.\d\d \(-0\.\d\d to -0\.\d\d, margin 0\.10\)$")
+    )
+    expect(finding.locator(".sentence")).to_contain_text("lower")
+    expect(finding.get_by_role("group", name="What was asked")).to_contain_text("What is the capital of Peru?")
+    expect(finding.get_by_role("group", name="What is expected")).to_contain_text("Lima")
+    baseline, candidate = finding.locator(".side").all()
+    expect(baseline).to_have_text("baseline 2 ×It is Lima.")
+    expect(candidate).to_have_text("candidate 5 ×It is Cusco.")
+    assert [side.locator(".right").all_inner_texts() for side in (baseline, candidate)] == [["Lima"], []]
+    assert [side.locator(".wrong").all_inner_texts() for side in (baseline, candidate)] == [[], ["Cusco"]]
     red = "pytest suites --lf"
-    expect(page.locator("#next code")).to_have_text([command, red, f"{red} --case case-00"])
-    expect(page.locator("#next li").first).to_have_text(f"{command} (all its answers)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
+    commands = [f"steelyard store show case-00{option_for(store.url)}", red, f"{red} --case case-00"]
+    expect(page.locator("#next code")).to_have_text(commands)
+    seen = [page.locator("#headline"), finding, *page.locator("#next button").all()]
+    assert max(each.bounding_box()["y"] + each.bounding_box()["height"] for each in seen) <= size["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    assert "confidence" not in finding.inner_text(), "statistics stand behind how we know"
 
 
-def test_a_filter_leaves_the_changes_that_match_also_those_not_shown_before(open_page: Any, changed: Path) -> None:
+def test_a_command_is_copied(open_page: Any, changed: Path) -> None:
+    page = open_page(changed, permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#next").get_by_role("button").nth(1).click()
+    expect(page.locator("#next").get_by_role("button").nth(1)).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "pytest suites --lf"
+
+
+def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
+    about = open_page(path).locator("#about")
+    expect(about).to_contain_text("candidatesmall  f-small")
+    expect(about).to_contain_text("baselinelarge  f-large")
+    expect(about).to_contain_text("confidence level0.95")
+
+
+def test_a_filter_stands_in_the_address_and_leaves_the_evaluations_that_match(open_page: Any, changed: Path) -> None:
     page = open_page(changed)
-    cards = page.locator("#changes .change h3 button")
-    more = page.locator("#changes").get_by_role("button", name="6 more")
-    expect(more).to_be_visible()
-    assert cards.all_inner_texts() == [f"case-{number:02}" for number in range(0, 30, 5)]
-    page.get_by_role("searchbox").fill("case-5")
-    expect(cards).to_have_text(["case-50", "case-55"])
-    expect(more).to_have_count(0)
-    page.get_by_role("searchbox").fill("nowhere to be found")
-    expect(page.locator("#changed")).to_be_hidden()
-    expect(page.locator("#evaluations")).to_be_hidden()
-    page.get_by_role("button", name="Clear").click()
-    expect(page.locator("#evaluations")).to_be_visible()
-    more.click()
-    expect(cards).to_have_count(12)
+    page.get_by_role("button", name="cases got worse").click()
+    expect(page).to_have_url(re.compile(r"#state=worse&of=foundation%2Ftest_capitals$"))
+    worse = shown(page)
+    assert worse
+    assert all(int(case[-2:]) % 5 == 0 for case in worse)
+    again = open_page(changed, "#" + page.url.partition("#")[2])
+    expect(again.get_by_label("State")).to_have_value("worse")
+    assert shown(again) == worse
+    again.get_by_role("searchbox").fill("nowhere to be found")
+    expect(again.locator("#evaluations")).to_be_hidden()
+    again.get_by_role("button", name="Clear").click()
+    expect(again.locator("#evaluations")).to_be_visible()
+    expect(again).to_have_url(changed.as_uri())
+
+
+def test_the_list_shows_what_was_asked_and_answered(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    expect(page.locator(".case").first.locator(".case-text")).to_have_text("case-00The capital is Quito, surely.")
+
+
+def test_stages_of_the_path_are_groups(open_page: Any, store: Store, tmp_path: Path) -> None:
+    tone = replace(pages.rivers(), id=pages.TONE)
+    page = open_page(pages.page(store, tmp_path / "report", tone, pages.capitals(), pages.rivers()))
+    assert page.locator("#rows .stage").all_inner_texts() == ["foundation ✗ regressed", "evaluation ✓ passed"]
+    names = page.locator("#rows .name").all_inner_texts()
+    assert names == ["foundation/test_capitals", "foundation/test_rivers", "evaluation/test_tone"]
+
+
+def test_a_threshold_is_told_as_what_it_demands(open_page: Any, store: Store, tmp_path: Path) -> None:
+    passed = Scored(candidate={f"case-{n}": [1.0] * 9 for n in range(60)}, rule={"threshold": 0.9, "margin": 0.1})
+    page = open_page(pages.page(store, tmp_path / "report", passed))
+    expect(page.locator("#evaluation-0 .figures")).to_contain_text("needs 0.80: 0.90 less the margin 0.10")
 
 
 def test_more_cases_come_when_asked_for(open_page: Any, path: Path) -> None:
@@ -262,11 +315,11 @@ def test_keys_go_through_evaluations_and_cases_and_open_them(open_page: Any, pat
     press(page, "j")
     expect(page.locator("#evaluation-0 .head")).to_be_focused()
     press(page, "j")
-    expect(page.locator("#panel-0 .stop, #evaluation-1 .head").first).to_be_focused()
+    expect(page.locator("#evaluation-1 .head")).to_be_focused()
     press(page, "k")
     expect(page.locator("#evaluation-0 .head")).to_be_focused()
     press(page, "Enter")
-    expect(page.locator("#panel-0")).to_be_hidden()
+    expect(page.locator("#panel-0")).to_be_visible()
 
 
 def test_keys_step_through_cases(open_page: Any, path: Path) -> None:

@@ -40,9 +40,9 @@ def test_skipped_and_broken_bodies_are_told(store: Store, tmp_path: Path) -> Non
     path = pages.page(store, tmp_path, scored)
     outcomes = {case["case"]: case["bodies"][0]["scores"][0].get("outcome") for case in pages.details(path)}
     assert outcomes == {"chad": "error", "fiji": None, "peru": "skipped"}
-    (of_set,) = pages.data(path)["sets"]
-    ended = {of_set["cases"][place]: outcome for place, outcome in of_set["ended"]}
-    assert ended == {"chad": "error", "peru": "skipped"}
+    (entry,) = pages.data(path)["evaluations"]
+    ended = {each["id"]: each.get("ended") for each in (*entry["cases"], *entry["others"])}
+    assert ended == {"chad": "error", "fiji": None, "peru": "skipped"}
 
 
 def test_the_judge_is_named(store: Store, tmp_path: Path) -> None:
@@ -76,7 +76,9 @@ def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp
         item = store.review.item(view.item_id)
         given[item.case_id, item.answers[0].version, item.answers[0].sample_index] = (number + 1, f"note {number}")
     report = stored.run(store, "another", pages.rivers()).report
-    write_details(answers_of_run(store, run), labels_of_run(store, run.run_id), report, run.run_id, tmp_path)
+    write_details(
+        answers_of_run(store, run), labels_of_run(store, run.run_id), replace(report, run_id=run.run_id), tmp_path
+    )
     names = {"candidate": "small", "baseline": "large"}
     found = {}
     for case in pages.cases_in(tmp_path, run.run_id):
@@ -148,17 +150,19 @@ def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_
 def test_a_very_large_run_has_details_of_its_first_cases(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", Scored(candidate={f"case-{number}": [1.0, 1.0] for number in range(9)}))
     answers = answers_of_run(store, side.weighed.run)
-    written = write_details(answers, (), side.report, "r1", tmp_path, most_bodies=5)
+    written = write_details(answers, (), side.report, tmp_path, most_bodies=5)
     assert [case["case"] for case in pages.cases_in(tmp_path, "r1")] == ["case-0", "case-1", "case-2"]
     assert (written.n_bodies, written.is_cut) == (6, True)
     answers = answers_of_run(store, side.weighed.run)
-    assert not write_details(answers, (), side.report, "r1", tmp_path, most_bodies=18).is_cut
+    assert not write_details(answers, (), side.report, tmp_path, most_bodies=18).is_cut
 
 
-def test_the_cases_to_look_at_come_first(store: Store, tmp_path: Path) -> None:
-    scored = Scored(candidate={f"case-{number}": [1.0, 0.0 if number == 7 else 1.0] for number in range(9)})
+def test_the_cases_to_look_at_and_the_worst_come_first(store: Store, tmp_path: Path) -> None:
+    wrong = {f"case-{number}" for number in range(120, 170)}
+    scored = Scored(candidate={f"case-{n}": [float(f"case-{n}" not in wrong)] * 2 for n in range(100, 200)})
     side = stored.run(store, "r1", scored)
-    change = Change(scored.id, "case-7", "score", 0.5, None, 2, None, None)
+    change = Change(scored.id, "case-199", "score", 0.5, None, 2, None, None)
     write_html(store, side.weighed.run, replace(side.report, changes=(change,)), tmp_path)
-    first, *others = [case["case"] for case in pages.cases_in(tmp_path / FOLDER, "r1")]
-    assert (first, others) == ("case-7", [f"case-{number}" for number in range(9) if number != 7])
+    cases = [case["case"] for case in pages.cases_in(tmp_path / FOLDER, "r1")]
+    assert set(cases[:51]) == {*wrong, "case-199"}
+    assert len(cases) == len(set(cases)) == 100

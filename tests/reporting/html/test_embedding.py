@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.reporting.html.embedding import embedded
+from harness.reporting.html.details import embedded
 from tests.reporting.html.pages import HOSTILE
 
 _TEXTS = st.text(st.characters(exclude_categories=()), max_size=40)

@@ -84,6 +84,7 @@ def test_where_neither_side_is_better_pairs_differ_and_the_page_says_nothing_of_
 ) -> None:
     rivers = replace(pages.rivers(), rule={"margin": 0.4, "aim": "same"})
     page = open_page(pages.page(store, tmp_path / "report", blocks(aim="same"), rivers))
+    page.locator("#evaluation-0 .head").click()
     expect(page.locator("#legend")).to_contain_text(": in the middle both are equal, the grey band is the margin")
     expect(page.get_by_text("The candidate differs in 4 of 4 pairs.")).to_contain_text(
         "; in the middle both are equal;"

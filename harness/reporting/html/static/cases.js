@@ -2,177 +2,193 @@
 
 const FIRST_CASES = 50;
 const MORE_CASES = 200;
-const anySame = DATA.evaluations.some((entry) => entry.aim === "same"); // whose cases get neither worse nor better
+const MOST_FILES = 4; // loaded for the questions and answers of a list
+const anySame = ENTRIES.some((entry) => entry.aim === "same"); // whose cases get neither worse nor better
+const hasBaseline = (each) => (each.baseline ?? null) !== null;
+const isWrong = (each) => !each.entry.baseline && each.candidate !== null && !each.entry.unit && each.candidate < 1;
+const isWorse = (each) => (hasBaseline(each) && each.candidate !== null ? gain(each) < 0 : isWrong(each));
 const KINDS = {
   "": ["all", () => true],
-  worse: [anySame ? "got worse or differ" : "got worse", (each) => each.baseline !== null && gain(each) < 0],
-  better: ["got better", (each) => each.baseline !== null && gain(each) > 0],
+  worse: [anySame ? "got worse or differ" : "got worse", (each) => hasBaseline(each) && gain(each) !== null && gain(each) < 0],
+  wrong: ["not always right", isWrong],
+  better: ["got better", (each) => hasBaseline(each) && gain(each) > 0],
   flipped: ["flipped", (each) => isFlipped(each)],
   flaky: ["flaky", (each) => each.state === "flaky"],
   broken: ["broken", (each) => each.state === "broken"],
   stable: ["stable", (each) => each.state === "stable"],
-  labelled: ["labelled by people", (each) => each.isLabelled],
-  "not counted": ["not counted", (each) => each.at < 0],
+  labelled: ["labelled by people", (each) => each.labelled],
+  "not counted": ["not counted", (each) => !each.isCounted],
 };
 
-const filter = { words: "", state: "", of: -1, slice: null };
-let found = []; // the cases that the filter leaves, in their order
+const place = { words: "", state: "", of: "", slice: "" }; // what the list is narrowed to; the address has it, too
+let found = []; // the cases that the filter leaves, the worst first
 let shown = FIRST_CASES;
 let searched = 0; // counts searches: an older one that is still loading stops
+let note = "";
 
 /** From right more often than not to wrong more often than not, or the other way round. */
-function isFlipped(each) {
-  if (each.baseline === null || each.candidate === null || each.entry.unit) return false;
-  return each.baseline >= 0.5 !== each.candidate >= 0.5;
-}
+const isFlipped = (each) =>
+  hasBaseline(each) && each.candidate !== null && !each.entry.unit && each.baseline >= 0.5 !== each.candidate >= 0.5;
 
-const everyCase = (() => {
-  let known = null;
-  return () => (known ??= DATA.evaluations.flatMap((_, number) => casesOf(number)));
-})();
-
-/** A text that a case is searched by once its details are loaded: all its answers, in small letters. */
-function answersOf(each) {
-  const known = details.get(`${each.set}/${each.index}`);
-  if (!known) return "";
-  known.sought ??= known.bodies
-    .map((body) => body.answer ?? "")
-    .join("\n")
-    .toLowerCase();
-  return known.sought;
-}
-
+/** Whether a case has the words in its id or in an answer, once its details are loaded. */
 function matches(each, words) {
-  return (
-    !words ||
-    each.id.toLowerCase().includes(words) ||
-    answersOf(each).includes(words)
-  );
+  if (!words || each.id.toLowerCase().includes(words)) return true;
+  const known = knownOf(each);
+  if (!known) return false;
+  known.sought ??= known.bodies.map((body) => body.answer ?? "").join("\n").toLowerCase();
+  return known.sought.includes(words);
 }
 
-function apply() {
-  const isOf = KINDS[filter.state][1];
-  const rank = (each) => gain(each) ?? Infinity;
-  found = everyCase()
-    .filter((each) => filter.of < 0 || each.number === filter.of)
-    .filter((each) => isOf(each) && isInSlice(each, filter.slice) && matches(each, filter.words))
-    .map((each, place) => [each, place])
-    .sort(([one, place], [other, next]) => rank(one) - rank(other) || place - next)
-    .map(([each]) => each);
-  shown = FIRST_CASES;
-  showCases();
-  filterRows();
-  showChanges();
-  tellFound();
+const named = ({ id, name, requirement }) =>
+  place.words && `${id} ${name} ${requirement ?? ""}`.toLowerCase().includes(place.words.toLowerCase());
+
+function narrow() {
+  const isOf = (KINDS[place.state] ?? KINDS[""])[1];
+  const words = place.words.trim().toLowerCase();
+  const order = (each) => gain(each) ?? Infinity;
+  const isInSlice = ({ entry, slices }) => slices?.some((number) => entry.slices[number].words.name === place.slice);
+  found = CASES.filter(
+    (each) =>
+      (!place.of || each.entry.name === place.of) && isOf(each) && (!place.slice || isInSlice(each)) && matches(each, words),
+  ).sort((one, other) => order(one) - order(other) || 0);
 }
 
-/** Evaluations that the filter leaves. */
-function filterRows() {
-  const withCases = new Set(found.map((each) => each.number));
-  const isNarrow = Boolean(filter.words || filter.state);
-  for (const row of $("rows").querySelectorAll(".evaluation")) {
-    const number = Number(row.dataset.number);
-    const entry = DATA.evaluations[number];
-    const named =
-      Boolean(filter.words) &&
-      `${entry.id} ${entry.name} ${entry.requirement ?? ""}`.toLowerCase().includes(filter.words);
-    row.hidden = isNarrow && !named && !withCases.has(number);
-  }
-  $("evaluations").hidden = !$("rows").querySelector(".evaluation:not([hidden])");
-}
-
-function tellFound(note = "") {
-  const all = everyCase().length;
-  $("found").textContent = [
-    found.length === all ? plural(all, "case") : `${found.length.toLocaleString("en")} of ${plural(all, "case")}`,
-    filter.slice ? visible(filter.slice.name) : "",
-    note,
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function caseRow(each) {
-  const several = DATA.evaluations.length > 1;
-  return element(
-    "li",
-    {},
-    element(
-      "button",
-      { class: "stop case", type: "button", click: () => openCase(each, found) },
-      element("span", { class: "case-id", dir: "auto" }, visible(each.id)),
-      several ? element("span", { class: "soft case-of", dir: "auto" }, visible(each.entry.name)) : null,
-      element("span", { class: "scores" }, scoresOf(each)),
-      element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state),
-    ),
-  );
-}
-
-function showCases() {
-  const list = element(
-    "ol",
-    { class: several() ? "case-rows several" : "case-rows" },
-    ...found.slice(0, shown).map(caseRow),
-  );
-  $("case-list").replaceChildren(
-    found.length
-      ? list
-      : element(
-          "p",
-          { class: "empty" },
-          everyCase().length ? "No case is left. Clear the filter to see all." : "No case has a score.",
-        ),
-  );
-  if (found.length > shown) {
-    const next = Math.min(MORE_CASES, found.length - shown);
-    $("case-list").append(
-      element(
-        "p",
-        { class: "more" },
-        element("button", { class: "act stop", type: "button", click: showMore }, `${plural(next, "more case")}`),
-        element(
-          "span",
-          { class: "soft" },
-          ` ${shown.toLocaleString("en")} of ${found.length.toLocaleString("en")} are shown`,
-        ),
-      ),
-    );
-  }
-}
-
-const several = () => DATA.evaluations.length > 1;
-
-function showMore() {
-  const from = shown;
-  shown += MORE_CASES;
-  showCases();
-  $("case-list").querySelectorAll(".case")[from]?.focus();
-}
-
-/** Filter by words: by ids at once, by answers as their files come in. */
-async function search(words) {
-  filter.words = words.trim().toLowerCase();
+/** Narrow the list: by ids at once, by answers as their files come in. */
+async function filter(more, told = "") {
+  Object.assign(place, more);
+  [shown, note] = [FIRST_CASES, told];
   const own = ++searched;
-  apply();
-  if (filter.words.length < 2 || !DATA.details.files) return;
-  const waiting = [...Array(DATA.details.files).keys()]
-    .map((number) => number + 1)
-    .filter((number) => !loading.has(number));
-  let problem = "";
-  for (const [done, number] of waiting.entries()) {
-    if (own === searched && done % 4 === 0) tellFound(`searching answers: ${done} of ${waiting.length} files`);
-    await load(number).catch((error) => (problem = error.message));
+  narrow();
+  keepAddress();
+  draw();
+  if (place.words.trim().length < 2) return void fetchShown();
+  for (let number = 1; number <= DATA.page.n_files; number++) {
+    if (own === searched && number % 4 === 1) tell(`searching answers: ${number - 1} of ${plural(DATA.page.n_files, "file")}`);
+    const problem = await load(number).then(() => "", (error) => error.message);
     if (own !== searched) return;
-    if (problem) break;
+    if (number === DATA.page.n_files || problem) {
+      narrow();
+      tell(problem);
+    }
+    if (problem) return;
   }
-  apply();
-  tellFound(problem);
 }
 
-function showCasesOf(number) {
-  filter.of = number;
-  $("of").value = String(number);
-  apply();
+function tell(told) {
+  note = told;
+  draw();
+}
+
+/** Load what the first cases of the list were asked and answered. */
+async function fetchShown() {
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); // what is there shows first
+  const files = new Set(found.slice(0, shown).map((each) => each.file).filter((file) => file && !loading.has(file)));
+  for (const file of [...files].sort((one, other) => one - other).slice(0, MOST_FILES))
+    if (!(await load(file).then(() => draw() ?? true, () => false))) return;
+}
+
+const showCases = (more) => {
+  filter({ words: "", state: "", of: "", slice: "", ...more });
   $("cases").scrollIntoView();
   $("case-list").querySelector(".case")?.focus({ preventScroll: true });
+};
+
+/** What a case was asked last, and the candidate's worst answer to it; nothing where its file is not loaded. */
+function excerpt(each) {
+  const known = knownOf(each);
+  if (!known) return null;
+  const scoreOf = (body) => body.scores.find(({ metric }) => metric === each.entry.metric)?.value ?? Infinity;
+  const own = known.bodies.filter((body) => body.role === "candidate" && body.answer !== undefined);
+  const sign = each.entry.higher_is_better ? 1 : -1;
+  const worst = own.reduce((one, other) => (sign * (scoreOf(other) - scoreOf(one)) < 0 ? other : one), own[0]);
+  const question = known.asked[worst?.asked ?? 0]?.at(-1)?.text ?? "";
+  const answer = worst ? worst.answer || (worst.calls ?? []).map(({ name }) => `tool call: ${name}`).join(", ") : "";
+  return { question: question.slice(0, 200), answer: answer.slice(0, 200) };
+}
+
+function CaseRow({ each }) {
+  const told = excerpt(each);
+  return html`<li>
+    <button class="stop case" type="button" onClick=${() => openCase(each, found)}>
+      <span class="case-what">
+        <span class="case-id" dir="auto">${each.id}</span>
+        ${several && html`<span class="soft case-of" dir="auto">${each.entry.name}</span>`}
+      </span>
+      <span class="case-text" dir="auto">
+        ${told && html`<span class="soft">${told.question}</span><span class="case-answer">${told.answer}</span>`}
+      </span>
+      <span class="scores">${scoresOf(each)}</span>
+      <span class="state ${each.state.replace(" ", "-")}">${each.state}</span>
+    </button>
+  </li>`;
+}
+
+function Filters() {
+  const option = (value, told, chosen) => html`<option value=${value} selected=${value === chosen}>${told}</option>`;
+  const kinds = Object.entries(KINDS).filter(([kind, [, isOf]]) => !kind || kind === place.state || CASES.some(isOf));
+  const amount =
+    found.length === CASES.length
+      ? plural(CASES.length, "case")
+      : `${found.length.toLocaleString("en")} of ${plural(CASES.length, "case")}`;
+  return html`<form class="filters" id="filters" role="search" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
+    <label class="search">
+      <span class="unseen">Search case ids and answers</span>
+      <input type="search" id="words" placeholder="Search case ids and answers" autocomplete="off" spellcheck="false"
+        value=${place.words} onInput=${typed} />
+      <kbd>/</kbd>
+    </label>
+    <label class="field"><span>State</span>
+      <select id="state" onChange=${(event) => filter({ state: event.target.value })}>
+        ${kinds.map(([kind, [told]]) => option(kind, told, place.state))}
+      </select>
+    </label>
+    ${several &&
+    html`<label class="field"><span aria-hidden="true">of</span>
+      <select id="of" aria-label="Evaluation" onChange=${(event) => filter({ of: event.target.value, slice: "" })}>
+        ${option("", "all evaluations", place.of)} ${ENTRIES.map(({ name }) => option(name, name, place.of))}
+      </select>
+    </label>`}
+    <button class="plain" type="button" onClick=${clearFilters}>Clear</button>
+    <p class="found" id="found" role="status">${[amount, place.slice, note].filter(Boolean).join(" · ")}</p>
+  </form>`;
+}
+
+let typing = 0;
+function typed({ target }) {
+  clearTimeout(typing);
+  typing = setTimeout(() => filter({ words: target.value }), 120);
+}
+
+function clearFilters() {
+  clearTimeout(typing);
+  $("words").value = "";
+  filter({ words: "", state: "", of: "", slice: "" });
+}
+
+function Cases() {
+  const next = Math.min(MORE_CASES, found.length - shown);
+  const more = () => {
+    const from = shown;
+    shown += MORE_CASES;
+    draw();
+    fetchShown();
+    $("case-list").querySelectorAll(".case")[from]?.focus();
+  };
+  const none = CASES.length ? "No case is left. Clear the filter to see all." : "No case has a score.";
+  return html`<section id="cases" aria-labelledby="cases-title">
+    <div class="title"><h2 id="cases-title">Cases</h2></div>
+    <${Filters} />
+    <div class="card" id="case-list">
+      ${found.length
+        ? html`<ol class="case-rows">
+            ${found.slice(0, shown).map((each) => html`<${CaseRow} key=${keyOf(each.entry.name, each.id)} each=${each} />`)}
+          </ol>`
+        : html`<p class="empty">${none}</p>`}
+      ${next > 0 &&
+      html`<p class="more">
+        <button class="act stop" type="button" onClick=${more}>${plural(next, "more case")}</button>
+        <span class="soft"> ${shown.toLocaleString("en")} of ${found.length.toLocaleString("en")} are shown</span>
+      </p>`}
+    </div>
+  </section>`;
 }

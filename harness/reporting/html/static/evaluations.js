@@ -1,166 +1,181 @@
-// --------------------------------------------------------------------------------------------------- the evaluations
+// ---------------------------------------------------------------------- the evaluations, requirements, and the run itself
 
-const SHARED = reach(DATA.evaluations.filter((entry) => !entry.unit && entry.checks.length));
+const SHARED = reach(ENTRIES.filter((entry) => !entry.unit).flatMap((entry) => entry.checks.map((check) => [check, entry])));
+const opened = new Set(ENTRIES.length === 1 ? ENTRIES : []);
 
-/** One evaluation as a line that opens. */
-function evaluationRow(entry, number) {
-  const panel = element("div", { class: "panel", id: `panel-${number}`, hidden: true });
-  const button = element(
-    "button",
-    {
-      class: "stop head",
-      type: "button",
-      "aria-expanded": "false",
-      "aria-controls": panel.id,
-      click: () => toggle(number),
-    },
-    chip(entry.verdict),
-    element(
-      "span",
-      { class: "what" },
-      element("strong", { class: "name", dir: "auto" }, visible(entry.name)),
-      element("span", { class: "reason", dir: "auto" }, visible(entry.reason)),
-    ),
-  );
-  const row = element(
-    "article",
-    { class: `evaluation ${entry.verdict}`, id: `evaluation-${number}`, "data-number": number },
-    element("h3", { class: "line" }, button),
-    element("div", { class: "figures" }, ...figuresOf(entry)),
-    element("div", { class: "bars" }, ...barsOf(entry)),
-    panel,
-  );
-  return row;
+const idOf = (entry) => `evaluation-${ENTRIES.indexOf(entry)}`;
+const addressOf = (entry) => `#${new URLSearchParams({ evaluation: entry.id, metric: entry.metric })}`;
+const domainOf = (entry) => (entry.unit ? reach(entry.checks.map((check) => [check, entry])) : SHARED);
+
+function toggle(entry, open = !opened.has(entry)) {
+  if (open) opened.add(entry);
+  else opened.delete(entry);
+  draw();
 }
 
-function figuresOf(entry) {
-  const { candidate, baseline } = entry.figures;
-  const fact = (name, text) =>
-    text
-      ? element("span", {}, element("span", { class: "soft" }, `${name} `), element("span", { class: "number" }, text))
-      : null;
-  return [fact("candidate", candidate), fact("baseline", baseline), fact("required", entry.figures.required)];
+/** One evaluation as a line that opens: what it came to, and the comparison that decided. */
+function Evaluation({ entry }) {
+  const [check, id] = [entry.checks[0], idOf(entry)];
+  const panel = id.replace("evaluation", "panel");
+  const isOpen = opened.has(entry);
+  const open = () => toggle(entry);
+  return html`<article class="evaluation ${entry.verdict}" id=${id}>
+    <h3 class="line">
+      <button class="stop head" type="button" aria-expanded=${String(isOpen)} aria-controls=${panel} onClick=${open}>
+        ${chip(entry.verdict)}
+        <span class="what">
+          <strong class="name" dir="auto">${entry.name}</strong>
+          <span class="reason" dir="auto">${arrows(entry.sentence || entry.reason)}</span>
+        </span>
+      </button>
+    </h3>
+    <p class="figures number">${arrows(entry.figures)}</p>
+    <div class="bars">
+      ${check ? bar(check, entry, domainOf(entry)) : html`<span class="soft">${entry.candidate && "nothing required"}</span>`}
+    </div>
+    <div class="panel" id=${panel} hidden=${!isOpen}>${isOpen && html`<${Panel} entry=${entry} />`}</div>
+  </article>`;
 }
 
-function barsOf(entry) {
-  if (!entry.checks.length) return [element("span", { class: "soft" }, entry.candidate ? "nothing required" : "")];
-  const domain = entry.unit ? reach([entry]) : SHARED;
-  return entry.checks.map((check) =>
-    element("div", { class: "lane-row" }, element("span", { class: "soft" }, check.against), bar(check, entry, domain)),
-  );
+/** How we know: each comparison with its figures and method, the slices, and what the figures rest on. */
+function Panel({ entry }) {
+  const facts = [
+    ...measured(entry),
+    `about ${entry.about === "suite" ? "these cases" : "cases like these"}`,
+    `design ${entry.design}`,
+    entry.margin_is_default && "margin by default",
+    ...entry.facts,
+  ];
+  const { candidate, baseline } = entry.ranges;
+  return html`${entry.checks.map((check) => html`<${Statement} check=${check} entry=${entry} />`)}
+    ${!entry.checks.length && !entry.errors.length && html`<p>${entry.reason}</p>`}
+    ${entry.errors.length > 0 && html`<ul class="errors">${entry.errors.map((error) => html`<li dir="auto">${error}</li>`)}</ul>`}
+    ${entry.traceback.length > 0 && html`<pre tabindex="0">${entry.traceback.join("\n")}</pre>`}
+    ${candidate && html`<p class="soft">candidate ${candidate}${baseline && `, baseline ${baseline}`}</p>`}
+    ${entry.slices.length > 0 && html`<${Slices} entry=${entry} />`}
+    ${entry.in_blocks && entry.every.length > 0 && html`<${Pairs} entry=${entry} />`}
+    <p class="soft facts">${facts.filter(Boolean).join(" · ")}</p>
+    ${entry.requirement && html`<p class="soft facts" dir="auto">stands for: ${entry.requirement}</p>`}
+    <p class="soft facts"><code>${entry.id}</code>${!entry.isSole && ` metric ${entry.metric}`}</p>
+    ${entry.every.length > 0 &&
+    html`<p><button class="act" type="button" onClick=${() => showCases({ of: entry.name })}>
+      Show its ${plural(entry.every.length, "case")}
+    </button></p>`}`;
 }
 
-/** Open or close an evaluation; what is in it is made when it is first opened. */
-function toggle(number, open) {
-  const row = $(`evaluation-${number}`);
-  const panel = $(`panel-${number}`);
-  const shown = open ?? panel.hidden;
-  if (shown && !panel.firstChild) panel.append(...panelOf(DATA.evaluations[number], number));
-  panel.hidden = !shown;
-  row.querySelector("button").setAttribute("aria-expanded", String(shown));
-}
-
-function panelOf(entry, number) {
+/** The cases and samples that the figures rest on. */
+function measured({ n_cases, n_samples, n_skipped, n_truncated, in_blocks, baseline }) {
+  const blocks = baseline ? `${plural(n_cases, "pair")} of blocks` : plural(n_cases, "block");
   return [
-    element(
-      "div",
-      { class: "statements" },
-      ...(entry.checks.length
-        ? entry.checks.map((check) => statement(check, entry))
-        : entry.errors.length
-          ? []
-          : [element("p", {}, visible(entry.reason))]),
-      ...failures(entry),
-    ),
-    entry.means ? element("p", { class: "soft" }, visible(entry.means)) : "",
-    slices(entry, number) ?? "",
-    pairs(entry, number) ?? "",
-    element(
-      "p",
-      { class: "soft facts" },
-      [
-        entry.measured,
-        `about ${entry.about}`,
-        `design ${entry.design}`,
-        entry.margin_is_default ? "margin by default" : null,
-        ...entry.facts,
-      ]
-        .filter(Boolean)
-        .map(visible)
-        .join(" · "),
-    ),
-    element(
-      "p",
-      { class: "soft facts" },
-      element("code", {}, visible(entry.id)),
-      isSole(entry) ? "" : ` metric ${visible(entry.metric)}`,
-    ),
-    casesOf(number).length
-      ? element(
-          "p",
-          { class: "row start" },
-          element(
-            "button",
-            { class: "act", type: "button", click: () => showSlice(number, null) },
-            `Show its ${plural(casesOf(number).length, "case")}`,
-          ),
-        )
-      : "",
+    ...(in_blocks ? [blocks] : [plural(n_cases, "case"), `${plural(n_samples, "sample")} of the candidate`]),
+    n_skipped > 0 && `${plural(n_skipped, "case")} skipped`,
+    n_truncated > 0 && `${plural(n_truncated, "answer")} cut at max_tokens`,
   ];
 }
 
-/** What one comparison says, with the figures and the method that it says it by. */
-function statement(check, entry) {
-  const to =
-    check.against === "threshold" ? `Against the threshold ${figure(entry.threshold, entry)}` : "Against the baseline";
-  return element(
-    "div",
-    { class: "statement" },
-    element(
-      "p",
-      {},
-      chip(check.verdict),
-      ` ${to}: `,
-      element("strong", {}, visible(check.reason)),
-      check.samples_needed ? ` (${plural(check.samples_needed, "more sample")})` : "",
-    ),
-    element(
-      "p",
-      { class: "soft" },
-      "difference ",
-      element("span", { class: "number" }, check.figure),
-      `, margin ${check.margin}; ${check.method}`,
-    ),
-  );
+function Statement({ check, entry }) {
+  const to = check.against === "threshold" ? `Against the threshold ${figure(entry.threshold, entry)}` : "Against the baseline";
+  const more = check.samples_needed ? ` (${plural(check.samples_needed, "more sample")})` : "";
+  return html`<div class="statement">
+    <p>${chip(check.verdict)} ${to}: <strong>${check.reason}</strong>${more}</p>
+    ${bar(check, entry, domainOf(entry))}
+    <p class="soft">
+      difference <span class="number">${check.figure}</span>, margin ${check.margin}; ${check.difference.method}
+    </p>
+  </div>`;
 }
 
-function failures(entry) {
-  if (!entry.errors.length) return [];
-  const list = element(
-    "ul",
-    { class: "errors" },
-    ...entry.errors.map((error) => element("li", { dir: "auto" }, visible(error))),
-  );
-  const frames = entry.traceback.length ? element("pre", { tabindex: 0 }, visible(entry.traceback.join("\n"))) : null;
-  return [list, frames];
-}
-
-function showEvaluations() {
-  $("rows").replaceChildren(...DATA.evaluations.map(evaluationRow));
-  const [low, high] = SHARED;
-  const same = DATA.evaluations.filter((entry) => entry.aim === "same").length;
+/** All evaluations: in the order of the path's stages where there are several, the worst of each first. */
+function Evaluations() {
+  const stages = ["", ...STAGES].filter((stage) => ENTRIES.some((entry) => entry.stage === stage));
+  const isHidden = (entry) => (place.words || place.state) && !named(entry) && !found.some((each) => each.entry === entry);
+  const shown = ENTRIES.filter((entry) => !isHidden(entry));
+  const of = (stage) => shown.filter((entry) => entry.stage === stage);
+  const same = ENTRIES.filter((entry) => entry.aim === "same").length;
   const better = same ? "right is better, or neither side" : "right is better";
-  const sides = same === DATA.evaluations.length ? "in the middle both are equal" : better;
-  const scores = DATA.evaluations.some((entry) => !entry.unit && entry.checks.length);
-  if (scores)
-    $("legend").append(
-      "difference, ",
-      element("span", { class: "number" }, `${signed(low)} to ${signed(high)}`),
-      `: ${sides}, the grey band is the margin`,
-    );
-  if (!DATA.evaluations.length) $("rows").append(element("p", { class: "empty" }, "No evaluation was run."));
-  if (DATA.evaluations.length && DATA.evaluations[0].verdict !== "passed") toggle(0, true);
-  if (DATA.evaluations.length === 1) toggle(0, true);
+  const sides = same && same === ENTRIES.length ? "in the middle both are equal" : better;
+  const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(2);
+  return html`<section id="evaluations" aria-labelledby="evaluations-title" hidden=${ENTRIES.length > 0 && !shown.length}>
+    <div class="title">
+      <h2 id="evaluations-title">Evaluations</h2>
+      ${ENTRIES.some((entry) => !entry.unit && entry.checks.length) &&
+      html`<p class="legend" id="legend">
+        difference, <span class="number">${SHARED.map(signed).join(" to ")}</span>: ${sides}, the grey band is the margin
+      </p>`}
+    </div>
+    <div class="card rows" id="rows">
+      ${!ENTRIES.length && html`<p class="empty">No evaluation was run.</p>`}
+      ${stages.map(
+        (stage) =>
+          of(stage).length > 0 &&
+          html`${stages.length > 1 && html`<p class="stage">${stage || "of no stage"}${" "}${chip(of(stage)[0].verdict)}</p>`}
+            ${of(stage).map((entry) => html`<${Evaluation} key=${idOf(entry)} entry=${entry} />`)}`,
+      )}
+    </div>
+  </section>`;
 }
 
-const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(2);
+/** Requirements, business before non-functional, with the evaluations that stand for them and the worst verdict. */
+function Requirements() {
+  const groups = new Map();
+  for (const entry of DATA.evaluations.map((own) => ENTRIES.find((each) => each.id === own.id && each.metric === own.metric))) {
+    const [, kind = "business", text] = /^\s*(?:(business|non[- ]?functional)\s*:)?\s*(.*?)\s*$/is.exec(entry.requirement ?? "");
+    const group = { kind: /^n/i.test(kind) ? "non-functional" : "business", text, entries: [] };
+    const key = `${group.kind} ${text}`;
+    groups.set(key, groups.get(key) ?? group).get(key).entries.push(entry);
+  }
+  const order = ({ kind, text }) => `${text ? 0 : 1} ${kind}`;
+  const shown = [...groups.values()].sort((one, other) => (order(one) < order(other) ? -1 : order(one) > order(other) ? 1 : 0));
+  if (!shown.some(({ text }) => text)) return null;
+  const link = (entry) =>
+    html`<a class="evaluation-link" href=${addressOf(entry)}>
+      <span aria-hidden="true" class="mark ${entry.verdict}">${MARKS[entry.verdict]}</span>
+      <span class="unseen">${entry.verdict}: </span> ${entry.name}
+    </a>`;
+  const row = ({ kind, text, entries }) =>
+    html`<tr>
+      <td>${kind}</td>
+      <th scope="row" dir="auto">${text || html`<span class="soft">no requirement named</span>`}</th>
+      <td>${entries.map(link)}</td>
+      <td>${chip(entries.reduce((worst, each) => (rank(each) > rank(worst) ? each : worst)).verdict)}</td>
+    </tr>`;
+  return html`<section id="requirements" aria-labelledby="requirements-title">
+    <div class="title"><h2 id="requirements-title">Requirements</h2></div>
+    <div class="card"><${Table} kind="" heads=${["kind", "requirement", "evaluations", "verdict"]} rows=${shown.map(row)} /></div>
+  </section>`;
+}
+
+/** What ran it, with what, and what a reader must know of it. */
+function About() {
+  const { python, machine, gpus, packages } = DATA.page.environment;
+  const roles = [["candidate", DATA.candidate], ["baseline", DATA.baseline], ...DATA.judges.map((judge) => ["judge", judge])];
+  const known = roles.filter(([, version]) => version);
+  const versions = known.map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
+  const run = { run: DATA.run_id, made: DATA.created, "confidence level": DATA.confidence_level, "exit code": DATA.exit_code };
+  const [prompts, answers, requests] = ["prompt_tokens", "completion_tokens", "http_requests"].map((name) =>
+    DATA.usage[name].toLocaleString("en"),
+  );
+  const groups = {
+    Versions: [...versions, ...Object.entries(run)],
+    Environment: Object.entries({ Python: python, machine, GPUs: gpus?.join(", "), ...packages }).filter(([, text]) => text),
+    Usage: [
+      ["run", DATA.page.usage.join(" · ")],
+      ["tokens", `${prompts} of prompts, ${answers} of answers`],
+      ["requests over a wire", requests],
+    ],
+  };
+  const fact = ([label, text]) => html`<dt>${label}</dt><dd dir="auto">${String(text)}</dd>`;
+  return html`<section id="run" aria-labelledby="run-title">
+    <div class="title"><h2 id="run-title">The run</h2></div>
+    <div class="about" id="about">
+      ${DATA.notes.length > 0 &&
+      html`<div class="card whole">
+        <h3>Notes</h3>
+        <ul>${DATA.notes.map(({ text }) => html`<li dir="auto">${text}</li>`)}</ul>
+      </div>`}
+      ${Object.entries(groups).map(
+        ([title, facts]) => html`<div class="card"><h3>${title}</h3><dl>${facts.map(fact)}</dl></div>`,
+      )}
+    </div>
+  </section>`;
+}

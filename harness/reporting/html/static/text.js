@@ -1,27 +1,8 @@
 // ------------------------------------------------------------------------------- what a model wrote, and how it differs
 
-const MOST_COMPARED = 4_000_000; // pairs of words; more would hold the page up
+const MOST_EDITS = 2000; // more would hold the page up
 const LEAST_ALIKE = 0.2; // below, two answers are others: nothing would be left unmarked
-
-/** A text whose control and direction characters can be seen: they move nothing and hide nothing. */
-const visible = (text) =>
-  text
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, (sign) => `\\x${hex(sign, 2)}`)
-    .replace(/[\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (sign) => `\\u${hex(sign, 4)}`)
-    .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
-
-const hex = (sign, digits) => sign.charCodeAt(0).toString(16).padStart(digits, "0");
-
-/**
- * Texts in an element that shows their lines; `marks` are pieces of text, each with whether it differs. `kindOf` says of a
- * piece that differs whether it is "right", "wrong" or neither.
- */
-function prose(marks, name, kindOf = () => "other") {
-  const piece = ([text, differs]) => (differs ? element(name, { class: kindOf(text) }, visible(text)) : visible(text));
-  const text = element("div", { class: "text", dir: "auto" }, ...marks.map(piece));
-  heights.observe(text);
-  return text;
-}
+const MOST_OPEN = 600; // characters of a message; a longer one is closed until somebody opens it
 
 // A keyboard reaches a text that scrolls, and passes by the others.
 const heights = new ResizeObserver((seen) => {
@@ -30,116 +11,76 @@ const heights = new ResizeObserver((seen) => {
     else target.removeAttribute("tabindex");
   }
 });
+const watched = (node) => node && heights.observe(node);
 
-/** What the first of two texts has that the second has not, and the other way round, by words. */
-function differing(before, after) {
-  const [ours, theirs] = [words(before), words(after)];
-  let start = 0;
-  while (start < Math.min(ours.length, theirs.length) && ours[start] === theirs[start]) start++;
-  let end = 0;
-  while (end < Math.min(ours.length, theirs.length) - start && ours.at(-1 - end) === theirs.at(-1 - end)) end++;
-  const left = ours.slice(start, ours.length - end);
-  const right = theirs.slice(start, theirs.length - end);
-  const whole = [[[before, false]], [[after, false]]];
-  if (left.length * right.length > MOST_COMPARED) return whole;
-  const kept = common(left, right);
-  const same = [...ours.slice(0, start), ...kept.map(([place]) => left[place]), ...ours.slice(ours.length - end)];
-  const said = (list) => list.filter((word) => word.trim()).length;
-  if (said(same) < LEAST_ALIKE * Math.max(said(ours), said(theirs))) return whole;
-  return [ours, theirs].map((list, side) => {
-    const stays = new Set(kept.map((pair) => pair[side] + start));
-    return joined(list.map((word, place) => [word, place >= start && place < list.length - end && !stays.has(place)]));
-  });
-}
+/** A text that shows its lines; `pieces` are texts, each with what it is: "right", "wrong", "other" or nothing. */
+const prose = (pieces, name = "ins") =>
+  html`<div class="text" dir="auto" ref=${watched}>
+    ${pieces.map(([text, kind]) => (kind ? html`<${name} class=${kind}>${text}<//>` : text))}
+  </div>`;
+const plainly = (text) => prose([[text, ""]]);
 
 const words = (text) => text.match(/\s+|[\p{L}\p{M}\p{N}_]+|./gsu) ?? [];
+const wordsIn = (text) => text.toLowerCase().match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
 
-/** The longest common subsequence of two lists, as pairs of places. */
-function common(left, right) {
-  const width = right.length + 1;
-  const longest = new Uint32Array((left.length + 1) * width);
-  for (let row = left.length - 1; row >= 0; row--)
-    for (let column = right.length - 1; column >= 0; column--)
-      longest[row * width + column] =
-        left[row] === right[column]
-          ? longest[(row + 1) * width + column + 1] + 1
-          : Math.max(longest[(row + 1) * width + column], longest[row * width + column + 1]);
-  const pairs = [];
-  for (let row = 0, column = 0; row < left.length && column < right.length;) {
-    if (left[row] === right[column]) pairs.push([row++, column++]);
-    else if (longest[(row + 1) * width + column] >= longest[row * width + column + 1]) row++;
-    else column++;
-  }
-  return pairs;
-}
-
-/** Neighbours of one kind as one piece; a space between two words that differ goes with them. */
-function joined(marks) {
-  const pieces = [];
-  marks.forEach(([text, differs], place) => {
-    const between = !text.trim() && marks[place - 1]?.[1] && marks[place + 1]?.[1];
-    const marked = differs || Boolean(between);
-    if (pieces.length && pieces.at(-1)[1] === marked) pieces.at(-1)[0] += text;
-    else pieces.push([text, marked]);
+/** Two texts as pieces, each with whether the other lacks it; a space between two words that differ goes with them. */
+function differing(before, after) {
+  const whole = [[[before, false]], [[after, false]]];
+  const parts = Diff.diffArrays(words(before), words(after), { maxEditLength: MOST_EDITS });
+  if (!parts) return whole;
+  const said = (list) => list.filter((word) => word.trim()).length;
+  const same = parts.filter((part) => !part.added && !part.removed).flatMap((part) => part.value);
+  if (said(same) < LEAST_ALIKE * Math.max(said(words(before)), said(words(after)))) return whole;
+  return ["added", "removed"].map((of, side) => {
+    const own = parts.filter((part) => !part[of]).map((part) => [part.value.join(""), part[side ? "added" : "removed"]]);
+    return own.map(([text, differs], at) => [text, differs || (!text.trim() && own[at - 1]?.[1] && own[at + 1]?.[1])]);
   });
-  return pieces;
 }
 
 /**
  * Two answers side by side, words that differ marked: green in the one with the better score and red in the other, and
  * green wherever the expected answer has them. Where neither tells, they are marked as different alone.
  */
-function compared(before, after, { better = null, expected = null } = {}) {
+function compared(before, after, better = null, expected = null) {
   const known = new Set(wordsIn(expected ?? ""));
-  const kindOf = (role) => (text) => {
-    const said = wordsIn(text);
-    if (said.length && said.every((word) => known.has(word))) return "right";
-    return better === null ? "other" : better === role ? "right" : "wrong";
-  };
-  const split = (marks) => (known.size ? marks.flatMap((mark) => apart(mark, known)) : marks);
-  const [ours, theirs] = differing(before, after);
-  return [prose(split(ours), "del", kindOf("baseline")), prose(split(theirs), "ins", kindOf("candidate"))];
+  return differing(before, after).map((marks, side) => {
+    const own = better === null ? "other" : better === ["baseline", "candidate"][side] ? "right" : "wrong";
+    const pieces = [];
+    let kind = "";
+    for (const [text, differs] of marks) {
+      for (const word of differs && known.size ? words(text) : [text]) {
+        const said = wordsIn(word);
+        if (!differs) kind = "";
+        else if (!known.size || said.length || !kind) kind = known.size && said.length && known.has(said[0]) ? "right" : own;
+        if (pieces.length && pieces.at(-1)[1] === kind) pieces.at(-1)[0] += word;
+        else pieces.push([word, kind]);
+      }
+    }
+    return prose(pieces, side ? "ins" : "del");
+  });
 }
-
-const wordsIn = (text) => text.toLowerCase().match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
-
-/** A piece that differs in pieces whose words all are in the expected answer, or none. */
-function apart([text, differs], known) {
-  if (!differs) return [[text, false]];
-  const pieces = [];
-  let wasKnown = null;
-  for (const word of words(text)) {
-    const [said] = wordsIn(word);
-    const isKnown = said === undefined ? wasKnown : known.has(said);
-    if (pieces.length && isKnown === wasKnown) pieces.at(-1)[0] += word;
-    else pieces.push([word, true]);
-    wasKnown = isKnown;
-  }
-  return pieces;
-}
-
-const MOST_OPEN = 600; // characters of a message; a longer one is closed until somebody opens it
 
 /** Messages of a conversation, all of them; a long one is closed, its beginning in sight. */
-function conversation(messages) {
-  const heading = (role) => element("h3", { class: "label" }, visible(role));
-  const closed = ({ role, text }) => {
-    const start = text.slice(0, 120).replace(/\s+/g, " ");
-    const summary = element(
-      "summary",
-      { dir: "auto" },
-      `${visible(role)} `,
-      element("span", { class: "soft" }, `${visible(start)} … ${plural(text.length, "character")}`),
-    );
-    return element("details", {}, summary, prose([[text, false]]));
-  };
-  return messages.map((message) =>
-    element(
-      "div",
-      { class: "message" },
-      ...(message.text.length > MOST_OPEN
-        ? [closed(message)]
-        : [heading(message.role), prose([[message.text, false]])]),
-    ),
-  );
-}
+const Asked = ({ messages }) =>
+  html`<div class="asked" role="group" aria-label="What was asked">
+    ${messages.map(
+      ({ role, text }) =>
+        html`<div class="message">
+          ${text.length > MOST_OPEN
+            ? html`<details>
+                <summary dir="auto">
+                  ${role}${" "}
+                  <span class="soft">${text.slice(0, 120).replace(/\s+/g, " ")} … ${plural(text.length, "character")}</span>
+                </summary>
+                ${plainly(text)}
+              </details>`
+            : html`<h3 class="label">${role}</h3>${plainly(text)}`}
+        </div>`,
+    )}
+  </div>`;
+
+const Expected = ({ text }) =>
+  html`<div class="asked expected" role="group" aria-label="What is expected">
+    <h3 class="label">expected</h3>
+    ${plainly(text)}
+  </div>`;
