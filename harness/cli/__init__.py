@@ -27,6 +27,7 @@ _COMMANDS = {
     "retrieve": ("harness.cli.retrieve", "Show the passages that a version finds for a question."),
     "doctor": ("harness.cli.doctor", "Tell what is installed, what is missing, and what mends it."),
     "gate": ("harness.cli.gate", "Decide a stored run again, with the labels given since."),
+    "accept": ("harness.cli.accept", "Accept a red evaluation until a day; the gate stays red."),
     "compare": ("harness.cli.compare", "Weigh two stored runs or versions against each other."),
     "baseline": ("harness.cli.baseline", "Record a run's scores in a file, to gate against later."),
     "plan": ("harness.cli.plan", "Tell what a suite can find, or how large it must be to find a drop."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.console import Ready, shows
+from harness.cli.console import Ready, say, shows
 from harness.cli.stores import open_existing, settings_with_store, store_option
 from harness.reporting.shared.text import Block
 from harness.store.location import option_for
@@ -67,8 +67,10 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
       steelyard gate --resume latest
       steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
+    from harness.config.waivers import read_waivers, today
     from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
+    from harness.reporting.notifying import notify
     from harness.reporting.steps import with_steps
     from harness.reporting.writing import write_reports
 
@@ -77,7 +79,11 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     with open_existing(settings) as opened:
         run = find_version(opened.runs(), run_name).run
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
-        decided = resumed(opened, stored_report(opened, run.run_id), counts_as, settings.review_url)
+        waivers = read_waivers(settings.root, today())
+        stored = stored_report(opened, run.run_id)
+        decided = resumed(opened, stored, counts_as, settings.review_url, waivers)
         report = with_steps(decided, option_for(opened.url))
         paths = write_reports(opened, run, report, folder)
+    if problem := notify(report, settings):
+        say(f"WARNING: {problem}", err=True)
     return DecidedAgain(report, next((path for path in paths if path.suffix == ".html"), paths[0]))

@@ -245,8 +245,8 @@ def serve(place: str | None, host: str, port: int, reviewer: str | None, **netwo
         name, role = _admin(Queue(store), reviewer)
         sessions = settings.root / FOLDER / f"review-sessions-{port}.json"
         prepare_store_folder(sessions)
-        with attended(store) as needed:
-            app = site.create_app(store, site.WebOptions(urls, sessions=sessions, needed=needed))
+        with attended(store) as outlooks:
+            app = site.create_app(store, site.WebOptions(urls, sessions=sessions, outlooks=outlooks))
             desk = app.state.desk
             left, link = desk.queue.count("label").left, f"{urls[0]}/sign-in#{desk.ticket_for(name)}"
             say(f"store     {store.url}", f"waiting   {plural(left, 'label')}")

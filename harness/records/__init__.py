@@ -16,6 +16,8 @@ from harness.records.reports import (
     StoredAnswers,
     Usage,
     VersionRef,
+    Waiver,
+    waiver_of,
 )
 from harness.records.samples import (
     WITHHELD,
@@ -31,6 +33,7 @@ from harness.records.samples import (
     Score,
     ScoreRow,
     ScoringRule,
+    Shown,
     TokenLogprob,
     answer_turns,
     together,
@@ -59,8 +62,8 @@ __all__ = [
     "WITHHELD", "Aggregate", "Aim", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
     "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
     "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "NotedFailures", "Plan", "Price",
-    "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule",
+    "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow", "ScoringRule", "Shown",
     "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob", "Usage", "Verdict",
-    "VerdictKind", "VersionRef", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words", "same_kind",
-    "together",
+    "VerdictKind", "VersionRef", "Waiver", "Weighed", "answer_turns", "kind_and_direction", "kind_in_words",
+    "same_kind", "together", "waiver_of",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ What each field holds is said once, in report.schema.json; here is what only the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.records.budget import Budget
@@ -105,6 +105,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """An evaluation that is accepted, whatever it comes to, until a day that it ends with: ISO, by UTC."""
+
+    evaluation_id: str
+    reason: str
+    until: str
+    is_over: bool = False
+
+    def __str__(self) -> str:
+        return f"accepted until {self.until}{', which is over' if self.is_over else ''}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole run: what report.json holds."""
 
@@ -129,6 +142,18 @@ class Report:
     command: tuple[str, ...] | None = None
     steps: tuple[Step, ...] = ()
     schema_version: int = 1
+    waivers: tuple[Waiver, ...] = ()
+
+    def accepted(self, verdict: Verdict) -> Waiver | None:
+        """The waiver that a verdict is accepted by; an error is never accepted, for nothing was weighed."""
+        return waiver_of(verdict, self.waivers)
+
+
+def waiver_of(verdict: Verdict, waivers: Sequence[Waiver]) -> Waiver | None:
+    """The one of the waivers that a verdict is accepted by; None of one that passed, and of an error."""
+    if verdict.verdict in (VerdictKind.PASSED, VerdictKind.ERROR):
+        return None
+    return next((each for each in waivers if each.evaluation_id == verdict.id and not each.is_over), None)
 
 
 @dataclass(frozen=True, slots=True)

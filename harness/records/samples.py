@@ -286,6 +286,21 @@ class ScoringRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a judge was shown beside the answer that it scored; reviewers see it, too.
+
+    Attributes:
+        fields: names of fields of the case, with their texts.
+        reference: a right answer, or None.
+        compared: the two answers of a comparison, texts or the turns of conversations; else empty.
+    """
+
+    fields: tuple[tuple[str, str], ...] = ()
+    reference: str | None = None
+    compared: tuple[str | Messages, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The work of one judge, by name, for one call of a body.
 
@@ -354,7 +369,7 @@ class ScoreRow:
     """One score on its way into the store: no value where the body skipped the case or ended in an error.
 
     `reason` is in the body's words, or an error's type and message; `sample_key` is of the last sample that the body
-    drew from the version under test; `judged_by` is there where a judge had a part in it.
+    drew from the version under test; `judged_by` and `shown` are there where a judge had a part in it.
     """
 
     evaluation_id: str
@@ -368,3 +383,4 @@ class ScoreRow:
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: ScoringRule | None = None
+    shown: Shown | None = None

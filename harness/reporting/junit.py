@@ -81,7 +81,7 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
     Args:
         inconclusive: "warn" where what is not decided counts as passed, with its text as output.
     """
-    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    kinds = Counter(verdict.verdict for verdict in report.evaluations if report.accepted(verdict) is None)
     open_ones = kinds[VerdictKind.INCONCLUSIVE] if inconclusive == "fail" else 0
     totals = {
         "name": "steelyard",
@@ -91,7 +91,8 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
     }
     root = ElementTree.Element("testsuites", totals)
     time_s = f"{report.usage.wall_s:.3f}"
-    more = {"skipped": "0", "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
+    n_accepted = sum(report.accepted(verdict) is not None for verdict in report.evaluations)
+    more = {"skipped": str(n_accepted), "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
     suite = ElementTree.SubElement(root, "testsuite", totals | more)
     told = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
     told += [("best_of", str(report.best_of))] if report.best_of > 1 else []
@@ -105,7 +106,12 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
         _add_properties(case, properties(verdict, of_run))
         if verdict.verdict is not VerdictKind.PASSED:
             text = failure_text(verdict, report.candidate, report.baseline, report.changes, name)
-            _add_outcome(case, verdict, text, inconclusive)
+            if (waiver := report.accepted(verdict)) is not None:
+                ElementTree.SubElement(
+                    case, "skipped", {"type": "accepted", "message": _legal(str(waiver))}
+                ).text = text
+            else:
+                _add_outcome(case, verdict, text, inconclusive)
     ElementTree.indent(root)
     stream.write('<?xml version="1.0" encoding="utf-8"?>\n')
     stream.write(ElementTree.tostring(root, encoding="unicode"))

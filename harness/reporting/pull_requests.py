@@ -113,7 +113,7 @@ class _Forge:
         request = urllib.request.Request(api + path, method=method, headers=self._headers)
         request.data = None if content is None else json.dumps(content).encode("ascii")
         try:
-            with urllib.request.build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_S) as answer:
+            with urllib.request.build_opener(NoRedirects).open(request, timeout=_TIMEOUT_S) as answer:
                 found = json.loads(answer.read(_MOST_BYTES))
             if isinstance(found, list if "?" in path else dict):
                 return found
@@ -150,7 +150,7 @@ class _Forge:
         return ForgeError(f"{self._job.api} refused the comment: {status}. {advice}".rstrip(), error.code)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an error: urllib would send the token along, wherever it leads."""
 
     def redirect_request(self, *_: Any) -> None:

@@ -83,7 +83,7 @@ def _answers(report: Report, options: str) -> list[Step]:
 
 def _verdicts(report: Report) -> list[Step]:
     """One step for each way on from the verdicts."""
-    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    kinds = Counter(verdict.verdict for verdict in report.evaluations if report.accepted(verdict) is None)
     steps = []
     if interrupted(report):
         steps.append(Step("", GO_ON))

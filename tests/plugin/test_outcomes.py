@@ -205,6 +205,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
     }
     others = {
         "losses",
+        "waivers",
         "command",
         "steps",
         "changes",

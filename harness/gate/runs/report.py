@@ -40,6 +40,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
         skipped=run.all_skipped,
         notes=(*run.notes, *_of_failures(run), *_of_older_draws(run), *late_errors, *_unstored(run)),
         from_store=_from_store(run),
+        waivers=tuple(each for each in run.options.waivers if run.verdicts(each.evaluation_id)),
     )
 
 

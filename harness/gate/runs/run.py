@@ -29,7 +29,7 @@ from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.models.version import Version, answers
-from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
+from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
 from harness.requests.spending import VersionSpending
@@ -58,6 +58,7 @@ class RunOptions:
         family: the ids of all of the suite that could be run for the candidate, run or not: red is corrected over them.
         notes: sentences for the report on what is known of them.
         is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
+        waivers: the evaluations that are accepted, or were.
     """
 
     offline: bool = False
@@ -74,6 +75,7 @@ class RunOptions:
     family: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_gone: Callable[[str], bool] = field(default=lambda _: False)
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.decisions.reasons import figure as in_words
 from harness.errors import without_traceback
@@ -61,7 +61,14 @@ def rows(report: Report, encoding: str) -> list[TableRow]:
     """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
-    return [row(verdict, name, encoding) for verdict, name in named]
+    found = [row(verdict, name, encoding) for verdict, name in named]
+    return [replace(each, why=f"{accepted_in_words(report, each.verdict, encoding)}{each.why}") for each in found]
+
+
+def accepted_in_words(report: Report, verdict: Verdict, encoding: str) -> str:
+    """Say until when and why a verdict is accepted, before the reason that it has; "" of another."""
+    waiver = report.accepted(verdict)
+    return "" if waiver is None else printable(f"{waiver}; ", _MOST_REASON_CELLS, cut="middle", encoding=encoding)
 
 
 def row(verdict: Verdict, name: str, encoding: str, *, tracebacks: bool = False) -> TableRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from harness.reporting.wording.answered import name_notes, not_asked, printed_no
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, flops_in_words
 from harness.reporting.wording.failure import interrupted, progress
 from harness.reporting.wording.losses import worse_in_words
-from harness.reporting.wording.notes import judge_notes, recorded_notes
+from harness.reporting.wording.notes import judge_notes, recorded_notes, waiver_notes
 from harness.reporting.wording.slices import slice_lines
 
 _LEAST_WIDTH = 30
@@ -150,6 +151,12 @@ def headline(report: Report) -> str:
         word = "INTERRUPTED"
     if word == "GREEN" and not is_kept(report):
         word = "NOT KEPT"
+    counting = [each for each in report.evaluations if each.verdict is not VerdictKind.PASSED]
+    accepted = [waiver for each in counting if (waiver := report.accepted(each)) is not None]
+    if accepted and len(accepted) == len(counting) and word != "INTERRUPTED":
+        word = f"{word}, accepted until {min(each.until for each in accepted)}"
+    elif accepted:
+        parts.append(f"{count(len(accepted))} of them accepted")
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
     return f"{word}: {', '.join(parts)}{note}{not_asked(report)}"
 
@@ -230,7 +237,12 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
     encoding = layout.encoding
-    told = [*version_notes(report, encoding), *name_notes(report, encoding), *printed_notes(report, encoding)]
+    told = [
+        *waiver_notes(report, encoding),
+        *version_notes(report, encoding),
+        *name_notes(report, encoding),
+        *printed_notes(report, encoding),
+    ]
     if report.best_of > 1:
         told.append(
             f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "
@@ -271,7 +283,7 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:
     text = headline(report)
-    code = _COLOURS.get(text.split(":")[0]) if colour else None
+    code = _COLOURS.get(re.split("[:,]", text)[0]) if colour else None
     return [_coloured(line, code) if code else line for line in wrap(text, width)]
 
 

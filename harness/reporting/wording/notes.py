@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.records import BaselineRecord, Estimate, JudgeSummary, Verdict, VerdictKind
+from harness.records import BaselineRecord, Estimate, JudgeSummary, Report, Verdict, VerdictKind
 from harness.reporting.shared.figures import count, figure, interval, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable
@@ -54,6 +54,17 @@ def record_in_words(record: BaselineRecord) -> str:
 
 def _sum(records: Sequence[BaselineRecord], name: str) -> int:
     return sum(getattr(each, name) for each in records)
+
+
+def waiver_notes(report: Report, encoding: str) -> list[str]:
+    """A sentence for each evaluation of the report that is accepted, or was."""
+    told = []
+    for waiver in report.waivers:
+        kinds = {each.verdict for each in report.evaluations if each.id == waiver.evaluation_id}
+        ending = "; it passed: steelyard accept --remove" if kinds == {VerdictKind.PASSED} else ""
+        ending = "; an error is never accepted" if VerdictKind.ERROR in kinds else ending
+        told.append(printable(f"{waiver.evaluation_id} {waiver}{ending}", 600, encoding=encoding))
+    return told
 
 
 def judge_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from harness.records import Sample, TokenLogprob
-from harness.scoring.judging.answers import (
+from harness.scoring.judging.asking import (
     MalformedAnswerError,
     preference_schema,
     rating_schema,

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from harness.errors import TaskError
-from harness.scoring.lm_eval.documents import Documents, Prompting
-from harness.scoring.lm_eval.tasks import load_tasks
+from harness.scoring.lm_eval import EvaluatedTask, Prompting, load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, SUMS, write_task
 
 PLAIN = Prompting()
@@ -15,9 +14,9 @@ PLAIN = Prompting()
 
 def documents(
     folder: Path, config: Any = CHOICE, rows: Any = SUMS, prompting: Prompting = PLAIN, **more: Any
-) -> Documents:
+) -> EvaluatedTask:
     (task,) = load_tasks(str(write_task(folder, config, rows, **more)), [folder])
-    return Documents(task, prompting, "here")
+    return EvaluatedTask(task, prompting, {}, "here")
 
 
 def test_a_document_without_an_id_is_known_by_its_number_and_a_hash_of_what_it_holds(tmp_path: Path) -> None:
@@ -41,7 +40,6 @@ def test_documents_own_ids_are_kept_where_no_two_are_the_same(tmp_path: Path) ->
 def test_a_case_has_the_fields_of_its_document(tmp_path: Path) -> None:
     found = documents(tmp_path)
     assert found.cases[3].answer == SUMS[3]["answer"]
-    assert found.numbers[found.cases[3].id] == 3
 
 
 @pytest.mark.service
@@ -103,7 +101,7 @@ def test_no_documents_are_refused(tmp_path: Path) -> None:
     (task,) = load_tasks(str(write_task(tmp_path, CHOICE)), [tmp_path])
     task.dataset["test"] = task.dataset["test"].select([])
     with pytest.raises(TaskError, match="task 'choice' has no documents"):
-        Documents(task, Prompting(), "here")
+        EvaluatedTask(task, Prompting(), {}, "here")
 
 
 def test_examples_that_the_task_rules_out_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import TaskError
-from harness.scoring.lm_eval.task_files import check_task, find_task_file, names_a_file, read_file
+from harness.scoring.lm_eval.tasks import check_task, load_tasks, read_file
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, write_task
 
 TASK = """task: sums
@@ -23,27 +23,20 @@ filter_list:
 """
 
 
-def test_a_file_is_told_from_a_name_by_its_suffix_or_folder() -> None:
-    assert names_a_file("task.yml")
-    assert names_a_file("evals/task")
-    assert not names_a_file("arc_easy")
-
-
 def test_the_first_folder_that_has_the_file_counts(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_task(tmp_path / name, CHOICE)
-    assert find_task_file("choice.yaml", [tmp_path / "b", tmp_path / "a"]) == tmp_path / "b" / "choice.yaml"
-    assert find_task_file(str(tmp_path / "a" / "choice.yaml"), [tmp_path / "b"]) == tmp_path / "a" / "choice.yaml"
+        write_task(tmp_path / name, {**CHOICE, "test_split": f"no-{name}"})
+    for source, folders in (("choice.yaml", "ba"), (str(tmp_path / "b" / "choice.yaml"), "a")):
+        with pytest.raises(TaskError, match="no-b"):
+            load_tasks(source, [tmp_path / each for each in folders])
 
 
 def test_a_missing_file_names_those_beside_it(tmp_path: Path) -> None:
     write_task(tmp_path / "evals", CHOICE)
-    with pytest.raises(TaskError, match=r"no task file 'evals/choise.yaml'. Beside it are: choice.yaml\."):
-        find_task_file("evals/choise.yaml", [tmp_path])
-    with pytest.raises(TaskError, match=r"Looked in .*nowhere: no file of a task"):
-        find_task_file("nowhere/x.yaml", [tmp_path])
-    with pytest.raises(TaskError, match="can't be looked for"):
-        find_task_file(f"{'x' * 5000}.yaml", [tmp_path])
+    with pytest.raises(TaskError, match=r"no task file 'evals/choise.yaml'\..*choice.yaml"):
+        load_tasks("evals/choise.yaml", [tmp_path])
+    with pytest.raises(TaskError, match="There is no task file 'evals/task'"):
+        load_tasks("evals/task", [tmp_path])
 
 
 @pytest.mark.parametrize(
