@@ -84,7 +84,9 @@ class GatePlan:
 
 
 def _shares(each: VerdictShares | None) -> dict[str, Any] | None:
-    return each and {"red": each.red, "green": each.green, "cases_used": each.cases, "gates": each.gates}
+    if each is None:
+        return None
+    return {"red": each.red, "green": each.green, "cases_used": each.cases, "gates": each.gates}
 
 
 def view(plan: GatePlan) -> Iterator[Block]:
