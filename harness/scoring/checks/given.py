@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from harness.errors import CheckError
+from harness.errors import CheckError, install
 from harness.records import Sample
 
 _SHOWN = 60
@@ -71,6 +71,4 @@ def import_library(module: str, check: str, extra: str = "checks") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise CheckError(
-            f'{check} needs the package {module.partition(".")[0]}: pip install "steelyard[{extra}]" ({error})'
-        ) from error
+        raise CheckError(f"{check} needs the package {module.partition('.')[0]}: {install(extra)} ({error})") from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import install
 from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
@@ -75,7 +76,7 @@ def lacks(sandbox: str) -> str | None:
     if libseccomp() is None:
         return (
             "the filter of system calls is built by libseccomp, which is not here (`apt-get install libseccomp2`, "
-            "`dnf install libseccomp`, `apk add libseccomp`; and `pip install pyseccomp`)"
+            f"`dnf install libseccomp`, `apk add libseccomp`; and `{install('code')}`)"
         )
     if landlock_version() < 1:
         return f"the kernel ({platform.release()}) has no Landlock, or it is switched off: nothing would guard files"

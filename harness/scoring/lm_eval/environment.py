@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.errors import TaskError
+from harness.errors import TaskError, install
 
 RANDOM_SEED, NUMPY_SEED, FEWSHOT_SEED = 0, 1234, 1234
 """The seeds that `lm_eval.simple_evaluate` starts from; tasks shuffle and draw their examples by them."""
@@ -23,7 +23,7 @@ def require_lm_eval(where: str) -> None:
         with warnings.catch_warnings(action="ignore"):
             import lm_eval.tasks  # noqa: F401
     except ImportError as error:
-        raise TaskError(f'{where}: tasks of lm-eval need it: pip install "steelyard[lm-eval]" ({error}).') from None
+        raise TaskError(f"{where}: tasks of lm-eval need it: {install('lm-eval')} ({error}).") from None
 
 
 @contextmanager
