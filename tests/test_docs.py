@@ -234,6 +234,18 @@ def _equal_cases(n_cases: int, samples: int, margin: float, about: str) -> str:
     return decide([entry], 0.95, looks=first_looks([entry.id]))[0].verdict.value
 
 
+def test_decisions_are_few_short_and_listed_once() -> None:
+    """A new page takes the place of another: at most 25, of at most 900 words each, and every one is in the index."""
+    folder = ROOT / "docs" / "decisions"
+    pages = sorted(each.name for each in folder.glob("*.md") if each.name != "README.md")
+    listed = re.findall(
+        r"^\| \[[^\]]+\]\(([\w-]+\.md)\) \| \S", (folder / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(listed) == pages
+    assert len(pages) <= 25
+    assert [name for name in pages if len((folder / name).read_text(encoding="utf-8").split()) > 900] == []
+
+
 _PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
 
 
