@@ -47,8 +47,12 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class SteelyardError(Exception):
@@ -264,6 +268,25 @@ class ToolError(SteelyardError):
 
 class CheckError(SteelyardError):
     """A check could not work, whatever the answer is."""
+
+
+def install(extra: str = "") -> str:
+    """Return the command that installs Steelyard, with an extra, from where it came from, as pip notes it (PEP 610).
+
+    Never by a bare name: no release is out, and a stranger could register it.
+    """
+    from urllib.request import url2pathname
+
+    try:
+        noted = json.loads(distribution("steelyard").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        noted = {}
+    url, commit, wanted = noted.get("url", ""), noted.get("vcs_info"), f"[{extra}]" if extra else ""
+    if commit:
+        return f'pip install "steelyard{wanted} @ {commit["vcs"]}+{url}@{commit["commit_id"]}"'
+    place = url2pathname(urlsplit(url).path) if url.startswith("file:") else ""
+    option = "-e " if noted.get("dir_info", {}).get("editable") else ""
+    return f'pip install {option}"{place}{wanted}"' if place and Path(place).exists() else f'pip install ".{wanted}"'
 
 
 def choices(kind: str, value: str, known: Iterable[str], plural: str | None = None) -> str:

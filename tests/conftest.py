@@ -71,6 +71,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 LIGHT = bool(os.environ.get("STEELYARD_TEST_LIGHT"))
 
 
+def need(package: str) -> None:
+    """In a light installation, skip what needs this package, where the hooks below don't see that it is not there."""
+    if LIGHT:
+        pytest.importorskip(package)
+
+
 def _absent(error: BaseException | None) -> str | None:
     """The package that is not installed and so made an import fail, or None."""
     while error is not None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from harness.errors import install
+
 ROOT = Path(__file__).parents[1]
 HEAVY = {
     "numpy",
@@ -68,9 +70,49 @@ def test_importing_harness_brings_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
+def test_no_text_has_a_name_installed_that_a_stranger_could_register() -> None:
+    named = re.compile(r"pip install (?:-\S+ )*['\"]?steelyard\b(?!\S* @ )")
+    files = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("harness/**/*.py"),
+        *ROOT.glob(".git[hl]*/**/*.yml"),
+    ]
+    assert len(files) > 500
+    assert [path.name for path in files if named.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("noted", "command"),
+    [
+        ({"url": "file://{place}", "dir_info": {}}, 'pip install "{place}[review]"'),
+        ({"url": "file://{place}", "dir_info": {"editable": True}}, 'pip install -e "{place}[review]"'),
+        (
+            {"url": "https://host.example/steelyard.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}},
+            'pip install "steelyard[review] @ git+https://host.example/steelyard.git@0a1b"',
+        ),
+        ({"url": "file://{place}/gone.whl", "archive_info": {}}, 'pip install ".[review]"'),
+        (None, 'pip install ".[review]"'),
+    ],
+    ids=["clone", "editable clone", "commit", "wheel that is gone", "not noted"],
+)
+def test_a_hint_names_the_place_that_steelyard_was_installed_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: dict[str, str] | None, command: str
+) -> None:
+    place = tmp_path / "with space"
+    info = place / "steelyard-9.9.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: steelyard\nVersion: 9.9\n", encoding="utf-8")
+    if noted is not None:
+        url = noted["url"].replace("file://{place}", place.as_uri())
+        (info / "direct_url.json").write_text(json.dumps({**noted, "url": url}), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(place))
+    assert install("review") == command.replace("{place}", str(place))
+
+
 @pytest.mark.service
 def test_every_layer_of_the_core_imports_without_an_extra() -> None:
-    """`pip install steelyard` alone must do: what an extra brings is imported where it is used."""
+    """The core alone must do: what an extra brings is imported where it is used."""
     core = {requirement.name.lower() for requirement in requirements("")}
     absent = {
         name.partition(".")[0] for name in (*HEAVY, "fastapi", "jinja2", "jsonschema", "pyarrow", "uvicorn", "yaml")

@@ -28,7 +28,7 @@ from harness.config.addresses import without_credentials
 from harness.config.asking import understood
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
-from harness.errors import SettingsError, SteelyardError
+from harness.errors import SettingsError, SteelyardError, install
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
 
@@ -129,7 +129,7 @@ def _findings(folder: Path) -> Iterator[Finding]:
 
 
 def _python() -> Iterator[Finding]:
-    mend = f"pip install --upgrade {DISTRIBUTION}"
+    mend = install()
     yield Finding("installed", "python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield Finding("installed", DISTRIBUTION, "ok", version_of(DISTRIBUTION) or "")
     pytest = version_of("pytest")
@@ -167,7 +167,7 @@ def _optional_parts(needed: set[str]) -> Iterator[Finding]:
             contents = ", ".join(f"{each} {version}" for each, version in present.items())
             yield Finding("extras", name, "ok", contents)
         elif name not in _VLLM or not has_vllm:
-            mend = f'pip install "{DISTRIBUTION}[{name}]"'
+            mend = install(name)
             yield Finding("extras", name, "absent", f"lacks {', '.join(missing)}", mend, name in needed)
 
 
@@ -180,8 +180,8 @@ def _third_party() -> Iterator[Finding]:
             mend = f"pip uninstall {door.distribution}"
             yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)
         elif not rivals and (why := broken(door)):
-            mend = f"pip install --upgrade {door.distribution}"
-            mend += "" if door.is_own else f", or do without: pip uninstall {door.distribution}"
+            other = f"pip install --upgrade {door.distribution}, or do without: pip uninstall {door.distribution}"
+            mend = install() if door.is_own else other
             yield Finding("plugins", name, "problem", why, mend)
         elif not door.is_own:
             yield Finding("plugins", name, "ok", detail)
@@ -198,7 +198,7 @@ def _project(settings: Settings) -> Iterator[Finding]:
         shown = without_credentials(settings.tracking)
         if importlib.util.find_spec("mlflow") is None:
             detail = f"{shown}: gates are not logged, for MLflow is not installed"
-            yield Finding("project", "mlflow", "problem", detail, f'pip install "{DISTRIBUTION}[mlflow]"')
+            yield Finding("project", "mlflow", "problem", detail, install("mlflow"))
         else:
             yield Finding("project", "mlflow", "ok", f"{shown}: not asked")
     for name in settings.versions:
@@ -219,7 +219,7 @@ def _store(settings: Settings) -> Finding:
     if scheme and not scheme.startswith("sqlite"):
         shown = without_password(url)
         if version_of("psycopg") is None:
-            return Finding("project", "store", "problem", shown, f'pip install "{DISTRIBUTION}[postgres]"')
+            return Finding("project", "store", "problem", shown, install("postgres"))
         return Finding("project", "store", "ok", f"{shown} (not asked; `steelyard store info` does)")
     path = Path(rest.removeprefix("/") if scheme else url)
     there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())

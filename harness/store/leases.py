@@ -79,13 +79,10 @@ class DrawLeaseTable(StoreTables):
         return bool(ended) and connection.execute(delete(leases).where(leases.c.holder.in_(ended))).rowcount > 0
 
     def _is_gone(self, holder: str) -> bool:
+        import psutil
+
         _, pid, host = holder.split(" ", 2)
-        try:
-            if host == self._host:
-                os.kill(int(pid), 0)
-        except OSError as error:  # somebody else's process is alive
-            return isinstance(error, ProcessLookupError)
-        return False
+        return host == self._host and not psutil.pid_exists(int(pid))
 
     def _now(self, connection: Connection) -> float:
         """The time: that of the database where clocks of several machines may differ."""

@@ -111,6 +111,18 @@ def test_the_workflow_may_read_the_code_and_write_comments_and_nothing_else() ->
     assert checkout["with"] == {"persist-credentials": False}
 
 
+def test_what_is_installed_is_pinned_to_a_commit() -> None:
+    pinned = re.findall(r"(?:actions/gate@|steelyard\.git@|ref: )(\w+)", "\n".join(text for _, text in shown()))
+    assert pinned == ["COMMIT"] * 4
+    assert load(TEMPLATE)[".steelyard"]["variables"]["STEELYARD_INSTALL"] == ""
+
+
+def test_an_inconclusive_gate_warns_on_gitlab_and_merge_requests_see_the_store_of_main() -> None:
+    job = load(TEMPLATE)[".steelyard"]
+    assert job["allow_failure"] == {"exit_codes": [8]}
+    assert job["cache"]["unprotect"] is True
+
+
 def test_every_output_comes_from_a_step_that_there_is() -> None:
     action = load(ACTION)
     named = {step["id"] for step in steps(ACTION) if "id" in step}

@@ -102,6 +102,12 @@ def test_the_action_ends_with_8_where_nothing_is_decided(demo: Path, github: For
     assert github.state.seen == []
 
 
+def test_an_inconclusive_gate_may_warn(demo: Path, github: Forge) -> None:
+    ended = on_github(demo, github, "suites --case 'a*'", comment="false", inconclusive="warn")
+    assert ended.code == 0, ended.output
+    assert "::warning title=Steelyard::The gate is inconclusive" in ended.output
+
+
 @pytest.mark.nightly
 def test_a_gate_that_does_not_start_is_told_in_the_comment(demo: Path, github: Forge) -> None:
     on_github(demo, github, "suites")
@@ -173,6 +179,12 @@ def test_a_copy_of_the_action_does_not_install_the_project_that_it_lies_in(demo:
     assert (ended.code, ended.ran[0]) == (1, "Install Steelyard")
     assert "::error::This copy of the action lies in a repository that is not Steelyard" in ended.output
     assert "pip" not in ended.output
+
+
+def test_the_template_installs_no_steelyard_that_nobody_named(demo: Path) -> None:
+    ended = run_template(demo, {}, {}, install=True)
+    assert ended.code == 1
+    assert ended.output.startswith("STEELYARD_INSTALL is empty: name a commit of Steelyard")
 
 
 def test_arguments_without_a_closing_quote_are_a_usage_error(demo: Path, github: Forge) -> None:

@@ -25,7 +25,7 @@ NIGHTLY = ROOT / ".github" / "workflows" / "nightly.yml"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Programs that a bare runner has.
-ON_A_RUNNER = {"echo", "sudo"}
+ON_A_RUNNER = {"echo", "python", "sudo"}
 
 
 def commands(path: Path) -> list[list[str]]:
@@ -74,6 +74,13 @@ def test_the_light_job_takes_the_lowest_and_the_highest_pytest_that_are_promised
     assert matrix["python"] == [pythons[0], pythons[-1]]
 
 
+def test_the_python_versions_of_the_index_are_those_that_are_tested() -> None:
+    named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if line.startswith("Programming Language")]
+    assert named == load(NIGHTLY)["jobs"]["all"]["strategy"]["matrix"]["python"]
+    elsewhere = load(TEST)["jobs"]["elsewhere"]["strategy"]["matrix"]
+    assert elsewhere == {"system": ["windows-latest", "macos-latest"], "python": [named[0], named[-1]]}
+
+
 def test_a_release_needs_a_green_nightly() -> None:
     jobs = load(RELEASE)["jobs"]
     assert jobs["nightly"]["uses"] == "./.github/workflows/nightly.yml"
@@ -85,6 +92,7 @@ def test_only_the_job_that_publishes_can_and_it_takes_what_was_built_and_tried()
     assert [name for name, job in jobs.items() if "id-token" in job["permissions"]] == ["publish"]
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert jobs["publish"]["needs"] == "build"
+    assert _step(jobs["publish"], "pypa/")["with"] == {"attestations": True}
     up, down = (
         _step(jobs[job], f"actions/{action}-artifact")["with"]
         for job, action in zip(("build", "publish"), ("upload", "download"), strict=True)

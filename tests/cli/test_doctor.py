@@ -90,7 +90,7 @@ def test_an_extra_that_is_not_installed_comes_with_its_command(run: Run, install
     judges = findings(run)["judges"]
     assert judges["state"] == "absent"
     assert judges["detail"] == "lacks absent-judge>=1"
-    assert judges["mend"] == 'pip install "steelyard[judges]"'
+    assert judges["mend"] == 'pip install ".[judges]"'
     assert run("doctor").exit_code == 0
 
 
@@ -111,7 +111,7 @@ def test_an_extra_that_a_version_needs_keeps_its_line(run: Run, folder: Path, in
     settings(folder, '[models.own]\nengine = "vllm"\nweights = "w"\n')
     output = run("doctor").output
     assert "not needed here: judges\n" in output
-    assert 'pip install "steelyard[vllm]"' in output
+    assert 'pip install ".[vllm]"' in output
 
 
 def test_servers_are_not_asked_and_shown_without_their_passwords(run: Run, folder: Path) -> None:
@@ -141,7 +141,7 @@ def test_mlflow_that_the_settings_need_and_lack_is_a_problem_with_its_command(
     result = run("doctor")
     assert result.exit_code == 1
     assert "not needed here" not in result.output
-    assert 'pip install "steelyard[mlflow]"' in result.output
+    assert 'pip install ".[mlflow]"' in result.output
 
 
 def test_a_model_of_a_registry_is_configured_and_nobody_is_asked(run: Run, folder: Path) -> None:

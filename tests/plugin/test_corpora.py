@@ -199,7 +199,7 @@ def test_a_missing_package_is_named_with_what_installs_it(gate: Project, monkeyp
     gate.module(KEPT)
     result = gate.run(*PAIR)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*The corpus 'clean' needs datatrove, not installed here*steelyard[[]data[]]*"])
+    result.stderr.fnmatch_lines(["*The corpus 'clean' needs datatrove, not installed here*pip install*[[]data[]]*"])
 
 
 def test_a_corpus_is_a_baseline_that_can_be_recorded(gate: Project) -> None:

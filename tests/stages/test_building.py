@@ -168,8 +168,8 @@ def permute(weights: Path) -> None:
                 ("apprentice", "distilled", 'teacher = "student", '),
             )
         ),
-        ({"accelerate": None}, r"\[models\.student\] distilled: it needs accelerate, .*\"steelyard\[transformers\]\""),
-        ({"peft": None}, r"\[models\.support\] adapter: it needs peft, .*: pip install \"steelyard\[customization\]\""),
+        ({"accelerate": None}, r"\[models\.student\] distilled: it needs accelerate, .*\[transformers\]\""),
+        ({"peft": None}, r"\[models\.support\] adapter: it needs peft, .*: pip install .*\[customization\]\""),
     ],
 )
 def test_what_is_wrong_with_any_step_is_said_before_anything_is_trained(

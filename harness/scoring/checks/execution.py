@@ -6,9 +6,9 @@ import ast
 import asyncio
 import concurrent.futures
 import functools
-import os
 from collections.abc import Iterable
 
+from harness.config.environment import usable_cores
 from harness.config.settings import SANDBOXES
 from harness.errors import CheckError
 from harness.records import Score
@@ -76,9 +76,7 @@ async def runs(
 @functools.cache
 def _threads() -> concurrent.futures.ThreadPoolExecutor:
     """One thread for each core waits for a process."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return concurrent.futures.ThreadPoolExecutor(cores, thread_name_prefix="steelyard-runs")
+    return concurrent.futures.ThreadPoolExecutor(usable_cores(), thread_name_prefix="steelyard-runs")
 
 
 def _only_defines(tests: str) -> bool:

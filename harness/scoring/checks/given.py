@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
-from harness.errors import CheckError
+from harness.errors import CheckError, install
 from harness.records import Sample
 from harness.requests.bridge import settle
 
@@ -74,7 +74,7 @@ def import_library(module: str, check: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise CheckError(
-            f'{check} needs the package {module.partition(".")[0]}: pip install "steelyard[checks]" ({error})'
+            f"{check} needs the package {module.partition('.')[0]}: {install('checks')} ({error})"
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import math
 import os
 import platform
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import install
 from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
@@ -68,10 +70,12 @@ def lacks(sandbox: str) -> str | None:
         return _lacks_container()
     if sys.platform != "linux":
         return f'the walls of sandbox = "built-in" are Linux\'s, and this is {platform.system()}'
+    if importlib.util.find_spec("pyseccomp") is None:
+        return f"the filter of system calls needs pyseccomp, not installed here: {install('code')}"
     if libseccomp() is None:
         return (
             "the filter of system calls is built by libseccomp, which is not here (`apt-get install libseccomp2`, "
-            "`dnf install libseccomp`, `apk add libseccomp`; and `pip install pyseccomp`)"
+            "`dnf install libseccomp`, `apk add libseccomp`)"
         )
     if landlock_version() < 1:
         return f"the kernel ({platform.release()}) has no Landlock, or it is switched off: nothing would guard files"

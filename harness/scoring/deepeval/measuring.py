@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
-from harness.errors import CheckError, JudgeError
+from harness.errors import CheckError, JudgeError, install
 from harness.records import Judgement
 from harness.requests import Model
 from harness.scoring.deepeval.fields import Fields
@@ -66,7 +66,7 @@ def _load() -> None:
     try:
         importlib.import_module("deepeval.metrics")
     except ImportError as error:
-        raise CheckError(f'judge.measure needs deepeval: pip install "steelyard[judges]" ({error})') from error
+        raise CheckError(f"judge.measure needs deepeval: {install('judges')} ({error})") from error
 
 
 async def _run(metric: Any, case: Any, judge: Any) -> None:

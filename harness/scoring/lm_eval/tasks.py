@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.files import find_file
-from harness.errors import TaskError, choices
+from harness.errors import TaskError, choices, install
 
 RANDOM_SEED, NUMPY_SEED, FEWSHOT_SEED = 0, 1234, 1234
 """The seeds that `lm_eval.simple_evaluate` starts from; tasks shuffle and draw their examples by them."""
@@ -70,7 +70,7 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
         with warnings.catch_warnings(action="ignore"):
             import lm_eval.tasks  # noqa: F401 - it takes about two seconds
     except ImportError as error:
-        need = f'tasks of lm-eval need it: pip install "steelyard[lm-eval]" ({error}).'
+        need = f"tasks of lm-eval need it: {install('lm-eval')} ({error})."
         raise TaskError(f"Task {source!r}: {need}") from None
     is_file = source.endswith(_SUFFIXES) or "/" in source
     path = find_file(Path(source), folders, kind="task file", suffixes=_SUFFIXES, error=TaskError) if is_file else None

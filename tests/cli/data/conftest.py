@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import datatrove  # noqa: F401
 import pytest
+
+from tests.conftest import LIGHT
+
+if LIGHT:  # a folder's conftest is imported before the hooks of those above it are asked
+    pytest.importorskip("datatrove")
 
 from tests.stages.data.projects import STEPS, some_rows, write_lines
 

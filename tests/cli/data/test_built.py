@@ -22,7 +22,7 @@ def test_a_corpus_is_opened_under_the_name_that_it_is_asked_for(corpora: Path) -
 
 def test_without_its_packages_it_says_what_installs_them(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"The corpus 'clean' needs datatrove, not .*steelyard\[data\]"):
+    with pytest.raises(SettingsError, match=r"The corpus 'clean' needs datatrove, not .*pip install .*\[data\]"):
         opened_corpus("clean")
 
 

@@ -15,6 +15,7 @@ from harness.models.corpus.spec import CORPUS_SPEC
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.spec import engine_spec
 from harness.models.version import answers, fingerprint_here, is_built, load_version
+from tests.conftest import need
 
 HERE = Path("project")
 BUILT = Artifact(Path("/cache/0f"), "0f" * 32)
@@ -47,6 +48,7 @@ def test_what_is_not_built_has_no_fingerprint_yet() -> None:
 
 
 def test_there_is_no_engine() -> None:
+    need("datatrove")
     check_version(corpus(), HERE)
     with pytest.raises(CapabilityError, match="clean is a corpus, which answers nothing"):
         create_engine(load_version(corpus(BUILT), HERE), HERE)
@@ -58,5 +60,5 @@ def test_where_a_corpus_is_in_a_list_its_documents_are_named() -> None:
 
 def test_the_extra_that_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"The corpus 'clean' needs datatrove, .*pip install \"steelyard\[data\]\""):
+    with pytest.raises(SettingsError, match=r"The corpus 'clean' needs datatrove, .*pip install .*\[data\]\""):
         check_version(corpus(), HERE)

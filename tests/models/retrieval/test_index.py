@@ -149,7 +149,7 @@ def test_letters_are_the_same_however_they_are_composed(form: str, asked: str, t
 @pytest.mark.parametrize("package", ["bm25s", "Stemmer"])
 def test_what_is_not_installed_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UsageError, match=r'Retrieval needs .*: pip install "steelyard\[customization\]"'):
+    with pytest.raises(UsageError, match=r'Retrieval needs .*: pip install .*\[customization\]"'):
         index_of(tmp_path, TEXTS)
 
 

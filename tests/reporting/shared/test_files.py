@@ -20,7 +20,7 @@ def test_a_report_folder_that_is_a_file_is_refused(tmp_path):
 def test_a_report_folder_that_the_system_refuses_is_refused_with_its_reason(tmp_path):
     with pytest.raises(SettingsError, match="File name too long"):
         prepare_folder(tmp_path / ("x" * 300))
-    with pytest.raises(SettingsError, match="can't be made: embedded null byte"):
+    with pytest.raises(SettingsError, match=r"can't be made: .*embedded null "):
         prepare_folder(tmp_path / "a\0b")
 
 

@@ -12,12 +12,15 @@ from harness.errors import CheckError, ScoreError
 from harness.records import Sample
 from harness.scoring.checks import numbers, overlap, structure, text
 from harness.scoring.checks.given import import_library
+from tests.conftest import need
 
 OWN = [door.name for door in doors.doors("checks") if door.is_own and door.name not in ("deepeval", "lm_eval")]
 
 
 @pytest.mark.parametrize("module", [numbers, overlap, structure, text], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module) -> None:
+    if module in (overlap, structure):
+        need("sacrebleu")
     done = doctest.testmod(module)
     assert (done.failed, done.attempted > 0) == (0, True)
 
@@ -56,7 +59,7 @@ def test_numbers_are_expected_with_numeric() -> None:
 
 
 def test_a_package_that_is_not_installed_comes_with_its_command() -> None:
-    with pytest.raises(CheckError, match=r'bleu needs the package absent_package: pip install "steelyard\[checks\]"'):
+    with pytest.raises(CheckError, match=r'bleu needs the package absent_package: pip install .*\[checks\]"'):
         import_library("absent_package.inner", "bleu")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,8 +52,17 @@ def test_a_container_has_no_network_no_rights_and_bounds(engine: str) -> None:
 
 
 class TestMissingWalls:
-    def test_without_libseccomp_it_is_refused_with_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_its_extra_it_is_refused_with_the_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pyseccomp", None)
+        with pytest.raises(CheckError, match=r"needs pyseccomp, not installed here: pip install .*\[code\]"):
+            ending("pass", sandbox="built-in")
+
+    def test_without_libseccomp_it_is_refused_with_what_to_do(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "pyseccomp.py").write_text("raise RuntimeError('Unable to find libseccomp')\n")
+        monkeypatch.delitem(sys.modules, "pyseccomp", raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
         with pytest.raises(CheckError) as raised:
             ending("pass", sandbox="built-in")
         assert "runs: the filter of system calls is built by libseccomp, which is not here" in str(raised.value)

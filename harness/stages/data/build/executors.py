@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from harness.config.environment import usable_cores
 from harness.errors import CorpusError, SteelyardError
 
 ERRORS = "errors"
@@ -54,7 +54,7 @@ def _made(options: dict[str, Any], **given: Any) -> Any:
     from datatrove import executor
 
     name, workers, address = (options.pop(key, None) for key in ("name", "workers", "address"))
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     kind: Any = executor.LocalPipelineExecutor
     given["workers"] = workers or -1
     if name == "local":

@@ -24,7 +24,7 @@ from typing import Any
 from harness.config import Settings
 from harness.config.artifacts import get_or_build
 from harness.config.corpora import check_executor
-from harness.errors import CorpusError
+from harness.errors import CorpusError, install
 from harness.models.files.content_hash import text_hash
 from harness.models.processes.worker import Progress
 from harness.stages.data.build.executors import run_tasks
@@ -73,7 +73,7 @@ def build_ordered(order: str, progress: Progress) -> None:
         )
     except ImportError as error:
         extra = "ray" if error.name == "ray" else "data"
-        raise CorpusError(f'{error}. Install what is missing: pip install "steelyard[{extra}]"') from error
+        raise CorpusError(f"{error}. Install what is missing: {install(extra)}") from error
 
 
 def _end_with_parent() -> None:

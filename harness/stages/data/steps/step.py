@@ -17,7 +17,7 @@ from harness.config import Settings
 from harness.config.environment import version_of
 from harness.config.files import replacing
 from harness.config.typed import Checked, Names, Table, WrongValueError, read
-from harness.errors import SettingsError, nearest
+from harness.errors import SettingsError, install, nearest
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -26,7 +26,7 @@ URL = "url"
 IS_HTML = "is_html"
 EMPTY = "empty"
 """The reason of a document's removal that has no text, whichever step that reads it finds it so."""
-INSTALL = 'pip install "steelyard[data]"'
+INSTALL = install("data")
 
 
 class DocumentStep(Protocol):
