@@ -32,7 +32,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = [ROOT / "README.md", ROOT / "docs" / "start.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
-FIRST = ("README", "start", "1-first-gate", "2-evaluations", "4-running")
+FIRST = ("README", "start", "2-evaluations", "4-running")
 """What everybody reads; the other chapters run at night."""
 _BLOCK = re.compile(r"^(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
