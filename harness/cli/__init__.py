@@ -6,13 +6,13 @@ A subcommand is imported when it is called, so that none pays for another.
 from __future__ import annotations
 
 import contextlib
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from harness.cli.shared.lazy_group import LazyGroup
-from harness.errors import SteelyardError, UsageError
+from harness.errors import SteelyardError, UsageError, choices
 
 USAGE = 4
 
@@ -20,25 +20,25 @@ USAGE = 4
 _COMMANDS = {
     "init": ("harness.cli.init", "Write a first evaluation that runs at once."),
     "models": ("harness.cli.models", "List the versions: fingerprint, source, ready or not."),
-    "describe": ("harness.cli.foundation.describe", "Tell what a version's weights are."),
+    "describe": ("harness.cli.describe", "Tell what a version's weights are."),
     "build": ("harness.cli.build", "Build what a version is made of, before a gate asks for it."),
-    "corpus": ("harness.cli.data.commands", "Build a corpus; tell what its steps removed, and why."),
-    "tokens": ("harness.cli.foundation.tokens", "Show a text as a version's model sees it."),
-    "retrieve": ("harness.cli.customization.retrieve", "Show the passages that a version finds for a question."),
+    "corpus": ("harness.cli.corpus", "Build a corpus; tell what its steps removed, and why."),
+    "tokens": ("harness.cli.tokens", "Show a text as a version's model sees it."),
+    "retrieve": ("harness.cli.retrieve", "Show the passages that a version finds for a question."),
     "doctor": ("harness.cli.doctor", "Tell what is installed, what is missing, and what mends it."),
     "gate": ("harness.cli.gate", "Decide a stored run again, with the labels given since."),
+    "accept": ("harness.cli.accept", "Accept a red evaluation until a day; the gate stays red."),
     "compare": ("harness.cli.compare", "Weigh two stored runs or versions against each other."),
     "baseline": ("harness.cli.baseline", "Record a run's scores in a file, to gate against later."),
     "plan": ("harness.cli.plan", "Tell what a suite can find, or how large it must be to find a drop."),
-    "load": ("harness.cli.inference.load", "Put a served version under load: latencies, throughput, trust."),
-    "review": ("harness.cli.review.commands", "Let people judge answers, and see how far they agree."),
+    "load": ("harness.cli.load", "Put a served version under load: latencies, throughput, trust."),
+    "review": ("harness.cli.review", "Let people judge answers, and see how far they agree."),
     "report": ("harness.cli.report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "comment": ("harness.cli.comment", "Write the report into a pull request, kept up to date."),
     "track": ("harness.cli.track", "Hand a stored run to a tracker, such as MLflow."),
     "store": ("harness.cli.store", "Look at stored samples, prune them, merge two stores."),
 }
 """The module of each subcommand, which has its name there, and its line in `steelyard --help`."""
-_PLACES = {name: f"{module}:{name}" for name, (module, _) in _COMMANDS.items()}
 
 
 class _Refusal(click.ClickException):
@@ -49,8 +49,30 @@ class _Refusal(click.ClickException):
         self.exit_code = exit_code
 
 
-class _Commands(LazyGroup):
-    """The commands of `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1)."""
+class Group(click.Group):
+    """A command with subcommands; one that there is not is refused with the nearest."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand that the arguments name."""
+        if (known := self.list_commands(ctx)) and args[0] not in known and not args[0].startswith("-"):
+            raise UsageError(choices("command", args[0], known))
+        return super().resolve_command(ctx, args)
+
+
+class _Commands(Group):
+    """The commands of `_COMMANDS`, imported when called; gives errors their exit codes (usage: 4, anything else: 1)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command = pkgutil.resolve_name(f"{_COMMANDS[cmd_name][0]}:{cmd_name}")
+        assert isinstance(command, click.Command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -78,7 +100,7 @@ def _exit_codes() -> Iterator[None]:
         raise _Refusal(str(error), USAGE if isinstance(error, UsageError) else 1) from None
 
 
-@click.group(cls=_Commands, elsewhere=_PLACES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="steelyard", message="steelyard %(version)s")
 def main() -> None:
     """The behaviour of a language model as test cases.

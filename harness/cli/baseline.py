@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.shared.lazy_group import LazyGroup
-from harness.cli.shared.stored import open_store, settings_with_store, store_option
+from harness.cli import Group
+from harness.cli.console import say
+from harness.cli.stores import open_store, settings_with_store, store_option
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=Group)
 def baseline() -> None:
     """Record a finished run as a baseline: a file in reports/baselines that is reviewed and committed like a snapshot.
 
@@ -42,8 +43,6 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     from harness.gate.baselines.recording import left_out, recorded_path, recording_of, too_few_samples, write_recording
     from harness.gate.history.runs import find_version, stored_report
     from harness.reporting.shared.figures import plural
-    from harness.reporting.shared.text import labelled, printable
-    from harness.reporting.terminal.report import terminal_layout
 
     settings = settings_with_store(place)
     with open_store(settings, readonly=True) as opened:
@@ -57,23 +56,26 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     what = f"{plural(len(evaluations), 'evaluation')}, {plural(n_cases, 'case')} of run {recording.run_id}"
     size = f"{n_bytes:,} bytes, {n_bytes / max(1, n_cases):.0f} a case"
     there = "" if is_new else ", the same is there already"
-    told = [("wrote" if is_new else "found", f"{path.relative_to(settings.root)}{there}   {what} ({size})")]
-    for identity, each in evaluations.items():
-        if few := too_few_samples(each, settings.samples):
-            told.append(("warning", printable(f"{identity}: {few}")))
-    missing = left_out(report, recording)
-    notes = [*(f"{each}: its bodies compare with a baseline themselves: left out" for each in missing), *report.notes]
+    option = recording.name
+    if option in settings.versions:  # the name alone is a version's
+        option = f"{option}.json   ({option!r} alone is the version)"
+    few = [
+        f"{identity}: {few}"
+        for identity, each in evaluations.items()
+        if (few := too_few_samples(each, settings.samples))
+    ]
+    notes = [f"{each}: its bodies compare with a baseline themselves: left out" for each in left_out(report, recording)]
+    notes += [each.text for each in report.notes if each.kind in ("problem", "version", "draws", "suite")]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
     red = [each for each in report.evaluations if each.verdict.is_red]
     notes += [f"its gate was red: {each.id} {each.verdict} ({each.reason})" for each in red]
-    told += [("note", printable(note)) for note in notes]
-    option = recording.name
-    if option in settings.versions:  # the name alone is a version's
-        option = f"{option}.json   ({option!r} alone is the version)"
-    told.append(("next", f"pytest … --baseline {option}"))
-    width = terminal_layout().width
-    click.echo("\n".join(line for label, text in told for line in labelled(label, text, width)))
+    say(
+        ("wrote " if is_new else "found ", f"{path.relative_to(settings.root)}{there}   {what} ({size})"),
+        *(("warning", each) for each in few),
+        *(("note", each) for each in notes),
+        ("next", f"pytest … --baseline {option}"),
+    )
 
 
 _FLATTERED = (

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
+from harness.cli.console import shows
 from harness.config.settings import load_settings
+from harness.reporting.shared.text import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A version of which nothing is left to build; `built` says whether something was."""
+
+    version: str
+    fingerprint: str
+    built: bool
+    seconds: float
+    notes: Mapping[str, str] = field(default_factory=dict)
+    adapter_bases: tuple[str, ...] = ()
+
+
+def _view(made: Built) -> Iterator[Block]:
+    from harness.reporting.shared.figures import duration
+
+    said = f"built in {duration(made.seconds)}" if made.built else "nothing is left to build"
+    yield f"{made.version}: {said}, fingerprint {made.fingerprint[:12]}"
+    yield from (f"  {name}: {note}" for name, note in made.notes.items())
+    for base in made.adapter_bases:
+        yield f"  its adapter was made for {base}, as it says; the shapes fit, which others' may, too"
 
 
 @click.command()
 @click.argument("version")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def build(version: str, as_json: bool) -> None:
+@shows(_view)
+def build(version: str) -> Built:
     """Build what VERSION is made of, as a gate would before its first request: a corpus, a student, an adapter, an
     index of passages, what these are made of, and the weights as its engine loads them.
 
@@ -25,12 +50,11 @@ def build(version: str, as_json: bool) -> None:
       steelyard build clean
       steelyard build clean --json
     """
-    from harness.cli.data.built import build_line
+    from harness.cli.corpus import build_line
     from harness.models.adapters.adapter_files import told_base
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.models.weights.weights import made_folder, materialize
-    from harness.reporting.shared.figures import duration
     from harness.stages.build_state import BuildState
     from harness.stages.building import built, found, needs_building
 
@@ -47,13 +71,5 @@ def build(version: str, as_json: bool) -> None:
             line.show(BuildState(version, "writing the weights"))
             materialize(options, root)
     fingerprint = load_version(made, settings.root).fingerprint
-    took_s = time.monotonic() - began_s
-    if as_json:
-        click.echo(json.dumps({"version": version, "fingerprint": fingerprint, "built": is_new, "seconds": took_s}))
-        return
-    said = f"built in {duration(took_s)}" if is_new else "nothing is left to build"
-    click.echo(f"{version}: {said}, fingerprint {fingerprint[:12]}")
-    for name, note in line.notes.items():
-        click.echo(f"  {name}: {note}")
-    for base in filter(None, map(told_base, made.steps)):
-        click.echo(f"  its adapter was made for {base}, as it says; the shapes fit, which others' may, too")
+    bases = tuple(filter(None, map(told_base, made.steps)))
+    return Built(version, fingerprint, is_new, time.monotonic() - began_s, line.notes, bases)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from harness.cli.console import say
 from harness.errors import ForgeError, SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
-
-if TYPE_CHECKING:
-    from harness.config.ci import CiJob
 
 
 @click.command()
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
 @click.option("--pull-request", metavar="N", type=click.IntRange(min=1), help="Default: the one that the job runs for.")
 @click.option("--token-env", metavar="VARIABLE", help="Holds the token; default: GITHUB_TOKEN or GITLAB_TOKEN.")
 @click.option("--print", "is_printed", is_flag=True, help="Write the comment to standard output instead.")
-def comment(
-    folder: Path | None, forge: str | None, name: str, link: str | None, is_printed: bool, **options: Any
-) -> None:
+def comment(folder: Path | None, forge: str | None, name: str, link: str | None, is_printed: bool, **job: Any) -> None:
     """Write the report of the last gate into the pull request (merge request) that this job runs for.
 
     FOLDER holds report.json; by default it is the one of the settings. The comment of the run before is replaced in its
@@ -43,57 +39,22 @@ def comment(
       steelyard comment --print
     """
     from harness.config.ci import find_forge, read_job
-
-    if is_printed:
-        click.echo(_text(folder, name, link), nl=False)
-        return
-    job = read_job(find_forge(forge))
-    number = options["pull_request"] or job.pull_request
-    body = _text(folder, name, link or job.page or None)
-    if number is None:
-        click.echo("No comment: this job runs for no pull request. Say which with --pull-request N.")
-        return
-    try:
-        _post(job, number, body, options["token_env"])
-    except (ForgeError, SettingsError) as error:  # the exit code stays 0
-        click.echo(f"No comment: {error}", err=True)
-
-
-def _text(folder: Path | None, name: str, link: str | None) -> str:
-    """The comment.
-
-    Raises:
-        SettingsError: the report can't be read, or the name or the address can't be.
-    """
     from harness.config.settings import load_settings
     from harness.records.report_json import FILE_NAME, read_report
     from harness.reporting.markdown.report import markdown, without_report
-
-    if folder is None:
-        folder = load_settings(Path.cwd()).report_folder
-    if not (folder / FILE_NAME if folder.is_dir() else folder).exists():
-        return without_report(name, link)
-    return markdown(read_report(folder), name, link)
-
-
-def _post(job: CiJob, number: int, body: str, variable: str | None) -> None:
-    from harness.config.ci import TOKEN_VARIABLES
-    from harness.config.environment import token as read_token
     from harness.reporting.pull_requests import post
 
-    if not job.project:
-        named = "GITHUB_REPOSITORY" if job.forge == "github" else "CI_PROJECT_ID"
-        raise SettingsError(f"the environment variable {named} does not say in which project pull request {number} is.")
-    variable = variable or TOKEN_VARIABLES[job.forge]
-    token = read_token(variable)
-    if not token:
-        raise SettingsError(f"the environment variable {variable} is not set. {_HINTS[job.forge]}")
-    click.echo(f"Comment {post(job, number, body, token)}")
-
-
-_HINTS = {
-    "github": "In a workflow, give the step `env: GITHUB_TOKEN: ${{ github.token }}`, and the job `permissions: "
-    "pull-requests: write`.",
-    "gitlab": "Add it to the project's CI/CD variables, masked: a project access token with the scope `api` and the "
-    "role Reporter.",
-}
+    found = None if is_printed else read_job(find_forge(forge))
+    link = link or (found.page or None if found else None)
+    place = folder or load_settings(Path.cwd()).report_folder
+    is_there = (place / FILE_NAME if place.is_dir() else place).exists()
+    body = markdown(read_report(place), name, link) if is_there else without_report(name, link)
+    if found is None:
+        click.echo(body, nl=False)
+    elif (number := job["pull_request"] or found.pull_request) is None:
+        say("No comment: this job runs for no pull request. Say which with --pull-request N.")
+    else:
+        try:
+            say(f"Comment {post(found, number, body, job['token_env'])}")
+        except (ForgeError, SettingsError) as error:  # the exit code stays 0
+            say(f"No comment: {error}", err=True)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.shared.stored import open_store, settings_with_store, store_option
+from harness.cli.console import Ready, margin_option, shows
+from harness.cli.stores import open_store, settings_with_store, store_option
 from harness.config import typed
 from harness.config.settings import check_setting
+from harness.reporting.shared.text import Block
+
+if TYPE_CHECKING:
+    from harness.reporting.terminal.comparison import Compared
+
+
+def _view(compared: Compared) -> Iterator[Block]:
+    from harness.reporting.terminal.comparison import facts, with_steps
+    from harness.reporting.terminal.report import render, terminal_layout
+
+    report = with_steps(compared.comparison)
+    yield from map(Ready, render(report, terminal_layout(verbosity=1), changes=report.changes))
+    yield from facts(compared.comparison)
 
 
 @click.command()
@@ -29,10 +42,10 @@ from harness.config.settings import check_setting
     show_default=True,
     help="How many of the cases that moved are shown, those that moved most.",
 )
-@click.option("--margin", metavar="DROP", type=float, help="The largest drop that still counts as no worse.")
+@margin_option
 @click.option("--confidence-level", metavar="LEVEL", type=float, help="1 - error rate of red and of green.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON in the shape of report.json.")
-def compare(candidate: str, baseline: str, place: str | None, as_json: bool, **given: Any) -> None:
+@shows(_view, "Write JSON in the shape of report.json.")
+def compare(candidate: str, baseline: str, place: str | None, **given: Any) -> Compared:
     """Weigh A against B from what is stored: the candidate against what it should be no worse than.
 
     Each is a run, by its id, the beginning of it, or `latest`; or a version, by name. Two versions are those of the
@@ -53,13 +66,12 @@ def compare(candidate: str, baseline: str, place: str | None, as_json: bool, **g
     from harness.gate.history.comparison import compare as weigh
     from harness.gate.history.scores import EVERY_CASE
     from harness.reporting.shared.names import find_evaluations
-    from harness.reporting.terminal.comparison import comparison_json, render_comparison
-    from harness.reporting.terminal.report import terminal_layout
+    from harness.reporting.terminal.comparison import Compared
 
     began = time.monotonic()
     settings = settings_with_store(place)
     margin, level, evaluations = given["margin"], given["confidence_level"], None
-    if margin is not None:
+    if isinstance(margin, float):
         typed.check(typed.NotNegative, margin, "margin", where="--margin")
     if level is not None:
         check_setting("confidence_level", level, where="--confidence-level")
@@ -77,11 +89,5 @@ def compare(candidate: str, baseline: str, place: str | None, as_json: bool, **g
             inconclusive=settings.inconclusive,
         )
         comparison = weigh(opened, ours, theirs, options)
-    report = comparison.report
-    usage = replace(report.usage, wall_s=time.monotonic() - began)
-    comparison = replace(comparison, report=replace(report, usage=usage))
-    if as_json:
-        click.echo(json.dumps(comparison_json(comparison), allow_nan=False))
-    else:
-        click.echo("\n".join(render_comparison(comparison, terminal_layout(verbosity=1))))
-    sys.exit(report.exit_code)
+    usage = replace(comparison.report.usage, wall_s=time.monotonic() - began)
+    return Compared(replace(comparison, report=replace(comparison.report, usage=usage)))

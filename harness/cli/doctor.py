@@ -5,15 +5,15 @@ Of Steelyard it imports nothing heavy; what other distributions bring, it loads.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,15 +21,16 @@ import click
 from packaging.requirements import Requirement
 
 from harness import doors
+from harness.cli.console import shows
 from harness.cli.init import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
-from harness.cli.models import describe, wrapped
-from harness.cli.shared.plugins import broken
+from harness.cli.models import describe
 from harness.config.addresses import without_credentials
 from harness.config.asking import understood
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
-from harness.errors import SettingsError
+from harness.errors import SettingsError, SteelyardError
 from harness.reporting.shared.figures import plural
+from harness.reporting.shared.text import Block
 
 DISTRIBUTION = "steelyard"
 State = Literal["ok", "absent", "warning", "problem"]
@@ -59,9 +60,41 @@ class Finding:
     needed: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that was looked at; `sound` where nothing of it is a problem."""
+
+    sound: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where there is a problem."""
+        return int(not self.sound)
+
+
+def _view(found: Findings) -> Iterator[Block]:
+    spared = [each.name for each in found.findings if not each.needed]
+    findings = [each for each in found.findings if each.needed]
+    if spared:
+        place = [each.section for each in findings].index("project")
+        findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(spared)}"))
+    width = max(len(finding.name) for finding in findings)
+    for section in dict.fromkeys(finding.section for finding in findings):
+        yield section
+        for each in (each for each in findings if each.section == section):
+            yield f"{_MARKS[each.state]:>4}", f"{each.name:<{width}}", each.detail
+            yield from [("", "", f"-> {each.mend}")] if each.mend else []
+    problems = sum(finding.state == "problem" for finding in findings)
+    yield ""
+    yield (
+        f"{plural(problems, 'problem')} (x above)" if problems else "ready: nothing that this project needs is missing"
+    )
+
+
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON object with every finding.")
-def doctor(as_json: bool) -> None:
+@shows(_view, "Write a JSON object with every finding.")
+def doctor() -> Findings:
     """Tell what is installed, what is missing, and the command that mends it.
 
     Ends with 0 when every version of the settings here could run, and all that other distributions bring can be
@@ -72,13 +105,8 @@ def doctor(as_json: bool) -> None:
       steelyard doctor
       steelyard doctor --json
     """
-    findings = list(_findings(Path.cwd()))
-    sound = not any(finding.state == "problem" for finding in findings)
-    if as_json:
-        click.echo(json.dumps({"sound": sound, "findings": [asdict(finding) for finding in findings]}, indent=2))
-    else:
-        click.echo("\n".join(_lines(findings)))
-    sys.exit(0 if sound else 1)
+    findings = tuple(_findings(Path.cwd()))
+    return Findings(not any(finding.state == "problem" for finding in findings), findings)
 
 
 def _findings(folder: Path) -> Iterator[Finding]:
@@ -241,23 +269,35 @@ def _gpus() -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def _lines(findings: list[Finding]) -> list[str]:
-    spared = [each.name for each in findings if not each.needed]
-    findings = [finding for finding in findings if finding.needed]
-    if spared:
-        place = [each.section for each in findings].index("project")
-        findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(spared)}"))
-    width = max(len(finding.name) for finding in findings)
-    lines: list[str] = []
-    for section in dict.fromkeys(finding.section for finding in findings):
-        lines.append(section)
-        for finding in [each for each in findings if each.section == section]:
-            head = f"{_MARKS[finding.state]:<2}  {finding.name:<{width}}  "
-            lines += wrapped(head + finding.detail, indent=2, hanging=len(head))
-            lines += wrapped(f"-> {finding.mend}", indent=2 + len(head), hanging=3) if finding.mend else []
-    problems = sum(finding.state == "problem" for finding in findings)
-    ready = "ready: nothing that this project needs is missing"
-    return [*lines, "", f"{plural(problems, 'problem')} (x above)" if problems else ready]
+def broken(door: doors.Door) -> str | None:
+    """Tell why a door is of no use; None where a gate that asks for it would get what its group wants.
+
+    What its module prints goes to stderr, so that it is no part of the command's answer. What Steelyard brings with an
+    extra that is not installed is not broken: the extras are told of by themselves.
+    """
+    from harness.models.spec import engine_spec
+    from harness.reporting.writing import load_format
+    from harness.scoring.registered import registered
+    from harness.stages.data.steps.user import find_step
+    from harness.tracking.tracker import tracker
+
+    loaders: dict[str, Callable[[str], object]] = {
+        "engines": engine_spec,
+        "checks": registered,
+        "reports": load_format,
+        "trackers": tracker,
+        "steps": lambda name: find_step(name, Path()),
+    }
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            loaders[door.group](door.name)
+    except (SteelyardError, ModuleNotFoundError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        lacks = isinstance(cause, ModuleNotFoundError) and (cause.name or "").partition(".")[0] != "harness"
+        return None if door.is_own and lacks else str(error)
+    return None
 
 
 def extras() -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import click
 
+from harness.cli.console import say
 from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.config.versions import read_versions
@@ -107,17 +107,14 @@ def init(folder: Path, engine: str, base_url: str | None, model: str | None, api
         done.append(_ignore(folder / ".gitignore"))
     except OSError as error:
         raise UsageError(f"{error.filename or folder} can't be written: {error.strerror}.") from None
-    _print(done)
+    say(*((f"{what:<6} {name}", why) for what, name, why in done))
     pytest_file = find_pytest_settings(folder)
     if pytest_file and not keeps_deepeval_out(pytest_file):
-        click.echo(
-            f"\nnote   {pytest_file.name} has pytest's settings: add {NO_DEEPEVAL} to its addopts, "
-            f"or deepeval's plugin, where installed, adds seconds to every run."
-        )
+        advice = f"{pytest_file.name} has pytest's settings: add {NO_DEEPEVAL} to its addopts, or deepeval's plugin, "
+        say("", (f"{'note':<4}", f"{advice}where installed, adds seconds to every run."))
     here = folder.resolve() == Path.cwd()
     steps = [*([] if here else [(f"cd {shlex.quote(str(folder))}", "")]), *_next(folder)]
-    click.echo()
-    _print([("" if number else "next", command, why) for number, (command, why) in enumerate(steps)])
+    say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps)))
 
 
 def _settings_text(engine: str, base_url: str | None, model: str | None, api_key_env: str | None) -> str:
@@ -207,12 +204,6 @@ def _ignore(path: Path) -> _Done:
     with path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(gap + "".join(f"{line}\n" for line in missing))
     return ("added", path.name, " and ".join(missing)) if before else ("wrote", path.name, "")
-
-
-def _print(lines: Sequence[_Done]) -> None:
-    width = max(len(name) for _, name, _ in lines)
-    for what, name, why in lines:
-        click.echo(f"{what:<6} {name:<{width}}  {why}".rstrip())
 
 
 def _next(folder: Path) -> list[tuple[str, str]]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.cli.console import shows
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError, UsageError
 from harness.models.lineage import differences
+from harness.reporting.shared.text import Block
 
-WIDTH = 80
-_SHOWN_DIGITS = 12
 _UNKNOWN = "-"
 
 
@@ -34,6 +33,8 @@ class ListedVersion:
             settings can't be understood, `engine` and `source` are "-".
         endpoint: whether it is a server's answer, which is asked by a run only.
         built: False where something that it is made of has to be built first.
+        ready: whether nothing is known that keeps it from answering.
+        state: that in words; an endpoint or a registry that was not asked is configured, and no more is known.
     """
 
     name: str
@@ -46,23 +47,31 @@ class ListedVersion:
     problem: str | None
     endpoint: bool
     built: bool = True
+    ready: bool = False
+    state: str = "not ready"
 
-    @property
-    def state(self) -> str:
-        """Its readiness; an endpoint or a registry that was not asked is configured, and no more is known. What is not
-        built yet can be.
-        """
-        if self.problem is not None:
-            return "not ready"
-        if not self.built:
-            return "to be built"
-        return "configured" if self.endpoint or self.fingerprint is None else "ready"
+
+def _view(versions: list[ListedVersion]) -> Iterator[Block]:
+    if not versions:
+        yield "There are no versions in the settings here or above. `steelyard init` writes two to start from."
+        return
+    width = max(len("version"), *(len(each.name) for each in versions))
+    yield f"{'version':<{width}}  {'engine':<12}  {'fingerprint':<12}  state"
+    for each in versions:
+        roles = f"  ({', '.join(each.roles)})" if each.roles else ""
+        digits = (each.fingerprint or _UNKNOWN)[:12]
+        yield f"{each.name:<{width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}"
+        details = [] if each.source == _UNKNOWN else [each.source]
+        if each.base is not None:
+            told = [f"{key} = {json.dumps(v, default=str, ensure_ascii=False)}" for key, v in each.differs.items()]
+            details = [f"{each.base} with {', '.join(told) or 'no difference'}"]
+        yield from (("  ", line) for text in (*details, each.problem or "") for line in text.splitlines())
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON list, with whole fingerprints.")
-def models(name: str | None, as_json: bool) -> None:
+@shows(_view, "Write a JSON list, with whole fingerprints.")
+def models(name: str | None) -> list[ListedVersion]:
     """List the versions of the settings, models and corpora, or the one called NAME.
 
     A fingerprint covers everything that a version's answers depend on: equal fingerprints share stored samples. That of
@@ -74,17 +83,8 @@ def models(name: str | None, as_json: bool) -> None:
       steelyard models smollm2 --json
     """
     settings = load_settings(Path.cwd())
-    if name is None and not settings.versions and not as_json:
-        where = settings.source or "no pyproject.toml or steelyard.toml here or above"
-        click.echo(f"There are no versions ({where}). `steelyard init` writes two to start from.")
-        return
     names = [settings.version(name).name] if name is not None else list(settings.versions)
-    listed = [describe(settings, each) for each in names]
-    if as_json:
-        entries = [{**asdict(each), "ready": each.problem is None, "state": each.state} for each in listed]
-        click.echo(json.dumps(entries, indent=2, default=str))
-    else:
-        click.echo("\n".join(_lines(listed)))
+    return [describe(settings, each) for each in names]
 
 
 def describe(settings: Settings, name: str) -> ListedVersion:
@@ -112,6 +112,8 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
+    is_endpoint = spec.is_endpoint(version.engine_options)
+    ready = "configured" if is_endpoint or fingerprint is None else "ready"
     return ListedVersion(
         name=name,
         engine=version.engine,
@@ -121,35 +123,8 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
         fingerprint=fingerprint,
         problem=problem,
-        endpoint=spec.is_endpoint(version.engine_options),
+        endpoint=is_endpoint,
         built=built,
-    )
-
-
-def _lines(listed: list[ListedVersion]) -> list[str]:
-    name_width = max(len("version"), *(len(each.name) for each in listed))
-    lines = [f"{'version':<{name_width}}  {'engine':<12}  {'fingerprint':<12}  state"]
-    for each in listed:
-        digits = each.fingerprint[:_SHOWN_DIGITS] if each.fingerprint else "-"
-        roles = f"  ({', '.join(each.roles)})" if each.roles else ""
-        lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}")
-        details = [] if each.source == _UNKNOWN else [each.source]
-        if each.base is not None:
-            told = {key: json.dumps(value, default=str, ensure_ascii=False) for key, value in each.differs.items()}
-            changes = ", ".join(f"{key} = {value}" for key, value in told.items())
-            details = [f"{each.base} with {changes or 'no difference'}"]
-        parts = [part for text in (*details, each.problem or "") for part in text.splitlines()]
-        lines += [line for part in parts for line in wrapped(part, indent=4)]
-    return lines
-
-
-def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
-    """Lines of at most `WIDTH`, unless a single word (an address, a path) is longer."""
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + hanging),
-        break_on_hyphens=False,
-        break_long_words=False,
+        ready=problem is None,
+        state="not ready" if problem else ready if built else "to be built",
     )

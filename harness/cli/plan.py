@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from harness.cli.shared.stored import open_store, settings_with_store, store_option
+from harness.cli.console import margin_option, shows
+from harness.cli.stores import open_store, settings_with_store, store_option
 from harness.config.settings import Settings, check_setting
 from harness.config.typed import Between, Share, check
 from harness.errors import SettingsError, StoreError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.gate.planning.shapes import PlannedGate
     from harness.gate.planning.simulation import Shape
     from harness.records import Report
+    from harness.reporting.plan import GatePlan
     from harness.store import RunInfo
 
 _NO_RUN = "none"
@@ -40,7 +41,7 @@ _RANGES = {
 @click.option("--evaluation", "pattern", metavar="PATTERN", help="Only evaluations of the run whose name matches this.")
 @click.option("--cases", metavar="N", type=int, help="Cases of an evaluation.  [default: 200]")
 @click.option("--samples", metavar="N", type=int, help="Samples for each case.  [default: that of the settings]")
-@click.option("--margin", metavar="DROP", type=float, help="The largest drop that still counts as no worse.")
+@margin_option
 @click.option("--threshold", metavar="SCORE", type=float, help="Weigh against this score, not against a baseline.")
 @click.option("--evaluations", metavar="N", type=int, help="How many the gate has.  [default: 1]")
 @click.option("--score", metavar="SCORE", type=float, help="Mean score when nothing is wrong.  [default: 0.9]")
@@ -74,8 +75,8 @@ _RANGES = {
     type=click.IntRange(20, 100_000),
     help="Simulated for each figure.  [default: 300, or as many as some seconds allow]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def plan(place: str | None, as_json: bool, **options: Any) -> None:
+@shows("harness.reporting.plan:view")
+def plan(place: str | None, **options: Any) -> GatePlan:
     """Tell what an evaluation can find: the smallest drop, or with --drop the cases and samples that a drop takes.
 
     Gates are simulated and decided by the rule of a real one. How scores vary is taken from the newest run in the
@@ -93,7 +94,7 @@ def plan(place: str | None, as_json: bool, **options: Any) -> None:
       steelyard plan --drop 0.05 --cost-per-case 2 --cost-per-sample 0.01
     """
     from harness.gate.planning.power import PlanTarget, plan_rows, sizes
-    from harness.reporting.plan import plan_json, render_plan
+    from harness.reporting.plan import GatePlan
 
     settings = settings_with_store(place)
     asked = _checked(options)
@@ -106,11 +107,7 @@ def plan(place: str | None, as_json: bool, **options: Any) -> None:
     shown = sys.stderr if sys.stderr.isatty() else io.StringIO()
     simulated = plan_rows(gate, shapes, wanted)
     with click.progressbar(simulated, length=len(shapes), label="simulated", file=shown) as bar:
-        rows = list(bar)
-    if as_json:
-        click.echo(json.dumps(plan_json(gate, wanted, rows), allow_nan=False))
-    else:
-        click.echo("\n".join(render_plan(gate, wanted, rows, sys.stdout.encoding or "utf-8")))
+        return GatePlan(gate, wanted, tuple(bar))
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +117,11 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
         SettingsError: one of them can't be.
     """
     asked = {name: value for name, value in options.items() if value is not None}
+    if isinstance(share := asked.get("margin"), str):
+        raise SettingsError(
+            f"--margin {share}: a share is of what a baseline measured, and a plan is of scores in [0, 1]: write a "
+            "number, such as --margin 0.05."
+        )
     for name, value in asked.items():
         where = f"--{name.replace('_', '-')}"
         if name in _RANGES:

@@ -8,20 +8,16 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.shared.stored import open_store, settings_with_store, store_option
+from harness.cli.console import say
+from harness.cli.stores import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
 from harness.reporting.shared.files import prepare_folder
 from harness.reporting.terminal.report import terminal_layout
-from harness.reporting.writing import StoredReport, find_format, formats, write
+from harness.reporting.writing import ReportFormat, StoredReport, find_format, formats, write
 from harness.store.location import option_for
-
-if TYPE_CHECKING:
-    from harness.reporting.shared.files import prepare_folder
-from harness.reporting.writing import ReportFormat
 
 _OPTION = "--output"
 _STANDARD_OUTPUT = "-"
@@ -88,10 +84,10 @@ def report(run_name: str, place: str | None, names: tuple[str, ...], output: str
             steps = resume_steps(opened, stored.report, option_for(opened.url))
             notes += [f"verdicts are those that the run came to; {step_in_words(step)}" for step in steps]
     for note in dict.fromkeys(filter(None, notes)):
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
 
 
-def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, folder: Path) -> list[str]:
+def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, folder: Path) -> list[str | None]:
     """Write the formats into a folder, or a single one to a file of that name; return what a reader must know of each.
 
     Raises:
@@ -110,11 +106,11 @@ def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None,
         prepare_folder(folder, _OPTION)
         written = [write(stored, each, folder / each.file_name) for each in chosen]
     for path, _ in written:
-        click.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+        say(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
     return [note for _, note in written]
 
 
-def _print(stored: StoredReport, chosen: list[ReportFormat]) -> list[str]:
+def _print(stored: StoredReport, chosen: list[ReportFormat]) -> list[str | None]:
     """Write one text to standard output, in UTF-8 unless it is made for the terminal; return what is to be known of it.
 
     Raises:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.shared.lazy_group import LazyGroup
-from harness.cli.shared.stored import open_store, settings_with_store, store_option
+from harness.cli import Group
+from harness.cli.console import say, shows
+from harness.cli.stores import open_store, settings_with_store, store_option
 from harness.config.settings import Settings
 from harness.config.typed import Duration, check
 from harness.errors import SettingsError, UsageError, choices
 from harness.reporting.shared.figures import plural
+from harness.reporting.shared.text import Block, printable
 
 if TYPE_CHECKING:
+    from harness.cli.answers import CaseAnswers
     from harness.store import PruneSummary, StoreInfo, VersionInfo
 
 _SHOWN_DIGITS = 12
 _FEWEST_DIGITS = 4
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=Group)
 def store() -> None:
     """Look at the store of samples, scores and runs, at the answers of a case, prune it, or merge another one into it.
 
@@ -40,10 +42,29 @@ def store() -> None:
     """
 
 
+def _view(held: StoreInfo) -> Iterator[Block]:
+    from rich.filesize import decimal
+
+    yield f"store    {held.url}"
+    yield "size   ", f"{decimal(held.size_bytes)}, schema version {held.schema_version}"
+    counts = f"{plural(held.runs, 'run')}, {plural(held.scores, 'score')}"
+    yield "holds  ", f"{plural(held.samples, 'sample')} of {plural(held.requests, 'request')}, {counts}"
+    if held.oldest is not None and held.newest is not None:
+        yield "drawn  ", f"{_date(held.oldest)} to {_date(held.newest)}"
+    if held.versions:
+        rows: list[tuple[str, ...]] = [("version", "fingerprint", "samples", "generations", "newest")]
+        for each in held.versions:
+            name, digits = printable(", ".join(each.names) or "-", 30), each.fingerprint[:_SHOWN_DIGITS]
+            newest = "-" if each.newest is None else _date(each.newest)[:10]
+            rows.append((name, digits, f"{each.samples:,}", f"{each.generations:,}", newest))
+        yield ""
+        yield rows
+
+
 @store.command()
 @store_option
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, with whole fingerprints and times in epoch seconds.")
-def info(place: str | None, as_json: bool) -> None:
+@shows(_view, "Write JSON, with whole fingerprints and times in epoch seconds.")
+def info(place: str | None) -> StoreInfo:
     """Show what the store holds: runs, scores, and the samples of each version.
 
     \b
@@ -52,16 +73,15 @@ def info(place: str | None, as_json: bool) -> None:
       steelyard store info --json
     """
     with open_store(settings_with_store(place), readonly=True) as opened:
-        held = opened.info()
-    click.echo(json.dumps(asdict(held), indent=2) if as_json else "\n".join(_lines(held)))
+        return opened.info()
 
 
 @store.command()
 @store_option
 @click.option("--run", "run_name", metavar="RUN", help="An id or its beginning, `latest`, or a version's name.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, with whole answers.")
 @click.argument("case_id", metavar="CASE")
-def show(place: str | None, run_name: str | None, as_json: bool, case_id: str) -> None:
+@shows("harness.cli.answers:view", "Write JSON, with whole answers.")
+def show(place: str | None, run_name: str | None, case_id: str) -> CaseAnswers:
     """Show every answer to CASE, the id of a case, with its scores and the reasons for them.
 
     They are those of the newest run that has scores of it, or of --run.
@@ -71,14 +91,10 @@ def show(place: str | None, run_name: str | None, as_json: bool, case_id: str) -
       steelyard store show peru
       steelyard store show peru --run 20261124-161500 --json
     """
-    from harness.cli.answers import answer_lines, answers_json, find_answers
+    from harness.cli.answers import find_answers
 
     with open_store(settings_with_store(place), readonly=True) as opened:
-        run, answers = find_answers(opened, case_id, run_name)
-    if as_json:
-        click.echo(json.dumps(answers_json(run, case_id, answers), indent=2))
-    else:
-        click.echo("\n".join(answer_lines(run, answers, sys.stdout.encoding or "utf-8")))
+        return find_answers(opened, case_id, run_name)
 
 
 @store.command()
@@ -111,26 +127,23 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
     from rich.filesize import decimal
 
     settings = settings_with_store(place)
+    with open_store(settings, readonly=True) as opened:
+        fingerprints = _fingerprints(versions, opened.info().versions, settings) if versions else None
+        doomed = opened.prunable(older_than_s=age_s, fingerprints=fingerprints)
+    if doomed.nothing:
+        say(f"Nothing in {opened.url} meets that.")
+        return
+    say(f"{_counted(doomed)} would go from {opened.url}.")
+    if doomed.looks:
+        say(
+            f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
+            "of these versions. Weighed again, each verdict will say that samples were pruned after a look."
+        )
+    if not yes:
+        click.confirm("Remove them for good?", abort=True)
     with open_store(settings) as opened:
-        held = opened.info().versions
-        conditions: dict[str, Any] = {
-            "older_than_s": age_s,
-            "fingerprints": _fingerprints(versions, held, settings) if versions else None,
-        }
-        doomed = opened.prune(**conditions, dry_run=True)
-        if doomed.nothing:
-            click.echo(f"Nothing in {opened.url} meets that.")
-            return
-        click.echo(f"{_counted(doomed)} would go from {opened.url}.")
-        if doomed.looks:
-            click.echo(
-                f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
-                "of these versions. Weighed again, each verdict will say that samples were pruned after a look."
-            )
-        if not yes:
-            click.confirm("Remove them for good?", abort=True)
-        gone = opened.prune(**conditions)
-    click.echo(f"Removed {_counted(gone)}; {decimal(gone.freed_bytes)} given back.")
+        gone = opened.prune(fingerprints=fingerprints, as_of=doomed)
+    say(f"Removed {_counted(gone)}; {decimal(gone.freed_bytes)} given back.")
 
 
 @store.command()
@@ -154,13 +167,13 @@ def merge(place: str | None, other: str) -> None:
         url = ours.url
     parts = [plural(merged.samples, "sample"), plural(merged.runs, "run"), plural(merged.scores, "score")]
     parts += [plural(merged.labels, "label")] if merged.labels else []
-    click.echo(f"Brought {', '.join(parts)} into {url}.")
+    say(f"Brought {', '.join(parts)} into {url}.")
     if merged.left:
-        click.echo(f"Left there, since both stores drew the same: {plural(merged.left, 'sample')}.")
+        say(f"Left there, since both stores drew the same: {plural(merged.left, 'sample')}.")
     if merged.labels_left:
-        click.echo(f"Left there, of items that only a gate there drew: {plural(merged.labels_left, 'label')}.")
+        say(f"Left there, of items that only a gate there drew: {plural(merged.labels_left, 'label')}.")
     if merged.overdrawn:
-        click.echo(
+        say(
             f"Looked at in both stores: {plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be "
             "wrong more often than 5 times in 100; let gates of one candidate share a store."
         )
@@ -194,38 +207,6 @@ def _fingerprint(name: str, settings: Settings) -> str:
     from harness.stages.building import found
 
     return load_version(found(settings, name), settings.root, offline=True).fingerprint
-
-
-def _lines(held: StoreInfo) -> list[str]:
-    from rich.filesize import decimal
-
-    lines = [
-        f"store    {held.url}",
-        f"size     {decimal(held.size_bytes)}, schema version {held.schema_version}",
-        f"holds    {plural(held.samples, 'sample')} of {plural(held.requests, 'request')}, "
-        f"{plural(held.runs, 'run')}, {plural(held.scores, 'score')}",
-    ]
-    if held.oldest is not None and held.newest is not None:
-        lines.append(f"drawn    {_date(held.oldest)} to {_date(held.newest)}")
-    if held.versions:
-        lines += ["", *_table(held.versions)]
-    return lines
-
-
-def _table(versions: tuple[VersionInfo, ...]) -> list[str]:
-    from harness.reporting.shared.text import cells, pad, printable
-
-    encoding = sys.stdout.encoding or "utf-8"
-    names = [printable(", ".join(version.names) or "-", 30, encoding=encoding) for version in versions]
-    width = max(len("version"), *map(cells, names))
-    lines = [f"{'version':<{width}}  {'fingerprint':<{_SHOWN_DIGITS}}     samples  generations  newest"]
-    for version, name in zip(versions, names, strict=True):
-        newest = "-" if version.newest is None else _date(version.newest)[:10]
-        lines.append(
-            f"{pad(name, width)}  {version.fingerprint[:_SHOWN_DIGITS]:<{_SHOWN_DIGITS}}  "
-            f"{version.samples:>10,}  {version.generations:>11}  {newest}"
-        )
-    return lines
 
 
 def _counted(pruned: PruneSummary) -> str:

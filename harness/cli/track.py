@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
-from harness.cli.shared.stored import open_existing, settings_with_store, store_option
+from harness.cli.console import shows
+from harness.cli.stores import open_existing, settings_with_store, store_option
 from harness.config.settings import MLFLOW, Settings, check_setting
 from harness.errors import SettingsError, SteelyardError
+from harness.reporting.shared.text import Block
 
-if TYPE_CHECKING:
-    from harness.records import Report
-    from harness.store import RunInfo, Store
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A run, and what the trackers said of it."""
+
+    run_id: str
+    created: str
+    verdict: str
+    facts: Mapping[str, Any]
+    lines: Sequence[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The trackers' facts, beside the run and the lines."""
+        return {"run_id": self.run_id, **self.facts, "lines": self.lines}
+
+
+def _view(tracked: Tracked) -> Iterator[Block]:
+    yield f"run     {tracked.run_id}, made {tracked.created}: {tracked.verdict}"
+    yield from tracked.lines
 
 
 @click.command()
@@ -23,8 +40,8 @@ if TYPE_CHECKING:
 @store_option
 @click.option("--to", metavar="NAME", help="The tracker that gets it; default: those that the settings ask for.")
 @click.option("--mlflow", metavar="URL", help="A server or sqlite:///FILE; default: the one of the settings.")
-@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON.")
-def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, as_json: bool) -> None:
+@shows(_view)
+def track(run_name: str, place: str | None, to: str | None, mlflow: str | None) -> Tracked:
     """Hand a stored RUN to a tracker, by default the latest, with its verdicts by the labels given since.
 
     RUN is the id of a run, the beginning of it, `latest`, or the name of a version. What MLflow has of a run already is
@@ -36,6 +53,8 @@ def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, 
       steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db
       steelyard track latest --to opentelemetry
     """
+    from harness.gate.history.runs import find_version, stored_report
+    from harness.gate.people.verdicts import resumed
     from harness.tracking.tracker import TrackedGate, TrackingNotes, tracker
 
     settings = settings_with_store(place)
@@ -45,7 +64,11 @@ def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, 
     for found, options in chosen.values():
         found.check(settings, options)
     with open_existing(settings) as opened:
-        run, report = _found(opened, run_name, settings)
+        run = find_version(opened.runs(), run_name).run
+        report = stored_report(opened, run.run_id)
+        if any(verdict.review is not None for verdict in report.evaluations):
+            decided = resumed(opened, report, run.spec.get("inconclusive", settings.inconclusive))
+            report = replace(decided, usage=report.usage)
     told = TrackingNotes()
     for name, (found, options) in chosen.items():
         try:
@@ -54,12 +77,7 @@ def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, 
             raise
         except Exception as error:
             raise SteelyardError(f"The tracker {name!r} could not log it: {type(error).__name__}: {error}") from error
-    if as_json:
-        click.echo(json.dumps({"run_id": run.run_id, **told.facts, "lines": told.lines}))
-        return
-    click.echo(f"run     {run.run_id}, made {run.created}: {report.verdict}")
-    for line in told.lines:
-        click.echo(line)
+    return Tracked(run.run_id, run.created, str(report.verdict), told.facts, told.lines)
 
 
 def _chosen(settings: Settings, to: str | None, mlflow: str | None) -> Mapping[str, Mapping[str, Any]]:
@@ -75,16 +93,3 @@ def _chosen(settings: Settings, to: str | None, mlflow: str | None) -> Mapping[s
             raise SettingsError(f"--mlflow is for the tracker {MLFLOW}, and --to names {to!r}: leave one out.")
         return {to: asked.get(to, {})}
     return {MLFLOW: given} if to or mlflow or not asked else asked
-
-
-def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:
-    """The run of this name, with its verdicts by the labels that are in by now."""
-    from harness.gate.history.runs import find_version, stored_report
-    from harness.gate.people.verdicts import resumed
-
-    run = find_version(store.runs(), name).run
-    report = stored_report(store, run.run_id)
-    if any(verdict.review is not None for verdict in report.evaluations):
-        decided = resumed(store, report, run.spec.get("inconclusive", settings.inconclusive))
-        report = replace(decided, usage=report.usage)
-    return run, report

@@ -51,6 +51,13 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _hook_address(url: str) -> str:
+    try:
+        return url if url == NO_TRACKING else _web_address(url)
+    except WrongValueError as error:
+        raise WrongValueError(str(error), "***") from None
+
+
 def _tracking_address(value: str) -> str:
     address = value.strip()
     if address == NO_TRACKING:
@@ -78,6 +85,8 @@ ReviewAddress = Annotated[
     Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),
     Checked(_web_address),
 ]
+HookAddress = Annotated[Text, Checked(_hook_address)]
+"""A WebAddress, or "none"; never shown, for those of chat rooms are secrets."""
 TrackingAddress = Annotated[Text, Checked(_tracking_address)]
 """An address that MLflow can log to, or "none"."""
 

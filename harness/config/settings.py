@@ -74,6 +74,7 @@ class SettingsTable(Table):
     deadline: Duration | None = None
     sandbox: Annotated[str, OneOf(SANDBOXES)] = "built-in"
     review_url: addresses.ReviewAddress | None = None
+    notify: addresses.HookAddress | None = field(default=None, repr=False)
     trackers: Mapping[str, JsonTable] = field(default_factory=dict)
 
     @classmethod
@@ -119,6 +120,7 @@ class Settings(SettingsTable):
         max_requests, max_tokens, max_cost, deadline: what a run may spend at most, as the option says it ("20m").
         sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
+        notify: the address that is told when a gate is decided or waits for labels, or "none". Never shown.
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.

@@ -160,6 +160,8 @@ _WRONG = {
     "dict_type": _NO_TABLE,
     "mapping_type": _NO_TABLE,
     "list_type": "is no list; write it in brackets.",
+    "tuple_type": "is no list; write it in brackets.",
+    "date_type": "is no day; write one without quotes, such as 2026-12-15.",
 }
 
 

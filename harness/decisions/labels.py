@@ -87,7 +87,7 @@ def decide_labelled(question: LabelQuestion, said: DrawnLabels, judged: FloatArr
     passed, red = contrast.ends(levels)
     more, n_excluded = None, _n_excluded(said, len(ends))
     if kind is VerdictKind.PASSED:
-        shown = f"required {figure(demanded)}, proven above {figure(question.allowed)}"
+        shown = f"proven above {figure(question.allowed)}"
         reason = shown if is_rate else f"no worse by more than {figure(question.margin)}"
         reason += f", by {_basis(passed, said)}"
     elif kind.is_red:

@@ -36,12 +36,12 @@ def of_ruling(
     unit, margin = observed.unit, _share(observed, asked, asked.margin)
     threshold = observed.plan.threshold if asked.against == "threshold" else None
     if kind is VerdictKind.PASSED:
-        text = "" if threshold is None else f"required {figure(threshold, unit)}, proven "
         if observed.is_same:
-            text += f"within ±{margin} of {'it' if text else 'the baseline'}"
+            what = "the baseline" if threshold is None else figure(threshold, unit)
+            text = f"{'proven ' * (threshold is not None)}within ±{margin} of {what}"
         elif threshold is not None:
             side, sign = ("above", -1) if observed.higher_is_better else ("below", 1)
-            text += f"{side} {figure(threshold + sign * asked.margin, unit, apart_from=threshold)}"
+            text = f"proven {side} {figure(threshold + sign * asked.margin, unit, apart_from=threshold)}"
         else:
             text = f"no worse by more than {margin}" if asked.margin else "better"
         return f"{text}; {asked.worse}, within margin" if upper < 0 else text
@@ -191,8 +191,8 @@ def most_needed(check: Check) -> float:
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
-    """The reasons of the comparisons that gave the verdict; of two open ones, the one that needs more."""
-    given = [check for check in checks if check.verdict is worst or (worst.is_red and check.verdict.is_red)]
+    """The reason of the comparison that gave the verdict; of two open ones, the one that needs more."""
+    given = [check for check in checks if check.verdict is worst]
     if worst is VerdictKind.INCONCLUSIVE:
         given = [max(given, key=most_needed)]
     return "; ".join(check.reason for check in given)

@@ -7,6 +7,7 @@ from html import escape
 
 from harness.records import Difference, Report, Verdict, VerdictKind
 from harness.reporting.terminal.report import Layout, render
+from harness.reporting.wording.notes import with_notes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,7 +67,7 @@ class Weighing:
         return f"<Weighing {self.verdict}: {self.reason}>"
 
     def __str__(self) -> str:
-        lines = render(self.report, Layout(verbosity=1))
+        lines = render(with_notes(self.report), Layout(verbosity=1))
         return "\n".join([*lines, *(f"note    {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:

@@ -82,15 +82,17 @@ class ReportDelivery:
         except KeyboardInterrupt:
             pass
         except UsageError as error:
+            from harness.records import Note
+
             self.problems[str(error)] = None
-            if self.report is not None and str(error) not in self.report.notes:
-                self.report = replace(self.report, notes=(str(error), *self.report.notes))
+            if self.report is not None and str(error) not in {note.text for note in self.report.notes}:
+                self.report = replace(self.report, notes=(Note("problem", str(error)), *self.report.notes))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """Write the table of verdicts, where the report is, and what went wrong at the end."""
         if self.report is not None:
-            notes = tuple(note for note in self.report.notes if note not in self.problems)
+            notes = tuple(note for note in self.report.notes if note.text not in self.problems)
             _show(replace(self.report, notes=notes), self._path, self._collection.settings, terminal)
         for problem in self.problems:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)

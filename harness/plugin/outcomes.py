@@ -44,11 +44,13 @@ def classify(error: BaseException) -> Ending:
 
 
 def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclusive: str) -> None:
-    """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
-    from harness.records import VerdictKind
+    """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name. What is accepted
+    fails as was to be expected: it is neither passed nor failed to pytest.
+    """
+    from harness.records import VerdictKind, waiver_of
     from harness.reporting.junit import origin, properties_of_item
     from harness.reporting.shared.names import row_names
-    from harness.reporting.wording.failure import failure_text
+    from harness.reporting.wording.failure import failure_text, message
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
@@ -59,7 +61,9 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     named = zip(verdicts, row_names(verdicts), strict=True)
     bad = [(verdict, name) for verdict, name in named if verdict.verdict is not VerdictKind.PASSED]
     bad.sort(key=lambda entry: -entry[0].verdict.severity)
-    text = "\n\n".join(failure_text(verdict, *versions, run.changes, name) for verdict, name in bad)
+    text = "\n\n".join(failure_text(verdict, *versions, message(verdict, name)) for verdict, name in bad)
+    if (waiver := waiver_of(bad[0][0], run.options.waivers)) is not None:
+        raise pytest.xfail.Exception(f"{waiver}\n{text}", pytrace=False)
     if worst.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
         with warnings.catch_warnings():  # `warn` is what was asked for, also where warnings are errors
             warnings.simplefilter("always", SteelyardWarning)
@@ -81,6 +85,9 @@ def harmless(printed: str) -> str:
 
 def session_exit_code(exitstatus: int, verdicts: Sequence[Verdict], only_inconclusive: bool, inconclusive: str) -> int:
     """pytest's own 2 to 5 win; that of an inconclusive gate where nothing failed but what is inconclusive.
+
+    Args:
+        verdicts: but those that are accepted.
 
     A verdict that is red though pytest counts no failure means that the session ended in the middle, or that a fixture
     marked its item xfail; one that is inconclusive never passes by that.

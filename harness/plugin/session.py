@@ -60,12 +60,15 @@ class GateSession:
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or
-        cases that resemble each other, or check nothing themselves, and which are not sampled together.
+        cases that resemble each other, or check nothing themselves, and which are not sampled together; with
+        --collect-only the most that they can ask.
         """
         evaluations = self.collection.evaluations.values()
         lines = [*copies_lines(evaluations), *self.collection.notes]
         if self.is_asked:
             lines += near_lines(evaluations) + window.in_place_line(filter(is_evaluation, self.collection.evaluations))
+        if self.config.option.collectonly and self.config.option.verbose >= 0:
+            lines += self.collection.forecast_line()
         return [f"steelyard: {line}" for line in lines]
 
     @pytest.hookimpl(trylast=True)
@@ -184,6 +187,8 @@ class GateSession:
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
         """Called for each report: the word and letter of an evaluation that did not pass are its verdict's."""
         verdict = getattr(report, "steelyard_verdict", None)
+        if verdict not in (None, "passed") and report.when == "call" and hasattr(report, "wasxfail"):
+            return "accepted", "a", ("ACCEPTED", {"yellow": True})
         if verdict is None or report.when != "call" or not report.failed:
             return None
         if verdict == "inconclusive":
@@ -220,6 +225,8 @@ class GateSession:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
 
     def _end(self, session: pytest.Session, exitstatus: int) -> None:
+        from harness.records import waiver_of
+
         driver, outcome = self._driver, self.outcome
         with self.interrupts.unheard():
             n_unreached = self._interrupt(session, exitstatus)
@@ -233,7 +240,10 @@ class GateSession:
             known = int(pytest.ExitCode.NO_TESTS_COLLECTED) if exitstatus == 0 and is_idle else int(exitstatus)
             inconclusive = self.collection.settings.inconclusive if verdicts else ""
             only_inconclusive = session.testsfailed == self._n_inconclusive
-            session.exitstatus = session_exit_code(known, verdicts, only_inconclusive, inconclusive)
+            waivers = () if outcome.report is None else outcome.report.waivers
+            waivers = waivers if driver is None else driver.run.options.waivers
+            counting = [each for each in verdicts if waiver_of(each, waivers) is None]
+            session.exitstatus = session_exit_code(known, counting, only_inconclusive, inconclusive)
             if driver is None:
                 return
             outcome.report = driver.report(int(session.exitstatus), n_unreached)

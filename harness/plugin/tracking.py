@@ -46,12 +46,19 @@ class TrackingHooks:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        """Called once at the end: tracks the gate when all else is done, before the terminal's summary is written."""
+        """Called once at the end: tracks the gate when all else is done, and tells the web hook, before the terminal's
+        summary is written.
+        """
         result = yield
         report = self._gate.outcome.report
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
+            from harness.records import VerdictKind
+            from harness.reporting.notifying import notify
+
             for name, options in self._gate.collection.settings.trackers_asked(self._given).items():
                 self._track(name, options, report, int(session.exitstatus))
+            if session.exitstatus in {kind.exit_code for kind in VerdictKind} and report.evaluations:
+                self._problems += filter(None, [notify(report, self._gate.collection.settings)])
         return result
 
     @pytest.hookimpl(trylast=True)

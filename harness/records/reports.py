@@ -5,8 +5,9 @@ What each field holds is said once, in report.schema.json; here is what only the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.records.budget import Budget
 from harness.records.verdicts import Verdict, VerdictKind
@@ -59,7 +60,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Change:
     """A case to look at: it moved between baseline and candidate, or was not always right where there is no baseline
-    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best.
+    or a threshold is set. Texts are the start of each side's answer: the candidate's worst, the baseline's best, which
+    so many samples of each gave.
     """
 
     evaluation_id: str
@@ -74,6 +76,9 @@ class Change:
     candidate_reason: str | None = None
     baseline_reason: str | None = None
     expected: str | None = None
+    question: str | None = None
+    candidate_same: int = 0
+    baseline_same: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,22 @@ class Loss:
     p_value: float | None = None
 
 
+NoteKind = Literal[
+    "problem", "version", "draws", "suite", "budget", "selection", "skipped", "cut", "margin", "lost", "recording",
+    "judge", "ranges", "waiver",
+]  # fmt: skip
+"""What a note is about; "problem" is what went wrong and no verdict rests on, "ranges" how bounds are to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that a reader must know before trusting the figures: those of one evaluation, or of the run."""
+
+    kind: NoteKind
+    text: str
+    evaluation: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step to take after a run: a command that can be copied as it is, and what it is good for; "" for no command.
@@ -102,6 +123,19 @@ class Step:
     command: str
     why: str
     is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An evaluation that is accepted, whatever it comes to, until a day that it ends with: ISO, by UTC."""
+
+    evaluation_id: str
+    reason: str
+    until: str
+    is_over: bool = False
+
+    def __str__(self) -> str:
+        return f"accepted until {self.until}{', which is over' if self.is_over else ''}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +158,23 @@ class Report:
     budget: Budget | None = None
     best_of: int = 1
     skipped: tuple[SkippedEvaluation, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     from_store: StoredAnswers | None = None
     command: tuple[str, ...] | None = None
     steps: tuple[Step, ...] = ()
     schema_version: int = 1
+    waivers: tuple[Waiver, ...] = ()
+
+    def accepted(self, verdict: Verdict) -> Waiver | None:
+        """The waiver that a verdict is accepted by; an error is never accepted, for nothing was weighed."""
+        return waiver_of(verdict, self.waivers)
+
+
+def waiver_of(verdict: Verdict, waivers: Sequence[Waiver]) -> Waiver | None:
+    """The one of the waivers that a verdict is accepted by; None of one that passed, and of an error."""
+    if verdict.verdict in (VerdictKind.PASSED, VerdictKind.ERROR):
+        return None
+    return next((each for each in waivers if each.evaluation_id == verdict.id and not each.is_over), None)
 
 
 @dataclass(frozen=True, slots=True)

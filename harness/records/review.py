@@ -152,6 +152,12 @@ class Item:
     judge_score: float | None = None
     draw: Mapping[str, Any] | None = None
 
+    def redacted(self, *, swapped: bool) -> Item:
+        """The item without all that could sway a label, its answers from left to right."""
+        answers = tuple(Answer(each.text, calls_from=each.calls_from) for each in self.answers)
+        answers = answers[:: -1 if swapped else 1]
+        return Item(self.id, self.batch_id, self.case_id, self.messages, answers, self.reference, self.wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

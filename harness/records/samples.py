@@ -39,14 +39,21 @@ class Case:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        try:
-            return self._fields[name]
-        except KeyError:
-            known = ", ".join(self._fields)
-            raise AttributeError(f"case {self.id!r} has no field {name!r}. Its fields: {known}.") from None
+        if name not in self._fields:
+            raise AttributeError(self._lacks(name))
+        return self._fields[name]
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._fields:
+            raise KeyError(self._lacks(name))
         return self._fields[name]
+
+    def _lacks(self, name: str) -> str:
+        known = ", ".join(self._fields)
+        return (
+            f"case {self.id!r} has no field {name!r}. Its fields: {known}. Where cases may lack it, write "
+            f"case.get({name!r}), which is None then."
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self._fields
@@ -279,6 +286,21 @@ class ScoringRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a judge was shown beside the answer that it scored; reviewers see it, too.
+
+    Attributes:
+        fields: names of fields of the case, with their texts.
+        reference: a right answer, or None.
+        compared: the two answers of a comparison, texts or the turns of conversations; else empty.
+    """
+
+    fields: tuple[tuple[str, str], ...] = ()
+    reference: str | None = None
+    compared: tuple[str | Messages, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The work of one judge, by name, for one call of a body.
 
@@ -347,7 +369,7 @@ class ScoreRow:
     """One score on its way into the store: no value where the body skipped the case or ended in an error.
 
     `reason` is in the body's words, or an error's type and message; `sample_key` is of the last sample that the body
-    drew from the version under test; `judged_by` is there where a judge had a part in it.
+    drew from the version under test; `judged_by` and `shown` are there where a judge had a part in it.
     """
 
     evaluation_id: str
@@ -361,3 +383,4 @@ class ScoreRow:
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: ScoringRule | None = None
+    shown: Shown | None = None

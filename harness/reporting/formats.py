@@ -8,19 +8,17 @@ from typing import TextIO
 from harness.reporting.writing import ReportFormat, StoredReport
 
 
-def _json(stored: StoredReport, stream: TextIO) -> str:
+def _json(stored: StoredReport, stream: TextIO) -> None:
     from harness.records.report_json import print_report
 
     print_report(stored.report, stream)
-    return ""
 
 
-def _markdown(stored: StoredReport, stream: TextIO) -> str:
+def _markdown(stored: StoredReport, stream: TextIO) -> None:
     from harness.reporting.markdown.report import markdown
     from harness.reporting.steps import stored_now
 
     stream.write(markdown(stored_now(stored.store, stored.report)))
-    return ""
 
 
 def _html(stored: StoredReport, folder: Path) -> Path:
@@ -29,50 +27,39 @@ def _html(stored: StoredReport, folder: Path) -> Path:
     return write_html(stored.store, stored.run, stored.report, folder, option=stored.option)
 
 
-def _junit(stored: StoredReport, stream: TextIO) -> str:
+def _junit(stored: StoredReport, stream: TextIO) -> None:
     from harness.reporting.junit import write_junit
 
     write_junit(stored.report, stream, stored.run.spec.get("inconclusive", "fail"))
-    return ""
 
 
-def _csv(stored: StoredReport, stream: TextIO) -> str:
-    from harness.reporting.samples_table import write_csv
+def _csv(stored: StoredReport, stream: TextIO) -> str | None:
+    from harness.reporting.samples_table import lost_in_words, write_csv
 
-    return _lost(write_csv(stored.store, stored.run, stored.report, stream))
-
-
-def _parquet(stored: StoredReport, path: Path) -> str:
-    from harness.reporting.samples_table import write_parquet
-
-    return _lost(write_parquet(stored.store, stored.run, stored.report, path))
+    return lost_in_words(write_csv(stored.store, stored.run, stored.report, stream))
 
 
-def _lost(n_rows: int) -> str:
-    answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
-    return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else ""
+def _parquet(stored: StoredReport, path: Path) -> str | None:
+    from harness.reporting.samples_table import lost_in_words, write_parquet
+
+    return lost_in_words(write_parquet(stored.store, stored.run, stored.report, path))
 
 
-def _terminal(stored: StoredReport, stream: TextIO) -> str:
+def _terminal(stored: StoredReport, stream: TextIO) -> None:
     from harness.reporting.steps import stored_now
     from harness.reporting.terminal.report import Layout, render_stored
 
     lines = render_stored(stored_now(stored.store, stored.report), stored.layout or Layout())
     stream.writelines(f"{line}\n" for line in lines)
-    return ""
 
 
-JSON = ReportFormat("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json)
+JSON = ReportFormat("json", "report.json", "The whole run for machines, by a published schema.", _json)
 HTML = ReportFormat(
-    name="html",
-    file_name="index.html",
-    summary="A page for people, with every answer beside it.",
-    to_folder=_html,
-    beside="details",
+    "html", "index.html", "A page for people, with every answer beside it.", to_folder=_html, beside="details"
 )
-MARKDOWN = ReportFormat("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown)
-JUNIT = ReportFormat("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit)
-CSV = ReportFormat("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv)
+MARKDOWN = ReportFormat("markdown", "report.md", "A screenful for a pull request.", _markdown)
+JUNIT = ReportFormat("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", _junit)
+CSV = ReportFormat("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", _csv)
 PARQUET = ReportFormat(
     name="parquet",
     file_name="samples.parquet",
@@ -81,4 +68,4 @@ PARQUET = ReportFormat(
     package="pyarrow",
     install='pip install "steelyard[datasets]"',
 )
-TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
+TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", _terminal)

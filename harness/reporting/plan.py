@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, PlanRow, PlanTarget, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
 from harness.reporting.shared.figures import plural
-from harness.reporting.shared.text import columns, flow, printable, wrap
+from harness.reporting.shared.text import Block, printable
 from harness.scoring.results import METRIC
 
-_WIDTH = 80
 _FOUND = (
     ("", "", "", "finds", "green if", "cases used", ""),
     ("", "cases x samples", "margin", "a drop of", "unchanged", "same / dropped", "cost"),
@@ -33,74 +32,121 @@ _ABOUT = {
 }
 
 
-def render_plan(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], encoding: str = "utf-8") -> list[str]:
-    """The plan as lines of at most 80 cells."""
-    designs = " and ".join(sorted({row.shape.design for row in rows}))
-    names = list(dict.fromkeys(shape.name for shape in gate.shapes))
+@dataclass(frozen=True, slots=True)
+class GatePlan:
+    """A gate, what is wanted of it, and a row for each size of it."""
+
+    gate: PlannedGate
+    wanted: PlanTarget
+    rows: tuple[PlanRow, ...]
+
+    @property
+    def red_level(self) -> float:
+        """What one comparison may spend by itself on a false red."""
+        return ErrorRates.of(self.gate.confidence_level, self.gate.evaluations).red
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for a program; `cases` of a row where a drop was asked for is the number that it takes."""
+        gate, wanted, level = self.gate, self.wanted, self.red_level
+        return {
+            "source": gate.source,
+            "confidence_level": gate.confidence_level,
+            "evaluations": gate.evaluations,
+            "power": wanted.power,
+            "simulated_gates": max((row.unchanged.gates for row in self.rows if row.unchanged is not None), default=0),
+            "unlike": gate.unlike or None,
+            "guessed": gate.guessed,
+            "rows": [
+                {
+                    **asdict(row.shape),
+                    "suffices": row.why is None,
+                    "why": row.why,
+                    "drop": row.drop,
+                    "unchanged": _shares(row.unchanged),
+                    "dropped": _shares(row.dropped),
+                    "fewest_cases": row.fewest,
+                    "smallest_margin": row.margin,
+                    "cost": row.cost,
+                    "relative_standard_error": row.error,
+                    "samples_at_hand": None if row.at_hand is None else row.at_hand[1],
+                }
+                for row in self.rows
+            ],
+            "blocks": [
+                {
+                    **asdict(each),
+                    "smallest": each.smallest(level, wanted.power),
+                    "pairs_for": each.pairs_for(wanted.drop, level, wanted.power),
+                }
+                for each in gate.blocks
+            ],
+        }
+
+
+def _shares(each: VerdictShares | None) -> dict[str, Any] | None:
+    return each and {"red": each.red, "green": each.green, "cases_used": each.cases, "gates": each.gates}
+
+
+def view(plan: GatePlan) -> Iterator[Block]:
+    """Show the figures of each size, and what they mean."""
+    gate, names = plan.gate, list(dict.fromkeys(shape.name for shape in plan.gate.shapes))
+    designs = " and ".join(sorted({row.shape.design for row in plan.rows}))
     of_which = f", {names[0]}" if len(names) == 1 else f", each of {len(names)} evaluations its own"
     if gate.guessed:
         of_which = f": a guess, since nothing tells {', '.join(gate.guessed)}"
     elif gate.source.startswith("assumed"):
         of_which = ""
-    lines = [
-        f"steelyard plan   {plural(gate.evaluations, 'evaluation')}   {designs}   confidence {gate.confidence_level:g}",
-        *wrap(printable(f"spread {gate.source}{of_which}", encoding=encoding), _WIDTH),
-    ]
-    shown = [row for row in rows if row.why in (None, "too many")]
-    lines += ["", *_table(wanted, shown, encoding)] if shown else []
-    lines += ["", *_blocks(gate, wanted, encoding)] if gate.blocks else []
-    lines.append("")
-    for note in _notes(gate, wanted, rows, shown):
-        lines += wrap(printable(note, encoding=encoding), _WIDTH)
-    return lines
+    counted = plural(gate.evaluations, "evaluation")
+    yield f"steelyard plan   {counted}   {designs}   confidence {gate.confidence_level:g}"
+    yield (f"spread {gate.source}{of_which}",)
+    shown = [row for row in plan.rows if row.why in (None, "too many")]
+    if shown:
+        yield ""
+        yield from dict.fromkeys((_title(row), _varies(row)) for row in shown)
+        yield ""
+        yield _table(plan.wanted, shown)
+    if gate.blocks:
+        yield ""
+        yield _blocks(plan)
+    yield ""
+    yield from ((note,) for note in _notes(plan, shown))
 
 
-def _table(wanted: PlanTarget, rows: Sequence[PlanRow], encoding: str) -> list[str]:
-    """The figures of each size, below the name of the evaluation and how its scores vary."""
-    head, cells_of = (_FOUND, _found_cells) if wanted.drop is None else (_NEEDED, _needed_cells)
-    table = [*head, *(("", *cells_of(row)) for row in rows)]
-    figures = columns(table if wanted.costs else [cells[:-1] for cells in table])
-    lines, last = figures[: len(head)], ""
-    for row, line in zip(rows, figures[len(head) :], strict=True):
-        shape, spread = row.shape, row.shape.spread
-        title, varies = printable(shape.name, 200, encoding=encoding), f"score {spread.mean:.2f}"
-        varies += f", correlation {spread.correlation:.2f}"
-        if shape.threshold is None:
-            varies += f", {round(100 * spread.differing)} in 100 cases differ"
+def _title(row: PlanRow) -> str:
+    return row.shape.name if row.shape.threshold is None else f"{row.shape.name} against {row.shape.threshold:g}"
+
+
+def _varies(row: PlanRow) -> str:
+    spread = row.shape.spread
+    told = f"score {spread.mean:.2f}, correlation {spread.correlation:.2f}"
+    return told if row.shape.threshold is not None else f"{told}, {round(100 * spread.differing)} in 100 cases differ"
+
+
+def _table(wanted: PlanTarget, rows: Sequence[PlanRow]) -> list[tuple[str, ...]]:
+    is_alone = len({_title(row) for row in rows}) == 1
+    table = [*(_FOUND if wanted.drop is None else _NEEDED)]
+    for row in rows:
+        title, samples = "" if is_alone else printable(_title(row), 40), f"{row.shape.samples:,}"
+        used = ["-" if each is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)]
+        price = "" if row.cost is None else f"{row.cost:,.4g}" if row.cost < 1000 else f"{row.cost:,.0f}"
+        size, both = f"{row.shape.cases:,}", " / ".join(used)
+        if row.unchanged is None:
+            table.append((title, samples, "too many", "", "", ""))
+        elif wanted.drop is None:
+            drop = "none" if row.drop is None else f"{row.drop:.3f}"
+            green = f"{row.unchanged.green:.2f}"
+            table.append((title, f"{size} x {samples}", f"{row.shape.margin:g}", drop, green, both, price))
         else:
-            title += f" against {shape.threshold:g}"
-        lines += [*([] if title == last else flow([title, varies], _WIDTH)), line]
-        last = title
-    return lines
+            drawn = f"{row.unchanged.cases * row.shape.samples:,.0f}"
+            table.append((title, samples, size, both, drawn, price))
+    return table if wanted.costs else [cells[:-1] for cells in table]
 
 
-def _found_cells(row: PlanRow) -> tuple[str, ...]:
-    assert row.unchanged is not None
-    drop = "none" if row.drop is None else f"{row.drop:.3f}"
-    size = f"{row.shape.cases:,} x {row.shape.samples:,}"
-    return (size, f"{row.shape.margin:g}", drop, f"{row.unchanged.green:.2f}", *_used(row))
-
-
-def _needed_cells(row: PlanRow) -> tuple[str, ...]:
-    samples = f"{row.shape.samples:,}"
-    if row.unchanged is None:
-        return (samples, "too many", "", "", "")
-    used, price = _used(row)
-    return (samples, f"{row.shape.cases:,}", used, f"{row.unchanged.cases * row.shape.samples:,.0f}", price)
-
-
-def _used(row: PlanRow) -> tuple[str, str]:
-    """The cases that are used while nothing is wrong and where there is a drop; and the cost."""
-    used = ["-" if each is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)]
-    price = "" if row.cost is None else f"{row.cost:,.4g}" if row.cost < 1000 else f"{row.cost:,.0f}"
-    return " / ".join(used), price
-
-
-def _blocks(gate: PlannedGate, wanted: PlanTarget, encoding: str) -> list[str]:
+def _blocks(plan: GatePlan) -> list[tuple[str, ...]]:
     """What pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
-    level = _red_level(gate)
+    level, wanted = plan.red_level, plan.wanted
     table: list[tuple[str, ...]] = [("", "pairs", "find a loss of", "spread of a pair", "pairs for")]
-    for each in gate.blocks:
+    for each in plan.gate.blocks:
         name = each.name if each.metric == METRIC else f"{each.name}, {each.metric}"
         figures = [
             "none" if math.isinf(size) else f"{100 * size:.2g} %" if each.unit is None else f"{size:.2g} {each.unit}"
@@ -108,16 +154,13 @@ def _blocks(gate: PlannedGate, wanted: PlanTarget, encoding: str) -> list[str]:
         ]
         needed = each.pairs_for(wanted.drop, level, wanted.power)
         ways = ", ".join(f"{size}: {'more' if count is None else f'{count:,}'}" for size, count in needed.items())
-        table.append((printable(name, 60, encoding=encoding), f"{each.pairs:,}", *figures, ways))
-    return columns(table)
+        table.append((printable(name, 60), f"{each.pairs:,}", *figures, ways))
+    return table
 
 
-def _red_level(gate: PlannedGate) -> float:
-    return ErrorRates.of(gate.confidence_level, gate.evaluations).red
-
-
-def _notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], shown: Sequence[PlanRow]) -> Iterator[str]:
+def _notes(plan: GatePlan, shown: Sequence[PlanRow]) -> Iterator[str]:
     """Say what the tables mean, how exact they are, and what to do about it."""
+    gate, wanted, rows = plan.gate, plan.wanted, plan.rows
     share = f"in {100 * wanted.power:g} of 100 gates"
     if gate.unlike:
         yield gate.unlike
@@ -241,54 +284,3 @@ def _doubts(gate: PlannedGate) -> Iterator[str]:
 
 def _named(names: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys(names))
-
-
-def plan_json(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -> dict[str, Any]:
-    """The plan for a program."""
-    level = _red_level(gate)
-    return {
-        "source": gate.source,
-        "confidence_level": gate.confidence_level,
-        "evaluations": gate.evaluations,
-        "power": wanted.power,
-        "simulated_gates": max((row.unchanged.gates for row in rows if row.unchanged is not None), default=0),
-        "unlike": gate.unlike or None,
-        "guessed": list(gate.guessed),
-        "rows": [_row_json(row) for row in rows],
-        "blocks": [
-            {
-                **asdict(each),
-                "smallest": smallest if math.isfinite(smallest := each.smallest(level, wanted.power)) else None,
-                "pairs_for": dict(each.pairs_for(wanted.drop, level, wanted.power)),
-            }
-            for each in gate.blocks
-        ],
-    }
-
-
-def _row_json(row: PlanRow) -> dict[str, Any]:
-    """A row; `cases` where a drop was asked for is the number that it takes."""
-    return {
-        **asdict(row.shape),
-        "suffices": row.why is None,
-        "why": row.why,
-        "drop": row.drop,
-        "unchanged": _outlook_json(row.unchanged),
-        "dropped": _outlook_json(row.dropped),
-        "fewest_cases": row.fewest,
-        "smallest_margin": row.margin,
-        "cost": row.cost,
-        "relative_standard_error": row.error,
-        "samples_at_hand": None if row.at_hand is None else row.at_hand[1],
-    }
-
-
-def _outlook_json(outlook: VerdictShares | None) -> dict[str, Any] | None:
-    if outlook is None:
-        return None
-    return {
-        "red": outlook.red,
-        "green": outlook.green,
-        "cases_used": outlook.cases,
-        "gates": outlook.gates,
-    }

@@ -14,59 +14,74 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.config.ci import TOKEN_VARIABLES, CiJob
-from harness.errors import ForgeError
-from harness.reporting.shared.text import printable
+from harness.config.environment import token as read_token
+from harness.errors import ForgeError, SettingsError
 
 _TIMEOUT_S = 30
 _PAGE = 100
 _MOST_PAGES = 100
 _MOST_BYTES = 32 * 2**20
 _MOST_SAID = 300
+_UNSET = {
+    "github": "In a workflow, give the step `env: GITHUB_TOKEN: ${{ github.token }}`, and the job `permissions: "
+    "pull-requests: write`.",
+    "gitlab": "Add it to the project's CI/CD variables, masked: a project access token with the scope `api` and the "
+    "role Reporter.",
+}
+_REFUSED = {
+    "github": "The token may not write comments: give the job `permissions: pull-requests: write`. A pull request from "
+    "a fork has a token that only reads; its report is in the job's summary.",
+    "gitlab": "The token may not write notes: GITLAB_TOKEN needs the scope `api` and the role Reporter or higher.",
+}
 
 
-def post(job: CiJob, number: int, body: str, token: str) -> str:
+def post(job: CiJob, number: int, body: str, variable: str | None = None) -> str:
     """Write a comment, in the place of the one with the same first line; return what became of it, and its address.
 
     Args:
         job: on which forge, in which project.
         number: of the pull request.
         body: whose first line is a marker that no other comment has.
-        token: that may read and write comments; never shown.
+        variable: of the environment, with a token that may read and write comments; by default the forge's own.
 
     Raises:
+        SettingsError: the environment does not say what is needed.
         ForgeError: the forge can't be reached, or refuses.
     """
-    project, forge = quote(job.project, safe="/%" if job.forge == "github" else "%"), _Forge(job, number, token)
+    is_github = job.forge == "github"
+    if not job.project:
+        named = "GITHUB_REPOSITORY" if is_github else "CI_PROJECT_ID"
+        raise SettingsError(f"the environment variable {named} does not say in which project pull request {number} is.")
+    variable = variable or TOKEN_VARIABLES[job.forge]
+    if not (token := read_token(variable)):
+        raise SettingsError(f"the environment variable {variable} is not set. {_UNSET[job.forge]}")
+    forge, project = _Forge(job, number, token), quote(job.project, safe="/%" if is_github else "%")
     thread = single = f"/projects/{project}/merge_requests/{number}/notes"
-    if job.forge == "github":
+    if is_github:
         thread, single = f"/repos/{project}/issues/{number}/comments", f"/repos/{project}/issues/comments"
-    marker = body.partition("\n")[0]
-    own = ((each, str(each.get("body", "")).replace("\r\n", "\n").strip()) for each in forge.own_comments(thread))
-    there, text = next(((each, text) for each, text in own if text.partition("\n")[0].strip() == marker), (None, ""))
-    if there is None:
-        how, there = "posted", forge.call("POST", thread, {"body": body})
-    elif text == body.strip():
-        how = "unchanged"
-    else:
-        method = "PATCH" if job.forge == "github" else "PUT"
-        how, there = "updated", forge.call(method, f"{single}/{there['id']}", {"body": body})
-    address = there.get("html_url")
-    place = f"pull request #{number}" if job.forge == "github" else f"merge request !{number}"
-    return f"{how}: {printable(address, 200) if isinstance(address, str) else place}"
+    marker, place = body.partition("\n")[0], f"pull request #{number}" if is_github else f"merge request !{number}"
+    for comment in forge.own_comments(thread):
+        text = str(comment.get("body", "")).replace("\r\n", "\n").strip()
+        if text.partition("\n")[0].strip() == marker:
+            if text == body.strip():
+                return f"unchanged: {comment.get('html_url') or place}"
+            method = "PATCH" if is_github else "PUT"
+            there = forge.call(method, f"{single}/{comment['id']}", {"body": body})
+            return f"updated: {there.get('html_url') or place}"
+    return f"posted: {forge.call('POST', thread, {'body': body}).get('html_url') or place}"
 
 
 class _Forge:
     """The API of a forge, for the comments of one pull request."""
 
     def __init__(self, job: CiJob, number: int, token: str) -> None:
-        self._job = job
-        self._number = number
-        self._token = token
+        self._job, self._number, self._token = job, number, token
         self._is_github = job.forge == "github"
-        self._headers = {"User-Agent": "steelyard", "Content-Type": "application/json"}
+        self._headers = {"User-Agent": "steelyard", "Content-Type": "application/json", "PRIVATE-TOKEN": token}
         if self._is_github:
+            del self._headers["PRIVATE-TOKEN"]
             self._headers |= {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        self._headers |= {"Authorization": f"Bearer {token}"} if self._is_github else {"PRIVATE-TOKEN": token}
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def own_comments(self, thread: str) -> Iterator[dict[str, Any]]:
         """Those of the token's own user, from all pages; of an app's or a job's token, whose user GitHub does not tell,
@@ -94,10 +109,11 @@ class _Forge:
         Raises:
             ForgeError: the forge can't be reached, or refuses.
         """
-        request = urllib.request.Request(self._job.api + path, method=method, headers=self._headers)
+        api = self._job.api
+        request = urllib.request.Request(api + path, method=method, headers=self._headers)
         request.data = None if content is None else json.dumps(content).encode("ascii")
         try:
-            with urllib.request.build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_S) as answer:
+            with urllib.request.build_opener(NoRedirects).open(request, timeout=_TIMEOUT_S) as answer:
                 found = json.loads(answer.read(_MOST_BYTES))
             if isinstance(found, list if "?" in path else dict):
                 return found
@@ -105,45 +121,36 @@ class _Forge:
             with error:
                 raise self._refused(error) from None
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise ForgeError(f"{self._job.api} can't be reached: {printable(str(reason), _MOST_SAID)}.") from None
+            reason = str(getattr(error, "reason", None) or error)
+            raise ForgeError(f"{api} can't be reached: {reason[:_MOST_SAID]}.") from None
         except (ValueError, RecursionError):
             pass
-        raise ForgeError(f"{self._job.api} answered with something else than comments; is it the API's address?")
+        raise ForgeError(f"{api} answered with something else than comments; is it the API's address?")
 
     def _refused(self, error: urllib.error.HTTPError) -> ForgeError:
-        """Make the error that says why a forge said no, and what mends it."""
+        """The error that says why a forge said no, and what mends it."""
         said = ""
         try:
             document = json.loads(error.read(_MOST_BYTES))
-            said = printable(str(document.get("message") or document.get("error") or ""), _MOST_SAID)
+            said = str(document.get("message") or document.get("error") or "").replace(self._token, "***")
         except (OSError, ValueError, AttributeError, RecursionError, http.client.HTTPException):
             pass
+        kind, headers = "pull request" if self._is_github else "merge request", error.headers
+        advice = {
+            401: f"The token is not valid, or no longer: renew {TOKEN_VARIABLES[self._job.forge]}.",
+            403: _REFUSED[self._job.forge],
+            404: f"There is no {kind} {self._number} in {self._job.project}, or the token may not see it.",
+        }.get(error.code, "")
+        if error.code == 429 or headers.get("Retry-After") or headers.get("X-RateLimit-Remaining") == "0":
+            advice = "Too many requests were made with this token."
+        elif 300 <= error.code < 400:
+            advice = "It points to another address, and a token is not sent elsewhere: name the new one."
         status = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".rstrip()
-        status += f" ({said.replace(self._token, '***')})" if said else ""
-        return ForgeError(f"{self._job.api} refused the comment: {status}. {self._advice(error)}".rstrip(), error.code)
-
-    def _advice(self, error: urllib.error.HTTPError) -> str:
-        kind, variable = "pull request" if self._is_github else "merge request", TOKEN_VARIABLES[self._job.forge]
-        if error.code == 429 or error.headers.get("Retry-After") or error.headers.get("X-RateLimit-Remaining") == "0":
-            return "Too many requests were made with this token."
-        if error.code == 401:
-            return f"The token is not valid, or no longer: renew {variable}."
-        if error.code == 403 and self._is_github:
-            return (
-                "The token may not write comments: give the job `permissions: pull-requests: write`. A pull request "
-                "from a fork has a token that only reads; its report is in the job's summary."
-            )
-        if error.code == 403:
-            return f"The token may not write notes: {variable} needs the scope `api` and the role Reporter or higher."
-        if error.code == 404:
-            return f"There is no {kind} {self._number} in {self._job.project}, or the token may not see it."
-        if 300 <= error.code < 400:
-            return "It points to another address, and a token is not sent elsewhere: name the new one."
-        return ""
+        status += f" ({said[:_MOST_SAID]})" if said else ""
+        return ForgeError(f"{self._job.api} refused the comment: {status}. {advice}".rstrip(), error.code)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an error: urllib would send the token along, wherever it leads."""
 
     def redirect_request(self, *_: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -103,6 +103,12 @@ def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> int
     return lost
 
 
+def lost_in_words(n_rows: int) -> str | None:
+    """Say how many rows have lost their answer; None where none has."""
+    answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
+    return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else None
+
+
 def _column_of(name: str) -> str:
     return str(_storable(f"{_FIELD}{name}"))
 
@@ -159,18 +165,17 @@ def _storable(value: Any) -> Any:
     return value if is_whole else _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
     """Rows in lists that memory holds, however long the answers are."""
     batch: list[_Row] = []
     characters = 0
-    for row, is_lost in rows:
-        batch.append((row, is_lost))
-        characters += sum(len(value) for value in row.values() if isinstance(value, str))
+    for row in rows:
+        batch.append(row)
+        characters += sum(len(value) for value in row[0].values() if isinstance(value, str))
         if len(batch) >= _ROWS_AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
             yield batch
             batch, characters = [], 0
-    if batch:
-        yield batch
+    yield from [batch] if batch else []
 
 
 def _type(name: str, arrow: Any) -> pyarrow.DataType:

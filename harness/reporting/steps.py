@@ -15,8 +15,14 @@ from harness.reporting.shared.figures import plural
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import cut_short
 from harness.reporting.wording.failure import GO_ON, interrupted, way_on
+from harness.reporting.wording.notes import with_notes
 from harness.store import Store
 from harness.store.location import option_for
+
+
+def complete(report: Report, options: str = "") -> Report:
+    """A report that was just made with all that its formats tell beside the figures: notes and next steps."""
+    return with_steps(with_notes(report), options)
 
 
 def with_steps(report: Report, options: str = "", store: Store | None = None) -> Report:
@@ -83,7 +89,7 @@ def _answers(report: Report, options: str) -> list[Step]:
 
 def _verdicts(report: Report) -> list[Step]:
     """One step for each way on from the verdicts."""
-    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    kinds = Counter(verdict.verdict for verdict in report.evaluations if report.accepted(verdict) is None)
     steps = []
     if interrupted(report):
         steps.append(Step("", GO_ON))

@@ -38,7 +38,7 @@ class StoredReport:
 @dataclass(frozen=True, slots=True)
 class ReportFormat:
     """One format. It is text for a stream, a file of bytes, or a folder with more than one file. What writes the first
-    two gives a note: what a reader must know of them, or "".
+    two may give a note: what a reader must know of them.
 
     Attributes:
         file_name: what a reader opens, in the folder of the reports.
@@ -49,8 +49,8 @@ class ReportFormat:
     name: str
     file_name: str
     summary: str
-    to_stream: Callable[[StoredReport, TextIO], str] | None = None
-    to_file: Callable[[StoredReport, Path], str] | None = None
+    to_stream: Callable[[StoredReport, TextIO], str | None] | None = None
+    to_file: Callable[[StoredReport, Path], str | None] | None = None
     to_folder: Callable[[StoredReport, Path], Path] | None = None
     beside: str = ""
     package: str | None = None
@@ -131,29 +131,27 @@ def write_reports(
     return [write(stored, each, folder / each.file_name)[0] for each in map(find_format, formats)]
 
 
-def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path, str]:
+def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path, str | None]:
     """Write a run in one format to a file, or, where it is a folder of files, into the file's folder.
 
-    Return the file that a reader opens, and what a reader must know of it, or "".
+    Return the file that a reader opens, and what a reader must know of it.
 
     Raises:
         SettingsError: it can't be written.
     """
     if chosen.to_folder is not None:
         try:
-            return chosen.to_folder(stored, path.parent), ""
+            return chosen.to_folder(stored, path.parent), None
         except OSError as error:
             reason = f"{error.strerror or error}. Choose another place with {stored.option}."
             raise SettingsError(f"{path.parent} can't be written: {reason}") from None
-    note = ""
     with replacing(path, stored.option) as temporary:
-        if chosen.to_stream is not None:
-            plain = replace(stored, layout=None) if chosen.name == "terminal" else stored
-            with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-                note = chosen.to_stream(plain, stream)
-        elif chosen.to_file is not None:
-            note = chosen.to_file(stored, temporary)
-    return path, note
+        if chosen.to_file is not None:
+            return path, chosen.to_file(stored, temporary)
+        assert chosen.to_stream is not None
+        plain = replace(stored, layout=None) if chosen.name == "terminal" else stored
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            return path, chosen.to_stream(plain, stream)
 
 
 def discard(folder: Path) -> None:

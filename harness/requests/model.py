@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Judgement, Messages, Request, Sample, ScoringRule, answer_turns
+from harness.records import Judgement, Messages, Request, Sample, ScoringRule, Shown, answer_turns
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
@@ -49,6 +49,7 @@ class Trace:
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
         made: the methods that were called, with what is to be awaited of each.
         judgements, judged_by: what each judge did that the body asked; by whom and by what rule, the last time.
+        shown: what judges were shown, by rule; of several times the last.
     """
 
     def __init__(self, case: str = "", generation: int = 0) -> None:
@@ -64,6 +65,7 @@ class Trace:
         self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.judgements: list[Judgement] = []
         self.judged_by: ScoringRule | None = None
+        self.shown: dict[ScoringRule | None, Shown] = {}
 
     @property
     def way(self) -> Way | None:

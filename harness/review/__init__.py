@@ -16,8 +16,7 @@ What holds, whatever the clients do:
 - Every error is a `ReviewError` of `harness.errors`, with a message that can be shown.
 """
 
-from harness.review.queue import LEASE_S, Queue
-from harness.review.views import UndoResult, View
+from harness.review.queue import LEASE_S, Queue, UndoResult, View
 from harness.store.review.turns import RecordedLabel
 
 __all__ = ["LEASE_S", "Queue", "RecordedLabel", "UndoResult", "View"]

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
-from harness.records.review import SETTLED, Batch, Event, EventKind, Item, Reviewer, ReviewerRole, Task
+from harness.records.review import DECIDED, SETTLED, Batch, Event, EventKind, Form, Item, Reviewer, ReviewerRole, Task
 from harness.review.agreement import AgreementReport, agreement_of
-from harness.review.views import UndoResult, View, view_of
 from harness.store import Store
+from harness.store.location import option_for
 from harness.store.review.events import SETTLING, counting
 from harness.store.review.reviewers import new_token
-from harness.store.review.store import BatchProgress, Count
-from harness.store.review.turns import RecordedLabel
+from harness.store.review.store import BatchProgress
+from harness.store.review.turns import HeldItem, RecordedLabel
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
 _LONGEST_NOTE = 10_000
+_TENS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An item under a lease as its reviewer sees it.
+
+    Attributes:
+        expires: when the lease runs out, in epoch seconds.
+        form: what is asked.
+        item: without version, run, judge score, drawing or label of somebody else; of two answers the left one first.
+    """
+
+    lease_id: str
+    task: Task
+    expires: float
+    form: Form
+    evaluation_id: str
+    item: Item
+
+    @classmethod
+    def of(cls, held: HeldItem) -> View:
+        """The item under a lease, as its holder may see it."""
+        lease, batch = held.lease, held.batch
+        item = held.item.redacted(swapped=lease.swapped)
+        return cls(lease.id, lease.task, lease.expires, batch.form, batch.evaluation_id, item)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """The result of an undo; `view` is the item again, or None where it is no longer free."""
+
+    done: RecordedLabel
+    view: View | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +88,41 @@ class BatchOrigin:
         return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What lies ahead of a batch that a gate decides, as it was last looked at.
+
+    Attributes:
+        needed: about how many more labels decide it; None where it is decided or nothing tells.
+        most_items: as many items as it may come to have.
+        enough: about how many labels decide it, as was first foretold, and is counted down from: a forecast that moved
+            after a label would tell what the judge had said. None until something tells.
+        problem: why labels can't pass it; empty where they can.
+    """
+
+    needed: int | None
+    most_items: int
+    enough: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """The labels of all open batches that are in, and those that may still be wanted, which never become more.
+
+    Attributes:
+        at_most: whether a gate draws what is left, and may be decided before.
+        forecast: about how many decide them, in tens, rounded up; None where nothing tells.
+        problems: why labels can't pass them.
+    """
+
+    done: int
+    left: int
+    at_most: bool = False
+    forecast: int | None = None
+    problems: tuple[str, ...] = ()
+
+
 class Queue:
     """Hands out items and takes labels; see the package for what it promises.
 
@@ -81,7 +151,7 @@ class Queue:
             ReviewerError: no such reviewer, or one who may not do that.
         """
         held = self._review.next(self._clock, reviewer, task, self._lease_s, frozenset(holding))
-        return None if held is None else view_of(held)
+        return None if held is None else View.of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
         """The item again, with a new expiry; after it ran out only while nobody else has the item.
@@ -89,7 +159,7 @@ class Queue:
         Raises:
             LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
         """
-        return view_of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
+        return View.of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
 
     def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
         """Store a label. `value` is one of the form's: a whole number, or "left", "tie", "right".
@@ -132,7 +202,7 @@ class Queue:
         """
         _check_key(key)
         recorded, held = self._review.undo(self._clock, reviewer, key, lease_s=self._lease_s)
-        return UndoResult(recorded, None if held is None else view_of(held))
+        return UndoResult(recorded, None if held is None else View.of(held))
 
     def settled(self, item_id: str) -> Item:
         """An item that nobody is asked about any more, for those who look after the queue.
@@ -182,9 +252,24 @@ class Queue:
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
         return [self._review.progress(batch.id, self._clock()) for batch in wanted]
 
-    def count(self, task: Task) -> Count:
-        """Count what is done and left in the open batches: labels, or items in dispute."""
-        return self._review.count(task)
+    def count(self, task: Task, outlooks: Mapping[str, Outlook] | None = None) -> Remaining:
+        """Count what is done and left in the open batches: labels, or items in dispute.
+
+        What is left of a batch that a gate draws as labels come in is as much as it may still draw.
+        """
+        counts = self._review.counts(task)
+        ahead = {each: outlook for each in counts if (outlook := (outlooks or {}).get(each)) is not None}
+        if task == "adjudicate":
+            ahead = {}
+        undrawn = sum(max(0, outlook.most_items - counts[each].n_items) for each, outlook in ahead.items())
+        enough = [outlook.enough - counts[each].done for each, outlook in ahead.items() if outlook.enough is not None]
+        return Remaining(
+            done=sum(each.done for each in counts.values()),
+            left=sum(each.left for each in counts.values()) + undrawn,
+            at_most=bool(undrawn),
+            forecast=math.ceil(sum(max(0, each) for each in enough) / _TENS) * _TENS or None,
+            problems=tuple(outlook.problem for outlook in ahead.values() if outlook.problem),
+        )
 
     def origins(self) -> dict[str, BatchOrigin]:
         """Tell where each batch comes from, by its id."""
@@ -193,6 +278,11 @@ class Queue:
             each.id: BatchOrigin(each.created, each.run_id, candidates.get(each.run_id or ""))
             for each in self.batches()
         }
+
+    def verdict_command(self, batch: Batch) -> str:
+        """The command that writes a decided batch's run's report, and gives its exit code; "" where there is none."""
+        is_decided = (batch.closed_reason or "").startswith(DECIDED) and batch.run_id is not None
+        return f"steelyard gate --resume {batch.run_id}{option_for(self._store.url)}" if is_decided else ""
 
     def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:
         """Measure how far the reviewers of a batch agree with each other, and the judge with them."""

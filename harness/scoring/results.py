@@ -52,14 +52,14 @@ def read_result(result: Any) -> dict[str, Reading]:
     >>> sorted(read_result({"exact": True, "f1": 0.5}))
     ['exact', 'f1']
     """
-    if isinstance(result, Mapping):
-        if not result:
-            raise ScoreError("The body returned an empty dict; return at least one metric, or nothing for a pass.")
-        for name in result:
-            if not isinstance(name, str) or not name:
-                raise ScoreError(f"The body returned a metric named {name!r}; names are texts.")
-        return {name: _reading(value, name) for name, value in result.items()}
-    return {METRIC: PASS if result is None else _reading(result, METRIC)}
+    if not isinstance(result, Mapping):
+        return {METRIC: PASS if result is None else _reading(result, METRIC)}
+    if not result:
+        raise ScoreError("The body returned an empty dict; return at least one metric, or nothing for a pass.")
+    for name in result:
+        if not isinstance(name, str) or not name:
+            raise ScoreError(f"The body returned a metric named {name!r}; names are texts.")
+    return {name: _reading(value, name) for name, value in result.items()}
 
 
 def _reading(value: Any, metric: str) -> Reading:
@@ -71,65 +71,62 @@ def _reading(value: Any, metric: str) -> Reading:
         )
     if isinstance(value, Reading):
         return value
-    reason = getattr(value, "reason", None) if isinstance(value, Score | Measure) else None
+    reason = value.reason if isinstance(value, Score | Measure) else None
     if not isinstance(reason, str | None):
         raise ScoreError(f"{metric}: reason={shortened(reason)} is not a text.")
     if isinstance(value, Measure):
         return _measured(value, metric)
-    if not isinstance(value, Score):
-        return Reading(_in_range(value, metric))
-    return Reading(_in_range(value.value, metric), reason, judged_by=value.judged_by)
+    number = _finite(value.value if isinstance(value, Score) else value, metric)
+    if not 0 <= number <= 1:
+        raise ScoreError(
+            f"{metric}: the body returned {number:g}, which is outside [0, 1]. "
+            "Scale it, or return harness.Measure(value, unit) for a figure in a unit."
+        )
+    return Reading(number, reason, judged_by=value.judged_by if isinstance(value, Score) else None)
 
 
-def _measured(measure: Measure, metric: str) -> Reading:
-    if not isinstance(measure.unit, str) or not measure.unit:
-        raise ScoreError(f"{metric}: Measure(unit={measure.unit!r}) has no unit; write what it counts, such as 's'.")
-    if not isinstance(measure.higher_is_better, bool):
-        raise ScoreError(f"{metric}: Measure(higher_is_better={measure.higher_is_better!r}) is neither True nor False.")
+def _measured(measure: Any, metric: str) -> Reading:
     figure = _finite(measure.value, metric)
-    if abs(figure) > _LARGEST:
-        raise ScoreError(f"{metric}: Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken.")
-    least, most = _span(measure, metric)
-    if least is not None and most is not None and not least <= figure <= most:
-        side = f"above at_most={most:g}" if figure > most else f"below at_least={least:g}"
-        raise ScoreError(
-            f"{metric}: the body measured {figure:g} {measure.unit}, {side}: cut it in the body, as a timeout would "
-            f"(`max({least:g}, min(value, {most:g}))`), or declare a wider range."
-        )
+    least, most = measure.at_least, measure.at_most
+    if most is not None and least is None:
+        least = 0.0
+    ends: dict[str, Any] = {"at_least": least, "at_most": most} if most is not None else {}
     statistic = "p50" if measure.statistic == "median" else measure.statistic
-    if not (statistic is None or (isinstance(statistic, str) and re.fullmatch(r"p[1-9][0-9]?", statistic))):
-        raise ScoreError(
-            f"{metric}: statistic={shortened(statistic)} is no quantile; write 'median', or 'p1' to 'p99', such as "
-            "'p95'."
-        )
+    wrong = [
+        f"{name}={shortened(end)} is no finite number; write the end of the range."
+        for name, end in ends.items()
+        if isinstance(end, bool) or not isinstance(end, numbers.Real) or not abs(float(end)) <= _LARGEST
+    ]
+    if not isinstance(measure.unit, str) or not measure.unit:
+        wrong = [f"Measure(unit={measure.unit!r}) has no unit; write what it counts, such as 's'."]
+    elif not isinstance(measure.higher_is_better, bool):
+        wrong = [f"Measure(higher_is_better={measure.higher_is_better!r}) is neither True nor False."]
+    elif abs(figure) > _LARGEST:
+        wrong = [f"Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken."]
+    elif most is None and least is not None:
+        wrong = [f"at_least={least!r} alone is no range; write at_most= as well."]
+    elif not (statistic is None or (isinstance(statistic, str) and re.fullmatch(r"p[1-9][0-9]?", statistic))):
+        wrong = [f"statistic={shortened(statistic)} is no quantile; write 'median', or 'p1' to 'p99', such as 'p95'."]
+    elif not wrong and least is not None and most is not None:
+        if not least < most:
+            wrong = [f"at_least={least:g} is not below at_most={most:g}: that is no range."]
+        elif not least <= figure <= most:
+            side = f"above at_most={most:g}" if figure > most else f"below at_least={least:g}"
+            wrong = [
+                f"the body measured {figure:g} {measure.unit}, {side}: cut it in the body, as a timeout would "
+                f"(`max({least:g}, min(value, {most:g}))`), or declare a wider range."
+            ]
+    if wrong:
+        raise ScoreError(f"{metric}: {wrong[0]}")
     return Reading(
         figure,
         measure.reason,
         unit=measure.unit,
         higher_is_better=measure.higher_is_better,
-        at_least=least,
-        at_most=most,
+        at_least=None if least is None else float(least),
+        at_most=None if most is None else float(most),
         statistic=statistic,
     )
-
-
-def _span(measure: Measure, metric: str) -> tuple[float | None, float | None]:
-    """The declared range, from 0 where only its end was given; two None for none."""
-    if measure.at_most is None:
-        if measure.at_least is not None:
-            raise ScoreError(f"{metric}: at_least={measure.at_least!r} alone is no range; write at_most= as well.")
-        return None, None
-    least, most = 0.0 if measure.at_least is None else measure.at_least, measure.at_most
-    for name, end in (("at_least", least), ("at_most", most)):
-        if not _is_number(end) or not abs(end) <= _LARGEST:
-            raise ScoreError(f"{metric}: {name}={shortened(end)} is no finite number; write the end of the range.")
-    if not least < most:
-        raise ScoreError(f"{metric}: at_least={least:g} is not below at_most={most:g}: that is no range.")
-    return float(least), float(most)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _finite(value: Any, metric: str) -> float:
@@ -141,13 +138,3 @@ def _finite(value: Any, metric: str) -> float:
         f"{metric}: the body returned {shortened(value)}; return nothing, a bool, a number in [0, 1], harness.Score, "
         "harness.Measure, or a dict of them."
     )
-
-
-def _in_range(value: Any, metric: str) -> float:
-    number = _finite(value, metric)
-    if not 0 <= number <= 1:
-        raise ScoreError(
-            f"{metric}: the body returned {number:g}, which is outside [0, 1]. "
-            "Scale it, or return harness.Measure(value, unit) for a figure in a unit."
-        )
-    return number

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, or_, select, update
 
 from harness.store.samples import StoreTables, chunks
 from harness.store.schema import looks
@@ -97,13 +97,20 @@ class LookStore(StoreTables):
 
 def note_pruned(connection: Connection, fingerprints: Collection[str]) -> int:
     """Note of the looks that rest on samples of these versions that some are gone. Gives how many there were."""
-    n_pruned = 0
-    for some in chunks(fingerprints):
-        judged = (looks.c.question.contains(f'"{each}"', autoescape=True) for each in some)
-        of_these = or_(looks.c.candidate.in_(some), looks.c.against.in_(some), *judged)
-        doomed = update(looks).where(of_these, looks.c.number > 0, looks.c.pruned.is_(False))
-        n_pruned += connection.execute(doomed.values(pruned=True)).rowcount
-    return n_pruned
+    marks = (update(looks).where(_rests_on(some)).values(pruned=True) for some in chunks(fingerprints))
+    return sum(connection.execute(each).rowcount for each in marks)
+
+
+def resting_on(connection: Connection, fingerprints: Collection[str]) -> int:
+    """Count the looks that `note_pruned` would note."""
+    rows = (connection.execute(select(looks).where(_rests_on(some))) for some in chunks(fingerprints))
+    return len({tuple(row) for found in rows for row in found})
+
+
+def _rests_on(fingerprints: Collection[str]) -> ColumnElement[bool]:
+    judged = (looks.c.question.contains(f'"{each}"', autoescape=True) for each in fingerprints)
+    of_these = or_(looks.c.candidate.in_(fingerprints), looks.c.against.in_(fingerprints), *judged)
+    return and_(of_these, looks.c.number > 0, looks.c.pruned.is_(False))
 
 
 def _new_here(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:

@@ -8,10 +8,9 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, exists, func, select, text
+from sqlalchemy import Connection, Table, and_, delete, exists, func, select, text
 
 from harness.errors import StoreError
 from harness.store import ledger
@@ -50,55 +49,67 @@ class Upkeep(StoreTables):
                 versions=versions,
             )
 
-    def prune(
-        self,
-        *,
-        older_than_s: float | None = None,
-        fingerprints: Collection[str] | None = None,
-        dry_run: bool = False,
+    def prunable(
+        self, *, older_than_s: float | None = None, fingerprints: Collection[str] | None = None
     ) -> PruneSummary:
-        """Remove the samples that meet every condition given, and the requests that are left without any.
+        """Count what `prune` would remove, as of now; nobody who writes waits for it.
 
         Args:
             older_than_s: stored longer ago than this. Without another condition, runs that began longer ago go too,
                 with their scores and reports.
             fingerprints: of these versions.
-            dry_run: change nothing; what is returned is what would go.
 
         Raises:
             StoreError: no condition is given.
         """
         if older_than_s is None and fingerprints is None:
             raise StoreError("Nothing says what to prune: give an age or a version.")
-        doomed: list[Any] = []
-        failed: list[Any] = []
-        of_version = []
-        if older_than_s is not None:
-            before = time.time() - older_than_s
-            doomed, failed = [samples.c.created < before], [failures.c.created < before]
-        if fingerprints is not None:
-            of_version = [requests.c.fingerprint.in_(list(fingerprints))]
-            doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
-            failed.append(failures.c.fingerprint.in_(list(fingerprints)))
+        before = time.time() - max(0.0, older_than_s or 0.0)
+        doomed, of_version = _conditions(before, fingerprints)
+        old = runs.c.begun <= before
+        of_old = scores.c.set_id.in_(
+            select(score_sets.c.id).join(runs, runs.c.run_id == score_sets.c.run_id).where(old)
+        )
+        with self._database.read() as connection:
+            stays = exists().where(samples.c.key == requests.c.key, ~and_(*doomed))
+            n_samples = _count(connection, samples, *doomed)
+            n_requests = _count(connection, requests, ~stays, *of_version)
+            n_runs = n_scores = 0
+            if fingerprints is None:
+                n_runs, n_scores = _count(connection, runs, old), _count(connection, scores, of_old)
+            n_looks = ledger.resting_on(connection, _losing(connection, doomed))
+        return PruneSummary(n_samples, n_requests, n_runs, n_scores, looks=n_looks, before=before)
+
+    def prune(
+        self,
+        *,
+        older_than_s: float | None = None,
+        fingerprints: Collection[str] | None = None,
+        as_of: PruneSummary | None = None,
+    ) -> PruneSummary:
+        """Remove the samples that meet every condition given, and the requests that are left without any.
+
+        Args:
+            older_than_s, fingerprints: as `prunable` has them.
+            as_of: what that found. What came, or came of age, since then stays.
+        """
+        before = (as_of or self.prunable(older_than_s=older_than_s, fingerprints=fingerprints)).before
+        doomed, of_version = _conditions(before, fingerprints)
         with self._database.write() as connection:
             self._database.lock(connection, generations, requests, samples)
             size = self._size_bytes(connection)
-            lose = select(requests.c.fingerprint).join_from(requests, samples, requests.c.key == samples.c.key)
-            losing = list(connection.scalars(lose.where(*doomed).distinct()))
+            losing = _losing(connection, doomed)
             n_samples = connection.execute(delete(samples).where(*doomed)).rowcount
-            connection.execute(delete(failures).where(*failed))
+            of_these = [] if fingerprints is None else [failures.c.fingerprint.in_(list(fingerprints))]
+            connection.execute(delete(failures).where(failures.c.created <= before, *of_these))
             answered = exists().where(samples.c.key == requests.c.key)
             n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
             n_runs, n_scores = _delete_runs(connection, before) if fingerprints is None else (0, 0)
             n_looks = ledger.note_pruned(connection, losing)
-            if dry_run:
-                connection.rollback()
-        pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, looks=n_looks)
-        if dry_run:
-            return pruned
         self._vacuum()
         with self._database.read() as connection:
-            return replace(pruned, freed_bytes=max(0, size - self._size_bytes(connection)))
+            freed = max(0, size - self._size_bytes(connection))
+        return PruneSummary(n_samples, n_requests, n_runs, n_scores, freed, n_looks, before)
 
     def _size_bytes(self, connection: Connection) -> int:
         if self._database.is_sqlite:
@@ -117,8 +128,22 @@ class Upkeep(StoreTables):
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _count(connection: Connection, table: Table) -> int:
-    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+def _conditions(before: float, fingerprints: Collection[str] | None) -> tuple[list[Any], list[Any]]:
+    """Of the samples that go, and of the requests that go once they have none."""
+    if fingerprints is None:
+        return [samples.c.created <= before], []
+    of_version = [requests.c.fingerprint.in_(list(fingerprints))]
+    return [samples.c.created <= before, samples.c.key.in_(select(requests.c.key).where(*of_version))], of_version
+
+
+def _losing(connection: Connection, doomed: list[Any]) -> list[str]:
+    """The versions that lose samples."""
+    lose = select(requests.c.fingerprint).join_from(requests, samples, requests.c.key == samples.c.key)
+    return list(connection.scalars(lose.where(*doomed).distinct()))
+
+
+def _count(connection: Connection, table: Table, *conditions: Any) -> int:
+    return int(connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one())
 
 
 def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
@@ -151,8 +176,8 @@ def _names(connection: Connection) -> defaultdict[str, set[str]]:
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:
-    old = select(runs.c.run_id).where(runs.c.begun < before)
+    old = select(runs.c.run_id).where(runs.c.begun <= before)
     sets = select(score_sets.c.id).where(score_sets.c.run_id.in_(old))
     n_scores = connection.execute(delete(scores).where(scores.c.set_id.in_(sets))).rowcount
     connection.execute(delete(score_sets).where(score_sets.c.run_id.in_(old)))
-    return connection.execute(delete(runs).where(runs.c.begun < before)).rowcount, n_scores
+    return connection.execute(delete(runs).where(runs.c.begun <= before)).rowcount, n_scores

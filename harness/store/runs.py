@@ -6,6 +6,7 @@ import json
 import time
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from sqlalchemy import LargeBinary, select, type_coerce, update
@@ -15,7 +16,7 @@ from harness.errors import StoreError
 from harness.records import Request, ScoreRow, ScoringRule
 from harness.store.database import BUSY_S
 from harness.store.samples import SampleTables, chunks
-from harness.store.schema import dumps, runs, score_sets, scores
+from harness.store.schema import dumps, runs, score_sets, scores, stored_shown
 from harness.store.summaries import RunInfo, ScoreArray, ScoreSet
 
 _OUTCOMES: tuple[Literal["scored", "skipped", "error"], ...] = ("scored", "skipped", "error")
@@ -23,7 +24,7 @@ _SCORED, _SKIPPED = 0, 1
 _PAGE = 2000
 _STREAM = {"yield_per": _PAGE}
 _OF_SET = ("evaluation_id", "metric", "role", "fingerprint")
-_OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
+_OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "shown")
 _SCORES = select(scores.c.set_id, *(scores.c[name] for name in _OF_SCORE)).order_by(
     scores.c.case_id, scores.c.sample_index
 )
@@ -84,6 +85,7 @@ class RunTables(SampleTables):
                 | {
                     "outcome": _OUTCOMES.index(row.outcome),
                     "judged_by": None if row.judged_by is None else str(row.judged_by),
+                    "shown": None if row.shown is None else dumps(asdict(row.shown)),
                     "set_id": ids[own],
                 }
                 for row, own in zip(rows, of_set, strict=True)
@@ -173,7 +175,7 @@ def _of_cases(query: Any, case_ids: Iterable[str]) -> list[Any]:
 
 
 def _score_row(of_set: ScoreSet, row: Any) -> ScoreRow:
-    _, case_id, index, value, outcome, reason, key, judged_by = row
+    _, case_id, index, value, outcome, reason, key, judged_by, shown = row
     judge = None if judged_by is None else ScoringRule.parse(judged_by)
     own = of_set.evaluation_id, of_set.metric, of_set.role, of_set.fingerprint
-    return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, judge)
+    return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, judge, shown and stored_shown(shown))

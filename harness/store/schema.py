@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from harness.records import Request, Sample, TokenLogprob
+from harness.records import Request, Sample, Shown, TokenLogprob
 from harness.records.keys import fields_set
 
 
@@ -113,7 +113,7 @@ scores = _table(
     *_key(set_id=Integer, case_id=Utf8, sample_index=Integer),
     *_may_have(value=Double),
     *_has(outcome=SmallInteger),
-    *_may_have(reason=Utf8, sample_key=_DRAWS, judged_by=Utf8),
+    *_may_have(reason=Utf8, sample_key=_DRAWS, judged_by=Utf8, shown=Text),
     sqlite_with_rowid=False,
 )
 # A look at a candidate that spends a part of the gate's error rate. The look 0 says that an evaluation is of the family
@@ -229,6 +229,13 @@ def stored_sample(row: Any) -> Sample:
         )
     usual = text, index, finish_reason, n_prompt, n_completion, latency_s
     return Sample(*usual, stored=True, drawn_at=created, **fields)
+
+
+def stored_shown(text: str) -> Shown:
+    """What a judge was shown, of its JSON."""
+    shown = json.loads(text)
+    compared = (each if isinstance(each, str) else tuple(each) for each in shown["compared"])
+    return Shown(tuple(map(tuple, shown["fields"])), shown["reference"], tuple(compared))
 
 
 def request_json(request: Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Role
@@ -103,8 +103,11 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True)
 class PruneSummary:
-    """The rows and bytes that a prune removed, or would remove when it was only tried; `looks` are those of the ledger
-    that rested on samples of these versions.
+    """The rows and bytes that a prune removed, or would remove.
+
+    Attributes:
+        looks: of the ledger, those that rested on samples of these versions.
+        before: when what is counted was stored, at the latest, in epoch seconds.
     """
 
     samples: int
@@ -113,6 +116,7 @@ class PruneSummary:
     scores: int
     freed_bytes: int = 0
     looks: int = 0
+    before: float = field(default=0.0, compare=False)
 
     @property
     def nothing(self) -> bool:

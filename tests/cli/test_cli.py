@@ -124,7 +124,7 @@ def test_a_command_imports_nothing_heavy(arguments: list[str]) -> None:
 
 @pytest.mark.nightly
 def test_doctor_imports_what_the_plugins_need_and_no_library_of_models() -> None:
-    assert imported(["doctor"]) & HEAVY <= {"numpy", "scipy", "sqlalchemy"}
+    assert imported(["doctor"]) & HEAVY <= {"numpy", "scipy", "sqlalchemy", "rich"}
 
 
 def test_help_imports_no_subcommand() -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -162,6 +163,51 @@ def place(folder: Path) -> Path:
                 Scored("suites/a/test_it.py::test_two", right, right, rule={"margin": 0.2}),
             )
     return path
+
+
+@pytest.mark.parametrize("margin", ["0.05", "0.02", "0"])
+def test_a_stricter_margin_takes_no_red_back(run: Run, folder: Path, margin: str) -> None:
+    """Bets that were tuned anew, to this margin, lost what the run had shown."""
+    rule = {"margin": 0.1, "design": "sequential", "about": "population", "n_planned": 60}
+    rng = np.random.default_rng(60)
+    drawn = {rate: (rng.random((60, 4)) < rate).astype(float).tolist() for rate in (0.9, 0.79)}
+    theirs, ours = ({f"c{number}": row for number, row in enumerate(rows)} for rows in drawn.values())
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored_run(store, "20261124-1", Scored("test_it", ours, theirs, rule=rule))
+    assert run("compare", "latest", "latest", "--margin", margin).exit_code == 1
+
+
+@pytest.mark.parametrize(("margin", "exit_code"), [("30%", 0), ("5 %", 1), ("100%", 4), ("x%", 4), ("-1%", 4)])
+def test_a_margin_of_measures_may_be_in_per_cent(run: Run, folder: Path, margin: str, exit_code: int) -> None:
+    slow, fast = ({f"c{n}": [base + n / 100] for n in range(40)} for base in (1.2, 1.0))
+    rule = {"unit": "s", "higher_is_better": False, "margin": 0.5, "design": "fixed"}
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored_run(store, "20261124-1", Scored("test_it", slow, fast, metric="t", rule=rule))
+    assert run("compare", "latest", "latest", "--margin", margin).exit_code == exit_code
+
+
+def test_a_margin_of_scores_in_per_cent_is_refused_with_the_number(run: Run, place: Path) -> None:
+    result = run("compare", "latest", "20261123", "--margin", "5%")
+    assert result.exit_code == 4
+    assert "is a score in [0, 1]: write margin=0.05" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "report latest",
+        "compare latest latest",
+        "gate --resume latest",
+        "plan --run latest --gates 20",
+        "store show c1 --run latest",
+        "baseline record latest",
+        "track latest --mlflow sqlite:///mlflow.db",
+    ],
+)
+def test_latest_is_a_run_wherever_one_is_named(run: Run, place: Path, command: str) -> None:
+    if command.startswith("track"):
+        pytest.importorskip("mlflow")
+    assert run(*command.split()).exit_code in (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
+import contextlib
 import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -78,6 +80,30 @@ def test_prune_shows_what_would_go_and_asks(run: Run, place: Path) -> None:
         assert "1 sample, 1 request, 1 run and 1 score would go" in result.output
         assert result.exit_code == (1 if left == 4 else 0)
         assert json.loads(run("store", "info", "--json").output)["samples"] == left
+
+
+@pytest.mark.service
+def test_prune_removes_what_it_showed_and_nothing_that_came_since(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn_meanwhile(*_: object, **__: object) -> bool:
+        with Store.open(str(place)) as other:
+            other.add([draw("a", "meanwhile", 7, generation=1, fingerprint="f0a1b2c3d4e5f6")])
+        return True
+
+    monkeypatch.setattr("click.confirm", drawn_meanwhile)
+    result = run("store", "prune", "--version", "small")
+    assert "3 samples and 2 requests would go" in result.output
+    assert "Removed 3 samples and 1 request;" in result.output
+    assert json.loads(run("store", "info", "--json").output)["samples"] == 2
+
+
+def test_showing_what_would_go_waits_for_nobody_who_writes(run: Run, place: Path) -> None:
+    writer = sqlite3.connect(place, isolation_level=None)
+    with contextlib.closing(writer):
+        writer.execute("BEGIN IMMEDIATE")
+        result = CliRunner().invoke(main, ["store", "prune", "--older-than", "30d"], input="n\n")
+    assert "1 sample, 1 request, 1 run and 1 score would go" in result.output
 
 
 @pytest.mark.service

@@ -15,7 +15,7 @@ from tests.decisions.observations import observed, replace
 def test_what_is_proven_does_not_read_like_what_is_required() -> None:
     exact = {"threshold": 1.0, "margin": 0.001, "about": "suite", "is_exact": True, "n_planned": 3}
     (verdict,) = decide([observed([[1.0]] * 3, **exact)], 0.95)
-    assert verdict.reason == "required 1.00, proven above 0.999"
+    assert verdict.reason == "proven above 0.999"
 
 
 def test_a_figure_never_reads_like_the_one_it_differs_from():

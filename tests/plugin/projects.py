@@ -115,6 +115,11 @@ class Project:
         document: dict[str, Any] = json.loads((self.path / folder / "report.json").read_text(encoding="utf-8"))
         return document
 
+    def notes(self) -> list[str]:
+        """What the gate noted itself, without what every reader of its figures is told."""
+        own = ("problem", "version", "draws", "suite")
+        return [note["text"] for note in self.report()["notes"] if note["kind"] in own]
+
     def evaluation(self, name: str = "test_it", metric: str | None = None) -> dict[str, Any]:
         """The entry of report.json of one test function, and of one metric where it has several."""
         entries = [entry for entry in self.report()["evaluations"] if entry["id"].split("::")[-1] == name]

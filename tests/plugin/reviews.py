@@ -59,9 +59,9 @@ def truth(answer: str) -> float:
 def honest(view: View) -> int | str:
     """The label of somebody who sees the truth."""
     if view.form.is_pair:
-        left, right = map(truth, view.answers)
+        left, right = (truth(each.text) for each in view.item.answers)
         return "tie" if left == right else "left" if left > right else "right"
-    return 5 if truth(view.answers[0]) else 1
+    return 5 if truth(view.item.answers[0].text) else 1
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def test_changed_code_draws_anew_and_equal_code_does_not(gate: Project) -> None:
     (gate.path / "bot.py").write_text(BOT.replace('"yes"', '"no"'))
     gate.run("--candidate", "only")
     assert (gate.report()["usage"]["model_calls"], gate.score()) == (6, 0.0)
-    assert gate.report()["notes"][0].startswith("only answers anew: bot.py changed since run ")
+    assert gate.notes()[0].startswith("only answers anew: bot.py changed since run ")
     (gate.path / "bot.py").write_text(BOT)
     gate.run("--candidate", "only")
     assert (gate.report()["usage"]["model_calls"], gate.score()) == (0, 1.0)

@@ -23,7 +23,7 @@ def test_run_without_a_terminal_writes_its_report(project: Project) -> None:
 
 def test_quiet_run_still_shows_verdicts(project: Project) -> None:
     project.module(RED_AND_GREEN)
-    project.run("-q", "-k", "red or green").stdout.fnmatch_lines(["*x failed*test_red*", "RED: 1 failed, 1 passed"])
+    project.run("-q", "-k", "red or green").stdout.fnmatch_lines(["RED: 1 failed, 1 passed", "*x failed*test_red*"])
 
 
 def test_run_is_kept_in_the_store(project: Project) -> None:
@@ -88,6 +88,6 @@ def test_what_the_end_names_is_found_from_where_pytest_was_started(
     (step,) = [line for line in result.outlines if "store show" in line]
     command = f"steelyard store show c0{option}"
     assert step.startswith(f"next    {command}   ")
-    assert f"{command}   (all its answers)" in pages.data(project.path / "reports/latest/index.html")["next"]
+    assert command in [each["command"] for each in pages.data(project.path / "reports/latest/index.html")["next"]]
     shown = CliRunner().invoke(main, shlex.split(command)[1:])
     assert (shown.exit_code, "test_it" in shown.output) == (0, True)

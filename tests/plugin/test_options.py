@@ -232,22 +232,22 @@ def test_an_interrupted_fresh_run_tells_that_the_others_are_as_they_were_drawn(p
     """)
     project.settings["concurrency"] = 1
     project.run("--for-baseline")
-    assert project.report()["notes"] == []
+    assert project.notes() == []
     stops = project.write("stops", "")
     assert project.run_apart("--for-baseline", "--fresh").ret == 2
-    (said,) = project.report()["notes"]
+    (said,) = project.notes()
     assert said.startswith("what was not drawn anew of only before the interruption counts as it was drawn before")
     stops.unlink()
     project.run("--for-baseline")
     usage = project.report()["usage"]
-    (note,) = project.report()["notes"]
+    (note,) = project.notes()
     n_older = int(note.partition(" answers of only are older than its newest draws")[0])
     assert 0 < n_older < usage["stored_samples"]
     assert usage["model_calls"] == 0
     recorded = CliRunner().invoke(main, ["baseline", "record"])
     assert f"note    {n_older} answers of only are older than its newest draws" in recorded.output
     project.run("--for-baseline", "--fresh")
-    assert project.report()["notes"] == []
+    assert project.notes() == []
 
 
 def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None:

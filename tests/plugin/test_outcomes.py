@@ -150,7 +150,7 @@ def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatc
     project.body("return model.ask(case.prompt) == 'yes'", cases=40)
     result = project.run("--candidate", "b", "--baseline", "a")
     result.stdout.fnmatch_lines(
-        ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05, decided after 10*"]
+        ["*short test summary*", "*test_it regressed: lower by more than 0.05, decided after 10*"]
     )
 
 
@@ -161,12 +161,10 @@ def test_without_a_baseline_the_worst_cases_are_shown_with_an_answer_and_the_aut
     result.stdout.fnmatch_lines(
         [
             "*test_it failed: *below 0.90*",
-            "*c0   0/2",
-            '*answer    "Lima"',
-            "*reason    not the capital",
-            "  worst cases     c0*0/2",
-            '*answer     "Lima"',
-            "*reason     not the capital",
+            "  more  *",
+            '*c0   0/2   "q0"   expected "yes"',
+            '*answer  2 × "Lima"',
+            "*why     not the capital",
             "next    steelyard store show c0   (all its answers)",
             "next    pytest* --lf --case c0   (that case alone)",
         ]
@@ -205,6 +203,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
     }
     others = {
         "losses",
+        "waivers",
         "command",
         "steps",
         "changes",
@@ -244,7 +243,7 @@ def test_junit_xml_tells_what_failed(project: Project) -> None:
     for name, words in {"test_red": "below 0.50", "test_open": "would decide it", "test_broken": "no route"}.items():
         failure = cases[name].find("failure")
         assert failure is not None
-        assert words in (failure.text or "")
+        assert words in " ".join((failure.text or "").split())
     verdicts = {name: case.find("properties/property[@name='verdict']") for name, case in cases.items()}
     assert {name: found.get("value") for name, found in verdicts.items() if found is not None} == {
         "test_green": "passed",

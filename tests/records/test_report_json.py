@@ -40,7 +40,8 @@ def test_the_keys_are_those_that_were_promised():
     document = to_json(examples.red())
     evaluation = document["evaluations"][-1]
     assert set(document) >= TOP_KEYS
-    more = {"changes", "judges", "n_unreached", "budget", "best_of", "skipped", "notes", "from_store"}
+    more = {"changes", "judges", "n_unreached", "budget", "best_of", "skipped", "notes", "from_store", "losses"}
+    more |= {"command", "steps", "waivers"}
     assert set(document) - TOP_KEYS == more
     assert set(document["usage"]) == USAGE_KEYS
     version_keys = {"name", "fingerprint", "model", "answered_as", "n_documents", "commit", "printed_lines"}

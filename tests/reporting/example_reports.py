@@ -15,7 +15,7 @@ from harness.records import (
     VerdictKind,
     VersionRef,
 )
-from harness.reporting.steps import step_in_words, with_steps
+from harness.reporting.steps import complete, step_in_words
 from tests.decisions.observations import of_plan, replace
 
 HOSTILE = (
@@ -102,7 +102,7 @@ def report(*verdicts, candidate="smollm2-pruned", baseline="smollm2", changes=()
         changes=tuple(changes),
         command=("suites",),
     )
-    return with_steps(made)
+    return complete(made)
 
 
 def steps(report):
@@ -202,7 +202,7 @@ def no_baseline():
         is_binary=False,
         candidate=Estimate(0.41237, 0.01, 0.39, 0.44, "t"),
         difference=Difference(-0.0877, 0.01, -0.11, -0.06, 0.001, "t"),
-        reason="required 0.50 s, proven below 0.44 s",
+        reason="proven below 0.44 s",
     )
     return report(failed, measured, baseline=None, changes=changes)
 

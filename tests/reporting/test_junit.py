@@ -8,8 +8,8 @@ import re
 import pytest
 from defusedxml import ElementTree
 
+from harness.records import SkippedEvaluation
 from harness.reporting.junit import origin, properties_of_item, write_junit
-from harness.reporting.wording.failure import failure_text
 from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 
@@ -23,12 +23,13 @@ ATTRIBUTES = {
     "failure": {"type", "message"},
     "error": {"type", "message"},
     "system-out": set(),
+    "skipped": {"message"},
 }
 CHILDREN = {
     "testsuites": {"testsuite"},
     "testsuite": {"properties", "testcase"},
     "properties": {"property"},
-    "testcase": {"properties", "failure", "error", "system-out"},
+    "testcase": {"properties", "failure", "error", "system-out", "skipped"},
 }
 XML = "]]></failure></testcase><testcase name='forged'/><!-- & \" ' \ufffe \uffff \x0b \x1b[2J \ud800 \U0001f600 é"
 
@@ -68,16 +69,24 @@ def test_metrics_of_one_evaluation_are_told_apart():
 def test_a_failure_text_stands_alone():
     report = examples.red(0)
     (failure,) = (each for each in written(report).iter("failure") if each.get("type") == "regressed")
-    assert failure.text == failure_text(report.evaluations[1], report.candidate, report.baseline, report.changes)
-    assert failure.get("message") == ("foundation/test_capitals regressed: 0.71 against 0.93, lower by more than 0.05")
+    first = "foundation/test_capitals regressed: lower by more than 0.05; 0.93 -> 0.71 (-0.28 to -0.16, margin 0.05)"
+    assert failure.get("message") == first
+    assert failure.text.splitlines()[2:7] == [
+        "  versions    smollm2-pruned against smollm2",
+        "  peru   5/5 -> 0/5",
+        '  was  "Lima"',
+        '  is   "The capital of the"',
+        "  why  assert 'Lima' in 'The capital of the'",
+    ]
+    assert failure.text.endswith("note  312 of 1,000 answers were cut at max_tokens in foundation/test_capitals")
 
 
 def test_a_long_first_line_is_whole_in_the_message():
     (failure,) = written(examples.undecided()).iter("failure")
     assert failure.get("type") == "inconclusive"
     assert failure.get("message") == (
-        "evaluation/test_summaries inconclusive: 0.81 against 0.84, could be lower by up to 0.09; about 7 more samples "
-        "a case would decide it"
+        "evaluation/test_summaries inconclusive: could be lower by up to 0.09; about 7 more samples a case would "
+        "decide it; 0.84 -> 0.81 (-0.09 to +0.03, margin 0.05)"
     )
 
 
@@ -92,6 +101,15 @@ def test_totals_are_those_of_the_cases():
     assert (suite.get("time"), suite.get("timestamp")) == ("41.300", "2026-11-24T16:15:00")
     (error,) = suite.iter("error")
     assert (error.get("type"), error.get("message")) == ("error", "test_broken error: no route")
+
+
+def test_what_was_skipped_is_counted():
+    left_out = SkippedEvaluation("suites/t.py::test_recall", "student has no retriever")
+    suite = written(replace(examples.green(), skipped=(left_out,))).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("skipped")) == ("13", "1")
+    (skipped,) = suite.iter("skipped")
+    assert skipped.get("message") == "student has no retriever"
 
 
 def test_what_is_open_counts_as_passed_where_it_only_warns():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
-from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule
+from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule, Shown
 from harness.records.review import Batch, Form
 from harness.review.batches.draws import AHEAD, further_items, read_ledger, subject_of
 from harness.review.batches.plans import ReviewPlan
@@ -46,30 +47,47 @@ def add_run(
     rubric: str = "d1",
     compares: bool = False,
     in_turns: bool = False,
+    shown: Callable[[int, str], Shown | None] = lambda *_: None,
 ) -> RunInfo:
     """Case i has one sample of each version. The candidate's scores go 0, 0.5, 1 from case to case, the baseline's are
-    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone. Where
-    they are given `in_turns`, each version has answered a greeting before."""
+    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone, of a judge
+    that was shown both. Where they are given `in_turns`, each version has answered a greeting before. `shown` gives
+    what the judge was shown beside an answer, by the case's number and the role."""
     spec = {
         "candidate": {"name": "small", "fingerprint": "f0"},
         "baseline": {"name": "large", "fingerprint": "f1", "first_index": FIRST_INDEX},
     }
     store.begin_run(run_id, "2026-11-24", spec)
+
+    def answered(number: int, role: str) -> str:
+        return f"same {number}" if number % 10 == 9 else f"{role} says {number}"
+
+    def asked_in(number: int, role: str) -> tuple[dict[str, str], ...]:
+        system = {"role": "system", "content": f"You are {spec[role]['name']}."}
+        greeted = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"{role} here."})
+        return (system, *(greeted if in_turns else ()), {"role": "user", "content": f"Summarise passage {number}."})
+
+    def compared(number: int) -> tuple[str | tuple[dict[str, str], ...], ...]:
+        roles = ("candidate", "baseline")
+        if not in_turns:
+            return tuple(answered(number, role) for role in roles)
+        said = ({"role": "assistant", "content": answered(number, role)} for role in roles)
+        return tuple((*asked_in(number, role), last) for role, last in zip(roles, said, strict=True))
+
     for role, fingerprint, first in (("candidate", "f0", 0), ("baseline", "f1", FIRST_INDEX)):
         draws, rows = [], []
         for number in range(n_cases):
-            text = f"same {number}" if number % 10 == 9 else f"{role} says {number}"
-            system = {"role": "system", "content": f"You are {spec[role]['name']}."}
-            greeted = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"{role} here."})
-            begun = greeted if in_turns else ()
-            messages = (system, *begun, {"role": "user", "content": f"Summarise passage {number}."})
-            asked = Request(messages=messages, sampling={"run": run_id})  # so that each run has samples of its own
+            # Sampled so that each run has samples of its own.
+            asked = Request(messages=asked_in(number, role), sampling={"run": run_id})
             key = key_for(asked, fingerprint, f"case-{number}")
-            draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
+            draws.append(NewSample(key, fingerprint, 0, asked, Sample(answered(number, role), first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)
             judged_by = ScoringRule(("j0",), rubric)
-            rows.append(ScoreRow(*of_set, f"case-{number}", 0, value, "scored", "why", key, judged_by))
+            beside = shown(number, role)
+            if compares:
+                beside = replace(beside or Shown(), compared=compared(number))
+            rows.append(ScoreRow(*of_set, f"case-{number}", 0, value, "scored", "why", key, judged_by, beside))
         store.add(draws)
         if role == "candidate" or not compares:
             store.add_scores(run_id, rows)

@@ -55,7 +55,7 @@ def test_preferences_agree_on_the_answer_and_not_on_the_side(queue: Queue, add_b
             view = queue.next(reviewer)
             assert view is not None
             wanted = "candidate" if number % 2 else "baseline"
-            side = "left" if view.answers[0].startswith(wanted) else "right"
+            side = "left" if view.item.answers[0].text.startswith(wanted) else "right"
             queue.label(reviewer, view.lease_id, side, key=f"p{next(_keys)}")
     found = queue.agreement("b1").people.found
     assert found is not None

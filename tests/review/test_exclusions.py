@@ -10,7 +10,7 @@ import pytest
 from harness.errors import LabelError, LeaseError, ReviewerError, ReviewError
 from harness.review import Queue
 from harness.review.batches.draws import read_ledger
-from harness.review.views import View
+from harness.review.queue import View
 from harness.store import Store
 from tests.review.conftest import PAIR, SCALE, AddBatch, batch_of
 
@@ -19,7 +19,7 @@ def flagged(queue: Queue, reviewer: str = "eve") -> View:
     """The item that ann flagged, for an adjudicator."""
     view = queue.next("ann")
     assert view is not None
-    queue.flag("ann", view.lease_id, key=f"flag {view.item_id}", note="cut")
+    queue.flag("ann", view.lease_id, key=f"flag {view.item.id}", note="cut")
     found = queue.next(reviewer, task="adjudicate")
     assert found is not None
     return found
@@ -31,7 +31,7 @@ def test_an_excluded_item_is_settled_with_its_reason(queue: Queue, add_batch: Ad
     done = queue.exclude("eve", view.lease_id, "  the passage is missing ", key="x")
     assert (done.standing.state, done.standing.value, done.standing.score) == ("excluded", None, None)
     (found,) = queue.excluded("b1")
-    assert (found.item.id, found.reviewer, found.reason) == (view.item_id, "eve", "the passage is missing")
+    assert (found.item.id, found.reviewer, found.reason) == (view.item.id, "eve", "the passage is missing")
     (progress,) = queue.progress("b1")
     assert (progress.n_excluded, progress.n_flagged, progress.n_open, progress.n_items) == (1, 0, 1, 2)
     assert {each.reviewer: each.exclusions for each in progress.reviewers} == {"ann": 0, "eve": 1}
@@ -75,8 +75,8 @@ def test_a_settled_item_can_be_looked_at_and_no_other(queue: Queue, add_batch: A
     items = add_batch(2)
     view = flagged(queue)
     queue.exclude("eve", view.lease_id, "why", key="x")
-    assert queue.settled(view.item_id).id == view.item_id
-    (other,) = (item.id for item in items if item.id != view.item_id)
+    assert queue.settled(view.item.id).id == view.item.id
+    (other,) = (item.id for item in items if item.id != view.item.id)
     with pytest.raises(ReviewError, match="is open: what is known of it is shown once it is settled"):
         queue.settled(other)
 

@@ -28,7 +28,7 @@ def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store)
             queue.skip("ann", view.lease_id, key=f"k{number}")
             continue
         queue.label("ann", view.lease_id, number + 1, key=f"k{number}", note=f"note {number}")
-        given[view.item_id] = number + 1
+        given[view.item.id] = number + 1
     queue.undo("ann", key="back")
     given.popitem()
     found = labels_of_run(store, run.run_id)

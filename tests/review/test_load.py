@@ -69,7 +69,7 @@ def test_a_lease_of_many_threads_at_once_is_of_different_items(store: Store) -> 
     queue = Queue(store)
     with ThreadPoolExecutor(len(NAMES)) as pool:
         views = list(pool.map(queue.next, NAMES))
-    assert len({view.item_id for view in views if view is not None}) == len(NAMES)
+    assert len({view.item.id for view in views if view is not None}) == len(NAMES)
 
 
 def test_one_press_sent_many_times_at_once_is_one_label(store: Store) -> None:

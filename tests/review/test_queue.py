@@ -20,8 +20,8 @@ from harness.errors import (
 )
 from harness.records.review import Event, Standing
 from harness.review import Queue
+from harness.review.queue import Remaining
 from harness.store import Store
-from harness.store.review.store import Count
 from tests.review.conftest import FORMS, NOW, AddBatch, Clock
 from tests.review.queues import key, label, take
 
@@ -34,7 +34,7 @@ def done(store: Store) -> list[Standing]:
 @pytest.mark.service
 def test_items_come_in_the_order_in_which_they_were_drawn(queue: Queue, add_batch: AddBatch) -> None:
     items = add_batch(3)
-    assert [label(queue, "ann", 4).item_id for _ in items] == [item.id for item in items]
+    assert [label(queue, "ann", 4).item.id for _ in items] == [item.id for item in items]
     assert queue.next("ann") is None
 
 
@@ -43,7 +43,7 @@ def test_an_item_is_given_to_one_reviewer_unless_more_are_wanted(queue: Queue, a
     take(queue, "ann")
     assert queue.next("bob") is None
     add_batch(1, batch_id="b2", wanted=2)
-    assert take(queue, "bob").item_id == take(queue, "eve").item_id == "b2-00000"
+    assert take(queue, "bob").item.id == take(queue, "eve").item.id == "b2-00000"
     assert queue.next("zoe") is None
 
 
@@ -57,7 +57,7 @@ def test_what_a_reviewer_holds_goes_to_others_when_it_is_freed(queue: Queue, add
     getattr(queue, how)("ann")
     (progress,) = queue.progress()
     assert (progress.held, progress.holders) == (0, {})
-    assert take(queue, "bob").item_id == held.item_id
+    assert take(queue, "bob").item.id == held.item.id
 
 
 def test_who_freed_an_item_may_still_label_it_while_nobody_else_has_it(queue: Queue, add_batch: AddBatch) -> None:
@@ -66,7 +66,7 @@ def test_who_freed_an_item_may_still_label_it_while_nobody_else_has_it(queue: Qu
     queue.free("ann")
     with pytest.raises(LeaseExpiredError):
         queue.label("ann", held.lease_id, 4, key=key())
-    assert queue.renew("ann", held.lease_id).item_id == held.item_id
+    assert queue.renew("ann", held.lease_id).item.id == held.item.id
     queue.free("ann")
     take(queue, "bob")
     with pytest.raises(LeaseExpiredError, match="gone to somebody else"):
@@ -77,7 +77,7 @@ def test_a_reviewer_gets_no_item_twice(queue: Queue, add_batch: AddBatch) -> Non
     add_batch(1, wanted=3)
     label(queue, "ann", 3)
     assert queue.next("ann") is None
-    assert label(queue, "bob", 3).item_id == "b1-00000"
+    assert label(queue, "bob", 3).item.id == "b1-00000"
 
 
 def test_taking_again_gives_the_item_that_is_held_with_a_new_expiry(
@@ -95,7 +95,7 @@ def test_the_next_item_can_be_taken_ahead(queue: Queue, add_batch: AddBatch) -> 
     add_batch(2)
     first = take(queue, "ann")
     ahead = take(queue, "ann", holding=[first.lease_id])
-    assert ahead.item_id == "b1-00001"
+    assert ahead.item.id == "b1-00001"
     assert queue.next("ann", holding=[first.lease_id, ahead.lease_id]) is None
     assert queue.next("bob") is None
     queue.label("ann", first.lease_id, 2, key=key())
@@ -106,7 +106,7 @@ def test_an_item_whose_lease_ran_out_goes_to_another(queue: Queue, add_batch: Ad
     add_batch(1)
     view = take(queue, "ann")
     clock.now += 600
-    assert take(queue, "bob").item_id == view.item_id
+    assert take(queue, "bob").item.id == view.item.id
     with pytest.raises(LeaseExpiredError, match=r"ran out 0 s ago, and nothing was stored\. Renew it"):
         queue.label("ann", view.lease_id, 3, key=key())
     with pytest.raises(LeaseExpiredError, match="gone to somebody else"):
@@ -143,7 +143,7 @@ def test_a_double_submit_is_one_label(queue: Queue, add_batch: AddBatch, store: 
     again = queue.label("ann", view.lease_id, 3, key="press-1")
     assert (again.event, again.standing) == (first.event, first.standing)
     assert (first.repeated, again.repeated) == (False, True)
-    assert len(store.review.events(item_id=view.item_id)) == 1
+    assert len(store.review.events(item_id=view.item.id)) == 1
 
 
 def test_a_key_given_again_for_something_else_is_refused(queue: Queue, add_batch: AddBatch) -> None:
@@ -164,7 +164,7 @@ def test_of_two_tabs_the_second_is_told(queue: Queue, add_batch: AddBatch, store
     queue.label("ann", one.lease_id, 3, key=key())
     with pytest.raises(LeaseEndedError, match="perhaps in another tab, and nothing was changed"):
         queue.label("ann", other.lease_id, 5, key=key())
-    assert [event.value for event in store.review.events(item_id=one.item_id)] == [3]
+    assert [event.value for event in store.review.events(item_id=one.item.id)] == [3]
 
 
 def test_a_lease_is_its_reviewers_own(queue: Queue, add_batch: AddBatch) -> None:
@@ -204,7 +204,7 @@ def test_a_skipped_item_goes_to_others(queue: Queue, add_batch: AddBatch) -> Non
     for _ in range(2):
         queue.skip("ann", take(queue, "ann").lease_id, key=key())
     assert queue.next("ann") is None
-    assert take(queue, "bob").item_id == "b1-00000"
+    assert take(queue, "bob").item.id == "b1-00000"
 
 
 @pytest.mark.service
@@ -226,7 +226,7 @@ def test_labels_that_differ_go_to_an_adjudicator_whose_label_counts(
             label(queue, reviewer, value)
     assert [(each.value, each.score) for each in done(store)] == [(2, 0.25)]
     view = take(queue, "eve", task="adjudicate")
-    assert view.item_id == "b1-00000"
+    assert view.item.id == "b1-00000"
     assert queue.next("eve", task="adjudicate", holding=[view.lease_id]) is None
     assert queue.next("zoe", task="adjudicate") is None
     queue.adjudicate("eve", view.lease_id, 4, key=key())
@@ -272,12 +272,12 @@ def test_undo_takes_back_the_last_label_and_gives_the_item_again(
     view = label(queue, "ann", 1)
     undone = queue.undo("ann", key="undo-1")
     assert undone.view is not None
-    assert (undone.view.item_id, undone.done.standing.state) == (view.item_id, "open")
+    assert (undone.view.item.id, undone.done.standing.state) == (view.item.id, "open")
     again = queue.undo("ann", key="undo-1")
     assert again.done.repeated
     assert again.view == undone.view
     queue.label("ann", undone.view.lease_id, 5, key=key())
-    assert [event.kind for event in store.review.events(item_id=view.item_id)] == ["label", "undo", "label"]
+    assert [event.kind for event in store.review.events(item_id=view.item.id)] == ["label", "undo", "label"]
     assert done(store)[0].value == 5
 
 
@@ -287,7 +287,7 @@ def test_undo_goes_back_step_by_step_through_labels_skips_and_flags(queue: Queue
     queue.skip("ann", take(queue, "ann").lease_id, key=key())
     queue.flag("ann", take(queue, "ann").lease_id, key=key())
     undone = [queue.undo("ann", key=key()).view for _ in range(3)]
-    assert [view and view.item_id for view in undone] == ["b1-00002", "b1-00001", "b1-00000"]
+    assert [view and view.item.id for view in undone] == ["b1-00002", "b1-00001", "b1-00000"]
     with pytest.raises(NothingToUndoError, match="ann has nothing that could be undone"):
         queue.undo("ann", key=key())
     assert queue.progress()[0].n_open == 3
@@ -308,14 +308,14 @@ def test_a_skipped_item_comes_once_more_when_nothing_else_is_left(queue: Queue, 
     add_batch(1, batch_id="b2")
     skipped = take(queue, "ann")
     queue.skip("ann", skipped.lease_id, key=key())
-    assert [label(queue, "ann", 3).item_id for _ in range(2)] == ["b1-00001", "b2-00000"]
+    assert [label(queue, "ann", 3).item.id for _ in range(2)] == ["b1-00001", "b2-00000"]
     again = take(queue, "ann")
-    assert again.item_id == skipped.item_id
-    assert queue.renew("ann", again.lease_id).item_id == skipped.item_id
+    assert again.item.id == skipped.item.id
+    assert queue.renew("ann", again.lease_id).item.id == skipped.item.id
     queue.skip("ann", again.lease_id, key=key())
     assert queue.next("ann") is None
     assert queue.undo("ann", key=key()).view is not None
-    assert take(queue, "ann").item_id == skipped.item_id
+    assert take(queue, "ann").item.id == skipped.item.id
 
 
 def test_what_is_undone_after_the_decision_can_be_labelled_anew(
@@ -329,7 +329,7 @@ def test_what_is_undone_after_the_decision_can_be_labelled_anew(
     assert queue.next("ann") is None
     again = queue.undo("ann", key=key()).view
     assert again is not None
-    assert again.item_id == first.item_id
+    assert again.item.id == first.item.id
     assert take(queue, "ann").lease_id == again.lease_id
     assert queue.next("ann", holding=[again.lease_id]) is None
     queue.label("ann", again.lease_id, 4, key=key())
@@ -348,12 +348,12 @@ def test_a_closed_batch_offers_nothing_and_takes_what_is_under_way(
     first, second = take(queue, "ann"), take(queue, "bob")
     clock.now += 1
     queue.close("b1", "no longer wanted")
-    assert take(queue, "ann").batch_id == "b2"
+    assert take(queue, "ann").item.batch_id == "b2"
     assert queue.label("bob", second.lease_id, 3, key=key()).standing.state == "done"
     assert queue.undo("bob", key=key()).view is None
     assert queue.progress("b1")[0].closed_reason == "no longer wanted"
     queue.reopen("b1")
-    assert take(queue, "eve").item_id == first.item_id
+    assert take(queue, "eve").item.id == first.item.id
     with pytest.raises(UnknownItemError, match="There is no batch 'nonsense'"):
         queue.close("nonsense", "")
 
@@ -389,7 +389,7 @@ def test_what_a_gate_waits_for_comes_first(queue: Queue, add_batch: AddBatch, st
         add_batch(1, batch_id=batch_id)
     for batch_id in ("b2", "b4"):
         store.review.set_source(batch_id, "run", {"key": "of the same samples"})
-    assert [label(queue, "ann", 3).batch_id for _ in range(4)] == ["b2", "b4", "b1", "b3"]
+    assert [label(queue, "ann", 3).item.batch_id for _ in range(4)] == ["b2", "b4", "b1", "b3"]
 
 
 def test_a_reviewer_signs_in_with_a_token_of_which_a_hash_is_kept(queue: Queue, store: Store) -> None:
@@ -451,7 +451,7 @@ def test_texts_of_any_kind_come_back_as_they_were(queue: Queue, add_batch: AddBa
     strange = "NUL \0, lone \ud800, שלום, <script>"
     view = take(queue, "ann")
     queue.label("ann", view.lease_id, 3, key="k\0", note=strange)
-    (event,) = store.review.events(item_id=view.item_id)
+    (event,) = store.review.events(item_id=view.item.id)
     assert (event.note, event.key) == (strange, "k\0")
 
 
@@ -461,8 +461,8 @@ def test_what_is_before_the_eyes_is_not_offered_beside_itself_when_its_lease_ran
     add_batch(2)
     first = take(queue, "ann")
     clock.now += 700
-    assert take(queue, "ann", holding=[first.lease_id]).item_id == "b1-00001"
-    assert queue.renew("ann", first.lease_id).item_id == "b1-00000"
+    assert take(queue, "ann", holding=[first.lease_id]).item.id == "b1-00001"
+    assert queue.renew("ann", first.lease_id).item.id == "b1-00000"
 
 
 @pytest.mark.service
@@ -484,7 +484,7 @@ def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
         with pytest.raises(LeaseExpiredError):
             queue.label("ann", view.lease_id, 3, key=key())
     label(queue, "bob", 4)
-    assert [event.reviewer for event in store.review.events(item_id=view.item_id)] == ["bob"]
+    assert [event.reviewer for event in store.review.events(item_id=view.item.id)] == ["bob"]
 
 
 @pytest.mark.nightly
@@ -496,15 +496,15 @@ def test_an_item_far_behind_that_is_free_again_comes_first(
     add_batch(130, wanted=wanted)
     for _ in range(120):
         label(queue, "ann", 3)
-    assert take(queue, "ann").item_id == "b1-00120"
+    assert take(queue, "ann").item.id == "b1-00120"
     if wanted == 1:
-        assert label(queue, "bob", 3).item_id == "b1-00121"
-        assert label(queue, "bob", 3).item_id == "b1-00122"
+        assert label(queue, "bob", 3).item.id == "b1-00121"
+        assert label(queue, "bob", 3).item.id == "b1-00122"
     for _ in range(120):
         queue.undo("ann", key=key())
     clock.now += 700
-    assert take(queue, "ann").item_id == "b1-00000"
-    assert take(queue, "bob").item_id == ("b1-00001" if wanted == 1 else "b1-00000")
+    assert take(queue, "ann").item.id == "b1-00000"
+    assert take(queue, "bob").item.id == ("b1-00001" if wanted == 1 else "b1-00000")
 
 
 def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
@@ -527,13 +527,13 @@ def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: A
     }
     assert progress.seconds_per_label == 0.0
     assert queue.progress("b1") == [progress]
-    assert (queue.count("label"), queue.count("adjudicate")) == (Count(5, 4), Count(0, 2))
+    assert (queue.count("label"), queue.count("adjudicate")) == (Remaining(5, 4), Remaining(0, 2))
     view = queue.next("eve", task="adjudicate")
     assert view is not None
     queue.exclude("eve", view.lease_id, "no text", key=key())
-    assert queue.count("adjudicate") == Count(1, 1)
+    assert queue.count("adjudicate") == Remaining(1, 1)
     queue.close("b1", "by hand")
-    assert queue.count("label") == queue.count("adjudicate") == Count(0, 0)
+    assert queue.count("label") == queue.count("adjudicate") == Remaining(0, 0)
 
 
 def test_the_pace_is_the_median_time_between_events(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:

@@ -87,7 +87,7 @@ def test_a_generation_that_was_pruned_does_not_come_back(filled: Store) -> None:
 
 def test_a_dry_run_says_what_would_go_and_removes_nothing(filled: Store) -> None:
     before = filled.info()
-    assert filled.prune(older_than_s=30 * DAY_S, dry_run=True) == PruneSummary(3, 1, 1, 3)
+    assert filled.prunable(older_than_s=30 * DAY_S) == PruneSummary(3, 1, 1, 3)
     assert filled.info() == before
 
 
@@ -117,7 +117,7 @@ def test_a_prune_is_noted_of_the_looks_that_rest_on_what_goes(store: Store) -> N
     for row in rows:
         store.looks.settle(row.candidate, lambda _, row=row: [row])  # type: ignore[misc]
     assert store.prune(fingerprints=["f2"]).looks == 0
-    assert store.prune(fingerprints=["judge"], dry_run=True).looks == 1
+    assert store.prunable(fingerprints=["judge"]).looks == 1
     assert store.looks.of_candidate("f0") == rows[:1]
     assert store.prune(fingerprints=["judge"]).looks == 1
     assert store.prune(fingerprints=["f0"]).looks == 1, "the other was noted"
@@ -127,4 +127,4 @@ def test_a_prune_is_noted_of_the_looks_that_rest_on_what_goes(store: Store) -> N
 def test_a_store_of_any_number_of_versions_is_pruned(store: Store) -> None:
     """As an application has one for each commit."""
     store.add([draw("a", fingerprint=f"f{number}") for number in range(1_500)])
-    assert store.prune(older_than_s=-1, dry_run=True).samples == 1_500
+    assert store.prunable(older_than_s=-1).samples == 1_500

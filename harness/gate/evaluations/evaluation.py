@@ -146,7 +146,12 @@ def read_plan(
 
 def _limit(name: str, value: Any, where: str, measures: bool) -> float:
     if name != "threshold" and is_relative(value):
-        return _share(value, where, measures)
+        if not measures:
+            raise MarkerError(
+                f"{where}: {name} = {value!r} is a share of what the baseline measured, and a score lies in [0, 1]: "
+                "write a number, such as margin=0.05. A body that returns harness.Measure may have one in per cent."
+            )
+        return share_of_baseline(value, where)
     bounded, free = (Share, Number) if name == "threshold" else (Margin, NotNegative)
     try:
         limit: float = check(free if measures else bounded, value, name, where=where)
@@ -160,12 +165,8 @@ def is_relative(margin: Any) -> bool:
     return isinstance(margin, str) and margin.strip().endswith("%")
 
 
-def _share(margin: str, where: str, measures: bool) -> float:
-    if not measures:
-        raise MarkerError(
-            f"{where}: margin = {margin!r} is a share of what the baseline measured, and a score lies in [0, 1]: write "
-            "a number, such as margin=0.05. A body that returns harness.Measure may have a margin in per cent."
-        )
+def share_of_baseline(margin: str, where: str) -> float:
+    """The share that a margin in per cent is of what the baseline measured."""
     try:
         percent = float(margin.strip().removesuffix("%"))
     except ValueError:

@@ -11,7 +11,7 @@ from harness.gate.evaluations.examples import SHOWN
 from harness.gate.evaluations.score_table import names_of
 from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns, together
 from harness.records.keys import KeyedQuestion, request_text
-from harness.records.tool_calls import turns_in_words
+from harness.records.tool_calls import turns_in_words, words_of
 from harness.store import RunInfo, ScoreSet, Store
 
 _ROWS_AT_ONCE = 1000
@@ -145,7 +145,7 @@ def with_answers(
     lower: Collection[tuple[str, str]] = (),
 ) -> list[Change]:
     """Changes with an answer of each version: of a drop the candidate's worst and the baseline's best, of a gain the
-    other way round; of equal ones the first.
+    other way round; of equal ones the first; what was asked, and how many samples of each gave that answer.
 
     Args:
         lower: the evaluations and metrics of which less is better.
@@ -153,7 +153,7 @@ def with_answers(
     cases: dict[str, set[str]] = defaultdict(set)
     for each in changes:
         cases[each.evaluation_id].add(each.case_id)
-    chosen: dict[tuple[int, Role], ScoreRow] = {}
+    drawn: dict[tuple[int, Role], list[ScoreRow]] = {}
     for role, source in sources.items() if changes else ():
         rows: dict[tuple[str, str, str], list[ScoreRow]] = defaultdict(list)
         sets = [
@@ -168,19 +168,31 @@ def with_answers(
             known = [row for name in names_of(each.metric) for row in rows[each.evaluation_id, each.case_id, name]]
             scored = [(sign * row.value, row.sample_index, row) for row in known if row.value is not None]
             if scored:
-                chosen[number, role] = min(scored, key=lambda one: one[:2])[2]
-    keys = {row.sample_key for row in chosen.values() if row.sample_key is not None}
+                drawn[number, role] = [row for *_, row in sorted(scored, key=lambda one: one[:2])]
+    keys = {row.sample_key for own in drawn.values() for row in own if row.sample_key is not None}
     samples, requests = store.find(keys), store.requests(keys)
     found = list(changes)
-    for (number, role), row in chosen.items():
-        key = row.sample_key or b""
-        drawn = samples.get(key, {}).get(sources[role].first_index + row.sample_index)
+    for (number, role), own in drawn.items():
+        first, asked = sources[role].first_index, requests.get(own[0].sample_key or b"")
+        keyed = [(row.sample_key or b"", first + row.sample_index) for row in own]
+        answers = [_shown(requests.get(key), samples.get(key, {}).get(index)) for key, index in keyed]
         shown = {
-            f"{role}_answer": _shown(requests.get(key), drawn),
-            f"{role}_reason": row.reason and row.reason[:SHOWN],
+            f"{role}_answer": answers[0],
+            f"{role}_reason": own[0].reason and own[0].reason[:SHOWN],
+            f"{role}_same": 0 if answers[0] is None else answers.count(answers[0]),
         }
+        if role == "candidate" and answers[0] is not None:
+            shown["question"] = _asked(asked)
         found[number] = replace(found[number], **shown)  # type: ignore[arg-type]
     return found
+
+
+def _asked(request: Request | None) -> str | None:
+    """The start of the last thing that was asked; None where it is not known, or nothing was."""
+    if request is None:
+        return None
+    turn = next((each for each in reversed(request.messages) if each.get("role") == "user"), None)
+    return (request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
 
 
 def _shown(request: Request | None, sample: Sample | None) -> str | None:

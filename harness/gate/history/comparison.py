@@ -32,14 +32,15 @@ class ComparisonOptions:
     Attributes:
         evaluations: ids; None for all.
         cases: a shell pattern of case ids; a part of them is shown and decides nothing, as in a gate.
-        margin, confidence_level: in place of those that the candidate's run was decided with.
+        margin, confidence_level: in place of those that the candidate's run was decided with; a margin that is a text
+            is one in per cent ("5%").
         n_changes: how many of the cases that moved are kept with their answers.
         inconclusive: "fail" or "warn", for the exit code.
     """
 
     evaluations: Collection[str] | None = None
     cases: str = EVERY_CASE
-    margin: float | None = None
+    margin: float | str | None = None
     confidence_level: float | None = None
     n_changes: int = 10
     inconclusive: str = "fail"
@@ -144,7 +145,7 @@ def compare(
     if not every:
         raise _nothing(matched, choice, candidate, baseline)
     units = sorted({each.unit or "[0, 1]" for each in every})
-    if choice.margin is not None and len(units) > 1 and len(compared) > 1:
+    if isinstance(choice.margin, float) and len(units) > 1 and len(compared) > 1:
         raise SettingsError(
             f"The margin {choice.margin:g} is one number, and what is compared is measured in {', '.join(units)}. "
             "Choose the evaluation that it is for."

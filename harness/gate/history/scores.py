@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from harness.decisions import Observations
 from harness.errors import SettingsError
-from harness.gate.evaluations.kinds import misfits
+from harness.gate.evaluations.evaluation import share_of_baseline
+from harness.gate.evaluations.kinds import misfits, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import slices_again
 from harness.gate.history.runs import WeighedVersion
@@ -123,16 +124,33 @@ class Pair:
         """The metrics of either side."""
         return tuple(dict.fromkeys([*self.candidate.metrics, *self.baseline.metrics])) or (METRIC,)
 
-    def observed(self, metric: str, margin: float | None = None) -> Observations:
+    def observed(self, metric: str, margin: float | str | None = None) -> Observations:
         """Make what a decision starts from, of both sides' scores and the plan of the candidate's run.
 
         Args:
             metric: one of either side.
-            margin: in place of that of the candidate's run.
+            margin: in place of that of the candidate's run; a text is one in per cent, such as "5%". Bets keep the
+                stakes of the run: with the margin they would go for something else, and could lose what they had won.
 
         Raises:
-            SettingsError: the margin lets everything pass.
+            SettingsError: the margin lets everything pass, or can't be.
         """
+        observed = self._observed(metric)
+        if margin is None:
+            return observed
+        plan = replace(observed.plan, margin_is_default=False, margin_is_relative=isinstance(margin, str))
+        plan = replace(plan, margin=share_of_baseline(margin, "--margin") if isinstance(margin, str) else margin)
+        weighed = replace(observed, plan=plan, stakes=observed.tuned_to)
+        if isinstance(margin, str):
+            wrong = without_ratio(weighed)
+        else:
+            what = f"--margin {margin:g} lets everything pass: {metric!r} of {observed.id} is {kind_in_words(observed)}"
+            wrong = [what] if misfits(metric, observed, None, margin) else []
+        if wrong:
+            raise SettingsError(f"{wrong[0]}.")
+        return weighed
+
+    def _observed(self, metric: str) -> Observations:
         ours, theirs = self._sides
         entry = ours.entries.get(metric) or next(iter(ours.entries.values()))
         own = [each.entries[metric] for each in self._sides if metric in each.entries] or [entry]
@@ -141,11 +159,6 @@ class Pair:
             is_sequential = self.is_in_order and any(each.plan.design == "sequential" for each in own)
             is_exact = all(each.plan.is_exact for each in own)
             plan = replace(plan, design="sequential" if is_sequential else "fixed", is_exact=is_exact)
-        if margin is not None:
-            if misfits(metric, kind, None, margin):
-                what = f"{metric!r} of {entry.id} is {kind_in_words(kind)}"
-                raise SettingsError(f"--margin {margin:g} lets everything pass: {what}.")
-            plan = replace(plan, margin=margin, margin_is_default=False, margin_is_relative=False)
         labels = {case.id: case.cluster for case in entry.cases if case.cluster is not None}
         clusters = tuple(labels.get(case, f"case {case}") for case in self.case_ids) if labels else None
         # Of pairs of blocks, the share of requests that were left unanswered; blocks of two runs are no pairs.
@@ -172,7 +185,7 @@ class Pair:
             errors=self._errors(ours.entries.get(metric), theirs.entries.get(metric)),
             baseline_is_recorded=theirs.side.weighed.is_recorded,
             stopped_at=ours.stopped_at or theirs.stopped_at,
-            stakes=entry.look.stakes if entry.look is not None and margin is None else None,
+            stakes=entry.look.stakes if entry.look is not None else None,
             undecided=self.undecided,
             is_repeatable=any(each.is_repeatable for each in own),
             unanswered=unanswered,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence
 from harness.gate.people.verdicts import held_back
+from harness.review.queue import Outlook
 from harness.store import Store
 
 _log = logging.getLogger(__name__)
@@ -20,17 +21,17 @@ EVERY_S = 0.5
 
 
 @contextmanager
-def attended(store: Store, every_s: float = EVERY_S) -> Iterator[Mapping[str, int]]:
+def attended(store: Store, every_s: float = EVERY_S) -> Iterator[Mapping[str, Outlook]]:
     """While this is entered, a thread draws further items as labels come in, and closes what is decided.
 
-    Labels of other processes count, too, and those that came in before. Gives what `labels_needed` does, kept up with
-    the labels.
+    Labels of other processes count, too, and those that came in before. Gives what lies ahead of each batch that a gate
+    decides, by their ids, kept up with the labels.
     """
-    stopped, needed = threading.Event(), dict[str, int]()
-    thread = threading.Thread(target=_watch, args=(store, stopped, every_s, needed), name="attendant", daemon=True)
+    stopped, outlooks = threading.Event(), dict[str, Outlook]()
+    thread = threading.Thread(target=_watch, args=(store, stopped, every_s, outlooks), name="attendant", daemon=True)
     thread.start()
     try:
-        yield needed
+        yield outlooks
     finally:
         stopped.set()
         thread.join()
@@ -61,7 +62,9 @@ def prospects(store: Store, batch_ids: Iterable[str], *, settles: bool = False) 
     how = GateBatch.settle if settles else GateBatch.outlook
     for batch_id in batch_ids:
         try:
-            _note(ahead.needed, batch_id, attendant.attend(batch_id, how))
+            found = attendant.attend(batch_id, how)
+            if found is not None and found.labels_needed is not None:
+                ahead.needed[batch_id] = found.labels_needed
         except UsageError as error:
             ahead.problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)
@@ -70,13 +73,16 @@ def prospects(store: Store, batch_ids: Iterable[str], *, settles: bool = False) 
     return ahead
 
 
-def _note(needed: dict[str, int], batch_id: str, found: LabelEvidence | None) -> None:
-    needed.pop(batch_id, None)
-    if found is not None and found.labels_needed is not None:
-        needed[batch_id] = found.labels_needed
+def _outlook(store: Store, batch_id: str, found: LabelEvidence, before: Outlook | None) -> Outlook:
+    """The outlook now; what it takes in all stays as it was first foretold."""
+    enough = None if before is None else before.enough
+    if enough is None and found.labels_needed is not None:
+        enough = found.ledger.n_items - found.ledger.n_open + found.labels_needed
+    problem = store.review.batch(batch_id).source.get("problem", "")
+    return Outlook(found.labels_needed, found.most_items, enough, problem)
 
 
-def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[str, int]) -> None:
+def _watch(store: Store, stopped: threading.Event, every_s: float, outlooks: dict[str, Outlook]) -> None:
     """Look for labels until stopped, whatever happens meanwhile: each trouble is logged once."""
     attendant, logged = Attendant(store), set[str]()
     seen, waiting = -1, set[str]()
@@ -94,7 +100,9 @@ def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[
             if stopped.is_set():
                 break
             try:
-                _note(needed, batch_id, attendant.attend(batch_id))
+                found = attendant.attend(batch_id)
+                if found is not None:
+                    outlooks[batch_id] = _outlook(store, batch_id, found, outlooks.get(batch_id))
             except StoreError:  # too busy for it: it waits
                 continue
             except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on others

@@ -6,10 +6,13 @@ server that takes labels, and `steelyard gate --resume` come to the same verdict
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
 
 from harness.decisions import worst
 from harness.decisions.labels import LabelledCheck, decide_labelled
@@ -25,8 +28,12 @@ from harness.review.batches.draws import (
     to_the_end,
 )
 from harness.review.batches.plans import ReviewPlan
+from harness.statistics.labels.drawing import next_draw
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
+
+_FEW_CASES, _MANY_CASES = 100, 300
+"""With more left than few, and with many at all, no end is foreseen: it would take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class LabelEvidence:
 
     checks: tuple[LabelledCheck, ...]
     ledger: DrawLedger
+    most_items: int
+    """As many items as the batch may come to have: the cases that did not pass without one."""
 
     @property
     def verdict(self) -> VerdictKind:
@@ -63,23 +72,66 @@ class GateBatch:
         subject = self.subject
         drawn = read_ledger(self.store, self.batch, len(subject.items.scores))
         ledger = to_the_end(subject, drawn, self.questions)
-        checks = (decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in self.questions)
-        return LabelEvidence(tuple(checks), ledger)
+        n_left = len(subject.cases) - sum(len(draw.passed) for draw in ledger.draws)
+        return LabelEvidence(_checks(subject, self.questions, ledger), ledger, n_left * len(subject.found))
 
     def settle(self) -> LabelEvidence:
-        """Close the batch where it is decided, open it where labels were taken back, and else draw what is missing.
-
-        A batch that somebody closed stays closed.
+        """Close the batch where it is decided, or no label could decide it any more; open it where labels were taken
+        back; and else draw what is missing. A batch that somebody closed stays closed.
         """
         found, batch, review = self.outlook(), self.batch, self.store.review
-        if found.verdict is not VerdictKind.INCONCLUSIVE:
+        is_decided = found.verdict is not VerdictKind.INCONCLUSIVE
+        if is_decided or not can_be_decided(self.subject, self.questions, found.ledger):
             if batch.closed is None:
-                review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
+                why = (
+                    ""
+                    if is_decided
+                    else f" ({batch.source.get('problem') or 'the labels that are left decide nothing'})"
+                )
+                review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}{why}")
         elif batch.closed is None or (batch.closed_reason or "").startswith(DECIDED):
             if batch.closed is not None:
                 review.set_closed(batch.id, None)
             review.extend(batch.id, further_items(self.subject, found.ledger, self.questions, batch.id))
         return found
+
+
+def can_be_decided(subject: JudgedCases, questions: Sequence[LabelQuestion], ledger: DrawLedger) -> bool:
+    """Tell whether labels can pass or fail it, if all that are still to come speak for the candidate, or against."""
+    n_turns = sum(len(draw.passed) + (draw.case is not None) for draw in ledger.draws)
+    if len(subject.cases) - n_turns > _FEW_CASES:
+        return True
+    return any(_foreseen(subject, questions, ledger, label) is not VerdictKind.INCONCLUSIVE for label in (0.0, 1.0))
+
+
+def shortfall(subject: JudgedCases, questions: Sequence[LabelQuestion]) -> str:
+    """Say before the first label that the cases are too few to pass, and about how many would do; else nothing."""
+    n_cases, empty = len(subject.cases), DrawLedger.of([], [], False, len(subject.found))
+
+    def passes(n: int) -> bool:
+        return _foreseen(subject.of_size(n), questions, empty, 1.0) is VerdictKind.PASSED
+
+    if n_cases > _MANY_CASES or passes(n_cases):
+        return ""
+    sizes = (math.ceil(n_cases * times) for times in (1.5, 2, 3, 4, 6, 8, 12, 16, 24))
+    enough = next((n for n in sizes if n <= _MANY_CASES and passes(n)), None)
+    would = "more would" if enough is None else f"about {math.ceil(enough / 10) * 10:,} would"
+    return f"{n_cases:,} case{' cannot' if n_cases == 1 else 's cannot'} pass whatever people say: {would}"
+
+
+def _foreseen(
+    subject: JudgedCases, questions: Sequence[LabelQuestion], ledger: DrawLedger, label: float
+) -> VerdictKind:
+    """The verdict if people give the candidate this label from now on, and the baseline the opposite."""
+    labels = [label, 1 - label][: len(subject.found)]
+    ledger = replace(ledger, labels=np.where(np.isnan(ledger.labels), labels, ledger.labels))
+    while (draw := next_draw(subject.items, ledger, questions)) is not None:
+        ledger = ledger.also(replace(draw, probability=1.0) if subject.is_whole else draw, labels)
+    return worst(each.check.verdict for each in _checks(subject, questions, ledger))
+
+
+def _checks(subject: JudgedCases, questions: Sequence[LabelQuestion], ledger: DrawLedger) -> tuple[LabelledCheck, ...]:
+    return tuple(decide_labelled(each, ledger, subject.items.judged_means(each.of)) for each in questions)
 
 
 def fill_batch(
@@ -93,6 +145,8 @@ def fill_batch(
     plan, review = subject.plan, store.review
     asked = [asdict(each) for each in questions]
     source = {"key": subject.key, "mode": mode, "questions": asked, "roles": list(plan.roles)}
+    if problem := shortfall(subject, questions):
+        source["problem"] = problem
     about = plan.evaluation_id, plan.form, plan.metric, run.run_id
     known = review.find_or_add(Batch(secrets.token_hex(4), time.time(), *about, source))
     for other in review.batches():

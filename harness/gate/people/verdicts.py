@@ -13,7 +13,7 @@ from harness.errors import RubricError, SettingsError, SteelyardError, shortened
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import run_of
 from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence, fill_batch
-from harness.records import Estimate, Plan, Report, ReviewSummary, Role, Usage, Verdict, VerdictKind
+from harness.records import Estimate, Plan, Report, ReviewSummary, Role, Usage, Verdict, VerdictKind, Waiver, waiver_of
 from harness.records.review import DECIDED, SETTLED, Batch, Form
 from harness.review.batches.draws import JudgedCases, subject_of
 from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
@@ -120,7 +120,13 @@ def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> For
     return preference_form(rubric) if evaluation.is_pairwise else rating_form(rubric)
 
 
-def resumed(store: Store, report: Report, inconclusive: str, review_url: str | None = None) -> Report:
+def resumed(
+    store: Store,
+    report: Report,
+    inconclusive: str,
+    review_url: str | None = None,
+    waivers: Sequence[Waiver] = (),
+) -> Report:
     """A stored run decided again by its stored scores and the labels given since, without a model call.
 
     Verdicts that no label has a part in follow from scores alone, which never change: they stay as they are.
@@ -129,6 +135,7 @@ def resumed(store: Store, report: Report, inconclusive: str, review_url: str | N
         report: of the run.
         inconclusive: "fail" or "warn", for the exit code.
         review_url: the address of the queue, where the settings have one.
+        waivers: those of the project, as they are now.
 
     Raises:
         SettingsError, ReviewError: what was reviewed is no longer stored.
@@ -142,8 +149,9 @@ def resumed(store: Store, report: Report, inconclusive: str, review_url: str | N
         shared_samples=usage.shared_samples,
         stored_blocks=usage.measured_blocks + usage.stored_blocks,
     )
-    exits = exit_code(kinds, inconclusive)
-    return replace(report, verdict=worst(kinds), exit_code=exits, evaluations=verdicts, usage=stored)
+    own = tuple(each for each in waivers if any(each.evaluation_id == verdict.id for verdict in verdicts))
+    exits = exit_code((each.verdict for each in verdicts if waiver_of(each, own) is None), inconclusive)
+    return replace(report, verdict=worst(kinds), exit_code=exits, evaluations=verdicts, usage=stored, waivers=own)
 
 
 def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -> Verdict:
@@ -174,8 +182,11 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
     reason = "; ".join(each.check.reason for each in given)
     if is_open:
         reason = _with_order(store, batch, reason, has_labels=given[0].n_labels > 0)
+        reason += f"; {batch.source['problem']}" if batch.source.get("problem") else ""
     if left_out := ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items()):
         reason += f"; not asked about: {left_out}"
+    if n_others := _under_other_rubrics(store, batch):
+        reason += f"; not counted: {in_labels(n_others)} given under another rubric"
     differences = {each.check.against: each.check.difference for each in found.checks}
     candidate, baseline = _estimates(subject, found, judged)
     review = ReviewSummary(
@@ -200,6 +211,13 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
         checks=tuple(each.check for each in found.checks),
         review=_queued(store, review, is_open=is_open),
     )
+
+
+def _under_other_rubrics(store: Store, batch: Batch) -> int:
+    """The labels of the same evaluation and metric in batches of another rubric."""
+    own, now = (batch.evaluation_id, batch.metric), time.time()
+    others = (each for each in store.review.batches() if (each.evaluation_id, each.metric) == own)
+    return sum(store.review.progress(each.id, now).labels for each in others if each.form.rubric != batch.form.rubric)
 
 
 class _Order(NamedTuple):

@@ -31,6 +31,7 @@ from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
+from harness.records import Note
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
@@ -277,7 +278,7 @@ def _assemble(
         **files_note(candidate.version, settings.root),
     }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    notes += (*options.notes, *gone_notes(options, candidate.version.fingerprint, store))
+    suite = (*options.notes, *gone_notes(options, candidate.version.fingerprint, store))
     store.begin_run(run_id, created, described)
     return Run(
         run_id=run_id,
@@ -291,7 +292,7 @@ def _assemble(
         sampler=sampler,
         store=store,
         created=created,
-        notes=tuple(notes),
+        notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in suite)),
         told=_told(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )

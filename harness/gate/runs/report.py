@@ -6,11 +6,11 @@ import time
 from contextlib import suppress
 
 from harness.decisions import worst
-from harness.errors import TIMED_OUT, StoreError
+from harness.errors import TIMED_OUT, StoreError, without_traceback
 from harness.gate.history.losses import losses
 from harness.gate.runs.run import Run
 from harness.models.spec import engine_spec
-from harness.records import Loss, Report, StoredAnswers, VerdictKind
+from harness.records import Loss, Note, Report, StoredAnswers, VerdictKind
 from harness.requests.sampler import LOCKED_S
 
 
@@ -20,7 +20,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
     verdicts = run.all_verdicts
     candidate, baseline = run.references()
     failed_early = not verdicts and exit_code != 0
-    late_errors = (late for each in run.collectors.values() if (late := each.late_errors))
+    late = ((name, told) for name, each in run.collectors.items() if (told := each.late_errors))
     return Report(
         run_id=run.run_id,
         created=run.created,
@@ -38,8 +38,14 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
         budget=run.sampler.budget,
         best_of=settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.notes, *_of_failures(run), *_of_older_draws(run), *late_errors, *_unstored(run)),
+        notes=(
+            *run.notes,
+            *(Note("problem", without_traceback(text)) for text in (*_of_failures(run), *_unstored(run))),
+            *(Note("problem", without_traceback(text), name) for name, text in late),
+            *(Note("draws", text) for text in _of_older_draws(run)),
+        ),
         from_store=_from_store(run),
+        waivers=tuple(each for each in run.options.waivers if run.verdicts(each.evaluation_id)),
     )
 
 
@@ -50,8 +56,9 @@ def _losses(run: Run) -> tuple[Loss, ...]:
         if red:
             run.flush(LOCKED_S)
             cases = {each.id: run.collectors[each.id].evaluation.cases for each in red}
-            stored = next(each for each in run.store.runs() if each.run_id == run.run_id)
-            return losses(run.store, stored, red, cases, 1 - run.settings.confidence_level)
+            level = 1 - run.settings.confidence_level
+            stored = [each for each in run.store.runs() if each.run_id == run.run_id]  # none, where it was pruned since
+            return tuple(found for each in stored for found in losses(run.store, each, red, cases, level))
     return ()
 
 

@@ -29,7 +29,7 @@ from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.models.version import Version, answers
-from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
+from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
 from harness.requests.spending import VersionSpending
@@ -58,6 +58,7 @@ class RunOptions:
         family: the ids of all of the suite that could be run for the candidate, run or not: red is corrected over them.
         notes: sentences for the report on what is known of them.
         is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
+        waivers: the evaluations that are accepted, or were.
     """
 
     offline: bool = False
@@ -74,6 +75,7 @@ class RunOptions:
     family: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_gone: Callable[[str], bool] = field(default=lambda _: False)
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(eq=False)
@@ -87,7 +89,7 @@ class Run:
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
         store: takes the scores, and has the review queue.
         created: when it began, in ISO 8601.
-        notes: sentences on the versions that a reader must know.
+        notes: on the versions and the suite, for a reader of the report.
         told: what to tell before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
     """
@@ -103,7 +105,7 @@ class Run:
     sampler: Sampler
     store: Store
     created: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     told: tuple[str, ...]
     changed: Callable[[], Sequence[str]]
 

@@ -219,7 +219,8 @@ class Collector:
         role, case, sample = place
         value = reading.value if how == "scored" else None
         row = self.evaluation.id, metric, role, self._fingerprints[role], self.evaluation.cases[case].id, sample, value
-        self._keep(ScoreRow(*row, how, reading.reason, trace.key, reading.judged_by))
+        by = reading.judged_by
+        self._keep(ScoreRow(*row, how, reading.reason, trace.key, by, trace.shown.get(by)))
 
     @property
     def lack(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 
-from harness.errors import MarkerError, UsageError, some
+from harness.errors import MarkerError, SteelyardError, UsageError, some
 from harness.plugin import fixtures
 from harness.plugin.collection.suite import FileContents, find_suite
 from harness.plugin.collection.tasks import Tasks, keywords_of
@@ -141,6 +141,7 @@ class Collection:
     def run_options(self) -> RunOptions:
         """The options that the run of these evaluations has beyond the settings."""
         from harness.config.roles import candidate_name
+        from harness.config.waivers import read_waivers, today
         from harness.gate.runs.notes import commit_note, evaluation_notes
         from harness.gate.runs.run import RunOptions
         from harness.stages.lineage import can_have
@@ -172,8 +173,30 @@ class Collection:
             family=tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names))),
             notes=(lost,) if suite.uncollected else (),
             is_gone=is_gone,
+            waivers=read_waivers(settings.root, today()),
         )
         return run_options(self._config, known)
+
+    def forecast_line(self) -> list[str]:
+        """The most that a gate of these evaluations can ask and cost; [] where it asks nothing, or can't be told."""
+        from harness.gate.planning.forecast import forecast
+        from harness.records.budget import amount
+        from harness.reporting.shared.figures import duration
+
+        option, evaluations = self._config.getoption, list(self.evaluations.values())
+        if self.errors or not evaluations or option("offline"):
+            return []
+        is_drawn_anew = option("fresh") or option("for_baseline")
+        try:
+            most = forecast(self.settings, evaluations, is_asked=self._recording is None, is_drawn_anew=is_drawn_anew)
+        except SteelyardError:  # a gate will say it
+            return []
+        told = [f"at most {most.n_requests:,} requests"]
+        if most.n_requests:
+            told += [f"at most {amount(most.cost)}"] if most.cost is not None else []
+            told += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s is not None else []
+        stored = f"; {most.n_stored:,} answers are stored" if most.n_stored else ""
+        return [f"{', '.join(told)}{stored}"] if most.n_requests or most.n_stored else []
 
     def files(self) -> dict[Path, FileContents]:
         """The files that were collected whole, with the evaluations of each."""

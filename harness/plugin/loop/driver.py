@@ -131,13 +131,13 @@ class Driver:
     def report(self, exit_code: int, n_unreached: int) -> Report:
         """Make the report of the run."""
         from harness.gate.runs.report import make_report
-        from harness.reporting.steps import with_steps
+        from harness.reporting.steps import complete
         from harness.store.location import option_for, store_url
 
         wall_s, invocation = time.monotonic() - self._began_s, self._config.invocation_params
         made = make_report(self.run, exit_code=exit_code, wall_s=wall_s, n_unreached=n_unreached)
         made = replace(made, command=tuple(_SECRET.sub("//***@", str(each)) for each in invocation.args))
-        return with_steps(made, option_for(store_url(self.run.settings), invocation.dir))
+        return complete(made, option_for(store_url(self.run.settings), invocation.dir))
 
     def close(self) -> None:
         """Close the run, cancel what is left, and close the loop.

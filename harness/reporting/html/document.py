@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.records import Change, Report, Verdict
@@ -16,7 +17,8 @@ from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import score_in_words
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words, row_names
-from harness.reporting.terminal.report import headline, notes
+from harness.reporting.shared.table import accepted_in_words
+from harness.reporting.terminal.report import headline
 from harness.reporting.wording.budget import flops_in_words
 from harness.store import RunInfo
 
@@ -31,11 +33,13 @@ def document(run: RunInfo, report: Report, details: DetailFiles) -> dict[str, An
     names = row_names(report.evaluations)
     ranked = sorted(range(len(names)), key=lambda place: -report.evaluations[place].verdict.severity)
     places = {place: rank for rank, place in enumerate(ranked)}
+    accepted = (accepted_in_words(report, each, "utf-8") for each in report.evaluations)
+    told = [replace(each, reason=f"{why}{each.reason}") for each, why in zip(report.evaluations, accepted, strict=True)]
     return {
         "run": _run(report),
         "next": plain(report.steps),
-        "notes": notes(report, "utf-8"),
-        "evaluations": [evaluation(report.evaluations[place], names[place], cases, details) for place in ranked],
+        "notes": [note.text for note in report.notes if note.kind != "ranges"],
+        "evaluations": [evaluation(told[place], names[place], cases, details) for place in ranked],
         "sets": cases.sets,
         "changes": _changes(report, cases, details),
         "requirements": [
@@ -55,7 +59,7 @@ def _run(report: Report) -> dict[str, Any]:
     kinds = [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None]
     text = headline(report)
     word, _, rest = text.partition(": ")
-    if not word.isupper():  # "nothing to run: …" is no verdict
+    if not word.partition(",")[0].isupper():  # "nothing to run: …" is no verdict
         word, rest = "", text
     return {
         "id": report.run_id,

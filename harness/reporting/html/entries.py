@@ -97,7 +97,7 @@ def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
 
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
-    facts = [*judge_notes([entry], "utf-8"), *_review(entry)]
+    facts = [*judge_notes([entry]), *_review(entry)]
     if entry.weighed_by == "median" and not entry.plan.in_blocks:
         facts.append(f"measured {kind_in_words(entry)}, without a range: weighed by the median")
     elif entry.at_most is not None or entry.statistic is not None:

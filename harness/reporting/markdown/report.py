@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
+import jinja2
+
 from harness.errors import SettingsError
-from harness.records import Change, Report, VerdictKind
-from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
-from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.records import Report, VerdictKind
+from harness.reporting.shared.cases import ShownAnswer, case_to_see, shown_changes
+from harness.reporting.shared.figures import count
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
-from harness.reporting.shared.table import TableRow, greens_in_words, rows
+from harness.reporting.shared.table import greens_in_words, rows
 from harness.reporting.shared.text import printable
-from harness.reporting.terminal.report import headline, is_kept, notes, ranges, samples_in_words
-from harness.reporting.wording.budget import cost, flops_in_words
-from harness.reporting.wording.slices import sliced, slices_in_words
+from harness.reporting.terminal.report import facts, headline, is_kept
+from harness.reporting.wording.failure import sentence
 
 MOST_CHARACTERS = 65_535
 """GitHub refuses a longer comment."""
@@ -31,14 +33,7 @@ _MARKS = {
     VerdictKind.PASSED: "✅",
 }
 _MOST_NOTES = 6
-_NOTE_CELLS = 400
-_NAME_CELLS = 80
-_GREENS_CELLS = 320
-_REASON_CELLS = 200
-_ANSWER_CELLS = 240
-_FINGERPRINT_DIGITS = 12
-
-
+_ANSWER_CELLS = 160
 _LIMITS = ((20, 3), (5, 1), (1, 0))
 """The room that a report has: rows of a table, and cases."""
 
@@ -67,9 +62,9 @@ def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) 
     Raises:
         SettingsError: the name or the address can't be.
     """
-    first, address = marker(name), None if link is None else checked_link(link)
-    for n_rows, n_changes in _LIMITS:
-        text = "\n".join([first, *_lines(report, name, address, n_rows, n_changes)]) + "\n"
+    address = None if link is None else checked_link(link)
+    for limits in _LIMITS:
+        text = _rendered(report, name, address, *limits)
         if len(text) <= MOST_CHARACTERS:
             break
     return text
@@ -103,110 +98,48 @@ def checked_link(link: str) -> str:
     return quote(link, safe="%/:=&?~#+!$,;'@()*[]", errors="replace")
 
 
-def _lines(report: Report, name: str, link: str | None, n_rows: int, n_changes: int) -> list[str]:
-    every = rows(report, "utf-8")
+@functools.cache
+def _template() -> jinja2.Template:
+    own = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(  # what others wrote is escaped for Markdown, by `code` and `prose`
+        loader=own, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    environment.filters |= {"code": code, "prose": prose, "kind": kind_in_words, "count": count, "marked": _marked}
+    environment.globals |= {"marks": _MARKS, "sentence": sentence}
+    return environment.get_template("report.md.jinja")
+
+
+def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases: int) -> str:
+    every, changes = rows(report), shown_changes(report)[:n_cases]
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
-    title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
+    passed = every[len(worse) :]
+    seen = {(each.evaluation_id, each.metric): each for each in changes}
+    cases = [(row, seen.get((row.verdict.id, row.verdict.metric))) for row in worse]
+    told = [(row, case_to_see(change, row.verdict, _ANSWER_CELLS)) for row, change in cases if change is not None]
+    others = [row for row, change in cases if change is None]
     is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and report.evaluations
-    mark = _MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE]
-    lines = [f"### {mark} {title}", "", *_versions(report)]
-    if worse:
-        lines += ["", *_table(worse[:n_rows])]
-        hidden = len(worse) - n_rows
-        lines += ["", f"and {count(hidden)} more that did not pass"] if hidden > 0 else []
-    if passed := every[len(worse) :]:
-        told = prose(greens_in_words(report, passed), _GREENS_CELLS)
-        lines += ["", f"{_MARKS[VerdictKind.PASSED]} passed: {told}"]
-    slices = [f"{code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(each))}" for each, name in sliced(report)]
-    lines += _list("Slices", slices[:n_rows])
-    lines += _changes(report, shown_changes(report)[:n_changes])
-    lines += _list("Note", [prose(text, _NOTE_CELLS) for text in notes(report, "utf-8")[:_MOST_NOTES]])
-    lines += _list("Next", _steps(report))
-    if link:
-        lines += ["", f"[Full report](<{link}>)"]
-    return [*lines, "", *_origin(report, every)]
+    return _template().render(
+        first=marker(name),
+        mark=_MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE],
+        title=headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}",
+        report=report,
+        facts=facts(report),
+        told=told,
+        others=others[:n_rows],
+        n_hidden=max(0, len(others) - n_rows),
+        passed=greens_in_words(report, passed) if passed else "",
+        notes=[note for note in report.notes if note.kind != "ranges"][:_MOST_NOTES],
+        ranges=[note for note in report.notes if note.kind == "ranges"],
+        steps=[step for step in report.steps if not step.is_local],
+        link=link,
+    )
 
 
-def _versions(report: Report) -> list[str]:
-    """The versions that were weighed, and on how much."""
-    told = [f"candidate {code(report.candidate.name, 60)}{kind_in_words(report.candidate)}"]
-    told += [f"({chosen(report.best_of)})"] if report.best_of > 1 else []
-    if report.baseline:
-        told.append(f"against {code(report.baseline.name, 60)}{kind_in_words(report.baseline)}")
-    if report.judges:
-        told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
-    facts = [" ".join(told), plural(len(report.evaluations), "evaluation"), *samples_in_words(report)]
-    facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
-    facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
-    return [" · ".join([*facts, *flops_in_words(report.usage)])]
-
-
-def _table(shown: Sequence[TableRow]) -> list[str]:
-    """The rows as a table, with columns for the figures that any of them has."""
-    columns = {
-        "candidate": [_figures(row.candidate) for row in shown],
-        "baseline": [_figures(row.baseline) for row in shown],
-        "difference": [_figures(row.difference) for row in shown],
-    }
-    columns = {title: cells for title, cells in columns.items() if any(cells)}
-    lines = [f"| {' | '.join(('verdict', 'evaluation', *columns))} |", "|---" * (2 + len(columns)) + "|"]
-    for position, row in enumerate(shown):
-        mark, verdict = _MARKS[row.verdict.verdict], row.verdict.verdict
-        cells = [f"{mark}&nbsp;{verdict}", _name_and_reason(row), *(each[position] for each in columns.values())]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
-
-
-def _figures(text: str) -> str:
-    """Figures that break between a value and its bounds, and not within them."""
-    value, bracket, bounds = prose(text).partition(" [")
-    return f"{value}{bracket}{bounds.replace(', ', ',&nbsp;')}"
-
-
-def _name_and_reason(row: TableRow) -> str:
-    """The name of an evaluation, and below it what is required, the reason of its verdict, and its first error."""
-    texts = [prose(text, _REASON_CELLS) for text in (row.told, *row.errors[:1]) if text]
-    more = len(row.verdict.errors) - 1 if row.errors else 0
-    if more > 0:
-        texts[-1] += f" (and {plural(more, 'more message')})"
-    return "<br>".join([code(row.name, _NAME_CELLS, "middle"), *texts])
-
-
-def _changes(report: Report, changes: Sequence[Change]) -> list[str]:
-    """The cases to look at with both answers, folded."""
-    if not changes:
-        return []
-    verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
-    lines: list[str] = []
-    for change, name in zip(changes, change_names(report, changes, "utf-8"), strict=True):
-        score = score_in_words(change, verdicts.get((change.evaluation_id, change.metric)))
-        lines += [""] if lines else []
-        lines += [f"{code(name, _NAME_CELLS, 'middle')} {prose(score.replace(' -> ', ' → '))}", ""]
-        lines += [f"- {label}: {code(text)}" for label, text in answer_facts(change, _ANSWER_CELLS)]
-    title = changes_title(changes).capitalize()
-    names = ", ".join(code(change.case_id, 40) for change in changes)
-    return ["", f"<details><summary>{title}: {names}</summary>", "", *lines, "", "</details>"]
-
-
-def _steps(report: Report) -> list[str]:
-    """The things to do, without those that only work where the run was made: who reads a comment is elsewhere."""
-    steps = [step for step in report.steps if not step.is_local]
-    return [f"{code(each.command)} ({prose(each.why)})" if each.command else prose(each.why) for each in steps]
-
-
-def _list(title: str, items: Iterable[str]) -> list[str]:
-    lines = [f"- {item}" for item in items]
-    return ["", f"**{title}**", "", *lines] if lines else []
-
-
-def _origin(report: Report, every: Sequence[TableRow]) -> list[str]:
-    """Name the run and its versions' fingerprints, and say how its figures are to be read; small."""
-    facts = [f"run {code(report.run_id, 60)} of {prose(report.created, 40)}"]
-    for role, version in (("candidate", report.candidate), ("baseline", report.baseline)):
-        if version is not None:
-            facts.append(f"{role} {code(version.fingerprint.removeprefix('sha256:')[:_FINGERPRINT_DIGITS], 20)}")
-    facts += [prose(text) for text in ranges(every, report.confidence_level)]
-    return [f"<sub>{'; '.join(facts)}</sub>"]
+def _marked(answer: ShownAnswer) -> str:
+    """An answer as code, in which is marked what the other one lacks."""
+    tag = "del" if answer.label == "was" else "ins"
+    pieces = (f"<{tag}>{escaped(text)}</{tag}>" if differs else escaped(text) for text, differs in answer.pieces or ())
+    return "no answer" if answer.pieces is None else f'<code>"{"".join(pieces)}"</code>'
 
 
 _EMPHASIS = r"(?<![^\W_])_|_(?![^\W_])"  # an underscore within a word is one

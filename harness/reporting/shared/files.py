@@ -11,6 +11,7 @@ from harness.config import files
 from harness.errors import SettingsError
 from harness.records import Report
 from harness.records.report_json import FILE_NAME, print_report
+from harness.reporting.shared.text import printable
 
 REPORT_DIR = "--report-dir"
 """The option of a gate that names the folder of its reports."""
@@ -25,20 +26,18 @@ def prepare_folder(folder: Path, option: str = REPORT_DIR) -> Path:
     Raises:
         SettingsError: it, or a folder above it, is a file; or it can't be made or written.
     """
+    choose = f"Choose another with {option}."
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        culprit = next((place for place in (folder, *folder.parents) if place.is_file()), folder)
-        raise SettingsError(
-            f"The report folder {folder} can't be made: {culprit} is a file. Remove it, or choose with {option}."
-        ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(
-            f"The report folder {str(folder)!r} can't be made: {reason}. Choose another with {option}."
-        ) from None
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            culprit = next((place for place in (folder, *folder.parents) if place.is_file()), folder)
+            reason = f"{culprit} is a file. Remove it, or choose with {option}."
+        else:
+            reason = f"{getattr(error, 'strerror', None) or error}. {choose}"
+        raise SettingsError(f"The report folder {printable(str(folder))} can't be made: {reason}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingsError(f"The report folder {folder} can't be written. Choose another with {option}.")
+        raise SettingsError(f"The report folder {folder} can't be written. {choose}")
     return folder
 
 

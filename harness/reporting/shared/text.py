@@ -10,7 +10,11 @@ from typing import Literal
 LINE_END = "⏎"
 """The sign for a line end in a text that is put on one line."""
 _VISIBLE = {"\n": LINE_END, "\r": "\\r", "\u2028": LINE_END, "\u2029": LINE_END, "\t": "⇥"}
-_VISIBLE_ASCII = {"⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
+ASCII_SIGNS = {"⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
+Block = str | tuple[str, ...] | list[tuple[str, ...]]
+"""A piece of what a command shows: a line, never folded; cells beside each other, of which the columns of consecutive
+rows are aligned and folded; or a table of figures, its first column to the left and the others to the right.
+"""
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they show nothing by themselves
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
@@ -58,7 +62,7 @@ def printable(
 
 def symbol(character: str, encoding: str) -> str:
     """One of our own signs, or what stands for it where the stream's encoding lacks it."""
-    return character if _encodable(character, encoding) else _VISIBLE_ASCII[character]
+    return character if _encodable(character, encoding) else ASCII_SIGNS[character]
 
 
 def cells(text: str) -> int:
@@ -85,7 +89,8 @@ def wrap(text: str, width: int) -> list[str]:
     >>> wrap("lower than the baseline by more than 0.05", 20)
     ['lower than the', 'baseline by more', 'than 0.05']
     """
-    return [line.rstrip() for line in flow(text.split(" "), width, " ")]
+    first, *others = flow(text.split(" "), width, " ")
+    return [first.rstrip(), *(line.strip() for line in others)]
 
 
 def labelled(label: str, text: str, width: int) -> list[str]:

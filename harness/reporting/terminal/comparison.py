@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Step, VerdictKind
+from harness.records import Report, Step, VerdictKind
 from harness.records.report_json import plain, to_json
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.text import labelled, printable
-from harness.reporting.terminal.report import Layout, render
 from harness.reporting.wording.failure import KEPT
+from harness.reporting.wording.notes import with_notes
 
 if TYPE_CHECKING:
     from harness.gate.history.comparison import Comparison, ComparisonResult
@@ -22,37 +21,55 @@ if TYPE_CHECKING:
 _NAMED = 3
 
 
-def render_comparison(comparison: Comparison, layout: Layout) -> list[str]:
-    """A comparison as lines without line ends.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison as the command shows it."""
 
-    Args:
-        comparison: what to show; its report's changes are all shown.
-        layout: how to write it.
-    """
-    report = comparison.report
-    lines = render(replace(report, steps=_steps(comparison)), layout, changes=report.changes)
-    facts = [("cases", _cases(comparison)), *zip(("runs", ""), _runs(comparison), strict=True)]
-    facts += [("note", note) for note in notes(comparison)]
-    for label, text in facts:
-        lines += labelled(label, printable(text, encoding=layout.encoding), max(30, layout.width))
-    return lines
+    comparison: Comparison
+
+    @property
+    def exit_code(self) -> int:
+        """That of a gate with these verdicts."""
+        return self.comparison.report.exit_code
+
+    def as_json(self) -> dict[str, Any]:
+        """A comparison in the shape of report.json, with the key `comparison` for what was compared."""
+        comparison, matched = self.comparison, self.comparison.matched
+        told = {
+            "candidate": _side(comparison.candidate),
+            "baseline": _side(comparison.baseline),
+            "cases": {**plain(comparison.tally), "moved": comparison.n_moved},
+            "evaluations": comparison.compared,
+            "candidate_alone": matched.candidate_alone,
+            "baseline_alone": matched.baseline_alone,
+            "against_others": matched.against_others,
+            "notes": notes(comparison),
+        }
+        return {**to_json(comparison.report), "comparison": told}
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """A comparison in the shape of report.json, with the key `comparison` for what was compared."""
-    matched = comparison.matched
-    document = to_json(comparison.report)
-    document["comparison"] = {
-        "candidate": _side_json(comparison.candidate),
-        "baseline": _side_json(comparison.baseline),
-        "cases": {**plain(comparison.tally), "moved": comparison.n_moved},
-        "evaluations": plain(comparison.compared),
-        "candidate_alone": plain(matched.candidate_alone),
-        "baseline_alone": plain(matched.baseline_alone),
-        "against_others": plain(matched.against_others),
-        "notes": plain(notes(comparison)),
-    }
-    return document
+def _side(side: Side) -> dict[str, Any]:
+    return {"run_id": side.weighed.run.run_id, "role": side.weighed.role, **plain(side.weighed.version)}
+
+
+def facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """Tell what was compared, below the table."""
+    yield "cases ", _cases(comparison)
+    ours, theirs = comparison.candidate.weighed, comparison.baseline.weighed
+    yield "runs", str(ours)
+    is_one = ours.run.run_id == theirs.run.run_id
+    yield "", f"{theirs.version.name}, {theirs.role} of the same run" if is_one else str(theirs)
+    yield from (("note", note) for note in notes(comparison))
+
+
+def with_steps(comparison: Comparison) -> Report:
+    """The report with what one who compares may do next."""
+    verdicts, steps = comparison.report.evaluations, []
+    if any(verdict.verdict is VerdictKind.ERROR for verdict in verdicts):
+        steps.append(f"run the gate again that ended in errors: {KEPT}")
+    if any(verdict.samples_needed for verdict in verdicts):
+        steps.append("raise --samples of a gate of both, or add cases: what is stored is not drawn again")
+    return replace(with_notes(comparison.report), steps=tuple(Step("", text) for text in steps))
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -128,24 +145,3 @@ def _cases(comparison: Comparison) -> str:
     if comparison.n_moved > shown:
         text += f"; {count(shown)} of the {count(comparison.n_moved)} that moved are shown (--cases shows more)"
     return text
-
-
-def _steps(comparison: Comparison) -> tuple[Step, ...]:
-    steps = []
-    if any(verdict.verdict is VerdictKind.ERROR for verdict in comparison.report.evaluations):
-        steps.append(f"run the gate again that ended in errors: {KEPT}")
-    if any(verdict.samples_needed for verdict in comparison.report.evaluations):
-        steps.append("raise --samples of a gate of both, or add cases: what is stored is not drawn again")
-    return tuple(Step("", text) for text in steps)
-
-
-def _runs(comparison: Comparison) -> list[str]:
-    """Name the runs that were taken; an id says when its run began."""
-    ours, theirs = comparison.candidate.weighed, comparison.baseline.weighed
-    if ours.run.run_id == theirs.run.run_id:
-        return [str(ours), f"{theirs.version.name}, {theirs.role} of the same run"]
-    return [str(ours), str(theirs)]
-
-
-def _side_json(side: Side) -> dict[str, str]:
-    return {"run_id": side.weighed.run.run_id, "role": side.weighed.role, **plain(side.weighed.version)}

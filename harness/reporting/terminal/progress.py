@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 from harness.records import Verdict, VerdictKind
 from harness.reporting.shared.figures import count, duration
@@ -37,6 +37,9 @@ class LiveLine:
         is_terminal: whether lines can be overwritten there.
         width: of the terminal.
         log_prefix: what a line in a log begins with.
+
+    Attributes:
+        is_shown: True once something was written: what is soon over shows no progress.
     """
 
     def __init__(
@@ -48,19 +51,13 @@ class LiveLine:
         *,
         log_prefix: str = "steelyard  ",
     ) -> None:
-        self._stream = stream
-        self._is_terminal = is_terminal
-        self._width = width
-        self._clock = clock
-        self._log_prefix = log_prefix
+        self._stream, self._is_terminal, self._width, self._clock = stream, is_terminal, width, clock
+        self._prefix = "" if is_terminal else log_prefix
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._next_s = clock() + (_FIRST_S if is_terminal else _LOG_FIRST_S)
         self._shown_cells = 0
-        self._silent = False
-        self._short = is_terminal and width < _NARROW
+        self._silent = self.is_shown = False
         self._rate = Rate()
-        self.is_shown = False
-        """True once something was written: what is soon over shows no progress."""
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +77,7 @@ class LiveLine:
         self.is_shown = True
         self._next_s = self._clock() + (_EVERY_S if self._is_terminal else _LOG_EVERY_S)
         if not self._is_terminal:
-            self._put(printable(self._log_prefix + "   ".join(pieces), encoding=self._encoding) + "\n")
+            self.say("   ".join(pieces))
             return
         line = printable(pieces[0], max(1, self._width - 1), encoding=self._encoding)
         for piece in pieces[1:]:
@@ -95,8 +92,7 @@ class LiveLine:
         """Write a line that stays."""
         if not self._silent:
             self.clear()
-            prefix = "" if self._is_terminal else self._log_prefix
-            self._put(printable(prefix + text, encoding=self._encoding) + "\n")
+            self._put(printable(self._prefix + text, encoding=self._encoding) + "\n")
 
     def clear(self) -> None:
         """Erase the line on a terminal; the next one is written again."""
@@ -114,12 +110,12 @@ class LiveLine:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
-            self._silent = True
-            self._shown_cells = 0
+            self._silent, self._shown_cells = True, 0
 
     def _counted(self, done: int, total: int, unit: str) -> str:
         """Say how many of all are done."""
-        of = f"{count(done)}/{count(total)}" if self._short else f"{count(done)} of {count(total)} {unit}"
+        is_short = self._is_terminal and self._width < _NARROW
+        of = f"{count(done)}/{count(total)}" if is_short else f"{count(done)} of {count(total)} {unit}"
         return of + (f" ({100 * done // total}%)" if total else "")
 
 
@@ -200,10 +196,8 @@ class BuildLine(LiveLine):
         notes: the last of each version that has one.
     """
 
-    def __init__(
-        self, stream: TextIO, is_terminal: bool, width: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        super().__init__(stream, is_terminal, width, clock)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.notes: dict[str, str] = {}
         self._spans: dict[str, tuple[float, float]] = {}
         self._phase = ("", "")
@@ -219,8 +213,7 @@ class BuildLine(LiveLine):
         if self._phase != (state.version, state.phase):
             self._phase, self._rate = (state.version, state.phase), Rate()
         self._rate.observe(now, state.done)
-        if state.note:
-            self.notes[state.version] = state.note
+        self.notes |= {state.version: state.note} if state.note else {}
         if self.is_due:
             phase = f"building {state.version}: {printable(state.phase, _PHASE, cut='middle')}"
             elapsed = duration(now - began_s, whole=True)
@@ -233,9 +226,8 @@ class BuildLine(LiveLine):
         return [f"built {name} in {duration(end_s - began_s)}{notes.get(name, '')}" for name, (began_s, end_s) in spans]
 
     def _pace(self, state: BuildState) -> list[str]:
-        pieces = [self._counted(state.done, state.total, state.unit)] if state.total else []
-        if not state.total and state.done:
-            pieces = [f"{count(state.done)} {state.unit}"]
+        done = [f"{count(state.done)} {state.unit}"] if state.done else []
+        pieces = [self._counted(state.done, state.total, state.unit)] if state.total else done
         if per_second := self._rate.per_second:
             if state.total and state.done >= _TELLING * state.total:
                 pieces.append(time_left((state.total - state.done) / per_second))

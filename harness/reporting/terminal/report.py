@@ -1,38 +1,38 @@
-"""The report on a terminal: the verdicts with the worst first, what changed, and what to do next."""
+"""The report on a terminal: the verdict first, each evaluation that did not pass with its cause and its worst case, and
+what to do next.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from harness.config.environment import colours_wanted
-from harness.decisions.reasons import percent
-from harness.records import Change, LostClaim, Report, Verdict, VerdictKind, VersionRef
-from harness.reporting.shared.cases import change_lines, shown_changes
-from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
-from harness.reporting.shared.names import display_names, kind_in_words
-from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
-from harness.reporting.shared.text import flow, hang, labelled, printable, symbol, wrap
+from harness.records import Change, Loss, Report, Verdict, VerdictKind, VersionRef
+from harness.reporting.shared.answers import Piece
+from harness.reporting.shared.cases import CaseToSee, case_to_see, shown_changes
+from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.reporting.shared.names import kind_in_words
+from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows
+from harness.reporting.shared.text import cells, flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.steps import step_in_words
-from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
-from harness.reporting.wording.budget import budget_line, budget_notes, cost, flops_in_words
-from harness.reporting.wording.failure import interrupted, progress
-from harness.reporting.wording.losses import worse_in_words
-from harness.reporting.wording.notes import judge_notes, recorded_notes
-from harness.reporting.wording.slices import slice_lines
+from harness.reporting.wording.budget import cost, flops_in_words
+from harness.reporting.wording.failure import interrupted, progress, sentence
+from harness.reporting.wording.slices import slice_rows, slices_in_words
 
+INDENT, NARROW = 16, 60
 _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
 _MOST_ROWS = 50
-_MOST_LOST = 5
-_MOST_TOLD = 3
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
 _COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "NOT KEPT": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
-_ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
+_DIFFERING = {"was": ("[-", "-]"), "is": ("{+", "+}")}
+"""What stands around that which the other answer lacks, as `git diff --word-diff` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Layout:
         width: columns of the terminal.
         colour: whether ANSI colours may be used.
         encoding: of the stream; what it can't hold is written in ASCII.
-        verbosity: 1 shows every evaluation that passed, too.
+        verbosity: 1 shows every evaluation that passed, too, and every slice.
     """
 
     width: int = 80
@@ -78,51 +78,110 @@ def render(
     """The report as lines without line ends, each at most as wide as the layout says.
 
     Args:
-        report: the run.
+        report: the run, with its notes and steps.
         layout: how to write it.
         report_path: where the full report is, shown on the last line.
-        changes: the cases to show, in place of the three to look at of a report that is not green.
+        changes: the cases to show, in place of the worst of each evaluation that did not pass.
     """
-    width = max(_LEAST_WIDTH, layout.width)
-    every = rows(report, layout.encoding)
+    layout = replace(layout, width=max(_LEAST_WIDTH, layout.width))
+    width, encoding, every = layout.width, layout.encoding, rows(report, layout.encoding)
+    cases = _by_evaluation(shown_changes(report) if changes is None else changes)
     keep = layout.verbosity > 0 or len(every) <= FEW
-    shown = [row for row in every if keep or row.verdict.verdict is not VerdictKind.PASSED]
-    hidden = every[len(shown) :]
+    shown = [each for each in every if keep or each.verdict.verdict is not VerdictKind.PASSED or cases.get(_key(each))]
+    hidden = [each for each in every if each not in shown]
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
-    shown = shown[: len(shown) - unseen]
-    lines = _header(report, width, layout.encoding)
-    red = [row for row in every if row.verdict.verdict.is_red and row.verdict.difference is not None][:_MOST_TOLD]
-    for row in red:
-        worse = worse_in_words(report, row.verdict, layout.encoding)
-        lines += labelled("worse", f"{row.name}: {worse}", width) if worse else []
-    lines += ["", *_coloured_rows(table(shown, width), layout.colour)] if shown else []
+    text = headline(report)
+    lines = [_coloured(line, _COLOURS.get(re.split("[:,]", text)[0]), layout) for line in wrap(text, width)]
+    lines += [*_header(report, width, encoding), ""]
+    for each in shown[: len(shown) - unseen]:
+        lines += block(each, report.losses, cases.get(_key(each), []), layout)
     if unseen:
-        lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
-    lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
-    if told := slice_lines(report, width, layout.encoding, every=layout.verbosity > 0):
-        lines += ["", *told]
-    if changes is None:
-        changes = shown_changes(report)
-    if changes:
-        lines += ["", *change_lines(report, changes, width, layout.encoding)]
-    remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
-    remarks += [("note", text) for text in _notes(report, layout, folded=len(report.evaluations) > FEW)]
-    lines += [""] if remarks else []
-    for label, text in remarks:
-        lines += labelled(label, text, width)
-    lines += ["", *_conclusion(report, width, layout.colour)]
-    if spent := budget_line(report):
-        lines += labelled("budget", spent, width)
-    for step in report.steps:
-        lines += labelled("next", printable(step_in_words(step), encoding=layout.encoding), width)
+        lines += wrap(f"  and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
+    if hidden:
+        indent = INDENT if width >= NARROW else len("  passed ")
+        lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
+    labels = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in report.notes]
+    notes = [(label, text) for label, text in labels if label != "ranges" or shown]
+    for group in (notes, [("next", step_in_words(step)) for step in report.steps]):
+        lines += [""] if group else []
+        for label, text in group:
+            lines += labelled(label, printable(text, encoding=encoding), width)
     if report_path:
-        lines += labelled("report", printable(report_path, encoding=layout.encoding), width)
+        lines += [
+            *([] if report.steps else [""]),
+            *labelled("report", printable(report_path, encoding=encoding), width),
+        ]
     return lines
 
 
 def render_stored(report: Report, layout: Layout, path: str | None = None) -> list[str]:
     """`render` of one that was not made just now: with which run it is, and when it was made."""
     return [f"run     {report.run_id}, made {report.created}", *render(report, layout, path)]
+
+
+def _key(shown: TableRow) -> tuple[str, str]:
+    return shown.verdict.id, shown.verdict.metric
+
+
+def _by_evaluation(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
+    found: dict[tuple[str, str], list[Change]] = {}
+    for each in changes:
+        found.setdefault((each.evaluation_id, each.metric), []).append(each)
+    return found
+
+
+def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
+    """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at."""
+    verdict, encoding = shown.verdict, layout.encoding
+    wide = layout.width >= NARROW
+    indent = INDENT if wide else 2
+    room = layout.width - indent
+    told = sentence(shown, losses, encoding)
+    beside = cells("   ".join(filter(None, (shown.name, shown.figures, told)))) <= room
+    lines = flow(filter(None, (shown.name, shown.figures, told if beside else "")), room)
+    lines += wrap(told, room) if told and not beside else []
+    for message in shown.errors:
+        lines += hang("- " if len(shown.errors) > 1 else "", wrap(message, room - 2))
+    if verdict.slices and (layout.verbosity or verdict.verdict is not VerdictKind.PASSED):
+        lines += _slices(verdict, room, layout)
+    for change in changes:
+        lines += case_lines(case_to_see(change, verdict, room - 12, encoding), room, layout)
+    colour = "33" if verdict.verdict is VerdictKind.INCONCLUSIVE else "31" if verdict.verdict.is_red else None
+    status = _coloured(shown.status, colour, layout)
+    start = status + " " * (INDENT - cells(shown.status))
+    return hang(start, lines, indent) if wide else [status, *(f"  {line}" for line in lines)]
+
+
+def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:
+    """What the slices come to, each of them where all is wanted."""
+    lines = wrap(f"slices: {printable(slices_in_words(verdict), encoding=layout.encoding)}", room)
+    for each in slice_rows(verdict, layout.encoding) if layout.verbosity else ():
+        told = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
+        lines += hang("", flow(filter(None, told), room - 2), 2)
+    return lines
+
+
+def case_lines(case: CaseToSee, room: int, layout: Layout = Layout()) -> list[str]:
+    """A case with its question and what is expected, and below it the answers, as often as they were given."""
+    asked = [f'"{case.question}"'] if case.question else []
+    asked += [f'expected "{case.expected}"'] if case.expected else []
+    lines = flow([case.id, case.score, *asked], room)
+    size = max((cells(f"{each.label}  ") for each in case.answers), default=5)
+    for each in case.answers:
+        times = f"{each.times} {symbol('×', layout.encoding)} " if each.times > 1 else ""
+        start = f"{each.label:<{size}}{times}"
+        lines.append(start + _marked(each.label, each.pieces, room - cells(start), layout))
+    return lines + (hang(f"{'why':<{size}}", wrap(case.reason, room - size)) if case.reason else [])
+
+
+def _marked(label: str, pieces: Sequence[Piece] | None, room: int, layout: Layout) -> str:
+    """An answer in quotes, in which is marked what the other one lacks, as far as there is room for it."""
+    if pieces is None:
+        return "no answer"
+    plain = "".join(text for text, _ in pieces)
+    before, after = ("\x1b[1;4m", "\x1b[0m") if layout.colour else _DIFFERING.get(label, ("", ""))
+    told = "".join(f"{before}{text}{after}" if differs else text for text, differs in pieces)
+    return f'"{told}"' if layout.colour or cells(told) + 2 <= room else f'"{plain}"'
 
 
 def is_kept(report: Report) -> bool:
@@ -146,12 +205,24 @@ def headline(report: Report) -> str:
     if stopped and not kinds[VerdictKind.FAILED] and not kinds[VerdictKind.REGRESSED]:
         parts[0] = f"{progress(stopped)}, {count(len(stopped))} undecided"
         word = "INTERRUPTED"
-    if word == "GREEN" and report.n_unreached:
-        word = "INTERRUPTED"
-    if word == "GREEN" and not is_kept(report):
-        word = "NOT KEPT"
+    if word == "GREEN" and (report.n_unreached or not is_kept(report)):
+        word = "INTERRUPTED" if report.n_unreached else "NOT KEPT"
+    counting = [each for each in report.evaluations if each.verdict is not VerdictKind.PASSED]
+    accepted = [waiver for each in counting if (waiver := report.accepted(each)) is not None]
+    if accepted and len(accepted) == len(counting) and word != "INTERRUPTED":
+        word = f"{word}, accepted until {min(each.until for each in accepted)}"
+    elif accepted:
+        parts.append(f"{count(len(accepted))} of them accepted")
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
-    return f"{word}: {', '.join(parts)}{note}{not_asked(report)}"
+    return f"{word}: {', '.join(parts)}{note}{_not_asked(report)}"
+
+
+def _not_asked(report: Report) -> str:
+    """Say, in brackets after a space, that the candidate was not asked and of which days its answers are; else ""."""
+    if (found := report.from_store) is None:
+        return ""
+    days = found.oldest if found.oldest == found.newest else f"{found.oldest} to {found.newest}"
+    return f" ({found.asked} not asked: answers of {days})"
 
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
@@ -160,16 +231,19 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions += [f"against {_version(report.baseline, encoding)}"] if report.baseline else []
     judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
     versions += [f"judged by {judges}"] if judges else []
-    versions.append(f"confidence {report.confidence_level:g}")
+    dot = f" {symbol('·', encoding)} "
+    lines = [
+        *flow([*versions, f"confidence {report.confidence_level:g}"], width - 2),
+        *flow(facts(report), width - 2, dot),
+    ]
+    return [f"  {line}" for line in lines]
+
+
+def facts(report: Report) -> list[str]:
+    """How many evaluations there are, how long they took, and on how much they rest."""
     usage = report.usage
-    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
-    facts += [cost(usage.cost)] if usage.cost is not None else []
-    facts += flops_in_words(usage)
-    indent = 12 if width >= NARROW else 2
-    lines = [*flow(versions, width - indent), *flow(facts, width - indent, f" {symbol('·', encoding)} ")]
-    return (
-        hang(f"{'steelyard':<{indent}}", lines) if width >= NARROW else ["steelyard", *(f"  {line}" for line in lines)]
-    )
+    known = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
+    return [*known, *([cost(usage.cost)] if usage.cost is not None else []), *flops_in_words(usage)]
 
 
 def _version(version: VersionRef, encoding: str) -> str:
@@ -205,107 +279,5 @@ def _asked_for(what: str, parts: Mapping[str, int]) -> list[str]:
     return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"]
 
 
-def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
-    """The meaning of the table's brackets, where it has any."""
-    shown = [row for row in shown if "[" in row.candidate + row.difference]
-    if not shown:
-        return []
-    sure = f"with {100 * confidence_level:g}% confidence"
-    stopped = any(row.verdict.plan.design == "sequential" for row in shown)
-    early = ", also where sampling stopped early" if stopped else ""
-    inside = f"{sure} the true score lies inside its range"
-    if not any(row.difference for row in shown):
-        return [inside + early]
-    apart = any(row.verdict.slices for row in shown)
-    slices = ", of slices those of all of them together" if apart else ""
-    return [f"{inside}; of a difference each end holds by itself {sure}{slices}{early}"]
-
-
-def notes(report: Report, encoding: str) -> list[str]:
-    """The facts that a reader must know before trusting the figures, what was spent first where the run had a budget;
-    of a report that folds what passed.
-    """
-    return [*budget_notes(report), *_notes(report, Layout(encoding=encoding), folded=True)]
-
-
-def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
-    encoding = layout.encoding
-    told = [*version_notes(report, encoding), *name_notes(report, encoding), *printed_notes(report, encoding)]
-    if report.best_of > 1:
-        told.append(
-            f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "
-            f"{count(report.best_of)} of the error rate"
-        )
-    if report.n_unreached:
-        told.append(
-            f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
-            "they drew is stored"
-        )
-    for reason, number in Counter(each.reason for each in report.skipped).items():
-        told.append(f"{plural(number, 'evaluation')} skipped: {printable(reason, 100, encoding=encoding)}")
-    once = list({verdict.id: verdict for verdict in report.evaluations}.values())
-    cut = [verdict for verdict in once if verdict.n_truncated]
-    if cut:
-        total = sum(verdict.n_samples for verdict in cut)
-        where = display_names(verdict.id for verdict in once)[cut[0].id] if len(cut) == 1 else f"{len(cut)} evaluations"
-        truncated = sum(verdict.n_truncated for verdict in cut)
-        where = printable(where, 100, cut="middle", encoding=encoding)
-        told.append(f"{count(truncated)} of {count(total)} answers were cut at max_tokens in {where}")
-    skipped = sum(verdict.n_skipped for verdict in once)
-    if skipped:
-        both = any(verdict.baseline is not None for verdict in once if verdict.n_skipped)
-        told.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
-    defaults = {
-        percent(verdict.plan.margin)
-        if verdict.plan.margin_is_relative
-        else figure(verdict.plan.margin, digits([verdict.plan.margin, 0.0]))
-        for verdict in once
-        if verdict.plan.margin_is_default and verdict.difference is not None
-    }
-    for margin in sorted(defaults):
-        told.append(f"margin {margin} is the default; set it for an evaluation or the project")
-    told += _lost_notes(once, encoding)
-    hidden = recorded_notes(once) if folded else []
-    return told + hidden + judge_notes(once, encoding)
-
-
-def _conclusion(report: Report, width: int, colour: bool) -> list[str]:
-    text = headline(report)
-    code = _COLOURS.get(text.split(":")[0]) if colour else None
-    return [_coloured(line, code) if code else line for line in wrap(text, width)]
-
-
-def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
-    painted = []
-    for line in lines:
-        status = next((each for each in _ROW_COLOURS if colour and line.lstrip().startswith(each)), None)
-        painted.append(line.replace(status, _coloured(status, _ROW_COLOURS[status]), 1) if status else line)
-    return painted
-
-
-def _coloured(text: str, code: str) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m"
-
-
-def _lost_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
-    """The cases that look worse than the baseline's, in a line for each evaluation that has some."""
-    names = display_names(verdict.id for verdict in verdicts)
-    told = []
-    for verdict in verdicts:
-        lost = () if verdict.lost is None else verdict.lost.cases
-        if verdict.lost is not None and lost:
-            name = printable(names[verdict.id], 60, cut="middle", encoding=encoding)
-            sure = "" if verdict.lost.max_lost is None else _sure_of(verdict.lost)
-            told.append(f"{plural(len(lost), 'case')} shown to be worse in {name}: {_some_cases(lost, encoding)}{sure}")
-    return told
-
-
-def _sure_of(lost: LostClaim) -> str:
-    """Say how many of them are sure enough to count against `max_lost`."""
-    return f"; {count(lost.n_decisive)} of them surely enough to count against max_lost={lost.max_lost}"
-
-
-def _some_cases(cases: Iterable[str], encoding: str) -> str:
-    names = [printable(case, 40, cut="middle", encoding=encoding) for case in cases]
-    more = len(names) - _MOST_LOST
-    return ", ".join(names[:_MOST_LOST]) + (f" and {count(more)} more" if more > 0 else "")
+def _coloured(text: str, code: str | None, layout: Layout) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if code and layout.colour else text

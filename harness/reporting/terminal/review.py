@@ -2,103 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from harness.reporting.shared.figures import duration, plural
-from harness.reporting.shared.text import cells, pad, printable, wrap
+from harness.reporting.shared.text import Block, printable
 from harness.review.agreement import AgreementReport, Coefficient, JudgeMatrix
 from harness.review.queue import BatchOrigin
 from harness.store.review.store import BatchProgress
 
-if TYPE_CHECKING:
-    from harness.gate.people.attending import Prospects
-
 _MOST_CELLS = 60
-_ORIGIN_CELLS = 90
-_WIDTH = 80
-_POINT_CELLS = 24
 _MOST_DIFFERING = 10
 
 
-def status_lines(
-    progress: Sequence[BatchProgress], origins: Mapping[str, BatchOrigin], encoding: str, ahead: Prospects
-) -> Iterator[str]:
-    """Say how far each batch is, and what lies ahead of those that a gate decides."""
-    if not progress:
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """A batch: how far it is, where it comes from, and what lies ahead of one that a gate decides.
+
+    Attributes:
+        labels_needed: about how many more decide it, where anything tells.
+        held_back: labels that are in and do not count yet, with what they wait for.
+        problem: why it can't be decided.
+        agreement: None where it was not asked for.
+    """
+
+    progress: BatchProgress
+    origin: BatchOrigin
+    labels_needed: int | None
+    held_back: str | None
+    problem: str | None
+    agreement: AgreementReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """Batches, and the address or command at which they are labelled."""
+
+    batches: tuple[BatchStatus, ...]
+    serve: str
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The batches alone, each with the keys of its progress."""
+        return [
+            {
+                **asdict(each.progress),
+                "created": each.origin.created,
+                "run": each.origin.run_id,
+                "candidate": each.origin.candidate,
+                "labels_needed": each.labels_needed,
+                "held_back": each.held_back,
+                "problem": each.problem,
+                "agreement": each.agreement,
+            }
+            for each in self.batches
+        ]
+
+
+def view(status: QueueStatus) -> Iterator[Block]:
+    """Say how far each batch is, and how far people and the judge agree in it."""
+    if not status.batches:
         yield "The review queue is empty. A gate fills it where a marker has `review=`."
-    for number, each in enumerate(progress):
-        if number:
+    for number, batch in enumerate(status.batches):
+        yield from [""] if number else []
+        yield from _progress(batch)
+    for batch in status.batches:
+        if batch.agreement is not None:
             yield ""
-        yield f"batch {each.batch_id}  {printable(each.title, _MOST_CELLS, encoding=encoding)}"
-        yield f"  {printable(each.evaluation_id, _MOST_CELLS, encoding=encoding)}"
-        yield f"  {printable(str(origins[each.batch_id]), _ORIGIN_CELLS, encoding=encoding)}"
-        yield (
-            f"  {each.n_items:,} items: {each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, "
-            f"{each.n_flagged:,} flagged" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
-        )
-        is_told = each.left_s is not None and each.left and each.closed is None
-        rest = "" if not is_told else f", about {duration(each.left_s or 0.0, whole=True)} for one reviewer"
-        names = ", ".join(f"{printable(who, 30, encoding=encoding)} {n:,}" for who, n in each.holders.items())
-        held = f"; {plural(each.held, 'item')} with reviewers now ({names})" if each.held else ""
-        yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
-        if each.closed is not None:
-            yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
-        else:
-            if each.batch_id in ahead.needed:
-                yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
-            for start, texts in (("", ahead.held_back), ("can't be decided: ", ahead.problems)):
-                if each.batch_id in texts:
-                    yield f"  {start}{printable(texts[each.batch_id], encoding=encoding)}"
-        for person in each.reviewers:
-            done = f"{person.labels:,} labelled, {person.skips:,} skipped, {person.flags:,} flagged"
-            settled = f", {person.adjudications:,} adjudicated" if person.adjudications else ""
-            settled += f", {person.exclusions:,} excluded" if person.exclusions else ""
-            yield f"    {printable(person.reviewer, 30, encoding=encoding)}: {done}{settled}"
+            yield from _agreement(batch.agreement)
+    if any(each.progress.left and each.progress.closed is None for each in status.batches):
+        yield from ("", ("next  ", status.serve))
 
 
-def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
+def _progress(batch: BatchStatus) -> Iterator[str]:
+    each = batch.progress
+    yield f"batch {each.batch_id}  {printable(each.title, _MOST_CELLS)}"
+    yield f"  {printable(each.evaluation_id, _MOST_CELLS)}"
+    yield f"  {printable(str(batch.origin), 90)}"
+    counts = f"{each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, {each.n_flagged:,} flagged"
+    yield f"  {each.n_items:,} items: {counts}" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
+    is_told = each.left_s is not None and each.left and each.closed is None
+    rest = f", about {duration(each.left_s or 0.0, whole=True)} for one reviewer" if is_told else ""
+    names = ", ".join(f"{printable(who, 30)} {n:,}" for who, n in each.holders.items())
+    held = f"; {plural(each.held, 'item')} with reviewers now ({names})" if each.held else ""
+    yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
+    if each.closed is not None:
+        yield f"  closed: {each.closed_reason or ''}"
+    else:
+        if batch.labels_needed is not None:
+            yield f"  about {plural(batch.labels_needed, 'label')} left until it is decided"
+        yield from [f"  {batch.held_back}"] if batch.held_back is not None else []
+        yield from [f"  can't be decided: {batch.problem}"] if batch.problem is not None else []
+    for person in each.reviewers:
+        done = f"{person.labels:,} labelled, {person.skips:,} skipped, {person.flags:,} flagged"
+        done += f", {person.adjudications:,} adjudicated" if person.adjudications else ""
+        done += f", {person.exclusions:,} excluded" if person.exclusions else ""
+        yield f"    {printable(person.reviewer, 30)}: {done}"
+
+
+def _agreement(report: AgreementReport) -> Iterator[Block]:
     """Agreement of reviewers, and of the judge with them."""
-    yield (
-        f"agreement   {report.n_overlapping:,} of {report.n_items:,} items have two labels or more, "
-        f"{report.n_differing:,} of them differing"
-    )
+    both, differing = f"{report.n_overlapping:,} of {report.n_items:,} items", f"{report.n_differing:,} of them"
+    yield f"agreement   {both} have two labels or more, {differing} differing"
     if report.n_overlapping:
-        yield from _coefficient(report.people)
+        yield _coefficient(report.people)
     if report.judge is None:
         yield "No item with a score by a judge has a label that counts yet."
     else:
-        yield from _matrix_lines(report.judge, encoding)
+        yield from _matrix(report.judge)
 
 
-def _coefficient(each: Coefficient) -> Iterator[str]:
+def _coefficient(each: Coefficient) -> tuple[str, str]:
     if (found := each.found) is None:
-        yield from (f"  {line}" for line in wrap(f"Krippendorff's alpha can't be told. {each.problem}", _WIDTH - 2))
-    else:
-        bounds = f"[{found.low:.2f}, {found.high:.2f}]"
-        yield f"  Krippendorff's alpha {found.value:.2f} {bounds}   ({plural(found.n_units, 'item')})"
+        return "", f"Krippendorff's alpha can't be told. {each.problem}"
+    bounds = f"[{found.low:.2f}, {found.high:.2f}]"
+    return "", f"Krippendorff's alpha {found.value:.2f} {bounds}   ({plural(found.n_units, 'item')})"
 
 
-def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
+def _matrix(matrix: JudgeMatrix) -> Iterator[Block]:
     """People and judge on the form's scale, and the items that they differ on most."""
     yield f"judge against people: {matrix.n_same:,} of {plural(matrix.n_items, 'score')} are the same"
-    names = [printable(point, _POINT_CELLS, encoding=encoding) for point in matrix.points]
-    first = max(len("  people"), *(cells(name) + 2 for name in names))
-    widths = [max(cells(name), 6) for name in names]
-    heads = "  ".join(f"{' ' * (width - cells(name))}{name}" for name, width in zip(names, widths, strict=True))
-    yield f"{pad('  people', first)}   judge: {heads}"
-    for name, row in zip(names, matrix.counts, strict=True):
-        counts = "  ".join(f"{count:>{width},}" for count, width in zip(row, widths, strict=True))
-        yield f"{pad(f'  {name}', first)}          {counts}"
+    names = [printable(point, 24) for point in matrix.points]
+    counts = [(f"  {name}", "", *(f"{n:,}" for n in row)) for name, row in zip(names, matrix.counts, strict=True)]
+    yield [("  people", "judge:", *names), *counts]
     if matrix.n_between:
         yield f"  {plural(matrix.n_between, 'score')} of the judge between two points, counted at the nearer one"
     exact = matrix.exact
     told = f"{exact.value:.2f} [{exact.low:.2f}, {exact.high:.2f}]"
     yield f"  exact agreement {told}   (weighted by probability, {plural(exact.n, 'item')})"
-    yield from _coefficient(matrix.ordinal)
+    yield _coefficient(matrix.ordinal)
     for each in matrix.differing[:_MOST_DIFFERING]:
-        case = printable(each.case_id, _MOST_CELLS, encoding=encoding)
+        case = printable(each.case_id, _MOST_CELLS)
         yield f"  differ on {case}: people {names[each.people]}, judge {names[each.judge]}"
-    more = len(matrix.differing) - _MOST_DIFFERING
-    if more > 0:
+    if (more := len(matrix.differing) - _MOST_DIFFERING) > 0:
         yield f"  and on {more:,} more (--json has all)"

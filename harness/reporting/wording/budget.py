@@ -33,12 +33,6 @@ def budget_line(report: Report) -> str:
     )
 
 
-def budget_notes(report: Report) -> list[str]:
-    """The same for a list of notes."""
-    line = budget_line(report)
-    return [f"budget: {line}"] if line else []
-
-
 def cut_short(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """The verdicts that are open because the budget ended their sampling."""
     return [verdict for verdict in verdicts if verdict.stopped_at is not None]

@@ -1,23 +1,21 @@
-"""The text of one failed evaluation, which stands alone: in pytest's summary, in JUnit XML, in a mail."""
+"""What is said of one evaluation: the sentence that names the loss, and the text of a failure, which stands alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
-from harness.reporting.shared.cases import answer_facts, case_list, score_in_words
-from harness.reporting.shared.differences import margin_in_words
+from harness.records import Loss, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.figures import count, plural
-from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import TableRow, row
-from harness.reporting.shared.text import LINE_END, cells, flow, hang, printable, wrap
+from harness.reporting.shared.text import hang, printable, wrap
+from harness.reporting.wording.slices import slice_rows
 
 _WIDTH = 80
 _LABEL_CELLS = 14
-_ROOM = _WIDTH - _LABEL_CELLS
-_MOST_CASES = 5
-_MOST_ANSWERS = 3
+_MOST_CELLS = 160
 _MOST_FRAME_CELLS = 200
+_MOST_OTHERS = 3
+_MOST_ERRORS, _MOST_LINES, _MOST_LINE_CELLS = 3, 30, 400
 GO_ON = "run again to go on from there (without --fresh)"
 KEPT = "completed samples are kept (an application whose code is mended is asked anew)"
 
@@ -29,103 +27,83 @@ def way_on(errors: Sequence[Verdict], what: str = "error") -> str:
     return f"mend the {what} above and run again: {KEPT}"
 
 
+def sentence(shown: TableRow, losses: Sequence[Loss] = (), encoding: str = "utf-8") -> str:
+    """What is worse, where, by how much, and what the lost cases have in common, beside the figures of the evaluation.
+
+    "topic orders 1.00 -> 0.61 (-0.47 to -0.27, margin 0.10); all 5 lost cases no longer call look_up". Where no slice
+    is shown to be worse, and of what is not red, the reason of the verdict.
+    """
+    verdict, parts = shown.verdict, [shown.why]
+    red = [each for each in slice_rows(verdict, encoding) if each.result.verdict.is_red]
+    if red and verdict.verdict.is_red:
+        first, others = red[0], [each.name for each in red[1:]]
+        parts = [f"{first.name} {first.figures}"]
+        if others:
+            more = ", …" if len(others) > _MOST_OTHERS else ""
+            parts.append(f"{plural(len(others), 'more slice')} worse: {', '.join(others[:_MOST_OTHERS])}{more}")
+    own = (each for each in losses if (each.evaluation_id, each.metric) == (verdict.id, verdict.metric))
+    parts += [shared_in_words(each, encoding) for each in own]
+    return "; ".join(filter(None, parts))
+
+
+def shared_in_words(loss: Loss, encoding: str = "utf-8") -> str:
+    """Say what the lost cases have in common; "" where nothing is more than chance."""
+    if not loss.shared:
+        return ""
+    of = plural(loss.n_seen, "lost case")
+    some = f"all {of}" if loss.n_with == loss.n_seen else f"{count(loss.n_with)} of {of}"
+    others = (
+        f" ({count(loss.n_others_with) if loss.n_others_with else 'none'} of {plural(loss.n_others_seen, 'other')})"
+    )
+    shared = printable(loss.shared, _MOST_CELLS, encoding=encoding)
+    return f"{some} {shared}{others if loss.n_others_seen else ''}"
+
+
+def message(verdict: Verdict, name: str, losses: Sequence[Loss] = ()) -> str:
+    """The failure of an evaluation in one line: its first error, or its figures and the sentence.
+
+    Args:
+        name: what the verdict is called.
+    """
+    shown = row(verdict, name)
+    said = [_lines(verdict.errors[0])[0]] if verdict.errors else [sentence(shown, losses), shown.figures]
+    return f"{shown.name} {verdict.verdict}: {'; '.join(filter(None, said))}"
+
+
 def failure_text(
     verdict: Verdict,
     candidate: VersionRef,
     baseline: VersionRef | None,
-    changes: Sequence[Change] = (),
-    name: str | None = None,
+    first: str,
+    more: Sequence[str] = ("  more        its worst case and what to do stand at the end, under steelyard",),
 ) -> str:
-    """The failure of an evaluation: what happened, by how much and in which cases, in at most 80 columns.
+    """A failure in at most 80 columns: its message, the versions and, of an error, all that was raised.
 
     Args:
-        verdict: one that did not pass.
-        candidate, baseline: the versions that were weighed; the first line leaves them to the second, so that pytest's
-            short summary says what happened.
-        name: what the verdict is called, where its evaluation has several; else its id, made short.
-        changes: cases of the run to look at; those of this evaluation are shown with their answers.
+        first: the message.
+        more: lines that follow, unless it is an error; by default where the rest stands in the output of a session.
     """
-    figures = row(verdict, name or display_names([verdict.id])[verdict.id], "utf-8", tracebacks=True)
-    lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
-    margin, allowed = margin_in_words(verdict, "baseline"), margin_in_words(verdict, "threshold")
-    default = " (the default)" if verdict.plan.margin_is_default else ""
-    facts = [
-        ("versions", printable(candidate.name, 40) + against),
-        ("candidate", figures.candidate),
-        ("baseline", figures.baseline),
-        ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
-        ("required", f"{figures.required}, margin {allowed}{default}" if figures.required else ""),
-        ("measured", _measured(verdict)),
-        *_error_facts(figures),
-    ]
-    for label, text in facts:
-        lines += _fact(label, wrap(text, _ROOM)) if text else []
-    seen = [change for change in changes if _is_of(change, verdict)][:_MOST_ANSWERS]
-    cases = case_list(verdict, _MOST_CASES, [change.case_id for change in seen])
-    lines += _fact("cases", flow(cases, _ROOM)) if cases else []
-    for change in seen:
-        lines += _answers(change, verdict)
-    return "\n".join(lines)
+    facts = [("versions", [printable(candidate.name, 40) + against])]
+    errors = [_lines(each) for each in verdict.errors[:_MOST_ERRORS]]
+    facts += [("error", each) for each in errors if len(errors) + len(each) > 2]  # a single line is the message
+    hidden = len(verdict.errors) - _MOST_ERRORS
+    facts += [("error", [f"and {plural(hidden, 'more message')} in report.json"])] if hidden > 0 else []
+    frames = [printable(frame, _MOST_FRAME_CELLS) for frame in verdict.traceback]
+    facts += [("raised at", frames)] if frames else []
+    if verdict.verdict is VerdictKind.ERROR:
+        facts.append(("next", [GO_ON if is_interrupted(verdict) else way_on([verdict])]))
+    lines = wrap(first, _WIDTH)
+    for label, texts in facts:
+        wrapped = [line for text in texts for line in wrap(text, _WIDTH - _LABEL_CELLS)]
+        lines += hang(f"  {label:<{_LABEL_CELLS - 2}}", wrapped, _LABEL_CELLS)
+    return "\n".join([*lines, *(() if verdict.verdict is VerdictKind.ERROR else more)])
 
 
-def _headline(figures: TableRow) -> str:
-    """The figures that were weighed and why, for pytest's short summary: "0.61 against 0.82, lower by more than …"."""
-    if figures.errors or figures.verdict.verdict is VerdictKind.ERROR:
-        return _lines(figures.why or figures.errors[0], figures.verdict)[0]
-    weighed = " against ".join(text for text in (figures.value, figures.baseline) if text)
-    return ", ".join(text for text in (weighed, figures.why) if text)
-
-
-def _measured(verdict: Verdict) -> str:
-    samples = f"{plural(verdict.n_samples, 'sample')} of the candidate"
-    return f"{plural(verdict.n_cases, 'case')}, {samples}{_left_out(verdict)}"
-
-
-def _left_out(verdict: Verdict) -> str:
-    skipped = f", {plural(verdict.n_skipped, 'case')} skipped" if verdict.n_skipped else ""
-    return skipped + (f", {plural(verdict.n_truncated, 'answer')} cut at max_tokens" if verdict.n_truncated else "")
-
-
-def _error_facts(row: TableRow) -> list[tuple[str, str]]:
-    said = row.errors or ((row.why,) if len(_lines(row.why, row.verdict)) > 1 else ())
-    facts = [
-        ("" if position else "error", line)
-        for message in said
-        for position, line in enumerate(_lines(message, row.verdict))
-    ]
-    facts += [
-        ("raised at" if not position else "", printable(frame, _MOST_FRAME_CELLS))
-        for position, frame in enumerate(row.verdict.traceback)
-    ]
-    if is_interrupted(row.verdict):
-        facts.append(("next", GO_ON))
-    elif row.verdict.verdict is VerdictKind.ERROR:
-        facts.append(("next", way_on([row.verdict])))
-    return facts
-
-
-def _lines(text: str, verdict: Verdict) -> list[str]:
-    """The lines of a message that was put on one, as of a traceback."""
-    is_long = any("\n" in message.strip() for message in verdict.errors)
-    return [line for line in text.split(LINE_END) if line.strip()] or [text] if is_long else [text]
-
-
-def _is_of(change: Change, verdict: Verdict) -> bool:
-    return (change.evaluation_id, change.metric) == (verdict.id, verdict.metric) and (
-        change.candidate_answer is not None or change.candidate_reason is not None
-    )
-
-
-def _answers(change: Change, verdict: Verdict) -> list[str]:
-    lines = _fact("", [f"{printable(change.case_id, 40)}   {score_in_words(change, verdict)}"])
-    for label, text in answer_facts(change, _ROOM):
-        lines += _fact(f"  {label}", wrap(text, _ROOM) if cells(text) > _ROOM else [text])
-    return lines
-
-
-def _fact(label: str, texts: list[str]) -> list[str]:
-    return hang(f"  {label:<{_LABEL_CELLS - 2}}", texts, _LABEL_CELLS)
+def _lines(message: str) -> list[str]:
+    """A message on its lines, as of a traceback."""
+    lines = [line for line in message.splitlines() if line.strip()] or [message]
+    return [printable(line, _MOST_LINE_CELLS, cut="middle") for line in lines[:_MOST_LINES]]
 
 
 def is_interrupted(verdict: Verdict) -> bool:

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.decisions.reasons import figure as in_words
 from harness.decisions.reasons import percent
-from harness.records import Report, SliceResult, Verdict, VerdictKind
+from harness.records import SliceResult, Verdict, VerdictKind
 from harness.reporting.shared.differences import difference_in_words, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval
-from harness.reporting.shared.names import row_names
-from harness.reporting.shared.table import FEW, INDENT, MARKS, NARROW
-from harness.reporting.shared.text import cells, flow, hang, pad, printable, wrap
+from harness.reporting.shared.table import claim_in_words
+from harness.reporting.shared.text import printable
 
-_MOST_RED = 5
-_MOST_OPEN = 3
 _NAME_CELLS = 60
-_ROW_INDENT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """One slice in words: empty texts where it has no such figure. `scores` are both versions' without bounds."""
+    """One slice in words: empty texts where it has no such figure.
+
+    `figures` are both versions' scores with what decided it; `candidate` has its two-sided interval.
+    """
 
     result: SliceResult
     name: str
-    n_cases: str
+    figures: str
     candidate: str
     baseline: str
     difference: str
-    scores: str
 
 
 def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
@@ -42,16 +39,15 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
     found = []
     for each in verdict.slices:
         ours, theirs = each.candidate, each.baseline
-        shown = "" if ours is None else f"{figure(ours.value, places)} {interval(ours.low, ours.high, places)}"
+        known = [value for value in (theirs, ours) if value is not None]
         found.append(
             SliceRow(
                 each,
                 printable(f"{each.field} {each.value}", _NAME_CELLS, cut="middle", encoding=encoding),
-                f"{each.n_cases:,}",
-                shown,
+                "" if ours is None else printable(claim_in_words(own, known, each.difference), encoding=encoding),
+                "" if ours is None else f"{figure(ours.value, places)} {interval(ours.low, ours.high, places)}",
                 "" if theirs is None else figure(theirs.value, places),
                 "" if each.difference is None else difference_in_words(each.difference, own),
-                " -> ".join(figure(value.value, places) for value in (theirs, ours) if value is not None),
             )
         )
     return found
@@ -77,13 +73,6 @@ def slices_in_words(verdict: Verdict) -> str:
     return f"{told}, margin {slice_margin_in_words(verdict)}: {shares}"
 
 
-def slice_titles(verdict: Verdict) -> dict[str, str]:
-    """The heads of the columns that figures of slices stand in: their scores, and what the difference is to."""
-    if verdict.baseline is None:
-        return {"scores": "candidate", "difference": "difference to threshold"}
-    return {"scores": "baseline -> candidate", "difference": "difference"}
-
-
 def slice_margin_in_words(verdict: Verdict) -> str:
     """The margin of slices with its unit, or in per cent."""
     margin = verdict.plan.margin if verdict.plan.slice_margin is None else verdict.plan.slice_margin
@@ -92,62 +81,3 @@ def slice_margin_in_words(verdict: Verdict) -> str:
         if verdict.plan.margin_is_relative
         else margin_in_words(replace(verdict, plan=replace(verdict.plan, margin=margin)))
     )
-
-
-def shown_slices(verdict: Verdict, *, every: bool = False) -> list[SliceRow]:
-    """The slices that a short report shows: those that are red, else the worst."""
-    rows = slice_rows(verdict)
-    if every:
-        return rows
-    red = sum(row.result.verdict.is_red for row in rows)
-    least = 1 if verdict.verdict is VerdictKind.PASSED else _MOST_OPEN
-    return rows[: max(min(red, _MOST_RED), least)]
-
-
-def sliced(report: Report, *, every: bool = False) -> list[tuple[Verdict, str]]:
-    """The verdicts with slices, each with its name: of a large report those that did not pass.
-
-    Args:
-        every: whether those that passed are wanted in any case.
-    """
-    named = zip(report.evaluations, row_names(report.evaluations), strict=True)
-    keep = every or len(report.evaluations) <= FEW
-    found = [(each, name) for each, name in named if each.slices and (keep or each.verdict is not VerdictKind.PASSED)]
-    return sorted(found, key=lambda pair: -pair[0].verdict.severity)
-
-
-def slice_lines(report: Report, width: int, encoding: str, *, every: bool = False) -> list[str]:
-    """The slices of each evaluation as lines of a terminal.
-
-    Args:
-        every: whether all are shown, and not the worst alone.
-    """
-    lines: list[str] = []
-    indent = INDENT if width >= NARROW else 2
-    for verdict, name in sliced(report, every=every):
-        told = f"{printable(name, _NAME_CELLS, cut='middle', encoding=encoding)}: {slices_in_words(verdict)}"
-        shown = shown_slices(verdict, every=every)
-        start = "  slices" if width >= NARROW else ""
-        lines += [] if width >= NARROW else ["slices"]
-        lines += hang(f"{start:<{indent}}", wrap(told, width - indent))
-        for texts in _table(verdict, shown, encoding):
-            told_row = hang(" " * _ROW_INDENT, flow(texts, width - _ROW_INDENT - 2), _ROW_INDENT + 2)
-            lines += [line.rstrip() for line in told_row if line.strip()]
-        if hidden := len(verdict.slices) - len(shown):
-            lines.append(" " * _ROW_INDENT + f"  and {hidden:,} more in the report")
-    return lines
-
-
-def _table(verdict: Verdict, shown: Sequence[SliceRow], encoding: str) -> list[list[str]]:
-    """The rows below their head, each text as wide as its column."""
-    titles = slice_titles(verdict)
-    columns = [
-        ["  slice", *(f"{MARKS[row.result.verdict]} {printable(row.name, encoding=encoding)}" for row in shown)],
-        ["cases", *(row.n_cases for row in shown)],
-    ]
-    if any(row.difference for row in shown):
-        columns += [[title, *(getattr(row, name) for row in shown)] for name, title in titles.items()]
-    else:
-        columns.append(["candidate", *(row.candidate for row in shown)])
-    sizes = [max(map(cells, column)) for column in columns]
-    return [list(map(pad, texts, sizes)) for texts in zip(*columns, strict=True)]

@@ -12,10 +12,9 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records.review import SETTLED, Batch, Item
-from harness.review.batches.material import JudgeMaterial
+from harness.records.review import SETTLED, Answer, Batch, Item
 from harness.review.batches.plans import ReviewPlan
-from harness.review.batches.population import Population, pairs, singles
+from harness.review.batches.population import Population, populations
 from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw, shown
 from harness.statistics.labels.draws import Draw, DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence
@@ -50,6 +49,18 @@ class JudgedCases:
     key: str
     left_out: Mapping[str, int]
 
+    def of_size(self, n_cases: int) -> JudgedCases:
+        """The same with as many cases, like those that there are."""
+        if n_cases == len(self.cases):
+            return self
+        rows = np.arange(n_cases) % len(self.cases)
+        lots, items = cast_lots([str(row) for row in range(n_cases)], 0), self.items
+        if self.is_whole:
+            lots = Lots(lots.order, np.zeros(n_cases), lots.picks)
+        doubt = items.doubt[rows] if items.least_doubt < 1 else None
+        like = Items([scores[rows] for scores in items.scores], lots, items.same[rows], doubt)
+        return replace(self, cases=tuple(self.cases[row] for row in rows), items=like)
+
 
 def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> JudgedCases:
     """The judged cases of one evaluation of a run, and how likely each is to be drawn.
@@ -60,14 +71,12 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     Raises:
         SettingsError: nothing of it can be reviewed.
     """
-    found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
+    found = populations(store, run, plan)
     cases = tuple(sorted(set.intersection(*(set(each.cases) for each in found))))
     left_out = dict(sorted(sum((Counter(each.left_out) for each in found), Counter()).items()))
     if not cases:
         lack = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "it has no scores"
         raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {lack}")
-    material = JudgeMaterial(store, run, plan, [item for each in found for item in each.items.values()])
-    found = tuple(replace(each, material=material) for each in found)
     lots = cast_lots(cases, 0)
     if mode == "all":
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
@@ -97,7 +106,7 @@ def _key(plan: ReviewPlan, found: Sequence[Population]) -> str:
     digest.update("\0".join(map(str, about)).encode("utf-8", "surrogatepass"))
     for each in found:
         for (case, sample), item in sorted(each.items.items()):
-            keys = b"".join(answer.sample_key or b"" for answer in item.answers)
+            keys = b"".join(map(_identity, item.answers))
             digest.update(f"\0{case}\0{sample}\0".encode("utf-8", "surrogatepass") + keys)
     return digest.hexdigest()
 
@@ -186,13 +195,17 @@ def _items_of(subject: JudgedCases, draw: Draw) -> list[Item]:
     assert draw.case is not None
     case, stored = subject.cases[draw.case], asdict(draw)
     items = [
-        replace(found.item(case, sample), probability=draw.probability, draw={**stored, "version": version})
+        replace(found.items[case, sample], probability=draw.probability, draw={**stored, "version": version})
         for version, (found, sample) in enumerate(zip(subject.found, draw.samples, strict=True))
     ]
     return sorted(items, key=_lot)
 
 
+def _identity(answer: Answer) -> bytes:
+    return answer.sample_key or answer.text.encode("utf-8", "surrogatepass")
+
+
 def _lot(item: Item) -> bytes:
     """A random number for an item, always the same, which only those can tell who know the samples' keys."""
-    keys = b"".join(answer.sample_key or b"" for answer in item.answers)
+    keys = b"".join(map(_identity, item.answers))
     return hashlib.sha256(item.case_id.encode("utf-8", "surrogatepass") + b"\0" + keys).digest()

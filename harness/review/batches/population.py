@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records import Messages, Request, Role, Sample, ScoreRow, answer_turns
-from harness.records.keys import KeyedQuestion, request_text
+from harness.records import Messages, Request, Role, Sample, ScoreRow, Shown, answer_turns
 from harness.records.review import Answer, Item
-from harness.records.tool_calls import turns_in_words, with_calls
+from harness.records.tool_calls import turns_in_words, with_calls, words_of
+from harness.scoring.judging.prompts import harmless
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
 if TYPE_CHECKING:
-    from harness.review.batches.material import JudgeMaterial
     from harness.review.batches.plans import ReviewPlan
 
 _NO_SCORE, _NO_ANSWER, _NO_PARTNER = "without a score", "without a stored answer", "without a partner"
@@ -33,30 +31,25 @@ class Population:
 
     Attributes:
         left_out: how many could not, by the reason.
-        material: what the judge was shown beside the answers.
     """
 
-    items: dict[tuple[str, int], Item]
-    left_out: Counter[str]
-    material: JudgeMaterial | None = None
+    items: dict[tuple[str, int], Item] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
 
-    def add(self, row: ScoreRow, answers: tuple[Answer, ...] | None, messages: Messages, lacking: str) -> None:
-        """Add the answers that a score is of; where it has no value, or none is stored, count what is `lacking`."""
+    def add(self, row: ScoreRow, answers: tuple[Answer, ...] | None, asked: Messages, shown: Shown, lack: str) -> None:
+        """Add the answers that a score is of; where it has no value, or none is stored, count what is lacking."""
         if row.value is None or answers is None:
-            self.left_out[lacking] += 1
+            self.left_out[lack] += 1
             return
-        place = row.case_id, row.sample_index
-        self.items[place] = Item(secrets.token_hex(8), "", row.case_id, messages, answers, judge_score=row.value)
+        messages = (*asked, *_unsaid(shown, asked))
+        self.items[row.case_id, row.sample_index] = Item(
+            secrets.token_hex(8), "", row.case_id, messages, answers, shown.reference, judge_score=row.value
+        )
 
     @property
     def cases(self) -> tuple[str, ...]:
         """The cases that have an item."""
         return tuple(dict.fromkeys(case for case, _ in self.items))
-
-    def item(self, case_id: str, sample: int) -> Item:
-        """An item with all that its reviewers see."""
-        found = self.items[case_id, sample]
-        return found if self.material is None else self.material.with_material(found)
 
     def table(self, cases: Sequence[str]) -> FloatArray:
         """The scores of the items, (n_cases, n_samples), NaN where there is none."""
@@ -68,63 +61,65 @@ class Population:
         return scores
 
 
-_Told = tuple[Answer, Messages]
-"""An answer with what was asked."""
+def populations(store: Store, run: RunInfo, plan: ReviewPlan) -> tuple[Population, ...]:
+    """The pairs of a run, or the answers of each version that single ones are drawn of.
 
-
-def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Population:
-    """The answers of one version.
-
-    Raises:
-        SettingsError: their scores are no scores in [0, 1].
-    """
-    rows = _rows(store, run, plan, role)
-    answers = _Answers(store, run, rows)
-    found = Population({}, Counter())
-    for row in rows:
-        answer = answers.of(row)
-        if row.value is not None and not 0 <= row.value <= 1:
-            raise SettingsError(
-                f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
-                "could be asked about."
-            )
-        lacking = _NO_SCORE if row.value is None else _NO_ANSWER
-        found.add(row, None if answer is None else (answer,), answers.question(row), lacking)
-    return found
-
-
-def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
-    """Answers of candidate and baseline to the same case. The question is the baseline's, the known version's.
-
-    Where both have scores, the higher one is preferred. Where the body compared them itself, its score says it, and the
-    baseline's answer is that to the same question.
+    Reviewers see the reference that the judge was shown, and the fields of the case that the question lacks. Where
+    nothing is stored of what it was shown beside an answer, what it was shown beside another one to the case counts:
+    else what an item lacks would tell which version answered.
 
     Raises:
-        SettingsError: the run has no baseline.
+        SettingsError: there are no pairs without a baseline, or the scores are none in [0, 1].
     """
-    if not run.spec.get("baseline"):
+    if plan.form.is_pair and not run.spec.get("baseline"):
         raise SettingsError(
             f"Run {run.run_id} has no baseline, so that there are no pairs. Review single answers, or run the gate "
             "with --baseline."
         )
-    ours, theirs = (_rows(store, run, plan, role) for role in ("candidate", "baseline"))
-    partners = {(row.case_id, row.sample_index): row for row in theirs} or _compared(
-        store, run, ours, plan.evaluation_id
-    )
-    answers = _Answers(store, run, [*ours, *partners.values()])
-    found = Population({}, Counter())
-    for row in ours:
-        other = partners.get((row.case_id, row.sample_index))
-        first, second = answers.of(row), None if other is None else answers.of(other)
-        asked: Messages = ()
-        both: tuple[Answer, ...] | None = None
-        if first is not None and second is not None and other is not None:
-            sides = (first, answers.question(row)), (second, answers.question(other))
-            asked, both = _side_by_side(*sides)
-        preferred = row.value if not theirs else _preferred(row, other)
-        lacking = _NO_PARTNER if other is None else _NO_SCORE if preferred is None else _NO_ANSWER
-        found.add(replace(row, value=None if other is None else preferred), both, asked, lacking)
+    roles: tuple[Role, ...] = ("candidate", "baseline") if plan.form.is_pair else plan.roles
+    rows = {role: _rows(store, run, plan, role) for role in roles}
+    answers = _Answers(store, run, [row for of_role in rows.values() for row in of_role])
+    if plan.form.is_pair:
+        return (_pairs(answers, rows["candidate"], rows["baseline"]),)
+    return tuple(_singles(answers, rows[role], f"{plan.evaluation_id}, {plan.metric}") for role in roles)
+
+
+def _singles(answers: _Answers, rows: Sequence[ScoreRow], where: str) -> Population:
+    found = Population()
+    for row in rows:
+        if row.value is not None and not 0 <= row.value <= 1:
+            raise SettingsError(
+                f"{where}: {row.value:.6g} is a measure, not a score in [0, 1] that people could be asked about."
+            )
+        given = answers.of(row)
+        answer, asked = given or (None, ())
+        lack = _NO_SCORE if row.value is None else _NO_ANSWER
+        found.add(row, None if answer is None else (answer,), asked, answers.shown(row), lack)
     return found
+
+
+def _pairs(answers: _Answers, ours: Sequence[ScoreRow], theirs: Sequence[ScoreRow]) -> Population:
+    """Answers of candidate and baseline to the same case. The question is the baseline's, the known version's.
+
+    Where both have scores, the higher one is preferred. Where the body had them compared, its score says which, and the
+    other answer is stored with it.
+    """
+    partners = {(row.case_id, row.sample_index): row for row in theirs}
+    found = Population()
+    for row in ours:
+        partner = partners.get((row.case_id, row.sample_index))
+        first = answers.of(row)
+        second = answers.compared(row) if not theirs else None if partner is None else answers.of(partner)
+        preferred = row.value if not theirs else _preferred(row, partner)
+        has_partner = partner is not None if theirs else second is not None
+        lack = _NO_PARTNER if not has_partner else _NO_SCORE if preferred is None else _NO_ANSWER
+        asked, both = _side_by_side(first, second) if first is not None and second is not None else ((), None)
+        found.add(replace(row, value=preferred if has_partner else None), both, asked, answers.shown(row), lack)
+    return found
+
+
+_Told = tuple[Answer, Messages]
+"""An answer with what was asked."""
 
 
 def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, tuple[Answer, Answer]]:
@@ -155,67 +150,9 @@ def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
     return 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
 
 
-def _compared(
-    store: Store, run: RunInfo, ours: Sequence[ScoreRow], evaluation_id: str
-) -> dict[tuple[str, int], ScoreRow]:
-    """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
-
-    Of several generations the first one counts that has the sample, in the order in which the run went by them; the
-    newest where it did not note them. A question that the baseline was asked twice in a body, or in two ways, is left
-    out: which of them was compared is not stored. Conversations with the same words of the user are the same, whatever
-    was answered before the last of them.
-    """
-    fingerprint = run.spec["baseline"]["fingerprint"]
-    known = _by_question(store.review.asked(fingerprint))
-    own = store.requests({row.sample_key for row in ours if row.sample_key is not None})
-    places: list[list[list[bytes]]] = []
-    for row in ours:
-        request = own.get(row.sample_key or b"")
-        asked = {} if request is None else known.get(_turns(request) or _asked(request), {})
-        places.append(_of_case(asked, row.case_id, run, evaluation_id))
-    samples = store.find(key for chains in places for keys in chains for key in keys)
-    index = int(run.spec["baseline"].get("first_index", 0))
-    found = {}
-    for row, chains in zip(ours, places, strict=True):
-        drawn = [[key for key in keys if index + row.sample_index in samples.get(key, {})] for keys in chains]
-        first = [keys[0] for keys in drawn if keys]
-        if len(first) == 1:
-            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=first[0])
-            found[row.case_id, row.sample_index] = other
-    return found
-
-
-def _by_question(asked: Iterable[tuple[bytes, Request]]) -> dict[str, dict[bytes, Request]]:
-    """All that the baseline was asked, with their keys, by question, or by all that the user of a conversation said."""
-    found: dict[str, dict[bytes, Request]] = {}
-    for key, request in asked:
-        found.setdefault(_turns(request) or _asked(request), {})[key] = request
-    return found
-
-
-def _of_case(asked: Mapping[bytes, Request], case_id: str, run: RunInfo, evaluation_id: str) -> list[list[bytes]]:
-    """The keys of a case's draws of a question, a list for each way and time that it was asked: in the order in which
-    an evaluation went by their generations.
-    """
-    baseline = run.spec["baseline"]
-    noted: Sequence[int] | None = baseline.get("draws", {}).get(evaluation_id)
-    generations = noted or range(int(baseline.get("generation", 0)), -1, -1)
-    texts = {request_text(baseline["fingerprint"], request) for request in asked.values()}
-    questions = [KeyedQuestion(text, occurrence, case_id) for text in texts for occurrence in (0, 1)]
-    chains = [[question.key(generation) for generation in generations] for question in questions]
-    return [kept for keys in chains if (kept := [key for key in keys if key in asked])]
-
-
-def _turns(request: Request) -> str:
-    """Give what the user of a conversation said; "" for a question that no answer came before."""
-    in_turns = any(message.get("role") == "assistant" for message in request.messages)
-    return json.dumps(request.user_turns, default=str) if in_turns else ""
-
-
-def _asked(request: Request) -> str:
-    """Give what was asked, without what belongs to a version."""
-    messages = [dict(message) for message in request.messages if message.get("role") != "system"]
-    return json.dumps([messages, request.prompt], sort_keys=True, default=str)
+def _unsaid(shown: Shown, messages: Messages) -> Iterator[dict[str, str]]:
+    said = "\n".join(harmless(words_of(message)) for message in messages) if shown.fields else ""
+    return ({"role": name, "content": text} for name, text in shown.fields if text not in said)
 
 
 def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[ScoreRow]:
@@ -226,45 +163,59 @@ def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[Scor
 
 
 class _Answers:
-    """The stored answers that scores were given for."""
+    """The stored answers that scores were given for, with what was asked, and what the judge was shown."""
 
-    def __init__(self, store: Store, run: RunInfo, rows: Iterable[ScoreRow]) -> None:
-        keys = {row.sample_key for row in rows if row.sample_key is not None}
+    def __init__(self, store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> None:
         self._run = run
-        self._samples = store.find(keys)
-        self._requests = store.requests(self._samples)
+        self._samples = store.find({row.sample_key for row in rows if row.sample_key is not None})
+        self._requests: Mapping[bytes, Request] = store.requests(self._samples)
+        self._shown = {row.case_id: row.shown for row in rows if row.shown is not None}
 
-    def of(self, row: ScoreRow) -> Answer | None:
-        """The answer, or None where the body asked nothing, or the sample was pruned."""
-        sample = self._sample(row)
+    def shown(self, row: ScoreRow) -> Shown:
+        """What the judge was shown beside the answer, or else beside another one to the case."""
+        return row.shown or self._shown.get(row.case_id, Shown())
+
+    def of(self, row: ScoreRow) -> _Told | None:
+        """The answer and what was asked; None where the body asked nothing, or the sample was pruned."""
+        first_index = int((self._run.spec.get(row.role) or {}).get("first_index", 0))
+        key = row.sample_key or b""
+        sample: Sample | None = self._samples.get(key, {}).get(first_index + row.sample_index)
         if sample is None:
             return None
-        version, calls = self._run.spec.get(row.role) or {}, self._turns(row)[-1].get("tool_calls")
-        return Answer(
-            text=with_calls(sample.text, calls),
+        request = self._requests.get(key)
+        asked: Messages = ()
+        if request is not None:
+            asked = request.messages or ({"role": "user", "content": request.prompt or ""},)
+        turns = answer_turns(() if request is None else request.messages, sample)
+        return self._told(row, (*asked, *turns), sample.text)
+
+    def compared(self, row: ScoreRow) -> _Told | None:
+        """The other answer of a comparison, the baseline's, with what was asked; None where none is stored."""
+        own = self.of(row)
+        if own is None or row.shown is None or not row.shown.compared:
+            return None
+        first, second = row.shown.compared
+        other = first if _last_words(first) != own[0].parts[0] == _last_words(second) else second
+        other = (*own[1], {"role": "assistant", "content": other}) if isinstance(other, str) else other
+        its_row = replace(row, role="baseline", fingerprint=self._run.spec["baseline"]["fingerprint"], sample_key=None)
+        return self._told(its_row, other, _last_words(other))
+
+    def _told(self, row: ScoreRow, turns: Messages, text: str) -> _Told:
+        """An answer, and all before it: what was asked as messages, and what an application did before it answered.
+
+        System messages, which can tell one version from another, are left out.
+        """
+        version, calls = self._run.spec.get(row.role) or {}, turns[-1].get("tool_calls")
+        answer = Answer(
+            text=with_calls(text, calls),
             version=version.get("name"),
             fingerprint=row.fingerprint,
             sample_key=row.sample_key,
             sample_index=row.sample_index,
-            calls_from=len(sample.text) if calls else None,
+            calls_from=len(text) if calls else None,
         )
+        return answer, tuple(message for message in turns[:-1] if message.get("role") != "system")
 
-    def question(self, row: ScoreRow) -> Messages:
-        """Give what was asked as messages, and what an application did before it answered. System messages, which can
-        tell one version from another, are left out.
-        """
-        request: Request | None = self._requests.get(row.sample_key or b"")
-        if request is None:
-            return ()
-        asked: Messages = request.messages or ({"role": "user", "content": request.prompt or ""},)
-        turns = (*asked, *self._turns(row)[:-1])
-        return tuple(message for message in turns if message.get("role") != "system")
 
-    def _sample(self, row: ScoreRow) -> Sample | None:
-        index = int((self._run.spec.get(row.role) or {}).get("first_index", 0)) + row.sample_index
-        return self._samples.get(row.sample_key or b"", {}).get(index)
-
-    def _turns(self, row: ScoreRow) -> Messages:
-        """The turns that a row's answer is; none where it is not stored."""
-        sample, request = self._sample(row), self._requests.get(row.sample_key or b"")
-        return () if sample is None else answer_turns(() if request is None else request.messages, sample)
+def _last_words(answer: str | Messages) -> str:
+    return answer if isinstance(answer, str) else words_of({"content": answer[-1].get("content")})

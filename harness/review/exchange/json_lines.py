@@ -10,9 +10,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
-from harness.records.review import PREFERENCES, Form, LabelChoice
-from harness.review.exchange.sharing import SharedItem
-from harness.review.views import GivenLabel
+from harness.records.review import PREFERENCES, Answer, Form, Item, LabelChoice
+from harness.review.exchange.sharing import GivenLabel, SharedItem
 
 MOST_WANTED = 50
 """The most labels that an item may want."""
@@ -33,14 +32,14 @@ def _fields(shared: SharedItem) -> dict[str, Any]:
         "hidden": shared.hidden and dict(shared.hidden),
     }
     return {
-        "item": shared.item_id,
+        "item": shared.item.id,
         "evaluation": shared.evaluation_id,
-        "case": shared.case_id,
+        "case": shared.item.case_id,
         "form": asdict(shared.form),
-        "messages": [dict(message) for message in shared.messages],
+        "messages": [dict(message) for message in shared.item.messages],
         "answers": list(shared.answers),
-        "reference": shared.reference,
-        "wanted": shared.wanted,
+        "reference": shared.item.reference,
+        "wanted": shared.item.wanted,
         **{name: value for name, value in more.items() if value},
     }
 
@@ -78,15 +77,12 @@ def item_of(fields: Any) -> SharedItem:
     given = {"reference": None, "wanted": 1, "labels": (), **fields}
     for name in _ITEM:
         _check(name, given[name], _ITEM[name])
+    messages, answers = tuple(map(dict, given["messages"])), tuple(map(Answer, given["answers"]))
+    rest = messages, answers, given["reference"], given["wanted"]
     return SharedItem(
-        item_id=given["item"],
+        item=Item(given["item"], "", given["case"], *rest),
         evaluation_id=given["evaluation"],
-        case_id=given["case"],
         form=form_of(given["form"]),
-        messages=tuple(dict(message) for message in given["messages"]),
-        answers=tuple(given["answers"]),
-        reference=given["reference"],
-        wanted=given["wanted"],
         labels=tuple(map(label_of, given["labels"])),
     )
 

@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
-from harness.records import Messages
-from harness.records.review import Answer, Batch, Event, Form, Item
-from harness.review.views import GivenLabel, given_labels, on_sides
+from harness.records.review import Batch, Event, Form, Item, Value
 from harness.store.review.events import SETTLING, counting, in_force
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
@@ -21,6 +19,17 @@ from harness.store.review.turns import is_swapped
 
 _NOBODY = ""
 """For whom the order of a pair in a file is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLabel:
+    """A label as a file holds it; of a pair "left", "tie" or "right", as the answers stand there."""
+
+    reviewer: str
+    value: Value
+    note: str = ""
+    time: float = 0.0
+    adjudicated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +46,24 @@ class SharedItem:
     """An item in a file.
 
     Attributes:
-        answers: one, or two with the left one first.
+        item: redacted, of two answers the left one first.
         excluded: where the item was excluded; an import leaves it to the file, as it does what is hidden.
         hidden: what unblinds: `versions`, `judge_score`, `probability`, … as JSON takes it; None in a blind file.
         place: where in the file it was read, such as "Line 3"; empty where it was not.
     """
 
-    item_id: str
+    item: Item
     evaluation_id: str
-    case_id: str
     form: Form
-    messages: Messages
-    answers: tuple[str, ...]
-    reference: str | None = None
-    wanted: int = 1
     labels: tuple[GivenLabel, ...] = ()
     excluded: SharedExclusion | None = None
     hidden: Mapping[str, Any] | None = field(default=None)
     place: str = field(default="", compare=False)
 
     @property
-    def question(self) -> str:
-        """The question as one text."""
-        texts = [message.get("content") or "" for message in self.messages]
-        return "\n\n".join(text if isinstance(text, str) else json.dumps(text) for text in texts)
+    def answers(self) -> tuple[str, ...]:
+        """The texts of one answer, or of two with the left one first."""
+        return tuple(answer.text for answer in self.item.answers)
 
 
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
@@ -74,7 +77,7 @@ def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[Shared
 def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool) -> SharedItem:
     """An item with its events in force, of which the last adjudication or exclusion settles it."""
     swapped = is_swapped(item.id, _NOBODY)
-    answers = on_sides(item.answers, swapped=swapped)
+    answers = item.answers[:: -1 if swapped else 1]
     last = next((event for event in reversed(events) if event.kind in SETTLING), None)
     hidden = {
         "batch": batch.id,
@@ -89,16 +92,18 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         "samples": [answer.sample_index for answer in answers],
         "sample_keys": [answer.sample_key and answer.sample_key.hex() for answer in answers],
     }
+    labels = [
+        GivenLabel(
+            each.reviewer, batch.form.shown(each.value, swapped=swapped), each.note, each.time, each.kind != "label"
+        )
+        for each in events
+        if each.value is not None
+    ]
     return SharedItem(
-        item_id=item.id,
+        item=replace(item.redacted(swapped=swapped), batch_id=""),
         evaluation_id=batch.evaluation_id,
-        case_id=item.case_id,
         form=batch.form,
-        messages=item.messages,
-        answers=tuple(answer.text for answer in answers),
-        reference=item.reference,
-        wanted=item.wanted,
-        labels=given_labels(events, batch.form, swapped=swapped),
+        labels=tuple(labels),
         excluded=SharedExclusion(last.reviewer, last.note, last.time) if last and last.kind == "exclude" else None,
         hidden=hidden if unblind else None,
     )
@@ -145,29 +150,29 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
     known: dict[str, list[Event]] = {}
     new: dict[str, SharedItem] = {}
     for each in shared:
-        if each.item_id in new:
+        if each.item.id in new:
             raise ReviewFileError(
-                f"{_where(each)} is the id of another new item of the file ({new[each.item_id].place or 'above'}). "
+                f"{_where(each)} is the id of another new item of the file ({new[each.item.id].place or 'above'}). "
                 "Give each an id of its own, and an item that several people labelled all its labels in one place."
             )
         try:
-            item = review.item(each.item_id)
+            item = review.item(each.item.id)
             _check_same(each, item, review.batch(item.batch_id))
-            known[each.item_id] = review.events(item_id=each.item_id)
+            known[each.item.id] = review.events(item_id=each.item.id)
         except UnknownItemError:
             if len(each.answers) != (2 if each.form.is_pair else 1):
                 raise ReviewFileError(
                     f"{_where(each)} is not in the queue, and the file holds too little of it to add it."
                 ) from None
-            new[each.item_id] = each
+            new[each.item.id] = each
     return known, list(new.values())
 
 
 def _check_same(shared: SharedItem, item: Item, batch: Batch) -> None:
     """Check that a file has the case, answers and form that the queue has of an item: a label belongs to one text."""
-    stored = tuple(answer.text for answer in on_sides(item.answers, swapped=is_swapped(item.id, _NOBODY)))
+    stored = [answer.text for answer in item.redacted(swapped=is_swapped(item.id, _NOBODY)).answers]
     for what, given, own in (
-        ("case", _with_plain_lines(shared.case_id), _with_plain_lines(item.case_id)),
+        ("case", _with_plain_lines(shared.item.case_id), _with_plain_lines(item.case_id)),
         ("answer", [*map(_with_plain_lines, shared.answers)], [*map(_with_plain_lines, stored)]),
         ("form", shared.form, batch.form),
     ):
@@ -185,26 +190,17 @@ def _with_plain_lines(text: str) -> str:
 
 def _where(shared: SharedItem) -> str:
     """An item for a message, with its place in the file."""
-    return f"{shared.place}, item {shared.item_id}" if shared.place else f"Item {shared.item_id}"
+    return f"{shared.place}, item {shared.item.id}" if shared.place else f"Item {shared.item.id}"
 
 
 def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
-    answers = on_sides(tuple(map(Answer, shared.answers)), swapped=is_swapped(shared.item_id, _NOBODY))
-    return Item(
-        id=shared.item_id,
-        batch_id=batch_id,
-        case_id=shared.case_id,
-        messages=shared.messages,
-        answers=answers,
-        reference=shared.reference,
-        wanted=shared.wanted,
-        position=position,
-    )
+    answers = shared.item.answers[:: -1 if is_swapped(shared.item.id, _NOBODY) else 1]
+    return replace(shared.item, batch_id=batch_id, position=position, answers=answers)
 
 
 def _label(shared: SharedItem, label: GivenLabel) -> Event:
     """A label as an event; one without a time is newer than any other."""
-    swapped = is_swapped(shared.item_id, _NOBODY)
+    swapped = is_swapped(shared.item.id, _NOBODY)
     try:
         value, score = shared.form.read(label.value, swapped=swapped)
         check_name(label.reviewer)
@@ -212,13 +208,13 @@ def _label(shared: SharedItem, label: GivenLabel) -> Event:
         raise ReviewFileError(f"{_where(shared)}, label of {label.reviewer!r}: {error}") from None
     return Event(
         number=0,
-        item_id=shared.item_id,
+        item_id=shared.item.id,
         reviewer=label.reviewer,
         kind="adjudicate" if label.adjudicated else "label",
         value=value,
         score=score,
         time=label.time or math.inf,
-        key=f"import:{_digest(shared.item_id, asdict(label))}",
+        key=f"import:{_digest(shared.item.id, asdict(label))}",
         note=label.note,
         swapped=swapped,
     )

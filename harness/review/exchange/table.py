@@ -13,9 +13,9 @@ from typing import Any
 
 from harness.errors import ReviewFileError
 from harness.records.review import Form, Value
+from harness.records.tool_calls import words_of
 from harness.review.exchange.json_lines import form_of, item_of, label_of, said
-from harness.review.exchange.sharing import SharedItem
-from harness.review.views import GivenLabel
+from harness.review.exchange.sharing import GivenLabel, SharedItem
 
 _ITEM = ("item", "evaluation", "case", "question", "answer", "other_answer", "reference")
 _LABEL = ("reviewer", "value", "note", "time", "adjudicated")
@@ -48,16 +48,16 @@ def write(shared: Sequence[SharedItem]) -> str:
 def _row(shared: SharedItem, label: GivenLabel | None) -> dict[str, Any]:
     answer, other = (*shared.answers, "")[:2]
     row = {
-        "item": shared.item_id,
+        "item": shared.item.id,
         "evaluation": shared.evaluation_id,
-        "case": shared.case_id,
-        "question": shared.question,
+        "case": shared.item.case_id,
+        "question": "\n\n".join(map(words_of, shared.item.messages)),
         "answer": answer,
         "other_answer": other,
-        "reference": "" if shared.reference is None else shared.reference,
-        "wanted": shared.wanted,
+        "reference": "" if shared.item.reference is None else shared.item.reference,
+        "wanted": shared.item.wanted,
         "form": json.dumps(asdict(shared.form)),
-        "messages": json.dumps([dict(message) for message in shared.messages]),
+        "messages": json.dumps([dict(message) for message in shared.item.messages]),
         "hidden": "" if shared.hidden is None else json.dumps(dict(shared.hidden)),
     }
     if shared.excluded is not None:
@@ -85,11 +85,11 @@ def read(text: str) -> list[SharedItem]:
         try:
             cells = {name: _unguarded(cell or "") for name, cell in row.items() if name is not None}
             own = replace(_item(cells), place=f"Row {number}")
-            item = found.setdefault(own.item_id, own)
-            if (own.case_id, own.answers, own.form) != (item.case_id, item.answers, item.form):
-                raise ReviewFileError(f"Item {own.item_id} has another case, answer or form in {item.place.lower()}.")
+            item = found.setdefault(own.item.id, own)
+            if (own.item.case_id, own.answers, own.form) != (item.item.case_id, item.answers, item.form):
+                raise ReviewFileError(f"Item {own.item.id} has another case, answer or form in {item.place.lower()}.")
             if cells["value"].strip():
-                found[item.item_id] = replace(item, labels=(*item.labels, _label(cells, item.form)))
+                found[own.item.id] = replace(item, labels=(*item.labels, _label(cells, item.form)))
         except (ReviewFileError, ValueError, KeyError, TypeError) as error:
             raise ReviewFileError(f"Row {number} is no item with a label: {said(error)}") from None
     return list(found.values())

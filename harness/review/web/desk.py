@@ -1,19 +1,110 @@
-"""The desk at which every route works: the queue and its parts, and the cookies of sessions."""
+"""The desk at which every route works: the queue, who is signed in, and the pages that they see.
+
+Starlette keeps a session in a cookie that is signed: the reviewer's name, the stamp of the token that the reviewer had
+when it began (`AdmittedReviewer.stamp`), and the token that each of its changes has to carry. Whether the reviewer
+still has that token is asked of the store at each request, so that a session ends with it, whoever changes
+it and where.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from fastapi import Request, Response
 from jinja2 import Environment
-from starlette.datastructures import FormData
 
 from harness.errors import ReviewerError
 from harness.records.review import Reviewer
-from harness.review.queue import Queue
-from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets
+from harness.review.queue import Outlook, Queue
 from harness.store.review.store import ReviewStore
+
+LIFETIME_S = 12 * 3600
+
+
+class SignedOutError(Exception):
+    """The request needs a reviewer, and comes from nobody who is signed in."""
+
+
+class CsrfError(Exception):
+    """The request does not carry its session's token, so a page of this server did not send it."""
+
+
+class Sessions:
+    """The key by which cookies are signed, and the sessions that ended before their time.
+
+    Args:
+        path: of a file that nobody but its owner can read, so that sessions outlive the server; None for none.
+        clock: epoch seconds.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._clock, self._lock = path, clock, threading.Lock()
+        self.key, self._ended = _read(path)
+        self._write()
+
+    def end(self, session: str) -> None:
+        """Sign out, everybody who has the session's cookie."""
+        with self._lock:
+            now = self._clock()
+            self._ended = {each: until for each, until in self._ended.items() if until > now}
+            self._ended[session] = now + LIFETIME_S
+            self._write()
+
+    def is_ended(self, session: str) -> bool:
+        """Tell whether somebody signed out of it."""
+        return session in self._ended
+
+    def _write(self) -> None:
+        if self._path is None:
+            return
+        new = self._path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            json.dump({"key": self.key, "ended": self._ended}, stream)
+        new.replace(self._path)
+
+
+def _read(path: Path | None) -> tuple[str, dict[str, float]]:
+    """The key and the ended sessions of a file; a new key where it was written by something else than a server."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8")) if path is not None else {}
+        key, ended = str(stored["key"]), {str(each): float(until) for each, until in stored["ended"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        key, ended = "", {}
+    return (key, ended) if len(key) == 64 else (secrets.token_hex(32), {})
+
+
+class Attempts:
+    """A limit on how often an address may fail to sign in: `most` times within `within_s`."""
+
+    def __init__(self, most: int = 10, within_s: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._within_s, self._clock, self._lock = most, within_s, clock, threading.Lock()
+        self._failed: dict[str, list[float]] = {}
+
+    def wait_s(self, address: str) -> float:
+        """Seconds until the address may try again; 0 if it may now."""
+        with self._lock:
+            times = self._recent(address)
+            return times[0] + self._within_s - self._clock() if len(times) >= self._most else 0.0
+
+    def fail(self, address: str) -> None:
+        """Count a failure."""
+        with self._lock:
+            self._failed = {each: times for each in list(self._failed) if (times := self._recent(each))}
+            self._failed.setdefault(address, []).append(self._clock())
+
+    def _recent(self, address: str) -> list[float]:
+        after = self._clock() - self._within_s
+        return [moment for moment in self._failed.get(address, []) if moment > after]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,37 +113,18 @@ class Desk:
 
     Attributes:
         review: the same queue as the store keeps it, for the labels that adjudicators are shown.
-        cookie: name of the session's cookie; browsers share cookies between the ports of a host.
-        needed: about how many more labels decide a batch, by its id.
-        is_secure: whether reviewers come by https, so that cookies never go by http.
+        outlooks: what lies ahead of the batches that a gate waits for, by their ids.
         pages: templates, which escape what is put into them.
+        tickets: digests of the tokens that sign a reviewer in once, each with the session that it begins.
     """
 
     queue: Queue
     review: ReviewStore
     sessions: Sessions
-    tickets: Tickets
     attempts: Attempts
-    needed: Mapping[str, int]
-    cookie: str
-    is_secure: bool
+    outlooks: Mapping[str, Outlook]
     pages: Environment
-
-    def set_cookie(self, response: Response, name: str, value: str, max_age_s: float | None = None) -> None:
-        """Give the browser a cookie that no script and no other site can use."""
-        age = None if max_age_s is None else int(max_age_s)
-        response.set_cookie(name, value, max_age=age, httponly=True, samesite="strict", secure=self.is_secure)
-
-    def present(self, holder: Holder) -> Reviewer | None:
-        """The reviewer as the store has it now; None where the token is not the one that it was."""
-        admitted = self.review.admitted(holder.name)
-        return None if admitted is None or admitted.stamp != holder.stamp else admitted.reviewer
-
-    def begin_session(self, response: Response, holder: Holder) -> str:
-        """Sign a reviewer in: a new session, whose cookie goes with the response."""
-        session = self.sessions.begin(holder)
-        self.set_cookie(response, self.cookie, session, LIFETIME_S)
-        return session
+    tickets: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def ticket_for(self, name: str) -> str:
         """A token that signs a reviewer in once, for as long as the reviewer's own token is not changed.
@@ -60,18 +132,46 @@ class Desk:
         Raises:
             ReviewerError: there is no such reviewer, or one who is disabled.
         """
-        return self.tickets.issue(self.holder(name))
+        ticket = secrets.token_urlsafe(24)
+        self.tickets[_digest(ticket)] = self.session_of(name)
+        return ticket
 
-    def holder(self, name: str) -> Holder:
-        """The reviewer of a name with the present token, as sessions and tickets keep it.
-
-        Raises:
-            ReviewerError: there is no such reviewer, or one who is disabled.
-        """
+    def session_of(self, name: str) -> dict[str, str]:
+        """What the cookie of a new session of a reviewer holds. Raises as `ticket_for`."""
         admitted = self.review.admitted(name)
         if admitted is None:
             raise ReviewerError(f"The reviewer {name!r} is disabled, or there is none of that name.")
-        return Holder(name, admitted.stamp)
+        return new_session(name, admitted.stamp)
+
+    def redeem(self, token: str) -> dict[str, str] | None:
+        """The session that a token begins: a reviewer's own, or a ticket's, which does so once; None for any other.
+
+        Raises:
+            ReviewerError: the ticket's reviewer is disabled, or got another token since.
+        """
+        session = self.tickets.pop(_digest(token), None)
+        if session is None:
+            admitted = self.review.admitted_by(token)
+            return None if admitted is None else new_session(admitted.reviewer.name, admitted.stamp)
+        if self.present(session) is None:
+            raise ReviewerError(f"The reviewer {session['name']!r} is disabled, or got another token since.")
+        return session
+
+    def present(self, session: Mapping[str, str]) -> Reviewer | None:
+        """The reviewer of a session as the store has it now; None where it is over, or nobody's."""
+        if "name" not in session or self.sessions.is_ended(session["id"]):
+            return None
+        admitted = self.review.admitted(session["name"])
+        return None if admitted is None or admitted.stamp != session["stamp"] else admitted.reviewer
+
+
+def new_session(name: str, stamp: str) -> dict[str, str]:
+    """What the cookie of a new session holds."""
+    return {"name": name, "stamp": stamp, "id": secrets.token_hex(16), "csrf": secrets.token_hex(32)}
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def desk_of(request: Request) -> Desk:
@@ -80,7 +180,50 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-def field(form: FormData, name: str) -> str:
-    """A field of a form as text; empty where it is missing or a file."""
-    value = form.get(name, "")
-    return value if isinstance(value, str) else ""
+def reviewer_of(request: Request) -> Reviewer:
+    """The reviewer who is signed in, with the present role.
+
+    Raises:
+        SignedOutError: nobody is, or the reviewer's token was changed since, or the reviewer disabled or removed.
+    """
+    reviewer = desk_of(request).present(request.session)
+    if reviewer is None:
+        raise SignedOutError
+    return reviewer
+
+
+def signed_in(request: Request) -> str:
+    """The name of the reviewer who is signed in. Raises as `reviewer_of`."""
+    return reviewer_of(request).name
+
+
+def admin_of(request: Request) -> Reviewer:
+    """The admin who is signed in.
+
+    Raises:
+        SignedOutError: nobody is.
+        ReviewerError: the reviewer is no admin.
+    """
+    reviewer = reviewer_of(request)
+    if reviewer.role != "admin":
+        raise ReviewerError(f"The reviewer {reviewer.name!r} is an {reviewer.role}; this page is for admins.")
+    return reviewer
+
+
+async def checked(request: Request) -> None:
+    """Refuse a POST without its session's token, in the header X-CSRF-Token or in the form's field `csrf`."""
+    if request.method in ("GET", "HEAD"):
+        return
+    token = request.headers.get("x-csrf-token", "")
+    if not token and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        token = str((await request.form()).get("csrf", ""))
+    secret = request.session.get("csrf", "")
+    if not secret or not secrets.compare_digest(token.encode(), secret.encode()):
+        raise CsrfError
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page of the application, with the token for its forms."""
+    values["csrf"] = request.session.setdefault("csrf", secrets.token_hex(32))
+    html = desk_of(request).pages.get_template(template).render(values)
+    return Response(html.encode("utf-8", "replace"), status, media_type="text/html; charset=utf-8")

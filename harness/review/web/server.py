@@ -7,11 +7,11 @@ import re
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import uvicorn
 
 from harness.errors import SettingsError
-from harness.review.web.headers import origin_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CLOSING_S = 3
 _EVERYWHERE = ("0.0.0.0", "::")
 _LAST_PORT = 65_535
+_IMPLIED = {"http": ":80", "https": ":443"}
 _URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[1-9]\d{0,4}))?/?", re.ASCII | re.IGNORECASE)
 
 
@@ -85,6 +86,21 @@ def _problem_of(url: str) -> str | None:
         f"has {place[:80]!r} for host and port: browsers send a host of ASCII letters, digits, '.', '-' and '_' (other "
         f"names as xn--…), and a port from 1 to {_LAST_PORT}"
     )
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address as browsers write them.
+
+    >>> origin_of("https://Review.example.org:443/queue")
+    'https://review.example.org'
+    """
+    parts = urlsplit(url)
+    return without_implied_port(f"{parts.scheme}://{parts.netloc}".lower())
+
+
+def without_implied_port(origin: str) -> str:
+    """The origin without the port that its scheme implies, which browsers leave out and other clients may say."""
+    return origin.removesuffix(_IMPLIED.get(origin.partition("://")[0], ""))
 
 
 def listen(host: str, port: int) -> socket.socket:

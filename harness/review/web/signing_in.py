@@ -1,110 +1,62 @@
-"""Checks at each request that somebody is signed in, and makes the pages that they see.
-
-The sign-in itself, and the sign-out, are routes of `harness.review.web.pages`; `harness.review.web.sessions` keeps the
-sessions that they begin and end.
-"""
+"""Signing in and out."""
 
 from __future__ import annotations
 
-import secrets
-from typing import Any
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.responses import RedirectResponse, Response
 
-from harness.errors import ReviewerError
-from harness.records.review import Reviewer
-from harness.review.web.desk import desk_of, field
-from harness.review.web.sessions import csrf_token
+from harness.review.web.desk import checked, desk_of, page
 
-
-class SignedOutError(Exception):
-    """The request needs a reviewer, and comes from nobody who is signed in."""
+router = APIRouter(dependencies=[Depends(checked)])
 
 
-class CsrfError(Exception):
-    """The request does not carry its session's token, so a page of this server did not send it."""
+@router.get("/sign-in")
+def show_sign_in(request: Request) -> Response:
+    """The form to sign in with."""
+    return sign_in_page(request)
 
 
-def session_of(request: Request) -> str | None:
-    """The session that a request comes with, whose token may have ended since; None where there is none."""
+@router.post("/sign-in")
+def sign_in(request: Request, token: Annotated[str, Form()] = "") -> Response:
+    """Exchange a token for a session's cookie: a reviewer's own, or the one that was printed at the start, once."""
     desk = desk_of(request)
-    session = request.cookies.get(desk.cookie, "")
-    return None if desk.sessions.holder(session) is None else session
+    address = request.client.host if request.client else ""
+    wait_s = desk.attempts.wait_s(address)
+    if wait_s > 0:
+        response = sign_in_page(
+            request, f"Too many wrong tokens from here. Try again in {wait_s / 60:.0f} minutes.", 429
+        )
+        response.headers["Retry-After"] = f"{wait_s:.0f}"
+        return response
+    session = desk.redeem(token.strip())
+    if session is None:
+        desk.attempts.fail(address)
+        return sign_in_page(request, "This token is nobody's, or it was used already. Ask an admin for a new one.", 403)
+    end_session(request)
+    request.session.update(session)
+    return RedirectResponse("/", 303)
 
 
-def signed_in(request: Request) -> str:
-    """The name of the reviewer who is signed in.
-
-    Raises:
-        SignedOutError: nobody is, or not any more.
-    """
-    return reviewer_of(request).name
-
-
-async def checked(request: Request) -> None:
-    """Refuse a POST without its session's token, in the header X-CSRF-Token or in the form's field `csrf`."""
-    if request.method in ("GET", "HEAD"):
-        return
-    found = session_of(request)
-    secret = found or request.cookies.get(visit_cookie(request), "")
-    token = request.headers.get("x-csrf-token", "")
-    if not token and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        token = field(await request.form(), "csrf")
-    if not secret or not secrets.compare_digest(token.encode(), csrf_token(secret).encode()):
-        raise CsrfError
-
-
-def visit_cookie(request: Request) -> str:
-    """Name of the cookie that stands in for a session until there is one."""
-    return f"{desk_of(request).cookie}_visit"
-
-
-def reviewer_of(request: Request) -> Reviewer:
-    """The reviewer who is signed in, with the present role.
-
-    Raises:
-        SignedOutError: nobody is, or the reviewer's token was changed since, or the reviewer disabled or removed.
-    """
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    """End the session, and let others have the items that it holds."""
     desk = desk_of(request)
-    session = request.cookies.get(desk.cookie, "")
-    holder = desk.sessions.holder(session)
-    if holder is None:
-        raise SignedOutError
-    reviewer = desk.present(holder)
-    if reviewer is None:
-        desk.sessions.end(session)
-        raise SignedOutError
-    return reviewer
+    reviewer = desk.present(request.session)
+    if reviewer is not None:
+        desk.queue.free(reviewer.name)
+    end_session(request)
+    return RedirectResponse("/sign-in", 303)
 
 
-def admin_of(request: Request) -> Reviewer:
-    """The admin who is signed in.
-
-    Raises:
-        SignedOutError: nobody is.
-        ReviewerError: the reviewer is no admin.
-    """
-    reviewer = reviewer_of(request)
-    if reviewer.role != "admin":
-        raise ReviewerError(f"The reviewer {reviewer.name!r} is an {reviewer.role}; this page is for admins.")
-    return reviewer
-
-
-def page(request: Request, template: str, **values: Any) -> Response:
-    """A page of the application for whoever is signed in."""
-    found = session_of(request)
-    values.setdefault("csrf", csrf_token(found) if found else "")
-    html = desk_of(request).pages.get_template(template).render(values)
-    return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
+def end_session(request: Request) -> None:
+    """End the session that a request comes with, if it comes with one."""
+    if "id" in request.session:
+        desk_of(request).sessions.end(request.session["id"])
+    request.session.clear()
 
 
 def sign_in_page(request: Request, error: str = "", status: int = 200) -> Response:
     """The form to sign in with, and what was wrong with the last try."""
-    desk = desk_of(request)
-    found = session_of(request)
-    visit = found or request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(32)
-    response = page(request, "sign_in.html", error=error, csrf=csrf_token(visit))
-    response.status_code = status
-    if not found:
-        desk.set_cookie(response, visit_cookie(request), visit)
-    return response
+    return page(request, "sign_in.html", status, error=error)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CheckError
 from harness.records import Case, Score
 from harness.requests import Model
-from harness.scoring.checks.awaitables import wait_for
-from harness.scoring.checks.given import shown
+from harness.scoring.checks.given import awaited, shown
 
 Prompt = str | Sequence[Mapping[str, Any]]
 
@@ -32,9 +31,10 @@ class Choice:
     normalised: tuple[float, ...]
 
 
-def choose(
+@awaited
+async def choose(
     model: Model, prompt: Prompt, choices: Sequence[str], *, length_normalised: bool = True, separator: str = " "
-) -> Awaitable[Choice]:
+) -> Choice:
     """The choice that the model finds most probable after the prompt; to be awaited in an `async def` body.
 
     Args:
@@ -45,20 +45,26 @@ def choose(
             acc does, which favours short choices.
         separator: between prompt and choice.
 
-    Returns:
-        Choice
-
     Raises:
         CheckError: there are not two different choices, or one is blank.
         CapabilityError: the engine gives no log probabilities of given text.
     """
-    given = _checked(choices)
-    return wait_for("choose", _choose(model, prompt, given, length_normalised, separator))
+    given = () if isinstance(choices, str) else tuple(choices)
+    if len(set(given)) < 2 or len(set(given)) < len(given):
+        raise CheckError(f"choose: choices = {shown(choices)}; give a list of at least two texts, each once.")
+    for choice in given:
+        if not isinstance(choice, str) or not choice.strip():
+            raise CheckError(f"choose: the choice {choice!r} is no text that a model could weigh.")
+    sums = tuple(await asyncio.gather(*(model.loglikelihood(prompt, f"{separator}{choice}") for choice in given)))
+    if any(math.isnan(value) for value in sums):
+        raise CheckError(f"choose: a log likelihood is NaN: {dict(zip(given, sums, strict=True))}.")
+    normalised = tuple(value / len(choice) for value, choice in zip(sums, given, strict=True))
+    weighed = normalised if length_normalised else sums
+    return Choice(weighed.index(max(weighed)), sums, normalised)
 
 
-def multiple_choice(
-    model: Model, case: Case, *, length_normalised: bool = True, separator: str = " "
-) -> Awaitable[Score]:
+@awaited
+async def multiple_choice(model: Model, case: Case, *, length_normalised: bool = True, separator: str = " ") -> Score:
     """1 where the model finds the case's expected choice most probable; to be awaited in an `async def` body.
 
     Args:
@@ -66,57 +72,23 @@ def multiple_choice(
         case: with the fields `prompt`, `choices`, and `expected`: the right choice, or its place counted from 0.
         length_normalised, separator: as in `choose`.
 
-    Returns:
-        Score
-
     Raises:
         CheckError: `expected` is none of the choices.
     """
-    given = _checked(case.choices)
-    right = _place(case.expected, given)
-    return wait_for("multiple_choice", _score(model, case.prompt, given, right, (length_normalised, separator)))
-
-
-async def _choose(model: Model, prompt: Prompt, choices: tuple[str, ...], by_length: bool, separator: str) -> Choice:
-    asked = (model.loglikelihood(prompt, f"{separator}{choice}") for choice in choices)
-    sums = tuple(await asyncio.gather(*asked))
-    if any(math.isnan(value) for value in sums):
-        raise CheckError(f"choose: a log likelihood is NaN: {dict(zip(choices, sums, strict=True))}.")
-    normalised = tuple(value / len(choice) for value, choice in zip(sums, choices, strict=True))
-    weighed = normalised if by_length else sums
-    return Choice(weighed.index(max(weighed)), sums, normalised)
-
-
-async def _score(model: Model, prompt: Prompt, choices: tuple[str, ...], right: int, how: tuple[bool, str]) -> Score:
-    by_length, separator = how
-    choice = await _choose(model, prompt, choices, by_length, separator)
+    choices, right = tuple(case.choices), case.expected
+    if right in choices:
+        right = choices.index(right)
+    if isinstance(right, bool) or not isinstance(right, int) or not 0 <= right < len(choices):
+        raise CheckError(
+            f"multiple_choice: expected = {case.expected!r} is neither one of the choices "
+            f"({', '.join(map(repr, choices))}) nor the place of one, 0 to {len(choices) - 1}."
+        )
+    choice = await choose(model, case.prompt, case.choices, length_normalised=length_normalised, separator=separator)
     if choice.index == right:
         return Score(1.0)
-    weighed = choice.normalised if by_length else choice.loglikelihoods
-    unit = " a character" if by_length else ""
+    weighed, unit = (choice.normalised, " a character") if length_normalised else (choice.loglikelihoods, "")
     return Score(
         0.0,
         f"chose {shown(choices[choice.index])} ({weighed[choice.index]:.3f}{unit}) "
         f"over {shown(choices[right])} ({weighed[right]:.3f})",
-    )
-
-
-def _checked(choices: Any) -> tuple[str, ...]:
-    given = () if isinstance(choices, str) else tuple(choices)
-    if len(set(given)) < 2 or len(set(given)) < len(given):
-        raise CheckError(f"choose: choices = {shown(choices)}; give a list of at least two texts, each once.")
-    for choice in given:
-        if not isinstance(choice, str) or not choice.strip():
-            raise CheckError(f"choose: the choice {choice!r} is no text that a model could weigh.")
-    return given
-
-
-def _place(expected: Any, choices: tuple[str, ...]) -> int:
-    if isinstance(expected, str) and expected in choices:
-        return choices.index(expected)
-    if isinstance(expected, int) and not isinstance(expected, bool) and 0 <= expected < len(choices):
-        return expected
-    raise CheckError(
-        f"multiple_choice: expected = {expected!r} is neither one of the choices ({', '.join(map(repr, choices))}) "
-        f"nor the place of one, 0 to {len(choices) - 1}."
     )

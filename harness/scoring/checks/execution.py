@@ -7,28 +7,27 @@ import asyncio
 import concurrent.futures
 import functools
 import os
-from collections.abc import Awaitable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from harness.config.settings import SANDBOXES
 from harness.errors import CheckError
 from harness.records import Score
 from harness.scoring import sandbox_of_run
-from harness.scoring.checks.awaitables import wait_for
-from harness.scoring.checks.given import answer_text, shown
+from harness.scoring.checks.given import answer_text, awaited, shown
 from harness.scoring.confinement import ConfinedRun, ProgramLimits
 
 _LEAST_MEMORY = 64 << 20
 
 
-def runs(
+@awaited
+async def runs(
     code: str,
     *,
     tests: str | Iterable[str] = "",
     timeout_s: float = 10.0,
     memory_bytes: int = 512 << 20,
     sandbox: str | None = None,
-) -> Awaitable[Score]:
+) -> Score:
     """1 where Python code passes its tests, or without any runs to its end; to be awaited in an `async def` body.
 
     Code and tests each run in a process of their own: docs/guide/6-checks.md says what they can reach, and what of the
@@ -41,9 +40,6 @@ def runs(
         timeout_s: seconds that it may take, of CPU time as well.
         memory_bytes: the address space that it may use, at least 64 MiB.
         sandbox: which walls stand around it, "built-in" or "container"; by default those of the setting `sandbox`.
-
-    Returns:
-        Score
 
     Raises:
         CheckError: an argument is wrong, a wall of the sandbox is missing here, a process can't be started, or the
@@ -58,7 +54,7 @@ def runs(
         raise CheckError(f"runs: tests = {shown(tests)} test nothing; leave them out where the code only has to run.")
     if _only_defines(joined):
         raise CheckError(f"runs: tests = {shown(tests)}: tests define functions and call none; call them, or assert.")
-    if not _is_number(timeout_s) or not 0 < timeout_s <= 3600:
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 < timeout_s <= 3600:
         raise CheckError(f"runs: timeout_s = {timeout_s!r}; give seconds, more than 0 and at most 3600.")
     if not isinstance(memory_bytes, int) or memory_bytes < _LEAST_MEMORY:
         raise CheckError(
@@ -68,10 +64,7 @@ def runs(
     if walls not in SANDBOXES:
         raise CheckError(f"runs: sandbox = {shown(walls)}; write one of {', '.join(map(repr, SANDBOXES))}.")
     limits = ProgramLimits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
-    return wait_for("runs", _run(ConfinedRun(program, joined, limits, walls)))
-
-
-async def _run(confined: ConfinedRun) -> Score:
+    confined = ConfinedRun(program, joined, limits, walls)
     try:
         reason = await asyncio.get_running_loop().run_in_executor(_threads(), confined.run)
     except asyncio.CancelledError:
@@ -99,7 +92,3 @@ def _only_defines(tests: str) -> bool:
     return len(outside) < len(body) and not any(
         isinstance(node, runs_something) for each in outside for node in ast.walk(each)
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

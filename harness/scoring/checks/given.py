@@ -1,14 +1,16 @@
-"""Checks what checks are given before it is used, and shows it in reasons."""
+"""What checks share: what they are given is looked at and shown in reasons, and some have to be waited for."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
 from harness.errors import CheckError
 from harness.records import Sample
+from harness.requests.bridge import settle
 
 _SHOWN = 60
 
@@ -62,7 +64,7 @@ def listed(texts: tuple[str, ...], joined_by: str = "or") -> str:
     return f" {joined_by} ".join((*map(shown, texts[:3]), *more))
 
 
-def import_library(module: str, check: str, extra: str = "checks") -> Any:
+def import_library(module: str, check: str) -> Any:
     """A library that a check needs, imported where the check is used.
 
     Raises:
@@ -72,5 +74,39 @@ def import_library(module: str, check: str, extra: str = "checks") -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise CheckError(
-            f'{check} needs the package {module.partition(".")[0]}: pip install "steelyard[{extra}]" ({error})'
+            f'{check} needs the package {module.partition(".")[0]}: pip install "steelyard[checks]" ({error})'
         ) from error
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class _PendingResult(Generic[Result]):
+    """A check's result to come; it refuses to be taken for the result, which a coroutine does not."""
+
+    __slots__ = ("_check", "_work")
+
+    def __init__(self, check: str, work: Coroutine[Any, Any, Result]) -> None:
+        self._check, self._work = check, work
+
+    def __await__(self) -> Generator[Any, Any, Result]:
+        return self._work.__await__()
+
+    def __bool__(self) -> NoReturn:
+        self._work.close()
+        raise CheckError(f"{self._check} was not waited for; write `await checks.{self._check}(…)`.")
+
+    def __repr__(self) -> str:
+        return f"<checks.{self._check}(…), which was not awaited>"
+
+
+def awaited(check: Callable[Parameters, Coroutine[Any, Any, Result]]) -> Callable[Parameters, Awaitable[Result]]:
+    """A check that is awaited in an `async def` body; in a `def` body it gives its result."""
+
+    @functools.wraps(check)
+    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Awaitable[Result]:
+        settled: Awaitable[Result] = settle(_PendingResult(check.__name__, check(*arguments, **keywords)))
+        return settled
+
+    return call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import math
 import re
 from decimal import Decimal
 from typing import Any
@@ -55,10 +56,16 @@ def numeric(answer: str, expected: float | str, *, absolute: float = 0.0, relati
     >>> numeric("It is 3.1.", 3.14159, relative=0.01).reason
     '3.1 is not within 0.0314159 of 3.14159'
     """
-    wanted = _expected(expected)
+    found = _last(expected) if isinstance(expected, str) else None
+    wanted = found[0] if found is not None else _number("numeric: expected", expected, "is no number.")
     text = answer_text(answer, "numeric")
     with decimal.localcontext(decimal.Context(prec=50, traps=[])):
-        tolerance = max(_tolerance("absolute", absolute), _tolerance("relative", relative) * abs(wanted))
+        no_tolerance = "is no tolerance; write a number from 0 up."
+        far, share = (
+            _number(f"numeric: {name}", value, no_tolerance, 0)
+            for name, value in (("absolute", absolute), ("relative", relative))
+        )
+        tolerance = max(far, share * abs(wanted))
         found = _last(text)
         if found is None:
             return Score(0.0, f"no number in {shown(text)}")
@@ -85,19 +92,9 @@ def _last(text: str) -> tuple[Decimal, str] | None:
         return Decimal(f"{mantissa}E{exponent}"), last[0].strip()
 
 
-def _expected(expected: Any) -> Decimal:
-    if isinstance(expected, str) and (found := _last(expected)) is not None:
-        return found[0]
-    if isinstance(expected, int | float | Decimal) and not isinstance(expected, bool):
-        value = Decimal(str(expected))
-        if value.is_finite():
-            return value
-    raise CheckError(f"numeric: expected = {shown(expected)} is no number.")
-
-
-def _tolerance(name: str, value: Any) -> Decimal:
+def _number(name: str, value: Any, wrong: str, least: float = -math.inf) -> Decimal:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        tolerance = Decimal(str(value))
-        if tolerance.is_finite() and tolerance >= 0:
-            return tolerance
-    raise CheckError(f"numeric: {name} = {shown(value)} is no tolerance; write a number from 0 up.")
+        number = Decimal(str(value))
+        if number.is_finite() and number >= least:
+            return number
+    raise CheckError(f"{name} = {shown(value)} {wrong}")

@@ -1,7 +1,7 @@
 """Checks of a ranking: how much of what is relevant was found, and how far up.
 
 They are trec_eval's measures, where a document is relevant if its grade is above 0. A ranking is taken as it stands:
-what has equal scores keeps the order in which it was given.
+what has equal scores keeps the order in which it was given. All take their arguments, and refuse them, as `recall_at`.
 """
 
 from __future__ import annotations
@@ -42,12 +42,6 @@ def recall_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
 def precision_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
     """The share of the first `k` places that hold something relevant; a place that is left empty holds nothing.
 
-    Args:
-        ranking, relevant, k: as for `recall_at`.
-
-    Raises:
-        CheckError: as `recall_at`.
-
     >>> precision_at(["a", "b"], {"a"}, 4).value
     0.25
     """
@@ -57,12 +51,6 @@ def precision_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
 
 def reciprocal_rank(ranking: Sequence[str], relevant: Relevant) -> Score:
     """One over the place of the first that is relevant; 0 where none is.
-
-    Args:
-        ranking, relevant: as for `recall_at`.
-
-    Raises:
-        CheckError: nothing is relevant, or an id stands twice in the ranking.
 
     >>> reciprocal_rank(["a", "b", "c"], {"b", "c"}).value
     0.5
@@ -75,12 +63,6 @@ def reciprocal_rank(ranking: Sequence[str], relevant: Relevant) -> Score:
 
 def average_precision(ranking: Sequence[str], relevant: Relevant) -> Score:
     """The mean, over all that is relevant, of the precision at its place; 0 for what is not in the ranking.
-
-    Args:
-        ranking, relevant: as for `recall_at`.
-
-    Raises:
-        CheckError: nothing is relevant, or an id stands twice in the ranking.
 
     >>> average_precision(["a", "b", "c"], {"a", "c"}).value  # (1/1 + 2/3) / 2
     0.8333333333333333
@@ -100,9 +82,6 @@ def ndcg_at(ranking: Sequence[str], relevant: Relevant, k: int | None = None) ->
     Args:
         ranking, relevant: as for `recall_at`; each id of a set has grade 1.
         k: how many of the ranking count, from 1; None for all.
-
-    Raises:
-        CheckError: as `recall_at`.
 
     >>> round(ndcg_at(["b", "a"], {"a": 3, "b": 1}, 2).value, 4)
     0.7967

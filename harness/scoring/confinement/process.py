@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import math
@@ -14,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from harness.errors import CheckError
@@ -49,9 +48,7 @@ class ConfinedRun:
     """
 
     def __init__(self, code: str, tests: str, limits: ProgramLimits, sandbox: str = "built-in") -> None:
-        self._code, self._tests = code, tests
-        self._limits = limits
-        self._sandbox = sandbox
+        self._code, self._tests, self._limits, self._sandbox = code, tests, limits, sandbox
         self._processes: list[_Process] = []
         self._stopped = threading.Event()
 
@@ -68,24 +65,25 @@ class ConfinedRun:
         missing = sandboxes.missing(self._sandbox)
         if missing is not None:
             raise CheckError(f"runs: {missing}")
-        with contextlib.ExitStack() as stack:
-            program, *tests = (
-                stack.enter_context(_Process(self._sandbox, self._limits)) for _ in range(2 if self._tests else 1)
-            )
-            self._processes = [program, *tests]
-            if self._stopped.is_set():
-                return "stopped"
+        with ExitStack() as stack:
+            for _ in range(2 if self._tests else 1):
+                process = _Process(self._sandbox, self._limits, self._processes)
+                stack.callback(process.end)
+                self._processes.append(process)
+            program, *tests = self._processes
             try:
+                if self._stopped.is_set():
+                    return "stopped"
                 for each in tests:
                     each.begin({"tests": self._tests})
                 program.begin({"code": self._code, "is_main": not tests})
-                return _plain(self._judged(program, *tests))
+                deadline = time.monotonic() + self._limits.timeout_s
+                reason = self._judged(deadline, program, *tests) if tests else program.ending(deadline)
             except (_Ended, CheckError) as end:
-                if self._stopped.is_set():
-                    return "stopped"
-                if isinstance(end, CheckError):
+                reason = str(end)
+                if isinstance(end, CheckError) and not self._stopped.is_set():
                     raise
-                return _plain(str(end))
+            return "stopped" if self._stopped.is_set() else _plain(reason)
 
     def stop(self) -> None:
         """End it early, from another thread."""
@@ -93,87 +91,71 @@ class ConfinedRun:
         for each in self._processes:
             each.kill()
 
-    def _judged(self, program: _Process, tests: _Process | None = None) -> str | None:
-        """Hand calls and answers on until the tests end; without any, the program's exit code counts."""
-        deadline = time.monotonic() + self._limits.timeout_s
-        if tests is None:
-            said = program.receive(deadline, self._processes)
-            return program.ending(said, deadline)
-        tests.send(self._answer(program, deadline), deadline, self._processes)
+    def _judged(self, deadline: float, program: _Process, tests: _Process) -> str | None:
+        """Hand calls and answers on until the tests end."""
         while True:
-            line = tests.receive(deadline, self._processes)
+            answer = program.receive(deadline)
+            if not answer.endswith(b"\n"):
+                return program.how_it_ended(deadline)
+            tests.send(answer, deadline)
+            line = tests.receive(deadline)
             if not line:
-                raise _Ended(f"the tests' process {tests.how_it_ended(deadline)}")
+                return f"the tests' process {tests.how_it_ended(deadline)}"
             kind, content = line[:1], line[1:]
-            if kind == CALL:
-                program.send(content, deadline, self._processes)
-                tests.send(self._answer(program, deadline), deadline, self._processes)
-            elif kind == RESULT:
+            if kind == RESULT:
                 reason: str | None = json.loads(content)
                 return reason
-            else:
+            if kind != CALL:
                 raise CheckError(f"runs: {json.loads(content)}.")
-
-    def _answer(self, program: _Process, deadline: float) -> bytes:
-        line = program.receive(deadline, self._processes)
-        if not line.endswith(b"\n"):
-            raise _Ended(program.how_it_ended(deadline))
-        return line
+            program.send(content, deadline)
 
 
 class _Process:
-    """One confined process: lines of JSON go in and come out."""
+    """One confined process: lines of JSON go in and come out.
 
-    def __init__(self, sandbox: str, limits: ProgramLimits) -> None:
-        self._sandbox, self._limits = sandbox, limits
+    It starts with an environment that has nothing of this one's, in a session and so a process group of its own.
+
+    Args:
+        together: those of a run, all of which are looked at while one of them is waited for.
+
+    Raises:
+        CheckError: it can't be started.
+    """
+
+    def __init__(self, sandbox: str, limits: ProgramLimits, together: Sequence[_Process]) -> None:
+        self._sandbox, self._limits, self._together = sandbox, limits, together
         self._name = f"steelyard-{os.urandom(8).hex()}"
         self._unread = bytearray()
         self._watched: tuple[int, str | None] | None = None
-
-    def __enter__(self) -> _Process:
-        """Start it, with an environment that has nothing of this one's, in a session and so a process group of its own.
-
-        Raises:
-            CheckError: it can't be started.
-        """
         self._folder = tempfile.mkdtemp(prefix="steelyard-")
-        self._errors = tempfile.TemporaryFile()
-        command = sandboxes.command(self._sandbox, self._limits, self._name)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at its end
+        started = sandboxes.started(sandbox, limits, self._name, self._folder)
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                cwd=self._folder,
-                env=sandboxes.program_environment(self._sandbox, self._folder),
-                start_new_session=True,
-                bufsize=0,
-            )
+            self._process = subprocess.Popen(**started, **pipes, cwd=self._folder, start_new_session=True, bufsize=0)
         except OSError as error:
             self._errors.close()
             remove(self._folder)
-            raise CheckError(f"runs: {command[0]} can't be started: {error}.") from error
+            raise CheckError(f"runs: {started['args'][0]} can't be started: {error}.") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._pipes = self._process.stdin, self._process.stdout, self._errors
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def end(self) -> None:
         """End it with its whole group, which outlives its first process, and take back what it held."""
         self.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._errors):
-            if pipe is not None:
-                pipe.close()
+        for pipe in self._pipes:
+            pipe.close()
         sandboxes.clear(self._sandbox, self._name)
         remove(self._folder)
 
     def kill(self) -> None:
         """End it, from any thread."""
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def begin(self, work: dict[str, Any]) -> None:
@@ -218,15 +200,15 @@ class _Process:
             },
         }
 
-    def receive(self, deadline: float, watched: Sequence[_Process] = ()) -> bytes:
+    def receive(self, deadline: float) -> bytes:
         """The next line; less than one where it closed the pipe.
 
         Raises:
-            _Ended: it says too much, the deadline came, or one of those that are watched is beyond a limit.
+            _Ended: it says too much, the deadline came, or one of those of the run is beyond a limit.
         """
         part = bytes(self._unread)
         while b"\n" not in part:
-            self._wait(self._out, select.POLLIN, deadline, watched)
+            self._wait(self._out, select.POLLIN, deadline)
             part = os.read(self._out, _PIPE_BYTES)
             self._unread += part
             if len(self._unread) > self._limits.file_bytes:
@@ -236,36 +218,37 @@ class _Process:
         line, end, self._unread = self._unread.partition(b"\n")
         return bytes(line + end)
 
-    def send(self, line: bytes, deadline: float, watched: Sequence[_Process] = ()) -> None:
-        """Write a line; nothing where nobody reads any more, which the next `receive` finds out.
-
-        Raises:
-            _Ended: as `receive`.
-        """
-        with contextlib.suppress(BrokenPipeError):
+    def send(self, line: bytes, deadline: float) -> None:
+        """Write a line, as `receive` waits; where nobody reads any more, the next `receive` finds out."""
+        with suppress(BrokenPipeError):
             while line:
-                self._wait(self._in, select.POLLOUT, deadline, watched)
+                self._wait(self._in, select.POLLOUT, deadline)
                 line = line[os.write(self._in, line[:_PIPE_BYTES]) :]
 
-    def _wait(self, pipe: int, event: int, deadline: float, watched: Sequence[_Process]) -> None:
+    def _wait(self, pipe: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(pipe, event)
         while True:
-            for each in watched:
+            for each in self._together:
                 each.look()
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise _Ended(f"still ran after {self._limits.timeout_s:g} s")
-            if poll.poll(min(left, _LOOK_S) * 1000):
+            if poll.poll(1000 * self._left_s(deadline)):
                 return
+
+    def _left_s(self, deadline: float) -> float:
+        """The time to wait until the next look."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise _Ended(f"still ran after {self._limits.timeout_s:g} s")
+        return min(left, _LOOK_S)
 
     def look(self) -> None:
         """Raise `_Ended` where it is beyond a limit."""
         if self._watched is not None and (found := excess(*self._watched, self._limits)) is not None:
             raise _Ended(found)
 
-    def ending(self, said: bytes, deadline: float) -> str | None:
+    def ending(self, deadline: float) -> str | None:
         """How a program without tests ended: None where its exit code is 0."""
+        said = self.receive(deadline)
         how = self.how_it_ended(deadline)
         if self._process.returncode == 0:
             return None
@@ -275,24 +258,17 @@ class _Process:
             return how
 
     def how_it_ended(self, deadline: float) -> str:
-        """Say how it ended that has closed its pipe.
-
-        Raises:
-            _Ended: it has not, until the deadline.
-        """
-        while True:
+        """Say how it ended that has closed its pipe; `_Ended` where it has not, until the deadline."""
+        while self._process.poll() is None:
             self.look()
-            try:
-                code = self._process.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic())))
-                break
-            except subprocess.TimeoutExpired:
-                if time.monotonic() >= deadline:
-                    raise _Ended(f"still ran after {self._limits.timeout_s:g} s") from None
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(self._left_s(deadline))
+        code = self._process.returncode
         number = sandboxes.ended_by(self._sandbox, code)
         if number == signal.SIGXCPU:
             return f"used more than {math.ceil(self._limits.timeout_s)} s of CPU time"
         how = f"exit code {code}" if number is None else f"signal {number}"
-        with contextlib.suppress(ValueError):  # a real-time signal has no name
+        with suppress(ValueError):  # a real-time signal has no name
             how = how if number is None else signal.Signals(number).name
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _SHOWN))
         said = self._errors.read().decode("utf-8", "replace").strip()

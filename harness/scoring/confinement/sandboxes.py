@@ -19,11 +19,8 @@ from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _WALLS = Path(__file__).with_name("walls.py")
-_ENGINES = ("podman", "docker")
 _PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 _FOLDER_IN_CONTAINER = "/program"
-_PATH_IN_CONTAINER = "/usr/local/bin:/usr/bin:/bin"
-_NOBODY = "65534:65534"
 _BESIDE_THE_PROGRAM_BYTES = 64 << 20
 _ANSWER_S = 20
 _START_S = 60
@@ -59,11 +56,10 @@ class ProgramLimits:
 
 def missing(sandbox: str) -> str | None:
     """Say why a sandbox can't be used here, and what to do; None where it can."""
-    lacking = lacks(sandbox)
-    if lacking is None:
-        return None
     way_out = 'Set sandbox = "container" in [tool.steelyard], with podman or docker installed'
-    return f"{lacking}. {way_out if sandbox == 'built-in' else 'Install podman or docker'}."
+    way_out = way_out if sandbox == "built-in" else "Install podman or docker"
+    lacking = lacks(sandbox)
+    return None if lacking is None else f"{lacking}. {way_out}."
 
 
 def lacks(sandbox: str) -> str | None:
@@ -84,7 +80,7 @@ def lacks(sandbox: str) -> str | None:
 
 @functools.cache
 def _lacks_container() -> str | None:
-    """Try podman, or docker where there is none, and say what it lacks here, as a clause; None where it works."""
+    """Try podman, or docker where there is none."""
     path = engine()
     if path is None:
         return "neither podman nor docker is installed"
@@ -99,7 +95,7 @@ def _lacks_container() -> str | None:
 
 def engine() -> str | None:
     """The program that runs containers here."""
-    return next((path for name in _ENGINES if (path := shutil.which(name))), None)
+    return shutil.which("podman") or shutil.which("docker")
 
 
 @functools.cache
@@ -110,23 +106,26 @@ def landlock_version() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
 
 
-def command(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
-    """The command that starts a process; `name` is that of its container, so that it can be ended."""
+def started(sandbox: str, limits: ProgramLimits, name: str, folder: str) -> dict[str, Any]:
+    """The command of a process and its environment, for `Popen`; `name` is that of its container, to end it by.
+
+    podman and docker need what they find their settings by.
+    """
     if sandbox == "container":
-        return container(engine() or _ENGINES[0], limits, name)
-    return [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)]
+        return {"args": container(engine() or "podman", limits, name), "env": dict(os.environ)}
+    return {"args": [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)], "env": _variables(folder)}
 
 
 def container(engine: str, limits: ProgramLimits, name: str) -> list[str]:
     """The command of a container of the image, with the Python and the packages of the image."""
     memory = f"{limits.memory_bytes + limits.disk_bytes + _BESIDE_THE_PROGRAM_BYTES}b"
     options = f"rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes}"
-    variables = {**_variables(_FOLDER_IN_CONTAINER), "PATH": _PATH_IN_CONTAINER}
+    variables = {**_variables(_FOLDER_IN_CONTAINER), "PATH": "/usr/local/bin:/usr/bin:/bin"}
     own_tmpfs = ("--read-only-tmpfs=false",) if Path(engine).name == "podman" else ()
     return [
         *(engine, "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", f"--name={name}"),
         *("--network=none", "--ipc=none", "--read-only", *own_tmpfs),
-        *("--cap-drop=ALL", "--security-opt=no-new-privileges", f"--user={_NOBODY}"),
+        *("--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=65534:65534"),
         *(f"--pids-limit={limits.threads + 1}", f"--memory={memory}", f"--memory-swap={memory}"),
         *(f"--tmpfs={_FOLDER_IN_CONTAINER}:{options}", f"--workdir={_FOLDER_IN_CONTAINER}"),
         *(f"--env={key}={value}" for key, value in variables.items()),
@@ -137,21 +136,10 @@ def container(engine: str, limits: ProgramLimits, name: str) -> list[str]:
     ]
 
 
-def program_environment(sandbox: str, folder: str) -> dict[str, str]:
-    """The environment of that command. Those of podman and docker need what they find their settings by."""
-    return dict(os.environ) if sandbox == "container" else _variables(folder)
-
-
 def _variables(folder: str) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "HOME": folder,
-        "TMPDIR": folder,
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    own = {"PATH": os.defpath, "HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    return own | threads
 
 
 def places(sandbox: str, folder: str) -> dict[str, Any]:
@@ -162,9 +150,8 @@ def places(sandbox: str, folder: str) -> dict[str, Any]:
         "folder": _FOLDER_IN_CONTAINER if is_container else folder,
         "libraries": None if is_container else libraries,
         "readable": [*_SYSTEM_FILES, "/usr/local/lib" if is_container else str(Path(sys.base_prefix) / "lib")],
-        "is_bounded": is_container,
-        # What a container writes would reach a file here past every limit.
-        "keeps_output": is_container,
+        # What a container writes as errors would reach a file here past every limit.
+        "is_container": is_container,
     }
 
 
@@ -178,5 +165,5 @@ def ended_by(sandbox: str, exit_code: int) -> int | None:
 def clear(sandbox: str, name: str) -> None:
     """End what outlives the command: a container."""
     if sandbox == "container":
-        ending = [engine() or _ENGINES[0], "rm", "--force", name]
+        ending = [engine() or "podman", "rm", "--force", name]
         subprocess.run(ending, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ANSWER_S, check=False)

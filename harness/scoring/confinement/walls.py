@@ -31,9 +31,9 @@ CALL, RESULT, UNUSABLE = b"?", b".", b"!"
 """The first byte of a line that the tests' process writes: a call, how the tests ended, why they can't be run."""
 _CODE, _TESTS = "the code", "the tests"
 _FENCED = re.compile(r"^[ ]{0,3}```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ ]{0,3}```[ \t]*$", re.MULTILINE | re.DOTALL)
-_PYTHON = ("python", "python3", "py", "")
 _LONGEST = 400
 _PLAIN = "plain data: None, a bool, a number, a text, bytes, or a list, tuple, set or dict of them"
+_NO_ANSWER = "it answered with what is no answer"
 
 _NEW_USER, _NEW_IPC, _NEW_NETWORK, _NEW_MOUNTS = 0x10000000, 0x08000000, 0x40000000, 0x00020000
 _NO_SETUID_DEVICES_PROGRAMS = 2 | 4 | 8
@@ -41,11 +41,8 @@ _COUNTS_TASKS_BY_NAMESPACE = (5, 14)
 _DIE_WITH_PARENT, _SET_SECCOMP, _NO_NEW_PRIVILEGES = 1, 22, 38
 _CAPABILITIES_VERSION = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_READ = 1 << 2 | 1 << 3
-_WRITE_FILE = 1 << 1
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _RIGHTS_OF_FIRST_VERSION = (1 << 13) - 1
-_EXECUTE = 1 << 0
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
 class _Filter(ctypes.Structure):
@@ -79,19 +76,13 @@ def main() -> None:
     random.seed(0)
     # Names of Python's own that the interpreter lacks without `site`: no function of a program stands for them.
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
-    if "tests" in order:
-        run_tests(order, received, sent)
-    else:
-        run_program(order, received, sent)
+    run = run_tests if "tests" in order else run_program
+    run(order, received, sent)
 
 
 def wall_in(order: dict[str, Any], parent: int) -> bool:
-    """Put up all walls that this system has.
-
-    Returns:
-        Whether the folder is a file system of its own, with bounds of its own.
-    """
-    is_bounded: bool = order["is_bounded"]
+    """Put up all walls that this system has; tell whether the folder is a file system with bounds of its own."""
+    is_bounded: bool = order["is_container"]
     libc = ctypes.CDLL(None, use_errno=True)
     limits = dict(order["limits"])
     if _leave_namespaces(libc):
@@ -106,22 +97,26 @@ def wall_in(order: dict[str, Any], parent: int) -> bool:
     libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-    _keep_output(order["folder"], (1, 2) if order["keeps_output"] else (1,))
-    _guard_files(libc, order, [*sys.path, *order["readable"]])
-    _limit(limits)
-    _filter_calls(libc, order["filter"])
-    return is_bounded
-
-
-def _keep_output(folder: str, descriptors: tuple[int, ...]) -> None:
-    """Enter the folder; what is written as output goes to files in it without a name, where the limits count it."""
-    os.chdir(folder)
-    for number in descriptors:
-        name = f"output-{number}"
-        file = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        os.unlink(name)  # noqa: PTH108 - pathlib is no shorter
+    # What is written as output goes to files in the folder without a name, where the limits count it.
+    os.chdir(order["folder"])
+    for number in (1, 2) if order["is_container"] else (1,):
+        file = os.open(f"output-{number}", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        os.unlink(f"output-{number}")  # noqa: PTH108 - pathlib is no shorter
         os.dup2(file, number)
         os.close(file)
+    _guard_files(libc, order)
+    # At 1 byte, unlike at 0, the kernel starts no program either that would take the memory of one that crashes.
+    for name, most in {**limits, "CORE": 1}.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hardest = resource.getrlimit(kind)[1]
+        most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
+        # A program that ignores the signal at the soft limit of CPU time is killed a second later.
+        resource.setrlimit(kind, (most, most + 1 if name == "CPU" and most != hardest else most))
+    if order["filter"] is not None:
+        steps = bytes.fromhex(order["filter"])
+        if libc.prctl(_SET_SECCOMP, 2, ctypes.byref(_Filter(len(steps) // 8, steps)), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "the filter of system calls could not be switched on")
+    return is_bounded
 
 
 def _leave_namespaces(libc: ctypes.CDLL) -> bool:
@@ -141,8 +136,8 @@ def _leave_namespaces(libc: ctypes.CDLL) -> bool:
     return True
 
 
-def _guard_files(libc: ctypes.CDLL, order: dict[str, Any], readable: list[str]) -> None:
-    """Only the folder can be written, only it and `readable` can be read (Landlock, where the kernel has it)."""
+def _guard_files(libc: ctypes.CDLL, order: dict[str, Any]) -> None:
+    """Only the folder can be written, only it and what Python needs be read (Landlock, where the kernel has it)."""
     version = min(libc.syscall(_CREATE_RULESET, None, 0, 1), order["landlock"])
     if version < 1:
         return
@@ -152,43 +147,21 @@ def _guard_files(libc: ctypes.CDLL, order: dict[str, Any], readable: list[str]) 
     handled = _Ruleset(rights, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     rules = libc.syscall(_CREATE_RULESET, ctypes.byref(handled), size, 0)
-
-    def allow(path: str, allowed: int) -> None:
+    read = _READ_FILE | _READ_FOLDER
+    allowed = {
+        order["folder"]: rights & ~_EXECUTE,
+        **dict.fromkeys((*sys.path, *order["readable"]), read),
+        **dict.fromkeys(("/dev/null", "/dev/zero", "/dev/urandom"), read | _WRITE_FILE),
+    }
+    for path, those in allowed.items():
         if Path(path).exists():
-            if not Path(path).is_dir():
-                allowed &= ~(1 << 3)
-            beneath = _BeneathPath(allowed, os.open(path, os.O_PATH | os.O_CLOEXEC))
+            those &= ~0 if Path(path).is_dir() else ~_READ_FOLDER
+            beneath = _BeneathPath(those, os.open(path, os.O_PATH | os.O_CLOEXEC))
             libc.syscall(_ADD_RULE, rules, 1, ctypes.byref(beneath), 0)
             os.close(beneath.folder)
-
-    allow(order["folder"], rights & ~_EXECUTE)
-    for path in readable:
-        allow(path, _READ)
-    for path in _DEVICES:
-        allow(path, _READ | _WRITE_FILE)
     if libc.syscall(_RESTRICT_SELF, rules, 0) != 0:
         raise OSError(ctypes.get_errno(), "Landlock could not be switched on")
     os.close(rules)
-
-
-def _limit(limits: dict[str, int]) -> None:
-    """Set the limits, soft and hard, by their names in `resource` without RLIMIT_."""
-    # At 1 byte, unlike at 0, the kernel starts no program either that would take the memory of one that crashes.
-    for name, most in {**limits, "CORE": 1}.items():
-        kind = getattr(resource, f"RLIMIT_{name}")
-        hardest = resource.getrlimit(kind)[1]
-        most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
-        # A program that ignores the signal at the soft limit of CPU time is killed a second later.
-        resource.setrlimit(kind, (most, most + 1 if name == "CPU" and most != hardest else most))
-
-
-def _filter_calls(libc: ctypes.CDLL, steps_in_hex: str | None) -> None:
-    if steps_in_hex is None:
-        return
-    steps = bytes.fromhex(steps_in_hex)
-    program = _Filter(len(steps) // 8, steps)
-    if libc.prctl(_SET_SECCOMP, 2, ctypes.byref(program), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "the filter of system calls could not be switched on")
 
 
 def run_program(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None:
@@ -203,20 +176,20 @@ def run_program(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - it is a program's end, whatever it raises
         if not (order["is_main"] and isinstance(error, SystemExit) and error.code in (None, 0)):
-            _write(sent, _packed({"error": _described(error, sources, reasons)}))
+            _write(sent, {"error": _described(error, sources, reasons)})
             os._exit(1)
     if order["is_main"]:
         os._exit(0)
-    _write(sent, _packed(_offered(module)))
+    _write(sent, _offered(module))
     for line in received:
         name, arguments, keywords = json.loads(line)
         try:
             value = getattr(module, name)(*map(_read, arguments), **{key: _read(each) for key, each in keywords})
-            answer = _packed({"value": _plain(value)})
+            answer = {"value": _plain(value)}
         except NotPlain as what:
-            answer = _packed({"error": f"{name}() gave {what}, which is no {_PLAIN}"})
+            answer = {"error": f"{name}() gave {what}, which is no {_PLAIN}"}
         except BaseException as error:  # noqa: BLE001 - the same
-            answer = _packed(_raised(error, _described(error, sources, reasons)))
+            answer = _raised(error, _described(error, sources, reasons))
         _write(sent, answer)
     os._exit(0)
 
@@ -236,8 +209,7 @@ def _offered(module: types.ModuleType) -> dict[str, Any]:
                 values.append((name, _plain(value)))
             except (NotPlain, RecursionError):
                 continue
-    size = os.lseek(1, 0, os.SEEK_CUR)
-    output = os.pread(1, size, 0).decode("utf-8", "replace")
+    output = os.pread(1, os.lseek(1, 0, os.SEEK_CUR), 0).decode("utf-8", "replace")
     return {"functions": functions, "values": values, "modules": modules, "stdout": output}
 
 
@@ -253,18 +225,6 @@ def _raised(error: BaseException, told: str) -> dict[str, Any]:
     return {"raised": kind.__name__, "arguments": arguments, "told": told}
 
 
-def run_tests(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None:
-    """Run the tests on the program at the other end, and tell how they ended."""
-    program = _Program(received, sent)
-    told: tuple[bytes, str | None] = (UNUSABLE, "")
-    try:
-        told = RESULT, program.judged_by(order["tests"], order["reasons"])
-    except NotPlain as what:
-        told = UNUSABLE, f"the tests call {what}, which is no {_PLAIN}"
-    _write(sent, told[0] + _packed(told[1]))
-    os._exit(0)
-
-
 class ProgramEnded(BaseException):
     """The program ended, or answered what is no answer; no `except Exception` of the tests goes on after that."""
 
@@ -273,37 +233,41 @@ class NotPlain(BaseException):
     """A value can't cross the pipe."""
 
 
+def run_tests(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None:
+    """Run the tests on the program at the other end, and tell how they ended.
+
+    What ended the program, or can't cross to it, is what ended the tests, whatever they make of it.
+    """
+    tests: str = order["tests"]
+    program = _Program(received, sent)
+    module = types.ModuleType("tests")
+    sys.modules[module.__name__] = module
+    error: BaseException | None = None
+    try:
+        module.__dict__.update(program.names())
+        exec(compile(tests, _TESTS, "exec", dont_inherit=True), module.__dict__)
+        sys.stdout.flush()
+    except BaseException as raised:  # noqa: BLE001 - tests may raise anything
+        error = raised
+    error = program.end or error
+    if isinstance(error, NotPlain):
+        _write(sent, f"the tests call {error}, which is no {_PLAIN}", UNUSABLE)
+    elif error is None or isinstance(error, ProgramEnded):
+        _write(sent, None if error is None else str(error), RESULT)
+    else:
+        _write(sent, _described(error, {_TESTS: tests}, order["reasons"]), RESULT)
+    os._exit(0)
+
+
 class _Program:
-    """A program as its tests see it, from another process."""
+    """A program as its tests see it, from another process; `end` is what ended it."""
 
     def __init__(self, received: BinaryIO, sent: int) -> None:
         self._received, self._sent = received, sent
         self._lock = _thread.allocate_lock()
-        self._end: BaseException | None = None
+        self.end: BaseException | None = None
 
-    def judged_by(self, tests: str, reasons: Mapping[str, str]) -> str | None:
-        """Run the tests; None where they got to their end, else what stopped them.
-
-        Raises:
-            NotPlain: they gave a function what can't cross.
-        """
-        module = types.ModuleType("tests")
-        sys.modules[module.__name__] = module
-        error: BaseException | None = None
-        try:
-            module.__dict__.update(self._names())
-            exec(compile(tests, _TESTS, "exec", dont_inherit=True), module.__dict__)
-            sys.stdout.flush()
-        except BaseException as raised:  # noqa: BLE001 - tests may raise anything
-            error = raised
-        error = self._end or error
-        if isinstance(error, NotPlain):
-            raise error
-        if isinstance(error, ProgramEnded):
-            return str(error)
-        return None if error is None else _described(error, {_TESTS: tests}, reasons)
-
-    def _names(self) -> dict[str, Any]:
+    def names(self) -> dict[str, Any]:
         """What the tests find: the program's functions and values. A name of Python's own stays Python's."""
         offered = self._next_answer()
         try:
@@ -313,7 +277,7 @@ class _Program:
             beside: dict[str, Any] = {name: importlib.import_module(name) for name in known}
             beside |= {"program": types.SimpleNamespace(**names), "stdout": str(offered["stdout"])}
         except (KeyError, TypeError, ValueError, RecursionError):
-            raise self._ended("it answered with what is no answer") from None
+            raise self._ended(ProgramEnded(_NO_ANSWER)) from None
         own = {name: each for name, each in names.items() if not (name.startswith("__") or hasattr(builtins, name))}
         return own | beside
 
@@ -322,10 +286,9 @@ class _Program:
             try:
                 call = [name, [*map(_plain, arguments)], [(key, _plain(each)) for key, each in keywords.items()]]
             except NotPlain as what:
-                self._end = self._end or NotPlain(f"{name}() with {what}")
-                raise self._end from None
+                raise self._ended(NotPlain(f"{name}() with {what}")) from None
             with self._lock:
-                _write(self._sent, CALL + _packed(call))
+                _write(self._sent, call, CALL)
                 answer = self._next_answer()
             if "value" in answer:
                 return self._value(answer["value"])
@@ -334,29 +297,27 @@ class _Program:
         return function
 
     def _next_answer(self) -> dict[str, Any]:
-        if self._end is not None:
-            raise self._end
+        if self.end is not None:
+            raise self.end
         try:
             answer = json.loads(self._received.readline())
         except (ValueError, RecursionError):
             answer = None
-        if not isinstance(answer, dict):
-            raise self._ended("it answered with what is no answer")
-        if "error" in answer:
-            raise self._ended(str(answer["error"]))
+        if not isinstance(answer, dict) or "error" in answer:
+            raise self._ended(ProgramEnded(str(answer["error"]) if isinstance(answer, dict) else _NO_ANSWER))
         return answer
 
     def _value(self, packed: Any) -> Any:
         try:
             return _read(packed)
         except (KeyError, TypeError, ValueError, RecursionError):
-            raise self._ended("it answered with what is no answer") from None
+            raise self._ended(ProgramEnded(_NO_ANSWER)) from None
 
     def _exception(self, answer: Mapping[str, Any]) -> BaseException:
         """What a function raised, built anew. An iterator of the tests must not take it for its own end."""
         kind = getattr(builtins, str(answer.get("raised")), None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            return self._ended("it answered with what is no answer")
+            return self._ended(ProgramEnded(_NO_ANSWER))
         if issubclass(kind, StopIteration | StopAsyncIteration):
             kind = RuntimeError
         try:
@@ -366,18 +327,13 @@ class _Program:
         error.told = str(answer.get("told"))  # type: ignore[attr-defined]
         return error
 
-    def _ended(self, why: str) -> ProgramEnded:
-        ended = ProgramEnded(why)
-        self._end = self._end or ended
-        return ended
+    def _ended(self, end: BaseException) -> BaseException:
+        self.end = self.end or end
+        return self.end if isinstance(end, NotPlain) else end
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON: what JSON has no kind for is an object with the kind as its key.
-
-    Raises:
-        NotPlain: it is, or holds, something else.
-    """
+    """A value as JSON: what JSON has no kind for is an object with the kind as its key; else `NotPlain`."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, dict):
@@ -414,13 +370,10 @@ def _read(packed: Any) -> Any:
     return [*map(_read, packed)] if isinstance(packed, list) else packed
 
 
-def _packed(content: Any) -> bytes:
-    return json.dumps(content).encode() + b"\n"
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]
+def _write(descriptor: int, content: Any, sign: bytes = b"") -> None:
+    line = sign + json.dumps(content).encode() + b"\n"
+    while line:
+        line = line[os.write(descriptor, line) :]
 
 
 def _compiled(text: str) -> tuple[types.CodeType, str]:
@@ -428,11 +381,10 @@ def _compiled(text: str) -> tuple[types.CodeType, str]:
     try:
         return compile(text, _CODE, "exec", dont_inherit=True), text
     except SyntaxError:
-        blocks = [(language.lower(), block) for language, block in _FENCED.findall(text)]
-        block = next((block for language, block in blocks if language in _PYTHON), None)
-        if block is None:
-            raise
-        return compile(block, _CODE, "exec", dont_inherit=True), block
+        for language, block in _FENCED.findall(text):
+            if language.lower() in ("python", "python3", "py", ""):
+                return compile(block, _CODE, "exec", dont_inherit=True), block
+        raise
 
 
 def _described(error: BaseException, sources: Mapping[str, str], reasons: Mapping[str, str]) -> str:
@@ -445,23 +397,23 @@ def _described(error: BaseException, sources: Mapping[str, str], reasons: Mappin
         return reasons[str(error.errno)]
     if isinstance(told := getattr(error, "told", None), str):
         return told
-    place, number = None, None
+    places = []
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename in sources:
-            place, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename in sources:
-        place, number = error.filename, error.lineno
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno or 0))
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)[:_LONGEST]
     except Exception:  # noqa: BLE001 - the program's own exceptions may do anything
         message = ""
     said = type(error).__name__ + (f": {message}" if message else "")
-    if place is None or number is None:
+    place, number = next((each for each in reversed(places) if each[0] in sources and each[1]), (None, 0))
+    if place is None:
         return said
     lines = sources[place].splitlines()
-    line = lines[number - 1].strip()[:_LONGEST] if 0 < number <= len(lines) else ""
+    line = lines[number - 1].strip()[:_LONGEST] if number <= len(lines) else ""
     return f"{said} (line {number} of {place}: {line})"
 
 

@@ -19,10 +19,11 @@ from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
 from harness.requests import Model
 from harness.scoring.checks.given import shown
-from harness.scoring.judging.drawing import LEAST_TOKENS, MOST_REPEATS
+from harness.scoring.judging.asking import MOST_REPEATS, least_tokens
 
 _LEAST_LOGPROB = math.log(0.01)
 """deepeval leaves out what is less probable than this."""
+_SCORES = (ReasonScore, ConversationReasonScore)
 
 
 class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
@@ -65,7 +66,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
     async def a_generate(self, prompt: str, schema: type[BaseModel] | None = None) -> Any:
         """The answer: an instance of the pydantic schema, to whose JSON form the engine is held, or a text."""
         if schema is None:
-            return (await self._ask(prompt)).text
+            return (await self._ask(self._version, prompt)).text
         return (await self._structured(prompt, schema))[1]
 
     async def a_generate_with_schema(self, prompt: str, schema: type[BaseModel] | None = None) -> Any:
@@ -88,12 +89,13 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
 
     async def _structured(self, prompt: str, schema: type[BaseModel], **asked: Any) -> tuple[Sample, BaseModel]:
         """An answer as the schema has it. Where the first one is not, one more is drawn."""
-        wanted = json_schema(schema, self.scale)
+        asked["schema"] = json_schema(schema, self.scale)
         problem = ""
-        for in_place_of_another in (False, True):
-            sample = await self._ask(prompt, in_place_of_another, schema=wanted, **asked)
+        for is_another in (False, True):
+            version = self._version._apart(MOST_REPEATS) if is_another else self._version
+            sample = await self._ask(version, prompt, **asked)
             try:
-                return sample, self._checked(_parsed(sample, schema))
+                return sample, _parsed(sample, schema, self.scale)
             except ValueError as error:
                 problem = str(error)
                 self.n_malformed += 1
@@ -101,18 +103,8 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
             JudgeError(f"judge {self.name} gave no {schema.__name__} as deepeval wants it, asked twice: {problem}")
         )
 
-    def _checked(self, answer: BaseModel) -> BaseModel:
-        """The answer, whose score is on the scale where it has one."""
-        if self.scale is not None and isinstance(answer, ReasonScore | ConversationReasonScore):
-            low, high = self.scale
-            if not low <= answer.score <= high:
-                raise ValueError(f"the score {answer.score:g} is not on the scale from {low} to {high}")
-        return answer
-
-    async def _ask(self, prompt: str, in_place_of_another: bool = False, **asked: Any) -> Sample:
-        version = self._version._apart(MOST_REPEATS) if in_place_of_another else self._version
-        if version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
-            asked["max_tokens"] = LEAST_TOKENS
+    async def _ask(self, version: Model, prompt: str, **asked: Any) -> Sample:
+        asked |= least_tokens(version)
         try:
             sample: Sample = await version.chat([{"role": "user", "content": prompt}], **asked)
         except SteelyardError as error:
@@ -125,12 +117,8 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         return error
 
 
-def _parsed(sample: Sample, schema: type[BaseModel]) -> BaseModel:
-    """The answer as data.
-
-    Raises:
-        ValueError: it is no JSON, or not as the schema has it.
-    """
+def _parsed(sample: Sample, schema: type[BaseModel], scale: tuple[int, int] | None) -> BaseModel:
+    """The answer as data; a `ValueError` where it is no JSON, not as the schema has it, or off the scale."""
     cut = ", cut at max_tokens" if sample.truncated else ""
     try:
         parsed = schema.model_validate(trimAndLoadJson(sample.text))
@@ -141,6 +129,8 @@ def _parsed(sample: Sample, schema: type[BaseModel]) -> BaseModel:
         raise ValueError(f"it is no JSON{cut}: {shown(sample.text)}") from None
     if getattr(parsed, "verdicts", None) == []:
         raise ValueError("it holds no verdict")
+    if scale is not None and isinstance(parsed, _SCORES) and not scale[0] <= parsed.score <= scale[1]:
+        raise ValueError(f"the score {parsed.score:g} is not on the scale from {scale[0]} to {scale[1]}")
     return parsed
 
 
@@ -155,7 +145,7 @@ def json_schema(schema: type[BaseModel], scale: tuple[int, int] | None = None) -
     fields = strict["properties"]
     if fields.get("verdicts", {}).get("type") == "array":
         fields["verdicts"]["minItems"] = 1
-    if scale is not None and schema in (ReasonScore, ConversationReasonScore):
+    if scale is not None and schema in _SCORES:
         fields["score"] = {"type": "integer", "enum": list(range(scale[0], scale[1] + 1))}
     return strict
 

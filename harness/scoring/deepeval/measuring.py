@@ -12,19 +12,19 @@ from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
 from harness.records import Judgement
 from harness.requests import Model
-from harness.scoring.judging.measures import Fields, MetricResult
+from harness.scoring.deepeval.fields import Fields
+from harness.scoring.judging.combining import MetricResult
 
 _ROUNDING = 1e-9
 
 
-async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> MetricResult:
+async def measure(model: Model, metric: Any, given: Mapping[str, Any]) -> MetricResult:
     """Score an answer by a metric of deepeval, with its reason.
 
     Args:
         model: the version that answers the metric's questions.
         metric: a metric class of deepeval, its name, or a function that takes `model=` and gives a metric.
-        fields: what the metric may look at.
-        options: for the metric class, such as `include_reason=False`.
+        given: what is known of the answer, by the names of `Fields`, and options of the metric's class.
 
     Raises:
         CheckError: no metric, or one that can't be used so; an option or a field that it lacks; no deepeval.
@@ -33,13 +33,12 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
     _load()
     from harness.scoring.deepeval.cases import make_case
     from harness.scoring.deepeval.judge_model import JudgeModel
-    from harness.scoring.deepeval.metrics import make_metric, required_fields
-    from harness.scoring.deepeval.rule import rule_of
+    from harness.scoring.deepeval.metrics import make_metric, required_fields, rule_of
 
     judge = JudgeModel(model)
-    made = make_metric(metric, options, judge)
+    made = make_metric(metric, {key: value for key, value in given.items() if key not in Fields.__slots__}, judge)
     name, rule = type(made).__name__, rule_of(made)
-    case = make_case(made, fields)
+    case = make_case(made, Fields(**{key: value for key, value in given.items() if key in Fields.__slots__}))
     if "actual_output" in required_fields(made) and not case.actual_output.strip():
         reason = f"the answer is empty, which {name} does not measure"
         return MetricResult(rule, Judgement(model.name, 0, values=(0.0,)), 0.0, reason)
@@ -54,11 +53,7 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
 
 
 def check_metric(metric: str | type) -> None:
-    """Refuse the name or the class of a metric that can't be used, without making it.
-
-    Raises:
-        CheckError: there is no such metric, it judges no single answer, or there is no deepeval.
-    """
+    """Refuse, with a `CheckError`, the name or the class of a metric that can't be used, without making it."""
     _load()
     from harness.scoring.deepeval import metrics
 
@@ -66,11 +61,7 @@ def check_metric(metric: str | type) -> None:
 
 
 def _load() -> None:
-    """Import deepeval, kept quiet before it begins.
-
-    Raises:
-        CheckError: it is not installed; the message has the command that mends it.
-    """
+    """Import deepeval, kept quiet before it begins."""
     quieten_deepeval()
     try:
         importlib.import_module("deepeval.metrics")

@@ -1,34 +1,32 @@
-"""From what a body names to a metric that is ready to measure. Imports deepeval: only for use once that is wanted."""
+"""From what a body names to a metric that is ready to measure, and its rule. Imports deepeval: only for use once that
+is wanted.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import inspect
+import json
 import warnings
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, TypeAlias
 
+import deepeval
 import deepeval.metrics as library
 from deepeval.config.eval_mode import EvalMode
-from deepeval.metrics import (
-    BaseConversationalMetric,
-    BaseMetric,
-    ConversationalDAGMetric,
-    ConversationalGEval,
-    ConversationalJevEval,
-    DAGMetric,
-    GEval,
-    JevEval,
-)
+from deepeval.metrics import BaseConversationalMetric, BaseMetric, ConversationalGEval, GEval
 
 from harness.errors import CheckError, choices
 from harness.scoring.deepeval.judge_model import JudgeModel
 
 Metric: TypeAlias = BaseMetric | BaseConversationalMetric
 _BASES = (BaseMetric, BaseConversationalMetric)
-_OTHERS = (DAGMetric, ConversationalDAGMetric, JevEval, ConversationalJevEval)
-_NOT_OF_TEXT = (".multimodal_metrics.", ".voice", ".audio_glitch", ".transcription_accuracy")
-_TO_TEN = (0, 10)
-"""The scale of each ConversationalGEval, whose score is a tenth of it."""
+_OTHERS = (".dag", ".conversational_dag", ".jev", ".multimodal_metrics.", ".voice", ".audio_", ".transcription_")
+"""In the names of the modules of metrics that are built from graphs, or judge something else than text."""
+_MODELS = ("model", "using_native_model", "evaluation_model", "system_one_model")
+_NOT_THE_RULE = (*_MODELS, "_audio_model", "_using_native_audio_model", "threshold", "verbose_mode")
 
 
 def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> Metric:
@@ -52,16 +50,12 @@ def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> M
     if isinstance(made, GEval):
         judge.scale = (0, 1) if made.strict_mode else made.score_range
     elif isinstance(made, ConversationalGEval):
-        judge.scale = _TO_TEN
+        judge.scale = (0, 10)
     return made
 
 
 def check_metric(metric: Any) -> None:
-    """Refuse the name or the class of what judges neither an answer nor a conversation.
-
-    Raises:
-        CheckError: with the nearest name, or what to use instead.
-    """
+    """Refuse the name or the class of what judges neither an answer nor a conversation."""
     kind = _named(metric) if isinstance(metric, str) else metric
     if isinstance(kind, type) and _is_usable(kind):
         return
@@ -85,43 +79,31 @@ def required_fields(metric: Metric) -> list[str]:
 
 def _named(name: str) -> type:
     if name not in library.__all__:
-        raise CheckError(choices("metric", name, [each for each in library.__all__ if _is_usable_name(each)]))
+        kinds = {each: getattr(library, each) for each in library.__all__}
+        usable = [each for each, kind in kinds.items() if kind not in _BASES and _is_usable(kind)]
+        raise CheckError(choices("metric", name, usable))
     found: type = getattr(library, name)
     return found
 
 
-def _is_usable_name(name: str) -> bool:
-    kind = getattr(library, name)
-    return kind not in _BASES and _is_usable(kind)
-
-
 def _is_usable(kind: type) -> bool:
-    return (
-        issubclass(kind, _BASES)
-        and not issubclass(kind, _OTHERS)
-        and not any(part in kind.__module__ for part in _NOT_OF_TEXT)
-        and not getattr(kind, "_requires_mcp_servers", False)
-    )
+    is_other = any(part in kind.__module__ for part in _OTHERS) or getattr(kind, "_requires_mcp_servers", False)
+    return issubclass(kind, _BASES) and not is_other
 
 
 def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeModel) -> Any:
     """Call a class or function that makes a metric, with the judge as its model where it takes one."""
     name = getattr(make, "__name__", None) or getattr(getattr(make, "func", None), "__name__", "the metric's function")
-    signature = inspect.signature(make)
-    known = signature.parameters
+    known = inspect.signature(make).parameters
     takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in known.values())
-    own = {key: value for key, value in {"model": judge, "eval_mode": "llm"}.items() if key in known}
-    if takes_any:
-        own["model"] = judge
+    own: dict[str, Any] = {"model": judge} if takes_any or "model" in known else {}
+    if "eval_mode" in known:
+        own["eval_mode"] = "llm"
     for option in options:
-        if option in ("model", "eval_mode"):
+        if option in own:
             raise CheckError(f"{name}: the judge is its model; leave out {option}=, and name a version with --judge.")
         if option not in known and not takes_any:
             raise CheckError(f"{name}: {choices('option', option, [each for each in known if each not in own])}")
-    try:
-        signature.bind(**own, **options)
-    except TypeError as error:
-        raise CheckError(f"{name}: {error}; give it to judge.measure.") from None
     try:
         with warnings.catch_warnings():
             # That some scores were turned round in a release before the one that is used here.
@@ -132,11 +114,7 @@ def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeMode
 
 
 def _check(metric: Metric) -> None:
-    """Refuse what would measure something else each time, or nothing.
-
-    Raises:
-        CheckError: saying what to write instead.
-    """
+    """Refuse what would measure something else each time, or nothing, with what to write instead."""
     name = type(metric).__name__
     if type(metric).a_measure in (BaseMetric.a_measure, BaseConversationalMetric.a_measure):
         raise CheckError(f"{name} has no a_measure, so it can't be waited for beside other bodies; write one.")
@@ -154,3 +132,29 @@ def _check(metric: Metric) -> None:
     if getattr(metric, "requires_trace", False):
         hint = "give it evaluation_params" if isinstance(metric, GEval) else "use a metric of answers"
         raise CheckError(f"{name} judges the trace of an agent, and judge.measure judges one answer; {hint}.")
+
+
+def rule_of(metric: Metric) -> str:
+    """The name of the metric and a digest of its settings and deepeval's release, whose templates are part of it.
+
+    Two metrics with the same rule ask the same questions, in every process.
+    """
+    text = json.dumps([deepeval.__version__, metric], sort_keys=True, default=_plain)
+    name = metric.name if isinstance(getattr(metric, "name", None), str) else type(metric).__name__
+    return f"{name}-{hashlib.sha256(text.encode('ascii')).hexdigest()[:12]}"
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no kind for: a set in order, an object as its type with its parts."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, set | frozenset):
+        return sorted((json.loads(json.dumps(each, sort_keys=True, default=_plain)) for each in value), key=json.dumps)
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if dataclasses.is_dataclass(value):
+        return [type(value), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}]
+    parts = vars(value) if hasattr(value, "__dict__") else {}
+    if isinstance(value, _BASES):
+        return [type(value), {name: part for name, part in parts.items() if name not in _NOT_THE_RULE}]
+    return [type(value), {name: part for name, part in parts.items() if not name.startswith("_")}]

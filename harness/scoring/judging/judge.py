@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -10,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CheckError, JudgeError
-from harness.records import Case, Sample, Score, ScoringRule
+from harness.records import Case, Sample, Score, ScoringRule, Shown
 from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
-from harness.scoring.judging import combining
-from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
-from harness.scoring.judging.drawing import MOST_REPEATS, JudgeQuestion, Seat
-from harness.scoring.judging.measures import RARER, Fields
+from harness.scoring.judging import asking, combining
+from harness.scoring.judging.asking import MOST_REPEATS, JudgeQuestion, all_of
 from harness.scoring.judging.prompts import Judged, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
@@ -35,11 +32,10 @@ class Judge:
     >>> #     return await judge.rate(await model.ask(case.prompt), rubric="evals/…/rubric.md", case=case)
     """
 
-    __slots__ = ("_case_id", "_models", "_rubrics", "_seats", "_trace")
+    __slots__ = ("_case_id", "_models", "_rubrics", "_trace")
 
     def __init__(self, models: Sequence[Model], rubrics: Rubrics, case_id: str, trace: Trace) -> None:
         self._models = tuple(models)
-        self._seats = tuple(map(Seat, models))
         self._rubrics = rubrics
         self._case_id = case_id
         self._trace = trace
@@ -85,16 +81,15 @@ class Judge:
         judged, repeats = _judged(answer, "judge.rate"), _checked(repeats, "judge.rate")
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
-        given = material(wanted, case, reference, self._case_id).with_answers(judged)
+        given = material(wanted, case, reference, self._case_id)
         question = JudgeQuestion(
-            messages=rating_messages(wanted, given),
-            schema=rating_schema(wanted),
-            read=functools.partial(read_rating, rubric=wanted, weighted=weighted),
-            logprobs=ALTERNATIVES if weighted else None,
+            messages=rating_messages(wanted, given.with_answers(judged)),
+            schema=asking.rating_schema(wanted),
+            read=functools.partial(asking.read_rating, rubric=wanted, weighted=weighted),
+            logprobs=asking.ALTERNATIVES if weighted else None,
         )
-        questions = [replace(question, repeat=repeat) for repeat in range(repeats)]
-        work = self._ask(questions, wanted, functools.partial(combining.rating, wanted), rated_by=wanted)
-        return self._settle("rate", work)
+        combine = functools.partial(combining.rating, wanted)
+        return self._settle("rate", self._ask([question], repeats, wanted, given.shown(), combine))
 
     def prefer(
         self,
@@ -126,12 +121,13 @@ class Judge:
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
         given = material(wanted, case, reference, self._case_id)
+        schema, read = asking.preference_schema(), asking.read_preference
         orders = [
-            JudgeQuestion(preference_messages(wanted, given.with_answers(*pair)), preference_schema(), read_preference)
+            JudgeQuestion(preference_messages(wanted, given.with_answers(*pair)), schema, read)
             for pair in (answers, answers[::-1])
         ]
-        questions = [replace(order, repeat=repeat) for repeat in range(repeats) for order in orders]
-        return self._settle("prefer", self._ask(questions, wanted, combining.preference, rated_by=None))
+        work = self._ask(orders, repeats, wanted, given.shown(*answers), combining.preference)
+        return self._settle("prefer", work)
 
     def measure(
         self,
@@ -165,8 +161,8 @@ class Judge:
             JudgeError: a judge's answer, and one more, was none that deepeval can use, or the score is outside [0, 1].
             EngineError: a judge could not answer.
         """
-        rarer = {name: more.pop(name) for name in RARER if name in more}
-        return self._settle("measure", self._measure(metric, Fields(input, output, expected, context, **rarer), more))
+        given = {"input": input, "output": output, "expected": expected, "context": context, **more}
+        return self._settle("measure", self._measure(metric, given))
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:
         """The work, to be awaited; in a `def` body its result."""
@@ -174,49 +170,48 @@ class Judge:
         settled: Coroutine[Any, Any, Score] = settle(work)
         return settled
 
+    def _rule(self, name: str) -> ScoringRule:
+        self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), name)
+        return by
+
     async def _ask(
-        self, questions: Sequence[JudgeQuestion], rubric: Rubric, combine: Callable[..., Score], rated_by: Rubric | None
+        self,
+        questions: Sequence[JudgeQuestion],
+        repeats: int,
+        rubric: Rubric,
+        shown: Shown,
+        combine: Callable[..., Score],
     ) -> Score:
         """Ask each judge all questions; whatever it did is noted, also when it gave no judgement."""
-        self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), rubric.digest)
-        said, failed = [], None
-        for answered in await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True):
-            if isinstance(answered, BaseException):
-                raise answered
-            self._trace.judgements.append(combining.judgement(answered, rated_by))
-            said.append(answered)
-            if len(answered.opinions) < len(questions):
-                problem = f"judge {answered.judge} gave no judgement, asked twice: {answered.problems[-1]}"
-                failed = failed or JudgeError(problem)
-        self._fail(failed)
+        by = self._rule(rubric.digest)
+        self._trace.shown[by] = shown
+        asked = [replace(question, repeat=repeat) for repeat in range(repeats) for question in questions]
+        said = await all_of(asking.ask(model, asked) for model in self._models)
+        rated_by = None if combine is combining.preference else rubric
+        self._trace.judgements += [combining.judgement(each, rated_by) for each in said]
+        silent = next((each for each in said if None in each.answers), None)
+        if silent is not None:
+            problem = f"judge {silent.judge} gave no judgement, asked twice: {silent.problems[-1]}"
+            raise self._noted(JudgeError(problem))
         return combine(said, by)
 
-    def _fail(self, error: JudgeError | None) -> None:
-        if error is not None:
-            self._trace.error = self._trace.error or error
-            raise error
+    def _noted(self, error: JudgeError) -> JudgeError:
+        self._trace.error = self._trace.error or error
+        return error
 
-    async def _measure(self, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
+    async def _measure(self, metric: Any, given: Mapping[str, Any]) -> Score:
         measure = registered("deepeval").measure
-        working = [measure(model, metric, fields, options) for model in self._models]
-        panel = []
-        for measured in await asyncio.gather(*working, return_exceptions=True):
-            if isinstance(measured, BaseException):
-                raise measured
-            self._trace.judgements.append(measured.judgement)
-            panel.append(measured)
-        fingerprints = tuple(model.fingerprint for model in self._models)
-        self._trace.judged_by = by = ScoringRule(fingerprints, panel[0].rule)
-        self._fail(next((measured.error for measured in panel if measured.error is not None), None))
+        panel = await all_of(measure(model, metric, given) for model in self._models)
+        self._trace.judgements += [measured.judgement for measured in panel]
+        by = self._rule(panel[0].rule)
+        error = next((measured.error for measured in panel if measured.error is not None), None)
+        if error is not None:
+            raise self._noted(error)
         return combining.measurement(panel, by)
 
 
 def _judged(answer: str | Sample, check: str) -> Judged:
-    """The text, or the turns of a transcript.
-
-    Raises:
-        CheckError: it is neither.
-    """
+    """The text, or the turns of a transcript."""
     return answer.messages if isinstance(answer, Sample) and answer.messages else answer_text(answer, check)
 
 

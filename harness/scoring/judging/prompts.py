@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import RubricError
-from harness.records import Case, Messages
+from harness.records import Case, Messages, Shown
 from harness.records.tool_calls import words_of
 from harness.scoring.judging.rubric import Rubric
 
@@ -23,8 +23,6 @@ _CONTROL = re.compile(
     r"|<(?=/?(?:s|bos|eos|pad|unk|mask|think|tool_call|start_of_turn|end_of_turn|start_of_image|end_of_image)>)"
     r"|<(?=</?SYS>>)|\[(?=/?[A-Z]{2,}(?:_[A-Z]+)*\])"
 )
-_CODE = re.compile(r"The code is ([0-9a-f]{16})\.")
-_FENCED = re.compile(r"\[begin ([^\n]*) ([0-9a-f]{16})\]\n(.*?)\n\[end \1 \2\]", re.DOTALL)
 _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
 Judged = str | Messages
@@ -76,6 +74,11 @@ class Material:
         in_turns = any(not isinstance(answer, str) for answer in answers)
         return replace(self, parts=(*self.parts, *added), in_turns=in_turns)
 
+    def shown(self, *compared: Judged) -> Shown:
+        """The material as it is stored with the score, beside the answers that were compared."""
+        fields = tuple(part for part in self.parts if part[0] != REFERENCE)
+        return Shown(fields, dict(self.parts).get(REFERENCE), compared)
+
 
 def _parts(name: str, answer: Judged) -> Iterator[tuple[str, str]]:
     if isinstance(answer, str):
@@ -102,23 +105,20 @@ def material(rubric: Rubric, case: Case | Mapping[str, Any] | None, reference: A
     Raises:
         RubricError: the rubric names a field that the case lacks, or there is no case.
     """
+
+    def field(name: str) -> Any:
+        if case is None or name not in case:
+            way_out = ": pass case=case" if case is None else f", which has {', '.join(case)}"
+            raise RubricError(f"{rubric.place} shows the judge the field {name!r} of the case{way_out}.")
+        return case[name]
+
     own = (ANSWER, ANSWER_A, ANSWER_B, REFERENCE)
-    parts = [
-        (f"{name} of the case" if name in own else name, _field(rubric, case, name))
-        for name in fields_shown(rubric, case)
-    ]
+    parts = [(f"{name} of the case" if name in own else name, field(name)) for name in fields_shown(rubric, case)]
     if reference is None and rubric.reference is not None:
-        reference = _field(rubric, case, rubric.reference)
+        reference = field(rubric.reference)
     if reference is not None:
         parts.append((REFERENCE, reference))
     return Material(tuple((harmless(name), harmless(_text(value))) for name, value in parts), salt)
-
-
-def _field(rubric: Rubric, case: Case | Mapping[str, Any] | None, name: str) -> Any:
-    if case is None or name not in case:
-        way_out = ": pass case=case" if case is None else f", which has {', '.join(case)}"
-        raise RubricError(f"{rubric.place} shows the judge the field {name!r} of the case{way_out}.")
-    return case[name]
 
 
 def _text(value: Any) -> str:
@@ -144,25 +144,6 @@ def code_of(given: Material) -> str:
         if not any(code in text.casefold() for _, text in given.parts):
             return code
         number += 1
-
-
-def material_in(messages: Messages) -> tuple[Material, str] | None:
-    """The material that a judge was asked about, but for its salt, with its code; None where these ask no judge."""
-    asked = str(messages[-1].get("content")) if messages else ""
-    found = _CODE.search(asked)
-    if found is None:
-        return None
-    parts = ((name, text) for name, code, text in _FENCED.findall(asked) if code == found[1])
-    return Material(tuple(parts), ""), found[1]
-
-
-def is_answer(name: str) -> bool:
-    """Tell whether the part of this name is an answer, or a turn of one.
-
-    >>> [is_answer(name) for name in ("answer", "answer B", "answer A, turn 2, assistant", "answer of the case")]
-    [True, True, True, False]
-    """
-    return name.partition(", turn ")[0] in (ANSWER, ANSWER_A, ANSWER_B)
 
 
 def rating_messages(rubric: Rubric, given: Material) -> Messages:

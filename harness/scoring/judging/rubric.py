@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,9 @@ HEADINGS = {
 }
 """Each heading that a rubric may have, and what to write under it."""
 
-_STEP = re.compile(r"\d+[.)](?:\s+(.*))?$")
-_POINT = re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$")
-_NEW_ITEM = re.compile(r"[-*+\d]")
+_STEP = (re.compile(r"\d+[.)](?:\s+(.*))?$"), "is no step")
+_POINT = (re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$"), "is no score with its meaning")
+_FIELD = (re.compile(r"(?:[-*]\s+)?`?(\S+?)`?$"), "is not the name of a field")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,6 @@ class Rubric:
 
     Attributes:
         place: the file, for messages.
-        title: what is judged, in a few words.
-        criteria: what a good answer is.
-        steps: what the judge does, in order; the same for every answer.
         scale: each score with what it means, the lowest first; empty for one that only preferences are asked by.
         input: fields of the case that the judge is shown beside the answer; None for `prompt`, where the case has it.
         reference: the field of the case that holds a right answer, or None.
@@ -63,11 +60,7 @@ class Rubric:
         return (score - low) / (high - low)
 
     def check_scale(self, *, weighted: bool = False) -> None:
-        """Refuse to rate without a scale, and to weigh by probabilities what is more than one token.
-
-        Raises:
-            RubricError: naming the file.
-        """
+        """Refuse to rate without a scale, and to weigh by probabilities what is more than one token."""
         if not self.scale:
             raise RubricError(
                 f"{self.place} has no scale, and judge.rate needs one: write `## Scale` with a line for each score, "
@@ -82,22 +75,14 @@ class Rubric:
 
 
 class Rubrics:
-    """The rubrics that the bodies of an evaluation name, each read once.
-
-    Args:
-        folders: where relative paths are looked for; the first that has the file counts.
-    """
+    """The rubrics that the bodies of an evaluation name, each read once, from the first of `folders` that has it."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = folders
         self._read: dict[str, Rubric] = {}
 
     def get(self, path: str | Path) -> Rubric:
-        """The rubric of this path.
-
-        Raises:
-            RubricError: there is no such file, or no judge could go by it; with file and line.
-        """
+        """The rubric of this path; `RubricError` where there is none, or no judge could go by it."""
         if not isinstance(path, str | Path) or not str(path):
             raise RubricError(
                 f"rubric = {path!r} is not a path; write one such as evals/evaluation/summaries/rubric.md."
@@ -116,13 +101,7 @@ class Rubrics:
 
 
 def read_rubric(text: str, place: str) -> Rubric:
-    """The rubric that a text of fixed headings is.
-
-    Args:
-        text: a title (`# …`) and the sections `## Criteria`, `## Steps` (a numbered list), `## Scale` (a line
-            `- SCORE: MEANING` for each score; needed to rate), `## Input` and `## Reference` (names of case fields),
-            and `## Guidelines` (for people).
-        place: its file, for messages.
+    """The rubric in a text with a title (`# …`) and sections under `HEADINGS`, of which a judge needs the first two.
 
     Raises:
         RubricError: naming file and line.
@@ -131,102 +110,80 @@ def read_rubric(text: str, place: str) -> Rubric:
     for name in ("Criteria", "Steps"):
         if name not in sections:
             raise RubricError(f"{place} has no `## {name}`; {HEADINGS[name]}")
-    reference = _fields(sections["Reference"]) if "Reference" in sections else ()
-    if len(reference) > 1:
-        raise RubricError(f"{sections['Reference'].at}: a reference is one field of the case, not {len(reference)}.")
+    scale: dict[int, str] = {}
+    for at, score, meaning in _items(sections, "Scale", *_POINT):
+        if int(score) in scale:
+            raise RubricError(f"{at}: the score {score} is there twice; each has one meaning.")
+        scale[int(score)] = meaning
+    if len(scale) == 1:
+        at = sections["Scale"][0][0]
+        raise RubricError(f"{at}: a scale of one score, {score}, can't tell answers apart; add one.")
+    fields = {name: tuple(field for _, field in _items(sections, name, *_FIELD)) for name in ("Input", "Reference")}
+    if len(fields["Reference"]) > 1:
+        at, count = sections["Reference"][0][0], len(fields["Reference"])
+        raise RubricError(f"{at}: a reference is one field of the case, not {count}.")
     return Rubric(
         place=place,
         title=title,
-        criteria=sections["Criteria"].text,
-        steps=tuple(step for _, (step,) in _list(sections["Steps"], _STEP, "is no step")),
-        scale=_scale(sections["Scale"]) if "Scale" in sections else (),
-        input=_fields(sections["Input"]) if "Input" in sections else None,
-        reference=reference[0] if reference else None,
-        guidelines=sections["Guidelines"].text if "Guidelines" in sections else "",
+        criteria=_text(sections["Criteria"]),
+        steps=tuple(step for _, step in _items(sections, "Steps", *_STEP)),
+        scale=tuple(sorted(scale.items())),
+        input=fields["Input"] or None,
+        reference=next(iter(fields["Reference"]), None),
+        guidelines=_text(sections.get("Guidelines", [])),
         digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
     )
 
 
-class _Section:
-    """The lines under a heading, each with its place."""
-
-    def __init__(self, name: str, at: str) -> None:
-        self.name, self.at = name, at
-        self.lines: list[tuple[str, str]] = []
-
-    @property
-    def text(self) -> str:
-        return "\n".join(line for _, line in self.lines).strip()
-
-    def refused(self, at: str, why: str) -> RubricError:
-        return RubricError(f"{at}: {why}; {HEADINGS[self.name]}")
+_Sections = dict[str, list[tuple[str, str]]]
+"""The lines under each heading with their places, after the place of the heading with an empty line."""
 
 
-def _split(text: str, place: str) -> tuple[str, dict[str, _Section]]:
-    """The title and the sections by their heading; what looks like a heading within a block of code is none."""
-    title, sections, in_code = "", dict[str, _Section](), False
+def _split(text: str, place: str) -> tuple[str, _Sections]:
+    """The title and the sections; what looks like a heading within a block of code is none."""
+    title, sections, in_code = "", _Sections(), False
     known = {heading.casefold(): heading for heading in HEADINGS}
     for number, line in enumerate(text.splitlines(), 1):
         at, words = f"{place}, line {number}", line.strip("# \t")
         in_code ^= line.lstrip().startswith(("```", "~~~"))
         heading = None if in_code else re.match(r"(##?)(?:\s|$)", line)
-        if heading is None:
-            if sections:
-                list(sections.values())[-1].lines.append((at, line))
-            elif line.strip():
-                raise RubricError(f"{at}: {line.strip()[:60]!r} stands under no heading; put it under `## Criteria`.")
-        elif heading[1] == "#":
+        if heading is None and sections:
+            next(reversed(sections.values())).append((at, line))
+        elif heading is None and line.strip():
+            raise RubricError(f"{at}: {line.strip()[:60]!r} stands under no heading; put it under `## Criteria`.")
+        elif heading is not None and heading[1] == "#":
             if title or sections:
                 raise RubricError(f"{at}: a rubric has one title, at its beginning; write {line.strip()!r} with `##`.")
             title = words
-        else:
+        elif heading is not None:
             if (name := known.get(words.casefold())) is None:
                 raise RubricError(f"{at}: {choices('heading', words, HEADINGS)}")
-            if name in sections:
-                first = sections[name].at.rpartition(", ")[2]
+            if sections.setdefault(name, [(at, "")])[0][0] != at:
+                first = sections[name][0][0].rpartition(", ")[2]
                 raise RubricError(f"{at}: `## {name}` is there twice, first in {first}; join them.")
-            sections[name] = _Section(name, at)
     if not title:
         raise RubricError(f"{place} has no title; begin it with `# ` and what is judged, such as `# Faithful summary`.")
-    for section in sections.values():
-        if not section.text:
-            raise section.refused(section.at, f"`## {section.name}` is empty")
+    for name, lines in sections.items():
+        if not _text(lines):
+            raise RubricError(f"{lines[0][0]}: `## {name}` is empty; {HEADINGS[name]}")
     return title, sections
 
 
-def _list(section: _Section, pattern: re.Pattern[str], wrong: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the place of each item of a list, and its parts; lines that go on with an item join its last part."""
-    items: list[tuple[str, list[str]]] = []
-    for at, line in section.lines:
+def _text(lines: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(line for _, line in lines).strip()
+
+
+def _items(sections: _Sections, name: str, pattern: re.Pattern[str], wrong: str) -> list[list[str]]:
+    """The place and the parts of each item of a list; a line that goes on with an item joins its last part."""
+    items: list[list[str]] = []
+    for at, line in sections.get(name, ()):
         if found := pattern.match(line.strip()):
-            items.append((at, [part or "" for part in found.groups()]))
-        elif line.strip() and (not items or _NEW_ITEM.match(line)):
-            raise section.refused(at, f"{line.strip()!r} {wrong}")
+            items.append([at, *(part or "" for part in found.groups())])
+        elif line.strip() and (not items or pattern is _FIELD[0] or re.match(r"[-*+\d]", line)):
+            raise RubricError(f"{at}: {line.strip()!r} {wrong}; {HEADINGS[name]}")
         elif items:
-            items[-1][1][-1] = f"{items[-1][1][-1]} {line.strip()}".strip()
-    for at, parts in items:
+            items[-1][-1] = f"{items[-1][-1]} {line.strip()}".strip()
+    for at, *parts in items:
         if not parts[-1]:
-            raise section.refused(at, "an item without a text")
-        yield at, parts
-
-
-def _scale(section: _Section) -> tuple[tuple[int, str], ...]:
-    scale: dict[int, str] = {}
-    for at, (score, meaning) in _list(section, _POINT, "is no score with its meaning"):
-        if int(score) in scale:
-            raise RubricError(f"{at}: the score {score} is there twice; each has one meaning.")
-        scale[int(score)] = meaning
-    if len(scale) == 1:
-        raise RubricError(
-            f"{section.at}: a scale of one score, {next(iter(scale))}, can't tell answers apart; add one."
-        )
-    return tuple(sorted(scale.items()))
-
-
-def _fields(section: _Section) -> tuple[str, ...]:
-    """Names of case fields, one on each line."""
-    names = [(at, line.strip(), re.sub(r"^[-*]\s+", "", line.strip()).strip().strip("`")) for at, line in section.lines]
-    for at, line, name in names:
-        if len(name.split()) > 1:
-            raise section.refused(at, f"{line!r} is not the name of a field")
-    return tuple(name for _, _, name in names if name)
+            raise RubricError(f"{at}: an item without a text; {HEADINGS[name]}")
+    return items

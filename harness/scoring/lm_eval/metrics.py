@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import unittest
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,6 @@ Results = Mapping[str, Any]
 _OF_NO_DOCUMENT = ("f1", "matthews_corrcoef", "bypass")
 """Aggregations that make one figure of pairs over all documents; there is none for a single pair."""
 _COUNTED = {"word_perplexity": "nats/word", "byte_perplexity": "nats/byte"}
-
 
 _Figure = tuple[str, Callable[[Any], float | None]]
 """The unit of a metric, "" for a score in [0, 1], and the figure in what `process_results` gave, None for none."""
@@ -42,12 +40,22 @@ class Metrics:
 
     def __init__(self, task: Any, wanted: Mapping[str, str | None], where: str) -> None:
         self._task = task
-        self._where = where
         self._filters = [pipeline.name for pipeline in task._filters]
         pairs = {self.name(metric, pipeline): metric for pipeline in self._filters for metric in task.aggregation()}
         self.names = tuple(pairs)
-        units = self._chosen(pairs, wanted)
-        self._figures = {name: self._figure(pairs[name], unit) for name, unit in units.items()}
+        of_documents = [name for name, metric in pairs.items() if self._aggregation(metric) not in _OF_NO_DOCUMENT]
+        if not wanted and not of_documents:
+            raise TaskError(f"{where}: {self._no_document(', '.join(pairs) or 'none')}")
+        chosen: dict[str, str | None] = {} if wanted else {of_documents[0]: None}
+        for name, unit in wanted.items():
+            found = [full for full, metric in pairs.items() if name in (full, metric, f"{metric},{self._filters[0]}")]
+            if not found:
+                raise TaskError(f"{where}: task {task.task_name!r}: {choices('metric', name, pairs)}")
+            for full in found:
+                if full not in of_documents:
+                    raise TaskError(f"{where}: {self._no_document(full)}")
+                chosen[full] = unit
+        self._figures = {name: self._figure(pairs[name], unit) for name, unit in chosen.items()}
         self.weighed = tuple(self._figures)
 
     @property
@@ -58,25 +66,6 @@ class Metrics:
     def name(self, metric: str, pipeline: str) -> str:
         """The name of a metric after a pipeline of filters."""
         return metric if len(self._filters) == 1 else f"{metric},{pipeline}"
-
-    def _chosen(self, pairs: Mapping[str, str], wanted: Mapping[str, str | None]) -> dict[str, str | None]:
-        if not wanted:
-            first = next(
-                (name for name, metric in pairs.items() if self._aggregation(metric) not in _OF_NO_DOCUMENT), ""
-            )
-            if not first:
-                raise TaskError(f"{self._where}: {self._no_document(', '.join(pairs) or 'none')}")
-            return {first: None}
-        chosen: dict[str, str | None] = {}
-        for name, unit in wanted.items():
-            found = [full for full, metric in pairs.items() if name in (full, metric, f"{metric},{self._filters[0]}")]
-            if not found:
-                raise TaskError(f"{self._where}: task {self._task.task_name!r}: {choices('metric', name, pairs)}")
-            for full in found:
-                if self._aggregation(pairs[full]) in _OF_NO_DOCUMENT:
-                    raise TaskError(f"{self._where}: {self._no_document(full)}")
-                chosen[full] = unit
-        return chosen
 
     def _no_document(self, name: str) -> str:
         others = [each for each in self.names if self._aggregation(each.partition(",")[0]) not in _OF_NO_DOCUMENT]
@@ -105,16 +94,17 @@ class Metrics:
             function = self._task.aggregation()[metric]
             what = "squared error" if aggregation == "brier_score" else "points"
             return unit or what, lambda value: float(function([value]))
-        return unit or "", functools.partial(self._number, metric)
 
-    def _number(self, metric: str, value: Any) -> float | None:
-        try:
-            number = float(value) if not isinstance(value, str) else None
-        except TypeError:  # a pair, an array
-            number = None
-        if number is None:
-            raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.")
-        return None if math.isnan(number) else number
+        def number(value: Any) -> float | None:
+            try:
+                found = float(value) if not isinstance(value, str) else None
+            except TypeError:  # a pair, an array
+                found = None
+            if found is None:
+                raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.")
+            return None if math.isnan(found) else found
+
+        return unit or "", number
 
     def readings(self, results: Results, reason: str | None) -> dict[str, Reading]:
         """The figures of one document.

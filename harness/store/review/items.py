@@ -16,12 +16,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, text, update
 
 from harness.errors import UnknownItemError
-from harness.records import Request
 from harness.records.review import Answer, Batch, Event, Form, Item, LabelChoice, Standing
 from harness.store.database import Database
 from harness.store.review.events import fold
 from harness.store.samples import StoreTables, chunks
-from harness.store.schema import batches, dumps, events, items, requests, stored_request
+from harness.store.schema import batches, dumps, events, items
 
 _PAGE = 500
 _QUEUE_LOCK = 0x5734E2
@@ -189,12 +188,6 @@ class ItemTables(StoreTables):
             changed = {**asdict(standing), "value": _json(standing.value)}
             connection.execute(_SETTLE, {**changed, "of": event.item_id})
         return replace(event, number=number), standing
-
-    def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
-        """All that a version was asked, each with the key of its samples."""
-        query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
-        for page in self._database.pages(query, _PAGE):
-            yield from ((key, stored_request(asked)) for key, asked in page)
 
 
 def _no_item(item_id: str) -> UnknownItemError:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from sqlalchemy import case, func, select
 
@@ -21,8 +22,9 @@ _LONGEST_PAUSE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The labels of all open batches that are in and still wanted; for adjudicators, items settled and in dispute."""
+    """The labels of an open batch that are in and still wanted; for adjudicators, items settled and in dispute."""
 
+    n_items: int
     done: int
     left: int
 
@@ -110,18 +112,19 @@ class ReviewStore(TurnTables):
             holders=held,
         )
 
-    def count(self, task: Task) -> Count:
-        """Count what is done and left in the batches that are open."""
-        is_open = items.c.batch_id.in_(select(batches.c.id).where(batches.c.closed.is_(None)))
+    def counts(self, task: Task) -> dict[str, Count]:
+        """Count what is done and left in each batch that is open, by their ids."""
         if task == "label":
-            wanted = case((items.c.state == "open", items.c.wanted - items.c.n_labels), else_=0)
-            figures = select(func.sum(items.c.n_labels), func.sum(wanted)).where(is_open)
+            done: Any = items.c.n_labels
+            left = case((items.c.state == "open", items.c.wanted - items.c.n_labels), else_=0)
         else:
             of_item = events.c.item_id == items.c.id, IN_FORCE, events.c.kind.in_(SETTLING)
-            is_settled = case((select(events.c.number).where(*of_item).exists(), 1), else_=0)
-            in_dispute = case((items.c.state.in_(["disputed", "flagged"]), 1), else_=0)
-            figures = select(func.sum(is_settled), func.sum(in_dispute)).where(is_open)
-        return Count(*(int(n or 0) for n in self._database.rows(figures)[0]))
+            done = case((select(events.c.number).where(*of_item).exists(), 1), else_=0)
+            left = case((items.c.state.in_(["disputed", "flagged"]), 1), else_=0)
+        figures = select(batches.c.id, func.count(items.c.id), func.sum(done), func.sum(left))
+        figures = figures.join(items, items.c.batch_id == batches.c.id).where(batches.c.closed.is_(None))
+        rows = self._database.rows(figures.group_by(batches.c.id))
+        return {batch_id: Count(*(int(n or 0) for n in numbers)) for batch_id, *numbers in rows}
 
     def skipped(self, batch_id: str) -> dict[str, list[str]]:
         """List by item, sorted by name, the reviewers who skipped an open item of a batch and did not come back."""

@@ -50,7 +50,7 @@ def test_what_can_not_be_built_is_a_usage_error(corpora: Path, run: Run, argumen
 
 
 def test_an_executor_of_the_settings_is_laid_over_key_by_key(corpora: Path) -> None:
-    from harness.cli.data.commands import chosen_executor
+    from harness.cli.corpus import chosen_executor
     from harness.config.settings import load_settings
 
     text = (corpora / "steelyard.toml").read_text(encoding="utf-8")

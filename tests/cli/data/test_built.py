@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.cli.data.built import build_line, opened_corpus
+from harness.cli.corpus import build_line, opened_corpus
 from harness.errors import SettingsError
 from harness.stages.build_state import BuildState
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.foundation.describe import asked_version, described_version
+from harness.cli.describe import asked_version, described_version
 from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 

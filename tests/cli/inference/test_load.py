@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.inference.load import planned
+from harness.cli.load import planned
 from harness.stages.inference.load.plan import LoadPlan
 from tests.cli.conftest import Run
 from tests.loopback.law import LawProcess, law_server

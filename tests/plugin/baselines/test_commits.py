@@ -57,7 +57,7 @@ def test_a_change_of_files_is_weighed_against_the_commit(shop: Project) -> None:
     report = shop.report()
     assert (report["baseline"]["name"], report["baseline"]["commit"]) == ("git:main", commit)
     assert (report["candidate"]["commit"], shop.verdicts()) == (None, {"test_it": "regressed"})
-    assert len(report["notes"]) == 1
+    assert len(shop.notes()) == 1
     commit_all(shop.path)
     again = shop.run("--baseline", "git:HEAD~1")
     assert again.ret == 1

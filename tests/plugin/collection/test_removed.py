@@ -39,7 +39,7 @@ def test_an_evaluation_that_is_gone_is_told_with_what_knew_it(suite: Project, ar
     run_id = suite.report()["run_id"]
     result = suite.run("--baseline", "released", *arguments)
     assert result.ret == 0
-    (note,) = (each for each in suite.report()["notes"] if "suites/test_red.py::test_red" in each)
+    (note,) = (each for each in suite.notes() if "suites/test_red.py::test_red" in each)
     assert note.startswith(
         "suites/test_red.py::test_red is not in the suite any more: the baseline 'released' recorded "
     )
@@ -52,7 +52,7 @@ def test_an_evaluation_that_is_gone_is_told_with_what_knew_it(suite: Project, ar
 
 def test_without_a_recording_the_ledger_has_seen_it(suite: Project) -> None:
     suite.run("--baseline", "none")
-    (note,) = suite.report()["notes"]
+    (note,) = suite.notes()
     assert note.startswith("suites/test_red.py::test_red is not in the suite any more: a gate of this candidate had it")
 
 
@@ -70,11 +70,11 @@ def test_a_file_that_lf_passes_over_is_not_gone(suite: Project) -> None:
     suite.write("suites/test_red.py", RED)
     suite.run("--baseline", "released")
     suite.run("--baseline", "released", "--lf")
-    assert not any("any more" in note for note in suite.report()["notes"])
+    assert not any("any more" in note for note in suite.notes())
 
 
 def notes_of_what_is_gone(project: Project) -> list[str]:
-    return [note for note in project.report()["notes"] if "any more" in note]
+    return [note for note in project.notes() if "any more" in note]
 
 
 def test_a_file_that_the_suite_passes_over_is_not_gone(suite: Project) -> None:

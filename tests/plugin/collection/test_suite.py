@@ -102,7 +102,7 @@ def test_whatever_is_run_first_the_levels_are_those_of_the_suite(suite: Project,
     assert part == {name: whole[name] for name in part}
     suite.run("evals", *first[-2:] if "--candidate" in first else ())
     assert levels(suite) == whole
-    assert suite.report()["notes"] == []
+    assert suite.notes() == []
 
 
 def test_what_is_known_is_not_collected_again(suite: Project) -> None:
@@ -182,7 +182,7 @@ def test_what_can_t_be_collected_is_told_and_ends_nothing(suite: Project) -> Non
     suite.run(NODE)
     assert suite.report()["exit_code"] == 0
     assert [look[-2:] for look in levels(suite).values()] == [(0.125, 1)]
-    (note,) = suite.report()["notes"]
+    (note,) = suite.notes()
     assert note.startswith("not collected, though of the suite: evals/test_broken.py.")
 
 

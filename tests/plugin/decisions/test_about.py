@@ -115,8 +115,9 @@ def test_max_lost_makes_it_red_while_the_mean_passes(lossy: Project) -> None:
     assert (entry["lost"]["decisive"], entry["lost"]["max_lost"]) == (["c0", "c1"], 0)
     result.stdout.fnmatch_lines(
         [
-            "*x regressed *test_it   2 cases lost, none allowed: c0, c1",
             "RED: 1 regressed",
+            "x regressed *test_it   *",
+            "*2 cases lost, none allowed: c0, c1*",
         ]
     )
 

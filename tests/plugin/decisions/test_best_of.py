@@ -44,7 +44,7 @@ def test_a_sequential_gate_of_the_best_of_many_takes_more_cases(gate: Project) -
 
 def test_every_report_says_that_it_was_chosen_among_many(gate: Project) -> None:
     result = gate.run("--best-of", "10")
-    header = "steelyard   candidate tuned   chosen among 10 candidates   against good*"
+    header = "  candidate tuned   chosen among 10 candidates   against good*"
     note = "note    the best of 10 candidates looks good by chance too: each is decided at 1*"
     result.stdout.fnmatch_lines([header, note])
     report = gate.report()

@@ -10,12 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.review.batches.plans import ReviewPlan
-from harness.review.batches.population import pairs
 from harness.store import Store
 from tests.plugin.judges import RATE, judged, says
 from tests.plugin.projects import Project
-from tests.review.conftest import PAIR
 from tests.scoring.judging.panel import rated
 
 pytestmark = pytest.mark.service
@@ -219,24 +216,6 @@ def test_what_would_be_drawn_anew_is_refused_offline_before_it_is_a_look(promote
     promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
     promoted.run("--candidate", "C", "--baseline", against, "--offline")
     assert (cases(promoted), calls(promoted)) == (first, 0)
-
-
-def test_people_see_the_baselines_answers_that_a_look_was_drawn_anew_with(
-    promoted: Project, loopback: Callable[..., Any]
-) -> None:
-    server = loopback(default={"yes": 0.5, "no": 0.5})
-    promoted.versions["C"] = {"engine": "openai", **server.settings()}
-    lines = "return model.ask(case.prompt) == baseline.ask(case.prompt)"
-    for n_cases in (20, 19):
-        promoted.body(lines, cases=n_cases, arguments="model, baseline, case", samples=1, threshold=0.9, design="fixed")
-        promoted.run("--candidate", "D", "--baseline", "C")
-    assert calls(promoted) == 2 * 19
-    with Store.open(str(promoted.store), readonly=True) as store:
-        run = store.runs()[-1]
-        found = pairs(store, run, ReviewPlan(promoted.evaluation()["id"], "score", PAIR))
-    assert len(found.items) == 19
-    for item in found.items.values():
-        assert (item.answers[0].text == item.answers[1].text) == (item.judge_score == 1)
 
 
 def n_looks(project: Project) -> tuple[int, int]:

@@ -173,6 +173,6 @@ def test_cases_of_a_cluster_stay_together(project: Project) -> None:
 def test_the_terminal_says_that_ranges_hold_whenever_sampling_stops(project: Project) -> None:
     two_versions(project)
     text = " ".join(project.run("--candidate", "bad").stdout.str().split())
-    assert "each end holds by itself with 95% confidence, also where sampling stopped early" in text
+    assert "each bound in brackets holds by itself with 95% confidence, also where sampling stopped early" in text
     text = " ".join(project.run("--candidate", "bad", "design=fixed").stdout.str().split())
     assert "or more, whenever" not in text

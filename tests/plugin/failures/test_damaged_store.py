@@ -88,7 +88,7 @@ def test_scores_that_can_not_be_stored_are_an_error_of_their_evaluation_in_words
     assert "Traceback" not in str(result.stdout)
     assert "sqlalchemy" not in str(result.stdout)
     assert len(result.outlines) < 60
-    assert any("database or disk is full" in note for note in report["notes"])
+    assert any("database or disk is full" in note["text"] for note in report["notes"])
 
 
 def test_verdicts_that_could_not_be_stored_are_no_green_gate(project: Project) -> None:
@@ -99,7 +99,7 @@ def test_verdicts_that_could_not_be_stored_are_no_green_gate(project: Project) -
     assert result.ret == 4
     assert "NOT KEPT: 1 passed" in str(result.stdout)
     assert "GREEN" not in str(result.stdout)
-    (note,) = project.report()["notes"]
+    (note,) = project.notes()
     assert "database or disk is full" in note
     assert str(result.stdout).count("database or disk is full") == 1
     comment = markdown(read_report(project.path / "reports/latest"))

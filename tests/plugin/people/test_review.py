@@ -109,7 +109,7 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
             view = queue.next("ann")
             assert view is not None
             queue.flag("ann", view.lease_id, key=str(number))
-    assert ["(18 items wait, about a minute; adjudicate 2" in text for text in told()] == [True] * 3
+    assert ["18 items wait, about a minute; adjudicate 2" in text for text in told()] == [True] * 3
     with opened(project) as store:
         Queue(store).undo("ann", key="undo 1")
         Queue(store).undo("ann", key="undo 2")
@@ -127,7 +127,7 @@ def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project
     lines = 'return judge.rate(model.ask(case.prompt), rubric="evals/rubric.md", case=case)'
     project.body(lines, cases=60, arguments="model, case, judge", threshold=0.5, margin=0.1, review="all")
     assert project.run().ret == 8
-    assert label(project, most=10, says=lambda view: 5 if view.reference == "yes" else 1) == 10
+    assert label(project, most=10, says=lambda view: 5 if view.item.reference == "yes" else 1) == 10
     with opened(project) as store:
         (batch,) = store.review.batches()
         drawn, standings = store.review.items_and_standings(batch.id)
@@ -175,7 +175,7 @@ def await_next(queue: Queue, batch_id: str) -> View | None:
 def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(project: Project, run: Run) -> None:
     rating(project, 0.88)
     project.run()
-    with opened(project) as store, attended(store, every_s=0.02) as needed:
+    with opened(project) as store, attended(store, every_s=0.02) as outlooks:
         queue = Queue(store)
         queue.add_reviewer("ann")
         (batch,) = queue.batches()
@@ -188,11 +188,11 @@ def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(pro
             if n_labels == 15:
                 assert "left until it is decided" in run("review", "status").output
             if n_labels in (8, 15):
-                wait_until(lambda: needed == prospects(store, [batch.id]).needed)
+                needed = prospects(store, [batch.id]).needed.get(batch.id)
+                wait_until(lambda needed=needed: outlooks[batch.id].needed == needed)
         assert queue.batches()[0].closed_reason == "decided: passed"
         assert 20 < n_labels < 200
         assert len(store.review.items(batch.id)) <= n_labels + 20
-    assert needed == {}
 
 
 @pytest.mark.nightly
@@ -243,7 +243,7 @@ def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(projec
     assert label(project) == 0
     assert run("gate", "--resume", "latest").exit_code == 0
     assert project.evaluation()["candidate"]["value"] == 0.5
-    assert project.evaluation()["reason"] == "required 0.50, proven above 0.40, by answers that are the same"
+    assert project.evaluation()["reason"] == "proven above 0.40, by answers that are the same"
 
 
 @pytest.mark.nightly
@@ -322,7 +322,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"batch {batch.id} is closed (enough): steelyard review close {batch.id} --undo"
+    step = f"steelyard review close {batch.id} --undo (batch {batch.id} is closed: enough)"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
@@ -332,6 +332,27 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
 
 
 @pytest.mark.nightly
+def test_labels_under_another_rubric_do_not_count_and_are_told(judged: Project) -> None:
+    judged.body(RATE, cases=6, arguments="model, case, judge", threshold=0.5, review="all")
+    judged.run()
+    n_labels = label(judged, most=4, says=lambda _: 1)
+    assert n_labels == 4
+    judged.run()
+    assert judged.report()["evaluations"][0]["review"]["n_labels"] == 4
+    before = (judged.path / "rubric.md").read_text()
+    judged.write("rubric.md", before + "\nBe strict about dates.\n")
+    result = judged.run()
+    (verdict,) = judged.report()["evaluations"]
+    assert (verdict["verdict"], verdict["review"]["n_labels"]) == ("inconclusive", 0)
+    told = "not counted: 4 labels given under another rubric"
+    assert told in verdict["reason"]
+    assert told in " ".join(result.stdout.str().split())
+    judged.write("rubric.md", before)
+    judged.run()
+    (verdict,) = judged.report()["evaluations"]
+    assert (verdict["review"]["n_labels"], told in verdict["reason"]) == (4, False)
+
+
 def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project: Project, run: Run) -> None:
     rating(project, 0.88)
     project.run()
@@ -345,25 +366,25 @@ def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project
                 queue.skip("ann", view.lease_id, key="skip")
             else:
                 queue.label("ann", view.lease_id, honest(view), key=f"k{number}")
-        skipped = view.item_id
-        Attendant(store).attend(view.batch_id)
+        skipped = view.item.id
+        Attendant(store).attend(view.item.batch_id)
         n_behind = 0
-        while (view := queue.next("ann")) is not None and view.item_id != skipped:
+        while (view := queue.next("ann")) is not None and view.item.id != skipped:
             queue.label("ann", view.lease_id, honest(view), key=f"b{n_behind}")
-            Attendant(store).attend(view.batch_id)
+            Attendant(store).attend(view.item.batch_id)
             n_behind += 1
         assert view is not None
         assert 10 < n_behind <= AHEAD
         renewed = view.lease_id
     project.run()
-    item = f"item 3 (case {view.case_id!r}), which ann skipped"
+    item = f"item 3 (case {view.item.case_id!r}), which ann skipped"
     waits = f"{n_behind} more labels are in and wait for {item}, to be labelled"
     assert project.evaluation()["reason"].endswith(f"; {waits}")
     assert f"  {waits}\n" in run("review", "status").output
     with opened(project) as store:
         queue = Queue(store)
         queue.label("ann", renewed, honest(view), key="late")
-        Attendant(store).attend(view.batch_id)
+        Attendant(store).attend(view.item.batch_id)
     label(project)
     project.run()
     assert project.evaluation()["verdict"] == "passed"

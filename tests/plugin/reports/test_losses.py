@@ -29,7 +29,10 @@ MODULE = """
 """
 
 
-def test_the_sentence_names_the_slice_and_the_tool_that_is_no_longer_called(project: Project) -> None:
+def test_the_sentence_names_the_slice_and_the_tool_that_is_no_longer_called(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     project.write("app.py", APPLICATION)
     project.module(MODULE)
     project.versions = {name: {"engine": "python", "call": f"app:{name}"} for name in ("new", "old")}
@@ -38,7 +41,8 @@ def test_the_sentence_names_the_slice_and_the_tool_that_is_no_longer_called(proj
     (loss,) = project.report()["losses"]
     assert (loss["n_lost"], loss["n_others"], loss["shared"]) == (5, 25, "no longer call look_up")
     assert (loss["n_with"], loss["n_others_seen"], loss["n_others_with"]) == (5, 7, 0)
-    result.stdout.re_match_lines([r"worse   test_it: topic orders 1\.00 -> 0\.58 \(-0\.\d+ to -0\.\d+\); all 5 .*"])
+    told = r"topic orders 1\.00 -> 0\.58 \(-0\.\d+ to -0\.\d+, margin 0\.10\); all 5 lost cases no longer call look_up"
+    result.stdout.re_match_lines([rf" +{told} \(none of 7 others\)"])
 
 
 def test_nothing_is_told_of_cases_that_have_nothing_in_common(project: Project) -> None:

@@ -23,7 +23,7 @@ def hanging(project: Project, loopback: Any) -> tuple[Project, Any]:
 
 
 def note(project: Project) -> str:
-    return " ".join(each for each in project.report()["notes"] if "failed at" in each)
+    return " ".join(each for each in project.notes() if "failed at" in each)
 
 
 def test_what_was_not_answered_in_time_is_an_error_for_every_rerun(hanging: tuple[Project, Any]) -> None:

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from harness.reporting.data.contamination import contamination_document, contamination_lines
-from harness.reporting.terminal.report import Layout
+from harness.cli.console import folded
+from harness.records.report_json import plain
+from harness.reporting.corpora import Contaminated, contamination_view
 from harness.stages.data.overlap.contamination import RULE, CaseOverlap, Contamination, FoundPlace
 
 PLACES = tuple(
@@ -22,7 +23,7 @@ FOUND = Contamination(RULE, 4000, {each.id: each for each in CASES})
 
 
 def lines(width=80, found=FOUND):
-    return contamination_lines("clean", found, Layout(width, False, "utf-8"))
+    return list(folded(contamination_view(Contaminated("clean", "f00", found)), width))
 
 
 def test_cases_are_counted_and_each_contaminated_one_is_shown_with_its_places():
@@ -31,16 +32,16 @@ def test_cases_are_counted_and_each_contaminated_one_is_shown_with_its_places():
         "  1 contaminated, 1 clean, 1 too short to tell",
         "",
         "  foundation/capitals/peru",
-        "    6 words of prompt in document d0, from character 40: “What is the capital",
-        "      of Peru?”, with its answer",
-        "    6 words of prompt in document d1, from character 41: “What is the capital",
-        "      of Peru?”",
-        "    6 words of prompt in document d2, from character 42: “What is the capital",
-        "      of Peru?”",
+        "    6 words of prompt in document d0, from character 40: “What is the capital of",
+        "    Peru?”, with its answer",
+        "    6 words of prompt in document d1, from character 41: “What is the capital of",
+        "    Peru?”",
+        "    6 words of prompt in document d2, from character 42: “What is the capital of",
+        "    Peru?”",
         "    and 2 more places",
         "",
         "  1 case with words in a row that more than 10 documents have, which do not",
-        "    count",
+        "  count",
     ]
 
 
@@ -50,7 +51,7 @@ def test_lines_fit(width):
 
 
 def test_json_has_every_case_and_place():
-    document = json.loads(json.dumps(contamination_document("clean", "f00", FOUND)))
+    document = json.loads(json.dumps(plain(Contaminated("clean", "f00", FOUND).as_json())))
     assert (document["contaminated"], document["clean"], document["too_short"]) == (1, 1, 1)
     assert document["rule"]["words"] == 13
     assert document["cases"][0]["places"][0]["offset"] == 40

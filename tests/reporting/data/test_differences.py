@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.reporting.data.differences import difference_document, difference_lines
-from harness.reporting.terminal.report import Layout
+from harness.cli.console import folded
+from harness.records.report_json import plain
+from harness.reporting.corpora import CorpusDifference, difference_view
 from harness.stages.data.drift.differences import (
     AloneDocument,
     ChangedOption,
@@ -51,7 +52,8 @@ TABLE = DriftTable(
 
 
 def lines(width=80, recipes=RECIPES, documents=DOCUMENTS, table=TABLE, encoding="utf-8"):
-    return difference_lines(("raw", "clean"), recipes, documents, table, Layout(width, False, encoding))
+    difference = CorpusDifference(("raw", "clean"), recipes, documents, table)
+    return list(folded(difference_view(difference), width, encoding))
 
 
 def test_recipes_documents_and_drift_are_told():
@@ -93,10 +95,10 @@ def test_why_drift_is_not_told_is_said():
 
 
 def test_json_has_every_document_and_figure():
-    document = json.loads(json.dumps(difference_document(("raw", "clean"), RECIPES, DOCUMENTS, TABLE)))
+    document = json.loads(json.dumps(plain(CorpusDifference(("raw", "clean"), RECIPES, DOCUMENTS, TABLE).as_json())))
     assert document["recipe"]["options"] == [{"step": "minhash", "option": "buckets", "first": 14, "second": 20}]
     assert len(document["documents"]["first_alone"]) == 1101
     assert document["documents"]["first_alone"][-1] == {"id": "x", "step": None, "reason": None}
     assert [each["shown"] for each in document["drift"]["columns"]] == [True, False]
     assert document["drift"]["columns"][0]["low"] == -0.112
-    assert difference_document(("a", "b"), SAME, NOTHING, None)["drift"] is None
+    assert CorpusDifference(("a", "b"), SAME, NOTHING, "Too few.").as_json()["drift"] is None

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from harness.reporting.data.explaining import explanation_lines, explanation_row
+from harness.cli.console import folded
+from harness.reporting.corpora import outcomes_view, texts_view
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.report import Layout
+from harness.stages.data.outcomes import Explanation
 from tests.reporting.data.corpora import explanation, removed
 
-PLAIN = Layout()
+
+def row(told: Explanation) -> str:
+    (line,) = folded(outcomes_view([told]))
+    return line
+
+
+def lines_of(told: Explanation, width: int = 80) -> list[str]:
+    return list(folded(texts_view([told]), width))
 
 
 @pytest.mark.parametrize(
@@ -26,19 +34,19 @@ PLAIN = Layout()
     ],
 )
 def test_a_row_says_what_became_of_it(told: object, fate: str) -> None:
-    assert explanation_row(told, PLAIN) == f"d17{' ' * 23}{fate}"  # type: ignore[arg-type]
+    assert row(told) == f"d17{' ' * 23}{fate}"  # type: ignore[arg-type]
 
 
 def test_a_row_fits_the_terminal_whatever_the_document_is() -> None:
     told = removed(id="folder/" * 20, before="word\n\x1b[31m" * 1000)
-    row = explanation_row(told, PLAIN)
-    assert cells(row) <= 80
-    assert "\x1b" not in row
+    line = row(told)
+    assert cells(line) <= 80
+    assert "\x1b" not in line
 
 
 def test_what_was_changed_is_shown_within_the_text() -> None:
     told = explanation(before="Write to ann@shop.example today.", after="Write to email@example.com today.")
-    assert explanation_lines(told, PLAIN) == [
+    assert lines_of(told) == [
         "d17  kept, changed",
         "  changed: [-taken out-] {+put in+}",
         "    Write to [-ann@shop.example-]{+email@example.com+} today.",
@@ -48,26 +56,26 @@ def test_what_was_changed_is_shown_within_the_text() -> None:
 def test_what_is_far_from_a_change_is_left_out() -> None:
     words = "unchanged " * 100
     told = explanation(before=f"{words}old {words}", after=f"{words}new {words}")
-    text = " ".join(explanation_lines(told, PLAIN)[2:])
+    text = " ".join(lines_of(told)[2:])
     assert "[-old-]{+new+}" in text
     assert text.count("…") == 2
     assert text.count("unchanged") < 20
 
 
 def test_a_document_that_was_kept_or_removed_is_shown_with_its_beginning() -> None:
-    lines = explanation_lines(removed(before="word " * 200), PLAIN)
+    lines = lines_of(removed(before="word " * 200))
     assert lines[0] == "d17  removed by gopher_quality: gopher_short_doc"
     assert lines[1] == "  text that came in, 1,000 characters, the first 400"
     assert max(map(cells, lines)) <= 80
-    assert explanation_lines(explanation(), PLAIN) == ["d17  kept", "  text, 9 characters", "    One text."]
+    assert lines_of(explanation()) == ["d17  kept", "  text, 9 characters", "    One text."]
 
 
 def test_lines_of_the_text_stay_lines_and_nothing_of_it_moves_the_cursor() -> None:
-    lines = explanation_lines(explanation(before="a\nb\x1b[2J", after="a\nb\x1b[2J"), PLAIN)
+    lines = lines_of(explanation(before="a\nb\x1b[2J", after="a\nb\x1b[2J"))
     assert lines[2:] == ["    a", "    b\\x1b[2J"]
 
 
 @pytest.mark.parametrize("width", [80, 40])
 def test_every_line_fits(width: int) -> None:
     told = explanation(before="x" * 300 + " old", after="x" * 300 + " new and more words that need a second line")
-    assert max(map(cells, explanation_lines(told, Layout(width=width)))) <= width
+    assert max(map(cells, lines_of(told, width))) <= width

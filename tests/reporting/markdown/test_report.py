@@ -18,7 +18,7 @@ EVIL = (
     "</code></td></details><!-- steelyard: gate --> --> &lt; &#64;ann :tada: $x^2$ \\@ann\n/close\n- [x] done"
 )
 ELEMENTS = {"html", "body", "h3", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "br"} | {
-    *("details", "summary", "ul", "li", "strong", "a", "sub"),
+    *("del", "ins", "ul", "li", "strong", "a", "sub"),
 }
 
 
@@ -30,32 +30,46 @@ def evil(long=1):
     return replace(examples.report(entry, candidate=EVIL, baseline=EVIL, changes=[moved]), run_id=EVIL, created=EVIL)
 
 
-def test_a_red_report_shows_what_did_not_pass_in_a_table_and_the_rest_in_one_line():
+def test_a_red_evaluation_is_told_in_a_sentence_with_its_worst_case_and_what_is_open_in_a_table():
     page = Page(markdown(examples.red()))
-    (worse,) = page.tables
+    (others,) = page.tables
     assert page.texts("//h3") == ["❌ RED: 1 regressed, 1 inconclusive, 48 passed"]
-    assert worse == [
-        ["verdict", "evaluation", "candidate", "baseline", "difference"],
-        [
-            "❌ regressed",
-            "foundation/test_capitals lower by more than 0.05",
-            *("0.71 [0.65, 0.77]", "0.93", "-0.22 [-0.28, -0.16]"),
-        ],
+    assert page.texts("//p")[1] == (
+        "❌\N{NO-BREAK SPACE}regressed foundation/test_capitals 0.93 → 0.71 (-0.28 to -0.16, margin 0.05) "
+        "lower by more than 0.05"
+    ).replace("\N{NO-BREAK SPACE}", " ")
+    assert page.texts("(//ul)[1]/li") == [
+        "peru 5/5 → 0/5",
+        'was "Lima"',
+        'is "The capital of the"',
+        "why assert 'Lima' in 'The capital of the'",
+    ]
+    assert others == [
+        ["verdict", "evaluation", "figures"],
         [
             "❔ inconclusive",
             "evaluation/test_summaries could be lower by up to 0.09; about 7 more samples a case would decide it",
-            *("0.81 [0.75, 0.87]", "0.84", "-0.03 [-0.09, +0.03]"),
+            "0.84 → 0.81 (-0.09 to +0.03, margin 0.05)",
         ],
     ]
     assert "✅ passed: 48 evaluations" in page.texts("//p")
-    assert page.texts("//summary") == ["Most changed: peru, chad, mali"]
 
 
-def test_what_is_required_stands_before_the_reason():
-    (worse,) = Page(markdown(examples.no_baseline())).tables
-    assert worse == [
-        ["verdict", "evaluation", "candidate"],
-        ["❌ failed", "foundation/test_capitals required 0.90; below 0.90", "0.71 [0.65, 0.77]"],
+def test_what_is_required_is_told_as_what_it_demands():
+    told = Page(markdown(examples.no_baseline())).texts("//p")[1]
+    assert told.endswith("0.71 (0.65 to 0.77), needs 0.85: 0.90 less the margin 0.05 below 0.90")
+
+
+def test_what_differs_between_answers_is_marked_and_equal_samples_are_counted():
+    change = examples.change("sum", 0.0, 1.0, "4 + 5 = 10.", "4 + 5 = 9.", candidate_same=5, question="4 + 5?")
+    source = markdown(examples.report(examples.regressed(), changes=[replace(change, expected="9")]))
+    page = Page(source)
+    assert page.texts("//del") == ["9"]
+    assert page.texts("//ins") == ["10"]
+    assert page.texts("(//ul)[1]/li") == [
+        'sum 5/5 → 0/5 "4 + 5?" expected "9"',
+        'was "4 + 5 = 9."',
+        'is 5 × "4 + 5 = 10."',
     ]
 
 
@@ -71,28 +85,10 @@ def test_a_name_that_would_end_the_comment_is_refused(name):
         marker(name)
 
 
-def test_the_cases_that_moved_most_are_folded_with_both_answers():
-    page = Page(markdown(examples.red()))
-    (details,) = page.root.xpath("//details[contains(summary, 'Most changed')]")
-    assert [" ".join(each.text_content().split()) for each in details.xpath(".//p | .//li")] == [
-        "peru (capitals) 5/5 → 0/5",
-        'baseline: "Lima"',
-        'candidate: "The capital of the"',
-        "reason: assert 'Lima' in 'The capital of the'",
-        "chad (capitals) 5/5 → 1/5",
-        'baseline: "N\'Djamena"',
-        'candidate: "Chad is a"',
-        "mali (capitals) 3/5 → 2/5",
-        'baseline: "Bamako."',
-        'candidate: "Mali is a landlocked country in West Africa."',
-        "reason: Not named.",
-    ]
-
-
 def test_versions_samples_run_and_link_are_told():
     page = Page(markdown(examples.red(), link="https://ci.example/run/1?a=b&c=(d)"))
     first = page.texts("//p")[0]
-    assert first.startswith("candidate smollm2-pruned against smollm2 · 50 evaluations · 12,400 samples")
+    assert first.startswith("candidate smollm2-pruned against smollm2 · 50 evaluations · 41 s · 12,400 samples")
     assert page.root.xpath("//a/@href") == ["https://ci.example/run/1?a=b&c=(d)"]
     assert page.texts("//sub")[0].startswith("run 20261124-161500-3f2a of 2026-11-24T16:15:00+00:00; candidate 1f;")
 
@@ -113,15 +109,13 @@ def test_a_green_report_has_no_table():
     page = Page(markdown(examples.green()))
     assert page.texts("//h3") == ["✅ GREEN: 12 passed"]
     assert "✅ passed: all 12 evaluations" in page.texts("//p")
-    assert page.root.xpath("//table | //details") == []
+    assert page.root.xpath("//table | //ul") == []
 
 
 def test_an_error_is_told_with_its_first_message():
     worse = Page(markdown(examples.broken())).tables[0]
     assert worse[1][0] == "⚠️ error"
-    assert worse[1][1].endswith(
-        "no answer from http://127.0.0.1:8000/v1 after 10 attempts (200 times) (and 3 more messages)"
-    )
+    assert worse[1][1].endswith("no answer from http://127.0.0.1:8000/v1 after 10 attempts (200 times) (and 3 more)")
 
 
 def test_a_run_of_nothing_is_not_called_green():
@@ -142,10 +136,10 @@ def test_hostile_text_is_shown_and_nothing_more(make):
 
 
 def test_the_tables_of_a_hostile_report_keep_their_columns():
-    (worse,) = Page(markdown(evil())).tables
-    assert worse[0] == ["verdict", "evaluation", "candidate", "baseline", "difference"]
-    assert [len(row) for row in worse] == [5, 5]
-    assert "@ann #12 !3 ~bug $4 GH-7 a@b.org https://evil.example" in Page(markdown(evil())).texts("//details//li")[1]
+    page = Page(markdown(replace(evil(), changes=())))
+    assert [len(row) for row in page.tables[0]] == [3, 3]
+    shown = "@ann #12 !3 ~bug $4 GH-7 a@b.org https://evil.example"
+    assert shown in Page(markdown(evil())).texts("(//ul)[1]/li")[3]
 
 
 @pytest.mark.service

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.decisions import decide
-from harness.reporting.shared.differences import difference_in_words, margin_against, margin_in_words
+from harness.reporting.shared.differences import difference_in_words, margin_against, margin_in_words, needs_in_words
 from harness.reporting.shared.table import row
 from tests.decisions.observations import observed
+from tests.reporting import example_reports as examples
 
 
 def slower(**changes):
@@ -19,7 +20,7 @@ def slower(**changes):
 
 def test_a_ratio_is_told_in_per_cent():
     verdict = slower()
-    assert row(verdict, "a", "utf-8").difference == "+19.9 [+19.9, +20.1] %"
+    assert row(verdict, "a").figures == "1.000 -> 1.199 s (+19.9 to +20.1 %, margin 10 %)"
     assert difference_in_words(verdict.difference, verdict).endswith("%")
     assert margin_in_words(verdict) == "10 %"
 
@@ -37,3 +38,10 @@ def test_beside_a_threshold_each_comparison_has_its_own_margin():
 def test_where_neither_way_is_better_the_margin_has_both_signs():
     assert margin_in_words(slower(aim="same")) == "±10 %"
     assert margin_in_words(slower(aim="same", margin_is_relative=False)) == "±0.100 s"
+
+
+def test_a_threshold_is_told_as_what_it_demands():
+    assert needs_in_words(slower()) == ""
+    assert needs_in_words(slower(threshold=2.0)) == "needs at most 2.20 s: 2.00 and the margin 0.20"
+    assert needs_in_words(slower(threshold=2.0, aim="same")) == "needs 2.00 ± 0.20 s"
+    assert needs_in_words(examples.verdict(threshold=0.9, margin=0.1)) == "needs 0.80: 0.90 less the margin 0.10"

@@ -1,4 +1,4 @@
-"""The table of verdicts keeps every figure, at every width."""
+"""The figures of an evaluation are whole and tell apart what differs, at every width."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def test_more_digits_are_shown_where_two_would_hide_a_difference():
         VerdictKind.INCONCLUSIVE, candidate=0.9004, baseline=None, threshold=0.9, reason="could be as low as 0.8994"
     )
     close = replace(close, candidate=replace(close.candidate, low=0.84, high=0.96))
-    assert "0.9004 [0.8400, 0.9600]\n" in text(examples.report(close))
+    assert "0.9004 (0.84 to 0.96), needs 0.85: " in text(examples.report(close), width=160)
 
 
 def test_a_difference_that_only_just_exceeds_its_margin_does_not_read_like_it():
     verdict = examples.verdict(candidate=0.88, reason="no worse by more than 0.05")
     near = Difference(-0.02, 0.01, -0.0496, 0.01, 0.1, "t")
     verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=near),))
-    assert "[-0.0496, +0.0100]" in text(examples.report(verdict), width=200)
+    assert "(-0.0496 to +0.0100, margin 0.05)" in text(examples.report(verdict), width=200)
 
 
 def test_bounds_that_are_not_known_are_said_to_be_unknown():
     verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
     nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
     verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
-    assert "n/a (no bounds)" in text(examples.report(verdict))
+    assert "0.93 -> 0.93 (no bounds, margin 0.05)" in text(examples.report(verdict))
 
 
 def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():

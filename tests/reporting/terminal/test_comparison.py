@@ -9,12 +9,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from harness.cli.console import Ready, folded
 from harness.gate.history.comparison import Comparison, ComparisonOptions, compare
 from harness.records import ScoringRule
-from harness.records.report_json import schema
+from harness.records.report_json import plain, schema
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.comparison import comparison_json, notes, render_comparison
-from harness.reporting.terminal.report import Layout
+from harness.reporting.terminal.comparison import Compared, facts, notes, with_steps
+from harness.reporting.terminal.report import Layout, render
 from harness.store import Store
 from tests.decisions.observations import replace
 from tests.gate.stored import Scored, run, side
@@ -30,6 +31,12 @@ CAPITALS = "suites/foundation/test_facts.py::test_capitals"
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(str(tmp_path / "store.db")) as opened:
         yield opened
+
+
+def shown(comparison: Comparison, width: int = 80) -> list[str]:
+    report = with_steps(comparison)
+    table = map(Ready, render(report, Layout(width=width), changes=report.changes))
+    return list(folded([*table, *facts(comparison)], width))
 
 
 def one_run(store: Store, n_changes: int = 10) -> Comparison:
@@ -56,13 +63,14 @@ def two_runs(store: Store, **asked: str) -> Comparison:
 
 
 def test_the_table_is_a_gates_and_below_it_stands_what_was_compared(store: Store) -> None:
-    lines = render_comparison(one_run(store, n_changes=2), Layout(width=110))
+    lines = shown(one_run(store, n_changes=2), 110)
     text = "\n".join(lines)
-    assert "steelyard   candidate small   against large   confidence 0.95" in text
+    assert "  candidate small   against large   confidence 0.95" in text
     assert "x regressed     foundation/test_capitals" in text
-    assert "  most changed    case 00   5/5 -> 0/5\n" in text
-    assert 'baseline   "baseline on case 00, 0"\n                    candidate  "candidate on case 00, 0"' in text
-    assert lines[lines.index("RED: 1 regressed") + 1 :] == [
+    assert "                case 00   5/5 -> 0/5" in text
+    assert 'was  "[-baseline-] on case 00, 0"\n                is   "{+candidate+} on case 00, 0"' in text
+    assert lines[0] == "RED: 1 regressed"
+    assert lines[-3:] == [
         "cases   27 stable, 0 flaky, 1 improved, 12 worsened; 2 of the 13 that moved are shown (--cases shows more)",
         "runs    small, candidate of run r1",
         "        large, baseline of the same run",
@@ -70,17 +78,17 @@ def test_the_table_is_a_gates_and_below_it_stands_what_was_compared(store: Store
 
 
 def test_every_case_that_moved_may_be_shown_with_the_gains_last(store: Store) -> None:
-    lines = render_comparison(one_run(store, n_changes=20), Layout(width=100))
-    shown = [line for line in lines if " -> " in line and "/5" in line]
-    assert len(shown) == 13
-    assert "case 39   0/5 -> 5/5" in shown[-1]
+    lines = shown(one_run(store, n_changes=20), 100)
+    moved = [line for line in lines if " -> " in line and "/5" in line]
+    assert len(moved) == 13
+    assert "case 39   0/5 -> 5/5" in moved[-1]
     assert "cases   27 stable, 0 flaky, 1 improved, 12 worsened" in lines
 
 
 def test_where_neither_side_is_better_the_cases_that_moved_are_different(store: Store) -> None:
     compared = one_run(store, n_changes=20)
     same = tuple(replace(verdict, aim="same") for verdict in compared.report.evaluations)
-    lines = render_comparison(replace(compared, report=replace(compared.report, evaluations=same)), Layout(width=100))
+    lines = shown(replace(compared, report=replace(compared.report, evaluations=same)), 100)
     assert "cases   27 stable, 0 flaky, 13 different" in lines
 
 
@@ -92,7 +100,7 @@ def test_what_was_left_out_is_said(store: Store) -> None:
         "foundation/test_capitals: left out 1 case that the candidate alone has and 2 cases that the baseline alone "
         "has",
     ]
-    lines = render_comparison(comparison, Layout())
+    lines = shown(comparison)
     assert "        old, candidate of run r2" in lines
     assert sum(line.startswith("note    ") for line in lines) == 4  # the default margin's as well
 
@@ -136,21 +144,21 @@ def test_a_run_that_stopped_early_is_said_to_be_weighed_as_it_was_or_why_not(sto
 def test_metrics_count_their_cases_each(store: Store) -> None:
     comparison = one_run(store)
     report = replace(comparison.report, evaluations=comparison.report.evaluations * 2)
-    lines = render_comparison(replace(comparison, report=report), Layout(width=120))
+    lines = shown(replace(comparison, report=report), 120)
     assert any("12 worsened, counted for each metric" in line for line in lines)
 
 
 def test_what_to_do_next_is_for_who_compares(store: Store) -> None:
-    lines = render_comparison(one_run(store), Layout())
+    lines = shown(one_run(store))
     assert not any("--lf" in line for line in lines)
     broken = Scored(CAPITALS, {"a": RIGHT}, {"a": RIGHT}, rule={"errors": ("no answer",)})
     comparison = compare(store, run(store, "r2", broken), side(store, "r2", "baseline"))
-    lines = render_comparison(comparison, Layout())
+    lines = shown(comparison)
     assert "next    run the gate again that ended in errors: completed samples are kept (an" in lines
 
 
 def test_json_has_the_shape_of_a_report_and_what_was_compared(store: Store) -> None:
-    document = comparison_json(one_run(store))
+    document = plain(Compared(one_run(store)).as_json())
     jsonschema.validate(document, schema())
     json.dumps(document, allow_nan=False)
     compared = document["comparison"]
@@ -170,10 +178,10 @@ def test_nothing_that_was_stored_moves_the_cursor_or_leaves_the_width(store: Sto
     second = run(store, "r2", Scored(CAPITALS, theirs, prompts={HOSTILE: "?"}), names={"candidate": "old"})
     comparison = compare(store, first, second)
     for width in (30, 80):
-        lines = render_comparison(comparison, Layout(width=width))
+        lines = shown(comparison, width)
         assert all(cells(line) <= width and line.isprintable() for line in lines)
-    jsonschema.validate(comparison_json(comparison), schema())
-    assert "\ud800" not in str(json.loads(json.dumps(comparison_json(comparison))))
+    jsonschema.validate(plain(Compared(comparison).as_json()), schema())
+    assert "\ud800" not in str(json.loads(json.dumps(plain(Compared(comparison).as_json()))))
 
 
 def test_scores_of_other_judges_are_a_note(store: Store) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.models.description.description import WeightsDescription, describe_weights
 from harness.models.lineage import LineageStep
-from harness.reporting.weights.document import DescribedVersion
+from harness.reporting.weights import DescribedVersion
 
 
 def weights(place: str | Path, **options: Any) -> WeightsDescription:

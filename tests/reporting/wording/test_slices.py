@@ -5,9 +5,10 @@ from __future__ import annotations
 from harness.records import Difference, Estimate, SliceResult, VerdictKind
 from harness.reporting.markdown.report import markdown
 from harness.reporting.shared.text import cells
-from harness.reporting.wording.slices import shown_slices, slice_lines, slice_rows, sliced, slices_in_words
+from harness.reporting.wording.slices import slice_rows, slices_in_words
 from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
+from tests.reporting.markdown_page import Page
 from tests.reporting.terminal.shown import text
 
 WORSE = SliceResult(
@@ -43,64 +44,46 @@ def test_slices_are_counted_by_what_they_come_to() -> None:
 
 def test_a_row_has_the_figures_of_both_versions() -> None:
     row = slice_rows(SLICED)[0]
-    assert (row.name, row.n_cases, row.candidate, row.baseline) == (
-        "topic billing",
-        "30",
-        "0.05 [0.00, 0.20]",
-        "0.95",
-    )
-    assert (row.difference, row.scores) == ("-0.90 [-1.00, -0.60]", "0.95 -> 0.05")
+    assert (row.name, row.candidate, row.baseline) == ("topic billing", "0.05 [0.00, 0.20]", "0.95")
+    assert row.difference == "-0.90 [-1.00, -0.60]"
+    assert row.figures == "0.95 -> 0.05 (-1.00 to -0.60, margin 0.10)"
     assert slice_rows(SLICED)[2].candidate == ""
 
 
-def test_of_many_the_red_ones_are_shown_and_of_a_pass_the_worst() -> None:
-    many = replace(SLICED, slices=(*[WORSE] * 7, *[OPEN] * 13))
-    assert len(shown_slices(many)) == 5
-    assert len(shown_slices(many, every=True)) == 20
-    assert len(shown_slices(replace(many, slices=(OPEN,) * 20, verdict=VerdictKind.PASSED))) == 1
-
-
-def test_a_terminal_shows_them_in_lines_that_fit() -> None:
+def test_a_red_slice_is_named_in_the_sentence_and_the_others_counted() -> None:
     report = examples.report(SLICED)
-    assert "3 of topic, margin 0.10: 1 worse by more, 2 open" in markdown(report)
+    for shown in (text(report), Page(markdown(report)).root.text_content()):
+        assert "topic billing 0.95 " in shown
+        assert " 0.05 (-1.00 to -0.60, margin 0.10)" in shown
     shown = text(report)
-    assert "  slices          foundation/test_capitals: 3 of topic, margin 0.10: 1 worse by\n" in shown
-    assert "      slice           cases   baseline -> candidate   difference\n" in shown
-    assert "    x topic billing   30      0.95 -> 0.05            -0.90 [-1.00, -0.60]\n" in shown
-    assert "    ? topic refunds   30      0.95 -> 0.05            -0.07 [-0.31, +0.14]\n" in shown
-    assert "    ? topic hours     0\n" in shown
+    assert "slices: 3 of topic, margin 0.10: 1 worse by more, 2 open\n" in shown
+    assert "topic refunds" not in shown
     assert "of slices those of all of them together" in " ".join(shown.split())
+    many = text(examples.report(replace(SLICED, slices=(*[WORSE] * 7, OPEN))), width=160)
+    assert "; 6 more slices worse: topic billing, topic billing, topic billing, …\n" in many
+
+
+def test_all_are_shown_where_all_is_wanted_in_lines_that_fit() -> None:
+    shown = text(examples.report(SLICED), width=100, verbosity=1)
+    assert "x topic billing   30 cases   0.95 -> 0.05 (-1.00 to -0.60, margin 0.10)\n" in shown
+    assert "? topic refunds   30 cases   0.95 -> 0.05 (-0.31 to +0.14, margin 0.10)\n" in shown
+    assert "? topic hours   0 cases\n" in shown
     for width in (30, 60, 80, 120):
-        lines = slice_lines(report, width, "utf-8")
-        assert max(map(cells, lines)) <= width
-        assert all(lines)
+        assert max(map(cells, text(examples.report(SLICED), width=width, verbosity=1).splitlines())) <= width
 
 
-def test_against_a_threshold_it_is_said_that_the_difference_is_to_it() -> None:
+def test_against_a_threshold_it_is_said_what_that_demands() -> None:
     difference = Difference(-0.75, 0.05, -0.8, -0.6, 1e-9, "m")
     required = replace(WORSE, baseline=None, difference=difference, verdict=VerdictKind.FAILED)
-    report = examples.report(replace(SLICED, baseline=None, threshold=0.8, slices=(required,)))
-    assert slices_in_words(report.evaluations[0]) == "1 of topic, threshold 0.80, margin 0.10: 1 worse by more"
-    assert slice_lines(report, 100, "utf-8")[1:] == [
-        "      slice           cases   candidate   difference to threshold",
-        "    x topic billing   30      0.05        -0.75 [-0.80, -0.60]",
-    ]
-    unbounded = replace(report.evaluations[0], threshold=None, slices=(replace(required, difference=None),))
-    assert slice_lines(examples.report(unbounded), 100, "utf-8")[1:] == [
-        "      slice           cases   candidate",
-        "    x topic billing   30      0.05 [0.00, 0.20]",
-    ]
+    verdict = replace(SLICED, baseline=None, threshold=0.8, slices=(required,))
+    assert slices_in_words(verdict) == "1 of topic, threshold 0.80, margin 0.10: 1 worse by more"
+    assert slice_rows(verdict)[0].figures == "0.05 (0.00 to 0.20), needs 0.70: 0.80 less the margin 0.10"
+    unbounded = replace(verdict, threshold=None, slices=(replace(required, difference=None),))
+    assert slice_rows(unbounded)[0].figures == "0.05 [0.00, 0.20]"
 
 
 def test_a_value_that_would_move_the_cursor_is_written_out() -> None:
     hostile = replace(SLICED, slices=(replace(WORSE, value="\x1b[2J\u202e" + "x" * 300),))
-    shown = "\n".join(slice_lines(examples.report(hostile), 80, "utf-8"))
+    shown = text(examples.report(hostile))
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-
-
-def test_of_a_large_report_those_that_passed_are_left_to_the_page() -> None:
-    passed = replace(SLICED, verdict=VerdictKind.PASSED, id="suites/t.py::test_other")
-    report = examples.report(*[replace(passed, id=f"suites/t.py::test_{i}") for i in range(9)], SLICED)
-    assert [verdict.verdict for verdict, _ in sliced(report)] == [VerdictKind.REGRESSED]
-    assert len(sliced(report, every=True)) == 10

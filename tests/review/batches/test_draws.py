@@ -102,7 +102,7 @@ def test_labels_belong_to_their_version_in_whatever_order_the_items_come(store: 
     for number in range(len(items)):
         view = queue.next("ann")
         assert view is not None
-        queue.label("ann", view.lease_id, values[view.item_id], key=str(number))
+        queue.label("ann", view.lease_id, values[view.item.id], key=str(number))
     ledger = read_ledger(store, store.review.batch("b1"), 2)
     assert ledger.labels.tolist() == [[0.0, 1.0]] * (AHEAD // 2)
 

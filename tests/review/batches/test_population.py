@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import SettingsError
-from harness.records import NewSample, Request, Sample, ScoreRow
+from harness.records import NewSample, Request, Sample, ScoreRow, Shown
 from harness.records.review import Form, Item
 from harness.review.batches.draws import JudgedCases, subject_of
 from harness.review.batches.plans import ReviewPlan
@@ -13,7 +13,7 @@ from harness.store import RunInfo, Store
 from tests.review import runs
 from tests.review.conftest import PAIR, SCALE
 from tests.review.runs import EVALUATION
-from tests.store.rows import key_for, key_of
+from tests.store.rows import key_of
 
 pytestmark = pytest.mark.service
 
@@ -73,21 +73,36 @@ def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
         found_in(store, store.runs()[0], PAIR)
 
 
-def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same_question(store: Store) -> None:
-    """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference. A question asked twice is left out."""
+def test_a_pair_that_a_judge_compared_is_what_it_was_shown_whichever_stood_first(store: Store) -> None:
+    """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference."""
     run = runs.add_run(store, compares=True)
-    again = Request(messages=({"role": "user", "content": "Summarise passage 0."},))
-    another = Sample("another", runs.FIRST_INDEX)
-    store.add([NewSample(key_for(again, "f1", "case-0"), "f1", 0, again, another)])
-    store.add([NewSample(key_for(again, "f1", "case-1"), "f1", 0, again, another)])  # which asked something else
+    store.prune(fingerprints=["f1"])
     found, items = found_in(store, run, PAIR)
-    assert (len(found.cases), found.left_out) == (29, {"without a partner": 1})
+    assert (len(found.cases), found.left_out) == (30, {})
     for case, item in items.items():
         number = int(case.removeprefix("case-"))
         if number % 10 != 9:
             assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
         assert [answer.version for answer in item.answers] == ["small", "large"]
         assert item.judge_score == (number % 3) / 2
+    turned = [
+        replace(row, metric="turned", shown=Shown(compared=row.shown.compared[::-1]))
+        for row in store.scores(run.run_id)
+        if row.shown is not None
+    ]
+    store.add_scores(run.run_id, turned)
+    again = subject_of(store, run, ReviewPlan(EVALUATION, "turned", PAIR), "uncertain").found[0].items
+    assert {case: item.answers for (case, _), item in again.items()} == {
+        case: item.answers for case, item in items.items()
+    }
+
+
+def test_without_another_answer_there_is_no_pair(store: Store) -> None:
+    run = runs.add_run(store, compares=True)
+    alone = [replace(row, metric="alone", shown=None) for row in store.scores(run.run_id)]
+    store.add_scores(run.run_id, alone)
+    with pytest.raises(SettingsError, match="30 without a partner"):
+        subject_of(store, run, ReviewPlan(EVALUATION, "alone", PAIR), "uncertain")
 
 
 def test_pairs_of_conversations_begin_with_what_they_share_and_each_answer_has_its_own_turns(store: Store) -> None:
@@ -121,15 +136,31 @@ def test_an_answer_comes_with_what_an_application_did_before_it(store: Store) ->
     assert [(answer.text, answer.calls_from) for answer in item.answers] == [("Done.", None)]
 
 
-LAST = {"role": "user", "content": "Summarise passage 3."}
+def test_conversations_that_a_judge_compared_are_pairs_with_their_own_turns(store: Store) -> None:
+    itself = found_in(store, runs.add_run(store, in_turns=True, compares=True), PAIR)[1]["case-3"]
+    apart = found_in(store, runs.add_run(store, "another", in_turns=True), PAIR)[1]["case-3"]
+    assert (itself.messages, [each.text for each in itself.answers]) == (
+        apart.messages,
+        [each.text for each in apart.answers],
+    )
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_conversations_that_a_body_compared_itself_are_pairs_by_what_the_user_said(store: Store, again: bool) -> None:
-    """Of two such conversations nobody knows which one it compared."""
-    run = runs.add_run(store, in_turns=True, compares=True)
-    if again:
-        asked = Request(messages=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, LAST))
-        store.add([NewSample(key_for(asked, "f1", "case-3"), "f1", 0, asked, Sample("again", runs.FIRST_INDEX))])
-    found, _ = found_in(store, run, PAIR)
-    assert (len(found.cases), found.left_out) == (30 - again, {"without a partner": 1} if again else {})
+SHOWN = Shown((("passage", "passage 1"), ("source", "a book")), "right")
+
+
+def test_reviewers_see_the_reference_and_the_fields_that_the_prompt_lacks(store: Store) -> None:
+    run = runs.add_run(store, shown=lambda number, _: SHOWN if number == 1 else None)
+    for form in (SCALE, PAIR):
+        _, items = found_in(store, run, form)
+        assert items["case-1"].reference == "right"
+        prompt = {"role": "user", "content": "Summarise passage 1."}
+        assert items["case-1"].messages == (prompt, {"role": "source", "content": "a book"})
+        assert (items["case-2"].reference, len(items["case-2"].messages)) == (None, 1)
+
+
+def test_what_an_item_lacks_does_not_tell_which_version_answered(store: Store) -> None:
+    run = runs.add_run(store, shown=lambda _, role: SHOWN if role == "candidate" else None)
+    plan = ReviewPlan(EVALUATION, "score", SCALE, ("candidate", "baseline"))
+    for population in subject_of(store, run, plan, "uncertain").found:
+        assert {item.reference for item in population.items.values()} == {"right"}
+        assert {item.messages[-1]["role"] for item in population.items.values()} == {"source"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.review import Queue
 from harness.review.exchange import ExchangeFormat, SharedItem, exported, format_of
-from harness.review.views import GivenLabel
+from harness.review.exchange.sharing import GivenLabel
 from harness.store import Store
 from tests.review.conftest import SCALE
 

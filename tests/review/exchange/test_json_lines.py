@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ReviewFileError
-from harness.records.review import Form, LabelChoice
+from harness.records.review import Answer, Form, Item, LabelChoice
 from harness.review.exchange import SharedItem, import_items
 from harness.store import Store
 from tests.review.conftest import NOW, PAIR, SCALE
@@ -54,8 +54,8 @@ def test_a_field_that_is_none_is_named_with_its_line_and_what_to_write(fields: d
 )
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_form_whose_values_can_not_count_is_refused(name: str, form: Form, said: str) -> None:
-    answers = ("one", "other")[: 2 if form.is_pair else 1]
-    text = FORMATS[name].write([SharedItem("i1", "suites/test.py::test", "c", form, (), answers)])
+    answers = (Answer("one"), Answer("other"))[: 2 if form.is_pair else 1]
+    text = FORMATS[name].write([SharedItem(Item("i1", "", "c", (), answers), "suites/test.py::test", form)])
     with pytest.raises(ReviewFileError, match=said):
         FORMATS[name].read(text)
 

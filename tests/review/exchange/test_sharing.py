@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from harness.errors import ReviewFileError, UnknownItemError
-from harness.records.review import Batch, Event
+from harness.records.review import Answer, Batch, Event
 from harness.review import Queue
 from harness.review.exchange import import_items
-from harness.review.exchange.sharing import SharedExclusion
-from harness.review.views import GivenLabel
+from harness.review.exchange.sharing import GivenLabel, SharedExclusion
 from harness.store import Store
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.review.exchange.queues import FORMATS, VALUES, label_of, label_some, share
@@ -108,10 +107,10 @@ def test_an_imported_label_fills_an_item_that_is_waiting(queue: Queue, store: St
     add_batch(2)
     (first, _) = share(store, unblind=False)
     import_items(store.review, [replace(first, labels=(label_of(5),))], NOW)
-    assert store.review.standing(first.item_id).score == 1.0
+    assert store.review.standing(first.item.id).score == 1.0
     view = queue.next("bob")
     assert view is not None
-    assert view.item_id == "b1-00001"
+    assert view.item.id == "b1-00001"
 
 
 def test_an_unknown_reviewer_of_a_file_is_added_without_a_token(
@@ -143,9 +142,11 @@ def test_a_label_of_another_text_or_form_is_refused(
     add_batch(2, FORMS[kind])
     first, second = share(store, unblind=False)
     form = replace(second.form, title="Another")
-    other = {"case_id": first.case_id} if what == "case" else {"answers": (*second.answers[1:], "another")}
-    changed = replace(second, **({"form": form} if what == "form" else other), labels=(label_of(VALUES[kind][0]),))
-    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its {what} in the file is not the one"):
+    texts = tuple(map(Answer, (*second.answers[1:], "another")))
+    item = replace(second.item, **({"case_id": first.item.case_id} if what == "case" else {"answers": texts}))
+    changed = replace(second, labels=(label_of(VALUES[kind][0]),))
+    changed = replace(changed, form=form) if what == "form" else replace(changed, item=item)
+    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item.id}: its {what} in the file is not the one"):
         import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
     assert store.review.events(batch_id="b1") == []
 
@@ -181,11 +182,11 @@ def test_of_several_labels_of_a_reviewer_in_a_file_the_newest_counts(store: Stor
         replace(third, labels=(GivenLabel("ann", 3), GivenLabel("ann", 5, time=10.0), GivenLabel("bob", 4, time=10.0))),
     ]
     assert import_items(store.review, shared, NOW).labels == 4
-    values = [store.review.standing(each.item_id).value for each in shared]
+    values = [store.review.standing(each.item.id).value for each in shared]
     assert values == [5, 2, None]
     assert import_items(store.review, shared, NOW).labels == 0
     older = [replace(second, labels=(GivenLabel("ann", 4, time=15.0),))]
     assert import_items(store.review, older, NOW).labels == 0
     changed = [replace(second, labels=(GivenLabel("ann", 4, time=20.0),))]
     assert import_items(store.review, changed, NOW).labels == 1
-    assert store.review.standing(second.item_id).value == 4
+    assert store.review.standing(second.item.id).value == 4

@@ -18,7 +18,10 @@ from tests.review.exchange.queues import FORMATS, ITEM, LABEL, label_of, share
 def test_the_rows_of_an_item_show_the_same(store: Store, add_batch: AddBatch) -> None:
     add_batch(1)
     (shared,) = share(store, unblind=False)
-    first, other = replace(shared, labels=(label_of(5),)), replace(shared, answers=("x",), labels=(label_of(1),))
+    first, other = (
+        replace(shared, labels=(label_of(5),)),
+        replace(shared, item=replace(shared.item, answers=(Answer("x"),)), labels=(label_of(1),)),
+    )
     with pytest.raises(ReviewFileError, match="Row 3 is no item with a label: Item b1-00000 has another case"):
         FORMATS["csv"].read(FORMATS["csv"].write([first, other]))
 
@@ -28,7 +31,8 @@ def test_line_ends_of_a_spreadsheet_change_no_text(store: Store, add_batch: AddB
     batch = replace(store.review.batch("b1"), id="b2")
     store.review.add_batch(batch, [replace(item, id="i2", batch_id="b2", answers=(Answer("one\r\ntwo"),))])
     (shared,) = exported(store.review, batch, unblind=False)
-    assert import_items(store.review, [replace(shared, answers=("one\ntwo",), labels=(label_of(5),))], NOW).labels == 1
+    saved = replace(shared.item, answers=(Answer("one\ntwo"),))
+    assert import_items(store.review, [replace(shared, item=saved, labels=(label_of(5),))], NOW).labels == 1
 
 
 @pytest.mark.parametrize(
@@ -74,8 +78,9 @@ def test_no_counts_as_no_in_a_table() -> None:
 def test_a_spreadsheet_runs_no_answer_as_a_formula(store: Store, add_batch: AddBatch) -> None:
     (item,) = add_batch(1)
     (shared,) = share(store, unblind=False)
-    evil = replace(shared, answers=("=HYPERLINK(1)",), case_id="+1", reference="'=already\r=1\n'\n@x")
+    texts = {"case_id": "+1", "reference": "'=already\r=1\n'\n@x"}
+    evil = replace(shared, item=replace(shared.item, answers=(Answer("=HYPERLINK(1)"),), **texts))
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].write([evil]))))
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in rows[0].values())
     assert FORMATS["csv"].read(FORMATS["csv"].write([evil])) == [evil]
-    assert item.id == shared.item_id
+    assert item.id == shared.item.id

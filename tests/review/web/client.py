@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 
-from harness.review.web.sessions import csrf_token
-from tests.review.web.conftest import csrf_in
+from tests.review.web.conftest import csrf_in, in_cookie
 
 
 class Client(httpx.Client):
@@ -22,7 +21,7 @@ class Client(httpx.Client):
         page = self.get("/sign-in")
         answer = super().post("/sign-in", data={"csrf": csrf_in(page.text), "token": token})
         assert answer.status_code == 303, answer.text
-        self.headers["X-CSRF-Token"] = csrf_token(self.cookies[self._cookie])
+        self.headers["X-CSRF-Token"] = in_cookie(self.cookies[self._cookie])["csrf"]
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]
         """Post JSON, and give the answer's; anything but a success is an error."""

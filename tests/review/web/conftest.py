@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -17,11 +19,11 @@ if LIGHT:  # a folder's conftest is imported before the hooks of those above it 
     pytest.importorskip("fastapi")
 
 from fastapi import FastAPI
+from itsdangerous import TimestampSigner
 from starlette.testclient import TestClient
 
 from harness.review.web import WebOptions, create_app
 from harness.review.web.desk import Desk
-from harness.review.web.sessions import csrf_token
 from harness.store import Store
 
 ORIGIN = "http://127.0.0.1:8700"
@@ -38,13 +40,6 @@ class Clock:
         return self.now
 
 
-class Leaving(dict[str, int]):
-    """What another thread takes away just after it was looked for."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-
 class Browser(TestClient):
     """What a reviewer's browser sends; every response is kept."""
 
@@ -54,7 +49,7 @@ class Browser(TestClient):
         self.event_hooks["response"].append(self.received.append)
         if session:
             self.cookies.set("steelyard_8700", session)
-            self.headers["X-CSRF-Token"] = csrf_token(session)
+            self.headers["X-CSRF-Token"] = in_cookie(session)["csrf"]
 
     def next(self, task: str = "label", holding: tuple[str, ...] = ()) -> dict[str, Any] | None:
         found: dict[str, Any] | None = self.post("/api/next", json={"task": task, "holding": list(holding)}).json()[
@@ -76,8 +71,15 @@ SignIn = Callable[..., Browser]
 
 
 def begin(desk: Desk, name: str) -> str:
-    """A session of a reviewer by the present token."""
-    return desk.sessions.begin(desk.holder(name))
+    """The cookie of a session of a reviewer by the present token."""
+    content = b64encode(json.dumps(desk.session_of(name)).encode())
+    return TimestampSigner(desk.sessions.key).sign(content).decode()
+
+
+def in_cookie(session: str) -> dict[str, str]:
+    """What a session's cookie holds."""
+    content: dict[str, str] = json.loads(b64decode(session.rsplit(".", 2)[0]))
+    return content
 
 
 @pytest.fixture

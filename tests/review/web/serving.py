@@ -10,7 +10,7 @@ from pathlib import Path
 from tests import warm
 
 ROOT = Path(__file__).parents[3]
-_CALL = "from harness.cli.review.serve import serve; serve()"
+_CALL = "from harness.cli.review import serve; serve()"
 _WITH_LEASE = (
     "import functools, harness.review.web as web; web.WebOptions = functools.partial(web.WebOptions, lease_s={})"
 )

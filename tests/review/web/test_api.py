@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,12 +13,13 @@ from fastapi import FastAPI
 
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue
+from harness.review.queue import Outlook
 from harness.review.web import WebOptions, create_app
 from harness.review.web.desk import Desk
 from harness.review.web.showing import SHOWN
 from harness.store import Store
 from tests.review.web import contents
-from tests.review.web.conftest import ORIGIN, Browser, Leaving, SignIn, begin
+from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 
 pytestmark = pytest.mark.service
 
@@ -95,21 +97,24 @@ def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
 
 
 def test_every_answer_tells_how_far_the_queue_is(ann: Browser, sign_in: SignIn) -> None:
-    assert ann.post("/api/next", json={}).json()["progress"] == {"done": 0, "left": 56}
+    def progress(answer: Any) -> tuple[int, int]:
+        found = answer.json()["progress"]
+        return found["done"], found["left"]
+
+    assert progress(ann.post("/api/next", json={})) == (0, 56)
     lease = ann.take()
-    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 55}
-    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 55}, "sent again"
-    assert ann.say(ann.take(), "skip").json()["progress"] == {"done": 1, "left": 55}
-    assert ann.say(ann.take(), "flag").json()["progress"] == {"done": 1, "left": 53}
+    assert progress(ann.say(lease, value=4, key="k1")) == (1, 55)
+    assert progress(ann.say(lease, value=4, key="k1")) == (1, 55), "sent again"
+    assert progress(ann.say(ann.take(), "skip")) == (1, 55)
+    assert progress(ann.say(ann.take(), "flag")) == (1, 53)
     for key, left in (("u1", 55), ("u2", 55), ("u3", 56)):
         assert ann.post("/api/undo", json={"key": key}).json()["progress"]["left"] == left
     ann.say(ann.take(), "flag")
     eve = sign_in("eve", "adjudicator")
-    assert eve.post("/api/next", json={"task": "adjudicate"}).json()["progress"] == {"done": 0, "left": 1}
+    assert progress(eve.post("/api/next", json={"task": "adjudicate"})) == (0, 1)
     lease = eve.take("adjudicate")
-    assert eve.say(lease, value=3, task="adjudicate").json()["progress"] == {"done": 1, "left": 0}
-    undone = eve.post("/api/undo", json={"key": "u1", "task": "adjudicate"}).json()
-    assert undone["progress"] == {"done": 0, "left": 1}
+    assert progress(eve.say(lease, value=3, task="adjudicate")) == (1, 0)
+    assert progress(eve.post("/api/undo", json={"key": "u1", "task": "adjudicate"})) == (0, 1)
 
 
 def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, store: Store) -> None:
@@ -142,13 +147,10 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
 
 
 def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> None:
-    """To an admin as the gate forecasts it; to reviewers in tens, when the page is opened.
-
-    The attendant, in another thread, takes it away when it closes a batch.
-    """
+    """To an admin as the gate forecasts it; to reviewers in tens, counted down from what was foretold first."""
     contents.fill(store)
-    needed = Leaving({"b-scale": 14, "b-pair": 1})
-    app = create_app(store, WebOptions((ORIGIN,), needed=needed))
+    outlooks = {"b-scale": Outlook(14, 24, enough=14), "b-pair": Outlook(1, 4)}
+    app = create_app(store, WebOptions((ORIGIN,), outlooks=outlooks))
     app.state.desk.queue.add_reviewer("zoe", "admin")
     with Browser(app, begin(app.state.desk, "zoe")) as zoe:
         assert "About 14 more labels would decide it." in zoe.get("/admin/batches/b-scale").text
@@ -157,12 +159,36 @@ def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> Non
         assert "about 14 until it is decided" in zoe.get("/admin").text
         assert "about 20 until it is decided" in zoe.get("/").text
         assert "until it is decided" not in zoe.get("/adjudicate").text
+        for _ in range(4):
+            zoe.say(zoe.take(), value=4)
+        assert "about 10 until it is decided" in zoe.get("/").text
         store.review.set_closed("b-scale", 1.0, "decided: passed")
-        needed.clear()
         page = " ".join(words(zoe.get("/admin/batches/b-scale").text).split())
         assert "Closed: decided: passed" in page
+        assert "exit code: steelyard gate --resume secret-run --store" in page
         assert "would decide it" not in page
         assert "until it is decided" not in zoe.get("/").text
+
+
+def test_what_is_left_is_at_most_what_a_gate_may_still_draw(store: Store) -> None:
+    """So that it does not climb when further items are drawn after labels came in."""
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]] * 20))
+    outlooks = {"b1": Outlook(None, 30, problem="30 cases cannot pass whatever people say: about 60 would")}
+    app = create_app(store, WebOptions((ORIGIN,), outlooks=outlooks))
+    app.state.desk.queue.add_reviewer("zoe")
+    with Browser(app, begin(app.state.desk, "zoe")) as zoe:
+        page = zoe.get("/").text
+        assert "at most 30 labels left" in page
+        assert (
+            "30 cases cannot pass whatever people say: about 60 would. Labels can only show that it is worse." in page
+        )
+        left = [zoe.say(zoe.take(), value=4).json()["progress"]["left"] for _ in range(4)]
+        more = [
+            replace(each, id=f"more-{each.position}", position=each.position + 20) for each in store.review.items("b1")
+        ]
+        store.review.extend("b1", more[:4])
+        left.append(zoe.say(zoe.take(), value=4).json()["progress"]["left"])
+        assert left == [29, 28, 27, 26, 25]
 
 
 @pytest.mark.parametrize("blank", ["", " \n\t\n", "\u200b\u00a0", "\x00"])
@@ -211,7 +237,8 @@ def test_all_parts_of_what_was_asked_are_shown(sign_in: SignIn, store: Store) ->
         "Look:",
         '"image_url"',
         "Earlier answer",
-        "tool call: search()",
+        "Calls a tool",
+        "search()",
         "found",
         "the right one",
     ):

@@ -1,4 +1,4 @@
-"""Forecasts and endings as reviewers are told."""
+"""Endings as reviewers are told."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from dataclasses import replace
 import pytest
 
 from harness.records.review import Batch
-from harness.review.web.outlook import Ending, endings, forecast
+from harness.review.web.reviewing import Ending, endings
 from tests.review.web import contents
 
 
 def batch(name: str, closed: float | None = None, reason: str | None = None, run: str | None = "r1") -> Batch:
     return Batch(name, 1.0, f"suites/{name}", contents.SCALE, run_id=run, closed=closed, closed_reason=reason)
-
-
-@pytest.mark.parametrize(
-    ("needed", "expected"),
-    [({}, None), ({"a": 14}, 20), ({"a": 20}, 20), ({"a": 1}, 10), ({"a": 14, "b": 30}, 50), ({"c": 14}, None)],
-)
-def test_reviewers_are_told_the_labels_needed_in_tens(needed: Mapping[str, int], expected: int | None) -> None:
-    """To the digit it would tell after a label whether that speaks for the judge; closed batches want none."""
-    assert forecast([batch("a"), batch("b"), batch("c", closed=1.0)], needed) == expected
 
 
 def test_the_gate_that_was_decided_last_is_told() -> None:

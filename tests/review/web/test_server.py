@@ -11,13 +11,12 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from harness.cli.review.serve import serve
+from harness.cli.review import serve
 from harness.review import Queue
 from harness.review.web import server as web
-from harness.review.web.sessions import csrf_token
 from harness.store import Store
 from tests.review.web import contents
-from tests.review.web.conftest import csrf_in
+from tests.review.web.conftest import csrf_in, in_cookie
 from tests.review.web.serving import Server
 
 pytestmark = pytest.mark.service
@@ -37,7 +36,7 @@ def sign_in(server: Server) -> httpx.Client:
     page = client.get("/sign-in")
     token = server.link.partition("#")[2]
     assert client.post("/sign-in", data={"csrf": csrf_in(page.text), "token": token}).status_code == 303
-    client.headers["X-CSRF-Token"] = csrf_token(client.cookies[f"steelyard_{server.port}"])
+    client.headers["X-CSRF-Token"] = in_cookie(client.cookies[f"steelyard_{server.port}"])["csrf"]
     return client
 
 
@@ -102,7 +101,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
 
             page = client.get("/sign-in")
             client.post("/sign-in", data={"csrf": csrf_in(page.text), "token": tokens[name]})
-            client.headers["X-CSRF-Token"] = csrf_token(client.cookies[f"steelyard_{free_port}"])
+            client.headers["X-CSRF-Token"] = in_cookie(client.cookies[f"steelyard_{free_port}"])["csrf"]
             signed_in.wait(60)
             found = until("/api/next")["next"]
             number = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from harness.review.web import WebOptions, create_app
 from harness.review.web.desk import Desk
 from harness.store import Store
 from tests.review.web import contents
-from tests.review.web.conftest import ORIGIN, Browser, SignIn, csrf_in
+from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin, csrf_in, in_cookie
 from tests.review.web.posting import posts
 
 pytestmark = pytest.mark.service
@@ -53,7 +55,7 @@ def test_behind_https_cookies_go_by_https_alone(store: Store) -> None:
     with Browser(app) as browser:
         page = browser.get("/sign-in")
         assert "; secure" in page.headers["set-cookie"].lower()
-        browser.cookies.set("steelyard_review_visit", page.headers["set-cookie"].split("=")[1].split(";")[0])
+        browser.cookies.set("steelyard_review", page.headers["set-cookie"].partition("=")[2].split(";")[0])
         assert (
             "; secure" in form(browser, "/sign-in", csrf=csrf_in(page.text), token=token).headers["set-cookie"].lower()
         )
@@ -91,7 +93,7 @@ def test_signing_in_anew_ends_the_session_before(visitor: Browser, desk: Desk) -
     before = visitor.cookies["steelyard_8700"]
     assert submit_token(visitor, desk.queue.new_token("ann")).status_code == 303
     assert visitor.cookies["steelyard_8700"] != before
-    assert desk.sessions.holder(before) is None
+    assert desk.present(in_cookie(before)) is None
     assert visitor.get("/").status_code == 200
 
 
@@ -110,6 +112,18 @@ def test_signing_out_gives_back_what_was_held(sign_in: SignIn, desk: Desk, store
     assert sum(each.held for each in desk.queue.progress()) == 1
     ann.post("/sign-out")
     assert sum(each.held for each in desk.queue.progress()) == 0
+
+
+def test_a_cookie_that_this_server_did_not_sign_is_nobodys(store: Store, desk: Desk, visitor: Browser) -> None:
+    """Whatever it says: neither one of another key, nor one whose content was changed, nor one without a signature."""
+    desk.queue.add_reviewer("ann", "admin")
+    session = desk.session_of("ann")
+    content, *signature = begin(desk, "ann").rsplit(".", 2)
+    other = create_app(store, WebOptions((ORIGIN,))).state.desk
+    changed = b64encode(json.dumps({**session, "name": "zoe"}).encode()).decode()
+    for forged in (begin(other, "ann"), ".".join([changed, *signature]), content, f"{content}.{signature[0]}.", "null"):
+        visitor.cookies.set("steelyard_8700", forged)
+        assert visitor.get("/admin").headers["location"] == "/sign-in"
 
 
 @pytest.mark.parametrize("path", ["/", "/adjudicate", "/admin", "/admin/batches/b-scale"])

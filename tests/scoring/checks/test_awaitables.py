@@ -8,35 +8,36 @@ import pytest
 
 from harness.errors import CheckError
 from harness.requests.bridge import call_body
-from harness.scoring.checks.awaitables import wait_for
+from harness.scoring.checks.given import awaited
 
 
+@awaited
 async def seven() -> int:
     await asyncio.sleep(0)
     return 7
 
 
 def test_a_def_body_gets_the_result() -> None:
-    assert asyncio.run(call_body(lambda: wait_for("seven", seven()), {})) == 7
+    assert asyncio.run(call_body(seven, {})) == 7
 
 
 def test_an_async_body_awaits_it() -> None:
     async def body() -> int:
-        return await wait_for("seven", seven())
+        return await seven()
 
     assert asyncio.run(call_body(body, {})) == 7
 
 
 def test_several_are_gathered() -> None:
     async def body() -> list[int]:
-        return await asyncio.gather(wait_for("seven", seven()), wait_for("seven", seven()))
+        return await asyncio.gather(seven(), seven())
 
     assert asyncio.run(call_body(body, {})) == [7, 7]
 
 
 def test_what_was_not_awaited_is_not_taken_for_a_result() -> None:
     async def body() -> None:
-        assert wait_for("seven", seven())
+        assert seven()
 
     with pytest.raises(CheckError, match=r"seven was not waited for; write `await checks.seven\(…\)`"):
         asyncio.run(call_body(body, {}))
@@ -44,7 +45,7 @@ def test_what_was_not_awaited_is_not_taken_for_a_result() -> None:
 
 def test_what_was_not_awaited_says_so() -> None:
     async def body() -> str:
-        waiting = wait_for("seven", seven())
+        waiting = seven()
         text = repr(waiting)
         await waiting
         return text

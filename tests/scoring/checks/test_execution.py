@@ -84,7 +84,7 @@ def test_the_limits_are_those_that_were_given() -> None:
 )
 def test_an_argument_that_is_wrong_is_an_error(arguments, words) -> None:
     with pytest.raises(CheckError) as raised:
-        checks.runs(**{"code": "pass", **arguments})
+        asyncio.run(call_body(lambda: checks.runs(**{"code": "pass", **arguments}), {}))
     assert words in str(raised.value)
 
 

@@ -18,9 +18,15 @@ from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.records import Request, Sample
 from harness.requests import Model, Sampler, SampleSource, Trace
-from harness.scoring.deepeval import Fields, MetricResult, measure
+from harness.scoring.deepeval import Fields, measure
 from harness.scoring.deepeval.judge_model import JudgeModel
+from harness.scoring.judging.combining import MetricResult
 from harness.store import Store
+
+
+def known(fields: Fields) -> dict[str, Any]:
+    """Fields as `judge.measure` hands them on."""
+    return {name: getattr(fields, name) for name in Fields.__slots__}
 
 
 class NotingScriptedEngine(ScriptedEngine):
@@ -73,7 +79,7 @@ class Judge:
                 source = SampleSource(load_version(settings, self.folder), engine)
                 try:
                     model = Model(sampler, source, 0, Trace(), is_other=True)
-                    return await measure(model, metric, fields or COMPLETE, options)
+                    return await measure(model, metric, known(fields or COMPLETE) | options)
                 finally:
                     await sampler.close()
 

@@ -71,13 +71,16 @@ def test_tools_are_given_by_name_as_the_model_called_them_or_as_deepevals(call: 
         (Fields(input="?"), r"FaithfulnessMetric needs actual_output, retrieval_context: .*output=…, context=…\)"),
         (Fields(input="?", output="!", context=[]), r"needs passages, and context = \[\] holds none"),
         (Fields(input="?", output="!", context=[" "]), "decide in the body what an answer without any is worth"),
-        (Fields(input="?", output="!", context=7), "context = 7 is neither a text nor a list"),
+        (
+            Fields(input="?", output="!", context=7),
+            "judge.measure: 'context' must be None or a list",
+        ),
         (Fields(input="?", output=b"!", context="c"), r"judge.measure\(output=…\): the answer is no text but bytes"),
         (Fields(input="?", output="!", context="c", tools="t"), "tools = 't' is no list; give names"),
-        (Fields(input="?", output="!", context="c", tools=[7]), "tools holds 7, which is no tool call"),
+        (Fields(input="?", output="!", context="c", tools=[7]), "judge.measure: 7 is no tool call"),
         (
             Fields(input="?", output="!", context="c", tools=[{"function": {"name": "t", "arguments": "{"}}]),
-            "which is no tool call",
+            "is no tool call",
         ),
     ],
 )

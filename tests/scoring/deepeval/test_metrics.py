@@ -88,7 +88,7 @@ class NeverWaits(library.BaseMetric):
             {"include_reasons": False},
             r"No option named 'include_reasons'\..* Did you mean",
         ),
-        (functools.partial(GEval), {}, "GEval: missing a required argument: 'name'"),
+        (functools.partial(GEval), {}, "GEval can't be made: .* missing 1 required positional argument: 'name'"),
         ("RoleViolationMetric", {}, "RoleViolationMetric can't be made: Role parameter is required"),
     ],
 )

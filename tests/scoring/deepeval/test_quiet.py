@@ -22,7 +22,7 @@ opened = []
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
 
 from harness.records import Sample
-from harness.scoring.deepeval import Fields, measure
+from harness.scoring.deepeval import measure
 
 class Version:
     name, fingerprint, sampling = "v", "f", {}
@@ -31,8 +31,8 @@ class Version:
         return Sample(json.dumps({"truths": [], "claims": ["c"], "verdicts": [{"verdict": "no"}], "reason": "r"}))
 
 async def main():
-    fields = Fields(input="?", output="!", context=["c"])
-    several = [measure(Version(), "FaithfulnessMetric", fields, {}) for _ in range(60)]
+    given = {"input": "?", "output": "!", "context": ["c"]}
+    several = [measure(Version(), "FaithfulnessMetric", given) for _ in range(60)]
     return [measured.value for measured in await asyncio.gather(*several)]
 
 values = asyncio.run(main())

@@ -8,8 +8,7 @@ import pytest
 from deepeval.metrics import FaithfulnessMetric, GEval
 from deepeval.test_case import SingleTurnParams
 
-from harness.scoring.deepeval.metrics import make_metric
-from harness.scoring.deepeval.rule import rule_of
+from harness.scoring.deepeval.metrics import make_metric, rule_of
 from tests.other_hashes import elsewhere
 from tests.scoring.deepeval.conftest import NOBODY
 

@@ -1,8 +1,8 @@
 import pytest
 
 from harness.records import ScoringRule
+from harness.scoring.judging.asking import JudgeAnswer
 from harness.scoring.judging.combining import judgement, preference, rating
-from harness.scoring.judging.drawing import JudgeAnswer
 from tests.scoring.judging.rubrics import rubric
 
 BY = ScoringRule(("f1",), "r1")

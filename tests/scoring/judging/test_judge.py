@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness.errors import CheckError, EngineError, JudgeError, RubricError
-from harness.records import Case, Request, Sample, Score, ScoringRule, TokenLogprob
+from harness.records import Case, Request, Sample, Score, ScoringRule, Shown, TokenLogprob
 from harness.requests.model import SETS_APART
 from harness.scoring.judging import Judge
-from harness.scoring.judging.drawing import LEAST_TOKENS, MOST_REPEATS
+from harness.scoring.judging.asking import LEAST_TOKENS, MOST_REPEATS
 from tests.scoring.judging.panel import Bench, chosen, rated
 from tests.scoring.judging.rubrics import SUMMARY, rubric, with_sections
 
@@ -47,6 +47,7 @@ def test_a_rating_is_a_score_with_reason_judge_and_rubric(bench: Bench) -> None:
     assert score.judged_by == bench.trace.judged_by
     assert score.judged_by.rubric == rubric().digest
     assert len(score.judged_by.judges[0]) == 32
+    assert bench.trace.shown == {score.judged_by: Shown((("prompt", "Capital of Peru?"),))}
     (request, indices), *_ = bench.engines["j"].asked
     assert request.schema["properties"]["score"] == {"type": "integer", "enum": [1, 3, 5]}
     assert indices == (0,)
@@ -126,6 +127,7 @@ def test_a_preference_sees_both_orders(bench: Bench) -> None:
     assert sorted(first_shown(request) for request, _ in bench.engines["j"].asked) == ["Cusco.", "Lima."]
     (made,) = bench.trace.judgements
     assert (made.flip, made.first_wins, made.n_answers) == (0.0, 0.5, 2)
+    assert bench.trace.shown[score.judged_by].compared == ("Lima.", "Cusco.")
 
 
 def test_a_preference_needs_no_scale(bench: Bench) -> None:

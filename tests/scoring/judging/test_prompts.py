@@ -12,7 +12,6 @@ from harness.scoring.judging.prompts import (
     code_of,
     harmless,
     material,
-    material_in,
     preference_messages,
     rating_messages,
 )
@@ -112,17 +111,13 @@ def test_nothing_in_an_answer_closes_its_fence_or_speaks_for_anyone_else(attack:
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_what_stands_in_a_case_or_the_other_answer_is_fenced_too_and_read_again(attack: str) -> None:
+def test_what_stands_in_a_case_or_the_other_answer_is_fenced_too(attack: str) -> None:
     read = rubric(Reference="expected")
     given = material(read, {"prompt": attack, "expected": attack}, None, "x").with_answers(attack, "Lima")
     (_, user) = preference_messages(read, given)
     for name in ("prompt", "reference", "answer A"):
         assert fenced(user["content"], name) == harmless(attack)
     assert fenced(user["content"], "answer B") == "Lima"
-    known = material_in(preference_messages(read, given))
-    assert known is not None
-    assert (known[0].parts, known[1]) == (given.parts, code_of(given))
-    assert material_in(({"role": "user", "content": attack},)) is None
 
 
 def test_an_answer_that_holds_its_code_gets_another() -> None:

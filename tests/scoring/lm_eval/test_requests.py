@@ -8,8 +8,8 @@ import pytest
 
 from harness.errors import TaskError
 from harness.records import Sample
-from harness.scoring.lm_eval.documents import Documents, Prompting
-from harness.scoring.lm_eval.requests import InstanceAnswer, ask, check_arguments, sampling_of, stated_by
+from harness.scoring.lm_eval import EvaluatedTask, Prompting
+from harness.scoring.lm_eval.evaluated import InstanceAnswer, ask, sampling_of, stated_by
 from harness.scoring.lm_eval.tasks import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, write_task
 
@@ -70,7 +70,7 @@ def test_what_the_task_states_wins_then_the_version_then_lm_evals_greedy_default
 
 def first(folder: Path, config: Any, prompting: Prompting = PLAIN, **more: Any) -> tuple[Any, Any]:
     (task,) = load_tasks(str(write_task(folder, config, **more)), [folder])
-    return task, Documents(task, prompting, "here").requests(None)[0][0]
+    return task, EvaluatedTask(task, prompting, {}, "here").requests(None)[0][0]
 
 
 def test_what_lm_eval_fills_in_is_not_what_the_task_states(tmp_path: Path) -> None:
@@ -122,6 +122,5 @@ def test_whole_texts_are_weighed_from_their_first_token(tmp_path: Path) -> None:
 def test_parameters_that_no_engine_has_are_refused_with_the_task(
     tmp_path: Path, arguments: dict[str, Any], message: str
 ) -> None:
-    task, instance = first(tmp_path, GENERATED, generation_kwargs={"until": ["\n"], **arguments})
     with pytest.raises(TaskError, match=f"here: task 'generated': generation_kwargs, sampling: {message}"):
-        check_arguments(task, instance, "here")
+        first(tmp_path, GENERATED, generation_kwargs={"until": ["\n"], **arguments})

@@ -5,7 +5,7 @@ const WORDS = { RED: "red", INCONCLUSIVE: "yellow", INTERRUPTED: "yellow", GREEN
 function showVerdict() {
   const { run } = DATA;
   $("headline").replaceChildren(
-    run.word ? element("span", { class: `word ${WORDS[run.word] ?? "red"}` }, run.word) : "",
+    run.word ? element("span", { class: `word ${WORDS[run.word.split(",")[0]] ?? "red"}` }, run.word) : "",
     ` ${visible(run.headline)}`,
   );
   const strong = (text) => element("strong", { dir: "auto" }, visible(text));

@@ -12,8 +12,6 @@ const OUTBOX = `steelyard outbox ${reviewer}`;
 const SHORTEST_LOOK_MS = 150; // a key that bounces must not label an item that nobody has seen
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
 const LOOK_AGAIN_MS = [1000, 2000, 4000, 8000, 15000]; // a gate may be decided, or draw more, right after a label
-const COUNT_AGAIN_MS = 15000;
-const AT_WORK_MS = 60000;
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
 let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; isAgain after an undo
@@ -21,53 +19,33 @@ let ahead = []; // items that are leased and wait to be shown
 let outbox = [];
 let canStore = true; // false where the browser lets nothing be stored: then the outbox lives as long as the page
 const dealtWith = new Set(); // leases that something was said under: an answer that comes late must not show them again
-let saidBefore = new Set(); // keys of what was said before the last refusal was told
-let sending = false;
-let asking = false;
-let askedAt = 0;
+let sending = false, asking = false, askedAt = 0, shownAt = 0, refusedAt = 0;
 let looks = 0; // how often was looked since there was something
 let nSaid = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
-let counted = { done: Number($("counts").dataset.done), left: Number($("counts").dataset.left) };
-const doneAtFirst = counted.done;
-let countedAt = Date.now();
-let shownAt = 0;
 let activeAt = Date.now();
-const WIDE = { tabindex: "0", role: "group", "aria-label": "Wide text, scrolls sideways" };
-const WHY = { flag: "note", exclude: "reason" }; // dialogs, and the field of each
-const isLow = matchMedia("(max-height: 30rem)"); // then nothing sticks to the screen's edges: see the style sheet
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
-// ---------------------------------------------------------------------------------------------------- the server
-
-async function post(path, body) {
-  const answer = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(15000),
-  });
-  const data = await answer.json().catch(() => ({}));
-  return { ok: answer.ok, status: answer.status, ...data };
-}
-
-const passes = (status) => status >= 500 || status === 429;
 const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Post until the server answers for good; tell the reviewer while it does not. */
 async function persist(path, body) {
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
   for (let attempt = 0; ; attempt++) {
-    let answer;
+    let status = 0, data = {};
     try {
-      answer = await post(path, body());
-    } catch {
-      answer = { ok: false, status: 0 };
+      const sent = { method: "POST", headers, body: JSON.stringify(body()), signal: AbortSignal.timeout(15000) };
+      const answer = await fetch(path, sent);
+      data = await answer.json().catch(() => ({}));
+      status = answer.status;
+    } catch {} // the status stays 0
+    const isOut = status === 401 || data.error === "csrf";
+    if (!isOut && status && status < 500 && status !== 429) {
+      hide("trouble", "connection");
+      return { ok: status < 300, ...data };
     }
-    if (answer.status === 401 || answer.error === "csrf") tellSignedOut();
-    else if (answer.status === 0 || passes(answer.status)) tellUnreachable(answer);
-    else {
-      hideTrouble("connection");
-      return answer;
-    }
+    const what = isOut ? "You are signed out." : status ? (data.message ?? "The server has trouble.") : "The server can't be reached.";
+    const then = isOut ? "Sign in, then reload this page." : "Trying again …";
+    tell("trouble", isOut ? "warn signed-out" : "warn", what, `${kept()} ${then}`, "connection");
     await nap(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
   }
 }
@@ -80,23 +58,17 @@ async function flush() {
   let isOver = false;
   while (outbox.length) {
     const entry = outbox[0];
-    const body = () => ({
-      ...entry,
-      holding: inSight().filter((lease) => lease !== entry.lease),
-      want: entry.task === task && ahead.length === 0,
-    });
+    const holding = () => inSight().filter((lease) => lease !== entry.lease);
+    const body = () => ({ ...entry, holding: holding(), want: entry.task === task && !ahead.length });
     let answer = await persist(entry.act === "undo" ? "/api/undo" : "/api/answer", body);
-    if (answer.error === "lease_expired" && (await persist("/api/renew", () => ({ lease: entry.lease }))).ok) {
+    if (answer.error === "lease_expired" && (await persist("/api/renew", () => ({ lease: entry.lease }))).ok)
       answer = await persist("/api/answer", body);
-    }
     // Another tab may have taken entries from the shared outbox or added some.
     keepOutbox(read().filter((each) => each.key !== entry.key));
     count(answer.progress);
-    if (!answer.ok) tellRefused(entry, answer);
-    else {
-      if (!saidBefore.has(entry.key)) hideTrouble("refused");
-      if (entry.act === "undo") showUndone(answer);
-    }
+    if (answer.ok && entry.at > refusedAt) hide("refused");
+    if (entry.act === "undo") answer.ok ? showUndone(answer) : say(answer.message);
+    else if (!answer.ok) tellRefused(entry, answer);
     if (answer.next) take(answer.next);
     isOver = answer.next === null && !ahead.length;
   }
@@ -111,23 +83,22 @@ function keepOutbox(entries) {
   canStore = keep(OUTBOX, entries.length ? JSON.stringify(entries) : "");
 }
 
-/** Keep a text in the browser, or nothing where it is empty; tells whether that worked. */
-function keep(name, text) {
+/** Use what the browser keeps; tells whether that worked. */
+function use(storage) {
   try {
-    if (text) localStorage.setItem(name, text);
-    else localStorage.removeItem(name);
+    storage(localStorage);
     return true;
   } catch {
     return false;
   }
 }
 
+const keep = (name, text) => use((kept) => (text ? kept.setItem(name, text) : kept.removeItem(name)));
+
 function recall(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
+  let text = null;
+  use((kept) => (text = kept.getItem(name)));
+  return text;
 }
 
 /** Fetch an item to show, or the one after it. */
@@ -139,50 +110,25 @@ async function ask() {
   asking = false;
   count(answer.progress);
   if (answer.ok && answer.next) take(answer.next);
-  else if (!answer.ok) tell("bad", "The next item can't be fetched.", answer.message ?? "", "next");
-  if (isIdle()) {
-    await lookHowFar();
-    if (isIdle()) showEmpty();
-  }
+  else if (!answer.ok) tell("trouble", "bad", "The next item can't be fetched.", answer.message ?? "", "next");
+  if (!shown && !outbox.length && answer.ok) showEnding(answer.empty);
   if (shown && !ahead.length && answer.next) ask();
 }
 
-const isIdle = () => !shown && !outbox.length && !ahead.length;
-
-/** Fetch how far the queue is, and what there is to say when nothing is left. */
-async function lookHowFar() {
-  const began = (countedAt = Date.now());
-  const answer = await fetch(`/api/progress?task=${task}`).catch(() => null);
-  const progress = answer?.ok ? await answer.json().catch(() => null) : null;
-  if (!progress) return;
-  if (countedAt === began) count(progress); // else something newer came meanwhile
-  if ($("ending").dataset.html === progress.empty) return;
-  const hadFocus = $("ending").contains(document.activeElement);
-  $("ending").dataset.html = progress.empty;
-  $("ending").innerHTML = trusted(progress.empty);
-  if (hadFocus) $("ending").querySelector("h1").focus();
+/** Show what there is to say when nothing is left. */
+function showEnding(html) {
+  const ending = $("ending");
+  if (!$("empty").hidden && ending.dataset.html === html) return;
+  ending.dataset.html = html;
+  ending.innerHTML = trusted(html);
+  $("waiting").hidden = true;
+  $("empty").hidden = false;
+  ending.querySelector("h1").focus();
 }
 
-// ----------------------------------------------------------------------------------------------------- the screen
-
-/** Show how far the queue is: as the server counted, and with what it has not got yet. */
-function count(progress = counted) {
-  if (progress !== counted) countedAt = Date.now();
-  counted = progress;
-  const waiting = outbox.filter((each) => each.act === "label" && each.task === task).length;
-  const done = counted.done + waiting;
-  const left = Math.max(counted.left - waiting, 0);
-  $("progress").max = Math.max(done + left, 1);
-  $("progress").value = done;
-  const { one, many } = $("counts").dataset;
-  $("counts").textContent = left === 1 ? one : many.replace("#", left.toLocaleString("en"));
-  const forecast = $("forecast");
-  if (!forecast) return;
-  // It counts down by the labels that are in, and follows the gate when the page is opened anew: a number that jumped
-  // after a label would tell what the judge had said.
-  const needed = Math.ceil((Number(forecast.dataset.needed) - Math.max(done - doneAtFirst, 0)) / 10) * 10;
-  forecast.hidden = needed <= 0 || left === 0;
-  forecast.textContent = forecast.dataset.words.replace("#", needed.toLocaleString("en"));
+/** Show how far the queue is, as the server counted. */
+function count(progress) {
+  if (progress) $("how-far").innerHTML = trusted(progress.html);
 }
 
 const lasting = (seconds) => ({ lasts: seconds * 1000, expires: Date.now() + seconds * 1000 });
@@ -196,50 +142,33 @@ function take(next) {
 
 function show(view) {
   shown = view;
-  shownAt = performance.now();
   $("stage").innerHTML = trusted(view.html);
   settle();
-  if (isLow.matches) $("stage").scrollIntoView();
+  if (matchMedia("(max-height: 30rem)").matches) $("stage").scrollIntoView(); // nothing sticks there: see the style sheet
   else scrollTo(0, 0);
   $("item-title").focus({ preventScroll: true });
-  if (view.expires - Date.now() < view.lasts / 2) takeUpAgain();
+  if (view.expires - Date.now() < view.lasts / 2) renew(view);
 }
 
 /** Make what was just put on the stage work: choices into the dock, guidelines as they were. */
 function settle() {
-  watchWidths($("stage"));
+  shownAt = performance.now();
+  $("comment").value = "";
   $("verdict").replaceChildren($("choices").content.cloneNode(true));
   $("waiting").hidden = $("empty").hidden = true;
   $("stage").hidden = false;
   delete $("dock").dataset.idle;
   $("item-number").textContent = `${nSaid + 1}${shown.isAgain ? ", again" : ""}`;
   const guide = $("guidelines");
-  if (guide) {
-    guide.open = guideOpen;
-    guide.addEventListener("toggle", () => (guideOpen = guide.open));
-  }
-}
-
-// A keyboard reaches what scrolls sideways, and nothing more has to be passed on the way to the buttons.
-const widths = new ResizeObserver((seen) => {
-  for (const { target } of seen) {
-    const isWide = target.scrollWidth > target.clientWidth;
-    for (const [name, value] of Object.entries(WIDE)) {
-      if (isWide) target.setAttribute(name, value);
-      else target.removeAttribute(name);
-    }
-  }
-});
-
-function watchWidths(place) {
-  for (const block of place.querySelectorAll("pre")) widths.observe(block);
+  if (!guide) return;
+  guide.open = guideOpen;
+  guide.addEventListener("toggle", () => (guideOpen = guide.open));
 }
 
 function showNext() {
   shown = null;
-  hideTrouble("lease");
-  const next = ahead.shift();
-  if (next) return show(next);
+  hide("trouble", "lease");
+  if (ahead.length) return show(ahead.shift());
   $("stage").hidden = true;
   $("stage").replaceChildren();
   $("verdict").replaceChildren();
@@ -247,138 +176,98 @@ function showNext() {
   $("waiting").hidden = false;
 }
 
-function showEmpty() {
-  $("waiting").hidden = true;
-  if (!$("empty").hidden) return;
-  $("empty").hidden = false;
-  $("ending").querySelector("h1").focus();
-}
-
-function showUndone(answer) {
-  say(`Taken back: ${answer.undone}.`);
-  if (!answer.view) {
-    say(`Taken back: ${answer.undone}. The item is not free any more.`);
-    return;
-  }
-  if (shown?.lease === answer.view.lease) return;
-  ahead = ahead.filter((each) => each.lease !== answer.view.lease);
+function showUndone({ undone, view }) {
+  say(`Taken back: ${undone}.${view ? "" : " The item is not free any more."}`);
+  if (!view || shown?.lease === view.lease) return;
+  ahead = ahead.filter((each) => each.lease !== view.lease);
   if (shown) ahead.unshift(shown);
   shown = null;
   nSaid = Math.max(nSaid - 1, 0);
-  take({ ...answer.view, isAgain: true });
+  take({ ...view, isAgain: true });
 }
 
 const say = (words) => ($("said").textContent = words);
 
 // What was not counted has a box of its own: it hides no news of the connection, nor that it.
-const boxOf = (about) => $(about === "refused" ? "refused" : "trouble");
-
-function tell(kind, what, details, about, button, onPress) {
-  const box = boxOf(about);
-  if (box.dataset.about === about && box.dataset.what === what + details) return;
-  Object.assign(box.dataset, { about, what: what + details });
+function tell(place, kind, what, details, about) {
+  const box = $(place), [strong, words] = box.children;
+  if (box.dataset.about === about && strong.textContent + words.textContent === what + details) return;
+  box.dataset.about = about;
   box.className = `trouble ${kind}`;
-  const strong = document.createElement("strong");
   strong.textContent = what;
-  box.replaceChildren(strong, ` ${details}`);
-  if (button) {
-    const press = document.createElement("button");
-    press.className = "act";
-    press.textContent = button;
-    press.addEventListener("click", onPress);
-    box.append(press);
-  }
+  words.textContent = details;
   box.hidden = false;
 }
 
-function hideTrouble(about) {
-  const box = boxOf(about);
-  if (box.dataset.about !== about) return;
-  box.hidden = true;
-  box.dataset.about = "";
+function hide(place, about = place) {
+  if ($(place).dataset.about === about) Object.assign($(place), { hidden: true }).dataset.about = "";
 }
 
-const kept = () =>
-  outbox.length ? `${outbox.length === 1 ? "What you said last is" : `Your last ${outbox.length} are`} kept here and will be sent.` : "";
-
-function tellUnreachable(answer) {
-  const what = answer.status === 0 ? "The server can't be reached." : (answer.message ?? "The server has trouble.");
-  tell("warn", what, `${kept()} Trying again …`, "connection");
-}
-
-function tellSignedOut() {
-  const signIn = () => open("/sign-in", "_blank", "noopener");
-  tell("warn", "You are signed out.", `${kept()} Sign in, then reload this page.`, "connection", "Sign in", signIn);
+function kept() {
+  if (!outbox.length) return "";
+  return `${outbox.length === 1 ? "What you said last is" : `Your last ${outbox.length} are`} kept here and will be sent.`;
 }
 
 function tellRefused(entry, answer) {
-  if (entry.act === "undo") return say(answer.message);
-  hideTrouble("refused");
-  saidBefore = new Set(outbox.map((each) => each.key));
-  const close = () => hideTrouble("refused");
-  tell("bad", `Not counted: ${entry.words}.`, answer.message, "refused", "Close", close);
+  hide("refused");
+  refusedAt = Date.now();
+  tell("refused", "bad", `Not counted: ${entry.words}.`, answer.message, "refused");
 }
 
-// ------------------------------------------------------------------------------------------------- what they say
-
-function act(kind, words, { value, note } = {}) {
+function act(kind, words, value) {
   if (!shown || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
   const { lease } = shown;
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
   nSaid++;
   looks = 0;
-  put({ act: kind, lease, words, value, note });
+  put({ act: kind, lease, words, value, note: $("comment").value.trim() });
   showNext();
-  flush();
-}
-
-function undo() {
-  put({ act: "undo", words: "undo" });
   flush();
 }
 
 /** Keep what was said until the server has it. */
 function put(said) {
   const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  keepOutbox([...read(), { key, task, ...said }]);
-  count();
+  keepOutbox([...read(), { key, task, at: Date.now(), ...said }]);
 }
 
 const label = (button) =>
-  act("label", `labelled ${button.querySelector("b").textContent}`, { value: JSON.parse(button.dataset.value) });
+  act("label", `labelled ${button.querySelector("b").textContent}`, JSON.parse(button.dataset.value));
 
-/** Open the dialog in which an item is flagged, or excluded, with words on why. */
-function openDialog(kind) {
-  if (!shown || (kind === "flag") !== (task === "label")) return;
-  $(WHY[kind]).value = $(kind).returnValue = "";
-  $(kind).showModal();
-}
+const ACTS = {
+  skip: () => act("skip", "skipped"),
+  undo: () => (put({ act: "undo", words: "undo" }), flush()),
+  flag: () => act("flag", "flagged"),
+  exclude() {
+    if ($("comment").value.trim()) return act("exclude", "excluded");
+    say("Write in the comment what is broken, then exclude it.");
+    $("comment").focus();
+  },
+  comment: () => shown && $("comment").focus(),
+  help: () => $("help").showModal(),
+  look: () => ask(),
+  close: () => hide("refused"),
+  guide() {
+    const guide = $("guidelines");
+    if (!guide) return;
+    guide.open = !guide.open;
+    if (guide.open) guide.scrollIntoView({ block: "nearest" });
+  },
+};
 
-function toggleGuide() {
-  const guide = $("guidelines");
-  if (!guide) return;
-  guide.open = !guide.open;
-  if (guide.open) guide.scrollIntoView({ block: "nearest" });
-}
-
+/** Keep an item for longer; where somebody else has it by now, the next one is shown. */
 async function renew(view) {
   view.renewing = true;
   const answer = await persist("/api/renew", () => ({ lease: view.lease }));
   view.renewing = false;
+  if (shown === view) hide("trouble", "lease");
   if (answer.ok) Object.assign(view, lasting(answer.expires_in_s));
-  return answer;
-}
-
-async function takeUpAgain() {
-  const view = shown;
-  const answer = await renew(view);
-  if (shown !== view) return;
-  hideTrouble("lease");
-  if (answer.ok) return;
-  say(answer.message);
-  showNext();
-  if (!shown) ask();
+  else if (shown === view) {
+    say(answer.message);
+    showNext();
+    if (!shown) ask();
+  }
 }
 
 /** Once in a while: keep the items of a reviewer who is at work, and say when a lease has run out. */
@@ -388,24 +277,16 @@ function watch() {
     const pause = LOOK_AGAIN_MS[Math.min(looks, LOOK_AGAIN_MS.length - 1)];
     if (outbox.length || now - askedAt < pause || now - activeAt > LONGEST_WAIT_MS) return;
     looks++;
-    ask();
-    return;
+    return ask();
   }
-  if (now - countedAt > COUNT_AGAIN_MS && now - activeAt < AT_WORK_MS) lookHowFar();
-  if (shown.expires <= now) {
+  const isAtWork = (view) => now - activeAt < view.lasts / 2;
+  if (shown.expires <= now && !isAtWork(shown)) {
     const details = "Your label still counts if nobody else has taken the item up.";
-    tell("warn", "Your time for this item ran out.", details, "lease", "Take it up again", takeUpAgain);
-    return;
+    tell("trouble", "warn", "Your time for this item ran out.", details, "lease");
   }
-  for (const view of [shown, ...ahead]) {
-    const isAtWork = now - activeAt < view.lasts / 2;
-    if (isAtWork && !view.renewing && view.expires - now < view.lasts / 2) renew(view);
-  }
+  for (const view of [shown, ...ahead])
+    if (isAtWork(view) && !view.renewing && view.expires - now < view.lasts / 2) renew(view);
 }
-
-// ----------------------------------------------------------------------------------------------------------- input
-
-const keysOn = () => recall("steelyard keys") !== "off";
 
 /** The key that is meant: digits also where they need Shift, letters also where the layout has others in their place. */
 function meant(event) {
@@ -415,20 +296,20 @@ function meant(event) {
   return /[ -~]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
 }
 
+const KEYS = { s: "skip", z: "undo", g: "guide", c: "comment", ...(task === "label" ? { f: "flag" } : { x: "exclude" }) };
+
 document.addEventListener("keydown", (event) => {
   activeAt = Date.now();
+  if (event.target === $("comment") && ["Enter", "Escape"].includes(event.key)) return $("item-title").focus();
   const field = event.target.closest?.("textarea, input, select");
   if (field || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
-  if (event.key === "?") return $("help").showModal();
-  if (!keysOn()) return;
-  if (/^Arrow/.test(event.key) && event.target.matches?.("pre[tabindex]")) return; // there it scrolls
+  if (event.key === "?") return ACTS.help();
+  if (!$("single-keys").checked) return;
+  if (/^Arrow/.test(event.key) && event.target.matches?.("pre")) return; // there it scrolls
   const wanted = meant(event);
-  const choice = [...document.querySelectorAll("#verdict .choice")].find((each) =>
-    each.dataset.keys.split(" ").includes(wanted),
-  );
-  const acts = { s: () => act("skip", "skipped"), f: () => openDialog("flag"), x: () => openDialog("exclude"), z: undo, g: toggleGuide };
+  const choice = [...document.querySelectorAll("#verdict .choice")].find((each) => each.dataset.keys.split(" ").includes(wanted));
   if (choice) label(choice);
-  else if (acts[wanted]) acts[wanted]();
+  else if (KEYS[wanted]) ACTS[KEYS[wanted]]();
   else return;
   event.preventDefault();
 });
@@ -437,51 +318,26 @@ document.addEventListener("click", (event) => {
   activeAt = Date.now();
   const button = event.target.closest("button");
   if (!button) return;
-  const kind = button.dataset.act;
   if (button.matches("#verdict .choice")) label(button);
-  else if (kind === "skip") act("skip", "skipped");
-  else if (kind === "undo") undo();
-  else if (kind in WHY) openDialog(kind);
-  else if (button.id === "open-help") $("help").showModal();
-  else if (button.id === "look-again") ask();
+  else if (button.dataset.act) ACTS[button.dataset.act]();
 });
 
 for (const moved of ["pointermove", "wheel", "touchstart"])
   document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
 
 $("verdict").addEventListener("submit", (event) => event.preventDefault());
-for (const [kind, field] of Object.entries(WHY)) {
-  const isGiven = () => !$(field).required || $(field).value.trim();
-  $(field).addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault(); // the first button of a form is what Enter presses, and that is Cancel
-    if (isGiven()) $(kind).close(kind);
-    else $(field).reportValidity();
-  });
-  $(kind).addEventListener("close", () => {
-    const words = { flag: "flagged", exclude: "excluded" }[kind];
-    if ($(kind).returnValue === kind && isGiven()) act(kind, words, { note: $(field).value.trim() });
-  });
-}
-$("single-keys").checked = keysOn();
-$("single-keys").addEventListener("change", (event) =>
-  keep("steelyard keys", event.target.checked ? "" : "off"),
-);
+$("single-keys").checked = recall("steelyard keys") !== "off";
+$("single-keys").addEventListener("change", (event) => keep("steelyard keys", event.target.checked ? "" : "off"));
 addEventListener("beforeunload", (event) => $("trouble").dataset.about === "connection" && event.preventDefault());
 addEventListener("online", () => flush());
 setInterval(watch, 1000);
 
-// ----------------------------------------------------------------------------------------------------------- start
-
-const first = $("stage").dataset;
 outbox = read();
 if (outbox.length) {
   showNext(); // what the server put on the page may be in the outbox
   flush();
-  count();
-} else if (first.lease) {
-  shown = { lease: first.lease, html: $("stage").innerHTML, ...lasting(Number(first.expires)) };
-  shownAt = performance.now();
+} else if ($("stage").dataset.lease) {
+  shown = { lease: $("stage").dataset.lease, html: $("stage").innerHTML, ...lasting(Number($("stage").dataset.expires)) };
   settle();
   ask();
 }

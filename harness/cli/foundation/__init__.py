@@ -1,1 +1,0 @@
-"""Commands that tell what a version is made of."""

@@ -1,1 +1,0 @@
-"""Commands that put a served version to the test."""

@@ -1,1 +1,0 @@
-"""`steelyard review` and its subcommands."""

@@ -1,1 +1,0 @@
-"""Corpora for people to read, and as JSON."""

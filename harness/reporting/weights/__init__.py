@@ -1,1 +1,0 @@
-"""Shows weights: in lines as llama.cpp prints them, in JSON, as a difference, and as a drawing."""
