@@ -19,7 +19,7 @@ import harness
 from harness import errors, extension
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "start.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 CODE = [
     *sorted((ROOT / "suites").rglob("*.py")),
     *sorted((ROOT / "evals").rglob("*.py")),
