@@ -28,7 +28,7 @@ _NEWEST = 10
 """Runs that are looked at."""
 
 
-class Forecast(NamedTuple):
+class Left(NamedTuple):
     """What is left to ask, at most, beside what is stored: a body counts for one, or for the longest conversation that
     is. `cost` is at the dearest of each evaluation, `wall_s` at their mean latency; None where they are not known.
     """
@@ -41,7 +41,7 @@ class Forecast(NamedTuple):
 
 def forecast(
     settings: Settings, evaluations: Sequence[Evaluation], *, is_asked: bool = True, is_drawn_anew: bool = False
-) -> Forecast:
+) -> Left:
     """The most that a gate of these evaluations can ask, within the limits of the settings.
 
     Args:
@@ -80,7 +80,7 @@ def forecast(
                 wall_s += left * len(sides) * (fmean(taken) if taken and not n_judged else math.nan)
     limits = settings.limits
     n = n if limits.max_requests is None else min(n, limits.max_requests)
-    return Forecast(n, n_kept, _least(cost, limits.max_cost), _least(wall_s / settings.concurrency, limits.deadline_s))
+    return Left(n, n_kept, _least(cost, limits.max_cost), _least(wall_s / settings.concurrency, limits.deadline_s))
 
 
 def _stored(
