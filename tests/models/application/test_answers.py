@@ -65,6 +65,10 @@ def test_messages_give_the_text_and_the_calls_of_this_answer() -> None:
     assert read({"messages": turns}, *asked) == Sample("Nine.", messages=turns, tool_calls=(CALL,))
 
 
+def _calling(calls: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "assistant", "content": "Nine.", "tool_calls": calls}]}
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -82,6 +86,9 @@ def test_messages_give_the_text_and_the_calls_of_this_answer() -> None:
         ({"text": "x", "cost": "free"}, "cost is 'free': input should be a valid number"),
         ({"text": "x", "metadata": ["a"]}, "metadata is .*: input should be a valid dictionary"),
         ({"messages": [{"role": "user", "content": "Hi"}]}, "it has no text"),
+        (_calling(["boom"]), r"tool_calls.0 is 'boom': input should be a valid dictionary"),
+        (_calling({"a": 1}), "the tool_calls of a message are .*, not a list"),
+        (_calling(5), "the tool_calls of a message are 5, not a list"),
         ({"messages": [{"content": "Hi"}]}, "the message .* has no role; give role and content"),
         ({"text": 5}, "text is 5: input should be a valid string"),
     ],
