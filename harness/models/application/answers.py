@@ -63,7 +63,7 @@ class _Answer(BaseModel, extra="forbid"):
     tool_calls: list[Annotated[_Table, AfterValidator(_call)]] | None = None
     context: list[Annotated[_Table, BeforeValidator(_of_text), AfterValidator(_passage)]] | None = None
     usage: _Usage | None = None
-    cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    cost: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
     metadata: _Table | None = None
     reasoning: StrictStr | None = None
     finish_reason: StrictStr | None = None
