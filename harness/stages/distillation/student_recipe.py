@@ -230,9 +230,7 @@ class StudentRecipe:
         write_answers(self.settings, teacher, self._how, asked, path, answered)
         answers = TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
         if tokenizer is not None:
-            make_sequences(
-                read_texts(answers), tokenizer, length, partial(tell_note, self.progress, self.version.name)
-            )
+            make_sequences(read_texts(answers), tokenizer, length, partial(tell_note, self.progress, self.version.name))
         return answers
 
 
