@@ -279,7 +279,11 @@ def broken(door: doors.Door) -> str | None:
     from harness.reporting.writing import load_format
     from harness.scoring.registered import registered
     from harness.stages.data.steps.user import find_step
-    from harness.tracking.tracker import tracker
+
+    def tracker(name: str) -> object:
+        from harness.tracking.tracker import tracker
+
+        return tracker(name)
 
     loaders: dict[str, Callable[[str], object]] = {
         "engines": engine_spec,
