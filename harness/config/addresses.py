@@ -26,9 +26,10 @@ def _split(address: str, shown: str) -> SplitResult:
         raise WrongValueError("holds a space or a control character; remove it.", shown)
     try:
         parts = urlsplit(address)
-        _ = parts.port
-    except ValueError as error:
-        raise WrongValueError(f"is not an address: {error}.", shown) from None
+        if parts.scheme.partition("+")[0] in _SERVERS:  # an address of Postgres may have more hosts and ports than one
+            _ = parts.port
+    except ValueError:  # whose text may hold a part of the password
+        raise WrongValueError("is not an address: it has no host, or a port that is none.", shown) from None
     return parts
 
 
