@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from harness.config.typed import Checked, Must, Text, WrongValueError
+from harness.config.typed import Checked, Must, SecretText, Text, WrongValueError
 
 NO_TRACKING = "none"
 """`--mlflow none` logs nowhere, whatever the settings say."""
@@ -86,9 +86,9 @@ ReviewAddress = Annotated[
     Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),
     Checked(_web_address),
 ]
-HookAddress = Annotated[Text, Checked(_hook_address)]
+HookAddress = Annotated[SecretText, Checked(_hook_address)]
 """A WebAddress, or "none"; never shown, for those of chat rooms are secrets."""
-TrackingAddress = Annotated[Text, Checked(_tracking_address)]
+TrackingAddress = Annotated[SecretText, Checked(_tracking_address)]
 """An address that MLflow can log to, or "none"."""
 
 

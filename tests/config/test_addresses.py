@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.config.addresses import (
+    HookAddress,
     TrackingAddress,
     WebAddress,
     absolute,
@@ -16,7 +18,7 @@ from harness.config.addresses import (
 )
 from harness.config.environment import model_registry
 from harness.config.settings import Settings, load_settings
-from harness.config.typed import check
+from harness.config.typed import VariableName, check
 from harness.errors import SettingsError
 
 
@@ -180,3 +182,10 @@ def test_what_may_be_a_secret_in_it_is_not_shown(url: str) -> None:
         check(WebAddress, url, "base_url", where="file")
     assert "sk-secret" not in str(raised.value)
     assert "***" in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [HookAddress, TrackingAddress, VariableName])
+@pytest.mark.parametrize("wrap", [list, dict.fromkeys])
+def test_a_secret_in_a_list_or_a_table_is_not_shown(kind: object, wrap: Callable[[list[str]], object]) -> None:
+    with pytest.raises(SettingsError, match=r"^file: key = \*\*\* is not a text; write it in quotes\.$"):
+        check(kind, wrap(["https://me:sk-secret@host"]), "key", where="file")
