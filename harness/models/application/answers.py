@@ -18,6 +18,8 @@ from harness.records.tool_calls import new_turns
 def _turn(message: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(message.get("role"), str):
         raise ValueError(f"the message {shortened(message)} has no role; give role and content")  # noqa: TRY004  as pydantic has it
+    if not isinstance(calls := message.get("tool_calls"), list | None):
+        raise ValueError(f"the tool_calls of a message are {shortened(calls)}, not a list")  # noqa: TRY004  as pydantic has it
     return message
 
 
@@ -61,7 +63,7 @@ class _Answer(BaseModel, extra="forbid"):
     tool_calls: list[Annotated[_Table, AfterValidator(_call)]] | None = None
     context: list[Annotated[_Table, BeforeValidator(_of_text), AfterValidator(_passage)]] | None = None
     usage: _Usage | None = None
-    cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    cost: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
     metadata: _Table | None = None
     reasoning: StrictStr | None = None
     finish_reason: StrictStr | None = None
@@ -105,7 +107,8 @@ def _sample(answer: _Answer, asked: Messages) -> Sample:
         said = [turn.get("content") for turn in told if turn["role"] == "assistant"]
         text = _text_of(said[-1]) if text is None and said else text
         if calls is None:
-            calls = [_call(call) for turn in new_turns(asked, told) for call in turn.get("tool_calls") or ()]
+            given = [_Answer(tool_calls=turn.get("tool_calls")).tool_calls for turn in new_turns(asked, told)]
+            calls = [call for each in given for call in each or ()]
     if text is None and not calls:
         raise ValueError(f"it has no text; {WAY_OUT}")
     read = enumerate(answer.context or (), 1)

@@ -20,6 +20,7 @@ import traceback
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,9 @@ def as_json(value: Any) -> Any:
     for name in ("text", "reasoning", "finish_reason"):
         if not isinstance(fields.get(name), str | None):
             raise TypeError(f"{name} is {shortened(fields[name])}, not a text")
-    return json.loads(json.dumps(dict(fields), default=_data_of), parse_constant=str)
+    cost = fields.get("cost")
+    fields = {**fields, "cost": float(cost)} if isinstance(cost, Decimal) else dict(fields)
+    return json.loads(json.dumps(fields, default=_data_of), parse_constant=str)
 
 
 def _data_of(value: Any) -> Any:

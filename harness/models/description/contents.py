@@ -19,6 +19,7 @@ from harness.models.weights.gguf_header import gguf_head
 from harness.models.weights.weights import loaded_files
 
 _FORMATS = {2: "GGUF V2", 3: "GGUF V3 (latest)"}
+_INDEX = "model.safetensors.index.json"
 _KEYED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
 """Files whose keys say what they are about."""
 _AUXILIARY = re.compile(
@@ -88,6 +89,12 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
         settings["general.name"] = folder.parent.parent.name.removeprefix("models--").replace("--", "/")
     stored = [(path, each) for path in safetensors_files(folder) for each in read_safetensors(path)]
+    held = {(path.name, each.name) for path, each in stored}
+    for name, shard in read_json(folder / _INDEX).get("weight_map", {}).items():
+        if (shard, name) not in held:
+            raise SettingsError(
+                f"{folder}: {_INDEX} puts {name} into {shard}, which has no such tensor. Fetch or save the folder again."
+            )
     ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == said.get("vocab_size")]
     if said.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):
         stored.remove(ends[1])  # a copy, of which engines keep one
@@ -100,7 +107,7 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
 
 def safetensors_files(folder: Path) -> list[Path]:
     """The files that an engine loads: those of the index, else the one file, else all that there are."""
-    placed = read_json(folder / "model.safetensors.index.json").get("weight_map", {})
+    placed = read_json(folder / _INDEX).get("weight_map", {})
     one, files = folder / "model.safetensors", [folder / name for name in sorted(set(placed.values()))]
     if files := files or ([one] if one.is_file() else sorted(folder.glob("*.safetensors"))):
         return files

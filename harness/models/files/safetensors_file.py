@@ -9,6 +9,16 @@ from pathlib import Path
 
 from harness.errors import SettingsError
 
+_BITS = {
+    **dict.fromkeys(("F4",), 4),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E5M2FNUZ", "F8_E4M3FNUZ", "F8_E8M0"), 8),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 16),
+    **dict.fromkeys(("U32", "I32", "F32"), 32),
+    **dict.fromkeys(("U64", "I64", "F64", "C64"), 64),
+}
+"""Source: huggingface/safetensors, safetensors/src/tensor.rs, Dtype."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -53,7 +63,13 @@ def read_safetensors(path: Path) -> tuple[Tensor, ...]:
             for name, each in sorted(header.items(), key=lambda entry: entry[1]["data_offsets"])
             for begin, end in [each["data_offsets"]]
         )
-        if start + sum(each.n_bytes for each in tensors) != size:
+        place = start
+        for each in tensors:
+            bits = math.prod(each.shape) * _BITS[each.dtype] if each.dtype in _BITS else each.n_bytes * 8
+            if each.offset != place or each.n_bytes * 8 != bits:
+                raise ValueError(f"the data of {each.name!r} has gaps or another size than its shape")
+            place += each.n_bytes
+        if place != size:
             raise ValueError("its size is not that of its tensors")
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise SettingsError(f"{path} can't be read: {error}. Fetch or save it again.") from None

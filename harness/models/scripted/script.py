@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.config.files import read_text
-from harness.config.typed import JsonTable, Table, read_jsonl
+from harness.config.typed import Table, read_jsonl
 from harness.errors import SettingsError
 
 _ROUNDING = 1e-9
@@ -63,8 +63,8 @@ class _Row(Table):
 
     word: ClassVar[str] = "field"
     prompt: str
-    answer: str | None = None
-    answers: JsonTable | None = None
+    answer: Any = None
+    answers: Any = None
 
     @classmethod
     def needed(cls, table: Mapping[str, Any]) -> tuple[str, str]:
@@ -113,6 +113,8 @@ def _entries(answers: Any, root: Path, place: str) -> Iterator[tuple[str, Any, s
         path, hint = root / answers, f"{place} = {answers!r} names it."
         if path.suffix == ".jsonl":
             for line, row in read_jsonl(path, _Row, SettingsError, hint):
+                if row.answer is not None and row.answers is not None:
+                    raise SettingsError(f"{line} has both answer and answers; give one of them.")
                 yield row.prompt, row.answer if row.answers is None else row.answers, line
             return
         try:

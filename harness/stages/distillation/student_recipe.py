@@ -88,17 +88,20 @@ def check_step(settings: Settings, version: VersionSettings, step: BuildStep, pr
             f"data = {data!r}: {no_prompt} is no prompt that the teacher could answer. Give a file with a "
             '"prompt" on each line, or take method = "soft_targets".'
         )
+    teacher = settings.version(distilled.teacher)
+    if is_asked := is_answered(distilled, texts):
+        engine_spec(teacher.engine).require_packages(teacher)
     student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
     folders = [student.folder]
     if distilled.method == SOFT_TARGETS and distilled.hard_weight < 1:
-        teacher = settings.version(distilled.teacher)
         theirs = find_beginning(settings, teacher, teacher.steps)
         folders.append(theirs.folder)
         if theirs.vocabulary != student.vocabulary:
             check_vocabularies(theirs.vocabulary, student.vocabulary)
     check_length(distilled.length, *folders)
-    tell, is_asked = partial(tell_note, progress, version.name), is_answered(distilled, texts)
-    check_prompts(texts, student.vocabulary, distilled.length, tell, is_asked=is_asked)
+    check_prompts(
+        texts, student.vocabulary, distilled.length, partial(tell_note, progress, version.name), is_asked=is_asked
+    )
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:

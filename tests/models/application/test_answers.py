@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from types import SimpleNamespace as Thing
 from typing import Any
 
@@ -43,6 +44,9 @@ def read(value: Any, *asked: dict[str, Any]) -> Sample:
         ({"text": "x", "context": ["We open.", {**PASSAGES[1], "id": 7}]}, Sample("x", context=PASSAGES)),
         ({"text": "x", "context": []}, Sample("x", context=())),
         ({"text": "x", "usage": USAGE, "cost": 0.25, "reasoning": None}, Sample("x", cost=0.25, **COUNTED)),
+        ({"text": "x", "cost": Decimal("0.25")}, Sample("x", cost=0.25)),
+        ({"text": "x", "cost": np.float32(0.25)}, Sample("x", cost=0.25)),
+        ({"text": "x", "cost": 1}, Sample("x", cost=1.0)),
         ({"text": "x", "metadata": {"routes": {"b", "a"}}}, Sample("x", metadata={"routes": ["a", "b"]})),
     ],
 )
@@ -65,6 +69,10 @@ def test_messages_give_the_text_and_the_calls_of_this_answer() -> None:
     assert read({"messages": turns}, *asked) == Sample("Nine.", messages=turns, tool_calls=(CALL,))
 
 
+def _calling(calls: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "assistant", "content": "Nine.", "tool_calls": calls}]}
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -79,9 +87,14 @@ def test_messages_give_the_text_and_the_calls_of_this_answer() -> None:
         ({"text": "x", "tool_calls": [{"arguments": {}}]}, "the call of a tool .* has no name"),
         ({"text": "x", "usage": {"prompt_tokens": -1}}, "usage.prompt_tokens is -1: input should be greater"),
         ({"text": "x", "cost": float("nan")}, "cost is nan: input should be a finite number"),
+        ({"text": "x", "cost": True}, "cost is True: input should be a valid number"),
+        ({"text": "x", "cost": "0.5"}, "cost is '0.5': input should be a valid number"),
         ({"text": "x", "cost": "free"}, "cost is 'free': input should be a valid number"),
         ({"text": "x", "metadata": ["a"]}, "metadata is .*: input should be a valid dictionary"),
         ({"messages": [{"role": "user", "content": "Hi"}]}, "it has no text"),
+        (_calling(["boom"]), r"tool_calls.0 is 'boom': input should be a valid dictionary"),
+        (_calling({"a": 1}), "the tool_calls of a message are .*, not a list"),
+        (_calling(5), "the tool_calls of a message are 5, not a list"),
         ({"messages": [{"content": "Hi"}]}, "the message .* has no role; give role and content"),
         ({"text": 5}, "text is 5: input should be a valid string"),
     ],

@@ -35,6 +35,17 @@ def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+def test_a_tensor_that_its_shard_lacks_is_named(tmp_path: Path) -> None:
+    write_model(tmp_path, "llama", ARCHITECTURES["llama"], max_shard_size="100KB")
+    index = tmp_path / "model.safetensors.index.json"
+    content = json.loads(index.read_text("utf-8"))
+    shard = content["weight_map"]["model.norm.weight"]
+    content["weight_map"]["model.none.weight"] = shard
+    index.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(SettingsError, match=rf"puts model\.none\.weight into {shard}, which has no such tensor"):
+        read_folder(tmp_path)
+
+
 def test_files_that_differ_are_named_with_the_keys_that_do(own: Path, tiny_llama: Path, tmp_path: Path) -> None:
     """What is in the data of tensors, in a normalizer or among the settings of answers is told by nothing else."""
     from safetensors.torch import load_file, save_file

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,3 +57,16 @@ def test_a_damaged_file_is_refused_by_name(content: bytes, tmp_path: Path) -> No
     (tmp_path / "broken.safetensors").write_bytes(content)
     with pytest.raises(SettingsError, match=r"broken\.safetensors can't be read: .*again"):
         read_safetensors(tmp_path / "broken.safetensors")
+
+
+@pytest.mark.parametrize("second", [{"shape": [3]}, {"shape": [2, 1], "dtype": "F64"}, {"offsets": [4, 12]}])
+def test_tensors_that_do_not_fill_their_places_are_refused(second: dict[str, Any], tmp_path: Path) -> None:
+    told = {"shape": [2], "dtype": "F32", "offsets": [8, 16], **second}
+    tensors = {
+        "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+        "b": {"dtype": told["dtype"], "shape": told["shape"], "data_offsets": told["offsets"]},
+    }
+    header = json.dumps(tensors).encode()
+    (tmp_path / "m.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 16)
+    with pytest.raises(SettingsError, match=r"the data of 'b' has gaps or another size than its shape"):
+        read_safetensors(tmp_path / "m.safetensors")

@@ -30,11 +30,13 @@ def test_what_probabilities_leave_of_1_goes_to_the_default() -> None:
     assert pytest.approx({"A": 0.8, "B": 0.2}) == probabilities(read, "Q")
 
 
-@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-def test_a_file_says_the_same_as_a_table(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "one", "many"), [("a.json", "", ""), ("a.jsonl", "answer", "answers"), ("a.jsonl", "answers", "answer")]
+)
+def test_a_file_says_the_same_as_a_table(tmp_path: Path, name: str, one: str, many: str) -> None:
     table = {"Q": {"A": 0.5, "B": 0.5}, "R": "C"}
     if name.endswith("l"):
-        lines = [{"prompt": "Q", "answers": table["Q"]}, {"prompt": "R", "answer": "C"}]
+        lines = [{"prompt": "Q", many: table["Q"]}, {"prompt": "R", one: "C"}]
         (tmp_path / name).write_text("\n".join(map(json.dumps, lines)) + "\n\n")
     else:
         (tmp_path / name).write_text(json.dumps(table))
@@ -77,6 +79,7 @@ def test_a_script_that_is_none_is_refused(tmp_path: Path, options: dict[str, Any
             '{"prompt": "Q", "answer": "A"}\n{"prompt": "Q", "answer": "B"}',
             r"line 2: the prompt 'Q' is .*twice",
         ),
+        ("a.jsonl", '{"prompt": "Q", "answer": "A", "answers": {"B": 1}}', "line 1 has both answer and answers"),
         ("a.jsonl", '{"prompt": 3, "answer": "A"}', "line 1: prompt = 3 is not a text"),
         ("a.jsonl", '["prompt", "answer"]', "line 1 is no JSON object"),
     ],

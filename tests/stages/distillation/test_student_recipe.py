@@ -11,10 +11,11 @@ import pytest
 from harness.config import Settings
 from harness.config.artifacts import Artifact
 from harness.errors import SettingsError, UsageError
+from harness.models.spec import engine_spec
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
-from harness.stages.distillation.student_recipe import sources_of
+from harness.stages.distillation.student_recipe import check_step, sources_of
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT, write_project
 from tests.stages.killing import kill_while_training
@@ -121,6 +122,19 @@ def test_what_can_not_be_trained_is_said_first(
     broken = load(project, TEXT.replace(*change))
     with pytest.raises(UsageError, match=message):
         built(broken, "student")
+
+
+def test_a_teacher_whose_engine_is_not_here_is_refused_before_anything_is_built(
+    settings: Settings, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "asked.jsonl").write_text('{"prompt": "Where?"}\n', "utf-8")
+    text = TEXT.replace('engine = "transformers"', 'engine = "vllm"', 1).replace("texts.jsonl", "asked.jsonl")
+    broken = load(project, text + 'method = "sequence"\n')
+    step, told = broken.version("student").steps[0], list[BuildState]()
+    lacking = replace(engine_spec("vllm"), packages=("no_such_package",))
+    monkeypatch.setattr("harness.stages.distillation.student_recipe.engine_spec", lambda _: lacking)
+    with pytest.raises(SettingsError, match="Version 'teacher' has the engine 'vllm', which needs no_such_package"):
+        check_step(broken, broken.version("student"), step, told.append)
 
 
 @pytest.mark.parametrize(
