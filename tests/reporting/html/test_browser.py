@@ -215,7 +215,7 @@ def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
 
 def test_a_filter_stands_in_the_address_and_leaves_the_evaluations_that_match(open_page: Any, changed: Path) -> None:
     page = open_page(changed)
-    page.get_by_role("button", name="cases got worse").click()
+    page.get_by_role("button", name="cases scored lower").click()
     expect(page).to_have_url(re.compile(r"#state=worse&of=foundation%2Ftest_capitals$"))
     worse = shown(page)
     assert worse

@@ -25,7 +25,7 @@ function Finding({ entry, isOpen }) {
     : DATA.changes.filter((each) => each.evaluation_id === entry.id && each.metric === entry.metric);
   const worse = entry.every.filter((each) => isWorse(each));
   const counted = entry.every.filter((each) => each.isCounted).length;
-  const kind = entry.aim === "same" ? "differ" : entry.baseline ? "got worse" : "were not always right";
+  const kind = entry.aim === "same" ? "differ" : entry.baseline ? WORSE : "were not always right";
   const state = entry.baseline ? "worse" : "wrong";
   return html`<article class="finding card ${entry.verdict}">
     <h2>${chip(entry.verdict)} <a dir="auto" href=${addressOf(entry)}>${entry.name}</a></h2>
