@@ -125,6 +125,17 @@ def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> 
     expect(page.locator("#panel-0 .range")).to_have_count(0)
 
 
+def test_an_error_is_told_by_its_first_line_above_the_others(open_page: Any, store: Store, tmp_path: Path) -> None:
+    error = 'case \'peru\': KeyError: \'x\'\nTraceback (most recent call last):\n  File "bot.py", line 3'
+    broken = pages.capitals()
+    broken = replace(broken, rule={**broken.rule, "errors": (error,)})
+    page = open_page(pages.page(store, tmp_path / "report", broken))
+    finding = page.locator(".finding").first
+    expect(page.locator("#evaluation-0 .reason")).to_have_text("case 'peru': KeyError: 'x'")
+    expect(finding.locator(".sentence")).to_have_text("case 'peru': KeyError: 'x'")
+    expect(finding.locator("pre")).to_contain_text('File "bot.py", line 3')
+
+
 def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
     page = open_page(path)
     row = page.get_by_role("row", name="Whoever asks for a river gets its name")
