@@ -136,8 +136,14 @@ def test_an_error_is_told_by_its_first_line_above_the_others(open_page: Any, sto
     expect(finding.locator("pre")).to_contain_text('File "bot.py", line 3')
 
 
+def test_without_a_requirement_no_link_leads_to_them(open_page: Any, store: Store, tmp_path: Path) -> None:
+    page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
+    expect(page.get_by_role("link", name="Requirements")).to_have_count(0)
+
+
 def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
     page = open_page(path)
+    expect(page.get_by_role("link", name="Requirements")).to_be_visible()
     row = page.get_by_role("row", name="Whoever asks for a river gets its name")
     row.get_by_role("link").click()
     expect(page.locator("#panel-1")).to_be_visible()
