@@ -126,7 +126,7 @@ def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> 
 
 
 def test_an_error_is_told_by_its_first_line_above_the_others(open_page: Any, store: Store, tmp_path: Path) -> None:
-    error = 'case \'peru\': KeyError: \'x\'\nTraceback (most recent call last):\n  File "bot.py", line 3'
+    error = "case 'peru': KeyError: 'x'\nTraceback (most recent call last):\n  File \"bot.py\", line 3"
     broken = pages.capitals()
     broken = replace(broken, rule={**broken.rule, "errors": (error,)})
     page = open_page(pages.page(store, tmp_path / "report", broken))
