@@ -125,8 +125,25 @@ def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> 
     expect(page.locator("#panel-0 .range")).to_have_count(0)
 
 
+def test_an_error_is_told_by_its_first_line_above_the_others(open_page: Any, store: Store, tmp_path: Path) -> None:
+    error = "case 'peru': KeyError: 'x'\nTraceback (most recent call last):\n  File \"bot.py\", line 3"
+    broken = pages.capitals()
+    broken = replace(broken, rule={**broken.rule, "errors": (error,)})
+    page = open_page(pages.page(store, tmp_path / "report", broken))
+    finding = page.locator(".finding").first
+    expect(page.locator("#evaluation-0 .reason")).to_have_text("case 'peru': KeyError: 'x'")
+    expect(finding.locator(".sentence")).to_have_text("case 'peru': KeyError: 'x'")
+    expect(finding.locator("pre")).to_contain_text('File "bot.py", line 3')
+
+
+def test_without_a_requirement_no_link_leads_to_them(open_page: Any, store: Store, tmp_path: Path) -> None:
+    page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
+    expect(page.get_by_role("link", name="Requirements")).to_have_count(0)
+
+
 def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
     page = open_page(path)
+    expect(page.get_by_role("link", name="Requirements")).to_be_visible()
     row = page.get_by_role("row", name="Whoever asks for a river gets its name")
     row.get_by_role("link").click()
     expect(page.locator("#panel-1")).to_be_visible()
@@ -215,7 +232,7 @@ def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
 
 def test_a_filter_stands_in_the_address_and_leaves_the_evaluations_that_match(open_page: Any, changed: Path) -> None:
     page = open_page(changed)
-    page.get_by_role("button", name="cases got worse").click()
+    page.get_by_role("button", name="cases scored lower").click()
     expect(page).to_have_url(re.compile(r"#state=worse&of=foundation%2Ftest_capitals$"))
     worse = shown(page)
     assert worse
