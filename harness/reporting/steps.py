@@ -85,7 +85,11 @@ def _answers(report: Report, options: str) -> list[Step]:
     in_blocks = {verdict.id for verdict in report.evaluations if verdict.plan.in_blocks}
     answered = [change for change in shown_changes(report) if change.evaluation_id not in in_blocks]
     ids = [change.case_id for change in answered if is_typed(change.case_id)]
-    return [Step(f"steelyard store show {shlex.quote(each)}{options}", "all its answers") for each in ids[:1]]
+    asked = [
+        f"{options} -- {shlex.quote(each)}" if each.startswith("-") else f" {shlex.quote(each)}{options}"
+        for each in ids
+    ]
+    return [Step(f"steelyard store show{each}", "all its answers") for each in asked[:1]]
 
 
 def _verdicts(report: Report) -> list[Step]:
@@ -101,9 +105,11 @@ def _verdicts(report: Report) -> list[Step]:
         steps.append(Step("", DRAW_ON))
     steps += _more_samples(report)
     if (kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]) and report.command is not None:
-        again = shlex.join(["pytest", *report.command, "--lf"])
-        steps.append(Step(again, "the red ones alone", is_local=True))
-        steps += [Step(f"{again} {one}", "that case alone", is_local=True) for one in _case_option(report)]
+        remembers = "no:cacheprovider" not in (each.removeprefix("-p") for each in report.command)
+        last, given = " --lf" if remembers else "", "".join(f" {shlex.quote(each)}" for each in report.command)
+        steps += [Step(f"pytest{last}{given}", "the red ones alone", is_local=True)] if remembers else []
+        case = [Step(f"pytest{last} {one}{given}", "that case alone", is_local=True) for one in _case_option(report)]
+        steps += case if not any(each.partition("=")[0] == "--case" for each in report.command) else []
     return steps
 
 
@@ -111,7 +117,7 @@ def _case_option(report: Report) -> list[str]:
     """`--case` for the first case to look at of what is red."""
     red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red and not verdict.plan.in_blocks}
     ids = [each.case_id for each in shown_changes(report) if each.evaluation_id in red and is_typed(each.case_id)]
-    return [f"--case {shlex.quote(glob.escape(each))}" for each in ids[:1]]
+    return [f"--case={shlex.quote(glob.escape(each))}" for each in ids[:1]]
 
 
 def _more_samples(report: Report) -> list[Step]:

@@ -89,7 +89,7 @@ def test_the_verdict_is_the_first_thing_on_the_page(open_page: Any, path: Path) 
     page = open_page(path)
     expect(page.get_by_role("heading", level=1)).to_have_text("RED 1 regressed, 1 passed")
     expect(page.locator("#weighed")).to_contain_text("candidate small")
-    expect(page.locator("#next li").first).to_contain_text("the red ones alonepytest suites --lf")
+    expect(page.locator("#next li").first).to_contain_text("the red ones alonepytest --lf suites")
     rows = page.locator("#rows .evaluation")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("✗ regressed")
@@ -207,8 +207,8 @@ def test_the_first_screen_says_what_is_worse_the_worst_case_and_what_to_do(
     expect(candidate).to_have_text("candidate 5 ×It is Cusco.")
     assert [side.locator(".right").all_inner_texts() for side in (baseline, candidate)] == [["Lima"], []]
     assert [side.locator(".wrong").all_inner_texts() for side in (baseline, candidate)] == [[], ["Cusco"]]
-    red = "pytest suites --lf"
-    commands = [f"steelyard store show case-00{option_for(store.url)}", red, f"{red} --case case-00"]
+    red = "pytest --lf suites"
+    commands = [f"steelyard store show case-00{option_for(store.url)}", red, "pytest --lf --case=case-00 suites"]
     expect(page.locator("#next code")).to_have_text(commands)
     seen = [page.locator("#headline"), finding, *page.locator("#next button").all()]
     assert max(each.bounding_box()["y"] + each.bounding_box()["height"] for each in seen) <= size["height"]
@@ -220,7 +220,7 @@ def test_a_command_is_copied(open_page: Any, changed: Path) -> None:
     page = open_page(changed, permissions=["clipboard-read", "clipboard-write"])
     page.locator("#next").get_by_role("button").nth(1).click()
     expect(page.locator("#next").get_by_role("button").nth(1)).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "pytest suites --lf"
+    assert page.evaluate("navigator.clipboard.readText()") == "pytest --lf suites"
 
 
 def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:

@@ -44,8 +44,8 @@ next    steelyard store show peru   (all its answers)
 next    add cases, or raise --samples where the reason asks for samples. What is
         stored is not drawn again; either is another look, which needs stronger
         evidence
-next    pytest suites --lf   (the red ones alone)
-next    pytest suites --lf --case peru   (that case alone)
+next    pytest --lf suites   (the red ones alone)
+next    pytest --lf --case=peru suites   (that case alone)
 report  reports/latest/report.json"""
 
 NO_BASELINE_IN_120_COLUMNS = """\
@@ -64,8 +64,8 @@ note    margin 0.05 is the default; set it for an evaluation or the project
 ranges  each bound in brackets holds by itself with 95% confidence
 
 next    steelyard store show peru   (all its answers)
-next    pytest suites --lf   (the red ones alone)
-next    pytest suites --lf --case peru   (that case alone)
+next    pytest --lf suites   (the red ones alone)
+next    pytest --lf --case=peru suites   (that case alone)
 report  reports/latest/report.json"""
 
 ERRORS_IN_60_COLUMNS = """\
