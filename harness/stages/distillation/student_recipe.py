@@ -217,8 +217,11 @@ class StudentRecipe:
 
     def _answers(self, path: Path, vocabulary: Path) -> TrainingData:
         """The teacher's answers to the prompts."""
-        tokenizer = load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary)
-        asked = [(text, count_prompt(text, tokenizer, self._how.length)) for text in read_texts(self.data)]
+        length, tokenizer = self._how.length, None
+        if (vocabulary / "tokenizer.json").is_file():  # else transformers alone reads it
+            tokenizer = load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary)
+        texts = read_texts(self.data)
+        asked = [(text, 0 if tokenizer is None else count_prompt(text, tokenizer, length)) for text in texts]
 
         def answered(done: int) -> None:
             self.progress(BuildState(self.version.name, "asking the teacher", done, len(asked), "prompts"))
@@ -226,8 +229,8 @@ class StudentRecipe:
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self._how, asked, path, answered)
         answers = TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
-        tell = partial(tell_note, self.progress, self.version.name)
-        make_sequences(read_texts(answers), tokenizer, self._how.length, tell)
+        if tokenizer is not None:
+            make_sequences(read_texts(answers), tokenizer, length, partial(tell_note, self.progress, self.version.name))
         return answers
 
 

@@ -112,12 +112,12 @@ def check_prompts(
     texts: Iterable[Lesson], vocabulary: Path, length: int, told: Callable[[str], object], *, is_asked: bool = False
 ) -> None:
     """Refuse what `make_sequences` would of prompts, and tell what it does, before anything is built; of those that a
-    teacher is asked there are no answers yet.
+    teacher is asked there are no answers yet, and of a tokenizer that transformers alone reads nothing is known.
     """
     asked = [text for text in texts if text.prompt]
     if is_asked:
         asked = [replace(text, answer="Yes.", learns_all=False, finish_reason="stop") for text in asked]
-    if asked:
+    if asked and (vocabulary / "tokenizer.json").is_file():
         tokenizer = load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary)
         make_sequences(asked, tokenizer, length, (lambda _: None) if is_asked else told)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.config.customization import AdapterSettings, DistilledSettings
@@ -90,7 +91,13 @@ def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[Token
     """The sequences of all steps of a training, in their order, and the size of the vocabulary."""
     settings, folder = request.settings, request.tokenizer or request.start
     told({"phase": "reading", "unit": "texts"})
-    tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
+    with TemporaryDirectory() as made:
+        if not (folder / "tokenizer.json").is_file():  # transformers alone reads it
+            from transformers import AutoTokenizer
+
+            AutoTokenizer.from_pretrained(str(folder)).save_pretrained(made)
+            folder = Path(made)
+        tokenizer = load_tokenizer({"tokenizer": str(folder)}, folder)
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
     return drawn(sequences, settings.steps * settings.batch, settings.seed), len(tokenizer.pieces)
 

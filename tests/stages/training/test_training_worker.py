@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from harness.config.environment import python_path
 from harness.errors import UsageError
 from harness.stages.build_state import BuildState
 from harness.stages.distillation.student_recipe import TRAINER
-from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.training_worker import checkpoint_of, collated, train, turns_of
+from harness.stages.training.sequences import IGNORED, TokenSequence, check_prompts
+from harness.stages.training.training_worker import checkpoint_of, collated, read_sequences, train, turns_of
+from harness.stages.training.texts import Lesson
 from tests.stages.training.requests import request_of
 
 
@@ -92,3 +94,18 @@ def test_of_several_gpus_it_sees_the_first(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     with pytest.raises(UsageError, match=f"sees {first}\\."):
         train(request_of(tmp_path, '{"text": "ships"}\n'), "seeing:see", lambda _: None)
+
+
+def test_a_tokenizer_that_transformers_alone_reads_is_trained_with(tmp_path: Path) -> None:
+    request = request_of(tmp_path, '{"text": "ships of the line and cabs"}\n')
+    known = read_sequences(request, lambda _: None)
+    whole = request.start / "tokenizer.json"
+    model = json.loads(whole.read_text("utf-8"))["model"]
+    (request.start / "vocab.json").write_text(json.dumps(model["vocab"]), "utf-8")
+    (request.start / "merges.txt").write_text("#version: 0.2\na b\nb c\n", "utf-8")
+    said = json.loads((request.start / "tokenizer_config.json").read_text("utf-8"))
+    said = {**said, "tokenizer_class": "GPT2Tokenizer", "unk_token": "<pad>"}
+    (request.start / "tokenizer_config.json").write_text(json.dumps(said), "utf-8")
+    whole.unlink()
+    check_prompts([Lesson("1", "ab", ({"role": "user", "content": "Who?"},))], request.start, 8, lambda _: None)
+    assert read_sequences(request, lambda _: None) == known
