@@ -151,7 +151,7 @@ def _record_reader(kind: Any) -> Callable[[Any], Any]:
     readers = {each.name: _reader(types[each.name]) for each in fields}
     needed = {each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING}
 
-    def read(entry: Mapping[str, Any]) -> Any:
+    def read(entry: Any) -> Any:
         if kind is Note and isinstance(entry, str):  # as notes were once written
             return Note("problem", entry)
         known = {**entry, **{name: entry for name in readers if types[name] is Plan}}
