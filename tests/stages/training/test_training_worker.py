@@ -13,8 +13,8 @@ from harness.errors import UsageError
 from harness.stages.build_state import BuildState
 from harness.stages.distillation.student_recipe import TRAINER
 from harness.stages.training.sequences import IGNORED, TokenSequence, check_prompts
-from harness.stages.training.training_worker import checkpoint_of, collated, read_sequences, train, turns_of
 from harness.stages.training.texts import Lesson
+from harness.stages.training.training_worker import checkpoint_of, collated, read_sequences, train, turns_of
 from tests.stages.training.requests import request_of
 
 
