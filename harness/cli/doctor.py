@@ -87,9 +87,10 @@ def _view(found: Findings) -> Iterator[Block]:
             yield from [("", "", f"-> {each.mend}")] if each.mend else []
     problems = sum(finding.state == "problem" for finding in findings)
     yield ""
-    yield (
-        f"{plural(problems, 'problem')} (x above)" if problems else "ready: nothing that this project needs is missing"
-    )
+    is_project = all(each.state != "warning" for each in findings if each.name == "settings")
+    ready = "ready: nothing that this project needs is missing"
+    sound = ready if is_project else "there is no project here yet: `steelyard init` makes one"
+    yield f"{plural(problems, 'problem')} (x above)" if problems else sound
 
 
 @click.command()
@@ -279,7 +280,11 @@ def broken(door: doors.Door) -> str | None:
     from harness.reporting.writing import load_format
     from harness.scoring.registered import registered
     from harness.stages.data.steps.user import find_step
-    from harness.tracking.tracker import tracker
+
+    def tracker(name: str) -> object:
+        from harness.tracking.tracker import tracker
+
+        return tracker(name)
 
     loaders: dict[str, Callable[[str], object]] = {
         "engines": engine_spec,

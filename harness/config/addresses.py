@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from harness.config.typed import Checked, Must, Text, WrongValueError
+from harness.config.typed import Checked, Must, SecretText, Text, WrongValueError
 
 NO_TRACKING = "none"
 """`--mlflow none` logs nowhere, whatever the settings say."""
@@ -26,9 +26,10 @@ def _split(address: str, shown: str) -> SplitResult:
         raise WrongValueError("holds a space or a control character; remove it.", shown)
     try:
         parts = urlsplit(address)
-        _ = parts.port
-    except ValueError as error:
-        raise WrongValueError(f"is not an address: {error}.", shown) from None
+        if parts.scheme.partition("+")[0] in _SERVERS:  # an address of Postgres may have more hosts and ports than one
+            _ = parts.port
+    except ValueError:  # whose text may hold a part of the password
+        raise WrongValueError("is not an address: it has no host, or a port that is none.", shown) from None
     return parts
 
 
@@ -85,9 +86,9 @@ ReviewAddress = Annotated[
     Must(lambda url: "@" not in url.partition("://")[2].partition("/")[0], _WITH_USER, "***"),
     Checked(_web_address),
 ]
-HookAddress = Annotated[Text, Checked(_hook_address)]
+HookAddress = Annotated[SecretText, Checked(_hook_address)]
 """A WebAddress, or "none"; never shown, for those of chat rooms are secrets."""
-TrackingAddress = Annotated[Text, Checked(_tracking_address)]
+TrackingAddress = Annotated[SecretText, Checked(_tracking_address)]
 """An address that MLflow can log to, or "none"."""
 
 

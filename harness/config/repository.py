@@ -20,7 +20,8 @@ _ASIDE = ("evals", "suites", "tests", "reports", "docs")
 """Folders beside the code that are no part of what it answers."""
 _ABOUT = re.compile(
     r"(readme|changelog|changes|contributing|security|code_of_conduct|authors|notice|licen[cs]e|makefile)(\..*)?"
-    r"|(pyproject|steelyard)\.toml|(pytest|tox)\.ini|setup\.cfg|conftest\.py|test_.*\.py|.*_test\.py",
+    r"|(pyproject|steelyard(\.waivers)?)\.toml|(pytest|tox)\.ini|setup\.cfg|conftest\.py|test_.*\.py|.*_test\.py"
+    r"|junit.*\.xml|.*\.junit\.xml|coverage\.xml",
     re.IGNORECASE,
 )
 """Files beside the code that describe the project, or say how it is tested."""

@@ -284,6 +284,12 @@ def _duration_s(value: Any) -> float:
     return seconds
 
 
+def _secret_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise WrongValueError(_WRONG["string_type"], "***")
+    return value
+
+
 Number = Annotated[float, Between()]
 NotNegative = Annotated[float, Between(0)]
 Positive = Annotated[float, Must(lambda value: value > 0, "is not above 0.")]
@@ -292,6 +298,8 @@ Count = Annotated[int, Between(1)]
 Natural = Annotated[int, Between(0)]
 Seed = Annotated[int, Between(0, (1 << 63) - 1)]
 Text = Annotated[str, Must(str.strip, _WRONG["string_type"])]
+SecretText = Annotated[str, Checked(_secret_text, is_all=True), Must(str.strip, _WRONG["string_type"])]
+"""A text that may hold a secret: what is written in its place, such as a list of it, is not shown."""
 PathText = Annotated[Text, Must(lambda text: "\0" not in text, "holds a NUL character, which no path has; remove it.")]
 """A text that may be the path of a file or folder."""
 FunctionName = Annotated[
@@ -300,7 +308,7 @@ FunctionName = Annotated[
 _NO_VARIABLE = (
     "is not the name of an environment variable; put the key into one, such as OPENAI_API_KEY, and write that name."
 )
-VariableName = Annotated[Text, Must(re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch, _NO_VARIABLE, shown="")]
+VariableName = Annotated[SecretText, Must(re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch, _NO_VARIABLE, shown="")]
 """The name of an environment variable. What is none is not shown: it may be the secret itself."""
 Names = Annotated[tuple[str, ...], Checked(checked_names, is_all=True)]
 """One name, or a list of different ones."""

@@ -65,20 +65,24 @@ Template = Annotated[
 ]
 
 
+_NOT_GIVEN: Any = None
+"""Of a parameter that may be left out, but can't be None."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplingTable(Table):
     """Parameters of sampling, in the words of OpenAI's API."""
 
-    temperature: NotNegative | None = None
-    top_p: Share | None = None
-    top_k: Annotated[int, Between(-1)] | None = None
-    min_p: Share | None = None
-    max_tokens: Count | None = None
-    stop: Annotated[Any, Must(_are_stops, _NO_STOPS)] = None
-    seed: Natural | None = None
-    presence_penalty: Number | None = None
-    frequency_penalty: Number | None = None
-    repetition_penalty: Number | None = None
+    temperature: NotNegative = _NOT_GIVEN
+    top_p: Share = _NOT_GIVEN
+    top_k: Annotated[int, Between(-1)] = _NOT_GIVEN
+    min_p: Share = _NOT_GIVEN
+    max_tokens: Count = _NOT_GIVEN
+    stop: Annotated[Any, Must(_are_stops, _NO_STOPS)] = _NOT_GIVEN
+    seed: Natural = _NOT_GIVEN
+    presence_penalty: Number = _NOT_GIVEN
+    frequency_penalty: Number = _NOT_GIVEN
+    repetition_penalty: Number = _NOT_GIVEN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,10 @@ def _fixture(name: str, text: str) -> Any:
         if request.node.get_closest_marker("evaluation") is None:
             marks = [mark.name for mark in request.node.iter_markers()]
             near = difflib.get_close_matches("evaluation", marks, n=1)
-            _refuse(name, f" Its mark is called {near[0]!r}." if near else "")
+            _refuse(
+                name,
+                f" Its mark is called {near[0]!r}." if near else " Mark the test with it, or take the fixture out.",
+            )
         return _Placeholder(name)
 
     placeholder.__doc__ = text

@@ -29,6 +29,8 @@ ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TE
 """Exit codes of a session that came to its end."""
 VERDICT = pytest.StashKey[str]()
 """The verdict of an item, once it has one."""
+ACCEPTED = pytest.StashKey[bool]()
+"""Set for an item whose verdict is accepted."""
 _MOST_LINES, _MOST_CELLS = 500, 1_000
 
 
@@ -63,6 +65,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     bad.sort(key=lambda entry: -entry[0].verdict.severity)
     text = "\n\n".join(failure_text(verdict, *versions, message(verdict, name)) for verdict, name in bad)
     if (waiver := waiver_of(bad[0][0], run.options.waivers)) is not None:
+        item.stash[ACCEPTED] = True
         raise pytest.xfail.Exception(f"{waiver}\n{text}", pytrace=False)
     if worst.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
         with warnings.catch_warnings():  # `warn` is what was asked for, also where warnings are errors

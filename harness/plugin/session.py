@@ -16,7 +16,7 @@ from harness.plugin.collection.items import Collection, copies_lines, is_evaluat
 from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
 from harness.plugin.loop.interrupts import Interrupts
 from harness.plugin.options import runs_bodies
-from harness.plugin.outcomes import ENDED, VERDICT, as_usage, conclude, harmless, refusing, session_exit_code
+from harness.plugin.outcomes import ACCEPTED, ENDED, VERDICT, as_usage, conclude, harmless, refusing, session_exit_code
 from harness.plugin.pytest_internals import argument_names, skip_item
 
 if TYPE_CHECKING:
@@ -181,13 +181,14 @@ class GateSession:
             report.sections = [(title, harmless(text)) for title, text in report.sections]
             report.duration = driver.run.duration_s(evaluation.id)
             report.steelyard_verdict = item.stash.get(VERDICT, None)  # type: ignore[attr-defined]
+            report.steelyard_accepted = item.stash.get(ACCEPTED, False)  # type: ignore[attr-defined]
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
         """Called for each report: the word and letter of an evaluation that did not pass are its verdict's."""
         verdict = getattr(report, "steelyard_verdict", None)
-        if verdict not in (None, "passed") and report.when == "call" and hasattr(report, "wasxfail"):
+        if getattr(report, "steelyard_accepted", False):
             return "accepted", "a", ("ACCEPTED", {"yellow": True})
         if verdict is None or report.when != "call" or not report.failed:
             return None

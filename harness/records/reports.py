@@ -98,10 +98,11 @@ class Loss:
 
 
 NoteKind = Literal[
-    "problem", "version", "draws", "suite", "budget", "selection", "skipped", "cut", "margin", "lost", "recording",
-    "judge", "ranges", "waiver",
+    "problem", "version", "draws", "suite", "budget", "waiver", "selection", "skipped", "cut", "margin", "lost",
+    "recording", "judge", "ranges",
 ]  # fmt: skip
-"""What a note is about; "problem" is what went wrong and no verdict rests on, "ranges" how bounds are to be read."""
+"""What a note is about; "problem" is what went wrong and no verdict rests on, "ranges" how bounds are to be read.
+Notes stand in this order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,17 @@ def notify(report: Report, settings: Settings, limit_s: float = LIMIT_S) -> str:
     Its path may be a secret, so that only its host is ever shown.
 
     Args:
-        limit_s: seconds that each of two tries may take.
+        limit_s: seconds that each try may take; there is a second one after a refused connection or a 5xx.
     """
     if settings.notify in (None, NO_TRACKING):
         return ""
     content, wrong = json.dumps(document(report, settings)).encode("ascii"), ""
     for _ in range(_TRIES):
-        if not (wrong := _post(str(settings.notify), content, limit_s)):
+        wrong, may_pass = _post(str(settings.notify), content, limit_s)
+        if not wrong:
             return ""
+        if not may_pass:  # what was slow may have been heard
+            break
     return f"{urlsplit(str(settings.notify)).hostname} was not told of run {report.run_id}: {wrong}"
 
 
@@ -61,21 +64,24 @@ def document(report: Report, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _post(address: str, content: bytes, limit_s: float) -> str:
-    """Send it within the limit; return what went wrong, or ""."""
-    told = [f"it took longer than {limit_s:g} s"]
+def _post(address: str, content: bytes, limit_s: float) -> tuple[str, bool]:
+    """Send it within the limit; return what went wrong, or "", and whether another try may help."""
+    slow = f"it took longer than {limit_s:g} s"
+    told = [(slow, False)]
     headers = {"Content-Type": "application/json", "User-Agent": "steelyard"}
 
     def send() -> None:
         request = urllib.request.Request(address, content, headers)
         try:
             with urllib.request.build_opener(NoRedirects).open(request, timeout=limit_s):
-                told[0] = ""
+                told[0] = ("", False)
         except urllib.error.HTTPError as error:
-            told[0] = f"it answered {error.code}"
+            told[0] = (f"it answered {error.code}", error.code >= 500)
             error.close()
         except Exception as error:  # noqa: BLE001  of whatever kind, it must not end the gate
-            told[0] = f"it can't be reached ({type(getattr(error, 'reason', error)).__name__})"
+            reason = getattr(error, "reason", error)
+            text = slow if isinstance(reason, TimeoutError) else f"it can't be reached ({type(reason).__name__})"
+            told[0] = (text, isinstance(reason, ConnectionRefusedError))
 
     sending = threading.Thread(target=send, daemon=True)
     sending.start()

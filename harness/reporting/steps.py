@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import shlex
 from collections import Counter
 from dataclasses import replace
@@ -84,7 +85,11 @@ def _answers(report: Report, options: str) -> list[Step]:
     in_blocks = {verdict.id for verdict in report.evaluations if verdict.plan.in_blocks}
     answered = [change for change in shown_changes(report) if change.evaluation_id not in in_blocks]
     ids = [change.case_id for change in answered if is_typed(change.case_id)]
-    return [Step(f"steelyard store show {shlex.quote(each)}{options}", "all its answers") for each in ids[:1]]
+    asked = [
+        f"{options} -- {shlex.quote(each)}" if each.startswith("-") else f" {shlex.quote(each)}{options}"
+        for each in ids
+    ]
+    return [Step(f"steelyard store show{each}", "all its answers") for each in asked[:1]]
 
 
 def _verdicts(report: Report) -> list[Step]:
@@ -98,11 +103,13 @@ def _verdicts(report: Report) -> list[Step]:
         steps.append(Step("", way_on(errors, "errors")))
     if cut_short(report.evaluations):
         steps.append(Step("", DRAW_ON))
-    steps += [Step("", text) for text in _more_samples(report)]
+    steps += _more_samples(report)
     if (kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]) and report.command is not None:
-        again = shlex.join(["pytest", *report.command, "--lf"])
-        steps.append(Step(again, "the red ones alone", is_local=True))
-        steps += [Step(f"{again} {one}", "that case alone", is_local=True) for one in _case_option(report)]
+        remembers = "no:cacheprovider" not in (each.removeprefix("-p") for each in report.command)
+        last, given = " --lf" if remembers else "", "".join(f" {shlex.quote(each)}" for each in report.command)
+        steps += [Step(f"pytest{last}{given}", "the red ones alone", is_local=True)] if remembers else []
+        case = [Step(f"pytest{last} {one}{given}", "that case alone", is_local=True) for one in _case_option(report)]
+        steps += case if not any(each.partition("=")[0] == "--case" for each in report.command) else []
     return steps
 
 
@@ -110,19 +117,30 @@ def _case_option(report: Report) -> list[str]:
     """`--case` for the first case to look at of what is red."""
     red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red and not verdict.plan.in_blocks}
     ids = [each.case_id for each in shown_changes(report) if each.evaluation_id in red and is_typed(each.case_id)]
-    return [f"--case {shlex.quote(glob.escape(each))}" for each in ids[:1]]
+    return [f"--case={shlex.quote(glob.escape(each))}" for each in ids[:1]]
 
 
-def _more_samples(report: Report) -> list[str]:
+def _more_samples(report: Report) -> list[Step]:
     """The ways to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
     wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
     alone = [verdict for verdict in wanting if verdict.plan.design == "sequential" and len(verdict.cases) == 1]
     ways = {_way_on(each) for each in wanting if each not in alone}
-    steps = [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways]
+    told = {way: (_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways}
+    again = _with_samples(report, [each for each in wanting if _way_on(each) == "suite" and each not in alone])
+    steps = [Step(again if way == "suite" else "", text) for way, text in told.items()]
     if alone:
         which = "raise max_samples" if len(alone) == len(wanting) else "for single cases raise max_samples"
-        steps.append(f"{which}: what is stored is not drawn again")
+        steps.append(Step("", f"{which}: what is stored is not drawn again"))
     return steps
+
+
+def _with_samples(report: Report, wanting: list[Verdict]) -> str:
+    """The run's command with as many samples of each case as would decide these, and no fewer than any has now."""
+    if report.command is None or not wanting or any(each.is_repeatable for each in wanting):  # samples are one draw
+        return ""
+    now = (each.plan.samples for each in report.evaluations)
+    needed = (each.plan.samples + math.ceil((each.samples_needed or 0) / max(1, each.n_cases)) for each in wanting)
+    return shlex.join(["pytest", *report.command, "--samples", str(max(*now, *needed))])
 
 
 _ABOUT = {

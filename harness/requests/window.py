@@ -101,12 +101,23 @@ class Window:
         """Send what there is room for, an engine after the other, one request of each at a time."""
         waiting = [lane for lane in self._lanes.values() if lane.queue]
         while waiting:
-            waiting = [lane for lane in waiting if self._may_send(lane) and self._send_next(lane)]
+            waiting = [lane for lane in waiting if self._sends(lane)]
         if self.spending.is_over:  # what is queued comes to nothing, and so does what engines have not sent yet
             for lane in self._lanes.values():
                 self._drop(lane, self.spending.refuse())
                 if (refusal := self.spending.refusal(self.http_requests)) is not None:
                     lane.engine.hold(refusal)
+
+    def _sends(self, lane: _Lane) -> bool:
+        """Send the next request of a lane where it may go out; tells whether it has more to try. What an engine raises
+        before it is asked belongs to the body that waits.
+        """
+        try:
+            return self._may_send(lane) and self._send_next(lane)
+        except Exception as error:  # noqa: BLE001 - else nobody would be told, and the run would wait for ever
+            if lane.queue:
+                self._failed(lane.queue.popleft(), error)
+            return bool(lane.queue)
 
     def _may_send(self, lane: _Lane) -> bool:
         """Tell whether the next request of a lane may go out: its engine has started, or is started now, and has its
@@ -153,8 +164,8 @@ class Window:
 
     def _send_next(self, lane: _Lane) -> bool:
         """Send the next request of a lane; tells whether it has more."""
+        asked = _next(lane.queue[0])
         whole = lane.queue.popleft()
-        asked = _next(whole)
         if len(asked.indices) < len(whole.indices):
             lane.queue.appendleft(whole.of(whole.indices[len(asked.indices) :]))
         lane.in_flight += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,10 @@ from harness.config import Settings, load_settings
 from harness.errors import SettingsError
 
 FOLDER = ".steelyard"
+_NAME = re.compile(r"[\w.-]+")
+_SECRET_NAME = re.compile("key|token|secret|password", re.IGNORECASE)
+_USER = re.compile(r"//[^/@\s]*@")
+"""The user and the password of an address."""
 
 
 def store_url(settings: Settings) -> str:
@@ -66,6 +71,33 @@ def without_password(url: str) -> str:
     """
     shown = re.sub(r"(://[^:/@?]*):.*@", r"\1:***@", url)
     return re.sub(r"(?i)([?&][^=&]*password=)[^&]*", r"\1***", shown)
+
+
+def shown_arguments(arguments: Iterable[object]) -> tuple[str, ...]:
+    """The arguments of a command line as a report may show them: without what is secret in them.
+
+    >>> shown_arguments(["suites", "--store", "postgresql://ann:secret@db/x", "--api-key=sk-1"])
+    ('suites', '--store', 'URL', '--api-key=***')
+    """
+    shown: list[str] = []
+    before = ""
+    for argument in map(str, arguments):
+        name, is_given, value = argument.partition("=")
+        owner = "" if argument.startswith("-") else before
+        if _NAME.fullmatch(name) and is_given and not _SECRET_NAME.search(owner):
+            shown.append(f"{name}={_shown_value(name, value)}")
+        else:
+            shown.append(_shown_value(owner, argument))
+        before = argument if argument.startswith("--") and not is_given else ""
+    return tuple(shown)
+
+
+def _shown_value(name: str, value: str) -> str:
+    if _SECRET_NAME.search(name):
+        return "***"
+    shown = _USER.sub("//***@", without_password(value))
+    is_address = name in ("--store", "--mlflow")
+    return "URL" if is_address and any(mark in shown for mark in ("@", "?", "***")) else shown
 
 
 def prepare_store_folder(path: Path) -> None:

@@ -94,14 +94,16 @@ class Upkeep(StoreTables):
             as_of: what that found. What came, or came of age, since then stays.
         """
         before = (as_of or self.prunable(older_than_s=older_than_s, fingerprints=fingerprints)).before
-        doomed, of_version = _conditions(before, fingerprints)
+        is_timed = as_of is not None or older_than_s is not None  # else a clock that is ahead would keep its samples
+        doomed, of_version = _conditions(before if is_timed else None, fingerprints)
         with self._database.write() as connection:
             self._database.lock(connection, generations, requests, samples)
             size = self._size_bytes(connection)
             losing = _losing(connection, doomed)
             n_samples = connection.execute(delete(samples).where(*doomed)).rowcount
-            of_these = [] if fingerprints is None else [failures.c.fingerprint.in_(list(fingerprints))]
-            connection.execute(delete(failures).where(failures.c.created <= before, *of_these))
+            failed = [failures.c.created <= before] if is_timed else []
+            failed += [] if fingerprints is None else [failures.c.fingerprint.in_(list(fingerprints))]
+            connection.execute(delete(failures).where(*failed))
             answered = exists().where(samples.c.key == requests.c.key)
             n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
             n_runs, n_scores = _delete_runs(connection, before) if fingerprints is None else (0, 0)
@@ -128,12 +130,13 @@ class Upkeep(StoreTables):
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _conditions(before: float, fingerprints: Collection[str] | None) -> tuple[list[Any], list[Any]]:
+def _conditions(before: float | None, fingerprints: Collection[str] | None) -> tuple[list[Any], list[Any]]:
     """Of the samples that go, and of the requests that go once they have none."""
+    doomed: list[Any] = [] if before is None else [samples.c.created <= before]
     if fingerprints is None:
-        return [samples.c.created <= before], []
+        return doomed, []
     of_version = [requests.c.fingerprint.in_(list(fingerprints))]
-    return [samples.c.created <= before, samples.c.key.in_(select(requests.c.key).where(*of_version))], of_version
+    return [*doomed, samples.c.key.in_(select(requests.c.key).where(*of_version))], of_version
 
 
 def _losing(connection: Connection, doomed: list[Any]) -> list[str]:

@@ -54,7 +54,9 @@ def test_a_version_whose_settings_can_not_be_is_a_problem_of_its_own(run: Run, f
 
 def test_without_settings_it_names_the_command_that_writes_them(run: Run) -> None:
     assert findings(run)["settings"]["mend"] == "steelyard init"
-    assert run("doctor").exit_code == 0
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.output.endswith("\nthere is no project here yet: `steelyard init` makes one\n")
 
 
 def test_settings_that_do_not_parse_are_a_problem_not_a_crash(run: Run, folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.config.addresses import (
+    HookAddress,
     TrackingAddress,
     WebAddress,
     absolute,
@@ -16,7 +18,7 @@ from harness.config.addresses import (
 )
 from harness.config.environment import model_registry
 from harness.config.settings import Settings, load_settings
-from harness.config.typed import check
+from harness.config.typed import VariableName, check
 from harness.errors import SettingsError
 
 
@@ -28,6 +30,8 @@ from harness.errors import SettingsError
         "sqlite:///mlflow.db",
         "sqlite:////data/mlflow.db",
         "postgresql+psycopg://ann:secret@db/mlflow",
+        "postgresql://ann:s3/cret@db:5432/mlflow",
+        "postgresql://ann:secret@first:5432,second:5432/mlflow",
         "mysql+pymysql://db/mlflow",
         "none",
     ],
@@ -48,8 +52,8 @@ def test_a_server_needs_no_slash_at_its_end() -> None:
         ("htp://host", "is no address of MLflow"),
         ("http://", "names no host and port"),
         ("http://host:0", "names no host and port"),
-        ("http://host:port", "is not an address: Port could not be cast"),
-        ("http://[::1", "is not an address: Invalid IPv6 URL"),
+        ("http://host:port", "is not an address: it has no host, or a port that is none."),
+        ("http://[::1", "is not an address: it has no host, or a port that is none."),
         ("sqlite://", "names no file"),
         ("sqlite:///", "names no file"),
         ("http://host name", "holds a space or a control character"),
@@ -65,7 +69,10 @@ def test_what_is_no_address_is_refused_with_the_forms(address: object, said: str
 
 @pytest.mark.parametrize(
     "address",
-    ["htp://ann:s3cret@host", "http://ann:s3cret@ho st", "http://ann:s3cret@host:port", "http://ann:s3/cret@[::1"],
+    [
+        *("htp://ann:s3cret@host", "http://ann:s3cret@ho st", "http://ann:s3cret@host:port", "http://ann:s3/cret@[::1"),
+        *("http://ann:cret/3@host", "http://ann:cret\u2100@host"),
+    ],
 )
 def test_a_refusal_shows_neither_user_nor_password(address: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -175,3 +182,10 @@ def test_what_may_be_a_secret_in_it_is_not_shown(url: str) -> None:
         check(WebAddress, url, "base_url", where="file")
     assert "sk-secret" not in str(raised.value)
     assert "***" in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [HookAddress, TrackingAddress, VariableName])
+@pytest.mark.parametrize("wrap", [list, dict.fromkeys])
+def test_a_secret_in_a_list_or_a_table_is_not_shown(kind: object, wrap: Callable[[list[str]], object]) -> None:
+    with pytest.raises(SettingsError, match=r"^file: key = \*\*\* is not a text; write it in quotes\.$"):
+        check(kind, wrap(["https://me:sk-secret@host"]), "key", where="file")

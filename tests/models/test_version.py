@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.config.versions import VersionSettings, read_versions
+from harness.config.typed import names_of
+from harness.config.versions import SamplingTable, VersionSettings, read_versions
 from harness.errors import SettingsError, UsageError
 from harness.models.version import Version, load_version
 
@@ -53,6 +54,11 @@ class TestChat:
     def test_an_unknown_sampling_parameter_is_refused_with_the_nearest(self) -> None:
         with pytest.raises(SettingsError, match=r"version 'v', sampling.*Did you mean 'temperature'\?"):
             version(SCRIPT).chat("Q", sampling={"temprature": 0})
+
+    @pytest.mark.parametrize("name", names_of(SamplingTable))
+    def test_no_parameter_of_sampling_is_none(self, name: str) -> None:
+        with pytest.raises(SettingsError, match=rf"version 'v', sampling: {name} = None is n"):
+            version(SCRIPT).chat("Q", sampling={name: None})
 
     def test_schema_tools_and_logprobs_are_part_of_the_request(self) -> None:
         tool = {"type": "function", "function": {"name": "look"}}

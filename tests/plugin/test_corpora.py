@@ -51,8 +51,7 @@ def test_a_body_gets_the_corpus_of_each_version(gate: Project) -> None:
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "  candidate clean (corpus, 16 documents)",
-            "*against raw (corpus, 20 documents)*",
+            "  candidate clean (corpus, 16 documents)   against raw (corpus, 20 documents)",
             "*x regressed*test_kept*",
             "note *1 evaluation skipped: clean is a corpus, which answers nothing",
         ]

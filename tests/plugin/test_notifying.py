@@ -111,15 +111,19 @@ def test_labels_that_wait_are_an_event_of_their_own(hook: Hook) -> None:
 def test_it_tries_twice_and_tells_the_host_alone(hook: Hook) -> None:
     hook.statuses = [500, 204]
     assert notify(examples.green(), hook.settings()) == ""
-    hook.statuses = [302, 404, 204]
+    hook.statuses = [503, 404, 204]
     wrong = notify(examples.green(), hook.settings())
     assert wrong == f"127.0.0.1 was not told of run {examples.green().run_id}: it answered 404"
     assert len(hook.received) == 4
+    hook.statuses = [302, 204]
+    assert notify(examples.green(), hook.settings()).endswith("it answered 302")
+    assert len(hook.received) == 5
 
 
 def test_a_hook_that_does_not_answer_is_left_alone(hook: Hook) -> None:
     hook.silent.clear()
     assert notify(examples.green(), hook.settings(), limit_s=0.1).endswith("it took longer than 0.1 s")
+    assert len(hook.received) <= 1
     hook.server_close()
     assert "it can't be reached (" in notify(examples.green(), hook.settings())
 

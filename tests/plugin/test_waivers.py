@@ -84,6 +84,19 @@ def test_every_report_shows_the_waiver_beside_the_evaluation_and_as_a_note(proje
     assert skipped.get("type") == "pytest.xfail"
 
 
+def test_what_a_fixture_expects_to_fail_is_not_called_accepted(project: Project) -> None:
+    project.module(
+        RED_AND_GREEN
+        + """
+    @pytest.fixture(autouse=True)
+    def expected(request):
+        request.applymarker(pytest.mark.xfail)
+    """
+    )
+    outcomes = project.run("-k", "red").parseoutcomes()
+    assert (outcomes.get("xfailed"), outcomes.get("accepted")) == (1, None)
+
+
 def test_one_of_two_that_is_accepted_leaves_the_gate_red(project: Project) -> None:
     accept(project, "test_red")
     project.module(RED_AND_GREEN + "\n    test_also = test_red\n")

@@ -211,8 +211,8 @@ def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
         for value in values:
             view = queue.next(name)
             assert view is not None
-            queue.label(name, view.lease_id, value, key=f"{name}-{view.item_id}", note=f"by {name}")
-            given[view.item_id] = value
+            queue.label(name, view.lease_id, value, key=f"{name}-{view.item.id}", note=f"by {name}")
+            given[view.item.id] = value
     disputed = queue.next("eve", task="adjudicate")
     assert disputed is not None
     queue.adjudicate("eve", disputed.lease_id, 2, key="settled")

@@ -78,3 +78,15 @@ def test_draws_that_failed_beside_others_are_errors_and_not_asked_again(store: S
     assert n_failed[-1] == 2
     assert [each.text if isinstance(each, Sample) else str(each) for each in found] == ["q/0", "no 1", "q/2", "no 3"]
     assert engine.asked == [(0, 1, 2, 3)]
+
+
+def test_what_an_engine_raises_before_it_is_asked_reaches_the_body_that_waits(store: Store) -> None:
+    class Raises(NotingEngine):
+        def choices_per_request(self, request: Request) -> int:
+            if request.messages[-1]["content"] == "wrong":
+                raise TypeError("no number")
+            return super().choices_per_request(request)
+
+    where = source(Raises())
+    found = run(store, *(lambda s, q=q: draw(s, where, q, 0) for q in ("wrong", "right")))
+    assert [each.text if isinstance(each, Sample) else str(each) for each in found] == ["no number", "right/0"]

@@ -4,7 +4,7 @@ import pytest
 
 from harness.config import Settings
 from harness.store import store_url
-from harness.store.location import option_for, without_password
+from harness.store.location import option_for, shown_arguments, without_password
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,27 @@ def test_a_command_names_the_store_that_it_would_not_find(
     (tmp_path / "steelyard.toml").write_text(settings)
     (tmp_path / "suites").mkdir()
     assert option_for(store.format(root=tmp_path), tmp_path / "suites") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("--store sqlite:///x?password=hunter2", "--store URL"),
+        ("--store=sqlite:///x?password=hunter2", "--store=URL"),
+        ("--store postgresql://ann:p@ss@db/x", "--store URL"),
+        ("--store=postgresql://ann:p@ss@db/x", "--store=URL"),
+        ("--store=ci.db suites", "--store=ci.db suites"),
+        ("--mlflow=https://h/?token=abc", "--mlflow=URL"),
+        ("--mlflow none", "--mlflow none"),
+        ("--api-key=sk-1", "--api-key=***"),
+        ("--api-key sk-1 suites", "--api-key *** suites"),
+        ("--token YWJj=x==", "--token ***"),
+        ("-o api_key=sk-1", "-o api_key=***"),
+        ("--proxy=http://ann@host", "--proxy=http://***@host"),
+        ("postgresql://ann:p@ss@db/x", "postgresql://***@db/x"),
+        ("sqlite:///x?password=hunter2", "sqlite:///x?password=***"),
+        ("suites/a.py::test_it[key=1] -k peru --samples 5", "suites/a.py::test_it[key=1] -k peru --samples 5"),
+    ],
+)
+def test_a_command_line_is_shown_without_its_secrets(given: str, shown: str) -> None:
+    assert shown_arguments(given.split()) == tuple(shown.split())

@@ -8,7 +8,7 @@ from harness.errors import StoreError
 from harness.store import PruneSummary, Store
 from harness.store.database import schema_version
 from harness.store.ledger import LookRow
-from tests.store.drawn import DAY_S, NOW
+from tests.store.drawn import DAY_S, NOW, Clock
 from tests.store.rows import draw, key_of
 
 
@@ -70,6 +70,12 @@ def test_prune_by_version_keeps_runs(filled: Store) -> None:
     assert filled.prune(fingerprints=["f1"]) == PruneSummary(1, 1, 0, 0)
     assert filled.info().samples == 5
     assert filled.prune(fingerprints=[]).nothing
+
+
+@pytest.mark.service
+def test_prune_by_version_alone_asks_no_clock(filled: Store, at: type[Clock]) -> None:
+    at.now = NOW - 50 * DAY_S
+    assert filled.prune(fingerprints=["f1"]) == PruneSummary(1, 1, 0, 0)
 
 
 @pytest.mark.service

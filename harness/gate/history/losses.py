@@ -1,7 +1,7 @@
 """What the cases that an evaluation lost have in common: the feature that tells them best, where it is no chance.
 
-Features are of the case (its fields), and of the candidate's worst answer to it beside the baseline's best: the tools
-that it calls, that it is cut, withheld or empty, its length, and the reason of its score.
+Features are of the case (its fields), of the tools that most answers of a version to it call, and of the candidate's
+worst answer beside the baseline's best: that it is cut, withheld or empty, its length, and the reason of its score.
 """
 
 from __future__ import annotations
@@ -110,20 +110,27 @@ def _seen(
 ) -> dict[str, frozenset[Feature]]:
     """The features of each case whose candidate answered."""
     best: dict[tuple[str, str], tuple[float, StoredAnswer, str]] = {}
+    called: dict[tuple[str, str], list[set[str]]] = {}
     for each in answers:
         row = next((each.rows[name] for name in names_of(verdict.metric) if name in each.rows), None)
         if row is None or row.value is None or each.sample is None:
             continue
         wants_low = (each.role == "candidate") == verdict.higher_is_better
         rank, place = row.value if wants_low else -row.value, (each.case_id, each.role)
+        called.setdefault(place, []).append(_calls(each))
         if place not in best or rank < best[place][0]:
             best[place] = rank, each, row.reason or ""
     found = {}
     for (name, role), (_, answer, reason) in best.items():
         if role == "candidate":
             other, case = best.get((name, "baseline")), cases.get(name)
-            compared = set() if other is None else set(_changed(answer, other[1]))
-            found[name] = frozenset({*_of_case(case), *_of_answer(answer, reason), *compared})
+            calls, before = (_of_most(called.get((name, each), [])) for each in ("candidate", "baseline"))
+            features = {*_of_case(case), *_of_answer(answer, reason), *(Feature("call", each) for each in calls)}
+            if other is not None:
+                features.update(_changed(answer, other[1]))
+                features.update(Feature("no longer call", each) for each in before - calls)
+                features.update(Feature("now call", each) for each in calls - before)
+            found[name] = frozenset(features)
     return found
 
 
@@ -135,11 +142,10 @@ def _of_case(case: Case | None) -> Iterator[Feature]:
 
 
 def _of_answer(answer: StoredAnswer, reason: str = "") -> Iterator[Feature]:
-    sample, calls = answer.sample, _calls(answer)
-    yield from (Feature("call", name) for name in calls)
+    sample = answer.sample
     if sample is not None and sample.loglikelihood is None:
         kinds = {"cut": sample.truncated, "withheld": sample.finish_reason in WITHHELD}
-        kinds["empty"] = not sample.text.strip() and not calls
+        kinds["empty"] = not sample.text.strip() and not _calls(answer)
         yield from (Feature(kind) for kind, is_so in kinds.items() if is_so)
     said = " ".join(reason.partition("\nassert ")[0].split())
     if said and not said.startswith("assert "):
@@ -147,9 +153,6 @@ def _of_answer(answer: StoredAnswer, reason: str = "") -> Iterator[Feature]:
 
 
 def _changed(now: StoredAnswer, then: StoredAnswer) -> Iterator[Feature]:
-    called, before = _calls(now), _calls(then)
-    yield from (Feature("no longer call", name) for name in before - called)
-    yield from (Feature("now call", name) for name in called - before)
     if now.sample is None or then.sample is None:
         return
     if now.sample.truncated and not then.sample.truncated:
@@ -157,6 +160,12 @@ def _changed(now: StoredAnswer, then: StoredAnswer) -> Iterator[Feature]:
     length, earlier = len(now.sample.text), len(then.sample.text)
     if length and earlier and max(length, earlier) > 2 * min(length, earlier):
         yield Feature("shorter" if length < earlier else "longer")
+
+
+def _of_most(called: Sequence[set[str]]) -> set[str]:
+    """The tools that more than half of the answers call, for one that fails by chance is no change of the version."""
+    times = Counter(name for each in called for name in each)
+    return {name for name, n in times.items() if 2 * n > len(called)}
 
 
 def _calls(answer: StoredAnswer) -> set[str]:

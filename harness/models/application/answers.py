@@ -107,8 +107,8 @@ def _sample(answer: _Answer, asked: Messages) -> Sample:
         said = [turn.get("content") for turn in told if turn["role"] == "assistant"]
         text = _text_of(said[-1]) if text is None and said else text
         if calls is None:
-            given = [_Answer(tool_calls=turn.get("tool_calls")).tool_calls for turn in new_turns(asked, told)]
-            calls = [call for each in given for call in each or ()]
+            made = (_Answer(tool_calls=turn.get("tool_calls")).tool_calls for turn in new_turns(asked, told))
+            calls = [call for each in made for call in each or ()]
     if text is None and not calls:
         raise ValueError(f"it has no text; {WAY_OUT}")
     read = enumerate(answer.context or (), 1)

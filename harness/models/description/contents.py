@@ -93,7 +93,7 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     for name, shard in read_json(folder / _INDEX).get("weight_map", {}).items():
         if (shard, name) not in held:
             raise SettingsError(
-                f"{folder}: {_INDEX} puts {name} into {shard}, which has no such tensor. Fetch or save the folder again."
+                f"{folder}: {_INDEX} puts {name} into {shard}, which lacks it. Fetch or save the folder again."
             )
     ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == said.get("vocab_size")]
     if said.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):

@@ -277,6 +277,7 @@ class WaitingWorker:
         self._asked = functools.lru_cache(_KEPT)(lambda op, payload: json.dumps(self.call(op, json.loads(payload))))
         self._asking = threading.Lock()
         self._is_closed = False
+        self._owner = os.getpid()
 
     def __enter__(self) -> Self:
         return self
@@ -286,8 +287,10 @@ class WaitingWorker:
 
     @property
     def pid(self) -> int | None:
-        """Its id; None where it is not started."""
-        return None if self._started is None else self._started.result().pid
+        """Its id; None where it has not started."""
+        task = self._started
+        is_begun = task is not None and task.done() and not task.cancelled() and task.exception() is None
+        return task.result().pid if task is not None and is_begun else None
 
     def begin(self, op: str) -> None:
         """Start the process before it is asked, with an operation for whose result nobody waits."""
@@ -327,7 +330,9 @@ class WaitingWorker:
             raise EngineError(f"{self.name} was closed.") from None
 
     def close(self) -> None:
-        """End the process; who waits for an answer, or asks later, is told."""
+        """End the process; who waits for an answer, or asks later, is told. In a fork of its owner it does nothing."""
+        if os.getpid() != self._owner:
+            return
         closing = _in_background(self._close())
         if threading.current_thread() is not _background()[1]:  # which may collect this object
             closing.result()
@@ -344,8 +349,11 @@ class WaitingWorker:
     async def _start(self) -> Worker:
         try:
             return await self._spawn()
-        except EngineError as error:
-            raise SettingsError(str(error)) from None
+        except BaseException as error:
+            self._started = None  # the next call tries again
+            if isinstance(error, EngineError):
+                raise SettingsError(str(error)) from None
+            raise
 
     async def _close(self) -> None:
         self._is_closed = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import re
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 _Line = TypeVar("_Line")
 _TICK_S = 0.1
-_SECRET = re.compile(r"//[^/@\s]*@")
-"""The user and the password of an address on a command line, which no report shows."""
 _COLLECT_AFTER = (20_000, 20, 20)
 """Garbage is collected after this many new objects, or generations younger. Python's own figures are for programs that
 hold little: with thousands of samples, a third of the time went into looking through what stays."""
@@ -132,11 +129,11 @@ class Driver:
         """Make the report of the run."""
         from harness.gate.runs.report import make_report
         from harness.reporting.steps import complete
-        from harness.store.location import option_for, store_url
+        from harness.store.location import option_for, shown_arguments, store_url
 
         wall_s, invocation = time.monotonic() - self._began_s, self._config.invocation_params
         made = make_report(self.run, exit_code=exit_code, wall_s=wall_s, n_unreached=n_unreached)
-        made = replace(made, command=tuple(_SECRET.sub("//***@", str(each)) for each in invocation.args))
+        made = replace(made, command=shown_arguments(invocation.args))
         return complete(made, option_for(store_url(self.run.settings), invocation.dir))
 
     def close(self) -> None:

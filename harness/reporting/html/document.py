@@ -49,6 +49,7 @@ def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
         "is_cut": details.is_cut,
     }
     shortened: dict[str, Any] = _short(content)
+    shortened |= {name: content[name] for name in ("command", "steps")}  # which are copied
     for entry, shown in zip(report.evaluations, shortened["evaluations"], strict=True):
         shown |= _cases(entry, details)
     return shortened

@@ -118,6 +118,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
     told = [(row, case_to_see(change, row.verdict, _ANSWER_CELLS)) for row, change in cases if change is not None]
     others = [row for row, change in cases if change is None]
     is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and report.evaluations
+    notes = [note for note in report.notes if note.kind != "ranges"]
     return _template().render(
         first=marker(name),
         mark=_MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE],
@@ -128,7 +129,8 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
         others=others[:n_rows],
         n_hidden=max(0, len(others) - n_rows),
         passed=greens_in_words(report, passed) if passed else "",
-        notes=[note for note in report.notes if note.kind != "ranges"][:_MOST_NOTES],
+        notes=notes[:_MOST_NOTES],
+        n_more_notes=max(0, len(notes) - _MOST_NOTES),
         ranges=[note for note in report.notes if note.kind == "ranges"],
         steps=[step for step in report.steps if not step.is_local],
         link=link,

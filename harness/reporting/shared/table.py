@@ -82,7 +82,7 @@ def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> TableRow:
     return TableRow(
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
-        figures=printable(_figures(verdict, deciding(verdict)), encoding=encoding),
+        figures="" if verdict.errors else printable(_figures(verdict, deciding(verdict)), encoding=encoding),
         candidate="" if ours is None else printable(claim_in_words(alone, [ours], None), encoding=encoding),
         baseline="" if theirs is None else printable(_scores(verdict, [theirs]), encoding=encoding),
         required=printable(needs_in_words(verdict), encoding=encoding),

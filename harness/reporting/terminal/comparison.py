@@ -45,7 +45,7 @@ class Compared:
             "against_others": matched.against_others,
             "notes": notes(comparison),
         }
-        return {**to_json(comparison.report), "comparison": told}
+        return {**to_json(with_steps(comparison)), "comparison": told}
 
 
 def _side(side: Side) -> dict[str, Any]:

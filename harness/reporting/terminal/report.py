@@ -144,7 +144,7 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
     lines += wrap(told, room) if told and not beside else []
     for message in shown.errors:
         lines += hang("- " if len(shown.errors) > 1 else "", wrap(message, room - 2))
-    if verdict.slices and (layout.verbosity or verdict.verdict is not VerdictKind.PASSED):
+    if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
         lines += _slices(verdict, room, layout)
     for change in changes:
         lines += case_lines(case_to_see(change, verdict, room - 12, encoding), room, layout)
@@ -157,7 +157,7 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
 def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:
     """What the slices come to, each of them where all is wanted."""
     lines = wrap(f"slices: {printable(slices_in_words(verdict), encoding=layout.encoding)}", room)
-    for each in slice_rows(verdict, layout.encoding) if layout.verbosity else ():
+    for each in slice_rows(verdict, layout.encoding) if layout.verbosity > 0 else ():
         told = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
         lines += hang("", flow(filter(None, told), room - 2), 2)
     return lines

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import get_args
 
 from harness.decisions.reasons import percent
 from harness.records import (
@@ -15,6 +16,7 @@ from harness.records import (
     Estimate,
     JudgeSummary,
     Note,
+    NoteKind,
     Report,
     Verdict,
     VerdictKind,
@@ -25,6 +27,7 @@ from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable
 from harness.reporting.wording.budget import budget_line
 
+_ORDER = get_args(NoteKind)
 _MOST = 3
 """Evaluations that are told of one by one."""
 _MOST_LOST = 5
@@ -54,7 +57,8 @@ def with_notes(report: Report) -> Report:
         _ranges(report),
     )
     own = [each for each in report.notes if each.kind in ("problem", "version", "draws", "suite")]
-    return replace(report, notes=tuple(dict.fromkeys([*own, *chain.from_iterable(made)])))
+    found = dict.fromkeys([*own, *chain.from_iterable(made)])
+    return replace(report, notes=tuple(sorted(found, key=lambda note: _ORDER.index(note.kind))))
 
 
 def _of_versions(report: Report) -> Iterator[Note]:

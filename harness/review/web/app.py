@@ -76,7 +76,7 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
         secret_key=sessions.key,
         session_cookie=f"steelyard_{first.port or 'review'}",  # browsers share cookies between the ports of a host
         max_age=LIFETIME_S,
-        same_site="strict",
+        same_site="lax",  # by "strict", a link in a mail would sign out: it sets a cookie anew, not knowing this one
         https_only=first.scheme == "https",
     )
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=_MOST_BYTES)

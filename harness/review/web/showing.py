@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import category
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline, emphasis
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from harness.records.review import LEFT, RIGHT, TIE, Event, Form, Item, Value
@@ -28,6 +32,7 @@ _ROLES = {"system": "System", "user": "Prompt", "assistant": "Earlier answer", "
 _SEEN = {LEFT: "A is better", TIE: "neither", RIGHT: "B is better"}
 _ACTS = {"label": "labelled", "skip": "skipped", "flag": "flagged", "adjudicate": "settled", "exclude": "excluded"}
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+_LINE_END, _CLOSED_HEADING = re.compile(r"\r\n?|\n"), re.compile(r"(?:^|[ \t])#+[ \t]*$")
 
 
 class ChoiceButton(NamedTuple):
@@ -171,7 +176,8 @@ def readable(text: str) -> Markup:
     """The beginning of a text as safe HTML: Markdown, of which nothing leads or loads anything from elsewhere.
 
     HTML, links, images, escapes and entities stay as they were written, and headings are paragraphs, so that the page's
-    outline is its own. A long text is shown as it is, in pieces that a browser lays out one by one.
+    outline is its own. A long text is shown as it is, in pieces that a browser lays out one by one, and so is one of
+    which Markdown would hide or change letters or digits.
 
     >>> str(readable("Use `a<b` **now**"))
     '<p dir="auto">Use <code>a&lt;b</code> <strong>now</strong></p>'
@@ -179,9 +185,62 @@ def readable(text: str) -> Markup:
     # A lone surrogate, which a model can write in JSON, is no character that a browser could be sent.
     text = text[:SHOWN].encode("utf-8", "replace").decode()
     if len(text) <= _LONGEST_MARKDOWN:
-        return Markup(_MARKDOWN.render(text).strip())
+        tokens = _MARKDOWN.parse(text)
+        if not _hides(tokens, text):
+            return Markup(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}).strip())
     pieces = [text[start : start + _LONGEST_PIECE] for start in range(0, len(text), _LONGEST_PIECE)]
     return Markup("").join(Markup('<p dir="auto" class="joined">{}</p>').format(piece) for piece in pieces)
+
+
+def _hides(tokens: Sequence[Token], text: str) -> bool:
+    """Tell whether letters or digits of a text are missing in what its tokens show, or the signs that end a heading."""
+    seen = "".join(_seen(tokens))
+    if _alphanumeric(seen) != _alphanumeric(text) or (is_blank(seen) and not is_blank(text)):
+        return True
+    lines = _LINE_END.split(text)
+    headings = (token.map[0] for token in tokens if token.type == "heading_open" and token.map)
+    return any(_CLOSED_HEADING.search(lines[line]) for line in headings)
+
+
+def _seen(tokens: Sequence[Token]) -> Iterator[str]:
+    """The texts that a browser shows of tokens, with the numbers that it gives the items of lists."""
+    numbers: list[int | None] = []
+    for token in tokens:
+        if token.type in ("ordered_list_open", "bullet_list_open"):
+            numbers.append(int(token.attrs.get("start", 1)) if token.tag == "ol" else None)
+        elif token.type in ("ordered_list_close", "bullet_list_close"):
+            numbers.pop()
+        elif token.type == "list_item_open" and (number := numbers[-1]) is not None:
+            yield str(number)
+            numbers[-1] = number + 1
+        elif token.type == "fence":
+            yield token.info + token.content
+        elif token.type == "inline":
+            yield from (child.content for child in token.children or ())
+        else:
+            yield token.content
+
+
+def _alphanumeric(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
+def _fence(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
+    """A block of code, under what stands beside its opening: a language, or words of the text."""
+    info, tokens[at].info = tokens[at].info.strip(), ""
+    said = Markup('<p dir="auto" class="joined">{}</p>\n').format(info) if info else ""
+    return str(said) + renderer.fence(tokens, at, options, env)
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Emphasis as Markdown has it, but for stars that multiply."""
+    start, n_before = state.pos, len(state.delimiters)
+    found = emphasis.tokenize(state, silent)
+    before, after = state.src[max(0, start - 1) : start], state.src[state.pos : state.pos + 1]
+    for each in state.delimiters[n_before:]:
+        each.open = each.open and not (before.isalnum() or before in {")", "]", "}"})
+        each.close = each.close and not (after.isalnum() or after in {"(", "[", "{"})
+    return found
 
 
 def _as_paragraphs(state: StateCore) -> None:
@@ -198,4 +257,6 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("ta
 _MARKDOWN.disable(
     ["html_block", "html_inline", "link", "image", "autolink", "reference", "escape", "entity", "lheading"]
 )
+_MARKDOWN.inline.ruler.at("emphasis", _emphasis)
+_MARKDOWN.add_render_rule("fence", _fence)
 _MARKDOWN.core.ruler.push("as_paragraphs", _as_paragraphs)

@@ -176,9 +176,10 @@ def row_document(row: Any, name: str, number: int) -> Placed:
             raise CorpusError(f"{place}: {field} of {named} is {shortened(value)}, not a text; write it in quotes.")
     if own is not None and (isinstance(own, bool) or not isinstance(own, str | int) or own == ""):
         raise CorpusError(f"{place}: id = {shortened(own)} is neither a text nor a whole number; write one, or no id.")
-    if not isinstance(inner, Mapping):
-        inner = {} if inner is None else {"metadata": inner}
-    metadata = {**inner, **rest}
+    # The order counts: a corpus's fingerprint is made of what its documents are written as.
+    metadata = (
+        {**inner, **rest} if isinstance(inner, Mapping) else {**rest, **({} if inner is None else {"metadata": inner})}
+    )
     url = url or (metadata.pop("url") if isinstance(metadata.get("url"), str) else None)
     ((kind, text),) = texts.items()
     return place, _document(text, f"{name}/{number}" if own is None else str(own), metadata, url, kind == "html")

@@ -4,7 +4,10 @@ import random
 
 import pytest
 
-from harness.gate.history.losses import Feature, common_feature
+from harness.gate.history.answers import StoredAnswer
+from harness.gate.history.losses import Feature, _seen, common_feature
+from harness.records import Role, Sample, ScoreRow
+from tests.reporting import example_reports as examples
 
 CALL, NONE = Feature("call", "look_up"), frozenset[Feature]()
 
@@ -72,3 +75,17 @@ def test_features_that_have_nothing_to_do_with_the_loss_are_told_at_most_as_ofte
         cases = [frozenset(each for each in features if draw.random() < 0.5) for _ in range(30)]
         told += common_feature(cases[:10], cases[10:], 0.05) is not None
     assert told <= 0.05 * 400 + 2.33 * (400 * 0.05 * 0.95) ** 0.5
+
+
+def drawn(role: Role, index: int, *, calls: bool) -> StoredAnswer:
+    """An answer that is right where it calls the tool."""
+    row = ScoreRow("e", "score", role, "f", "peru", index, float(calls))
+    sample = Sample("It is.", tool_calls=({"function": {"name": "look_up", "arguments": "{}"}},) if calls else None)
+    return StoredAnswer("e", "peru", role, role, index, {"score": row}, sample)
+
+
+@pytest.mark.parametrize(("n_without", "feature"), [(1, CALL), (4, Feature("no longer call", "look_up"))])
+def test_a_tool_is_called_where_most_answers_of_a_case_call_it(n_without: int, feature: Feature) -> None:
+    answers = [drawn("candidate", index, calls=index >= n_without) for index in range(5)]
+    answers += [drawn("baseline", index, calls=index != 0) for index in range(5)]
+    assert _seen(answers, examples.regressed(), {}) == {"peru": with_these(feature)}

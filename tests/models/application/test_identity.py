@@ -25,7 +25,17 @@ def project(tmp_path: Path) -> Path:
     """An application with files beside its package, and what describes and tests it."""
     folder = tmp_path / "project"
     application(folder, "def answer(prompt): return prompt", "shop/bot.py")
-    for name in (*COUNTED[:3], "shop/docs/finding.py", "README.md", "suites/test_bot.py", "evals/cases.jsonl"):
+    for name in (
+        *COUNTED[:3],
+        "shop/docs/finding.py",
+        "README.md",
+        "steelyard.waivers.toml",
+        "junit-gate.xml",
+        "gate.junit.xml",
+        "coverage.xml",
+        "suites/test_bot.py",
+        "evals/cases.jsonl",
+    ):
         write(folder, name, "x = 1")
     for name in ("docs/guide.md", "reports/a.json", "test_it.py", "pyproject.toml", ".env", "shop/__pycache__/a.pyc"):
         write(folder, name, "")

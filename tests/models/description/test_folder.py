@@ -42,7 +42,7 @@ def test_a_tensor_that_its_shard_lacks_is_named(tmp_path: Path) -> None:
     shard = content["weight_map"]["model.norm.weight"]
     content["weight_map"]["model.none.weight"] = shard
     index.write_text(json.dumps(content), "utf-8")
-    with pytest.raises(SettingsError, match=rf"puts model\.none\.weight into {shard}, which has no such tensor"):
+    with pytest.raises(SettingsError, match=rf"puts model\.none\.weight into {shard}, which lacks it"):
         read_folder(tmp_path)
 
 

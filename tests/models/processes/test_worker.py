@@ -89,6 +89,28 @@ def test_one_that_could_not_start_says_why() -> None:
         worker.call("divide", {"by": 1})
 
 
+def test_one_that_could_not_start_is_tried_again(tmp_path: Path) -> None:
+    command = tmp_path / "command"
+    with WaitingWorker([str(command)], name="It") as worker:
+        for said in ("No such file", "ended with exit code 3"):
+            with pytest.raises(SteelyardError, match=said):
+                worker.call("divide", {"by": 1})
+            assert worker.pid is None or said != "No such file"
+            command.write_text("#!/bin/sh\nexit 3\n")
+            command.chmod(0o700)
+
+
+def test_a_fork_leaves_it_to_its_owner(desk: WaitingWorker) -> None:
+    assert desk.call("divide", {"by": 4}) == 0.25
+    if (child := os.fork()) == 0:
+        try:
+            desk.close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert desk.call("divide", {"by": 2}) == 0.5
+
+
 def test_one_that_is_killed_in_mid_call_says_so_and_gives_what_it_gave_before(
     desk: WaitingWorker, tmp_path: Path
 ) -> None:

@@ -117,4 +117,4 @@ def test_a_program_that_garbles_its_answers_scores_0_and_is_no_error(project: Pr
         """
     )
     said = project.run("--samples", "1").stdout
-    said.fnmatch_lines(["*one   0/1*", "*reason*ended with exit code 0 before it was done*"])
+    said.fnmatch_lines(["*one   0/1*", "*why*ended with exit code 0 before it was done*"])

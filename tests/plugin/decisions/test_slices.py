@@ -64,7 +64,7 @@ def test_a_lost_topic_is_red_though_the_mean_passes(shop: Project) -> None:
     ]
     assert len(slices(shop)) == 6
     assert entry["slice_margin"] == 0.5
-    result.stdout.fnmatch_lines(["    x topic billing * 1.00 -> 0.00 * -1.00 *"])
+    result.stdout.fnmatch_lines(["* topic billing 1.00 -> 0.00 (-1.00 to *"])
     assert {case["fields"]["topic"] for case in entry["cases"]} == {"billing", "refunds", "hours", "returns"}
     again = shop.run()
     assert shop.evaluation()["slices"] == entry["slices"]

@@ -300,7 +300,7 @@ def test_cost_is_in_the_header_and_in_the_report_where_prices_are_known(gate: Pr
     write(gate, cases=10, b=', design="fixed"')
     result = gate.run()
     assert gate.report()["usage"]["cost"] == pytest.approx(20 * 0.0021)
-    assert "40 samples asked for, all drawn now cost 0.042" in squeezed(result)
+    assert "40 samples asked for, all drawn now · cost 0.042" in squeezed(result)
     assert gate.report()["budget"] is None
     gate.versions["good"].pop("price")
     assert " cost 0" not in squeezed(gate.run("--fresh"))

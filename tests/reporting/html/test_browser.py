@@ -89,7 +89,7 @@ def test_the_verdict_is_the_first_thing_on_the_page(open_page: Any, path: Path) 
     page = open_page(path)
     expect(page.get_by_role("heading", level=1)).to_have_text("RED 1 regressed, 1 passed")
     expect(page.locator("#weighed")).to_contain_text("candidate small")
-    expect(page.locator("#next li").first).to_contain_text("the red ones alonepytest suites --lf")
+    expect(page.locator("#next li").first).to_contain_text("the red ones alonepytest --lf suites")
     rows = page.locator("#rows .evaluation")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("✗ regressed")
@@ -125,8 +125,25 @@ def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> 
     expect(page.locator("#panel-0 .range")).to_have_count(0)
 
 
+def test_an_error_is_told_by_its_first_line_above_the_others(open_page: Any, store: Store, tmp_path: Path) -> None:
+    error = "case 'peru': KeyError: 'x'\nTraceback (most recent call last):\n  File \"bot.py\", line 3"
+    broken = pages.capitals()
+    broken = replace(broken, rule={**broken.rule, "errors": (error,)})
+    page = open_page(pages.page(store, tmp_path / "report", broken))
+    finding = page.locator(".finding").first
+    expect(page.locator("#evaluation-0 .reason")).to_have_text("case 'peru': KeyError: 'x'")
+    expect(finding.locator(".sentence")).to_have_text("case 'peru': KeyError: 'x'")
+    expect(finding.locator("pre")).to_contain_text('File "bot.py", line 3')
+
+
+def test_without_a_requirement_no_link_leads_to_them(open_page: Any, store: Store, tmp_path: Path) -> None:
+    page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
+    expect(page.get_by_role("link", name="Requirements")).to_have_count(0)
+
+
 def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
     page = open_page(path)
+    expect(page.get_by_role("link", name="Requirements")).to_be_visible()
     row = page.get_by_role("row", name="Whoever asks for a river gets its name")
     row.get_by_role("link").click()
     expect(page.locator("#panel-1")).to_be_visible()
@@ -190,8 +207,8 @@ def test_the_first_screen_says_what_is_worse_the_worst_case_and_what_to_do(
     expect(candidate).to_have_text("candidate 5 ×It is Cusco.")
     assert [side.locator(".right").all_inner_texts() for side in (baseline, candidate)] == [["Lima"], []]
     assert [side.locator(".wrong").all_inner_texts() for side in (baseline, candidate)] == [[], ["Cusco"]]
-    red = "pytest suites --lf"
-    commands = [f"steelyard store show case-00{option_for(store.url)}", red, f"{red} --case case-00"]
+    red = "pytest --lf suites"
+    commands = [f"steelyard store show case-00{option_for(store.url)}", red, "pytest --lf --case=case-00 suites"]
     expect(page.locator("#next code")).to_have_text(commands)
     seen = [page.locator("#headline"), finding, *page.locator("#next button").all()]
     assert max(each.bounding_box()["y"] + each.bounding_box()["height"] for each in seen) <= size["height"]
@@ -203,7 +220,7 @@ def test_a_command_is_copied(open_page: Any, changed: Path) -> None:
     page = open_page(changed, permissions=["clipboard-read", "clipboard-write"])
     page.locator("#next").get_by_role("button").nth(1).click()
     expect(page.locator("#next").get_by_role("button").nth(1)).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "pytest suites --lf"
+    assert page.evaluate("navigator.clipboard.readText()") == "pytest --lf suites"
 
 
 def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
@@ -215,7 +232,7 @@ def test_what_ran_it_is_told(open_page: Any, path: Path) -> None:
 
 def test_a_filter_stands_in_the_address_and_leaves_the_evaluations_that_match(open_page: Any, changed: Path) -> None:
     page = open_page(changed)
-    page.get_by_role("button", name="cases got worse").click()
+    page.get_by_role("button", name="cases scored lower").click()
     expect(page).to_have_url(re.compile(r"#state=worse&of=foundation%2Ftest_capitals$"))
     worse = shown(page)
     assert worse

@@ -73,7 +73,7 @@ def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp
         view = queue.next("ann")
         assert view is not None
         queue.label("ann", view.lease_id, number + 1, key=f"k{number}", note=f"note {number}")
-        item = store.review.item(view.item_id)
+        item = store.review.item(view.item.id)
         given[item.case_id, item.answers[0].version, item.answers[0].sample_index] = (number + 1, f"note {number}")
     report = stored.run(store, "another", pages.rivers()).report
     write_details(

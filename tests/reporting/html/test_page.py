@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,14 @@ def test_a_million_characters_are_cut_and_told(store: Store, tmp_path: Path) -> 
     ]
     assert {(len(body["answer"]), body["answer_cut"]) for body in bodies} == {(20_000, 980_000)}
     assert path.stat().st_size < 150_000
+
+
+def test_a_long_command_is_whole_for_it_is_copied(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.capitals())
+    report = replace(side.report, command=("a" * 3000,))
+    shown = pages.data(write_html(store, side.weighed.run, report, tmp_path))
+    assert shown["command"] == ["a" * 3000]
+    assert f"pytest --lf {'a' * 3000}" in [each["command"] for each in shown["steps"]]
 
 
 @pytest.mark.nightly

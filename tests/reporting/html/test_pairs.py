@@ -89,5 +89,5 @@ def test_where_neither_side_is_better_pairs_differ_and_the_page_says_nothing_of_
     expect(page.get_by_text("The candidate differs in 4 of 4 pairs.")).to_contain_text(
         "; in the middle both are equal;"
     )
-    page.get_by_label("State").select_option("got worse or differ")
+    page.get_by_label("State").select_option("scored worse or differ")
     expect(page.locator("#found")).to_have_text("4 of 13 cases")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.records import Change, VerdictKind
 from harness.reporting.steps import with_steps
 from tests.reporting import example_reports as examples
@@ -69,11 +71,28 @@ def test_what_is_printed_of_a_case_can_be_pasted():
         report = examples.report(examples.regressed(), changes=[change])
         return [each.command for each in with_steps(report, " --store s.db").steps]
 
-    red = "pytest suites --lf"
-    assert shown("peru") == ["steelyard store show peru --store s.db", red, f"{red} --case peru"]
+    red = "pytest --lf suites"
+    assert shown("peru") == ["steelyard store show peru --store s.db", red, "pytest --lf --case=peru suites"]
     assert shown("who's [1]") == [
         """steelyard store show 'who'"'"'s [1]' --store s.db""",
         red,
-        f"""{red} --case 'who'"'"'s [[]1]'""",
+        """pytest --lf --case='who'"'"'s [[]1]' suites""",
     ]
+    assert shown("-x") == ["steelyard store show --store s.db -- -x", red, "pytest --lf --case=-x suites"]
     assert shown("\x1b[31m") == [red]
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        (["-v", "--", "suites"], ["pytest --lf -v -- suites", "pytest --lf --case=peru -v -- suites"]),
+        (["-p", "no:cacheprovider"], ["pytest --case=peru -p no:cacheprovider"]),
+        (["-pno:cacheprovider"], ["pytest --case=peru -pno:cacheprovider"]),
+        (["--case", "p*"], ["pytest --lf --case 'p*'"]),
+        ([], ["pytest --lf", "pytest --lf --case=peru"]),
+    ],
+)
+def test_the_red_ones_are_run_again_by_options_that_stand_first(command, again):
+    report = examples.report(examples.regressed(), changes=[examples.change("peru", 0.0, 1.0, "Quito", "Lima")])
+    steps = with_steps(replace(report, command=tuple(command))).steps
+    assert [each.command for each in steps if each.is_local] == again

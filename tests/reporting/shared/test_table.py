@@ -8,6 +8,7 @@ import re
 import pytest
 
 from harness.records import Difference, Estimate, VerdictKind
+from harness.reporting.shared.table import rows
 from harness.reporting.terminal.report import Layout, render
 from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
@@ -69,3 +70,8 @@ def test_a_quantile_that_has_no_bounds_yet_is_not_called_level():
     shown = text(examples.report(replace(measured, candidate=estimate, statistic="p95")))
     assert "3.00 s" in shown
     assert "no spread" not in shown
+
+
+def test_an_error_shows_no_figures():
+    (found,) = rows(examples.report(replace(examples.verdict(VerdictKind.ERROR), errors=("KeyError: 'x'",))))
+    assert found.figures == ""

@@ -155,6 +155,8 @@ def test_what_to_do_next_is_for_who_compares(store: Store) -> None:
     comparison = compare(store, run(store, "r2", broken), side(store, "r2", "baseline"))
     lines = shown(comparison)
     assert "next    run the gate again that ended in errors: completed samples are kept (an" in lines
+    (step,) = Compared(comparison).as_json()["steps"]
+    assert step["why"].startswith("run the gate again that ended in errors: ")
 
 
 def test_json_has_the_shape_of_a_report_and_what_was_compared(store: Store) -> None:

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from harness.records import Difference, ReviewSummary, Usage, VerdictKind
+from harness.records import Difference, ReviewSummary, Step, Usage, VerdictKind
 from harness.reporting.shared.text import cells
+from harness.reporting.steps import with_steps
 from harness.reporting.terminal.report import Layout, headline, render
 from harness.reporting.wording.failure import KEPT
 from tests.decisions.observations import replace
@@ -43,8 +44,8 @@ next    steelyard store show peru   (all its answers)
 next    add cases, or raise --samples where the reason asks for samples. What is
         stored is not drawn again; either is another look, which needs stronger
         evidence
-next    pytest suites --lf   (the red ones alone)
-next    pytest suites --lf --case peru   (that case alone)
+next    pytest --lf suites   (the red ones alone)
+next    pytest --lf --case=peru suites   (that case alone)
 report  reports/latest/report.json"""
 
 NO_BASELINE_IN_120_COLUMNS = """\
@@ -63,8 +64,8 @@ note    margin 0.05 is the default; set it for an evaluation or the project
 ranges  each bound in brackets holds by itself with 95% confidence
 
 next    steelyard store show peru   (all its answers)
-next    pytest suites --lf   (the red ones alone)
-next    pytest suites --lf --case peru   (that case alone)
+next    pytest --lf suites   (the red ones alone)
+next    pytest --lf --case=peru suites   (that case alone)
 report  reports/latest/report.json"""
 
 ERRORS_IN_60_COLUMNS = """\
@@ -258,14 +259,16 @@ ADD = "add cases: they are bet on where these ended, and it stays the same look"
 def test_what_would_decide_is_what_helps_the_claim_that_is_open():
     suite, left = {"about": "suite", "suite_size": 200}, {"about": "suite", "suite_size": 300}
     bets = {"about": "population", "design": "sequential", "suite_size": 200}
-    assert examples.steps(examples.report(examples.inconclusive(**suite))) == [RAISE]
+    one = examples.report(examples.inconclusive(**suite))
+    assert examples.steps(one) == [f"pytest suites --samples 8   ({RAISE})"]
+    assert with_steps(replace(one, command=None)).steps == (Step("", RAISE),)
     assert examples.steps(examples.report(examples.inconclusive(**bets))) == [ADD]
     assert examples.steps(examples.report(examples.inconclusive(**left))) == [
         "raise max_samples, so that all cases are drawn: it stays the same look"
     ]
     mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
     assert examples.steps(mixed) == [
-        f"about these cases: {RAISE}",
+        f"pytest suites --samples 8   (about these cases: {RAISE})",
         f"about cases like these, fixed: {ADD_OR_RAISE}",
         f"about cases like these: {ADD}",
     ]
@@ -347,7 +350,7 @@ def test_ranges_are_not_explained_where_no_figure_has_any():
     nothing = replace(examples.estimate(0.93), low=-math.inf, high=math.inf)
     known = replace(examples.error("KeyError: 'x'"), candidate=nothing, baseline=nothing, n_cases=48, n_samples=240)
     shown = text(examples.report(known), width=200)
-    assert "0.93 -> 0.93 (no bounds)" in shown
+    assert "0.93" not in shown
     assert "ranges" not in shown
 
 

@@ -47,6 +47,21 @@ def told(report: Report, kind: NoteKind) -> list[str]:
     return [note.text for note in with_notes(replace(report, notes=())).notes if note.kind == kind]
 
 
+def test_notes_stand_in_the_same_order_however_often_they_are_made():
+    version = VersionRef("small", "f", model="a", answered_as=("b",))
+    own = (Note("suite", "of the suite"), Note("draws", "of draws"), Note("problem", "it broke"))
+    report = with_notes(replace(examples.green(), candidate=version, notes=own))
+    assert [note.kind for note in report.notes][:4] == ["problem", "version", "draws", "suite"]
+    assert with_notes(report) == report
+
+
+def test_a_comment_counts_the_notes_that_it_does_not_show():
+    notes = tuple(Note("problem", f"problem {number}") for number in range(9))
+    told = markdown(replace(examples.green(), notes=notes))
+    assert "- problem 5\n- and 3 more notes in the report\n" in told
+    assert "more note" not in markdown(replace(examples.green(), notes=notes[:6]))
+
+
 def test_cases_without_a_pair_are_told_of_what_passed():
     passed, red = (replace(examples.verdict(kind), baseline_record=RECORD) for kind in (*KINDS,))
     whole = replace(examples.verdict(), baseline_record=BaselineRecord("released", "r1", "x", 5, 0, 0, 0, 0))

@@ -87,3 +87,8 @@ def test_a_value_that_would_move_the_cursor_is_written_out() -> None:
     shown = text(examples.report(hostile))
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+
+
+def test_a_quiet_run_lists_no_slice() -> None:
+    report = examples.report(SLICED)
+    assert text(report, width=160, verbosity=-1) == text(report, width=160)

@@ -12,17 +12,28 @@ from harness.review.web.showing import SHOWN, readable
 class _Reader(HTMLParser):
     """What a browser would make of HTML: its tags, their attributes, and its text."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, html: str, *, numbers: bool = False) -> None:
         super().__init__()
         self.tags: set[str] = set()
         self.attributes: set[tuple[str, str | None]] = set()
         self.text = ""
+        self.lists: list[int | None] = []
+        self.numbers = numbers
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= set(attrs)
+        if tag in ("ol", "ul"):
+            self.lists.append(int(dict(attrs).get("start") or "1") if tag == "ol" else None)
+        elif tag == "li" and self.numbers and (number := self.lists[-1]) is not None:
+            self.text += f"{number}. "
+            self.lists[-1] = number + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("ol", "ul"):
+            self.lists.pop()
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -63,6 +74,49 @@ def test_nothing_of_a_text_becomes_a_tag_that_leads_loads_or_runs(text: str) -> 
     read = _Reader(str(readable(text)))
     assert read.tags <= TAGS
     assert {name for name, _ in read.attributes} <= {"dir", "class", "start"}
+
+
+@given(st.lists(st.one_of(MARKS, st.text(max_size=8)), max_size=30).map("".join))
+def test_no_letter_or_digit_of_a_text_is_hidden_or_changed(text: str) -> None:
+    seen = _Reader(str(readable(text)), numbers=True).text
+    assert [char for char in seen if char.isalnum()] == [char for char in text if char.isalnum()]
+
+
+@pytest.mark.parametrize("text", ["```python\nx = 1\n```", "``` the capital is Lima", "~~~ a &amp; <b>"])
+def test_what_stands_beside_a_fence_is_shown(text: str) -> None:
+    html = str(readable(text))
+    assert "<pre" in html
+    info = text.split("\n")[0].strip("`~ ")
+    assert _Reader(html).text.startswith(info)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|a|b|\n|-|-|\n|1|2|Lima|",
+        "".join("  " * depth + "- item\n" for depth in range(14)) + "  " * 14 + "- Lima",
+        ">" * 25 + " Lima",
+        "5. a\n5. b\n7. c",
+        "01. a",
+        "# C #",
+        "a\n\n> ## F ##\r\n",
+        "#",
+    ],
+)
+def test_a_text_of_which_markdown_would_hide_something_is_shown_as_it_is(text: str) -> None:
+    read = _Reader(str(readable(text)))
+    assert read.text == text
+    assert ("class", "joined") in read.attributes
+
+
+@pytest.mark.parametrize("text", ["2*3*4", "2**3**4", "(2)*3*(4)", "f(x)*g*h[0]"])
+def test_stars_that_multiply_stay(text: str) -> None:
+    assert readable(text) == f'<p dir="auto">{text}</p>'
+
+
+@pytest.mark.parametrize("text", ["5. a\n6. b\n   1. c\n   2. d\n\n7. e", "# C#", "| a | b |\n|---|---|\n| 1 | 2 |"])
+def test_markdown_that_hides_nothing_is_set(text: str) -> None:
+    assert _Reader(str(readable(text))).tags & {"ol", "table"} or 'class="heading"' in str(readable(text))
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,17 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(visitor: Browser, desk:
     token = desk.queue.add_reviewer("ann")
     cookie = submit_token(visitor, token).headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert "secure" not in cookie
+
+
+def test_a_link_from_another_site_opens_the_queue_and_signs_nobody_out(sign_in: SignIn) -> None:
+    """A browser sends a lax cookie with it, and so the sign-in has no session to begin in its place."""
+    ann = sign_in("ann")
+    session = in_cookie(ann.cookies["steelyard_8700"])
+    assert ann.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    ann.get("/sign-in", headers={"Sec-Fetch-Site": "cross-site"})
+    assert in_cookie(ann.cookies["steelyard_8700"]) == session
 
 
 def test_behind_https_cookies_go_by_https_alone(store: Store) -> None:

@@ -4,14 +4,16 @@ const FIRST_CASES = 50;
 const MORE_CASES = 200;
 const MOST_FILES = 4; // loaded for the questions and answers of a list
 const anySame = ENTRIES.some((entry) => entry.aim === "same"); // whose cases get neither worse nor better
+const isHigherBetter = ENTRIES.every((entry) => entry.higher_is_better);
+const [WORSE, BETTER] = isHigherBetter ? ["scored lower", "scored higher"] : ["scored worse", "scored better"];
 const hasBaseline = (each) => (each.baseline ?? null) !== null;
 const isWrong = (each) => !each.entry.baseline && each.candidate !== null && !each.entry.unit && each.candidate < 1;
 const isWorse = (each) => (hasBaseline(each) && each.candidate !== null ? gain(each) < 0 : isWrong(each));
 const KINDS = {
   "": ["all", () => true],
-  worse: [anySame ? "got worse or differ" : "got worse", (each) => hasBaseline(each) && gain(each) !== null && gain(each) < 0],
+  worse: [anySame ? `${WORSE} or differ` : WORSE, (each) => hasBaseline(each) && gain(each) !== null && gain(each) < 0],
   wrong: ["not always right", isWrong],
-  better: ["got better", (each) => hasBaseline(each) && gain(each) > 0],
+  better: [BETTER, (each) => hasBaseline(each) && gain(each) > 0],
   flipped: ["flipped", (each) => isFlipped(each)],
   flaky: ["flaky", (each) => each.state === "flaky"],
   broken: ["broken", (each) => each.state === "broken"],

@@ -25,7 +25,7 @@ function Evaluation({ entry }) {
         ${chip(entry.verdict)}
         <span class="what">
           <strong class="name" dir="auto">${entry.name}</strong>
-          <span class="reason" dir="auto">${arrows(entry.sentence || entry.reason)}</span>
+          <span class="reason" dir="auto">${arrows((entry.sentence || entry.reason).split("\n", 1)[0])}</span>
         </span>
       </button>
     </h3>

@@ -25,13 +25,15 @@ function Finding({ entry, isOpen }) {
     : DATA.changes.filter((each) => each.evaluation_id === entry.id && each.metric === entry.metric);
   const worse = entry.every.filter((each) => isWorse(each));
   const counted = entry.every.filter((each) => each.isCounted).length;
-  const kind = entry.aim === "same" ? "differ" : entry.baseline ? "got worse" : "were not always right";
+  const kind = entry.aim === "same" ? "differ" : entry.baseline ? WORSE : "were not always right";
   const state = entry.baseline ? "worse" : "wrong";
+  const [error, ...below] = (entry.errors[0] ?? "").trim().split("\n");
+  const traceback = below.length ? below : entry.traceback;
   return html`<article class="finding card ${entry.verdict}">
     <h2>${chip(entry.verdict)} <a dir="auto" href=${addressOf(entry)}>${entry.name}</a></h2>
     <p class="number">${arrows(entry.figures)}</p>
-    <p class="sentence" dir="auto">${entry.errors[0] ?? arrows(entry.sentence)}</p>
-    ${entry.traceback.length > 0 && html`<pre tabindex="0">${entry.traceback.join("\n")}</pre>`}
+    <p class="sentence" dir="auto">${error || arrows(entry.sentence)}</p>
+    ${traceback.length > 0 && html`<pre tabindex="0">${traceback.join("\n")}</pre>`}
     <p class="soft row start">
       ${!entry.in_blocks && worse.length > 0 &&
       html`<button class="plain" type="button" onClick=${() => showCases({ of: entry.name, state })}>

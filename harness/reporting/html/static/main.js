@@ -85,5 +85,6 @@ addEventListener("hashchange", follow);
 narrow();
 $("main").replaceChildren();
 draw();
+document.querySelector('nav a[href="#requirements"]').hidden = !$("requirements");
 follow();
 fetchShown();

@@ -11,6 +11,6 @@ function takeToken() {
 
 addEventListener("hashchange", takeToken);
 if (!takeToken()) {
-  // Links from other sites come without the cookie (SameSite=Strict). This page's own requests have it.
+  // Whoever is signed in already needs no form.
   fetch("/api/progress").then((answer) => answer.ok && location.replace("/"), () => {});
 }

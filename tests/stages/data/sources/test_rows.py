@@ -27,6 +27,13 @@ def test_a_line_is_a_document_and_empty_ones_are_passed_over(tmp_path: Path, nam
     assert [document.id for _, document in read(path)] == ["d0", "d1", "d2"]
 
 
+def test_what_a_row_names_metadata_and_is_no_table_comes_after_its_other_items(tmp_path: Path) -> None:
+    """The order of a document's items is a part of its corpus's fingerprint."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"metadata": "m", "text": "a", "b": 1}\n{"metadata": {"m": 1}, "text": "a", "b": 1}\n')
+    assert [list(document.metadata) for _, document in read(path)] == [["b", "metadata"], ["m", "b"]]
+
+
 def test_a_mark_of_order_before_the_first_line_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('\ufeff{"text": "a"}\n{"text": "b"}', encoding="utf-8")
     assert [document.text for _, document in read(tmp_path / "a.jsonl")] == ["a", "b"]

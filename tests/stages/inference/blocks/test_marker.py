@@ -24,6 +24,11 @@ def test_without_words_it_has_the_defaults() -> None:
     assert (plan.blocks, plan.load.rate, plan.load.seconds) == (DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS)
 
 
+def test_a_word_that_is_none_is_not_given() -> None:
+    words = ("blocks", "warm_up", "rate", "seconds", "requests", "prompts", "objective", "accept", "output_tokens")
+    assert read(**dict.fromkeys(words)).text == read().text
+
+
 def test_it_says_what_is_sent() -> None:
     plan = read(blocks=6, concurrency=3, requests=20, objective="ttft=0.5,itl=0.1", output_tokens=9)
     assert (plan.blocks, plan.load.rate, plan.load.concurrency) == (6, None, 3)
