@@ -340,13 +340,7 @@ def test_outside_of_an_evaluation_there_is_no_judge(judged: Project) -> None:
             pass
     """)
     result = judged.run()
-<<<<<<< HEAD
     result.stdout.fnmatch_lines(["*'judge' exists in the body of a test that is marked *take the fixture out."])
-=======
-    result.stdout.fnmatch_lines(
-        ["*'judge' exists in the body of a test that is marked with @pytest.mark.evaluation*take the fixture out."]
-    )
->>>>>>> w/fixu
 
 
 @pytest.mark.nightly
