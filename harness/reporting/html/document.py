@@ -15,7 +15,7 @@ from harness.reporting.html.details import Details
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import chosen, plural
 from harness.reporting.shared.names import kind_in_words, row_names
-from harness.reporting.shared.table import accepted_in_words, row
+from harness.reporting.shared.table import TableRow, rows
 from harness.reporting.terminal.report import facts, headline
 from harness.reporting.wording.failure import sentence
 from harness.reporting.wording.notes import judge_notes, record_in_words
@@ -28,10 +28,11 @@ _MOST_OF_A_TEXT = 2000
 def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
     """All that the page holds; what is not finite is None, and what report.json has stands under its keys."""
     content = to_json(replace(report, evaluations=tuple(replace(each, cases=()) for each in report.evaluations)))
+    told_of = {(each.verdict.id, each.verdict.metric): each for each in rows(report)}
     for entry, name, shown in zip(
         report.evaluations, row_names(report.evaluations), content["evaluations"], strict=True
     ):
-        shown |= _in_words(entry, name, report, details)
+        shown |= _in_words(told_of[entry.id, entry.metric], name, report, details)
         for check, told in zip(entry.checks, shown["checks"], strict=True):
             told["figure"] = difference_in_words(check.difference, entry, check.against)
             told["margin"] = margin_in_words(entry, check.against)
@@ -64,8 +65,8 @@ def _short(value: Any) -> Any:
     return [_short(each) for each in value] if isinstance(value, list) else value
 
 
-def _in_words(entry: Verdict, name: str, report: Report, details: Details) -> dict[str, Any]:
-    shown = replace(row(entry, name), accepted=accepted_in_words(report, entry, "utf-8"))
+def _in_words(shown: TableRow, name: str, report: Report, details: Details) -> dict[str, Any]:
+    entry = shown.verdict
     broken = details.broken if entry.plan.in_blocks else {}
     return {
         "name": name,

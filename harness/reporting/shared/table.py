@@ -42,7 +42,6 @@ class TableRow:
     Attributes:
         figures: both scores with the bounds and the margin of the claim that decided, or what is needed.
         candidate: its score with a two-sided interval, which no verdict rests on.
-        required: what the threshold demands.
     """
 
     verdict: Verdict
@@ -50,7 +49,6 @@ class TableRow:
     figures: str
     candidate: str
     baseline: str
-    required: str
     why: str
     errors: tuple[str, ...]
     accepted: str = ""
@@ -66,10 +64,10 @@ def rows(report: Report, encoding: str = "utf-8") -> list[TableRow]:
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
     found = [row(verdict, name, encoding) for verdict, name in named]
-    return [replace(each, accepted=accepted_in_words(report, each.verdict, encoding)) for each in found]
+    return [replace(each, accepted=_accepted(report, each.verdict, encoding)) for each in found]
 
 
-def accepted_in_words(report: Report, verdict: Verdict, encoding: str) -> str:
+def _accepted(report: Report, verdict: Verdict, encoding: str) -> str:
     """Say until when and why a verdict is accepted, before the reason that it has; "" of another."""
     waiver = report.accepted(verdict)
     return "" if waiver is None else printable(f"{waiver}; ", _MOST_REASON_CELLS, cut="middle", encoding=encoding)
@@ -85,7 +83,6 @@ def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> TableRow:
         figures="" if verdict.errors else printable(_figures(verdict, deciding(verdict)), encoding=encoding),
         candidate="" if ours is None else printable(claim_in_words(alone, [ours], None), encoding=encoding),
         baseline="" if theirs is None else printable(_scores(verdict, [theirs]), encoding=encoding),
-        required=printable(needs_in_words(verdict), encoding=encoding),
         why="" if verdict.errors else _shown(verdict.reason, encoding),
         errors=_error_messages(verdict.errors, encoding),
     )
