@@ -13,6 +13,8 @@ from harness.records.tool_calls import new_turns, read_calls, with_calls, words_
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
 Kind = Literal["chat", "completion", "loglikelihood", "rolling"]
+Outcome = Literal["scored", "failed", "skipped", "error"]
+"""How a body ended: with scores, by a failed assertion, without a say on the case, or by any other exception."""
 
 
 WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
@@ -366,10 +368,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """One score on its way into the store: no value where the body skipped the case or ended in an error.
+    """One score as the store has it, or how a body ended that gave none: a failed assertion is a 0 on every metric, and
+    its row has the name of a single score.
 
-    `reason` is in the body's words, or an error's type and message; `sample_key` is of the last sample that the body
-    drew from the version under test; `judged_by` and `shown` are there where a judge had a part in it.
+    Attributes:
+        value: None where the body skipped the case or ended in an error.
+        reason: in the body's words, or an error's text; `assertion` is the one that failed, with its values.
+        sample_key: of the last sample that the body drew from the version under test.
+        judged_by, shown: None where no judge had a part in it.
     """
 
     evaluation_id: str
@@ -379,8 +385,18 @@ class ScoreRow:
     case_id: str
     sample_index: int
     value: float | None
-    outcome: Literal["scored", "skipped", "error"] = "scored"
+    outcome: Outcome = "scored"
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: ScoringRule | None = None
     shown: Shown | None = None
+    assertion: str | None = None
+
+    def is_of(self, metric: str) -> bool:
+        """Tell whether it counts for a metric."""
+        return self.metric == metric or self.outcome == "failed"
+
+    @property
+    def why(self) -> str | None:
+        """Say why it is not another score: in the body's words, else by its assertion."""
+        return self.assertion if self.reason is None else self.reason
