@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from harness.scoring.confinement import ProgramLimits
-from harness.scoring.confinement.watching import excess
+from harness.scoring.confinement.process import excess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def watch(folder: Path | None, process: int, **bounds: int) -> str | None:
+def watch(folder: Path, process: int, **bounds: int) -> str | None:
     limits = ProgramLimits(**{"threads": 1000, "disk_bytes": 1 << 20, "files": 20, **bounds})
-    return excess(process, None if folder is None else str(folder), limits)
+    return excess(process, str(folder), limits)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,12 @@ def running(program: str) -> Iterator[int]:
 def test_what_is_within_its_bounds_is_no_excess(tmp_path: Path, idle: int) -> None:
     (tmp_path / "a").write_bytes(b"x" * 1000)
     assert watch(tmp_path, idle) is None
-    assert watch(None, idle) is None
 
 
-def test_too_many_threads_are_seen() -> None:
+def test_too_many_threads_are_seen(tmp_path: Path) -> None:
     with running("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()") as process:
-        assert watch(None, process, threads=1) == "starts more than 1 threads"
-        assert watch(None, process, threads=2) is None
+        assert watch(tmp_path, process, threads=1) == "starts more than 1 threads"
+        assert watch(tmp_path, process, threads=2) is None
 
 
 def test_files_are_counted_in_folders_too(tmp_path: Path, idle: int) -> None:

@@ -156,16 +156,6 @@ def _tried(names: Collection[str], got_out: Callable[[str], bool]) -> list[str]:
         return [name for name, is_out in zip(names, threads.map(got_out, names), strict=True) if is_out]
 
 
-def _refuse(names: Collection[str]) -> None:
-    """Have the kernel refuse calls to this process, as a container's runtime does."""
-    library = libseccomp()
-    assert library is not None
-    built = library.SyscallFilter(library.ALLOW)
-    for name in names:
-        built.add_rule(library.ERRNO(1), name)
-    built.load()
-
-
 def _become(user: int) -> None:
     """Be an ordinary user, as root; the interpreter stays within reach, also where it lies in root's own folder."""
     home, prefix = Path("/root"), Path(sys.base_prefix)
@@ -189,7 +179,6 @@ def _become(user: int) -> None:
 def main() -> None:
     """Write a JSON list of what got out, in the setting that the options describe."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--refuse", nargs="*", default=[], help="system calls that the kernel refuses from the start")
     parser.add_argument("--landlock", type=int, help="the version of Landlock to go by")
     parser.add_argument("--user", type=int, help="the number of the user to be")
     parser.add_argument("--among", nargs="*", default=[*KINDS], help="kinds of attempts")
@@ -199,8 +188,6 @@ def main() -> None:
         _become(options.user)
     if options.landlock is not None:
         sandboxes.landlock_version = lambda: options.landlock
-    if options.refuse:
-        _refuse(options.refuse)
     # A limit of time is the same in every setting.
     names = [name for kind in options.among for name in KINDS[kind] if name not in LASTING[:4]]
     print(json.dumps(possible(names) if options.possible else escapes(names)))
