@@ -15,7 +15,7 @@ from harness.errors import CheckError
 from harness.records import Messages, Sample
 from harness.records.tool_calls import words_of
 from harness.scoring.checks.given import answer_text, shown
-from harness.scoring.deepeval.fields import Fields
+from harness.scoring.deepeval.measuring import Fields
 from harness.scoring.deepeval.metrics import Metric, required_fields
 
 _IN_OUR_WORDS = {

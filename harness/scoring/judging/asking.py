@@ -161,18 +161,18 @@ def _read(sample: Sample, name: str) -> tuple[Any, str]:
 
 def _expected(sample: Sample, rubric: Rubric) -> float:
     """The mean of the scale under the probabilities at the score's token, the last one with a digit in it."""
-    found = _SCORE_LAST.search(sample.text)
+    score = _SCORE_LAST.search(sample.text)
     entry = next((each for each in reversed(sample.logprobs or ()) if _DIGIT.match(each.token)), None)
     drawn = _DIGIT.match(entry.token) if entry is not None else None
-    if found is None or entry is None or drawn is None or drawn[1] != found[1]:
+    if score is None or entry is None or drawn is None or drawn[1] != score[1]:
         raise MalformedAnswerError(f"the token of its score can't be told: {shortened(sample.text[-_SHOWN:], _SHOWN)}")
     logprobs: dict[int, list[float]] = {}
     for token, logprob in {entry.token: entry.logprob, **dict(entry.top)}.items():
-        digit = _DIGIT.match(token)
-        if digit is not None and int(digit[1]) in rubric.scores and logprob > -math.inf:
-            logprobs.setdefault(int(digit[1]), []).append(logprob)
+        written = _DIGIT.match(token)
+        if written is not None and int(written[1]) in rubric.scores and logprob > -math.inf:
+            logprobs.setdefault(int(written[1]), []).append(logprob)
     if not logprobs:
         raise MalformedAnswerError("no score of the scale has a probability at its token")
     most = max(max(each) for each in logprobs.values())
-    weights = {score: math.fsum(math.exp(each - most) for each in given) for score, given in logprobs.items()}
-    return math.fsum(score * weight for score, weight in weights.items()) / math.fsum(weights.values())
+    weights = {digit: math.fsum(math.exp(each - most) for each in given) for digit, given in logprobs.items()}
+    return math.fsum(digit * weight for digit, weight in weights.items()) / math.fsum(weights.values())

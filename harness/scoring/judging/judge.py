@@ -167,8 +167,8 @@ class Judge:
     def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:
         """The work, to be awaited; in a `def` body its result."""
         self._trace.made.append((f"judge.{method}", work))
-        settled: Coroutine[Any, Any, Score] = settle(work)
-        return settled
+        result: Coroutine[Any, Any, Score] = settle(work)
+        return result
 
     def _rule(self, name: str) -> ScoringRule:
         self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), name)
@@ -186,14 +186,14 @@ class Judge:
         by = self._rule(rubric.digest)
         self._trace.shown[by] = shown
         asked = [replace(question, repeat=repeat) for repeat in range(repeats) for question in questions]
-        said = await all_of(asking.ask(model, asked) for model in self._models)
+        answers = await all_of(asking.ask(model, asked) for model in self._models)
         rated_by = None if combine is combining.preference else rubric
-        self._trace.judgements += [combining.judgement(each, rated_by) for each in said]
-        silent = next((each for each in said if None in each.answers), None)
+        self._trace.judgements += [combining.judgement(each, rated_by) for each in answers]
+        silent = next((each for each in answers if None in each.answers), None)
         if silent is not None:
             problem = f"judge {silent.judge} gave no judgement, asked twice: {silent.problems[-1]}"
             raise self._noted(JudgeError(problem))
-        return combine(said, by)
+        return combine(answers, by)
 
     def _noted(self, error: JudgeError) -> JudgeError:
         self._trace.error = self._trace.error or error

@@ -92,11 +92,11 @@ class Rubrics:
                 f"rubric = {path!r} is not a path; write one such as evals/evaluation/summaries/rubric.md."
             )
         if str(path) not in self._read:
-            found = find_file(Path(path), self._folders, kind="rubric", suffixes=(".md",), error=RubricError)
-            if found is None:
+            file = find_file(Path(path), self._folders, kind="rubric", suffixes=(".md",), error=RubricError)
+            if file is None:
                 looked = ", ".join(map(str, self._folders)) or "no folder"
                 raise RubricError(f"There is no rubric {str(path)!r}, a Markdown file (.md). Looked in {looked}.")
-            self._read[str(path)] = read_rubric(read_text(found, RubricError), str(found))
+            self._read[str(path)] = read_rubric(read_text(file, RubricError), str(file))
         return self._read[str(path)]
 
     def of_digest(self, digest: str) -> Rubric | None:
