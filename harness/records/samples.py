@@ -194,8 +194,8 @@ def answer_turns(asked: Messages, sample: Sample) -> Messages:
     The text and the calls of the answer are among them, once.
     """
     turns = new_turns(asked, sample.messages) if sample.messages else []
-    said = [words_of({"content": turn.get("content")}) for turn in turns if turn.get("role") == "assistant"]
-    if sample.text not in said and not (turns and turns[-1].get("role") == "assistant" and said[-1]):
+    texts = [words_of({"content": turn.get("content")}) for turn in turns if turn.get("role") == "assistant"]
+    if sample.text not in texts and not (turns and turns[-1].get("role") == "assistant" and texts[-1]):
         turns.append({"role": "assistant", "content": sample.text})
     if sample.tool_calls and not any(turn.get("tool_calls") for turn in turns):
         calls = {"content": turns[-1].get("content") or None, "tool_calls": list(sample.tool_calls)}

@@ -55,13 +55,13 @@ def make_case(metric: Metric, fields: Fields) -> LLMTestCase | ConversationalTes
 
 
 def _answer(metric: Metric, fields: Fields) -> dict[str, Any]:
-    context, found, needed = _listed(fields.context), _listed(fields.retrieval_context), required_fields(metric)
+    context, retrieved, needed = _listed(fields.context), _listed(fields.retrieval_context), required_fields(metric)
     return {
         "input": fields.input if "input" in needed or fields.input is not None else "",
         "actual_output": None if fields.output is None else answer_text(fields.output, "judge.measure(output=…)"),
         "expected_output": fields.expected,
         "context": context,
-        "retrieval_context": context if found is None and "retrieval_context" in needed else found,
+        "retrieval_context": context if retrieved is None and "retrieval_context" in needed else retrieved,
         "tools_called": _tools(fields.tools),
         "expected_tools": _tools(fields.expected_tools),
     }
@@ -75,16 +75,16 @@ def _conversation(metric: Metric, fields: Fields) -> dict[str, Any]:
             "or model.loop gives."
         )
     context = _listed(fields.context)
-    found = _listed(fields.retrieval_context) or context
-    if found is None and transcript.context:
-        found = [str(each.get("text", "")) for each in transcript.context]
-    turns = _turns(transcript.messages, found)
+    retrieved = _listed(fields.retrieval_context) or context
+    if retrieved is None and transcript.context:
+        retrieved = [str(each.get("text", "")) for each in transcript.context]
+    turns = _turns(transcript.messages, retrieved)
     return {
         **dict.fromkeys(("turns", "role", "content", "tools_called"), turns),
         **{field: getattr(fields, field) for field in ("scenario", "user_description", "chatbot_role")},
         "expected_outcome": fields.expected,
         "context": context,
-        "retrieval_context": found,
+        "retrieval_context": retrieved,
     }
 
 

@@ -82,8 +82,8 @@ def _named(name: str) -> type:
         kinds = {each: getattr(library, each) for each in library.__all__}
         usable = [each for each, kind in kinds.items() if kind not in _BASES and _is_usable(kind)]
         raise CheckError(choices("metric", name, usable))
-    found: type = getattr(library, name)
-    return found
+    kind: type = getattr(library, name)
+    return kind
 
 
 def _is_usable(kind: type) -> bool:
