@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
 from harness.records.budget import Price
-from harness.records.tool_calls import new_turns, read_calls, with_calls, words_of
+from harness.records.tool_calls import new_turns, read_calls, words_of
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
@@ -160,11 +160,6 @@ class Sample:
     messages: Messages | None = None
     failure: Mapping[str, Any] | None = None
     drawn_at: float | None = field(default=None, compare=False)
-
-    @property
-    def said(self) -> str:
-        """The answer as people are shown it: its text, and the tools that it calls with their arguments."""
-        return with_calls(self.text, self.tool_calls)
 
     @property
     def truncated(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from harness.gate.evaluations.examples import SHOWN
 from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns, together
 from harness.records.keys import KeyedQuestion, request_text
-from harness.records.tool_calls import turns_in_words, words_of
+from harness.records.tool_calls import turns_in_words, with_calls, words_of
 from harness.store import RunInfo, ScoreSet, Store
 
 _ROWS_AT_ONCE = 1000
@@ -199,7 +199,7 @@ def _shown(request: Request | None, sample: Sample | None) -> str | None:
     if sample is None or sample.loglikelihood is not None:
         return None
     if not (turns := turns_of(request, sample)):
-        return sample.said[:SHOWN]
+        return with_calls(sample.text, sample.tool_calls)[:SHOWN]
     text = turns_in_words([each for each in turns if each.get("role") not in ("system", "developer")])
     return text if len(text) <= SHOWN else f"…{text[1 - SHOWN :]}"
 

@@ -95,8 +95,8 @@ def _lacks_container() -> str | None:
         done = subprocess.run(trial, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{path} does not work: {error}"
-    error = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return None if done.returncode == 0 else f"{path} can't run its image (`{path} pull {IMAGE}` gets it): {error}"
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return None if done.returncode == 0 else f"{path} can't run its image (`{path} pull {IMAGE}` gets it): {last}"
 
 
 def engine() -> str | None:

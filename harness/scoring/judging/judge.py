@@ -142,8 +142,8 @@ class Judge:
         """The score that a metric of deepeval gives an answer, with the judge as its model.
 
         Args:
-            metric: a metric class of deepeval, its name ("FaithfulnessMetric"), a function that takes `model=` and
-                gives a metric, or a metric, of which each call uses a copy.
+            metric: a metric class of deepeval, its name ("FaithfulnessMetric"), or a function that takes `model=` and
+                gives a metric.
             input: what the answer was asked with.
             output: the answer; for a metric of conversations a transcript.
             expected: what the answer should be, or what a conversation should come to.
