@@ -81,15 +81,15 @@ class Judge:
         judged, repeats = _judged(answer, "judge.rate"), _checked(repeats, "judge.rate")
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
-        given = material(wanted, case, reference, self._case_id)
+        shown = material(wanted, case, reference)
         question = JudgeQuestion(
-            messages=rating_messages(wanted, given.with_answers(judged)),
+            messages=rating_messages(wanted, shown, self._case_id, judged),
             schema=asking.rating_schema(wanted),
             read=functools.partial(asking.read_rating, rubric=wanted, weighted=weighted),
             logprobs=asking.ALTERNATIVES if weighted else None,
         )
         combine = functools.partial(combining.rating, wanted)
-        return self._settle("rate", self._ask([question], repeats, wanted, given.shown(), combine))
+        return self._settle("rate", self._ask([question], repeats, wanted, shown, combine))
 
     def prefer(
         self,
@@ -120,13 +120,13 @@ class Judge:
         answers = _judged(first, "judge.prefer"), _judged(second, "judge.prefer")
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
-        given = material(wanted, case, reference, self._case_id)
+        shown = material(wanted, case, reference)
         schema, read = asking.preference_schema(), asking.read_preference
         orders = [
-            JudgeQuestion(preference_messages(wanted, given.with_answers(*pair)), schema, read)
+            JudgeQuestion(preference_messages(wanted, shown, self._case_id, *pair), schema, read)
             for pair in (answers, answers[::-1])
         ]
-        work = self._ask(orders, repeats, wanted, given.shown(*answers), combining.preference)
+        work = self._ask(orders, repeats, wanted, replace(shown, compared=answers), combining.preference)
         return self._settle("prefer", work)
 
     def measure(

@@ -128,9 +128,9 @@ def test_the_answer_that_a_judge_prefers_in_both_orders_wins(judged: Project) ->
     read = rubric()
     table = {}
     for number in range(30):
-        given = material(read, {"prompt": f"q{number}"}, None, f"c{number}")
+        given = material(read, {"prompt": f"q{number}"}, None)
         for choice, pair in (("A", ("good", "bad")), ("B", ("bad", "good"))):
-            table[preference_messages(read, given.with_answers(*pair))[-1]["content"]] = chosen(choice)
+            table[preference_messages(read, given, f"c{number}", *pair)[-1]["content"]] = chosen(choice)
     judged.write("choices.json", json.dumps(table))
     judged.versions |= {"good": says("good"), "bad": says("bad")}
     judged.versions["small"] = {"engine": "scripted", "answers": "choices.json"}
