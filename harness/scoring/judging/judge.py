@@ -14,7 +14,7 @@ from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
 from harness.scoring.judging import asking, combining
-from harness.scoring.judging.asking import MOST_REPEATS, JudgeQuestion, all_of
+from harness.scoring.judging.asking import CHOICES, MOST_REPEATS, JudgeQuestion, all_of
 from harness.scoring.judging.prompts import Judged, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
@@ -82,12 +82,8 @@ class Judge:
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
         shown = material(wanted, case, reference)
-        question = JudgeQuestion(
-            messages=rating_messages(wanted, shown, self._case_id, judged),
-            schema=asking.rating_schema(wanted),
-            read=functools.partial(asking.read_rating, rubric=wanted, weighted=weighted),
-            logprobs=asking.ALTERNATIVES if weighted else None,
-        )
+        messages = rating_messages(wanted, shown, self._case_id, judged)
+        question = JudgeQuestion(messages, "score", {score: float(score) for score in wanted.scores}, weighted)
         combine = functools.partial(combining.rating, wanted)
         return self._settle("rate", self._ask([question], repeats, wanted, shown, combine))
 
@@ -121,9 +117,8 @@ class Judge:
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
         shown = material(wanted, case, reference)
-        schema, read = asking.preference_schema(), asking.read_preference
         orders = [
-            JudgeQuestion(preference_messages(wanted, shown, self._case_id, *pair), schema, read)
+            JudgeQuestion(preference_messages(wanted, shown, self._case_id, *pair), "choice", CHOICES)
             for pair in (answers, answers[::-1])
         ]
         work = self._ask(orders, repeats, wanted, replace(shown, compared=answers), combining.preference)
