@@ -24,6 +24,10 @@ from harness.scoring.confinement import sandboxes
 from harness.scoring.confinement.child import CALL, RESULT
 from harness.scoring.confinement.sandboxes import ProgramLimits
 
+_WAYS_OUT = {
+    "built-in": 'Set sandbox = "container" in [tool.steelyard], with podman or docker installed.',
+    "container": "Install podman or docker.",
+}
 _START_S = 60.0
 _LOOK_S = 0.02
 _PIPE_BYTES = 1 << 16
@@ -62,9 +66,9 @@ class ConfinedRun:
             CheckError: a process could not be started, a part of the sandbox is missing here, or the tests give the
                 program what can't cross a pipe.
         """
-        missing = sandboxes.missing(self._sandbox)
-        if missing is not None:
-            raise CheckError(f"runs: {missing}")
+        reason = sandboxes.lacks(self._sandbox)
+        if reason is not None:
+            raise CheckError(f"runs: {reason}. {_WAYS_OUT[self._sandbox]}")
         with ExitStack() as stack:
             for _ in range(2 if self._tests else 1):
                 process = _Process(self._sandbox == "container", self._limits, self._processes)

@@ -58,14 +58,6 @@ class ProgramLimits:
     threads: int = 128
 
 
-def missing(sandbox: str) -> str | None:
-    """Say why a sandbox can't be used here, and what to do; None where it can."""
-    way_out = 'Set sandbox = "container" in [tool.steelyard], with podman or docker installed'
-    way_out = way_out if sandbox == "built-in" else "Install podman or docker"
-    reason = lacks(sandbox)
-    return None if reason is None else f"{reason}. {way_out}."
-
-
 def lacks(sandbox: str) -> str | None:
     """Say what a sandbox lacks here, as a clause; None where it works."""
     if sandbox == "container":

@@ -218,7 +218,7 @@ USAGE: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "no judge": ({"judge": None}, RATE, "takes `judge`. Which version judges? Say --judge NAME*Versions: only, small."),
     "no rubric": ({}, RATE.replace("rubric.md", "rubrik.md"), "line *There is no rubric 'rubrik.md'*has: *rubric.md."),
     "no scale": ({"rubric": {"Scale": ""}}, RATE, "rubric.md has no scale, and judge.rate needs one"),
-    "one point": ({"rubric": {"Scale": "- 1: a"}}, RATE, "rubric.md, line *a scale of one score, 1"),
+    "one point": ({"rubric": {"Scale": "- 1: a"}}, RATE, "rubric.md, `## Scale`: each score stands there once"),
     "bad heading": ({"rubric": {"Stepps": "1. a"}}, RATE, "No heading named 'Stepps'*Did you mean 'Steps'*"),
     "a field that is not there": (
         {"rubric": {"Input": "- passage"}},

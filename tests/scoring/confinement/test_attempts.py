@@ -34,7 +34,7 @@ GOT_OUT = (
     *("starts many small threads", "takes a lease", "hides files in closed folders"),
 )
 
-needs_sandbox = pytest.mark.skipif(sandboxes.missing("built-in") is not None, reason=str(sandboxes.missing("built-in")))
+needs_sandbox = pytest.mark.skipif(sandboxes.lacks("built-in") is not None, reason=str(sandboxes.lacks("built-in")))
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
 
 

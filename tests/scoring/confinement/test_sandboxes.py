@@ -77,7 +77,7 @@ class TestMissingParts:
 
     def test_elsewhere_than_on_linux_it_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sandboxes.sys, "platform", "darwin")
-        assert 'sandbox = "built-in" is made of what Linux has' in str(sandboxes.missing("built-in"))
+        assert 'sandbox = "built-in" is made of what Linux has' in str(sandboxes.lacks("built-in"))
 
     def test_without_podman_and_docker_there_is_no_container(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/nowhere")
