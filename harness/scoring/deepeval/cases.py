@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deepeval.metrics import BaseConversationalMetric
@@ -15,7 +16,6 @@ from harness.errors import CheckError
 from harness.records import Messages, Sample
 from harness.records.tool_calls import words_of
 from harness.scoring.checks.given import answer_text, shown
-from harness.scoring.deepeval.measuring import Fields
 from harness.scoring.deepeval.metrics import Metric, required_fields
 
 _IN_OUR_WORDS = {
@@ -26,6 +26,22 @@ _IN_OUR_WORDS = {
     "expected_outcome": "expected",
 }
 _TOOLS = "give names, sample.tool_calls or deepeval's ToolCall."
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The facts that are known of one answer, as `judge.measure` takes them. A metric needs some, and says which."""
+
+    input: str | None = None
+    output: str | Sample | None = None
+    expected: str | None = None
+    context: str | Sequence[str] | None = None
+    retrieval_context: str | Sequence[str] | None = None
+    tools: Sequence[Any] | None = None
+    expected_tools: Sequence[Any] | None = None
+    scenario: str | None = None
+    user_description: str | None = None
+    chatbot_role: str | None = None
 
 
 def make_case(metric: Metric, fields: Fields) -> LLMTestCase | ConversationalTestCase:

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError, install
-from harness.records import Judgement, Sample
+from harness.records import Judgement
 from harness.requests import Model
 from harness.scoring.judging.combining import MetricResult
 
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The facts that are known of one answer, as `judge.measure` takes them. A metric needs some, and says which."""
-
-    input: str | None = None
-    output: str | Sample | None = None
-    expected: str | None = None
-    context: str | Sequence[str] | None = None
-    retrieval_context: str | Sequence[str] | None = None
-    tools: Sequence[Any] | None = None
-    expected_tools: Sequence[Any] | None = None
-    scenario: str | None = None
-    user_description: str | None = None
-    chatbot_role: str | None = None
 
 
 async def measure(model: Model, metric: Any, given: Mapping[str, Any]) -> MetricResult:
@@ -46,7 +29,7 @@ async def measure(model: Model, metric: Any, given: Mapping[str, Any]) -> Metric
         EngineError: the version could not answer.
     """
     _load()
-    from harness.scoring.deepeval.cases import make_case
+    from harness.scoring.deepeval.cases import Fields, make_case
     from harness.scoring.deepeval.judge_model import JudgeModel
     from harness.scoring.deepeval.metrics import make_metric, required_fields, rule_of
 
