@@ -108,7 +108,7 @@ class GateSession:
         announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not self.is_worker:
-            for text in run.told:
+            for text in run.opening_lines:
                 for line in wrap(f"steelyard: {text}", self.config.get_terminal_writer().fullwidth):
                     reporter.write_line(line)
 

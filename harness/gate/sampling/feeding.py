@@ -283,8 +283,8 @@ class _Feeding:
     ) -> None:
         self.collector, self.rank = collector, rank
         self._all = sources
-        self.sources = {role: self._settled(source) for role, source in sources.items()}
-        self.judges = [self._settled(source) for source in judges]
+        self.sources = {role: self._of_look(source) for role, source in sources.items()}
+        self.judges = [self._of_look(source) for source in judges]
         wants = collector.evaluation.wants
         self.stages = {
             role: {name: self._with_draws(role, by_name[name]) for name in wants.intersection(by_name)}
@@ -297,7 +297,7 @@ class _Feeding:
         self._moved = asyncio.Event()
         self._next_look = 1
 
-    def _settled(self, source: SampleSource) -> SampleSource:
+    def _of_look(self, source: SampleSource) -> SampleSource:
         entry, own = self.collector.entry, source.version.fingerprint
         names = [*(role for role, each in self._all.items() if each.version.fingerprint == own), own]
         draws = next(filter(None, map(entry.draws, names)), None)
@@ -308,7 +308,7 @@ class _Feeding:
     def _with_draws(self, role: Role, made: object) -> object:
         """A stage fixture with the draws of this look: of another version the source of its samples."""
         if isinstance(made, OtherVersion):
-            return self._settled(made.source)
+            return self._of_look(made.source)
         return made.drawn_from(self.sources[role]) if isinstance(made, Repeats) else made
 
     @property

@@ -172,7 +172,7 @@ class Collection:
             evaluations=tuple(self.evaluations.values()),
             family=tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names))),
             notes=(lost,) if suite.uncollected else (),
-            is_gone=is_gone,
+            is_missing=is_gone,
             waivers=read_waivers(settings.root, today()),
         )
         return run_options(self._config, known)
