@@ -117,11 +117,11 @@ def find_artifact(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
 
 def latest(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
     """The artifact used last of those whose recipes have all of this; None where there is none."""
-    found = []
+    artifacts = []
     for note in (cache_dir() / kind).glob("*.note"):
         with suppress(OSError):  # collected meanwhile
-            found.append((note.stat().st_mtime, note.with_suffix("")))
-    for _, path in sorted(found, reverse=True):
+            artifacts.append((note.stat().st_mtime, note.with_suffix("")))
+    for _, path in sorted(artifacts, reverse=True):
         whole = (read_note(path) or {}).get("recipe")
         if whole is not None and recipe.items() <= whole.items() and (digest := _digest_of(path)) is not None:
             return Artifact(path, digest, whole)

@@ -34,7 +34,7 @@ from harness.models.version import Version, answers, load_version
 from harness.records import Note
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
@@ -111,7 +111,7 @@ def _built(
 ) -> dict[str, VersionSettings]:
     """Build the versions of these names; a recipe that can't be followed is refused before the first is built."""
     for name in names:
-        found(settings, name)
+        version_named(settings, name)
     return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
 
 

@@ -158,7 +158,7 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     """
     candidate, *others = versions
     checkouts = [each.settings.checkout for each in versions]
-    texts = [text for checkout in checkouts if checkout is not None for text in checkout.told]
+    texts = [text for checkout in checkouts if checkout is not None for text in checkout.notes]
     texts += filter(None, (_commit_note(candidate, each, root) for each in others))
     texts += filter(None, (_revision_note(each, root) for each in versions))
     loose = {each.name: each.fingerprint for each in versions if _is_loose(each)}

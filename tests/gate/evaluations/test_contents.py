@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.gate.evaluations.cases import content_digest, question_digest, built_digest
+from harness.gate.evaluations.cases import built_digest, content_digest, question_digest
 from harness.records import Case, Request
 
 
