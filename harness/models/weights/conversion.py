@@ -118,6 +118,6 @@ def check_likelihood(model: Any, tokenizer: Any, source: Path) -> None:
     guessed = -math.log(logits.shape[-1])
     if not math.isfinite(likelihood) or likelihood < 3 * guessed - 5:
         raise SettingsError(
-            f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of {likelihood:.3g} "
-            f"a token, where guessing at random gives {guessed:.3g}. The file, or what was made of it, is broken."
+            f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of "
+            f"{likelihood:.3g} a token, where guessing at random gives {guessed:.3g}. The file, or what was made of it, is broken."
         )

@@ -357,7 +357,8 @@ def copies_lines(evaluations: Iterable[Evaluation]) -> list[str]:
             if not each.plan.review_mode:
                 words = f"count as {distinct}, for some are copies", "cluster=False counts them all"
             lines.append(
-                f"{each.id}: {len(each.cases):,} cases {words[0]} of others, such as {second!r} of {first!r}; {words[1]}"
+                f"{each.id}: {len(each.cases):,} cases {words[0]} of others, such as {second!r} of {first!r}; "
+                f"{words[1]}"
             )
     return lines
 
