@@ -41,7 +41,7 @@ class Artifact:
 
     @property
     def is_here(self) -> bool:
-        """Whether the folder exists here; else only its digest is known."""
+        """True if the folder exists here; else only its digest is known."""
         return self.path.is_dir()
 
     def __fspath__(self) -> str:
@@ -203,7 +203,7 @@ def note_of(path: Path) -> Path:
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
-    """What was noted of an artifact when it was whole; None for nothing."""
+    """Return what was noted of an artifact when it was whole; None for nothing."""
     try:
         note: dict[str, Any] = json.loads(note_of(path).read_bytes())
     except (OSError, ValueError):  # a power cut leaves a note that is empty

@@ -220,7 +220,7 @@ class VersionSettings:
 
     @property
     def is_registered(self) -> bool:
-        """Whether its weights are a model of MLflow's registry."""
+        """True if its weights are a model of MLflow's registry."""
         return str(self.engine_options.get("weights", "")).startswith(REGISTERED)
 
 

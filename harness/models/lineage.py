@@ -106,7 +106,9 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
 
 
 def _given(version: VersionSettings, sources: LineageSources) -> list[Any]:
-    """What a version says of what its engine loads, in the order of `_FILES`; the type counts where one is made."""
+    """Return what a version says of what its engine loads, in the order of `_FILES`; the type counts where one is
+    made.
+    """
     options = version.engine_options
     is_converted = sources.description is not None and sources.description.format != "safetensors"
     own = {**options, "dtype": converted_dtype(options) if is_converted else None}
@@ -149,7 +151,7 @@ def _steps_of(
     *,
     adds: bool,
 ) -> Iterator[LineageStep]:
-    """What a version adds to its base: what is made of the files, its own steps, its texts and its settings.
+    """Return what a version adds to its base: what is made of the files, its own steps, its texts and its settings.
 
     Args:
         files: the steps that it adds to them, each `of` the one before it.

@@ -43,7 +43,7 @@ class GateSession:
 
     @property
     def is_asked(self) -> bool:
-        """Whether there are evaluations to run, and not only to list."""
+        """True if there are evaluations to run, and not only to list."""
         return bool(self.collection.evaluations) and runs_bodies(self.config)
 
     # -- collection -------------------------------------------------------------------------------------------------

@@ -390,8 +390,8 @@ def _loglikelihood(sample: Sample, name: str) -> float:
 
 
 def data_of(sample: Sample, name: str) -> Any:
-    """What the JSON of an answer holds. Raises EngineError: it is none, or a number that was cut at max_tokens, which
-    may have had more digits.
+    """Return what the JSON of an answer holds. Raises EngineError: it is none, or a number that was cut at
+    max_tokens, which may have had more digits.
     """
     begins = repr(sample.text[:200])
     cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""

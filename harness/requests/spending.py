@@ -131,7 +131,7 @@ class Spending:
         return self.known_cost if is_known and (has_prices or any(each.n_samples for each in versions)) else None
 
     def of(self, asked: Version) -> VersionSpending:
-        """What a version took."""
+        """Return what a version took."""
         if asked.name not in self.versions:
             self.versions[asked.name] = VersionSpending(asked.settings.price)
         return self.versions[asked.name]
@@ -171,7 +171,7 @@ class Spending:
 
     @property
     def is_late(self) -> bool:
-        """Whether the deadline has passed, if there is one."""
+        """True if the deadline has passed, if there is one."""
         return self.limits.deadline_s is not None and self._elapsed_s >= self.limits.deadline_s
 
     @property
@@ -185,7 +185,7 @@ class Spending:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be sent."""
+        """True if nothing more is to be sent."""
         return self.stopped_by is not None or self.is_late
 
     def refuse(self) -> BudgetSpentError:

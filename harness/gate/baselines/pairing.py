@@ -131,7 +131,7 @@ class Pairing:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether more cases can't help, since nothing can be weighed."""
+        """True if more cases can't help, since nothing can be weighed."""
         return self.trouble != "" or any(self._seen.values())
 
     @property
@@ -189,7 +189,7 @@ def _state(case: Case, recorded: RecordedEvaluation) -> State:
 
 
 def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:
-    """What a recording has of an evaluation, for the ledger.
+    """Return what a recording has of an evaluation, for the ledger.
 
     Args:
         begun: when each generation of its version began in this store.

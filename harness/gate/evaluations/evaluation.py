@@ -297,17 +297,17 @@ class Evaluation:
 
     @property
     def is_pairwise(self) -> bool:
-        """Whether the body itself compares candidate and baseline, so that it is not run for the baseline alone."""
+        """True if the body itself compares candidate and baseline, so that it is not run for the baseline alone."""
         return "baseline" in self.wants
 
     @property
     def weighs_judge(self) -> bool:
-        """Whether the version under test is the judge, so that none is named beside it."""
+        """True if the version under test is the judge, so that none is named beside it."""
         return self.plan.weighs == "judge"
 
     @property
     def needs_version(self) -> bool:
-        """Whether the version under test itself is asked, and not a judge alone."""
+        """True if the version under test itself is asked, and not a judge alone."""
         return self.weighs_judge or bool(self.wants & {"model", "baseline"})
 
     @property

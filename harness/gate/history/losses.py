@@ -54,7 +54,7 @@ class Feature(NamedTuple):
 def losses(
     store: Store, run: RunInfo, verdicts: Iterable[Verdict], cases: Mapping[str, Sequence[Case]], level: float
 ) -> tuple[Loss, ...]:
-    """What each red evaluation lost against the baseline, or of what is required where there is none.
+    """Return what each red evaluation lost against the baseline, or of what is required where there is none.
 
     Args:
         cases: of the evaluations, by id.

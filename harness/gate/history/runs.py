@@ -38,7 +38,7 @@ class WeighedVersion:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the run did not ask it but took what was recorded."""
+        """True if the run did not ask it but took what was recorded."""
         return "recorded" in self.run.spec[self.role]
 
     @property

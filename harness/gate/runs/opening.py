@@ -445,7 +445,8 @@ def missing_notes(options: RunOptions, candidate: str, store: Store) -> tuple[st
 
 
 def _not_green(missing_ids: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:
-    """What those that are gone came to in the newest gate of the candidate that had them, where that is not green.
+    """Return what those that are gone came to in the newest gate of the candidate that had them, where that is not
+    green.
 
     Args:
         own: the evaluations of this suite: a gate that had none of them was of another project with the same store.

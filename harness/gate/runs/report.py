@@ -50,7 +50,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
 
 
 def _losses(run: Run) -> tuple[Loss, ...]:
-    """What each red evaluation lost, as far as the store has the answers."""
+    """Return what each red evaluation lost, as far as the store has the answers."""
     red = [each for each in run.all_verdicts if each.verdict.is_red]
     with suppress(StoreError):  # is told at the end, unless it can be done then
         if red:

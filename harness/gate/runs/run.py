@@ -374,7 +374,8 @@ class Run:
         return tuple(SkippedEvaluation(name, self._skipped[name]) for name in self._tasks if name in self._skipped)
 
     def ended(self, known: Container[str]) -> list[Verdict]:
-        """What evaluations come to that are sampled to their end and not decided: judged with the others, no less.
+        """Return what evaluations come to that are sampled to their end and not decided: judged with the others, no
+        less.
 
         Args:
             known: evaluations that are left out.

@@ -183,8 +183,8 @@ def _is_loose(version: Version) -> bool:
 
 
 def files_note(version: Version, root: Path) -> dict[str, dict[str, str]]:
-    """What a store keeps of the files that an application's answers depend on, by which a later run names those that
-    changed; nothing for another version.
+    """Return what a store keeps of the files that an application's answers depend on, by which a later run names
+    those that changed; nothing for another version.
     """
     return {"files": _contents(version, root)} if is_application(version.settings) else {}
 

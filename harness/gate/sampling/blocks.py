@@ -52,7 +52,7 @@ class _Side:
     server: Server
 
     def question(self, place: Place) -> KeyedQuestion:
-        """What its blocks answer in pairs of this place: half of another pair is no half of theirs."""
+        """Return what its blocks answer in pairs of this place: half of another pair is no half of theirs."""
         generations, n_before = place
         differ = len({*generations.values()}) > 1
         text = f"{self.plan}|{sorted(generations.items())}" if differ else self.plan

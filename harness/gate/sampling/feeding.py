@@ -244,7 +244,9 @@ class Feeder:
             feeding.collector.cut(self._sampler.spending.refuse().limit)
 
     def _arguments(self, feeding: _Feeding, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
-        """What this call of the body gets: `case`, `model`, `baseline` and `judge`, fixtures of stages and of users."""
+        """Return what this call of the body gets: `case`, `model`, `baseline` and `judge`, fixtures of stages and of
+        users.
+        """
         evaluation, sampler = feeding.collector.evaluation, self._sampler
         arguments, wants, source = dict(evaluation.arguments), evaluation.wants, feeding.sources[role]
         if "case" in wants:

@@ -398,8 +398,8 @@ class _Entering:
         return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
 
     def _as_before(self, before: Asked | None, wanted: Asked) -> Asked:
-        """What is wanted, on the draws of a look before, where these are not too old (those that another run began
-        since are not) and nothing is drawn anew.
+        """Return what is wanted, on the draws of a look before, where these are not too old (those that another run
+        began since are not) and nothing is drawn anew.
         """
         if self._family.is_fresh or before is None:
             return wanted

@@ -139,7 +139,7 @@ class ApplicationEngine(Engine):
         return _MOST_CALLS if self._manners["is_async"] and request.sampling.get("temperature") != 0 else 1
 
     def remedy(self, lacking: str) -> str:
-        """What gives the application what it lacks; "" where nothing does."""
+        """Return what gives the application what it lacks; "" where nothing does."""
         name = "sampling" if lacking == Capability.SEED else lacking
         return f"Give {self._call} a parameter `{name}`" if name in _CAPABILITIES and ":" in self._call else ""
 
@@ -238,7 +238,7 @@ class ApplicationEngine(Engine):
         place.heard_s = time.monotonic()
 
     def _silence(self, worker: Worker) -> FailedDrawError:
-        """What a question comes to that was not answered in time."""
+        """Return what a question comes to that was not answered in time."""
         last, hint = worker.last_lines, worker.why_silent
         why = f" {hint} Or it needs longer: raise timeout_s." if hint else ""
         printed = f" It printed last:{last}" if last else ""

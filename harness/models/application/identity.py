@@ -46,8 +46,8 @@ def files_of(settings: VersionSettings, folder: Path) -> list[Path]:
 
 
 def contents_of(settings: VersionSettings, folder: Path) -> Mapping[str, str]:
-    """What a version's answers depend on, by names that are the same for equal code in another folder: the hash of each
-    file, and the release of a package that is installed. Raises SettingsError: as `files_of`.
+    """Return what a version's answers depend on, by names that are the same for equal code in another folder: the
+    hash of each file, and the release of a package that is installed. Raises SettingsError: as `files_of`.
     """
     places, contents = ((folder, ""), (project_root(folder), "/")), {}
     for file in files_of(settings, folder):
@@ -117,8 +117,8 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
 
 
 def list_watched(settings: VersionSettings) -> dict[str, Any]:
-    """What a worker is told so that it notes which files of the project as it lies there it reads: where the project
-    lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
+    """Return what a worker is told so that it notes which files of the project as it lies there it reads: where the
+    project lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
     """
     checkout = settings.checkout
     if checkout is None:

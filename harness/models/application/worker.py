@@ -220,8 +220,8 @@ def _takes_messages(function: Callable[..., Any], first: inspect.Parameter) -> b
 
 
 def as_json(value: Any) -> Any:
-    """What an application returned, as JSON holds it: what is no text, number, list or table of them by its own data,
-    else, but for the texts of an answer, as a text. Raises TypeError: it is no answer.
+    """Return what an application returned, as JSON holds it: what is no text, number, list or table of them by its
+    own data, else, but for the texts of an answer, as a text. Raises TypeError: it is no answer.
     """
     if value is None or isinstance(value, str):
         return value

@@ -89,7 +89,7 @@ def _placed(settings: VersionSettings, folder: Path) -> VersionSettings:
 
 
 def _recipe(registry: str, asked: RegisteredModel) -> dict[str, str]:
-    """What a download is known by, where nobody can tell which version of that number it is."""
+    """Return what a download is known by, where nobody can tell which version of that number it is."""
     return {"registry": without_credentials(registry), **asdict(asked)}
 
 

@@ -119,5 +119,6 @@ def check_likelihood(model: Any, tokenizer: Any, source: Path) -> None:
     if not math.isfinite(likelihood) or likelihood < 3 * guessed - 5:
         raise SettingsError(
             f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of "
-            f"{likelihood:.3g} a token, where guessing at random gives {guessed:.3g}. The file, or what was made of it, is broken."
+            f"{likelihood:.3g} a token, where guessing at random gives "
+            f"{guessed:.3g}. The file, or what was made of it, is broken."
         )

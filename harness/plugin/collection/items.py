@@ -38,7 +38,7 @@ def is_evaluation(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 
 def _source(keywords: Mapping[str, Any]) -> Any:
-    """What a marker says of the source of its cases: the name of its task, or `cases`."""
+    """Return what a marker says of the source of its cases: the name of its task, or `cases`."""
     task = keywords.get("task", keywords.get("cases"))
     return task.get("name") if isinstance(task, Mapping) else task
 
@@ -129,7 +129,7 @@ class Collection:
 
     @property
     def is_judged(self) -> bool:
-        """Whether any evaluation asks a judge beside the versions under test."""
+        """True if any evaluation asks a judge beside the versions under test."""
         return any("judge" in each.wants and not each.weighs_judge for each in self.evaluations.values())
 
     @property

@@ -172,7 +172,7 @@ class _TaskItem(pytest.Function):
 
 
 def _read_task(given: Any, where: str) -> Mapping[str, Any]:
-    """What a marker says of its task: `name`, which is a path or a name, and how it is put.
+    """Return what a marker says of its task: `name`, which is a path or a name, and how it is put.
 
     Raises:
         MarkerError: an unknown word, or no name.

@@ -44,7 +44,7 @@ class AdapterEffect:
 
     @property
     def is_noop(self) -> bool:
-        """Whether the adapter has no effect on the text."""
+        """True if the adapter has no effect on the text."""
         return self.effect <= SAME
 
     def __str__(self) -> str:

@@ -122,7 +122,7 @@ class Distillation:
 
     @functools.cached_property
     def same_template(self) -> bool:
-        """Whether both have the same chat template, to the letter, and the same special tokens that it names."""
+        """True if both have the same chat template, to the letter, and the same special tokens that it names."""
         theirs, ours = map(template_of, self._tokenizers)
         return theirs == ours
 

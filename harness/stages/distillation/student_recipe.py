@@ -183,7 +183,7 @@ class StudentRecipe:
 
     @cached_property
     def _is_asked(self) -> bool:
-        """Whether the teacher answers the prompts of the data."""
+        """True if the teacher answers the prompts of the data."""
         return not self.data.is_corpus and is_answered(self._how, read_texts(self.data))
 
     @property
@@ -201,7 +201,7 @@ class StudentRecipe:
         return {"weights": str(source), "drop_layers": [layer for layer in range(count or 0) if layer not in kept]}
 
     def request(self, draft: Path) -> TrainingRequest:
-        """What is asked of the training, whose result goes into a draft; a teacher that answers has answered."""
+        """Return what is asked of the training, whose result goes into a draft; a teacher that answers has answered."""
         root, has_logits = self.settings.root, self._how.method == SOFT_TARGETS and self._how.hard_weight < 1
         start, tokenizer = materialize(self.start, root), tokenizer_path(self.version.engine_options, root)
         return TrainingRequest(

@@ -133,7 +133,7 @@ class Reference:
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process is asked, of a sample of `model.prompt_logprobs`."""
+    """Return what the reference's process is asked, of a sample of `model.prompt_logprobs`."""
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
         needed = "give what model.prompt_logprobs(text, top=20) gives, of a text that is not empty"
         raise EngineError(f"The sample has no log probabilities to compare: {needed}.")

@@ -205,7 +205,7 @@ def _contrast(
 
 
 def _is_whole(values: FloatArray, groups: IntArray | None = None) -> bool:
-    """Whether each case counts whole or not at all, by itself."""
+    """True if each case counts whole or not at all, by itself."""
     return groups is None and bool(((values == 0) | (np.abs(values) == 1)).all())
 
 
@@ -231,7 +231,7 @@ def _kept(values: FloatArray, clusters: Clusters, nothing: str) -> tuple[FloatAr
 
 
 def _ends(bounded: bool | None, *scores: FloatArray) -> tuple[float, float]:
-    """How small and how large a difference of scores can be."""
+    """Return how small and how large a difference of scores can be."""
     if bounded:
         for each in scores:
             _check_bounded("scores", each)

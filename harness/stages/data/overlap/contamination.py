@@ -81,7 +81,7 @@ class CaseOverlap:
 
     @property
     def is_contaminated(self) -> bool:
-        """Whether the corpus contains it."""
+        """True if the corpus contains it."""
         return self.state == "contaminated"
 
     def __str__(self) -> str:

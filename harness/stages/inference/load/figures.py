@@ -167,7 +167,7 @@ def is_good(seconds: Mapping[str, float], objective: Mapping[str, float]) -> boo
 
 
 def notes(result: LoadResult, n_prompts: int) -> list[str]:
-    """What a reader must know beside the figures; `n_prompts` were written."""
+    """Return what a reader must know beside the figures; `n_prompts` were written."""
     requests, answered, notes = result.requests, result.completed, []
     if missing := [each for each in _PERCENTILES if 0 < answered < values_needed(each)]:
         names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
@@ -214,7 +214,7 @@ def doubts(result: LoadResult, plan: LoadPlan, *, is_reachable: bool = True) -> 
 
 
 def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
-    """What makes a run worthless: nothing was answered, or the server or the run ended."""
+    """Return what makes a run worthless: nothing was answered, or the server or the run ended."""
     if result.interrupted:
         yield Doubt("", "The run was ended before all was measured (Ctrl-C): the figures are of what came until then.")
     kinds = ", ".join(f"{kind} {number}" for kind, number in result.errors.items())
@@ -232,7 +232,7 @@ def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
 
 
 def _machine(result: LoadResult) -> Iterator[Doubt]:
-    """What the generator, the machine and its host did."""
+    """Return what the generator, the machine and its host did."""
     cores, others, steal = os.cpu_count() or 1, result.others_cpu or 0.0, result.steal or 0.0
     if result.client_cpu > _MOST_CLIENT_CPU:
         reason = (
@@ -265,7 +265,9 @@ def _machine(result: LoadResult) -> Iterator[Doubt]:
 
 
 def _server(result: LoadResult, plan: LoadPlan) -> Iterator[Doubt]:
-    """What the server's counters and usage tell. Where it served somebody else, its other counters count that, too."""
+    """Return what the server's counters and usage tell. Where it served somebody else, its other counters count
+    that, too.
+    """
     server, of_others = result.server, list[Doubt]()
     for name in ("prompt_tokens", "completion_tokens"):
         ours, theirs = getattr(result, name), server.get(name)

@@ -132,7 +132,7 @@ class LoadPlan(typed.Table):
         return self.concurrency is not None and self.seconds is not None and self.requests is None
 
     def n_requests(self) -> int:
-        """How many requests are begun; of a loop that time alone ends an ample guess."""
+        """Return how many requests are begun; of a loop that time alone ends an ample guess."""
         if self.rate is not None and self.seconds is not None:
             return min(round(self.rate * self.seconds), self.requests or _MOST)
         if self.concurrency is not None and self.seconds is not None and self.requests is None:

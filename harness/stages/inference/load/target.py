@@ -128,7 +128,7 @@ def read_counters(address: ServerAddress, server: ServerSpec | None) -> dict[str
 def counts_since(
     before: Mapping[str, float], address: ServerAddress, server: ServerSpec | None, answered: int
 ) -> dict[str, float]:
-    """What was counted since, with the means of histograms; counters may follow the last answer by a moment."""
+    """Return what was counted since, with the means of histograms; counters may follow the last answer by a moment."""
     deadline = time.monotonic() + _SETTLES_S
     while True:
         after = read_counters(address, server)
