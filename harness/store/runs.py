@@ -125,8 +125,8 @@ class RunTables(SampleTables):
         scored = select(*columns_read).where(own, scores.c.value.is_not(None))
         skipped = select(scores.c.case_id).where(own, scores.c.outcome == _SKIPPED).distinct()
         with self._database.read() as connection:
-            with connection.execute(scored, execution_options=_STREAM) as found:
-                for case, index, value, outcome in found:
+            with connection.execute(scored, execution_options=_STREAM) as result:
+                for case, index, value, outcome in result:
                     rows.append(places.setdefault(case, len(places)))
                     columns.append(index)
                     values.append(value)
