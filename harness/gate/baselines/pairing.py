@@ -158,7 +158,7 @@ class Pairing:
             n_paired=self.counts["paired"],
             n_changed=self.counts["changed"],
             n_new=self.counts["new"],
-            n_gone=self.counts["gone"],
+            n_removed=self.counts["gone"],
             n_skipped=self.counts["skipped"],
             asked_otherwise=len(otherwise),
             scored_otherwise=None not in (then, now) and then != now,
