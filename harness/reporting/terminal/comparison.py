@@ -45,7 +45,7 @@ class Compared:
             "against_others": matched.against_others,
             "notes": notes(comparison),
         }
-        return {**to_json(with_steps(comparison)), "comparison": told}
+        return {**to_json(comparison_report(comparison)), "comparison": told}
 
 
 def _side(side: Side) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield from (("note", note) for note in notes(comparison))
 
 
-def with_steps(comparison: Comparison) -> Report:
+def comparison_report(comparison: Comparison) -> Report:
     """The report with what one who compares may do next."""
     verdicts, steps = comparison.report.evaluations, []
     if any(verdict.verdict is VerdictKind.ERROR for verdict in verdicts):

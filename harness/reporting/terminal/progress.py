@@ -26,6 +26,14 @@ _TELLING = 0.02
 """The share of a build that tells how long the rest takes: what comes first also loads what all need."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What another writer has on the terminal's line: how many cells, and how it ends its line."""
+
+    cells: Callable[[], int] = lambda: 0
+    end: Callable[[], None] = lambda: None
+
+
 class LiveLine:
     """Writes to a stream, as a context that leaves a terminal's line empty. A stream that can't be written to silences
     it; it never stops the work that it tells of.
@@ -40,7 +48,10 @@ class LiveLine:
 
     Attributes:
         is_shown: True once something was written: what is soon over shows no progress.
+        beside: what stands where the line is to be shown. It keeps its place, and the line is shown below it.
     """
+
+    beside = Beside()
 
     def __init__(
         self,
@@ -55,7 +66,7 @@ class LiveLine:
         self._prefix = "" if is_terminal else log_prefix
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._next_s = clock() + (_FIRST_S if is_terminal else _LOG_FIRST_S)
-        self._shown_cells = 0
+        self._shown_cells = self._beside_cells = 0
         self._silent = self.is_shown = False
         self._rate = Rate()
 
@@ -85,6 +96,9 @@ class LiveLine:
             if cells(longer) >= self._width:
                 break
             line = longer
+        if not self._shown_cells and (beside := self.beside.cells()):
+            self._beside_cells = beside
+            self._put("\n")
         self._put(f"\r{line}{' ' * (self._shown_cells - cells(line))}")
         self._shown_cells = cells(line)
 
@@ -92,13 +106,15 @@ class LiveLine:
         """Write a line that stays."""
         if not self._silent:
             self.clear()
+            self.beside.end()
             self._put(printable(self._prefix + text, encoding=self._encoding) + "\n")
 
     def clear(self) -> None:
         """Erase the line on a terminal; the next one is written again."""
         if self._shown_cells:
-            self._put("\r" + " " * self._shown_cells + "\r")
-            self._shown_cells = 0
+            back = f"\x1b[A\x1b[{self._beside_cells}C" if self._beside_cells else ""
+            self._put("\r" + " " * self._shown_cells + "\r" + back)
+            self._shown_cells = self._beside_cells = 0
 
     def close(self) -> None:
         """Erase the line and write nothing more."""

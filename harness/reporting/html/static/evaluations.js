@@ -152,9 +152,8 @@ function About() {
   const known = roles.filter(([, version]) => version);
   const versions = known.map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
   const run = { run: DATA.run_id, made: DATA.created, "confidence level": DATA.confidence_level, "exit code": DATA.exit_code };
-  const [prompts, answers, requests] = ["prompt_tokens", "completion_tokens", "http_requests"].map((name) =>
-    DATA.usage[name].toLocaleString("en"),
-  );
+  const counts = ["prompt_tokens", "completion_tokens", "http_requests"];
+  const [prompts, answers, requests] = counts.map((name) => count(DATA.usage[name]));
   const groups = {
     Versions: [...versions, ...Object.entries(run)],
     Environment: Object.entries({ Python: python, machine, GPUs: gpus?.join(", "), ...packages }).filter(([, text]) => text),

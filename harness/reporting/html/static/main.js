@@ -86,5 +86,5 @@ narrow();
 $("main").replaceChildren();
 draw();
 document.querySelector('nav a[href="#requirements"]').hidden = !$("requirements");
-follow();
+if (location.hash.length > 1) follow();
 fetchShown();

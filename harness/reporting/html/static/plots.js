@@ -68,7 +68,7 @@ function Slices({ entry }) {
           ${each.words.name}
         </button>
       </th>
-      ${cell(each.n_cases.toLocaleString("en"))} ${cell(each.words.candidate)}
+      ${cell(count(each.n_cases))} ${cell(each.words.candidate)}
       ${entry.baseline && cell(each.words.baseline)} ${domain && cell(each.figure)}
       ${domain && html`<td class="slice-plot">${each.difference && bar(each, entry, domain)}</td>`}
     </tr>`;
@@ -111,7 +111,7 @@ function Pairs({ entry }) {
     </tr>`;
   };
   const heads = entry.baseline ? ["pair", "baseline", "candidate", "ratio", ""] : ["pair", "candidate"];
-  const worse = every.filter((each) => gain(each) < 0 && logOf(each) !== null).length;
+  const worse = every.filter((each) => each.gain < 0 && logOf(each) !== null).length;
   const sides = isSame ? "in the middle both are equal;" : "right of the line is better,";
   return html`<figure class="chart">
     <figcaption>

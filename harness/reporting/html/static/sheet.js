@@ -44,7 +44,7 @@ function Sheet({ each, list, known, problem }) {
         <p class="soft" dir="auto">${each.entry.name}</p>
       </div>
       <div class="row">
-        ${list.length > 1 && html`<span class="soft number">${at + 1} of ${list.length.toLocaleString("en")}</span>`}
+        ${list.length > 1 && html`<span class="soft number">${at + 1} of ${count(list.length)}</span>`}
         ${list.length > 1 && press("Previous", "k", -1)} ${list.length > 1 && press("Next", "j", 1)}
         <button class="act" type="button" onClick=${() => $("sheet").close()}>Close <kbd>Esc</kbd></button>
       </div>
@@ -121,7 +121,7 @@ function inCommon(questions) {
   return end < 0 ? first.length : end;
 }
 
-const rest = (number) => number > 0 && `${number.toLocaleString("en")} more characters`;
+const rest = (number) => number > 0 && `${count(number)} more characters`;
 
 function Body({ body, text, own, which, id }) {
   const facts = [
