@@ -17,7 +17,7 @@ from harness.reporting.shared.figures import count
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import greens_in_words, rows
 from harness.reporting.shared.text import printable
-from harness.reporting.terminal.report import facts, headline, is_kept
+from harness.reporting.terminal.report import chosen, facts, headline, is_kept
 from harness.reporting.wording.failure import sentence
 
 MOST_CHARACTERS = 65_535
@@ -125,6 +125,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
         title=headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}",
         report=report,
         facts=facts(report),
+        chosen=chosen(report),
         told=told,
         others=others[:n_rows],
         n_hidden=max(0, len(others) - n_rows),

@@ -76,15 +76,6 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def chosen(best_of: int) -> str:
-    """Say that a candidate is the best of many; "" where it stands alone.
-
-    >>> chosen(30), chosen(1)
-    ('chosen among 30 candidates', '')
-    """
-    return f"chosen among {plural(best_of, 'candidate')}" if best_of > 1 else ""
-
-
 def plural(number: int, noun: str) -> str:
     """A count with its noun.
 

@@ -13,16 +13,15 @@ from dataclasses import dataclass, replace
 
 from harness.config.environment import colours_wanted
 from harness.records import Change, Loss, Report, Verdict, VerdictKind, VersionRef
-from harness.reporting.shared.answers import Piece
-from harness.reporting.shared.cases import CaseToSee, case_to_see, shown_changes
-from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.records.budget import amount
+from harness.reporting.shared.cases import CaseToSee, Piece, case_to_see, shown_changes
+from harness.reporting.shared.figures import count, duration, plural
 from harness.reporting.shared.names import kind_in_words
-from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows
+from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows, slice_rows, slices_in_words
 from harness.reporting.shared.text import cells, flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.steps import step_in_words
-from harness.reporting.wording.budget import cost, flops_in_words
+from harness.reporting.wording.budget import flops_in_words
 from harness.reporting.wording.failure import interrupted, progress, sentence
-from harness.reporting.wording.slices import slice_rows, slices_in_words
 
 INDENT, NARROW = 16, 60
 _LEAST_WIDTH = 30
@@ -229,7 +228,7 @@ def _not_asked(report: Report) -> str:
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {_version(report.candidate, encoding)}"]
-    versions += [chosen(report.best_of)] if report.best_of > 1 else []
+    versions += [chosen(report)] if chosen(report) else []
     versions += [f"against {_version(report.baseline, encoding)}"] if report.baseline else []
     judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
     versions += [f"judged by {judges}"] if judges else []
@@ -241,11 +240,16 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
+def chosen(report: Report) -> str:
+    """Say that the candidate is the best of many; "" where it stands alone."""
+    return f"chosen among {plural(report.best_of, 'candidate')}" if report.best_of > 1 else ""
+
+
 def facts(report: Report) -> list[str]:
     """How many evaluations there are, how long they took, and on how much they rest."""
     usage = report.usage
     known = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
-    return [*known, *([cost(usage.cost)] if usage.cost is not None else []), *flops_in_words(usage)]
+    return [*known, *([] if usage.cost is None else [f"cost {amount(usage.cost)}"]), *flops_in_words(usage)]
 
 
 def _version(version: VersionRef, encoding: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.reporting.shared.answers import differing, excerpts, quoted, shown_reason
+from harness.reporting.shared.cases import differing, excerpts, quoted, shown_reason
 
 LONG = "The capital of the country that lies to the west of the one in question is "
 

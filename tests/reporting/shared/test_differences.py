@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.decisions import decide
-from harness.reporting.shared.differences import difference_in_words, margin_against, margin_in_words, needs_in_words
-from harness.reporting.shared.table import row
+from harness.reporting.shared.table import _needs_in_words, difference_in_words, margin_against, margin_in_words, row
 from tests.decisions.observations import observed
 from tests.reporting import example_reports as examples
 
@@ -41,7 +40,7 @@ def test_where_neither_way_is_better_the_margin_has_both_signs():
 
 
 def test_a_threshold_is_told_as_what_it_demands():
-    assert needs_in_words(slower()) == ""
-    assert needs_in_words(slower(threshold=2.0)) == "needs at most 2.20 s: 2.00 and the margin 0.20"
-    assert needs_in_words(slower(threshold=2.0, aim="same")) == "needs 2.00 ± 0.20 s"
-    assert needs_in_words(examples.verdict(threshold=0.9, margin=0.1)) == "needs 0.80: 0.90 less the margin 0.10"
+    assert _needs_in_words(slower()) == ""
+    assert _needs_in_words(slower(threshold=2.0)) == "needs at most 2.20 s: 2.00 and the margin 0.20"
+    assert _needs_in_words(slower(threshold=2.0, aim="same")) == "needs 2.00 ± 0.20 s"
+    assert _needs_in_words(examples.verdict(threshold=0.9, margin=0.1)) == "needs 0.80: 0.90 less the margin 0.10"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.records import Difference, Estimate, SliceResult, VerdictKind
 from harness.reporting.markdown.report import markdown
+from harness.reporting.shared.table import slice_rows, slices_in_words
 from harness.reporting.shared.text import cells
-from harness.reporting.wording.slices import slice_rows, slices_in_words
 from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 from tests.reporting.markdown_page import Page
