@@ -92,17 +92,17 @@ def _array(name: str, given: Any) -> FloatArray:
     try:
         if hasattr(given, "reindex"):  # a Series, of which some kinds have a value of their own for what is missing
             cells = [None if _is_missing(each) else each for each in given]
-        found = as_floats(cells, name)
+        scores = as_floats(cells, name)
     except ValueError:
         raise UsageError(
             f"compare: {name} is {type(given).__name__}, and not an array of numbers (n_cases or n_cases × n_samples; "
             "NaN where a sample is missing), a data frame with the columns `case` and `score`, or a stored run's name."
         ) from None
-    if not found.size:
+    if not scores.size:
         raise UsageError(f"compare: {name} is empty; give the scores of one case at least.")
-    if found.ndim not in (1, 2):
-        raise UsageError(f"compare: {name} has the shape {found.shape}; it takes (n_cases,) or (n_cases, n_samples).")
-    return found.reshape(len(found), -1)
+    if scores.ndim not in (1, 2):
+        raise UsageError(f"compare: {name} has the shape {scores.shape}; it takes (n_cases,) or (n_cases, n_samples).")
+    return scores.reshape(len(scores), -1)
 
 
 class _Table:
@@ -143,25 +143,25 @@ class _Table:
             own = f"case {case}" if _is_missing(cluster) else str(cluster)
             if self.clusters.setdefault(case, own) != own:
                 both = (self.clusters[case], own)
-                told = ["no cluster" if each == f"case {case}" else f"the cluster {each!r}" for each in both]
-                raise UsageError(f"compare: {name} has the case {case!r} in {' and in '.join(told)}.")
+                places = ["no cluster" if each == f"case {case}" else f"the cluster {each!r}" for each in both]
+                raise UsageError(f"compare: {name} has the case {case!r} in {' and in '.join(places)}.")
 
     def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
-        found = next((column for column in known if column in columns), None)
-        if found is None:
+        column = next((column for column in known if column in columns), None)
+        if column is None:
             raise UsageError(
                 f"compare: {self._name} is a data frame; it takes a row for each sample, with the columns `case` and "
                 f"`score`. {choices('column', known[0], columns)}"
             )
-        return [None if _is_missing(each) else each for each in frame[found]]
+        return [None if _is_missing(each) else each for each in frame[column]]
 
     def array(self, cases: Iterable[str]) -> FloatArray:
         """The scores of these cases, a row for each."""
         rows = [self.scores[case] for case in cases]
-        found = np.full((len(rows), max(map(len, rows), default=1)), np.nan)
+        scores = np.full((len(rows), max(map(len, rows), default=1)), np.nan)
         for place, row in enumerate(rows):
-            found[place, : len(row)] = row
-        return found
+            scores[place, : len(row)] = row
+        return scores
 
 
 def _is_missing(value: Any) -> bool:

@@ -114,9 +114,9 @@ def _column_of(name: str) -> str:
 
 
 def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:
-    told = ("evaluation_id", "role", "version", "case_id", "sample_index")
+    own = ("evaluation_id", "role", "version", "case_id", "sample_index")
     return {
-        **{name: getattr(answer, name) for name in told},
+        **{name: getattr(answer, name) for name in own},
         **{name: getattr(score, name) for name in ("metric", "fingerprint", "outcome", "reason")},
         "score": score.value,
         "judged_by": None if score.judged_by is None else str(score.judged_by),
@@ -136,28 +136,28 @@ def _asked(request: Request) -> str:
 
 def _of_people(labels: Sequence[PersonsLabel]) -> dict[str, Any]:
     """Give what people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
-    settled = [label for label in labels if label.is_adjudication]
-    scores = [label.score for label in settled[-1:] or labels if label.score is not None]
-    told = [
+    adjudicated = [label for label in labels if label.is_adjudication]
+    scores = [label.score for label in adjudicated[-1:] or labels if label.score is not None]
+    known = [
         {name: getattr(label, name) for name in ("reviewer", "value", "score", "note", "time")}
         | {"adjudicated": label.is_adjudication}
         for label in labels
     ]
     return {
         "human_score": sum(scores) / len(scores) if scores else None,
-        "human_labels": json.dumps(told, ensure_ascii=False) if told else None,
+        "human_labels": json.dumps(known, ensure_ascii=False) if known else None,
     }
 
 
 def _labels(store: Store, run: RunInfo, report: Report) -> Mapping[_Key, list[PersonsLabel]]:
     """People's labels by what they are of; a preference between two answers belongs to the candidate's."""
     batches = [verdict.review.batch for verdict in report.evaluations if verdict.review is not None]
-    found: dict[_Key, list[PersonsLabel]] = {}
+    by_answer: dict[_Key, list[PersonsLabel]] = {}
     for label in labels_of_run(store, run.run_id, batches):
         role = "candidate" if label.part == "pair" else label.part
         key = (label.evaluation_id, label.metric, role, label.case_id, label.sample_index)
-        found.setdefault(key, []).append(label)
-    return found
+        by_answer.setdefault(key, []).append(label)
+    return by_answer
 
 
 def _storable(value: Any) -> Any:

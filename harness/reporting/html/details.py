@@ -196,10 +196,13 @@ def _label(label: PersonsLabel) -> dict[str, Any]:
 
 def _question(request: Request, more: Messages) -> Question:
     """Give what was asked, and what came before the answer, as messages: who speaks and what is said."""
-    told = [(str(each.get("role", "")), _text(each)) for each in (*request.messages, *more)]
-    told += [("prompt", request.prompt)] if request.prompt is not None else []
-    told += [("weighed", request.continuation)] if request.continuation is not None else []
-    return [{"role": role, "text": text[:_MOST_OF_A_TEXT]} for role, text in told]
+    texts = [(str(each.get("role", "")), _text(each)) for each in (*request.messages, *more)]
+    texts += [
+        (role, text)
+        for role, text in (("prompt", request.prompt), ("weighed", request.continuation))
+        if text is not None
+    ]
+    return [{"role": role, "text": text[:_MOST_OF_A_TEXT]} for role, text in texts]
 
 
 def _text(message: Mapping[str, Any]) -> str:

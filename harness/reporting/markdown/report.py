@@ -115,7 +115,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
     passed = every[len(worse) :]
     seen = {(each.evaluation_id, each.metric): each for each in changes}
     cases = [(row, seen.get((row.verdict.id, row.verdict.metric))) for row in worse]
-    told = [(row, case_to_see(change, row.verdict, _ANSWER_CELLS)) for row, change in cases if change is not None]
+    shown = [(row, case_to_see(change, row.verdict, _ANSWER_CELLS)) for row, change in cases if change is not None]
     others = [row for row, change in cases if change is None]
     is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and report.evaluations
     notes = [note for note in report.notes if note.kind != "ranges"]
@@ -126,7 +126,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
         report=report,
         facts=facts(report),
         chosen=chosen(report),
-        told=told,
+        shown=shown,
         others=others[:n_rows],
         n_hidden=max(0, len(others) - n_rows),
         passed=greens_in_words(report, passed) if passed else "",
@@ -166,7 +166,7 @@ def code(text: str, width: int | None = None, cut: Literal["end", "middle"] = "e
 
 def escaped(line: str) -> str:
     """A printable line with all that Markdown or HTML would read written as entities."""
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", line)
 
 
 def prose(text: str, width: int | None = None) -> str:

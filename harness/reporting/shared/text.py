@@ -47,7 +47,7 @@ def printable(
     '\\x3a:error::no, std::error::Error, \\x23#[error]no'
     """
     if "::" in text or "##" in text:
-        text = _COMMAND.sub(lambda found: _written_out(found[0][0]) + found[0][1:], text)
+        text = _COMMAND.sub(lambda match: _written_out(match[0][0]) + match[0][1:], text)
     if (width is None or len(text) <= width) and text.isascii() and text.isprintable():
         return text
     if width is None:

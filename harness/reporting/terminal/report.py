@@ -125,10 +125,10 @@ def _key(shown: TableRow) -> tuple[str, str]:
 
 
 def _by_evaluation(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
-    found: dict[tuple[str, str], list[Change]] = {}
+    groups: dict[tuple[str, str], list[Change]] = {}
     for each in changes:
-        found.setdefault((each.evaluation_id, each.metric), []).append(each)
-    return found
+        groups.setdefault((each.evaluation_id, each.metric), []).append(each)
+    return groups
 
 
 def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
@@ -137,10 +137,10 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
     wide = layout.width >= NARROW
     indent = INDENT if wide else 2
     room = layout.width - indent
-    told = sentence(shown, losses, encoding)
-    beside = cells("   ".join(filter(None, (shown.name, shown.figures, told)))) <= room
-    lines = flow(filter(None, (shown.name, shown.figures, told if beside else "")), room)
-    lines += wrap(told, room) if told and not beside else []
+    why = sentence(shown, losses, encoding)
+    beside = cells("   ".join(filter(None, (shown.name, shown.figures, why)))) <= room
+    lines = flow(filter(None, (shown.name, shown.figures, why if beside else "")), room)
+    lines += wrap(why, room) if why and not beside else []
     for message in shown.errors:
         lines += hang("- " if len(shown.errors) > 1 else "", wrap(message, room - 2))
     if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
@@ -157,8 +157,8 @@ def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:
     """What the slices come to, each of them where all is wanted."""
     lines = wrap(f"slices: {printable(slices_in_words(verdict), encoding=layout.encoding)}", room)
     for each in slice_rows(verdict, layout.encoding) if layout.verbosity > 0 else ():
-        told = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
-        lines += hang("", flow(filter(None, told), room - 2), 2)
+        pieces = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
+        lines += hang("", flow(filter(None, pieces), room - 2), 2)
     return lines
 
 
@@ -181,8 +181,8 @@ def _marked(label: str, pieces: Sequence[Piece] | None, room: int, layout: Layou
         return "no answer"
     plain = "".join(text for text, _ in pieces)
     before, after = ("\x1b[1;4m", "\x1b[0m") if layout.colour else _DIFFERING.get(label, ("", ""))
-    told = "".join(f"{before}{text}{after}" if differs else text for text, differs in pieces)
-    return f'"{told}"' if layout.colour or cells(told) + 2 <= room else f'"{plain}"'
+    marked = "".join(f"{before}{text}{after}" if differs else text for text, differs in pieces)
+    return f'"{marked}"' if layout.colour or cells(marked) + 2 <= room else f'"{plain}"'
 
 
 def is_kept(report: Report) -> bool:
@@ -220,10 +220,10 @@ def headline(report: Report) -> str:
 
 def _not_asked(report: Report) -> str:
     """Say, in brackets after a space, that the candidate was not asked and of which days its answers are; else ""."""
-    if (found := report.from_store) is None:
+    if (stored := report.from_store) is None:
         return ""
-    days = found.oldest if found.oldest == found.newest else f"{found.oldest} to {found.newest}"
-    return f" ({found.asked} not asked: answers of {days})"
+    days = stored.oldest if stored.oldest == stored.newest else f"{stored.oldest} to {stored.newest}"
+    return f" ({stored.asked} not asked: answers of {days})"
 
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
@@ -270,19 +270,19 @@ def samples_in_words(report: Report) -> list[str]:
         "without an answer": usage.failed_samples,
     }
     blocks = {"measured now": usage.measured_blocks, "from the store": usage.stored_blocks}
-    told = [*_asked_for("sample", samples), *_asked_for("block", blocks)]
-    return told or ["no model asked"]
+    parts = [*_asked_for("sample", samples), *_asked_for("block", blocks)]
+    return parts or ["no model asked"]
 
 
 def _asked_for(what: str, parts: Mapping[str, int]) -> list[str]:
     """The number of them, and where each part of it came from; nothing of none."""
-    told = [(number, origin) for origin, number in parts.items() if number]
-    if not told:
+    known = [(number, origin) for origin, number in parts.items() if number]
+    if not known:
         return []
     total = f"{plural(sum(parts.values()), what)} asked for"
-    if len(told) == 1:
-        return [f"{total}, all {told[0][1]}"]
-    return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"]
+    if len(known) == 1:
+        return [f"{total}, all {known[0][1]}"]
+    return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in known)})"]
 
 
 def _coloured(text: str, code: str | None, layout: Layout) -> str:

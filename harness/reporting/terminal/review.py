@@ -113,10 +113,10 @@ def _agreement(report: AgreementReport) -> Iterator[Block]:
 
 
 def _coefficient(each: Coefficient) -> tuple[str, str]:
-    if (found := each.found) is None:
+    if (alpha := each.found) is None:
         return "", f"Krippendorff's alpha can't be told. {each.problem}"
-    bounds = f"[{found.low:.2f}, {found.high:.2f}]"
-    return "", f"Krippendorff's alpha {found.value:.2f} {bounds}   ({plural(found.n_units, 'item')})"
+    bounds = f"[{alpha.low:.2f}, {alpha.high:.2f}]"
+    return "", f"Krippendorff's alpha {alpha.value:.2f} {bounds}   ({plural(alpha.n_units, 'item')})"
 
 
 def _matrix(matrix: JudgeMatrix) -> Iterator[Block]:

@@ -65,8 +65,8 @@ def message(verdict: Verdict, name: str, losses: Sequence[Loss] = ()) -> str:
         name: what the verdict is called.
     """
     shown = row(verdict, name)
-    said = [_lines(verdict.errors[0])[0]] if verdict.errors else [sentence(shown, losses), shown.figures]
-    return f"{shown.name} {verdict.verdict}: {'; '.join(filter(None, said))}"
+    texts = [_lines(verdict.errors[0])[0]] if verdict.errors else [sentence(shown, losses), shown.figures]
+    return f"{shown.name} {verdict.verdict}: {'; '.join(filter(None, texts))}"
 
 
 def failure_text(
