@@ -123,7 +123,7 @@ class Driver:
         if self._progress.is_shown and run.options.n_evaluations <= _FEW:
             for verdict in run.ended(self._told):  # while others are still sampled
                 self._told.add(verdict.id)
-                self._progress.tell(verdict)
+                self._progress.show_verdict(verdict)
 
     def report(self, exit_code: int, n_unreached: int) -> Report:
         """Make the report of the run."""

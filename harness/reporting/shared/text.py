@@ -218,19 +218,3 @@ def _chop(text: str, width: int) -> list[str]:
         lines[-1] += character
         used += size
     return lines
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of a table as lines, the first column to the left, the others to the right.
-
-    >>> columns([("", "red"), ("same", "0.01")])
-    ['       red', 'same  0.01']
-    """
-    widths = [max(cells(row[number]) for row in rows) for number in range(len(rows[0]))]
-    return [
-        "  ".join(
-            pad(cell, width) if number == 0 else " " * (width - cells(cell)) + cell
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -173,8 +173,8 @@ class ProgressLine(LiveLine):
         if self.is_due:
             self.write(self._pieces(state))
 
-    def tell(self, verdict: Verdict) -> None:
-        """Say what an evaluation came to, if it is settled."""
+    def show_verdict(self, verdict: Verdict) -> None:
+        """Write the verdict of an evaluation, if nothing changes it any more."""
         if verdict.verdict in (VerdictKind.PASSED, VerdictKind.FAILED, VerdictKind.REGRESSED):
             name = display_names([verdict.id])[verdict.id]
             self.say(f"{name} {verdict.verdict}: {verdict.reason}")
@@ -201,8 +201,7 @@ class ProgressLine(LiveLine):
             return []
         if left / per_second < min(idle_s, _SOON_S):
             return [f"waiting for the last {count(left)}"]
-        speed = f"{count(round(per_second))}/s" if per_second >= 10 else f"{per_second:.1f}/s"
-        return [time_left(left / per_second, at_most=left > state.under_way), speed]
+        return [time_left(left / per_second, at_most=left > state.under_way), f"{_figure(per_second)}/s"]
 
 
 class BuildLine(LiveLine):
@@ -242,13 +241,12 @@ class BuildLine(LiveLine):
         return [f"built {name} in {duration(end_s - began_s)}{notes.get(name, '')}" for name, (began_s, end_s) in spans]
 
     def _pace(self, state: BuildState) -> list[str]:
-        done = [f"{count(state.done)} {state.unit}"] if state.done else []
-        pieces = [self._counted(state.done, state.total, state.unit)] if state.total else done
+        done = f"{count(state.done)} {state.unit}" if state.done else ""
+        pieces = [self._counted(state.done, state.total, state.unit) if state.total else done]
         if per_second := self._rate.per_second:
             if state.total and state.done >= _TELLING * state.total:
                 pieces.append(time_left((state.total - state.done) / per_second))
-            shown = count(round(per_second)) if per_second >= 10 else f"{per_second:.{1 if per_second >= 1 else 2}f}"
-            pieces.append(f"{shown} {state.unit}/s")
+            pieces.append(f"{_figure(per_second)} {state.unit}/s")
         return pieces
 
 
@@ -286,6 +284,10 @@ class Rate:
     def idle_s(self, now: float) -> float:
         """Seconds since there was one more; 0 before the first."""
         return 0.0 if self._changed_s is None else now - self._changed_s
+
+
+def _figure(per_second: float) -> str:
+    return count(round(per_second)) if per_second >= 10 else f"{per_second:.{1 if per_second >= 1 else 2}f}"
 
 
 def time_left(seconds: float, *, at_most: bool = False) -> str:

@@ -25,7 +25,6 @@ from harness.reporting.wording.failure import interrupted, progress, sentence
 
 INDENT, NARROW = 16, 60
 _LEAST_WIDTH = 30
-_TEXT_CELLS = 100_000
 _MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
@@ -55,16 +54,6 @@ def terminal_layout(verbosity: int = 0) -> Layout:
     """The layout of standard output: its width and encoding, colours where it is a terminal and they are wanted."""
     colour = sys.stdout.isatty() and colours_wanted()
     return Layout(shutil.get_terminal_size().columns, colour, sys.stdout.encoding or "utf-8", verbosity)
-
-
-def indented(text: str, layout: Layout, indent: int = 2) -> list[str]:
-    """A text on lines of its own; those that follow the first stand two cells further in.
-
-    >>> indented("lower than the baseline", Layout(width=24))
-    ['  lower than the', '    baseline']
-    """
-    shown = printable(text, _TEXT_CELLS, encoding=layout.encoding)
-    return hang(" " * indent, wrap(shown, max(20, layout.width - indent - 2)), indent + 2)
 
 
 def render(

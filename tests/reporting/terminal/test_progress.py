@@ -100,7 +100,9 @@ def test_a_log_gets_a_line_after_five_seconds_and_then_every_fifteen():
 def test_a_settled_verdict_is_a_line_that_stays():
     run = Run(is_terminal=False)
     for each in ("passed", "inconclusive"):
-        run.progress.tell(verdict(VerdictKind(each), f"suites/it/test_{each}.py::test_{each}", reason="no worse"))
+        run.progress.show_verdict(
+            verdict(VerdictKind(each), f"suites/it/test_{each}.py::test_{each}", reason="no worse")
+        )
     assert run.stream.take() == "steelyard  it/test_passed passed: no worse\n"
 
 
