@@ -56,13 +56,11 @@ class DescribedVersion:
         last = {"fingerprint": self.fingerprint, "lineage": [asdict(step) for step in self.lineage]}
         if weights is None:
             return {"version": self.name, **last}
-        own = _figures(weights)
-        loaded = {key: value for key, value in _figures(weights.in_engine).items() if value != own[key]}
+        own, loaded = _figures(weights), _figures(weights.in_engine)
+        loaded = {key: value for key, value in loaded.items() if value != own[key]}
         if "print_info" in loaded:
-            before = own["print_info"]
-            loaded["print_info"] = {
-                name: text for name, text in loaded["print_info"].items() if before.get(name) != text
-            }
+            texts, before = loaded["print_info"], own["print_info"]
+            loaded["print_info"] = {name: text for name, text in texts.items() if before.get(name) != text}
         warned = {"loaded": loaded if weights.is_made else None, "warnings": list(weights.warnings)}
         return {"version": self.name, **own, **last, **warned}
 

@@ -63,8 +63,13 @@ def interval(low: float, high: float, places: int = _SCORE_DIGITS, *, signed: bo
     """
     if not math.isfinite(low) and not math.isfinite(high):
         return "(no bounds)"
-    bounds = (figure(each, places, signed=signed) if math.isfinite(each) else "no bound" for each in (low, high))
-    return f"[{', '.join(bounds)}]"
+    return f"[{bounds(low, high, places, signed=signed, between=', ')}]"
+
+
+def bounds(low: float, high: float, places: int, *, signed: bool = False, between: str = " to ") -> str:
+    """Two bounds in words: "0.65 to 0.77"; one that is not finite has none."""
+    shown = (figure(each, places, signed=signed) if math.isfinite(each) else "no bound" for each in (low, high))
+    return between.join(shown)
 
 
 def count(number: int) -> str:

@@ -14,7 +14,7 @@ from harness.decisions.reasons import figure as in_words
 from harness.decisions.reasons import percent
 from harness.errors import without_traceback
 from harness.records import Check, Difference, Estimate, Report, SliceResult, Verdict, VerdictKind
-from harness.reporting.shared.figures import count, digits, figure, interval, plural
+from harness.reporting.shared.figures import bounds, count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import printable
 
@@ -129,7 +129,7 @@ def claim_in_words(
     if not verdict.higher_is_better:
         limits[1] = 2 * threshold - limits[1]
     places = digits([low, own.value], [high, own.value], [low, *limits], [high, *limits], unit=verdict.unit)
-    inside = "" if _has_no_bounds(verdict, difference) else f" ({_bounds(low, high, places)})"
+    inside = "" if _has_no_bounds(verdict, difference) else f" ({bounds(low, high, places)})"
     return f"{values}{inside}, {_needs_in_words(verdict)}"
 
 
@@ -180,8 +180,8 @@ def difference_in_words(difference: Difference, verdict: Verdict, against: Again
         against: what it is a difference from; None for that of the verdict, which is the baseline where there is one.
     """
     value, low, high, places, unit = _scaled(difference, verdict, against)
-    bounds = "" if verdict.is_certain else " " + interval(low, high, places, signed=True)
-    return f"{figure(value, places, signed=True)}{bounds}{unit}"
+    inside = "" if verdict.is_certain else " " + interval(low, high, places, signed=True)
+    return f"{figure(value, places, signed=True)}{inside}{unit}"
 
 
 def _between(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
@@ -190,13 +190,7 @@ def _between(difference: Difference, verdict: Verdict, against: Against | None =
         return ""
     _, low, high, places, unit = _scaled(difference, verdict, against)
     is_bounded = math.isfinite(low) or math.isfinite(high)
-    return (_bounds(low, high, places, signed=True) if is_bounded else "no bounds") + unit * (unit == " %")
-
-
-def _bounds(low: float, high: float, places: int, *, signed: bool = False) -> str:
-    """Two bounds in words: "0.65 to 0.77"; one that is not finite has none."""
-    shown = (figure(each, places, signed=signed) if math.isfinite(each) else "no bound" for each in (low, high))
-    return " to ".join(shown)
+    return (bounds(low, high, places, signed=True) if is_bounded else "no bounds") + unit * (unit == " %")
 
 
 def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:

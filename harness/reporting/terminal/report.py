@@ -78,10 +78,8 @@ def render(
     shown = [each for each in every if keep or each.verdict.verdict is not VerdictKind.PASSED or cases.get(_key(each))]
     hidden = [each for each in every if each not in shown]
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
-    lines = [
-        _coloured(line, _COLOURS.get(re.split("[:,]", headline(report))[0]), layout)
-        for line in wrap(headline(report), width)
-    ]
+    first = headline(report)
+    lines = [_coloured(line, _COLOURS.get(re.split("[:,]", first)[0]), layout) for line in wrap(first, width)]
     lines += [*_header(report, width, encoding), ""]
     for each in shown[: len(shown) - unseen]:
         lines += block(each, report.losses, cases.get(_key(each), []), layout)
@@ -90,17 +88,13 @@ def render(
     if hidden:
         indent = INDENT if width >= NARROW else len("  passed ")
         lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
-    labels = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in report.notes]
-    notes = [(label, text) for label, text in labels if label != "ranges" or shown]
-    for group in (notes, [("next", step_in_words(step)) for step in report.steps]):
+    notes = [each for each in report.notes if each.kind != "ranges" or shown]
+    last = [("next", step_in_words(step)) for step in report.steps]
+    last += [("report", report_path)] if report_path else []
+    for group in ([(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes], last):
         lines += [""] if group else []
         for label, text in group:
             lines += labelled(label, printable(text, encoding=encoding), width)
-    if report_path:
-        lines += [
-            *([] if report.steps else [""]),
-            *labelled("report", printable(report_path, encoding=encoding), width),
-        ]
     return lines
 
 

@@ -88,7 +88,7 @@ function Statement({ check, entry }) {
 /** All evaluations: in the order of the path's stages where there are several, the worst of each first. */
 function Evaluations() {
   const stages = ["", ...STAGES].filter((stage) => ENTRIES.some((entry) => entry.stage === stage));
-  const isHidden = (entry) => (place.words || place.state) && !named(entry) && !found.some((each) => each.entry === entry);
+  const isHidden = (entry) => (place.words || place.state) && !named(entry) && !listed.some((each) => each.entry === entry);
   const shown = ENTRIES.filter((entry) => !isHidden(entry));
   const of = (stage) => shown.filter((entry) => entry.stage === stage);
   const same = ENTRIES.filter((entry) => entry.aim === "same").length;

@@ -115,10 +115,10 @@ async function copy({ currentTarget }) {
 }
 
 function Findings() {
-  const found = ENTRIES.filter((entry) => entry.verdict !== "passed");
-  const rest = found.length - MOST_FOUND;
+  const open = ENTRIES.filter((entry) => entry.verdict !== "passed");
+  const rest = open.length - MOST_FOUND;
   return html`<div class="findings">
-    ${found.slice(0, MOST_FOUND).map((entry, place) => html`<${Finding} entry=${entry} isOpen=${place < MOST_OPENED} />`)}
+    ${open.slice(0, MOST_FOUND).map((entry, place) => html`<${Finding} entry=${entry} isOpen=${place < MOST_OPENED} />`)}
     ${rest > 0 && html`<p><a href="#evaluations">${plural(rest, "more evaluation")} did not pass</a></p>`}
   </div>`;
 }

@@ -153,7 +153,7 @@ async function detailsOf(each) {
     );
   if (!each.file) throw new Error("No answer of this case is stored.");
   await load(each.file);
-  const found = knownOf(each);
-  if (!found) throw new Error("The details beside this page are those of a newer report. Reload the page.");
-  return found;
+  const known = knownOf(each);
+  if (!known) throw new Error("The details beside this page are those of a newer report. Reload the page.");
+  return known;
 }

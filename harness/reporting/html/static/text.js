@@ -49,9 +49,9 @@ function compared(before, after, better = null, expected = null) {
     let kind = "";
     for (const [text, differs] of marks) {
       for (const word of differs && known.size ? words(text) : [text]) {
-        const said = wordsIn(word);
+        const parts = wordsIn(word);
         if (!differs) kind = "";
-        else if (!known.size || said.length || !kind) kind = known.size && said.length && known.has(said[0]) ? "right" : own;
+        else if (!known.size || parts.length || !kind) kind = known.size && parts.length && known.has(parts[0]) ? "right" : own;
         if (pieces.length && pieces.at(-1)[1] === kind) pieces.at(-1)[0] += word;
         else pieces.push([word, kind]);
       }
