@@ -104,11 +104,8 @@ class _Forge:
                 return
 
     def call(self, method: str, path: str, content: dict[str, Any] | None = None) -> Any:
-        """The answer of the API: an object, or a list for a page.
-
-        Raises:
-            ForgeError: the forge can't be reached, or refuses.
-        """
+        """The answer of the API: an object, or a list for a page. Raises ForgeError: the forge can't be reached, or
+        refuses."""
         api = self._job.api
         request = urllib.request.Request(api + path, method=method, headers=self._headers)
         request.data = None if content is None else json.dumps(content).encode("ascii")

@@ -71,11 +71,8 @@ def formats() -> dict[str, ReportFormat]:
 
 
 def load_format(name: str) -> ReportFormat:
-    """The format that a distribution declares under this name.
-
-    Raises:
-        DoorError: there is none, two distributions bring it, it can't be loaded, or it is something else.
-    """
+    """The format that a distribution declares under this name. Raises DoorError: there is none, two distributions bring
+    it, it can't be loaded, or it is something else."""
     door = doors.find("reports", name)
     loaded = doors.load(door)
     if not isinstance(loaded, ReportFormat):
@@ -85,21 +82,14 @@ def load_format(name: str) -> ReportFormat:
 
 
 def check_formats() -> None:
-    """Refuse a gate that could not write its reports.
-
-    Raises:
-        DoorError: two distributions bring one of its formats, or one can't be loaded.
-    """
+    """Refuse a gate that could not write its reports. Raises DoorError: two distributions bring one of its formats, or
+    one can't be loaded."""
     for name in OF_A_GATE:
         load_format(name)
 
 
 def find_format(name: str) -> ReportFormat:
-    """The format of a name.
-
-    Raises:
-        SettingsError: there is none, or what it needs is not installed.
-    """
+    """The format of a name. Raises SettingsError: there is none, or what it needs is not installed."""
     try:
         chosen = load_format(name)
     except DoorError as error:
@@ -155,10 +145,7 @@ def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path,
 
 
 def discard(folder: Path) -> None:
-    """Remove what a gate before this one wrote, which says nothing about this one.
-
-    Raises:
-        OSError: it can't be removed.
+    """Remove what a gate before this one wrote, which says nothing about this one. Raises OSError: it can't be removed.
     """
     for each in map(load_format, OF_A_GATE):
         (folder / each.file_name).unlink(missing_ok=True)

@@ -62,11 +62,7 @@ def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _experiment_id(client: MlflowClient, name: str) -> str:
-    """The experiment of this name, made where there is none.
-
-    Raises:
-        MlflowError: it was deleted.
-    """
+    """The experiment of this name, made where there is none. Raises MlflowError: it was deleted."""
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(name)

@@ -36,11 +36,7 @@ class MlflowTracker:
     """Logs to the MLflow of the settings. `options` are what the command line says of it."""
 
     def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
-        """Refuse to log where MLflow is not installed.
-
-        Raises:
-            SettingsError: saying what installs it.
-        """
+        """Refuse to log where MLflow is not installed. Raises SettingsError: saying what installs it."""
         if settings.tracking is not None and options.get("mlflow") is not None:
             require_mlflow("--mlflow")
 
@@ -165,10 +161,7 @@ def _datasets(gate: GateLog) -> list[dict[str, Any]]:
 
 def _folder(gate: GateLog) -> Path:
     """Make the folder where the process works: beside a database's file, so that MLflow's artifacts lie there, too.
-
-    Raises:
-        MlflowError: the file's folder can't be made.
-    """
+    Raises MlflowError: the file's folder can't be made."""
     if not gate.address.startswith("sqlite:///"):
         return gate.root
     folder = Path(gate.address.removeprefix("sqlite:///")).parent

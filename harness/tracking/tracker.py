@@ -61,11 +61,7 @@ class Tracker(Protocol):
     """
 
     def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
-        """Refuse options that can't be, before any request.
-
-        Raises:
-            UsageError: with what to write instead.
-        """
+        """Refuse options that can't be, before any request. Raises UsageError: with what to write instead."""
 
     def track(self, gate: TrackedGate, notes: TrackingNotes) -> None:
         """Log a gate. Called once in a session, last of all, where the terminal is: with xdist on the controller.
@@ -81,11 +77,7 @@ class Tracker(Protocol):
 
 
 def tracker(name: str) -> Tracker:
-    """The tracker of this name.
-
-    Raises:
-        DoorError: there is none, there are two, it can't be imported, or it is none.
-    """
+    """The tracker of this name. Raises DoorError: there is none, there are two, it can't be imported, or it is none."""
     door = doors.find("trackers", name)
     loaded: Tracker = doors.load(door)
     lacking = [method for method in ("check", "track", "later") if not callable(getattr(loaded, method, None))]

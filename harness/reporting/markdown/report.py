@@ -39,11 +39,8 @@ _LIMITS = ((20, 3), (5, 1), (1, 0))
 
 
 def marker(name: str) -> str:
-    """The first line of a comment, by which the next run finds it: an HTML comment, which nobody sees.
-
-    Raises:
-        SettingsError: the name can't stand in one.
-    """
+    """The first line of a comment, by which the next run finds it: an HTML comment, which nobody sees. Raises
+    SettingsError: the name can't stand in one."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise SettingsError(
             f"--name {name!r} can't name a comment. Write letters and digits, with single spaces, dots, slashes, "
@@ -71,11 +68,8 @@ def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) 
 
 
 def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
-    """The comment for a gate that came to no report, so that the one of the run before does not stand.
-
-    Raises:
-        SettingsError: the name or the address can't be.
-    """
+    """The comment for a gate that came to no report, so that the one of the run before does not stand. Raises
+    SettingsError: the name or the address can't be."""
     title = "no report" if name == COMMENT_NAME else f"{escaped(name)}: no report"
     lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
     lines.append("The gate wrote no report: it ran no evaluation, or ended before its own end; its output says why.")
@@ -84,11 +78,7 @@ def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
 
 
 def checked_link(link: str) -> str:
-    """An address as Markdown takes it between angle brackets.
-
-    Raises:
-        SettingsError: it is none of the web.
-    """
+    """An address as Markdown takes it between angle brackets. Raises SettingsError: it is none of the web."""
     try:
         parts = urlsplit(link)
     except ValueError:

@@ -94,7 +94,8 @@ def _answers(change: Change, width: int, encoding: str) -> tuple[ShownAnswer, ..
     if before is not None and after is not None:
         pieces = differing(*excerpts(before, after, width, encoding))
     else:
-        pieces = [text and [(printable(text, width, encoding=encoding), False)] for text in (before, after)]
+        texts = [None if text is None else printable(text, width, encoding=encoding) for text in (before, after)]
+        pieces = [None if text is None else [(text, False)] for text in texts]
     if change.baseline is None:
         return (ShownAnswer("answer", pieces[1], change.candidate_same),)
     return ShownAnswer("was", pieces[0], change.baseline_same), ShownAnswer("is", pieces[1], change.candidate_same)
