@@ -145,7 +145,7 @@ def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path,
 
 
 def discard(folder: Path) -> None:
-    """Remove what a gate before this one wrote, which says nothing about this one. Raises OSError: it can't be removed."""
+    """Remove what a gate before this one wrote, which says nothing about this one. Raises OSError: it can't be."""
     for each in map(load_format, OF_A_GATE):
         (folder / each.file_name).unlink(missing_ok=True)
         if each.beside:
