@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import importlib.util
+import itertools
 import os
 import platform
 import subprocess
@@ -23,14 +24,19 @@ from packaging.requirements import Requirement
 from harness import doors
 from harness.cli.console import shows
 from harness.cli.init import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
-from harness.cli.models import describe
+from harness.cli.versions import list_version
 from harness.config.addresses import without_credentials
 from harness.config.asking import understood
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError, SteelyardError, install
+from harness.models.spec import engine_spec
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
+from harness.reporting.writing import load_format
+from harness.scoring.registered import registered
+from harness.stages.data.steps.user import find_step
+from harness.store.location import store_url, without_password
 
 DISTRIBUTION = "steelyard"
 State = Literal["ok", "absent", "warning", "problem"]
@@ -73,24 +79,25 @@ class Findings:
         return int(not self.sound)
 
 
-def _view(found: Findings) -> Iterator[Block]:
-    spared = [each.name for each in found.findings if not each.needed]
-    findings = [each for each in found.findings if each.needed]
-    if spared:
+def _view(seen: Findings) -> Iterator[Block]:
+    needless = [each.name for each in seen.findings if not each.needed]
+    findings = [each for each in seen.findings if each.needed]
+    if needless:
         place = [each.section for each in findings].index("project")
-        findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(spared)}"))
-    width = max(len(finding.name) for finding in findings)
-    for section in dict.fromkeys(finding.section for finding in findings):
+        findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(needless)}"))
+    width = max(len(each.name) for each in findings)
+    for section, group in itertools.groupby(findings, lambda each: each.section):
         yield section
-        for each in (each for each in findings if each.section == section):
+        for each in group:
             yield f"{_MARKS[each.state]:>4}", f"{each.name:<{width}}", each.detail
             yield from [("", "", f"-> {each.mend}")] if each.mend else []
-    problems = sum(finding.state == "problem" for finding in findings)
     yield ""
-    is_project = all(each.state != "warning" for each in findings if each.name == "settings")
-    ready = "ready: nothing that this project needs is missing"
-    sound = ready if is_project else "there is no project here yet: `steelyard init` makes one"
-    yield f"{plural(problems, 'problem')} (x above)" if problems else sound
+    if not seen.sound:
+        yield f"{plural(sum(each.state == 'problem' for each in findings), 'problem')} (x above)"
+    elif any(each.state == "warning" for each in findings if each.name == "settings"):
+        yield "there is no project here yet: `steelyard init` makes one"
+    else:
+        yield "ready: nothing that this project needs is missing"
 
 
 @click.command()
@@ -119,18 +126,17 @@ def _findings(folder: Path) -> Iterator[Finding]:
         project = [Finding("project", "settings", "problem", str(error))]
     else:
         project, needed = list(_project(settings)), _needed_extras(settings)
-    yield from _python()
+    yield from _installed(settings.root)
     yield from _optional_parts(needed)
-    yield from _third_party()
+    yield from _plugins()
     yield from project
-    yield from _known_traps(settings.root)
     gpus = _gpus()
     yield Finding("machine", "gpu", "ok" if gpus else "absent", "; ".join(gpus) or "none that nvidia-smi shows")
-    yield from _walls(settings.sandbox)
+    yield from _sandboxes(settings.sandbox)
 
 
-def _python() -> Iterator[Finding]:
-    mend = install()
+def _installed(root: Path) -> Iterator[Finding]:
+    """Python, pytest and what Steelyard needs; and packages that break others, or slow every run."""
     yield Finding("installed", "python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield Finding("installed", DISTRIBUTION, "ok", version_of(DISTRIBUTION) or "")
     pytest = version_of("pytest")
@@ -138,18 +144,23 @@ def _python() -> Iterator[Finding]:
         yield Finding("installed", "pytest", "ok", f"{pytest}, finds the plugin {DISTRIBUTION}")
     else:
         detail = f"{pytest}, does not find the plugin {DISTRIBUTION}: its entry point is not registered"
-        yield Finding("installed", "pytest", "problem", detail, mend)
-    _, unmet = requirements()
-    if unmet:
+        yield Finding("installed", "pytest", "problem", detail, install())
+    if unmet := requirements()[1]:
         detail = f"missing or of another version: {', '.join(unmet)}"
-        yield Finding("installed", "packages", "problem", detail, mend)
+        yield Finding("installed", "packages", "problem", detail, install())
+    beside = [name for name in _BESIDE_CPU_TORCH if version_of(name)]
+    if beside and (version_of("torch") or "").endswith("+cpu"):
+        detail = "can't be loaded beside a CPU build of torch, and so break the import of transformers"
+        yield Finding("installed", " ".join(beside), "warning", detail, f"pip uninstall {' '.join(beside)}")
+    path = find_pytest_settings(root)
+    if version_of("deepeval") is not None and (path is None or not keeps_deepeval_out(path)):
+        where = path.name if path else "pyproject.toml, [tool.pytest.ini_options]"
+        detail, mend = "its own pytest plugin adds seconds to every run", f"add {NO_DEEPEVAL} to addopts in {where}"
+        yield Finding("installed", "deepeval", "warning", detail, mend)
 
 
 def _needed_extras(settings: Settings) -> set[str]:
     """The extras that the versions, the store and the tracking of these settings ask for."""
-    from harness.models.spec import engine_spec
-    from harness.store.location import store_url
-
     versions = understood(settings.versions).values()
     needed = {"postgres"} if store_url(settings).startswith("postgres") else set()
     needed |= {"mlflow"} if settings.tracking is not None or any(each.is_registered for each in versions) else set()
@@ -161,30 +172,28 @@ def _needed_extras(settings: Settings) -> set[str]:
 
 def _optional_parts(needed: set[str]) -> Iterator[Finding]:
     """One finding for each extra; of the two that provide vLLM only the one that is there."""
-    found = {name: requirements(name) for name in extras()}
-    has_vllm = any(name in found and not found[name][1] for name in _VLLM)
-    for name, (present, missing) in found.items():
+    parts = {name: requirements(name) for name in extras()}
+    has_vllm = any(name in parts and not parts[name][1] for name in _VLLM)
+    for name, (present, missing) in parts.items():
         if not missing:
             contents = ", ".join(f"{each} {version}" for each, version in present.items())
             yield Finding("extras", name, "ok", contents)
         elif name not in _VLLM or not has_vllm:
-            mend = install(name)
-            yield Finding("extras", name, "absent", f"lacks {', '.join(missing)}", mend, name in needed)
+            yield Finding("extras", name, "absent", f"lacks {', '.join(missing)}", install(name), name in needed)
 
 
-def _third_party() -> Iterator[Finding]:
+def _plugins() -> Iterator[Finding]:
     """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
-    for door in doors.everything():
-        name, detail = f"{doors.GROUPS[door.group]} {door.name}", f"{door.provider}, steelyard.{door.group}"
-        rivals = [each.provider for each in doors.doors(door.group) if each.name == door.name and each != door]
-        if rivals and not door.is_own:
-            mend = f"pip uninstall {door.distribution}"
+    for each in doors.everything():
+        name, detail = f"{doors.GROUPS[each.group]} {each.name}", f"{each.provider}, steelyard.{each.group}"
+        rivals = [other.provider for other in doors.doors(each.group) if other.name == each.name and other != each]
+        if rivals and not each.is_own:
+            mend = f"pip uninstall {each.distribution}"
             yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)
-        elif not rivals and (why := broken(door)):
-            other = f"pip install --upgrade {door.distribution}, or do without: pip uninstall {door.distribution}"
-            mend = install() if door.is_own else other
-            yield Finding("plugins", name, "problem", why, mend)
-        elif not door.is_own:
+        elif not rivals and (problem := load_problem(each)):
+            other = f"pip install --upgrade {each.distribution}, or do without: pip uninstall {each.distribution}"
+            yield Finding("plugins", name, "problem", problem, install() if each.is_own else other)
+        elif not each.is_own:
             yield Finding("plugins", name, "ok", detail)
 
 
@@ -196,14 +205,12 @@ def _project(settings: Settings) -> Iterator[Finding]:
         yield Finding("project", "settings", "ok", str(settings.source))
     yield _store(settings)
     if settings.tracking is not None:
-        shown = without_credentials(settings.tracking)
-        if importlib.util.find_spec("mlflow") is None:
-            detail = f"{shown}: gates are not logged, for MLflow is not installed"
-            yield Finding("project", "mlflow", "problem", detail, install("mlflow"))
-        else:
-            yield Finding("project", "mlflow", "ok", f"{shown}: not asked")
+        shown, has_mlflow = without_credentials(settings.tracking), importlib.util.find_spec("mlflow") is not None
+        detail = "not asked" if has_mlflow else "gates are not logged, for MLflow is not installed"
+        mend = None if has_mlflow else install("mlflow")
+        yield Finding("project", "mlflow", "ok" if has_mlflow else "problem", f"{shown}: {detail}", mend)
     for name in settings.versions:
-        listed = describe(settings, name)
+        listed = list_version(settings, name)
         ready = ": not asked" if listed.state == "configured" else ""
         if not listed.built:
             ready = f": to be built by steelyard build {name}, or a gate"
@@ -213,8 +220,6 @@ def _project(settings: Settings) -> Iterator[Finding]:
 
 def _store(settings: Settings) -> Finding:
     """Tell whether the store could be written. Nothing is created, and no server is asked."""
-    from harness.store.location import store_url, without_password
-
     url = store_url(settings)
     scheme, _, rest = url.rpartition("://")
     if scheme and not scheme.startswith("sqlite"):
@@ -230,22 +235,9 @@ def _store(settings: Settings) -> Finding:
     return Finding("project", "store", "problem", f"{path} can't be written", mend)
 
 
-def _known_traps(root: Path) -> Iterator[Finding]:
-    """Packages that are known to break others, or to slow every run."""
-    beside = [name for name in _BESIDE_CPU_TORCH if version_of(name)]
-    if beside and (version_of("torch") or "").endswith("+cpu"):
-        detail = "can't be loaded beside a CPU build of torch, and so break the import of transformers"
-        yield Finding("installed", " ".join(beside), "warning", detail, f"pip uninstall {' '.join(beside)}")
-    path = find_pytest_settings(root)
-    if version_of("deepeval") is not None and (path is None or not keeps_deepeval_out(path)):
-        where = path.name if path else "pyproject.toml, [tool.pytest.ini_options]"
-        detail, mend = "its own pytest plugin adds seconds to every run", f"add {NO_DEEPEVAL} to addopts in {where}"
-        yield Finding("installed", "deepeval", "warning", detail, mend)
-
-
-def _walls(chosen: str) -> Iterator[Finding]:
-    """Each kind of walls. One that is chosen in the settings and can't stand is a problem."""
-    section = "walls around code (checks.runs)"
+def _sandboxes(chosen: str) -> Iterator[Finding]:
+    """Each kind of sandbox. One that is chosen in the settings and does not work is a problem."""
+    section = "sandbox (checks.runs)"
     try:
         from harness.scoring.confinement import sandboxes
     except ImportError as error:
@@ -270,18 +262,14 @@ def _gpus() -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def broken(door: doors.Door) -> str | None:
-    """Tell why a door is of no use; None where a gate that asks for it would get what its group wants.
+def load_problem(door: doors.Door) -> str | None:
+    """Say why an entry point is of no use; None where a gate that asks for it would get what its group wants.
 
     What its module prints goes to stderr, so that it is no part of the command's answer. What Steelyard brings with an
-    extra that is not installed is not broken: the extras are told of by themselves.
+    extra that is not installed is no problem: the extras have findings of their own.
     """
-    from harness.models.spec import engine_spec
-    from harness.reporting.writing import load_format
-    from harness.scoring.registered import registered
-    from harness.stages.data.steps.user import find_step
 
-    def tracker(name: str) -> object:
+    def load_tracker(name: str) -> object:
         from harness.tracking.tracker import tracker
 
         return tracker(name)
@@ -290,7 +278,7 @@ def broken(door: doors.Door) -> str | None:
         "engines": engine_spec,
         "checks": registered,
         "reports": load_format,
-        "trackers": tracker,
+        "trackers": load_tracker,
         "steps": lambda name: find_step(name, Path()),
     }
     try:

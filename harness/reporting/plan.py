@@ -271,6 +271,9 @@ def _doubts(gate: PlannedGate) -> Iterator[str]:
         "hardly any case differed. A version that answers otherwise takes more cases: see --differing.": [
             shape.name for shape in gate.shapes if shape.threshold is None and shape.spread.differing < _ALIKE
         ],
+        "the candidate was worse, so the score is the baseline's, and --differing is assumed.": [
+            shape.name for shape in gate.shapes if "red" in shape.doubts
+        ],
         "at temperature 0 the samples of a case are one draw: more cases tell more, more samples do not.": [
             shape.name for shape in gate.shapes if shape.is_repeatable
         ],

@@ -96,7 +96,7 @@ def test_an_error_of_steelyards_is_one_message_and_an_exit_code(
     def models() -> None:
         raise error
 
-    monkeypatch.setattr("harness.cli.models.models", models)
+    monkeypatch.setattr("harness.cli.versions.models", models)
     result = run("models")
     assert result.exit_code == exit_code
     assert result.stderr == f"Error: {error}\n"

@@ -215,15 +215,15 @@ def test_a_gpu_is_named_as_nvidia_smi_names_it(
     assert gpu["detail"] in script or state == "absent"
 
 
-WALLS = "walls around code (checks.runs)"
+SANDBOX = "sandbox (checks.runs)"
 
 
-def test_the_walls_around_code_are_told(run: Run) -> None:
+def test_the_sandboxes_are_listed(run: Run) -> None:
     found = json.loads(run("doctor", "--json").output)["findings"]
-    assert {each["name"] for each in found if each["section"] == WALLS} == {"built-in", "container"}
+    assert {each["name"] for each in found if each["section"] == SANDBOX} == {"built-in", "container"}
 
 
-def test_walls_that_the_settings_ask_for_and_that_cannot_stand_are_a_problem(
+def test_a_sandbox_that_the_settings_ask_for_and_that_does_not_work_is_a_problem(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandboxes, "lacks", lambda name: "neither is installed" if name == "container" else None)
