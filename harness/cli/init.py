@@ -139,8 +139,8 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
 
 def _settings_text(engine: str, given: Mapping[str, str]) -> tuple[str, str]:
     """The name of the version under test, and the settings for these options."""
-    if missing := [name for name in _ENGINES[engine] if name not in given]:
-        raise UsageError(f"--engine {engine} needs {' and '.join(missing)}.")
+    if not given.keys() >= set(_ENGINES[engine]):
+        raise UsageError(f"--engine {engine} needs {' and '.join(_ENGINES[engine])}.")
     known = (*_ENGINES[engine], *(("--api-key-env",) if engine == "openai" else ()))
     if needless := [name for name in given if name not in known]:
         right = "python or command" if needless == ["--call"] else "openai"

@@ -17,7 +17,7 @@ from harness.models.version import load_version
 from harness.reporting.load import LoadReport, view
 from harness.reporting.terminal.progress import LiveLine
 from harness.stages.building import built
-from harness.stages.inference.load.plan import LoadPlan, read_prompts
+from harness.stages.inference.load.plan import DOUBTS, LoadPlan, read_prompts
 from harness.stages.inference.load.run import LoadProgress, run_load
 from harness.stages.inference.serving import serve, takes_load
 
@@ -31,37 +31,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--seconds", metavar="S", type=float, help="For how long requests are begun.")
 @click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300]")
 @click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, or a line each.  [random]")
+@click.option("--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt.")
 @click.option(
-    "--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt, about."
-)
-@click.option(
-    "--output-tokens",
-    metavar="N",
-    type=int,
-    help="Of an answer: exactly so many from vLLM, elsewhere at most.  [default: max_tokens of the version, or 64]",
+    "--output-tokens", metavar="N", type=int, help="Of an answer.  [default: the version's max_tokens, or 64]"
 )
 @click.option("--ends-itself", is_flag=True, help="Let the model end its answers before --output-tokens.")
 @click.option("--cached", is_flag=True, help="Let the server's prefix cache answer; else it is kept out.")
 @click.option("--warm-up", metavar="N", type=int, default=4, show_default=True, help="Requests before those measured.")
 @click.option(
-    "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
+    "--objective", metavar="NAME=S,…", help="Seconds that a good request keeps: ttft=0.5,itl=0.1 (tpot, e2e)."
 )
+@click.option("--timeout", "timeout_s", metavar="S", type=float, default=300, show_default=True, help="Of a request.")
 @click.option(
-    "--timeout", "timeout_s", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error."
-)
-@click.option(
-    "--accept",
-    metavar="DOUBT",
-    multiple=True,
-    help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
+    "--accept", metavar="DOUBT", multiple=True, help=f"Not invalid for this: {', '.join(DOUBTS)}; repeatable."
 )
 @shows(view)
 def load(version: str, **options: Any) -> LoadReport:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
-    for as long as it takes. Requests are planned before the first is sent: with --rate they are begun when it is their
-    time, whatever became of those before.
+    for as long as it takes, with answers of exactly --output-tokens. Requests are planned before the first is sent:
+    with --rate they are begun when it is their time, whatever became of those before.
 
     Exit code 0: valid. 1: not to be trusted, and why. 2: ended by Ctrl-C, with what was measured until then.
 
@@ -91,7 +81,6 @@ def load(version: str, **options: Any) -> LoadReport:
 
 
 def _pieces(state: LoadProgress) -> list[str]:
-    """Say how far a load is."""
     planned = "" if state.planned is None else f" of {state.planned:,}"
     failed = [f"{state.failed:,} errors"] if state.failed else []
     elapsed = [f"{state.elapsed_s:.0f} s"] if state.elapsed_s else []

@@ -31,7 +31,9 @@ _NO_RUN = "none"
 _NEWEST_TRIED = 20
 _SPREAD = {"score": "mean", "correlation": "correlation", "differing": "differing"}
 _SHAPE = ("cases", "samples", "margin", "threshold", "design", "about")
-_SHARE = click.FloatRange(0, 1)
+_SHARE, _COST, _POWER = click.FloatRange(0, 1), click.FloatRange(0, min_open=True), click.FloatRange(0.1, 0.99)
+_ABOUT = "Verdicts about these cases, or cases like these.  [default: that of the run or settings]"
+_GATES = "Simulated for each figure.  [default: 300, or as many as some seconds allow]"
 
 
 @click.command()
@@ -39,55 +41,20 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--run", metavar="RUN", help="Spread as in this stored run.  [default: the newest; none: as assumed]")
 @click.option("--evaluation", metavar="PATTERN", help="Only evaluations of the run whose name matches this.")
 @click.option("--cases", metavar="N", type=click.IntRange(2, 100_000), help="Of an evaluation.  [default: 200]")
-@click.option(
-    "--samples", metavar="N", type=click.IntRange(1, 10_000), help="Of each case.  [default: that of the settings]"
-)
+@click.option("--samples", metavar="N", type=click.IntRange(1, 10_000), help="Of a case.  [default: the settings']")
 @margin_option
 @click.option("--threshold", metavar="SCORE", type=_SHARE, help="Weigh against this score, not against a baseline.")
-@click.option("--evaluations", metavar="N", type=click.IntRange(1, 1_000), help="How many the gate has.  [default: 1]")
+@click.option("--evaluations", metavar="N", type=click.IntRange(1, 1_000), help="Of the gate.  [default: 1]")
 @click.option("--score", metavar="SCORE", type=_SHARE, help="Mean score when nothing is wrong.  [default: 0.9]")
-@click.option(
-    "--correlation",
-    metavar="SHARE",
-    type=_SHARE,
-    help="Of two samples of a case; 0: all cases alike, 1: always right or always wrong.  [default: 0.5]",
-)
-@click.option(
-    "--differing",
-    metavar="SHARE",
-    type=_SHARE,
-    help="Cases that another version answers right more or less often.  [default: 0.3]",
-)
+@click.option("--correlation", metavar="SHARE", type=_SHARE, help="Of two samples of a case.  [default: 0.5]")
+@click.option("--differing", metavar="SHARE", type=_SHARE, help="Cases answered otherwise by another.  [default: 0.3]")
 @click.option("--design", type=click.Choice(["sequential", "fixed"]), help="[default: that of the run or settings]")
-@click.option(
-    "--about",
-    type=click.Choice(["suite", "population"]),
-    help="What verdicts are about: these cases, or cases like these.  [default: that of the run, else of the settings]",
-)
+@click.option("--about", type=click.Choice(["suite", "population"]), help=_ABOUT)
 @click.option("--drop", metavar="DROP", type=_SHARE, help="Tell how many cases it takes to find a drop of this size.")
-@click.option(
-    "--power",
-    metavar="SHARE",
-    type=click.FloatRange(0.1, 0.99),
-    default=0.8,
-    show_default=True,
-    help="Of gates that find the drop.",
-)
-@click.option(
-    "--cost-per-case", metavar="COST", type=click.FloatRange(0), help="What one more case costs, to write or to label."
-)
-@click.option(
-    "--cost-per-sample",
-    metavar="COST",
-    type=click.FloatRange(0, min_open=True),
-    help="What one more sample of each version costs.",
-)
-@click.option(
-    "--gates",
-    metavar="N",
-    type=click.IntRange(20, 100_000),
-    help="Simulated for each figure.  [default: 300, or as many as some seconds allow]",
-)
+@click.option("--power", metavar="SHARE", type=_POWER, default=0.8, show_default=True, help="Of gates that find it.")
+@click.option("--cost-per-case", metavar="COST", type=_COST, help="What one more case costs, to write or to label.")
+@click.option("--cost-per-sample", metavar="COST", type=_COST, help="What one more sample of each version costs.")
+@click.option("--gates", metavar="N", type=click.IntRange(20, 100_000), help=_GATES)
 @shows(view)
 def plan(place: str | None, **options: Any) -> GatePlan:
     """Tell what an evaluation can find: the smallest drop, or with --drop the cases and samples that a drop takes.
@@ -101,9 +68,7 @@ def plan(place: str | None, **options: Any) -> GatePlan:
     Examples:
       steelyard plan
       steelyard plan --cases 150 --samples 10 --margin 0.05
-      steelyard plan --drop 0.05 --evaluations 4
       steelyard plan --drop 0.05 --about population
-      steelyard plan --run none --score 0.7 --cases 50 --gates 2000
       steelyard plan --drop 0.05 --cost-per-case 2 --cost-per-sample 0.01
     """
     settings, asked = settings_with_store(place), {name: value for name, value in options.items() if value is not None}
@@ -143,13 +108,7 @@ def _assumed_gate(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:
 
 
 def _gate_of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
-    """A gate like the stored run that is asked for; else like the newest that tells something, one of the version under
-    test before others, or None.
-
-    Raises:
-        SettingsError: there is no such run as is asked for, or it has no evaluation that can be planned.
-        StoreError: it can't be read.
-    """
+    """A gate like the stored run that is asked for, or like the newest that tells something; None where none does."""
     url = store_url(settings)
     if "run" not in asked and "://" not in url and not Path(url).exists():
         return None
@@ -201,9 +160,8 @@ def _runs(store: Store, asked: Mapping[str, Any], candidate: str | None) -> list
 
 def _under_test(settings: Settings) -> dict[str, str | None]:
     """The names of candidate and baseline, as a gate would choose them."""
-    alone = settings.models or settings.versions
-    only = next(iter(alone)) if len(alone) == 1 else None
-    return {"candidate": settings.candidate or only, "baseline": settings.baseline}
+    alone = [*(settings.models or settings.versions)]
+    return {"candidate": settings.candidate or (alone[0] if len(alone) == 1 else None), "baseline": settings.baseline}
 
 
 def _source(report: Report, asked: Mapping[str, Any]) -> str:
@@ -211,11 +169,10 @@ def _source(report: Report, asked: Mapping[str, Any]) -> str:
     certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
     given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
     others = f" against {report.baseline.name}" if report.baseline else ""
-    return (
-        f"as seen in run {report.run_id} ({report.candidate.name}{others})"
-        + (f", but {given} as given" if given else "")
-        + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else "")
+    text = f"as seen in run {report.run_id} ({report.candidate.name}{others})" + (
+        f", but {given} as given" if given else ""
     )
+    return text + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else "")
 
 
 def _as_asked(shape: Shape, asked: Mapping[str, Any]) -> Shape:

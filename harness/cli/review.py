@@ -29,6 +29,7 @@ from harness.store import Store
 from harness.store.location import FOLDER, option_for, prepare_store_folder, settings_with_store
 
 PORT = 8700
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Group)
@@ -41,24 +42,17 @@ def review() -> None:
     Examples:
       steelyard review reviewer add ann
       steelyard review serve
-      steelyard review status
     """
 
 
 def _find_batch(queue: Queue, text: str) -> Batch:
-    """The batch of an id or its beginning.
-
-    Raises:
-        UnknownItemError: there is none, or several; the message names all.
-    """
+    """The batch of an id or its beginning."""
     batches = queue.batches()
-    found = [batch for batch in batches if batch.id == text] or [
-        batch for batch in batches if text and batch.id.startswith(text)
-    ]
-    if len(found) == 1:
-        return found[0]
+    matches = [each for each in batches if each.id == text] or [each for each in batches if each.id.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
     known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
-    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
+    what = f"begins the ids of {len(matches)} batches; write more" if matches else "is no batch of the review queue"
     raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")
 
 
@@ -74,7 +68,6 @@ def status(store: Store, as_json: bool, batch_id: str | None) -> None:
 
     \b
     Examples:
-      steelyard review status
       steelyard review status 1f0c --json
     """
     queue = Queue(store)
@@ -98,9 +91,8 @@ def close(store: Store, undo: bool, batch_id: str) -> None:
     """Stop offering the items of BATCH; its labels stay.
 
     \b
-    Examples:
+    Example:
       steelyard review close 1f0c
-      steelyard review close 1f0c --undo
     """
     queue = Queue(store)
     batch = _find_batch(queue, batch_id)
@@ -114,12 +106,7 @@ def close(store: Store, undo: bool, batch_id: str) -> None:
 @review.command()
 @with_store()
 @click.option("--unblind", is_flag=True, help="With labels, exclusions, versions, judge scores and the drawing.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A file, .jsonl or .csv; default: JSON lines to standard output.",
-)
+@click.option("-o", "--output", type=_FILE, help="A file, .jsonl or .csv; default: JSON lines to standard output.")
 @click.argument("batch_id", metavar="BATCH")
 def export(store: Store, unblind: bool, output: Path | None, batch_id: str) -> None:
     """Write the items of BATCH to a file, for people who label elsewhere; without what could sway them.
@@ -139,19 +126,15 @@ def export(store: Store, unblind: bool, output: Path | None, batch_id: str) -> N
     try:
         output.write_text(chosen.write(items), encoding="utf-8", newline="")
     except OSError as error:
-        raise ReviewFileError(
-            f"--output {output} can't be written: {error.strerror or error}. Name a file in a folder that is there."
-        ) from None
+        raise ReviewFileError(f"--output {output} can't be written: {error.strerror or error}.") from None
     how = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
     say(f"Wrote {plural(len(items), 'item')} to {output} ({how}).")
 
 
 @review.command("import")
 @with_store("write")
-@click.option(
-    "--reviewer", metavar="NAME", default="imported", show_default=True, help="Who labelled what names nobody."
-)
-@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--reviewer", metavar="NAME", default="imported", show_default=True, help="Of labels that name nobody.")
+@click.argument("path", metavar="FILE", type=_FILE)
 def import_file(store: Store, reviewer: str, path: Path) -> None:
     """Bring in the labels of FILE (.jsonl or .csv), and the items that the queue does not have, as new batches.
 
@@ -167,12 +150,8 @@ def import_file(store: Store, reviewer: str, path: Path) -> None:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
-    except UnicodeDecodeError as error:
-        raise ReviewFileError(
-            f"{path} can't be read: {error}. Save it as UTF-8 (in Excel: CSV UTF-8), and import it again."
-        ) from None
-    except OSError as error:
-        raise ReviewFileError(f"{path} can't be read: {error}") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise ReviewFileError(f"{path} can't be read: {error}. It is to be UTF-8 (in Excel: CSV UTF-8).") from None
     items = [
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
         for each in chosen.read(text)
@@ -190,31 +169,23 @@ def import_file(store: Store, reviewer: str, path: Path) -> None:
 @place_option
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
-@click.option(
-    "--public-url", metavar="URL", help="Under which reviewers reach it through a proxy: https://review.example.org."
-)
+@click.option("--public-url", metavar="URL", help="Of the proxy that reviewers reach: https://review.example.org.")
 @click.option("--allow-network", is_flag=True, help="Listen where other machines can reach it, over plain HTTP.")
 @click.option(
-    "--reviewer",
-    metavar="NAME",
-    help="Whom the printed address signs in, once; made an admin if new. Without it, your user name.",
+    "--reviewer", metavar="NAME", help="Whom the printed address signs in, an admin if new.  [your user name]"
 )
 def serve(place: str | None, host: str, port: int, reviewer: str | None, **network: Any) -> None:
     """Serve the review queue to browsers, until Ctrl-C.
 
-    Prints an address that signs you in once. Others get tokens from an admin's page, or `steelyard review reviewer
-    add`.
+    Prints an address that signs you in once. Others get tokens on an admin's page, or by `review reviewer add`.
 
     \b
     Examples:
-      steelyard review serve
-      steelyard review serve --reviewer ann --port 8800
+      steelyard review serve --reviewer ann
       steelyard review serve --public-url https://review.example.org
     """
     if missing := requirements("review")[1]:
-        raise SettingsError(
-            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: {install('review')}"
-        )
+        raise SettingsError(f"`steelyard review serve` needs {', '.join(missing)}. Install: {install('review')}")
     from harness.review import web as site
 
     web = site.server
@@ -240,7 +211,7 @@ def serve(place: str | None, host: str, port: int, reviewer: str | None, **netwo
 
 
 def _admin(queue: Queue, wanted: str | None) -> tuple[str, str]:
-    """The reviewer whom the printed address signs in, made an admin if new: who runs this has the store."""
+    """Name and role of the reviewer whom the printed address signs in, made an admin if new."""
     name = user_name() if wanted is None else wanted
     for reviewer in queue.reviewers():
         if reviewer.name == name:
@@ -262,25 +233,21 @@ def reviewer() -> None:
     A token is shown once, to be handed to the reviewer, who signs in with it; the store keeps a hash of it.
 
     \b
-    Examples:
+    Example:
       steelyard review reviewer add ann
-      steelyard review reviewer add eve --role adjudicator
-      steelyard review reviewer list
     """
 
 
 @reviewer.command()
 @with_store("make")
 @click.option(
-    "--role",
-    type=click.Choice(["annotator", "adjudicator", "admin"]),
-    default="annotator",
-    show_default=True,
-    help="annotator labels, adjudicator also settles what labels differ in, admin may do everything.",
+    "--role", type=click.Choice(["annotator", "adjudicator", "admin"]), default="annotator", show_default=True
 )
 @click.argument("name", metavar="NAME")
 def add(store: Store, role: Literal["annotator", "adjudicator", "admin"], name: str) -> None:
     """Add the reviewer NAME, and show the token to sign in with.
+
+    An annotator labels, an adjudicator also decides where labels differ, an admin may do everything.
 
     \b
     Example:
@@ -318,8 +285,11 @@ def disable(store: Store, name: str) -> None:
 
 def _reviewers_view(reviewers: list[dict[str, Any]]) -> Iterator[Block]:
     for each in reviewers:
-        told = [each["role"], *(["disabled"] if each["disabled"] is not None else [])]
-        yield each["name"], "  ".join([*told, *(["no token"] if each["without_token"] else [])])
+        state = [
+            *(["disabled"] if each["disabled"] is not None else []),
+            *(["no token"] if each["without_token"] else []),
+        ]
+        yield each["name"], "  ".join([each["role"], *state])
     if any(each["without_token"] for each in reviewers):
         yield "Who has no token can't sign in; `steelyard review reviewer token NAME` gives one."
     if not reviewers:

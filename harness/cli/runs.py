@@ -79,23 +79,19 @@ def _decided_view(decided: DecidedAgain) -> Iterator[Block]:
 @with_store("write")
 @click.option("--resume", "run_name", metavar="RUN", required=True, help="The run to decide again.")
 @click.option("--report-dir", metavar="FOLDER", help="Where the reports go; default: the one of the settings.")
-@click.option(
-    "--inconclusive", type=click.Choice(["fail", "warn"]), help="Exit code 8 or 0; default: as the run was made with."
-)
+@click.option("--inconclusive", type=click.Choice(["fail", "warn"]), help="Exit code 8 or 0; default: the run's own.")
 @shows(_decided_view, "Write report.json to standard output, too, and no table.")
 def gate(store: Store, run_name: str, report_dir: str | None, inconclusive: str | None) -> DecidedAgain:
     """Decide a stored RUN again from its scores and the labels that people have given, without asking a model.
 
-    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. A `latest` that did not come to its
-    end is refused: an older run is decided only where it is named. Evaluations with `review=` get the verdict of labels
-    and judge as they are now; all others keep theirs, which follow from scores, which stay. To sample, run pytest.
+    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. Evaluations with `review=` get the
+    verdict of labels and judge as they are now; all others keep theirs. To sample, run pytest.
 
     Exit code: 0 passed, 1 red, 8 inconclusive, as pytest's; 4 for a run that is not stored.
 
     \b
     Examples:
       steelyard gate --resume latest
-      steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
     settings, (run, stored) = load_settings(Path.cwd()), _find_run(store, run_name)
     counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
@@ -116,10 +112,9 @@ def gate(store: Store, run_name: str, report_dir: str | None, inconclusive: str 
 def accept(reason: str | None, until: str | None, is_list: bool, remove: bool, evaluation: str | None) -> None:
     """Accept an EVALUATION of a stored run until a day, whatever it comes to: a waiver in steelyard.waivers.toml.
 
-    It keeps its verdict: a gate whose every red or inconclusive evaluation is accepted is still called RED or
-    INCONCLUSIVE, on every report, with the reason and the day, and its exit code is 0. An error is never accepted. With
-    the end of that day (UTC) the waiver is over by itself. EVALUATION is an id as reports have it, or the name of its
-    test function. To change a waiver, accept again.
+    A gate whose every red or inconclusive evaluation is accepted is still called RED or INCONCLUSIVE, with the reason
+    and the day, and its exit code is 0. An error is never accepted. With the end of that day (UTC) the waiver is over.
+    EVALUATION is an id as reports have it, or the name of its test function. To change a waiver, accept again.
 
     \b
     Examples:
@@ -166,12 +161,7 @@ def _compared_view(compared: Compared) -> Iterator[Block]:
 @click.option("--evaluation", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
 @click.option("--case", metavar="PATTERN", help="Only cases whose id matches this shell pattern, such as 'per*'.")
 @click.option(
-    "--cases",
-    metavar="N",
-    type=click.IntRange(min=0, max=1000),
-    default=10,
-    show_default=True,
-    help="How many of the cases that moved are shown, those that moved most.",
+    "--cases", metavar="N", type=click.IntRange(0, 1000), default=10, help="Of those that moved, how many are shown."
 )
 @margin_option
 @click.option("--confidence-level", metavar="LEVEL", type=float, help="1 - error rate of red and of green.")
@@ -189,9 +179,7 @@ def compare(store: Store, candidate: str, baseline: str, **asked: Any) -> Compar
     \b
     Examples:
       steelyard compare smollm2-int8 smollm2
-      steelyard compare latest 20261124-1615 --cases 30
-      steelyard compare smollm2-int8 smollm2 --evaluation '*capitals*' --margin 0.02
-      steelyard compare latest smollm2 --json
+      steelyard compare latest 20261124-1615 --evaluation '*capitals*' --margin 0.02
     """
     began, margin, level, evaluations = time.monotonic(), asked["margin"], asked["confidence_level"], None
     if isinstance(margin, float):
@@ -235,16 +223,15 @@ def baseline() -> None:
 def record(store: Store, name: str | None, force: bool, run_name: str) -> None:
     """Write the scores of a RUN's candidate to reports/baselines/NAME.json.
 
-    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for
-    the newest run that has it as its candidate. A run with errors is refused, and so is one that was interrupted or
-    stopped as soon as it was decided, for its scores lean one way; what was red in it is said. Draw for a baseline with
-    pytest --for-baseline: everything, and more samples than a gate draws, for they are drawn once and used many times.
+    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version: the newest run that
+    has it as its candidate. A run with errors is refused, and so is one that was interrupted or stopped as soon as it
+    was decided, for its scores lean one way. Draw for a baseline with pytest --for-baseline: everything, and more
+    samples than a gate draws, for they are drawn once and used many times.
 
     \b
     Examples:
       pytest suites --candidate smollm2 --for-baseline
       steelyard baseline record --name released
-      steelyard baseline record 20261125-1615 --name released --force
     """
     settings, weighed = load_settings(Path.cwd()), find_version(store.runs(), run_name, ("candidate",))
     report = stored_report(store, weighed.run.run_id)
@@ -277,7 +264,7 @@ def record(store: Store, name: str | None, force: bool, run_name: str) -> None:
     )
 
 
-_OUTPUT = "--output"
+_OUTPUT, _SCHEMA = "--output", "Write the JSON schema of the format json, and no report."
 
 
 class _FormatsCommand(click.Command):
@@ -300,32 +287,22 @@ def _print_schema(context: click.Context, _: click.Parameter, is_asked: bool) ->
 @run_argument
 @with_store()
 @click.option(
-    "--format", "names", metavar="NAME", multiple=True, help="One of those below; default: terminal. May be repeated."
+    "--format", "names", metavar="NAME", multiple=True, help="One of those below, default terminal; repeatable."
 )
 @click.option("-o", "--output", metavar="PATH", help="A file, or a folder; - for standard output.")
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Write the JSON schema of the format json, and no report.",
-)
+@click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema, help=_SCHEMA)
 def report(store: Store, run_name: str, names: tuple[str, ...], output: str | None) -> None:
     """Write a stored RUN in one format or several, without asking a model.
 
-    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
-    newest finished run that weighed it. A `latest` without verdicts is refused. A single format that is text goes to
-    standard output. All else goes into the folder reports/RUN, where --output names no other.
+    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version: the newest finished
+    run that weighed it. A single format that is text goes to standard output, all else into the folder reports/RUN.
 
     Exit code: 0, whatever the verdict; 4 for a run that is not stored or a file that can't be written.
 
     \b
     Examples:
       steelyard report
-      steelyard report 20261124-1615 --format markdown
       steelyard report --format junit --output junit.xml
-      steelyard report --schema
       steelyard report smollm2-int8 --format markdown --format parquet --output reports/int8
     """
     chosen = [find_format(name) for name in dict.fromkeys(names or ("terminal",))]
@@ -344,11 +321,7 @@ def report(store: Store, run_name: str, names: tuple[str, ...], output: str | No
 
 
 def _write_reports(stored: StoredReport, chosen: list[ReportFormat], output: str | None) -> list[str | None]:
-    """Write the formats into a folder, or a single one to a file of that name; return what a reader must know of each.
-
-    Raises:
-        SettingsError: a file's name is given for the page, which is a folder; or it can't be written.
-    """
+    """Write the formats into a folder, or a single one to a file; return what a reader must know of each."""
     place = load_settings(Path.cwd()).root / "reports" / stored.run.run_id if output is None else Path.cwd() / output
     is_folder = output is None or output.endswith("/") or place.is_dir()
     if any(each.to_folder for each in chosen) and place.suffix in (".html", ".htm") and not place.is_dir():
@@ -364,11 +337,7 @@ def _write_reports(stored: StoredReport, chosen: list[ReportFormat], output: str
 
 
 def _print_report(stored: StoredReport, chosen: list[ReportFormat]) -> str | None:
-    """Write one text to standard output, in UTF-8 unless it is made for the terminal; return what is to be known of it.
-
-    Raises:
-        SettingsError: it is not one, or not text; or nothing can be written there.
-    """
+    """Write one text to standard output, in UTF-8 unless made for the terminal; return what is to be known of it."""
     to_stream, is_terminal = chosen[0].to_stream, chosen[0].name == "terminal"
     if len(chosen) > 1 or to_stream is None:
         what = "several formats" if len(chosen) > 1 else f"the format {chosen[0].name}"
@@ -401,16 +370,14 @@ def _print_report(stored: StoredReport, chosen: list[ReportFormat]) -> str | Non
 def comment(folder: Path | None, forge: str | None, name: str, link: str | None, is_printed: bool, **job: Any) -> None:
     """Write the report of the last gate into the pull request (merge request) that this job runs for.
 
-    FOLDER holds report.json; by default it is the one of the settings. The comment of the run before is replaced in its
-    place, found by its first line among those of the token's own user; where there is none, one is added. A gate that
-    came to no report is told as that. No model and no store is asked.
+    FOLDER holds report.json; by default it is the one of the settings. The comment of the run before, found by its
+    first line among those of the token's own user, is replaced. No model and no store is asked.
 
-    Exit code: 0, also where nothing could be written, which is told: a comment never changes what a gate came to. 4 for
-    options that can't be.
+    Exit code: 0, also where nothing could be written: a comment never changes what a gate came to. 4 for options that
+    can't be.
 
     \b
     Examples:
-      steelyard comment
       steelyard comment reports/latest --name nightly --link https://ci.example/report/12
       steelyard comment --print
     """
@@ -465,7 +432,6 @@ def track(place: str | None, run_name: str, to: str | None, mlflow: str | None) 
     \b
     Examples:
       steelyard track --mlflow http://127.0.0.1:5000
-      steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db
       steelyard track latest --to opentelemetry
     """
     settings = settings_with_store(place)
@@ -491,14 +457,10 @@ def track(place: str | None, run_name: str, to: str | None, mlflow: str | None) 
 
 
 def _trackers(settings: Settings, to: str | None, mlflow: str | None) -> Mapping[str, Mapping[str, Any]]:
-    """The trackers that the run is handed to, each with its options; `--mlflow` chooses MLflow.
-
-    Raises:
-        SettingsError: `--to` names another one beside it.
-    """
+    """The trackers that the run is handed to, each with its options; `--mlflow` chooses MLflow."""
     asked = settings.trackers_asked({"mlflow": mlflow})
-    if to not in (None, MLFLOW):
-        if mlflow is not None:
-            raise SettingsError(f"--mlflow is for the tracker {MLFLOW}, and --to names {to!r}: leave one out.")
-        return {to: asked.get(to, {})}
-    return {MLFLOW: {"mlflow": mlflow}} if to or mlflow or not asked else asked
+    if to in (None, MLFLOW):
+        return {MLFLOW: {"mlflow": mlflow}} if to or mlflow or not asked else asked
+    if mlflow is not None:
+        raise SettingsError(f"--mlflow is for the tracker {MLFLOW}, and --to names {to!r}: leave one out.")
+    return {to: asked.get(to, {})}

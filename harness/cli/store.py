@@ -19,13 +19,15 @@ from harness.config.typed import Duration, check
 from harness.errors import SettingsError, UsageError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case, turns_of
 from harness.gate.history.runs import find_version
+from harness.models.version import load_version
 from harness.records import Sample
 from harness.records.tool_calls import turns_in_words, with_calls
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block, printable
 from harness.scoring.results import METRIC
-from harness.store import PruneSummary, RunInfo, Store, StoreInfo, VersionInfo
+from harness.stages.building import found
+from harness.store import PruneSummary, Store, StoreInfo, VersionInfo
 from harness.store.location import settings_with_store
 
 _SHOWN_DIGITS = 12
@@ -34,6 +36,10 @@ _MOST_ANSWER_CELLS = 2000
 _MOST_CELLS = 400
 _MOST_NAMED = 50
 _MOST_TURNS = 12
+_OVERDRAWN = (
+    "Looked at in both stores: {}. Their verdicts together may be wrong more often than 5 times in 100; let gates of "
+    "one candidate share a store."
+)
 
 
 @click.group(cls=Group)
@@ -46,8 +52,6 @@ def store() -> None:
     Examples:
       steelyard store info
       steelyard store show peru
-      steelyard store prune --older-than 30d
-      steelyard store merge ../other/.steelyard/store.db
     """
 
 
@@ -79,9 +83,8 @@ def info(opened: Store) -> StoreInfo:
     """Show what the store holds: runs, scores, and the samples of each version.
 
     \b
-    Examples:
+    Example:
       steelyard store info
-      steelyard store info --json
     """
     return opened.info()
 
@@ -97,7 +100,6 @@ class CaseAnswers:
 
 
 def _answers_view(shown: CaseAnswers) -> Iterator[Block]:
-    """A row for each answer, what it came with and the reasons for its scores below it."""
     yield f"run {shown.run_id}   {shown.created}"
     evaluation = version = ""
     for each in shown.answers:
@@ -167,15 +169,12 @@ def show(opened: Store, run_name: str | None, case_id: str) -> CaseAnswers:
         if answers := answers_of_case(opened, run, case_id):
             return CaseAnswers(run.run_id, run.created, case_id, tuple(map(_row, answers)))
     newest = next((run for run in chosen if opened.score_sets(run.run_id)), chosen[0])
-    raise SettingsError(f"Run {newest.run_id}: {_unknown_case(case_id, opened, newest)}")
-
-
-def _unknown_case(case_id: str, opened: Store, run: RunInfo) -> str:
-    sets = opened.score_sets(run.run_id)
+    sets = opened.score_sets(newest.run_id)
     known = {printable(each) for score_set in sets for each in opened.score_array(score_set).case_ids}
+    problem = choices("case", case_id, known)
     if len(known) > _MOST_NAMED:
-        return f"No case named {case_id!r} among {len(known):,}, such as {', '.join(sorted(known)[:5])}."
-    return choices("case", case_id, known)
+        problem = f"No case named {case_id!r} among {len(known):,}, such as {', '.join(sorted(known)[:5])}."
+    raise SettingsError(f"Run {newest.run_id}: {problem}")
 
 
 def _row(each: StoredAnswer) -> dict[str, Any]:
@@ -203,7 +202,6 @@ def _row(each: StoredAnswer) -> dict[str, Any]:
 
 
 def _fields(sample: Sample) -> dict[str, Any]:
-    """The fields that an application gave beside its text."""
     names = ("tool_calls", "context", "messages", "cost", "metadata")
     return {name: value for name in names if (value := getattr(sample, name)) is not None}
 
@@ -215,13 +213,7 @@ def _text(content: Any) -> str:
 @store.command()
 @place_option
 @click.option("--older-than", metavar="AGE", help='Stored longer ago than this: "12h", "30d", "8w".')
-@click.option(
-    "--version",
-    "versions",
-    metavar="NAME",
-    multiple=True,
-    help="Of this version, by name or by the first digits of its fingerprint. May be repeated.",
-)
+@click.option("--version", "versions", metavar="NAME", multiple=True, help="Of this name or fingerprint; repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], yes: bool) -> None:
     """Remove stored samples that meet every condition given; shows what would go, and asks.
@@ -235,9 +227,7 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
       steelyard store prune --version smollm2-pruned --yes
     """
     if older_than is None and not versions:
-        raise UsageError(
-            "Nothing says what to prune. Give --older-than 30d or --version NAME, or both for what meets both."
-        )
+        raise UsageError("Nothing says what to prune. Give --older-than 30d or --version NAME, or both.")
     age_s = None if older_than is None else check(Duration, older_than, "--older-than", where="store prune")
     settings = settings_with_store(place)
     with open_store(settings) as opened:
@@ -260,15 +250,12 @@ def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], 
 
 
 def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], settings: Settings) -> list[str]:
-    """The fingerprints that names or first digits mean: first what runs called so, then what the settings do.
-
-    Messages name a version as runs do, and by its first digits only where none did.
-    """
+    """The fingerprints that names or first digits mean: first what runs called so, then what the settings do."""
     chosen: set[str] = set()
     for name in wanted:
         matching = {version.fingerprint for version in stored if name in version.names}
         if not matching and name in settings.versions:
-            matching = {_fingerprint(name, settings)}
+            matching = {load_version(found(settings, name), settings.root, offline=True).fingerprint}
         if not matching and len(name) >= _FEWEST_DIGITS:
             begun = [version for version in stored if version.fingerprint.startswith(name)]
             matching = {version.fingerprint for version in begun}
@@ -282,17 +269,9 @@ def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], sett
     return sorted(chosen)
 
 
-def _fingerprint(name: str, settings: Settings) -> str:
-    from harness.models.version import load_version
-    from harness.stages.building import found
-
-    return load_version(found(settings, name), settings.root, offline=True).fingerprint
-
-
 def _counted(pruned: PruneSummary) -> str:
     parts = [plural(pruned.samples, "sample"), plural(pruned.requests, "request")]
-    if pruned.runs:
-        parts += [plural(pruned.runs, "run"), plural(pruned.scores, "score")]
+    parts += [plural(pruned.runs, "run"), plural(pruned.scores, "score")] if pruned.runs else []
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
@@ -302,8 +281,8 @@ def _counted(pruned: PruneSummary) -> str:
 def merge(place: str | None, other: str) -> None:
     """Bring in what the store OTHER holds, a path or a URL. OTHER is only read, and what is here stays.
 
-    Where both stores drew the same sample, that of here stays, and the other's runs come with their scores but without
-    that answer. Runs come once they have ended. Merging again brings in what is new since.
+    Where both stores drew the same sample, that of here stays. Runs come once they have ended. Merging again brings in
+    what is new since.
 
     \b
     Examples:
@@ -317,12 +296,10 @@ def merge(place: str | None, other: str) -> None:
     parts = [plural(merged.samples, "sample"), plural(merged.runs, "run"), plural(merged.scores, "score")]
     parts += [plural(merged.labels, "label")] if merged.labels else []
     say(f"Brought {', '.join(parts)} into {opened.url}.")
-    if merged.left:
-        say(f"Left there, since both stores drew the same: {plural(merged.left, 'sample')}.")
-    if merged.labels_left:
-        say(f"Left there, of items that only a gate there drew: {plural(merged.labels_left, 'label')}.")
-    if merged.overdrawn:
-        say(
-            f"Looked at in both stores: {plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be "
-            "wrong more often than 5 times in 100; let gates of one candidate share a store."
-        )
+    for count, what, why in (
+        (merged.left, "sample", "Left there, since both stores drew the same: {}."),
+        (merged.labels_left, "label", "Left there, of items that only a gate there drew: {}."),
+        (merged.overdrawn, "evaluation", _OVERDRAWN),
+    ):
+        if count:
+            say(why.format(plural(count, what)))

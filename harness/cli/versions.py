@@ -1,7 +1,4 @@
-"""What is known of a version: `steelyard models`, `describe`, `build`, `tokens` and `retrieve`.
-
-Nothing that it imports is heavy: no model is loaded.
-"""
+"""What is known of a version: `steelyard models`, `describe`, `build`, `tokens` and `retrieve`; no model is loaded."""
 
 from __future__ import annotations
 
@@ -51,17 +48,11 @@ class ListedVersion:
     """One version as `steelyard models` shows it.
 
     Attributes:
-        roles: of "candidate", "baseline" and "judge" those that the settings give it.
-        source: its weights, its endpoint and model, or its scripted answers.
         differs: setting → value, of what sets it apart from `base`; empty without a base.
-        fingerprint: None where the version is too incomplete to have one, is not built yet, or only the registry of its
-            weights can tell.
-        problem: why it could not answer, or be built, with what to do; None for a version that could. Where its
-            settings can't be understood, `engine` and `source` are "-".
-        endpoint: whether it is a server's answer, which is asked by a run only.
-        built: False where something that it is made of has to be built first.
-        ready: whether nothing is known that keeps it from answering.
-        state: that in words; an endpoint or a registry that was not asked is configured, and no more is known.
+        fingerprint: None where it has none yet, or only the registry of its weights can tell.
+        problem: why it could not answer, or be built, with what to do. Where its settings can't be understood, `engine`
+            and `source` are "-".
+        state: ready or not, in words; an endpoint or a registry that was not asked is configured.
     """
 
     name: str
@@ -82,12 +73,11 @@ def _list_view(versions: list[ListedVersion]) -> Iterator[Block]:
     if not versions:
         yield "There are no versions in the settings here or above. `steelyard init` writes two to start from."
         return
-    width = max(len("version"), *(len(each.name) for each in versions))
-    yield f"{'version':<{width}}  {'engine':<12}  {'fingerprint':<12}  state"
+    row = f"{{:<{max(len('version'), *(len(each.name) for each in versions))}}}  {{:<12}}  {{:<12}}  {{}}".format
+    yield row("version", "engine", "fingerprint", "state")
     for each in versions:
         roles = f"  ({', '.join(each.roles)})" if each.roles else ""
-        digits = (each.fingerprint or _UNKNOWN)[:12]
-        yield f"{each.name:<{width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}"
+        yield row(each.name, each.engine, (each.fingerprint or _UNKNOWN)[:12], each.state + roles)
         details = [] if each.source == _UNKNOWN else [each.source]
         if each.base is not None:
             changed = [f"{key} = {json.dumps(v, default=str, ensure_ascii=False)}" for key, v in each.differs.items()]
@@ -115,48 +105,34 @@ def models(name: str | None) -> list[ListedVersion]:
 
 
 def list_version(settings: Settings, name: str) -> ListedVersion:
-    """Look at a version; nothing is built, loaded or asked. Settings that can't be are its problem."""
+    """Look at a version; nothing is built, loaded or asked. What is wrong with its settings is its problem."""
     named = [role for role in ("candidate", "baseline") if getattr(settings, role) == name]
     roles = (*named, *(["judge"] if name in settings.judge else []))
     try:
         version = settings.version(name)
     except SettingsError as error:
         return ListedVersion(name, _UNKNOWN, roles, _UNKNOWN, None, {}, None, str(error), endpoint=False)
-    spec, is_ready = engine_spec(version.engine), is_built(version)
+    spec, has_all = engine_spec(version.engine), is_built(version)
     fingerprint = problem = None
     try:
         made = found(settings, name)
-        is_ready = is_built(made)
+        has_all = is_built(made)
         fingerprint = fingerprint_here(made, settings.root)
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
-    is_endpoint = spec.is_endpoint(version.engine_options)
+    is_endpoint, source = spec.is_endpoint(version.engine_options), spec.source_of(version.engine_options)
+    differs = differences(version, settings.versions[version.base]) if version.base is not None else {}
     ready = "configured" if is_endpoint or fingerprint is None else "ready"
-    return ListedVersion(
-        name=name,
-        engine=version.engine,
-        roles=roles,
-        source=spec.source_of(version.engine_options),
-        base=version.base,
-        differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
-        fingerprint=fingerprint,
-        problem=problem,
-        endpoint=is_endpoint,
-        built=is_ready,
-        ready=problem is None,
-        state="not ready" if problem else ready if is_ready else "to be built",
-    )
-
-
-def _described_view(described: DescribedVersion | VersionDifference) -> Iterator[Block]:
-    return version_view(described) if isinstance(described, DescribedVersion) else difference_view(described)
+    state = "not ready" if problem else ready if has_all else "to be built"
+    seen = version.base, differs, fingerprint, problem, is_endpoint, has_all, problem is None, state
+    return ListedVersion(name, version.engine, roles, source, *seen)
 
 
 @click.command()
 @click.argument("version")
 @click.argument("other", required=False)
-@shows(_described_view, "Write a JSON object, with whole values.")
+@shows(lambda each: version_view(each) if isinstance(each, DescribedVersion) else difference_view(each))
 def describe(version: str, other: str | None) -> DescribedVersion | VersionDifference:
     """Tell what the weights of VERSION are, by llama.cpp's names, and the steps by which it was made.
 
@@ -168,7 +144,6 @@ def describe(version: str, other: str | None) -> DescribedVersion | VersionDiffe
     Examples:
       steelyard describe smollm2
       steelyard describe smollm2-int8 smollm2
-      steelyard describe smollm2 --json
     """
     settings = load_settings(Path.cwd())
     described = [described_version(settings, name) for name in filter(None, (version, other))]
@@ -249,15 +224,13 @@ def _built_view(made: BuiltVersion) -> Iterator[Block]:
 @click.argument("version")
 @shows(_built_view)
 def build(version: str) -> BuiltVersion:
-    """Build what VERSION is made of, as a gate would before its first request: a corpus, a student, an adapter, an
-    index of passages, what these are made of, and the weights as its engine loads them.
+    """Build what VERSION is made of, as a gate does before its first request: corpus, student, adapter, index, weights.
 
     What was built before of the same by the same recipe is found again, and nothing is done.
 
     \b
-    Examples:
+    Example:
       steelyard build clean
-      steelyard build clean --json
     """
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
@@ -321,10 +294,8 @@ def tokens(version: str, text: str, chat: bool) -> TokenListing:
     try:
         text = (sys.stdin.buffer.read() if text == "-" else text.encode("utf-8", "surrogateescape")).decode()
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"TEXT is no UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}. A tokenizer takes text; "
-            "convert it first, with iconv for instance."
-        ) from None
+        at = f"byte {error.start} is 0x{error.object[error.start]:02x}"
+        raise UsageError(f"TEXT is no UTF-8: {at}. Convert it first, with iconv for instance.") from None
     settings = load_settings(Path.cwd())
     require_weights(settings, version)
     read = read_texts(found(settings, version), settings.root)

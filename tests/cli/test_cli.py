@@ -37,7 +37,7 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
 
 @pytest.mark.parametrize("name", _COMMANDS)
 def test_a_command_is_called_what_the_table_calls_it(name: str) -> None:
-    command = getattr(importlib.import_module(_COMMANDS[name][0]), name)
+    command = getattr(importlib.import_module(f"harness.cli.{_COMMANDS[name][0]}"), name)
     assert isinstance(command, click.Command)
     assert command.name == name
 
@@ -136,4 +136,4 @@ def test_help_imports_no_subcommand() -> None:
     )
     assert "harness.cli" in done.stderr
     for module, _ in _COMMANDS.values():
-        assert module not in done.stderr
+        assert f"harness.cli.{module}" not in done.stderr
