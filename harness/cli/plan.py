@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from harness.cli.console import margin_option, open_store, place_option, shows
+from harness.cli.console import open_store, place_option, shows
 from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError
 from harness.gate.history.runs import WeighedVersion, find_version, stored_report
@@ -42,7 +42,7 @@ _GATES = "Simulated for each figure.  [default: 300, or as many as some seconds 
 @click.option("--evaluation", metavar="PATTERN", help="Only evaluations of the run whose name matches this.")
 @click.option("--cases", metavar="N", type=click.IntRange(2, 100_000), help="Of an evaluation.  [default: 200]")
 @click.option("--samples", metavar="N", type=click.IntRange(1, 10_000), help="Of a case.  [default: the settings']")
-@margin_option
+@click.option("--margin", metavar="DROP", type=float, help="The largest drop that still counts as no worse.")
 @click.option("--threshold", metavar="SCORE", type=_SHARE, help="Weigh against this score, not against a baseline.")
 @click.option("--evaluations", metavar="N", type=click.IntRange(1, 1_000), help="Of the gate.  [default: 1]")
 @click.option("--score", metavar="SCORE", type=_SHARE, help="Mean score when nothing is wrong.  [default: 0.9]")
@@ -72,12 +72,7 @@ def plan(place: str | None, **options: Any) -> GatePlan:
       steelyard plan --drop 0.05 --cost-per-case 2 --cost-per-sample 0.01
     """
     settings, asked = settings_with_store(place), {name: value for name, value in options.items() if value is not None}
-    if isinstance(share := asked.get("margin", 0.0), str):
-        raise SettingsError(
-            f"--margin {share}: a share is of what a baseline measured, and a plan is of scores in [0, 1]: write a "
-            "number, such as --margin 0.05."
-        )
-    check_setting("margin", share, where="--margin")
+    check_setting("margin", asked.get("margin", 0.0), where="--margin")
     costs = asked.get("cost_per_case", 0.0), asked.get("cost_per_sample", 1.0)
     is_priced = "cost_per_case" in asked or "cost_per_sample" in asked
     target = PlanTarget(asked.get("drop"), asked["power"], costs if is_priced else None, asked.get("gates"))

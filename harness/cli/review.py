@@ -151,7 +151,7 @@ def import_file(store: Store, reviewer: str, path: Path) -> None:
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
     except (UnicodeDecodeError, OSError) as error:
-        raise ReviewFileError(f"{path} can't be read: {error}. It is to be UTF-8 (in Excel: CSV UTF-8).") from None
+        raise ReviewFileError(f"{path} can't be read: {error}. Save it as UTF-8 (Excel: CSV UTF-8).") from None
     items = [
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
         for each in chosen.read(text)
@@ -177,7 +177,7 @@ def import_file(store: Store, reviewer: str, path: Path) -> None:
 def serve(place: str | None, host: str, port: int, reviewer: str | None, **network: Any) -> None:
     """Serve the review queue to browsers, until Ctrl-C.
 
-    Prints an address that signs you in once. Others get tokens on an admin's page, or by `review reviewer add`.
+    Prints an address that signs you in once. Others get tokens by `steelyard review reviewer add`, or from an admin.
 
     \b
     Examples:

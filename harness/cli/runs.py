@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from harness.cli import Group
-from harness.cli.console import Ready, margin_option, open_store, place_option, run_argument, say, shows, with_store
+from harness.cli.console import Ready, open_store, place_option, run_argument, say, shows, with_store
 from harness.config import typed
 from harness.config.ci import find_forge, read_job
 from harness.config.settings import MLFLOW, Settings, check_setting, load_settings
@@ -148,6 +148,11 @@ def accept(reason: str | None, until: str | None, is_list: bool, remove: bool, e
     say(done)
 
 
+def _margin(context: click.Context, option: click.Parameter, text: str | None) -> float | str | None:
+    """A number, or a text in per cent, which is for measures."""
+    return text if text is None or text.strip().endswith("%") else click.FLOAT.convert(text, option, context)
+
+
 def _compared_view(compared: Compared) -> Iterator[Block]:
     report = with_steps(compared.comparison)
     yield from map(Ready, render(report, terminal_layout(verbosity=1), changes=report.changes))
@@ -163,7 +168,7 @@ def _compared_view(compared: Compared) -> Iterator[Block]:
 @click.option(
     "--cases", metavar="N", type=click.IntRange(0, 1000), default=10, help="Of those that moved, how many are shown."
 )
-@margin_option
+@click.option("--margin", metavar="DROP", callback=_margin, help='The largest drop that is no worse: 0.05, or "5%".')
 @click.option("--confidence-level", metavar="LEVEL", type=float, help="1 - error rate of red and of green.")
 @shows(_compared_view, "Write JSON in the shape of report.json.")
 def compare(store: Store, candidate: str, baseline: str, **asked: Any) -> Compared:

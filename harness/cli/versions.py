@@ -121,12 +121,22 @@ def list_version(settings: Settings, name: str) -> ListedVersion:
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
-    is_endpoint, source = spec.is_endpoint(version.engine_options), spec.source_of(version.engine_options)
-    differs = differences(version, settings.versions[version.base]) if version.base is not None else {}
+    is_endpoint = spec.is_endpoint(version.engine_options)
     ready = "configured" if is_endpoint or fingerprint is None else "ready"
-    state = "not ready" if problem else ready if has_all else "to be built"
-    seen = version.base, differs, fingerprint, problem, is_endpoint, has_all, problem is None, state
-    return ListedVersion(name, version.engine, roles, source, *seen)
+    return ListedVersion(
+        name=name,
+        engine=version.engine,
+        roles=roles,
+        source=spec.source_of(version.engine_options),
+        base=version.base,
+        differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
+        fingerprint=fingerprint,
+        problem=problem,
+        endpoint=is_endpoint,
+        built=has_all,
+        ready=problem is None,
+        state="not ready" if problem else ready if has_all else "to be built",
+    )
 
 
 @click.command()

@@ -49,7 +49,7 @@ def test_it_writes_the_layout_and_says_so(run: Run, folder: Path) -> None:
     assert set(files(folder)) == WRITTEN
     for name in WRITTEN:
         assert f"wrote  {name}" in result.output
-    assert "next   pytest suites" in result.output
+    assert "pytest suites  " in result.output
 
 
 def answers(folder: Path, version: str) -> dict[str, dict[str, float]]:
@@ -214,7 +214,7 @@ def test_a_model_name_with_quotes_survives(run: Run, folder: Path) -> None:
 
 def test_an_endpoints_project_says_which_version_is_under_test(run: Run, folder: Path) -> None:
     """Without one, `pytest suites` would refuse to choose between the two."""
-    assert "next   pytest suites  " in run("init", *ENDPOINT).output
+    assert "       pytest suites  " in run("init", *ENDPOINT).output
     settings = load_settings(folder)
     assert (settings.candidate, settings.baseline) == ("served", None)
 
