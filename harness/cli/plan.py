@@ -124,7 +124,8 @@ def _gate_of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | 
                 "threshold or a baseline, and none in pairs of blocks; nothing of it can be planned."
             )
     if "evaluation" in asked:
-        chosen = find_evaluations(asked["evaluation"], [each.name for each in (*shapes, *blocks)], where="--evaluation")
+        names = [*(each.name for each in shapes), *(each.name for each in blocks)]
+        chosen = find_evaluations(asked["evaluation"], names, where="--evaluation")
         shapes = tuple(each for each in shapes if each.name in chosen)
         blocks = tuple(each for each in blocks if each.name in chosen)
     if "threshold" in asked:  # each evaluation once, against that
@@ -164,10 +165,9 @@ def _source(report: Report, asked: Mapping[str, Any]) -> str:
     certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
     given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
     others = f" against {report.baseline.name}" if report.baseline else ""
-    text = f"as seen in run {report.run_id} ({report.candidate.name}{others})" + (
-        f", but {given} as given" if given else ""
-    )
-    return text + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else "")
+    but = f", but {given} as given" if given else ""
+    without = f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else ""
+    return f"as seen in run {report.run_id} ({report.candidate.name}{others}){but}{without}"
 
 
 def _as_asked(shape: Shape, asked: Mapping[str, Any]) -> Shape:
