@@ -1,4 +1,3 @@
-import importlib
 import json
 import os
 import subprocess
@@ -33,13 +32,6 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
         result = run(*path, "--help")
         assert result.exit_code == 0
         assert f"  steelyard {' '.join(path)}" in result.output.split("Example")[1]
-
-
-@pytest.mark.parametrize("name", _COMMANDS)
-def test_a_command_is_called_what_the_table_calls_it(name: str) -> None:
-    command = getattr(importlib.import_module(f"harness.cli.{_COMMANDS[name][0]}"), name)
-    assert isinstance(command, click.Command)
-    assert command.name == name
 
 
 def test_help_lists_every_command(run: Run) -> None:

@@ -56,12 +56,6 @@ def test_a_version_with_passages_has_a_fingerprint_when_they_are_indexed(
     assert described_version(found, "rag").lineage[-1].made == "rag"
 
 
-@pytest.mark.parametrize("name", ["served", "table"])
-def test_a_version_without_weights_is_refused_with_those_that_have_some(settings: Settings, name: str) -> None:
-    with pytest.raises(UsageError, match=f"'{name}' has no weights: .* Versions with weights: tiny"):
-        require_weights(settings, name)
-
-
 def test_of_a_student_that_is_not_built_the_lineage_is_told(settings: Settings) -> None:
     path = settings.root / "steelyard.toml"
     more = """
