@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -350,11 +349,7 @@ def _print_report(stored: StoredReport, chosen: list[ReportFormat]) -> str | Non
     text = io.StringIO(newline="\n")
     note = to_stream(replace(stored, layout=terminal_layout()) if is_terminal else stored, text)
     try:
-        if is_terminal:
-            sys.stdout.write(text.getvalue())
-        else:
-            sys.stdout.buffer.write(text.getvalue().encode())
-        sys.stdout.flush()
+        click.echo(text.getvalue() if is_terminal else text.getvalue().encode(), nl=False, color=True)
     except BrokenPipeError:  # whoever reads it has seen enough
         raise
     except OSError as error:
