@@ -26,7 +26,7 @@ from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block, printable
 from harness.scoring.results import METRIC
-from harness.stages.building import found
+from harness.stages.building import version_named
 from harness.store import PruneSummary, Store, StoreInfo, VersionInfo
 from harness.store.location import settings_with_store
 
@@ -255,7 +255,7 @@ def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], sett
     for name in wanted:
         matching = {version.fingerprint for version in stored if name in version.names}
         if not matching and name in settings.versions:
-            matching = {load_version(found(settings, name), settings.root, offline=True).fingerprint}
+            matching = {load_version(version_named(settings, name), settings.root, offline=True).fingerprint}
         if not matching and len(name) >= _FEWEST_DIGITS:
             begun = [version for version in stored if version.fingerprint.startswith(name)]
             matching = {version.fingerprint for version in begun}

@@ -18,7 +18,7 @@ from harness.config.artifacts import Unbuilt
 from harness.config.asking import understood
 from harness.config.settings import Settings, load_settings
 from harness.errors import NotInLineageError, SettingsError, UsageError
-from harness.models.adapters.adapter_files import told_base
+from harness.models.adapters.adapter_files import declared_base
 from harness.models.description.contents import different_files
 from harness.models.description.description import WeightsDescription, describe_weights
 from harness.models.engine_creation import check_version
@@ -35,7 +35,7 @@ from harness.reporting.shared.figures import duration, plural
 from harness.reporting.shared.text import Block, pad, printable
 from harness.reporting.weights import DescribedVersion, VersionDifference, difference_view, version_view
 from harness.stages.build_state import BuildState
-from harness.stages.building import built, found, needs_building
+from harness.stages.building import built, needs_building, version_named
 from harness.stages.customization.passages import built_retriever
 
 _UNKNOWN = "-"
@@ -115,7 +115,7 @@ def list_version(settings: Settings, name: str) -> ListedVersion:
     spec, has_all = engine_spec(version.engine), is_built(version)
     fingerprint = problem = None
     try:
-        made = found(settings, name)
+        made = version_named(settings, name)
         has_all = is_built(made)
         fingerprint = fingerprint_here(made, settings.root)
         check_version(version, settings.root)
@@ -168,7 +168,7 @@ def describe(version: str, other: str | None) -> DescribedVersion | VersionDiffe
 
 def described_version(settings: Settings, name: str) -> DescribedVersion:
     """A version with its weights, if it has some here, and its lineage; nothing is loaded."""
-    made, fingerprint = found(settings, name), None
+    made, fingerprint = version_named(settings, name), None
     if isinstance(made.engine_options.get("weights"), Unbuilt | None):
         sources = _sources(settings, name, None)
         return DescribedVersion(name, sources.fingerprints.get(name), None, read_lineage(sources, name))
@@ -186,7 +186,7 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
     for each in names:  # which grows by the base of each
         if (base := settings.version(each).base) is not None:
             names.append(base)
-    versions = {each: found(settings, each) for each in dict.fromkeys(names)}
+    versions = {each: version_named(settings, each) for each in dict.fromkeys(names)}
     fingerprints: dict[str, str | None] = {}
     texts: dict[str, dict[str, str]] = {}
     for each, version in versions.items():
@@ -245,7 +245,7 @@ def build(version: str) -> BuiltVersion:
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     check_version(chosen, settings.root)
-    is_new = needs_building(chosen) and found(settings, version) == chosen
+    is_new = needs_building(chosen) and version_named(settings, version) == chosen
     began_s = time.monotonic()
     with build_line() as line:
         made = built(settings, version, progress=line.show)
@@ -255,7 +255,7 @@ def build(version: str) -> BuiltVersion:
             line.show(BuildState(version, "writing the weights"))
             materialize(options, root)
     fingerprint = load_version(made, settings.root).fingerprint
-    bases = tuple(filter(None, map(told_base, made.steps)))
+    bases = tuple(filter(None, map(declared_base, made.steps)))
     return BuiltVersion(version, fingerprint, is_new, time.monotonic() - began_s, line.notes, bases)
 
 
@@ -308,7 +308,7 @@ def tokens(version: str, text: str, chat: bool) -> TokenListing:
         raise UsageError(f"TEXT is no UTF-8: {at}. Convert it first, with iconv for instance.") from None
     settings = load_settings(Path.cwd())
     require_weights(settings, version)
-    read = read_texts(found(settings, version), settings.root)
+    read = read_texts(version_named(settings, version), settings.root)
     if read.is_registered:
         read = pinned(read, settings.root, offline=True)[0]
     tokenizer = load_tokenizer(read.engine_options, settings.root)

@@ -16,13 +16,13 @@ def declared(monkeypatch: pytest.MonkeyPatch, group: str, target: str, distribut
     """A door that is the only one of its group."""
     entry = EntryPoint("it", target, f"steelyard.{group}")
     door = Door(group, "it", target, distribution, "1.0", entry)
-    monkeypatch.setattr("harness.doors.entry_points.doors", lambda wanted: (door,) if wanted == group else ())
+    monkeypatch.setattr("harness.doors.entry_points.of_group", lambda wanted: (door,) if wanted == group else ())
     return door
 
 
 @pytest.mark.parametrize("group", doors.GROUPS)
-def test_none_of_steelyard_s_own_is_load_problem(group: str) -> None:
-    assert [why for door in doors.doors(group) if door.is_own and (why := load_problem(door))] == []
+def test_none_of_steelyard_s_own_is_broken(group: str) -> None:
+    assert [why for door in doors.of_group(group) if door.is_own and (why := load_problem(door))] == []
 
 
 def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(
@@ -46,7 +46,7 @@ def test_steelyard_s_own_that_lacks_an_extra_is_not_broken_and_another_s_is(monk
     assert "The step 'it' of other 1.0 can't be loaded" in why
 
 
-def test_steelyard_s_own_module_that_is_gone_is_load_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steelyard_s_own_module_that_is_missing_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     why = load_problem(declared(monkeypatch, "steps", "harness.gone:IT", "steelyard"))
     assert why is not None
     assert "Steelyard's own metadata is older than its code" in why
