@@ -62,7 +62,8 @@ def test_errors_of_one_cause_are_one_message() -> None:
     tally.add(1, UnreachableError("the endpoint is given up: HTTP 500", "v: HTTP 500"))
     tally.add(2, UnreachableError("the endpoint is given up: HTTP 502", "w: HTTP 502"))
     assert lines(tally) == (
-        "case 'c0': the request is given up after 3 attempts: HTTP 500 (2 bodies ended so, the texts differ; also in 'c1')",
+        "case 'c0': the request is given up after 3 attempts: HTTP 500 "
+        "(2 bodies ended so, the texts differ; also in 'c1')",
         "case 'c2': the endpoint is given up: HTTP 502",
     )
 
