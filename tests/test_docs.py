@@ -300,7 +300,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
-_NAMED = re.compile(r"(?<![\w/.-])docs/[\w./-]*\w(?:#[\w-]+)?")
+_NAMED = re.compile(r"(?<![\w/.-])docs/(?!_build)[\w./-]*\w(?:#[\w-]+)?")
 
 
 def anchors(page: Path) -> set[str]:
