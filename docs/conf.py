@@ -1,4 +1,4 @@
-"""How Sphinx makes the site of these pages: `make docs`. It needs no network, and nothing that it makes asks for one."""
+"""How Sphinx makes the site of these pages: `make docs`. Neither the build nor the site asks for a network."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Puts each page as Markdown beside its HTML, and the list of all pages into llms.txt (llmstxt.org)."""
+"""Puts each page as Markdown beside its HTML, and a list of all into llms.txt (llmstxt.org)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sphinx.environment import BuildEnvironment
 ABOUT = """# Steelyard
 
 > A pytest plugin that samples language models, and applications around one, and decides with statistics: green, red or
-> inconclusive, each wrong at most 5 times in 100. Each page below is Markdown; SKILL.md says how to write an evaluation.
+> inconclusive, each wrong at most 5 times in 100.
 
-- [SKILL.md]({base}SKILL.md): how a coding assistant writes an evaluation for a project.
+- [SKILL.md]({base}steelyard/SKILL.md): how a coding assistant writes an evaluation for a project.
 """
 
 
