@@ -20,4 +20,6 @@ html_theme = "furo"
 html_title = "Steelyard"
 html_baseurl = os.environ.get("DOCS_URL", "")
 html_copy_source = False
+html_show_copyright = False
+smartquotes = False
 html_extra_path = ["skill"]

@@ -43,7 +43,7 @@ def first_sentence(text: str) -> str:
     body = re.sub(r"^```.*?^```$|^(?:%|#|\()[^\n]*$", "", text, flags=re.MULTILINE | re.DOTALL)
     paragraph = next((each for each in body.split("\n\n") if re.match(r"\s*[\w*`\[]", each)), "")
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|\*", r"\1", " ".join(paragraph.split()))
-    return re.split(r"(?<=[.:?]) ", plain, maxsplit=1)[0]
+    return re.split(r"(?<=[.?]) ", plain, maxsplit=1)[0]
 
 
 def write_pages(app: Sphinx, exception: Exception | None) -> None:
