@@ -84,7 +84,7 @@ test: $(TEST_ENV)  ## before a change lands: linters, all that is hermetic, and 
 	$(LINTERS)
 	@$(RUN) -m "not nightly" --durations 30 $(ARGS)
 
-nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every chapter, neighbours, faults planted in each stage
+nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every page, neighbours, faults planted in each stage
 	$(MISSING)
 	@$(RUN) -m nightly --durations 50 $(ARGS)
 	@for stage in data distillation customization; do $(MAKE) --no-print-directory mutants STAGE=$$stage || exit 1; done

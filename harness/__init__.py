@@ -1,6 +1,6 @@
 """Steelyard: the behaviour of a language model as test cases.
 
-What is named here is public: docs/stability.md says what that promises. Every other module but `harness.extension` is
+What is named here is public: docs/contributing/stability.md says what that promises. Every other module but `harness.extension` is
 internal and may change in any release. `import steelyard` gives the same names.
 
 A name loads its module when it is first asked for, so that `import harness` costs nothing. PYTEST_DONT_REWRITE: pytest

@@ -290,7 +290,7 @@ def test_decisions_are_few_short_and_listed_once() -> None:
     """A new page takes the place of another: at most 25, of at most 900 words each, and every one is in the index."""
     folder = DOCS / "contributing" / "decisions"
     pages = sorted(each.name for each in folder.glob("*.md") if each.name != "index.md")
-    listed = re.findall(r"^\| \[[^\]]+\]\(([\w-]+\.md)\) \| \S", (folder / "index.md").read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(r"^- \[[^\]]+\]\(([\w-]+\.md)\): \S", (folder / "index.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == pages
     assert len(pages) <= 25
     assert [name for name in pages if len((folder / name).read_text(encoding="utf-8").split()) > 900] == []
@@ -300,7 +300,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
-_NAMED = re.compile(r"(?<![\w/.-])docs/[\w./-]*\w(?:#[\w-]+)?")
+_NAMED = re.compile(r"(?<![\w/.-])docs/(?!_build)[\w./-]*\w(?:#[\w-]+)?")
 
 
 def anchors(page: Path) -> set[str]:
