@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Parts of the tests that collect what they run alone are done sooner than workers that each collect all.
 PARTS := $(foreach part,$(shell seq $(WORKERS)),part-$(part))
 
-.PHONY: help gate test check nightly lint types layers $(PARTS) reference docs lines light bench mutants coverage mutation dist lock clean
+.PHONY: help gate test check nightly lint types layers $(PARTS) reference docs lines light bench proof mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -84,7 +84,7 @@ test: $(TEST_ENV)  ## before a change lands: linters, all that is hermetic, and 
 	$(LINTERS)
 	@$(RUN) -m "not nightly" --durations 30 $(ARGS)
 
-nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every chapter, neighbours, faults planted in each stage
+nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every page, neighbours, faults planted in each stage
 	$(MISSING)
 	@$(RUN) -m nightly --durations 50 $(ARGS)
 	@for stage in data distillation customization; do $(MAKE) --no-print-directory mutants STAGE=$$stage || exit 1; done
@@ -127,6 +127,9 @@ dist:  ## build sdist and wheel into dist/, and try the wheel in an environment 
 
 bench: $(TEST_ENV)  ## measure speed and memory; writes reports/benchmarks/
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+proof: $(TEST_ENV)  ## measure each claim of README (hours); ARGS=--recorded takes what was measured
+	@$(BIN)/python -m tests.bench.proof $(ARGS)
 
 mutants: $(TEST_ENV)  ## put faults into a stage, and see which evaluations turn red; writes reports/benchmarks/
 	@$(SINGLE) $(BIN)/python -m tests.mutants $(STAGE) --workers $(WORKERS) $(ARGS)

@@ -1,4 +1,4 @@
-"""How Sphinx makes the site of these pages: `make docs`. It needs no network, and nothing that it makes asks for one."""
+"""How Sphinx makes the site of these pages: `make docs`. Neither the build nor the site asks for a network."""
 
 import os
 import sys
@@ -20,4 +20,6 @@ html_theme = "furo"
 html_title = "Steelyard"
 html_baseurl = os.environ.get("DOCS_URL", "")
 html_copy_source = False
+html_show_copyright = False
+smartquotes = False
 html_extra_path = ["skill"]

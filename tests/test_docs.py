@@ -290,7 +290,7 @@ def test_decisions_are_few_short_and_listed_once() -> None:
     """A new page takes the place of another: at most 25, of at most 900 words each, and every one is in the index."""
     folder = DOCS / "contributing" / "decisions"
     pages = sorted(each.name for each in folder.glob("*.md") if each.name != "index.md")
-    listed = re.findall(r"^\| \[[^\]]+\]\(([\w-]+\.md)\) \| \S", (folder / "index.md").read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(r"^- \[[^\]]+\]\(([\w-]+\.md)\): \S", (folder / "index.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == pages
     assert len(pages) <= 25
     assert [name for name in pages if len((folder / name).read_text(encoding="utf-8").split()) > 900] == []
@@ -300,7 +300,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
-_NAMED = re.compile(r"(?<![\w/.-])docs/[\w./-]*\w(?:#[\w-]+)?")
+_NAMED = re.compile(r"(?<![\w/.-])docs/(?!_build)[\w./-]*\w(?:#[\w-]+)?")
 
 
 def anchors(page: Path) -> set[str]:
@@ -351,6 +351,25 @@ def test_every_page_that_code_and_templates_name_is_there() -> None:
             text = path.read_text(encoding="utf-8")
             faults += broken(path, _NAMED.findall(text), ROOT)
     assert sorted(faults) == []
+
+
+@pytest.mark.service
+def test_the_site_is_built_without_a_warning_and_asks_for_nothing_elsewhere(tmp_path: Path) -> None:
+    """Each page is there as HTML and as Markdown, and in llms.txt."""
+    site = tmp_path / "site"
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(tmp_path / "doctrees")]
+    built = subprocess.run([*sphinx, DOCS, site], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
+    aside = {"examples", "projects", "skill"}
+    names = [page_id(page) for page in PAGES if DOCS in page.parents and not aside & {*page.relative_to(DOCS).parts}]
+    listed = (site / "llms.txt").read_text(encoding="utf-8")
+    for name in names:
+        assert f"]({name}.md)" in listed
+        assert (site / f"{name}.md").is_file()
+        html = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert re.findall(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', html) == []
+    assert (site / "steelyard" / "SKILL.md").is_file()
+    assert not re.search(r"url\(['\"]?(?:https?:)?//", "".join(each.read_text("utf-8") for each in site.rglob("*.css")))
 
 
 def test_paths_and_targets_that_contributors_are_told_of_are_there() -> None:
