@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pygments.lexers import JsonLexer, TextLexer
+from pygments.lexers import TextLexer
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -24,9 +24,10 @@ def keep_within(app: Sphinx, page: str, source: list[str]) -> None:
     folder = Path(app.env.doc2path(page)).parent
 
     def target(found: re.Match[str]) -> str:
-        path, _, _ = found[1].partition("#")
-        inside = (folder / path).resolve().is_relative_to(app.srcdir) and not path.endswith("SKILL.md")
-        return found[0] if inside else f"](path:{path})"
+        path = found[1].partition("#")[0]
+        file = (folder / path).resolve()
+        is_page = app.project.path2doc(file) in app.env.found_docs
+        return found[0] if is_page or not file.is_file() else f"](path:{path})"
 
     source[0] = re.sub(r"\]\(([^):\s]+\.md(?:#[^)\s]*)?)\)", target, source[0])
 
@@ -66,8 +67,8 @@ def write_pages(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Have Sphinx call what is above, and colour what these pages show."""
-    app.add_lexer("jsonl", JsonLexer)
-    app.add_lexer("gitignore", TextLexer)
+    for language in ("jsonl", "gitignore"):
+        app.add_lexer(language, TextLexer)
     app.connect("source-read", keep_within)
     app.connect("build-finished", write_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

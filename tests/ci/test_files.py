@@ -17,6 +17,7 @@ from tests.ci.steps import ACTION, ROOT, TEMPLATE, WORKFLOW, load
 PAGE = ROOT / "docs" / "howto" / "share" / "ci.md"
 WORKFLOWS = sorted(WORKFLOW.parent.glob("*.yml"))
 OFFICIAL = {"checkout", "setup-python", "cache/restore", "cache/save", "upload-artifact", "download-artifact"}
+OFFICIAL |= {"configure-pages", "upload-pages-artifact", "deploy-pages"}
 # Of others than GitHub, pinned by their commit.
 OTHERS = {"pypa/gh-action-pypi-publish"}
 

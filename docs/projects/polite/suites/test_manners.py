@@ -1,4 +1,5 @@
 import pytest
+
 from harness import checks
 
 CASES = [{"id": str(n), "prompt": f"What is {n} + {n}?"} for n in range(40)]
