@@ -55,7 +55,7 @@ class Block:
         return first[2:].strip() if first.startswith("# ") else ""
 
 
-_LISTENS = re.compile(r'start_server\(\w+, "127\.0\.0\.1", (\d+)\)')
+_LISTENS = re.compile(r"^\$ python server\.py (\d+)", re.MULTILINE)
 
 
 def blocks(text: str) -> list[Block]:
