@@ -63,10 +63,10 @@ def first_sentence(thing: Any) -> str:
 
 
 def attributes(kind: type) -> dict[str, str]:
-    """Return the attributes that the docstring of a class tells of: those that stand together are one entry."""
-    told = (inspect.getdoc(kind) or "").partition("\nAttributes:\n")[2]
-    found = re.findall(r"^    ([\w, ]+): (.*?)(?=^    \w|^\S|\Z)", told, re.MULTILINE | re.DOTALL)
-    return {names: " ".join(text.split()) for names, text in found}
+    """Return the attributes that the docstring of a class describes: those that stand together are one entry."""
+    listed = (inspect.getdoc(kind) or "").partition("\nAttributes:\n")[2]
+    entries = re.findall(r"^    ([\w, ]+): (.*?)(?=^    \w|^\S|\Z)", listed, re.MULTILINE | re.DOTALL)
+    return {names: " ".join(text.split()) for names, text in entries}
 
 
 def call(name: str, function: Callable[..., Any]) -> str:
@@ -110,7 +110,7 @@ def public_names(module: str) -> str:
 
 def checks() -> str:
     """List the checks that Steelyard brings."""
-    own = ((door.name, doors.load(door)) for door in doors.doors("checks") if door.is_own)
+    own = ((door.name, doors.load(door)) for door in doors.of_group("checks") if door.is_own)
     return listing((call(name, check), first_paragraph(check)) for name, check in own if inspect.isfunction(check))
 
 
@@ -125,13 +125,13 @@ def pytest_options() -> str:
 
 def all_settings() -> str:
     """Tabulate the settings beside versions, with their defaults."""
-    told = {name: text for names, text in attributes(settings.Settings).items() for name in names.split(", ")}
+    texts = {name: text for names, text in attributes(settings.Settings).items() for name in names.split(", ")}
     fields = settings.Settings.__dataclass_fields__
 
     def row(name: str) -> tuple[str, str, str]:
         default = fields[name].default
         plain = isinstance(default, int | float | str)
-        return f"`{name}`", told[name], f"`{default!r}`".replace("'", '"') if plain else "none"
+        return f"`{name}`", texts[name], f"`{default!r}`".replace("'", '"') if plain else "none"
 
     return table("setting", "meaning", "default", rows=map(row, names_of(settings.SettingsTable)))
 
@@ -200,7 +200,7 @@ if __name__ == "__main__":
     faults = []
     for page in PAGES:
         old = text_of(page)
-        new = BLOCK.sub(lambda found: f"{found[1]}\n{written(found[2])}\n{found[3]}", old)
+        new = BLOCK.sub(lambda block: f"{block[1]}\n{written(block[2])}\n{block[3]}", old)
         if "--check" in sys.argv and new != old:
             faults.append(f"docs/reference/{page.name} is not what the code says; run: make reference")
         elif new != old:
