@@ -108,7 +108,7 @@ reference: $(TEST_ENV)  ## write the tables of docs/reference from the code
 	@$(BIN)/python .ci/reference.py
 
 docs: $(TEST_ENV)  ## build the site of docs/ into docs/_build/html
-	@$(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	@$(BIN)/python -m sphinx -q -E -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 lines:  ## count lines, modules and dataclasses of each package, beside their budgets

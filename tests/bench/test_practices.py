@@ -128,6 +128,6 @@ def test_the_documentation_says_what_was_measured_of_stopping_early() -> None:
     assert f"still draws {cases[more] / cases[whole]:.2f} of its samples" in text
     said = (
         f"300 cases let {passed[whole]} of 100 pass when drawn whole, and {passed[stopped]} when stopped on the way, "
-        f"after {cases[stopped]:.0f} cases on average. With 450 cases it is {passed[more]}, after {cases[more]:.0f}"
+        f"after {cases[stopped]:.0f} cases on average; with 450 cases it is {passed[more]}, after {cases[more]:.0f}"
     )
     assert said in text

@@ -1,4 +1,4 @@
-"""Two versions that are trained on two corpora are weighed by the ordinary gate, as the page on comparing corpora has it."""
+"""Two versions that are trained on two corpora are weighed by the ordinary gate, as the page on corpora has it."""
 
 from __future__ import annotations
 
