@@ -54,6 +54,7 @@ def properties(verdict: Verdict, of_run: Properties) -> Properties:
         "margin": plan.margin,
         "margin_is_relative": "true" if plan.margin_is_relative else None,
         "unit": verdict.unit,
+        "n_skipped": verdict.n_skipped or None,
         **{name: getattr(verdict, name) for name in ("n_cases", "n_samples", "samples_needed", "labels_needed")},
     }
     return [*((name, text) for name, value in known.items() if (text := _in_words(value))), *of_run]

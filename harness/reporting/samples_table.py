@@ -117,7 +117,8 @@ def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:
     told = ("evaluation_id", "role", "version", "case_id", "sample_index")
     return {
         **{name: getattr(answer, name) for name in told},
-        **{name: getattr(score, name) for name in ("metric", "fingerprint", "outcome", "reason")},
+        **{name: getattr(score, name) for name in ("metric", "fingerprint", "outcome")},
+        "reason": score.why,
         "score": score.value,
         "judged_by": None if score.judged_by is None else str(score.judged_by),
         "prompt": None if answer.request is None else _asked(answer.request),

@@ -47,14 +47,14 @@ class Details:
 
     Attributes:
         places: the number of the file that a case is in, by evaluation and case; files are numbered from 1.
-        outcomes: "skipped" or "error" of the cases that have a body which ended so.
+        ended: "skipped" or "error" of the cases that have a body which ended so.
         broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
         n_bodies: what they tell of; `is_cut` where the run has more.
     """
 
     places: dict[tuple[str, str], int] = field(default_factory=dict)
-    outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
+    ended: dict[tuple[str, str], str] = field(default_factory=dict)
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
@@ -64,7 +64,7 @@ class Details:
     def of(self, evaluation: str, case: str) -> dict[str, Any]:
         """The number of a case's file, how one of its bodies ended, and whether people said something of it."""
         key = (evaluation, case)
-        known = {"file": self.places.get(key), "ended": self.outcomes.get(key), "labelled": key in self.labelled}
+        known = {"file": self.places.get(key), "ended": self.ended.get(key), "labelled": key in self.labelled}
         return {name: value for name, value in known.items() if value}
 
 
@@ -110,8 +110,8 @@ def write_details(
         if key in labelled:
             written.labelled.add(key)
         rows = [row for body in bodies for row in body.rows.values()]
-        if outcomes := {row.outcome for row in rows} - {"scored"}:
-            written.outcomes[key] = min(outcomes)
+        if outcomes := {row.outcome for row in rows if row.value is None}:
+            written.ended[key] = min(outcomes)
         if "error" in outcomes:
             reasons = (row.reason for row in rows if row.outcome == "error" and row.reason)
             written.broken[key] = next(reasons, "")[:_MOST_OF_A_REASON]
@@ -178,7 +178,8 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"metric": row.metric, "value": plain(row.value)}
     entry |= {} if row.outcome == "scored" else {"outcome": row.outcome}
-    entry |= _cut("reason", row.reason, _MOST_OF_A_REASON) if row.reason else {}
+    reason = "\n".join(filter(None, (row.reason, row.assertion)))
+    entry |= _cut("reason", reason, _MOST_OF_A_REASON) if reason else {}
     by = row.judged_by.judges if row.judged_by is not None else ()
     return entry | ({"judge": ", ".join(judges.get(each, each[:12]) for each in by)} if by else {})
 

@@ -60,22 +60,6 @@ def quoted(answer: str | None, width: int, encoding: str) -> str:
     return "no answer" if answer is None else f'"{printable(answer, width - 2, encoding=encoding)}"'
 
 
-def shown_reason(reason: str | None, width: int, encoding: str) -> str:
-    r"""Say on one line why an answer has its score; "" where nothing was said.
-
-    Of an assertion with a message that is the message, without pytest's account of the values. Where their values come
-    from is told only where the assertion alone says nothing.
-
-    >>> shown_reason("no capital\nassert 'Lima' in 'Quito'", 60, "utf-8")
-    'no capital'
-    >>> shown_reason("assert 'Lima' in 'Quito'\n +  where 'Lima' = Case(…).expected", 60, "utf-8")
-    "assert 'Lima' in 'Quito'"
-    >>> shown_reason("assert False\n +  where False = is_capital('Quito')", 60, "utf-8")
-    "assert False + where False = is_capital('Quito')"
-    """
-    if not reason:
-        return ""
-    message = reason.partition("\nassert ")[0]
-    assertion, _, _ = message.partition("\n +")
-    message = assertion if len(assertion.split()) > 2 else message
-    return printable(" ".join(message.split()), width, encoding=encoding)
+def on_one_line(reason: str | None, width: int, encoding: str) -> str:
+    """Write the reason of a score on one line; "" for none."""
+    return printable(" ".join((reason or "").split()), width, encoding=encoding)

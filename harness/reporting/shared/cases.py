@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.records import Change, Report, Verdict, VerdictKind
-from harness.reporting.shared.answers import Piece, differing, excerpts, shown_reason
+from harness.reporting.shared.answers import Piece, differing, excerpts, on_one_line
 from harness.reporting.shared.differences import unit_of
 from harness.reporting.shared.figures import digits, figure
 from harness.reporting.shared.text import cells, printable
@@ -61,10 +61,10 @@ def is_typed(case_id: str) -> bool:
 
 def case_to_see(change: Change, verdict: Verdict | None, width: int, encoding: str = "utf-8") -> CaseToSee:
     """A case in words, with answers of at most `width` cells."""
-    reason = shown_reason(change.candidate_reason, _MOST_REASON_CELLS, encoding)
+    reason = on_one_line(change.candidate_reason, _MOST_REASON_CELLS, encoding)
     answers = _answers(change, width, encoding)
     if not answers and change.baseline_reason:  # where texts are weighed, what is told of both
-        both = f"{shown_reason(change.baseline_reason, width, encoding)} -> {reason}"
+        both = f"{on_one_line(change.baseline_reason, width, encoding)} -> {reason}"
         reason = both if cells(both) <= width else reason
     return CaseToSee(
         id=printable(change.case_id, _MOST_ID_CELLS, encoding=encoding),

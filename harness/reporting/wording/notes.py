@@ -36,7 +36,7 @@ _RECORDED = {
     "n_changed": "changed",
     "n_new": "new",
     "n_skipped": "skipped when recorded",
-    "n_gone": "gone",
+    "n_removed": "gone",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.reporting.shared.answers import differing, excerpts, quoted, shown_reason
+from harness.reporting.shared.answers import differing, excerpts, on_one_line, quoted
 
 LONG = "The capital of the country that lies to the west of the one in question is "
 
@@ -33,7 +33,6 @@ def test_no_answer_is_said_and_an_empty_one_quoted() -> None:
     assert quoted("", 20, "utf-8") == '""'
 
 
-def test_a_message_stands_for_its_assertion() -> None:
-    assert shown_reason(None, 40, "utf-8") == shown_reason("", 40, "utf-8") == ""
-    assert shown_reason("not a capital\nassert 1 == 2\n +  where 1 = f()", 40, "utf-8") == "not a capital"
-    assert shown_reason("two\n  lines", 40, "utf-8") == "two lines"
+def test_a_reason_is_shown_on_one_line() -> None:
+    assert on_one_line(None, 40, "utf-8") == on_one_line("", 40, "utf-8") == ""
+    assert on_one_line("two\n  lines", 40, "utf-8") == "two lines"

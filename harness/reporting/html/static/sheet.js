@@ -167,7 +167,7 @@ function scoreShown(score, isNamed, id) {
   const number = score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`;
   const value = score.outcome ?? number;
   const ofScore = score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
-  const kind = unit ? "person" : score.outcome ? "inconclusive" : ofScore;
+  const kind = unit ? "person" : score.value === null ? "inconclusive" : ofScore;
   return html`<p class="why" dir="auto">
     <span class="score ${kind}">${isNamed && `${score.metric} `}${value}</span>${" "}
     ${score.judge && html`<span class="soft">judge ${score.judge}: </span>`}${score.reason}
