@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Parts of the tests that collect what they run alone are done sooner than workers that each collect all.
 PARTS := $(foreach part,$(shell seq $(WORKERS)),part-$(part))
 
-.PHONY: help gate test check nightly lint types layers $(PARTS) reference lines light bench proof mutants coverage mutation dist lock clean
+.PHONY: help gate test check nightly lint types layers $(PARTS) reference docs lines light bench proof mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -84,7 +84,7 @@ test: $(TEST_ENV)  ## before a change lands: linters, all that is hermetic, and 
 	$(LINTERS)
 	@$(RUN) -m "not nightly" --durations 30 $(ARGS)
 
-nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every chapter, neighbours, faults planted in each stage
+nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every page, neighbours, faults planted in each stage
 	$(MISSING)
 	@$(RUN) -m nightly --durations 50 $(ARGS)
 	@for stage in data distillation customization; do $(MAKE) --no-print-directory mutants STAGE=$$stage || exit 1; done
@@ -104,8 +104,12 @@ layers: $(TEST_ENV)
 	@$(BIN)/lint-imports > $(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
 	@echo "layers  clean"
 
-reference: $(TEST_ENV)  ## write the tables of docs/reference.md from the code
+reference: $(TEST_ENV)  ## write the tables of docs/reference from the code
 	@$(BIN)/python .ci/reference.py
+
+docs: $(TEST_ENV)  ## build the site of docs/ into docs/_build/html
+	@$(BIN)/python -m sphinx -q -E -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 lines:  ## count lines, modules and dataclasses of each package, beside their budgets
 	@$(PYTHON) .ci/lines.py

@@ -1,7 +1,7 @@
 """Steelyard: the behaviour of a language model as test cases.
 
-What is named here is public: docs/stability.md says what that promises. Every other module but `harness.extension` is
-internal and may change in any release. `import steelyard` gives the same names.
+What is named here is public: docs/contributing/stability.md says what that promises. Every other module but
+`harness.extension` is internal and may change in any release. `import steelyard` gives the same names.
 
 A name loads its module when it is first asked for, so that `import harness` costs nothing. PYTEST_DONT_REWRITE: pytest
 need not rewrite this module, for it has no assertion, and so does not warn where it is imported before pytest.

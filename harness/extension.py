@@ -1,6 +1,6 @@
 """The names that those need who bring an engine, a check, a step of a corpus, a report format or a tracker.
 
-docs/guide/14-plugins.md shows each.
+docs/howto/extend/index.md shows each.
 
 All names here are public, as those of `harness` are. A name loads its module when it is first asked for.
 """

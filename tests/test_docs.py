@@ -1,15 +1,16 @@
-"""The guide is true: every code block is written or run as a reader would, and prints what it says."""
+"""The pages are true: every code block is written or run and prints what it says, every link leads somewhere."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +32,12 @@ from tests.ports import held_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
-CHAPTERS = [ROOT / "README.md", ROOT / "docs" / "start.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
-FIRST = ("README", "start", "2-evaluations", "4-running")
-"""What everybody reads; the other chapters run at night."""
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *(path for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts)]
+FIRST = {"README", "start", "tutorials/first-gate", "howto/write/evaluations", "howto/run/versions"}
+"""What everybody reads; the other pages run at night."""
 _BLOCK = re.compile(r"^(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROJECT = re.compile(r"^% project: (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,26 @@ class Block:
         return first[2:].strip() if first.startswith("# ") else ""
 
 
-_LISTENS = re.compile(r'start_server\(\w+, "127\.0\.0\.1", (\d+)\)')
+_LISTENS = re.compile(r"^\$ python server\.py (\d+)", re.MULTILINE)
 
 
 def blocks(text: str) -> list[Block]:
-    return [Block(*match.groups()) for match in _BLOCK.finditer(text)]
+    """The blocks that are written or run: all but text and YAML without a path, which are only looked at."""
+    every = [Block(*match.groups()) for match in _BLOCK.finditer(text)]
+    return [block for block in every if block.title or block.language not in ("text", "yaml", "mermaid")]
+
+
+def page_id(path: Path) -> str:
+    """README, or a page of docs by its path there."""
+    return path.relative_to(DOCS if DOCS in path.parents else ROOT).with_suffix("").as_posix()
+
+
+def runnable() -> Iterator[Path]:
+    """Pages with blocks to run; the reference and the pages for contributors only show how things are written."""
+    for page in PAGES:
+        aside = page_id(page).partition("/")[0] in ("reference", "contributing", "decisions", "steps")
+        if not aside and blocks(page.read_text(encoding="utf-8")):
+            yield page
 
 
 def with_free_ports(text: str, held: ExitStack) -> tuple[str, list[int]]:
@@ -132,15 +150,19 @@ def done(command: str, folder: Path, environment: dict[str, str]) -> subprocess.
 
 @pytest.mark.service
 @pytest.mark.parametrize(
-    "chapter",
-    [pytest.param(path, marks=[pytest.mark.nightly] * (path.stem not in FIRST), id=path.stem) for path in CHAPTERS],
+    "page",
+    [
+        pytest.param(path, marks=[pytest.mark.nightly] * (page_id(path) not in FIRST), id=page_id(path))
+        for path in runnable()
+    ],
 )
-def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
+def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
     environment["PYTEST_ADDOPTS"] = "-p no:deepeval -p no:asyncio"
     with ExitStack() as running:
-        text, ports = with_free_ports(chapter.read_text(encoding="utf-8"), running)
-        assert blocks(text)
+        text, ports = with_free_ports(page.read_text(encoding="utf-8"), running)
+        for project in _PROJECT.findall(text):
+            shutil.copytree(DOCS / "projects" / project, tmp_path, dirs_exist_ok=True, ignore=MADE)
         for block in blocks(text):
             if block.title.startswith("shown"):
                 assert_shown_is_real(block, tmp_path)
@@ -151,11 +173,15 @@ def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
                     else:
                         assert_it_prints(command, expected, code, done(command, tmp_path, environment))
             else:
-                assert block.title, f"{chapter.name}: a {block.language} block without a file name in its first line"
+                assert block.title, f"{page.name}: a {block.language} block without a file name in its first line"
                 path = tmp_path / block.title
                 path.parent.mkdir(parents=True, exist_ok=True)
                 content = block.text.partition("\n")[2] if block.language == "jsonl" else block.text
                 path.write_text(content, encoding="utf-8")
+
+
+MADE = shutil.ignore_patterns("__pycache__", ".steelyard", ".pytest_cache", "reports")
+"""What a run leaves in a project."""
 
 
 def assert_it_prints(command: str, expected: list[str], code: str, run: subprocess.CompletedProcess[str]) -> None:
@@ -209,18 +235,23 @@ def test_there_are_no_more_words_than_the_project_allows_itself() -> None:
     assert len(harness.__all__) <= 60
 
 
-def test_the_fewest_cases_that_can_pass_are_those_of_the_guide() -> None:
-    chapter = (ROOT / "docs" / "guide" / "5-what-red-and-green-mean.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (0\.\d+) \| (\d+) \|$", chapter, re.MULTILINE)
+def explanations() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "explanation").glob("*.md")))
+
+
+def test_the_fewest_cases_that_can_pass_are_those_of_the_pages() -> None:
+    rows = re.findall(r"^\| (0\.\d+) \| (\d+) \|$", explanations(), re.MULTILINE)
     assert len(rows) == 4
     for margin, fewest in rows:
         for n_cases, verdict in ((int(fewest) - 1, "inconclusive"), (int(fewest), "passed")):
             assert _equal_cases(n_cases, 5, float(margin), "population") == verdict
 
 
-def test_the_fewest_samples_that_can_pass_about_these_cases_are_those_of_the_guide() -> None:
-    chapter = (ROOT / "docs" / "guide" / "5-what-red-and-green-mean.md").read_text(encoding="utf-8")
-    found = re.search(r"(\d+) cases\s+of (\d+) samples, or (\d+) of (\d+), can pass with a margin of (0\.\d+)", chapter)
+def test_the_fewest_samples_that_can_pass_about_these_cases_are_those_of_the_pages() -> None:
+    pattern = (
+        r"(\d+)\s+cases\s+of\s+(\d+)\s+samples, or\s+(\d+)\s+of\s+(\d+), can\s+pass\s+with\s+a\s+margin\s+of\s+(0\.\d+)"
+    )
+    found = re.search(pattern, explanations())
     assert found is not None
     start = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
     first = re.search(r"a margin of (0\.\d+) takes (\d+) cases of (\d+) samples at the least", start)
@@ -238,48 +269,129 @@ def _equal_cases(n_cases: int, samples: int, margin: float, about: str) -> str:
     return decide([entry], 0.95, looks=first_looks([entry.id]))[0].verdict.value
 
 
+def test_there_are_no_more_pages_and_words_than_a_reader_has_patience_for() -> None:
+    """A new page takes the place of another."""
+    words = {page_id(page): len(page.read_text(encoding="utf-8").split()) for page in PAGES if DOCS in page.parents}
+
+    def sum_of(folder: str) -> int:
+        return sum(count for name, count in words.items() if name.startswith(f"{folder}/"))
+
+    assert not FIRST - {"README", *words}
+    assert sum(words.values()) <= 60_000
+    assert sum_of("reference") <= 13_000
+    assert sum_of("contributing/decisions") <= 15_000
+    assert len([name for name in words if name.startswith("reference/")]) <= 9
+    assert words["start"] <= 1_000
+    assert words["reference/glossary"] <= 600
+    assert {name: n for name, n in words.items() if name.startswith("coming-from/") and n > 450} == {}
+    assert {name: n for name, n in words.items() if name.startswith("tutorials/") and n > 1_600} == {}
+
+
 def test_decisions_are_few_short_and_listed_once() -> None:
     """A new page takes the place of another: at most 25, of at most 900 words each, and every one is in the index."""
-    folder = ROOT / "docs" / "decisions"
-    pages = sorted(each.name for each in folder.glob("*.md") if each.name != "README.md")
-    listed = re.findall(
-        r"^\| \[[^\]]+\]\(([\w-]+\.md)\) \| \S", (folder / "README.md").read_text("utf-8"), re.MULTILINE
-    )
+    folder = DOCS / "contributing" / "decisions"
+    pages = sorted(each.name for each in folder.glob("*.md") if each.name != "index.md")
+    listed = re.findall(r"^- \[[^\]]+\]\(([\w-]+\.md)\): \S", (folder / "index.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == pages
     assert len(pages) <= 25
     assert [name for name in pages if len((folder / name).read_text(encoding="utf-8").split()) > 900] == []
 
 
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
+_NAMED = re.compile(r"(?<![\w/.-])docs/(?!_build)[\w./-]*\w(?:#[\w-]+)?")
 
 
-def test_what_pages_link_to_or_name_is_there() -> None:
-    """Files that are linked, and for who changes Steelyard paths and targets of make that are named."""
-    inner = [ROOT / "docs" / "architecture.md", ROOT / "harness" / "README.md", ROOT / "CONTRIBUTING.md"]
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "evals").rglob("*.md")]
+def anchors(page: Path) -> set[str]:
+    """What a link into a page may name: its headings as GitHub and MyST write them, and targets of its own."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"\]\([^)]*\)", "]", heading).lower().strip() for heading in headings)
+    slugs = [re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain]
+    return {*slugs, *re.findall(r"^\(([\w-]+)\)=$", text, re.MULTILINE), *re.findall(r'<a id="([^"]+)"', text)}
+
+
+def broken(page: Path, targets: Iterable[str], folder: Path) -> Iterator[str]:
+    """Of the targets that a page names, those that are not there."""
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        to = (folder / path).resolve() if path else page
+        if not to.exists() or (anchor and to.suffix == ".md" and anchor not in anchors(to)):
+            yield f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_every_link_of_a_page_leads_somewhere() -> None:
+    """Files and headings alike, of the documentation and of every page beside it."""
+    others = [
+        *ROOT.glob("*.md"),
+        ROOT / "harness" / "README.md",
+        ROOT / "suites" / "README.md",
+        *(ROOT / "evals").rglob("*.md"),
+    ]
+    faults: list[str] = []
+    for page in {*PAGES, *others} - {ROOT / "CHANGELOG.md"}:
+        text = _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
+        targets = [target for target in _LINK.findall(text) if not re.match(r"[a-z]+:", target)]
+        faults += broken(page, targets, page.parent)
+    assert sorted(faults) == []
+
+
+def test_every_page_that_code_and_templates_name_is_there() -> None:
+    """Of messages, docstrings, workflows and settings."""
+    sources = [ROOT / "Makefile", ROOT / "pyproject.toml", *(ROOT / "harness").rglob("*.*"), *(ROOT / ".ci").iterdir()]
+    sources += [
+        *(ROOT / ".github").rglob("*.yml"),
+        *(ROOT / ".gitlab").rglob("*.yml"),
+        *(ROOT / "suites").rglob("*.py"),
+    ]
+    faults: list[str] = []
+    for path in sources:
+        if path.is_file() and path.suffix in ("", ".py", ".toml", ".yml", ".md", ".html", ".jinja", ".json"):
+            text = path.read_text(encoding="utf-8")
+            faults += broken(path, _NAMED.findall(text), ROOT)
+    assert sorted(faults) == []
+
+
+@pytest.mark.service
+def test_the_site_is_built_without_a_warning_and_asks_for_nothing_elsewhere(tmp_path: Path) -> None:
+    """Each page is there as HTML and as Markdown, and in llms.txt."""
+    site = tmp_path / "site"
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(tmp_path / "doctrees")]
+    built = subprocess.run([*sphinx, DOCS, site], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
+    aside = {"examples", "projects", "skill"}
+    names = [page_id(page) for page in PAGES if DOCS in page.parents and not aside & {*page.relative_to(DOCS).parts}]
+    listed = (site / "llms.txt").read_text(encoding="utf-8")
+    for name in names:
+        assert f"]({name}.md)" in listed
+        assert (site / f"{name}.md").is_file()
+        html = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert re.findall(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', html) == []
+    assert (site / "steelyard" / "SKILL.md").is_file()
+    assert not re.search(r"url\(['\"]?(?:https?:)?//", "".join(each.read_text("utf-8") for each in site.rglob("*.css")))
+
+
+def test_paths_and_targets_that_contributors_are_told_of_are_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    broken = []
-    for page in {*pages, *inner}:
+    missing = []
+    for page in (DOCS / "contributing" / "architecture.md", ROOT / "harness" / "README.md", ROOT / "CONTRIBUTING.md"):
         text = page.read_text(encoding="utf-8")
-        linked = [page.parent / target for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
-        if page in inner:
-            linked += [ROOT / path for path in _PATH.findall(text)]
-            broken += [f"{page.name}: make {each}" for each in set(re.findall(r"`make ([a-z]+)", text)) - targets]
-        broken += [f"{page.name}: {path}" for path in linked if not path.exists()]
-    assert broken == []
+        missing += [f"{page.name}: {path}" for path in _PATH.findall(text) if not (ROOT / path).exists()]
+        missing += [f"{page.name}: make {each}" for each in set(re.findall(r"`make ([a-z]+)", text)) - targets]
+    assert missing == []
 
 
 def test_every_module_of_the_suites_that_a_command_names_is_there() -> None:
     stages = "|".join(sorted(each.name for each in (ROOT / "suites").iterdir() if each.is_dir()))
+    pattern = re.compile(rf"^\$? ?pytest (suites/(?:{stages})/\w*)(?:\{{([\w,]+)\}})?(\w*\.py)", re.MULTILINE)
+    own = [page for page in PAGES if not _PROJECT.search(page.read_text("utf-8"))]
     named = {
         each[1] + part + each[3]
-        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-        for each in re.finditer(
-            rf"^\$? ?pytest (suites/(?:{stages})/\w*)(?:\{{([\w,]+)\}})?(\w*\.py)",
-            page.read_text("utf-8"),
-            re.MULTILINE,
-        )
+        for page in own
+        for each in pattern.finditer(page.read_text("utf-8"))
         for part in (each[2] or "").split(",")
     }
-    assert len(named) > 8
+    assert named
     assert [each for each in sorted(named) if not (ROOT / each).exists()] == []

@@ -89,7 +89,8 @@ def test_a_release_needs_a_green_nightly() -> None:
 
 def test_only_the_job_that_publishes_can_and_it_takes_what_was_built_and_tried() -> None:
     jobs = load(RELEASE)["jobs"]
-    assert [name for name, job in jobs.items() if "id-token" in job["permissions"]] == ["publish"]
+    assert [name for name, job in jobs.items() if "id-token" in job["permissions"]] == ["publish", "site"]
+    assert jobs["site"]["needs"] == "publish"
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert jobs["publish"]["needs"] == "build"
     assert _step(jobs["publish"], "pypa/")["with"] == {"attestations": True}

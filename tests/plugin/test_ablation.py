@@ -1,4 +1,4 @@
-"""Two versions that are trained on two corpora are weighed by the ordinary gate, as chapter "Data" has it."""
+"""Two versions that are trained on two corpora are weighed by the ordinary gate, as the page on corpora has it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ needed("peft")
 
 pytestmark = [pytest.mark.service, pytest.mark.nightly]
 
-CHAPTER = Path(__file__).parents[2] / "docs" / "guide" / "17-data.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "data" / "compare.md"
 
 
 def block(language: str, holding: str) -> str:
-    """The block of the chapter that holds some words."""
-    found = re.findall(rf"```{language}\n(.*?)```", CHAPTER.read_text("utf-8"), re.DOTALL)
+    """The block of the page that holds some words."""
+    found = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     (text,) = [each for each in found if holding in each]
     return text
 

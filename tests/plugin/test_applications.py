@@ -17,8 +17,8 @@ from tests.repositories import commit_all
 pytestmark = pytest.mark.service
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "docs" / "examples" / "handbook-bot"
-CHAPTER = (ROOT / "docs" / "guide" / "20-your-application.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "docs" / "projects" / "handbook-bot"
+PAGE = (ROOT / "docs" / "tutorials" / "pull-request.md").read_text(encoding="utf-8")
 BOT = """
 async def answer(prompt):
     return {"text": "yes", "context": [{"id": "p", "text": prompt}], "cost": 0.25, "metadata": {"route": 1}}
@@ -217,12 +217,10 @@ def test_a_cost_is_bounded_without_a_price_and_refused_where_it_is_not_told(gate
     assert "--max-cost 0.50 can't be kept: only answers without `cost`, and has no price" in told
 
 
-def test_the_example_is_that_of_the_chapter_and_its_program_answers_as_its_function(project: Project) -> None:
-    shown: dict[str, str] = {}
-    for path, text in re.findall(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", CHAPTER, re.MULTILINE | re.DOTALL):
-        shown.setdefault(path, text)
-    files = {path.relative_to(EXAMPLE).as_posix(): path.read_text() for path in EXAMPLE.rglob("*.*")}
-    assert {name: text for name, text in files.items() if "__pycache__" not in name} == shown
+def test_the_tutorial_shows_the_example_s_files_and_its_program_answers_as_its_function(project: Project) -> None:
+    shown = dict(re.findall(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+    assert len(shown) >= 4
+    assert {path: (EXAMPLE / path).read_text() for path in shown} == shown
     shutil.copytree(EXAMPLE, project.path, dirs_exist_ok=True)
     bot = {"engine": "python", "call": "shop.bot:answer"}
     program = {"engine": "command", "command": [sys.executable, "program.py"]}

@@ -57,7 +57,7 @@ def gguf_head(path: Path) -> GgufHead:
         ValueError: the file is no GGUF of version 2 or 3, ends too early, its head is damaged, or it is a part of a
             model that was split.
 
-    Source: the GGUF specification, ggml-org/ggml, docs/gguf.md.
+    Source: the GGUF specification, ggml-org/ggml, gguf.md.
     """
     status = path.stat()
     return _head(path, status.st_size, status.st_mtime_ns)

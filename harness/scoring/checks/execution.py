@@ -30,8 +30,8 @@ async def runs(
 ) -> Score:
     """1 where Python code passes its tests, or without any runs to its end; to be awaited in an `async def` body.
 
-    Code and tests each run in a process of their own: docs/guide/6-checks.md says what they can reach, and what of the
-    code its tests find. As many run at once as there are cores.
+    Code and tests each run in a process of their own: docs/contributing/decisions/sandbox.md says what they can reach,
+    and what of the code its tests find. As many run at once as there are cores.
 
     Args:
         code: a program, or an answer whose first fenced block of Python is one.

@@ -205,7 +205,7 @@ def test_one_case_in_20_lost_among_noisy_ones_is_green_in_at_most_5_of_100(n_cas
 @pytest.mark.nightly
 @pytest.mark.parametrize(("n_cases", "n_samples"), [(20, 2), (50, 2), (50, 10), (100, 2), (200, 5)])
 def test_no_kind_of_loss_of_the_margin_is_green_in_more_than_5_of_100(n_cases, n_samples):
-    """As docs/decisions/cases-like-these.md has it; nothing is greener than 0.65 for the same version at 50 × 10."""
+    """As the decision on cases like these has it; nothing is greener than 0.65 for the same version at 50 × 10."""
     rng, runs, ones = np.random.default_rng([15, n_cases, n_samples]), 2_000, np.ones(n_cases)
     green = np.zeros(5)
     for _ in range(runs):

@@ -47,9 +47,9 @@ class LatencyFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """The outcome of a load, under the names that `steelyard load --json` writes; docs/reference.md says what each is.
+    """The outcome of a load, under the names that `steelyard load --json` writes.
 
-    `rows` has every request, and is left out there.
+    docs/reference/command-line.md says what each is. `rows` has every request, and is left out there.
     """
 
     requests: int

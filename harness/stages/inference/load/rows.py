@@ -69,7 +69,7 @@ class _NoAnswerError(Exception):
 
 
 def read_row(row: Row, status: int, packets: Packets, redactor: Redactor) -> Row:
-    """The row of a request that has ended. docs/reference.md has the kinds of error.
+    """The row of a request that has ended. docs/reference/command-line.md has the kinds of error.
 
     Args:
         row: what the sender knows of it; its error is that of HTTP.

@@ -1,0 +1,74 @@
+"""Puts each page as Markdown beside its HTML, and a list of all into llms.txt (llmstxt.org)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pygments.lexers import TextLexer
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+ABOUT = """# Steelyard
+
+> A pytest plugin that samples language models, and applications around one, and decides with statistics: green, red or
+> inconclusive, each wrong at most 5 times in 100.
+
+- [SKILL.md]({base}steelyard/SKILL.md): how a coding assistant writes an evaluation for a project.
+"""
+
+
+def keep_within(app: Sphinx, page: str, source: list[str]) -> None:
+    """Have links to Markdown that is no page of the site, such as SECURITY.md, lead to the file itself."""
+    folder = Path(app.env.doc2path(page)).parent
+
+    def target(found: re.Match[str]) -> str:
+        path = found[1].partition("#")[0]
+        file = (folder / path).resolve()
+        is_page = app.project.path2doc(file) in app.env.found_docs
+        return found[0] if is_page or not file.is_file() else f"](path:{path})"
+
+    source[0] = re.sub(r"\]\(([^):\s]+\.md(?:#[^)\s]*)?)\)", target, source[0])
+
+
+def in_order(environment: BuildEnvironment, page: str = "index") -> Iterator[str]:
+    """Yield all pages as the table of contents has them."""
+    yield page
+    for child in environment.toctree_includes.get(page, []):
+        yield from in_order(environment, child)
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a page below its title, without links and marks."""
+    body = re.sub(r"^```.*?^```$|^(?:%|#|\()[^\n]*$", "", text, flags=re.MULTILINE | re.DOTALL)
+    paragraph = next((each for each in body.split("\n\n") if re.match(r"\s*[\w*`\[]", each)), "")
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|\*", r"\1", " ".join(paragraph.split()))
+    return re.split(r"(?<=[.?]) ", plain, maxsplit=1)[0]
+
+
+def write_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Write what those read who read no HTML."""
+    if exception is not None or app.builder.format != "html":
+        return
+    base = app.config.html_baseurl and app.config.html_baseurl.rstrip("/") + "/"
+    lines, section = [ABOUT.format(base=base)], ""
+    for page in in_order(app.env):
+        text = Path(app.env.doc2path(page)).read_text(encoding="utf-8")
+        target = Path(app.outdir, f"{page}.md")
+        target.write_text(re.sub(r"^% .*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
+        folder = page.rpartition("/")[0]
+        if folder != section:
+            section = folder
+            lines.append(f"\n## {section.replace('/', ': ')}\n\n")
+        lines.append(f"- [{app.env.titles[page].astext()}]({base}{page}.md): {first_sentence(text)}\n")
+    Path(app.outdir, "llms.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Have Sphinx call what is above, and colour what these pages show."""
+    for language in ("jsonl", "gitignore"):
+        app.add_lexer(language, TextLexer)
+    app.connect("source-read", keep_within)
+    app.connect("build-finished", write_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
