@@ -11,7 +11,7 @@ from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case, turns_of
 from harness.gate.history.runs import find_version
 from harness.records.tool_calls import turns_in_words, with_calls
-from harness.reporting.shared.answers import on_one_line, quoted
+from harness.reporting.shared.cases import on_one_line, quoted
 from harness.reporting.shared.text import Block, pad, printable
 from harness.scoring.results import METRIC
 

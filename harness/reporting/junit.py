@@ -28,11 +28,11 @@ Properties = list[tuple[str, str]]
 
 def origin(run_id: str, candidate: VersionRef, baseline: VersionRef | None) -> Properties:
     """The run and the versions that verdicts come from."""
-    told = [("run_id", run_id)]
+    named = [("run_id", run_id)]
     for role, version in (("candidate", candidate), ("baseline", baseline)):
         if version is not None:
-            told += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
-    return [(name, _legal(text)) for name, text in told]
+            named += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
+    return [(name, _legal(text)) for name, text in named]
 
 
 def properties(verdict: Verdict, of_run: Properties) -> Properties:
