@@ -118,7 +118,7 @@ class Settings(SettingsTable):
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
         max_requests, max_tokens, max_cost, deadline: what a run may spend at most, as the option says it ("20m").
-        sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
+        sandbox: the sandbox around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         notify: the address that is told when a gate is decided or waits for labels, or "none". Never shown.
         trackers: where else gates are logged: the options of each tracker by its name.

@@ -22,7 +22,7 @@ FOLDER = "details"
 _CHARACTERS_OF_A_FILE = 400_000
 _MOST_OF_A_TEXT = 20_000
 _MOST_OF_A_REASON = 4_000
-MOST_BODIES = 20_000
+MOST_BODIES = 5_000
 """The most bodies that have details, those of the cases to look at first: writing more takes longer than deciding."""
 _NAME = re.compile(r"\d+\.js")
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
