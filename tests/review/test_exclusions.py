@@ -75,10 +75,10 @@ def test_a_settled_item_can_be_looked_at_and_no_other(queue: Queue, add_batch: A
     items = add_batch(2)
     view = flagged(queue)
     queue.exclude("eve", view.lease_id, "why", key="x")
-    assert queue.settled(view.item.id).id == view.item.id
+    assert queue.reveal(view.item.id).id == view.item.id
     (other,) = (item.id for item in items if item.id != view.item.id)
     with pytest.raises(ReviewError, match="is open: what is known of it is shown once it is settled"):
-        queue.settled(other)
+        queue.reveal(other)
 
 
 @pytest.mark.service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.records import Role
-from harness.records.review import PREFERENCES, Form, LabelChoice
+from harness.records.review import PREFERENCES, Form, FormKind, LabelChoice, Question
 from harness.scoring.judging.rubric import Rubric
 
 
@@ -32,10 +32,14 @@ def rating_form(rubric: Rubric) -> Form:
         RubricError: the rubric has no scale.
     """
     rubric.check_scale()
-    choices = tuple(LabelChoice(score, meaning, rubric.value(score)) for score, meaning in rubric.scale)
-    return Form("scale", rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest)
+    return _form("scale", rubric, tuple(LabelChoice(score, name, rubric.value(score)) for score, name in rubric.scale))
 
 
 def preference_form(rubric: Rubric) -> Form:
     """To say which of two answers is the better one."""
-    return Form("preference", rubric.title, rubric.criteria, rubric.guidelines, PREFERENCES, rubric.digest)
+    return _form("preference", rubric, PREFERENCES)
+
+
+def _form(kind: FormKind, rubric: Rubric, choices: tuple[LabelChoice, ...]) -> Form:
+    questions = tuple(Question(title, answers) for title, answers in rubric.questions)
+    return Form(kind, rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest, questions)

@@ -71,7 +71,7 @@ def batch(request: Request, admin: Admin, batch_id: str) -> Response:
 def item(request: Request, admin: Admin, item_id: str) -> Response:
     """All that is known of an item that is settled: what was asked and answered, and what judge and people said."""
     desk = desk_of(request)
-    found = desk.queue.settled(item_id)
+    found = desk.queue.reveal(item_id)
     batch = desk.review.batch(found.batch_id)
     said = said_of(found, batch.form, desk.review.events(item_id=item_id))
     return _page(request, "settled.html", admin, item=found, batch=batch, said=said)

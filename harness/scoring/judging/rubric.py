@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,13 @@ HEADINGS = {
     "Input": "write the name of a field of the cases on each line, such as `- prompt`.",
     "Reference": "write the name of the field of the cases that holds a right answer, such as `expected`.",
     "Guidelines": "say there what reviewers should know, or leave the heading out.",
+    "Questions": "write there what reviewers are asked besides, with the answers: `- Tone: rude, neutral, friendly`.",
 }
 """Each heading that a rubric may have, and what to write under it."""
 
 _STEP = (re.compile(r"\d+[.)](?:\s+(.*))?$"), "is no step")
 _POINT = (re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$"), "is no score with its meaning")
+_QUESTION = (re.compile(r"[-*]\s+\**([^:*]+?)\**\s*:\s*\**\s*(.*)$"), "is no question with its answers")
 _FIELD = (re.compile(r"(?:[-*]\s+)?`?(\S+?)`?$"), "is not the name of a field")
 
 
@@ -35,7 +37,7 @@ class Rubric:
         scale: each score with what it means, the lowest first; empty for one that only preferences are asked by.
         input: fields of the case that the judge is shown beside the answer; None for `prompt`, where the case has it.
         reference: the field of the case that holds a right answer, or None.
-        guidelines: for people who review, and not for the judge.
+        guidelines, questions: for people who review, and not for the judge; each question has its answers.
         digest: hash of the file.
     """
 
@@ -48,6 +50,7 @@ class Rubric:
     reference: str | None
     guidelines: str
     digest: str
+    questions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def scores(self) -> tuple[int, ...]:
@@ -132,7 +135,20 @@ def read_rubric(text: str, place: str) -> Rubric:
         reference=next(iter(fields["Reference"]), None),
         guidelines=_text(sections.get("Guidelines", [])),
         digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        questions=tuple(_questions(sections)),
     )
+
+
+def _questions(sections: _Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
+    titles = set[str]()
+    for at, title, text in _items(sections, "Questions", *_QUESTION):
+        answers = tuple(filter(None, map(str.strip, text.split(","))))
+        if len(answers) < 2 or len({*answers}) < len(answers) or title in titles:
+            raise RubricError(
+                f"{at}: {title!r} is there twice, or lacks two answers that differ: {HEADINGS['Questions']}"
+            )
+        titles.add(title)
+        yield title, answers
 
 
 _Sections = dict[str, list[tuple[str, str]]]
