@@ -137,7 +137,7 @@ class Form:
             raise LabelError(f"At most {_MOST_MARKS} passages of {_LONGEST_MARK:,} characters can be marked.")
         if any(place not in range(1 + self.is_pair) for place, _ in marks):
             raise LabelError("A mark is in an answer that the item does not have.")
-        marks = [[1 - place if swapped else place, text] for place, text in marks]
+        marks = [[1 - place if swapped and self.is_pair else place, text] for place, text in marks]
         return {name: value for name, value in (("answers", answers), ("marks", marks)) if value}
 
 

@@ -73,7 +73,8 @@ def _fields(shared: SharedItem) -> dict[str, Any]:
     """An item as JSON takes it; `labels`, `excluded`, `hidden` and a label's `details` only where there are some."""
     fields = asdict(shared)
     for label in fields["labels"]:
-        label.update({"details": label["details"]} if label.pop("details") else {})
+        if not label["details"]:
+            del label["details"]
     optional = {name: fields.pop(name) for name in ("labels", "excluded", "hidden")}
     del fields["place"]
     return fields | {name: value for name, value in optional.items() if value}

@@ -14,6 +14,7 @@ const PAUSES_MS = [250, 500, 1000, 2000, 4000];
 const LOOK_AGAIN_MS = [1000, 2000, 4000, 8000, 15000]; // a gate may be decided, or draw more, right after a label
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
+let marks = []; // passages of the answers: { place, text, range }
 let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; isAgain after an undo
 let ahead = []; // items that are leased and wait to be shown
 let outbox = [];
@@ -154,6 +155,7 @@ function show(view) {
 function settle() {
   shownAt = performance.now();
   $("comment").value = "";
+  highlight([]);
   $("verdict").replaceChildren($("choices").content.cloneNode(true));
   $("waiting").hidden = $("empty").hidden = true;
   $("stage").hidden = false;
@@ -214,14 +216,47 @@ function tellRefused(entry, answer) {
   tell("refused", "bad", `Not counted: ${entry.words}.`, answer.message, "refused");
 }
 
-function act(kind, words, value) {
+/** Press a choice. When every question of the form has its answer, that is sent. */
+function pick(button) {
+  if (performance.now() - shownAt < SHORTEST_LOOK_MS) return;
+  const field = button.closest("fieldset");
+  for (const each of field.querySelectorAll(".choice")) each.setAttribute("aria-pressed", each === button);
+  const name = (each) => each.querySelector("b").textContent;
+  unanswered()?.scrollIntoView({ block: "nearest" });
+  if (unanswered()) return say(`${field.querySelector("legend").textContent}: ${name(button)}.`);
+  const [[, value], ...others] = fields().map((each) => [each.dataset.question, JSON.parse(pressed(each).dataset.value)]);
+  act("label", `labelled ${name(pressed(fields()[0]))}`, value, Object.fromEntries(others));
+}
+
+const fields = () => [...document.querySelectorAll("#verdict fieldset")];
+const pressed = (field) => field.querySelector('[aria-pressed="true"]');
+const unanswered = () => fields().find((each) => !pressed(each));
+
+/** Mark the passage of an answer that is selected; one that is marked already no more. */
+function mark() {
+  const selection = getSelection(), text = `${selection}`.trim();
+  const range = text && selection.getRangeAt(0).cloneRange();
+  const place = [...document.querySelectorAll(".item .answer")].findIndex((each) => range && each.contains(range.commonAncestorContainer));
+  if (place < 0) return say("Select a passage of an answer, then mark it.");
+  const others = marks.filter((each) => each.place !== place || each.text !== text);
+  highlight(others.length < marks.length ? others : [...marks, { place, text, range }]);
+  selection.removeAllRanges();
+  say(`${marks.length} ${marks.length === 1 ? "passage is" : "passages are"} marked.`);
+}
+
+function highlight(wanted) {
+  marks = wanted;
+  if (window.Highlight) CSS.highlights.set("marks", new Highlight(...marks.map((each) => each.range)));
+}
+
+function act(kind, words, value, answers = {}) {
   if (!shown || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
   const { lease } = shown;
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
   nSaid++;
   looks = 0;
-  put({ act: kind, lease, words, value, note: $("comment").value.trim() });
+  put({ act: kind, lease, words, value, note: $("comment").value.trim(), answers, marks: marks.map(({ place, text }) => [place, text]) });
   showNext();
   flush();
 }
@@ -232,13 +267,11 @@ function put(said) {
   keepOutbox([...read(), { key, task, at: Date.now(), ...said }]);
 }
 
-const label = (button) =>
-  act("label", `labelled ${button.querySelector("b").textContent}`, JSON.parse(button.dataset.value));
-
 const ACTS = {
   skip: () => act("skip", "skipped"),
   undo: () => (put({ act: "undo", words: "undo" }), flush()),
   flag: () => act("flag", "flagged"),
+  mark,
   exclude() {
     if ($("comment").value.trim()) return act("exclude", "excluded");
     say("Write in the comment what is broken, then exclude it.");
@@ -296,7 +329,7 @@ function meant(event) {
   return /[ -~]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
 }
 
-const KEYS = { s: "skip", z: "undo", g: "guide", c: "comment", ...(task === "label" ? { f: "flag" } : { x: "exclude" }) };
+const KEYS = { s: "skip", z: "undo", g: "guide", c: "comment", m: "mark", ...(task === "label" ? { f: "flag" } : { x: "exclude" }) };
 
 document.addEventListener("keydown", (event) => {
   activeAt = Date.now();
@@ -307,8 +340,9 @@ document.addEventListener("keydown", (event) => {
   if (!$("single-keys").checked) return;
   if (/^Arrow/.test(event.key) && event.target.matches?.("pre")) return; // there it scrolls
   const wanted = meant(event);
-  const choice = [...document.querySelectorAll("#verdict .choice")].find((each) => each.dataset.keys.split(" ").includes(wanted));
-  if (choice) label(choice);
+  const choices = [...(unanswered()?.querySelectorAll(".choice") ?? [])];
+  const choice = choices.find((each) => each.dataset.keys.split(" ").includes(wanted));
+  if (choice) pick(choice);
   else if (KEYS[wanted]) ACTS[KEYS[wanted]]();
   else return;
   event.preventDefault();
@@ -318,9 +352,11 @@ document.addEventListener("click", (event) => {
   activeAt = Date.now();
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.matches("#verdict .choice")) label(button);
+  if (button.matches("#verdict .choice")) pick(button);
   else if (button.dataset.act) ACTS[button.dataset.act]();
 });
+
+document.addEventListener("pointerdown", (event) => event.target.closest("[data-act=mark]") && event.preventDefault()); // keeps the selection
 
 for (const moved of ["pointermove", "wheel", "touchstart"])
   document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
