@@ -26,7 +26,7 @@ from harness.records.review import (
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.store import Store
 from harness.store.location import option_for
-from harness.store.review.events import SETTLING, counting
+from harness.store.review.events import counting
 from harness.store.review.reviewers import new_token
 from harness.store.review.store import BatchProgress
 from harness.store.review.turns import HeldItem, RecordedLabel, is_swapped
@@ -40,12 +40,8 @@ _MOST_SHOWN, _MOST_KNOWN = 50, 5
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An item under a lease as its reviewer sees it.
-
-    Attributes:
-        expires: when the lease runs out, in epoch seconds.
-        form: what is asked.
-        item: without version, run, judge score, drawing or label of somebody else; of two answers the left one first.
+    """An item under a lease, which expires in epoch seconds, as its reviewer sees it: without version, run, score of
+    the judge, drawing or label of somebody else, of two answers the left one first.
     """
 
     lease_id: str
@@ -90,22 +86,9 @@ class KnownItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ExcludedItem:
-    """An item that an adjudicator left out, and why."""
-
-    item: Item
-    reviewer: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class BatchOrigin:
-    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers.
-
-    Attributes:
-        created: when it was added, in epoch seconds.
-        run_id: None for items of a file.
-        candidate: the name of the run's version under test; None where the run is not stored.
+    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers. It has no run where it
+    is from a file, and no candidate where its run is not stored.
     """
 
     created: float
@@ -113,7 +96,6 @@ class BatchOrigin:
     candidate: str | None
 
     def __str__(self) -> str:
-        """In words, with the local time."""
         date = f"{datetime.fromtimestamp(self.created):%Y-%m-%d %H:%M}"
         run = "from a file" if self.run_id is None else f"run {self.run_id}"
         return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
@@ -144,7 +126,6 @@ class Remaining:
     Attributes:
         at_most: whether a gate draws what is left, and may be decided before.
         forecast: about how many decide them, in tens, rounded up; None where nothing tells.
-        problems: why labels can't pass them.
     """
 
     done: int
@@ -185,11 +166,7 @@ class Queue:
         return None if held is None else View.of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
-        """Give the item again, with a new expiry; after it ran out only while nobody else has the item.
-
-        Raises:
-            LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
-        """
+        """Give the item again, with a new expiry; after it ran out only while nobody else has it. Raises LeaseError."""
         return View.of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
 
     def label(
@@ -243,11 +220,7 @@ class Queue:
         return self._review.record(self._clock, replace(submitted, note=submitted.note.strip()))
 
     def undo(self, reviewer: str, *, key: str) -> UndoResult:
-        """Take back what the reviewer said last, and lease its item anew if it is free.
-
-        Raises:
-            NothingToUndoError, RepeatedKeyError, ReviewerError
-        """
+        """Take back what the reviewer said last, and lease its item anew if it is free. Raises NothingToUndoError."""
         _check_key(key)
         recorded, held = self._review.undo(self._clock, reviewer, key, lease_s=self._lease_s)
         return UndoResult(recorded, None if held is None else View.of(held))
@@ -261,10 +234,9 @@ class Queue:
         return labels
 
     def revise(self, reviewer: str, number: int) -> tuple[Event, View]:
-        """Lease the item of a reviewer's event again. The event counts until something else is said under the lease.
+        """Lease the item of a reviewer's event again; a NothingToUndoError where it is none of `own`.
 
-        Raises:
-            NothingToUndoError: it is none of `own`.
+        The event counts until something else is said under the lease.
         """
         event, held = self._review.revise(self._clock, reviewer, number, self._lease_s)
         return event, View.of(held)
@@ -304,24 +276,18 @@ class Queue:
     def reveal(self, item_id: str) -> Item:
         """The item with all that is known of it, for those who look after the queue.
 
-        Raises:
-            UnknownItemError: there is no such item.
-            ReviewError: labels are still wanted, so that it stays blind.
+        A ReviewError where labels are still wanted, so that it stays blind.
         """
         standing = self._review.standing(item_id)
         if standing.state not in SETTLED:
             raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
         return self._review.item(item_id)
 
-    def excluded(self, batch_id: str) -> list[ExcludedItem]:
-        """The items of a batch that were excluded, in their order, with the reasons."""
+    def excluded(self, batch_id: str) -> list[tuple[Item, Event]]:
+        """The items of a batch that were excluded, in their order, with the events that say by whom and why."""
         events = counting(self._review.events(batch_id=batch_id))
-        last = {event.item_id: event for event in events if event.kind in SETTLING}
-        return [
-            ExcludedItem(item, event.reviewer, event.note)
-            for item in self._review.items(batch_id)
-            if (event := last.get(item.id)) is not None and event.kind == "exclude"
-        ]
+        excluded = {event.item_id: event for event in events if event.kind == "exclude"}
+        return [(item, excluded[item.id]) for item in self._review.items(batch_id) if item.id in excluded]
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""

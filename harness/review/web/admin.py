@@ -71,10 +71,10 @@ def batch(request: Request, admin: Admin, batch_id: str) -> Response:
 def item(request: Request, admin: Admin, item_id: str) -> Response:
     """All that is known of an item that is settled: what was asked and answered, and what judge and people said."""
     desk = desk_of(request)
-    found = desk.queue.reveal(item_id)
-    batch = desk.review.batch(found.batch_id)
-    opinions = opinions_on(found, batch.form, desk.review.events(item_id=item_id))
-    return _page(request, "settled.html", admin, item=found, batch=batch, opinions=opinions)
+    known = desk.queue.reveal(item_id)
+    its_batch = desk.review.batch(known.batch_id)
+    opinions = opinions_on(known, its_batch.form, desk.review.events(item_id=item_id))
+    return _page(request, "settled.html", admin, item=known, batch=its_batch, opinions=opinions)
 
 
 @router.post("/batches/{batch_id}/close")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Body, Depends, Form, Request
 from markupsafe import Markup
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 from starlette.responses import RedirectResponse, Response
@@ -22,6 +22,7 @@ from harness.store.review.turns import RecordedLabel
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
 Name = Annotated[str, Depends(signed_in)]
+Text = Annotated[str, Body(embed=True)]
 Leases = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=200)]
 
 
@@ -43,19 +44,6 @@ class LabelSubmission(ItemRequest):
     answers: dict[str, str] = {}
     marks: Annotated[list[tuple[int, str]], Field(max_length=100)] = []
     want: bool = False
-
-
-class Undo(BaseModel):
-    """Take back what the reviewer said last."""
-
-    key: str
-    task: Task = "label"
-
-
-class KeptItem(BaseModel):
-    """Keep an item for longer."""
-
-    lease: str
 
 
 @router.get("/")
@@ -133,29 +121,29 @@ def give_next(request: Request, wanted: ItemRequest, name: Name) -> dict[str, An
 
 
 @router.post("/api/answer")
-def take_answer(request: Request, said: LabelSubmission, name: Name) -> dict[str, Any]:
+def take_answer(request: Request, submitted: LabelSubmission, name: Name) -> dict[str, Any]:
     """Store what a reviewer says. When this answers, it is kept for good."""
-    done = _submit(request, said, name)
-    following = _next(request, name, said.task, said.holding) if said.want else None
-    return {"repeated": done.repeated, "next": following, "progress": _count(request, said.task)}
+    done = _submit(request, submitted, name)
+    following = _next(request, name, submitted.task, submitted.holding) if submitted.want else None
+    return {"repeated": done.repeated, "next": following, "progress": _count(request, submitted.task)}
 
 
 @router.post("/api/undo")
-def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
+def take_back(request: Request, name: Name, key: Text, task: Annotated[Task, Body()] = "label") -> dict[str, Any]:
     """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free."""
     desk = desk_of(request)
-    undone = desk.queue.undo(name, key=undo.key)
+    undone = desk.queue.undo(name, key=key)
     item_id = undone.done.event.item_id
     (event,) = (each for each in desk.review.events(item_id=item_id) if each.number == undone.done.event.undoes)
     form = desk.review.batch(desk.review.item(item_id).batch_id).form
     view = None if undone.view is None else _as_json(request, name, undone.view)
-    return {"undone": in_words(event, form), "view": view, "progress": _count(request, undo.task)}
+    return {"undone": in_words(event, form), "view": view, "progress": _count(request, task)}
 
 
 @router.post("/api/renew")
-def renew(request: Request, kept: KeptItem, name: Name) -> dict[str, Any]:
+def renew(request: Request, name: Name, lease: Text) -> dict[str, Any]:
     """Let a lease run anew."""
-    view = desk_of(request).queue.renew(name, kept.lease)
+    view = desk_of(request).queue.renew(name, lease)
     return {"expires_in_s": max(0.0, view.expires - time.time())}
 
 
@@ -165,10 +153,21 @@ def progress(request: Request, task: Task = "label") -> dict[str, Any]:
     return {**_count(request, task), "empty": _nothing_left(request, task)}
 
 
-def _submit(request: Request, said: LabelSubmission, name: str) -> RecordedLabel:
-    kind: EventKind = "adjudicate" if said.act == "label" and said.task == "adjudicate" else said.act
-    details = {"answers": said.answers, "marks": said.marks}
-    event = Event(0, kind, "", name, 0.0, said.key, said.value, note=said.note, lease_id=said.lease, details=details)
+def _submit(request: Request, submitted: LabelSubmission, name: str) -> RecordedLabel:
+    kind: EventKind = "adjudicate" if submitted.act == "label" and submitted.task == "adjudicate" else submitted.act
+    details = {"answers": submitted.answers, "marks": submitted.marks}
+    event = Event(
+        0,
+        kind,
+        "",
+        name,
+        0.0,
+        submitted.key,
+        submitted.value,
+        note=submitted.note,
+        lease_id=submitted.lease,
+        details=details,
+    )
     return desk_of(request).queue.record(event)
 
 
@@ -200,30 +199,19 @@ def _nothing_left(request: Request, task: Task) -> Markup:
     return Markup(desk.pages.get_template("_empty.html").render(values))
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A batch that is decided, in words."""
-
-    title: str
-    evaluation_id: str
-    words: str
-
-
-def endings(batches: Sequence[Batch]) -> list[Ending]:
-    """The batches of the gate that was decided last. Their verdicts are told when no batch is open any more.
+def endings(batches: Sequence[Batch]) -> list[tuple[Batch, str]]:
+    """The batches of the gate that was decided last, in words. Verdicts are told when no batch is open any more.
 
     Before, they would tell people who go on reviewing what to expect of the same version's other answers. Nothing is
     told of an evaluation that a later gate asked about again, and that is not decided since.
     """
     decided = [each for each in batches if each.closed is not None and (each.closed_reason or "").startswith(DECIDED)]
-    if not decided:
-        return []
-    last = max(decided, key=lambda batch: batch.closed or 0.0)
+    last = max(decided, key=lambda batch: batch.closed or 0.0, default=None)
     is_over = all(batch.closed is not None for batch in batches)
     return [
-        Ending(batch.form.title, batch.evaluation_id, (batch.closed_reason or "") if is_over else DECIDED)
+        (batch, (batch.closed_reason or "") if is_over else DECIDED)
         for batch in decided
-        if batch.run_id == last.run_id and not any(_goes_on(other, batch) for other in batches)
+        if last and batch.run_id == last.run_id and not any(_goes_on(other, batch) for other in batches)
     ]
 
 

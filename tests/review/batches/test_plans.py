@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import RubricError
 from harness.records.review import PREFERENCES, LabelChoice
-from harness.review.batches.plans import preference_form, rating_form
+from harness.review.batches.population import preference_form, rating_form
 from harness.scoring.judging.rubric import read_rubric
 from tests.review.runs import RUBRIC
 

@@ -22,7 +22,7 @@ let canStore = true; // false where the browser lets nothing be stored: then the
 const dealtWith = new Set(); // leases that something was said under: an answer that comes late must not show them again
 let sending = false, asking = false, askedAt = 0, shownAt = 0, refusedAt = 0;
 let looks = 0; // how often was looked since there was something
-let nSaid = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
+let nActs = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
 let activeAt = Date.now();
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
@@ -77,29 +77,21 @@ async function flush() {
   if (!shown || (!ahead.length && !isOver)) ask();
 }
 
-const read = () => (canStore ? JSON.parse(recall(OUTBOX) ?? "[]") : outbox);
-
-function keepOutbox(entries) {
-  outbox = entries;
-  canStore = keep(OUTBOX, entries.length ? JSON.stringify(entries) : "");
-}
-
-/** Use what the browser keeps; tells whether that worked. */
-function use(storage) {
+/** What the browser keeps under a name, or a text to be kept there; null where it lets nothing be stored. */
+function stored(name, text) {
   try {
-    storage(localStorage);
-    return true;
+    if (text !== undefined) localStorage.setItem(name, text);
+    return localStorage.getItem(name) ?? "";
   } catch {
-    return false;
+    return null;
   }
 }
 
-const keep = (name, text) => use((kept) => (text ? kept.setItem(name, text) : kept.removeItem(name)));
+const read = () => (canStore ? JSON.parse(stored(OUTBOX) || "[]") : outbox);
 
-function recall(name) {
-  let text = null;
-  use((kept) => (text = kept.getItem(name)));
-  return text;
+function keepOutbox(entries) {
+  outbox = entries;
+  canStore = stored(OUTBOX, entries.length ? JSON.stringify(entries) : "") !== null;
 }
 
 /** Fetch an item to show, or the one after it. */
@@ -160,7 +152,7 @@ function settle() {
   $("waiting").hidden = $("empty").hidden = true;
   $("stage").hidden = false;
   delete $("dock").dataset.idle;
-  $("item-number").textContent = `${nSaid + 1}${shown.isAgain ? ", again" : ""}`;
+  $("item-number").textContent = `${nActs + 1}${shown.isAgain ? ", again" : ""}`;
   const guide = $("guidelines");
   if (!guide) return;
   guide.open = guideOpen;
@@ -184,7 +176,7 @@ function showUndone({ undone, view }) {
   ahead = ahead.filter((each) => each.lease !== view.lease);
   if (shown) ahead.unshift(shown);
   shown = null;
-  nSaid = Math.max(nSaid - 1, 0);
+  nActs = Math.max(nActs - 1, 0);
   take({ ...view, isAgain: true });
 }
 
@@ -254,7 +246,7 @@ function act(kind, words, value, answers = {}) {
   const { lease } = shown;
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
-  nSaid++;
+  nActs++;
   looks = 0;
   put({ act: kind, lease, words, value, note: $("comment").value.trim(), answers, marks: marks.map(({ place, text }) => [place, text]) });
   showNext();
@@ -262,9 +254,9 @@ function act(kind, words, value, answers = {}) {
 }
 
 /** Keep what was said until the server has it. */
-function put(said) {
+function put(entry) {
   const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  keepOutbox([...read(), { key, task, at: Date.now(), ...said }]);
+  keepOutbox([...read(), { key, task, at: Date.now(), ...entry }]);
 }
 
 const ACTS = {
@@ -362,8 +354,8 @@ for (const moved of ["pointermove", "wheel", "touchstart"])
   document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
 
 $("verdict").addEventListener("submit", (event) => event.preventDefault());
-$("single-keys").checked = recall("steelyard keys") !== "off";
-$("single-keys").addEventListener("change", (event) => keep("steelyard keys", event.target.checked ? "" : "off"));
+$("single-keys").checked = stored("steelyard keys") !== "off";
+$("single-keys").addEventListener("change", (event) => stored("steelyard keys", event.target.checked ? "" : "off"));
 addEventListener("beforeunload", (event) => $("trouble").dataset.about === "connection" && event.preventDefault());
 addEventListener("online", () => flush());
 setInterval(watch, 1000);
