@@ -98,7 +98,7 @@ def practise(request: Request, name: Name) -> Response:
 def check_practice(request: Request, name: Name, at: Annotated[int, Form()], value: Annotated[str, Form()]) -> Response:
     """Show the known label beside the one that was given, which is not kept."""
     items = desk_of(request).queue.practice(name)
-    if not 0 <= at < len(items):
+    if not 0 <= at < len(items) or value not in [str(each.value) for each in items[at].view.form.choices]:
         return RedirectResponse("/", 303)
     request.session["practised"] = max(at + 1, request.session.get("practised", 0))
     return _practice(request, items, at, value)

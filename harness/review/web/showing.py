@@ -134,12 +134,12 @@ def value_in_words(form: Form, value: Value) -> str:
     return _SIDES.get(str(value), str(value)) if form.is_pair else str(value)
 
 
-def compared(known: KnownItem, value: Value) -> str:
+def compared(known: KnownItem, value: str) -> str:
     """Say how a label of practice stands beside the known one."""
     words = value_in_words(known.view.form, known.value)
     return (
         f"{words}, as you said"
-        if value == known.value
+        if value == str(known.value)
         else f"{words}; you said {value_in_words(known.view.form, value)}"
     )
 
