@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -114,7 +115,9 @@ def agreement_of(
 ) -> AgreementReport:
     """Measure the agreement in a batch. Adjudications are no votes, but the judge is held against them."""
     labels = labels_in_force(events)
-    ranks = PREFERENCE_SCORES if form.is_pair else {choice.value: at for at, choice in enumerate(form.choices)}
+    ranks: Mapping[Any, float] = PREFERENCE_SCORES
+    if not form.is_pair:
+        ranks = {choice.value: at for at, choice in enumerate(form.choices)}
     ratings = _ratings((each.reviewer, each.item_id, ranks[each.value]) for each in labels if each.value in ranks)
     questions = []
     for question in form.questions:
@@ -129,7 +132,7 @@ def agreement_of(
         batch_id=batch_id,
         n_items=len(items),
         n_overlapping=ratings.shape[1],
-        n_differing=int((np.ptp(np.ma.masked_invalid(ratings), axis=0) > 0).sum()) if ratings.size else 0,
+        n_differing=int((np.nanmax(ratings, axis=0) > np.nanmin(ratings, axis=0)).sum()) if ratings.size else 0,
         people=_alpha(ratings, confidence_level),
         judge=judge_matrix(form, items, standings, confidence_level),
         n_bad=sum(each.value == BAD for each in labels),

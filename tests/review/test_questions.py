@@ -98,5 +98,5 @@ def test_answers_and_marks_go_into_a_file_and_back(
     new = [event.details for at in range(6) for event in store.review.events(item_id=f"new-{at}")]
     assert [each["answers"] for each in new] == [POLITE["answers"]] * 6
     for each in shared:
-        for place, text in each.labels[0].details["marks"]:
+        for place, text in each.labels[0].marks:
             assert each.answers[place].startswith(text)

@@ -19,8 +19,9 @@ from harness.records.review import PREFERENCES, Form
 from harness.records.tool_calls import words_of
 from harness.review.exchange.sharing import SharedItem
 
-_LABEL = ("reviewer", "value", "note", "time", "adjudicated")
-_AS_JSON = ("form", "messages", "hidden", "excluded", "details")
+_LABEL = ("reviewer", "value", "note", "time", "adjudicated", "answers", "marks")
+_ALWAYS = _LABEL[:5]
+_AS_JSON = ("form", "messages", "hidden", "excluded", "answers", "marks")
 COLUMNS = (
     "item",
     "evaluation",
@@ -70,14 +71,12 @@ def _adapter() -> TypeAdapter[SharedItem]:
 
 
 def _fields(shared: SharedItem) -> dict[str, Any]:
-    """An item as JSON takes it; `labels`, `excluded`, `hidden` and a label's `details` only where there are some."""
+    """An item as JSON takes it; `labels`, with `answers` and `marks`, `excluded` and `hidden` where there are some."""
     fields = asdict(shared)
-    for label in fields["labels"]:
-        if not label["details"]:
-            del label["details"]
-    optional = {name: fields.pop(name) for name in ("labels", "excluded", "hidden")}
+    optional = {name: fields.pop(name) for name in ("excluded", "hidden")}
+    labels = [{name: each for name, each in label.items() if name in _ALWAYS or each} for label in fields.pop("labels")]
     del fields["place"]
-    return fields | {name: value for name, value in optional.items() if value}
+    return fields | {name: value for name, value in {"labels": labels, **optional}.items() if value}
 
 
 def _read(fields: str, place: str) -> SharedItem:
@@ -140,12 +139,11 @@ def _write_table(shared: Sequence[SharedItem]) -> str:
 
 def _rows(shared: SharedItem) -> Iterator[dict[str, Any]]:
     fields = _fields(shared)
-    answer, other = (*shared.answers, "")[:2]
+    answer, other = (*fields.pop("answers"), "")[:2]
     question = "\n\n".join(map(words_of, shared.messages))
     for label in fields.pop("labels", [{}]):
         row = {**fields, **label, "question": question, "answer": answer, "other_answer": other}
-        if label:
-            row |= {"time": repr(label["time"]), "adjudicated": "yes" if label["adjudicated"] else ""}
+        row |= {"time": repr(label["time"]), "adjudicated": "yes" if label["adjudicated"] else ""} if label else {}
         row |= {name: json.dumps(row[name], ensure_ascii=False) for name in _AS_JSON if name in row}
         yield {name: row[name] for name in COLUMNS if row.get(name) is not None}
 
@@ -202,7 +200,8 @@ def _from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
         "note": cells.get("note", ""),
         "time": float(time or 0),
         "adjudicated": adjudicated in _YES,
-        "details": json.loads(cells.get("details") or "{}"),
+        "answers": json.loads(cells.get("answers") or "{}"),
+        "marks": json.loads(cells.get("marks") or "[]"),
     }
     return {**fields, "labels": [label]}
 

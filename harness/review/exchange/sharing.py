@@ -29,7 +29,7 @@ class GivenLabel:
 
     Attributes:
         time: epoch seconds; 0 for now.
-        details: `answers` to the form's other questions, and `marks`: see `Form.read_details`.
+        answers, marks: what it says beside its value: see `Form.read_details`.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
@@ -39,7 +39,8 @@ class GivenLabel:
     note: str = ""
     time: Annotated[float, Field(ge=0, le=253_402_300_799)] = 0.0  # no calendar goes beyond the year 9999
     adjudicated: bool = False
-    details: dict[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    marks: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +102,13 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         "samples": [answer.sample_index for answer in answers],
         "sample_keys": [answer.sample_key and answer.sample_key.hex() for answer in answers],
     }
-    labels = [
-        GivenLabel(
-            value=form.shown(each.value, swapped=swapped),
-            reviewer=each.reviewer,
-            note=each.note,
-            time=each.time,
-            adjudicated=each.kind != "label",
-            details=form.read_details(each.details, swapped=swapped),
-        )
-        for each in events
-        if each.value is not None
-    ]
+    labels = []
+    for each in events:
+        if each.value is not None:
+            value, details = form.shown(each.value, swapped=swapped), form.read_details(each.details, swapped=swapped)
+            marks = tuple((place, text) for place, text in details.get("marks", ()))
+            given = GivenLabel(value, each.reviewer, each.note, each.time, each.kind != "label")
+            labels.append(replace(given, answers=details.get("answers", {}), marks=marks))
     return SharedItem(
         item.id,
         batch.evaluation_id,
@@ -223,7 +219,7 @@ def _label(shared: SharedItem, label: GivenLabel) -> Event:
     swapped = is_swapped(shared.item, _NOBODY)
     try:
         value, score = shared.form.read(label.value, swapped=swapped)
-        details = shared.form.read_details(label.details, swapped=swapped)
+        details = shared.form.read_details({"answers": label.answers, "marks": label.marks}, swapped=swapped)
         check_name(label.reviewer)
     except (LabelError, ReviewerError) as error:
         raise ReviewFileError(f"{_where(shared)}, label of {label.reviewer!r}: {error}") from None
@@ -249,7 +245,8 @@ def _giver(event: Event) -> tuple[str, str, str]:
 
 def _is_newer(label: Event, before: Event) -> bool:
     """Tell whether a reviewer said something else later, or at the same time in a file that was changed since."""
-    return (label.value, label.details) != (before.value, before.details) and label.time >= before.time
+    is_other = label.value != before.value or (label.details and label.details != before.details)
+    return bool(is_other) and label.time >= before.time
 
 
 def _after(before: Event | None, label: Event, now: float) -> Event:

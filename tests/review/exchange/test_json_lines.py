@@ -25,6 +25,8 @@ pytestmark = pytest.mark.service
         ({"labels": [{**LABEL, "note": 5}]}, "labels.0.note = 5: Input should be a valid string."),
         ({"labels": [{**LABEL, "mood": 5}]}, "labels.0.mood = 5: Unexpected keyword argument."),
         ({"labels": [{"reviewer": "ann"}]}, "labels.0.value: Field required."),
+        ({"labels": [{**LABEL, "answers": [1]}]}, "labels.0.answers = [1]: Input should be a"),
+        ({"labels": [{**LABEL, "marks": [["x", 1]]}]}, "labels.0.marks.0.0 = 'x': Input should be a valid integer."),
         ({"labels": LABEL}, "labels = {'reviewer': 'ann', 'value': 3}: Input should be a valid array."),
         ({"wanted": 1_000_000_000}, "wanted = 1000000000: Input should be less than or equal to 50."),
         ({"wanted": True}, "wanted = True: Input should be a valid integer."),

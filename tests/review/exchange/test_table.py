@@ -70,7 +70,7 @@ def test_a_table_of_a_spreadsheet_with_another_delimiter_is_read(delimiter: str)
 
 def test_no_counts_as_no_in_a_table() -> None:
     (shared,) = FORMATS["jsonl"].read(json.dumps({**ITEM, "labels": [LABEL]}))
-    text = FORMATS["csv"].write([shared]).replace('"0.0","","1"', '"0.0","no","1"')
+    text = FORMATS["csv"].write([shared]).replace('"0.0","","","","1"', '"0.0","no","","","1"')
     assert '"no"' in text
     assert FORMATS["csv"].read(text) == [shared]
 
