@@ -107,7 +107,12 @@ def check_practice(request: Request, name: Name, at: Annotated[int, Form()], val
 def _practice(request: Request, items: Sequence[KnownItem], at: int, value: str = "") -> Response:
     known, reviewer = items[at], reviewer_of(request)
     is_same = value == str(known.value)
-    values = {"known": known, "view": known.view, "is_same": is_same, "result": value and compared(known, value)}
+    values: dict[str, Any] = {
+        "known": known,
+        "view": known.view,
+        "is_same": is_same,
+        "result": value and compared(known, value),
+    }
     values |= {"at": at, "total": len(items), "disputed": [], "before": ""}
     return page(request, "practice.html", reviewer=reviewer, here="review", **values)
 

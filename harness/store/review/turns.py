@@ -198,8 +198,8 @@ class TurnTables(ReviewerTable):
                 if last is None:
                     raise NothingToUndoError(f"{reviewer} has nothing that could be undone.")
                 recorded = self._take_back(last, now, key)
-                held = leases.c.item_id == last.item_id, leases.c.reviewer == reviewer, leases.c.ended.is_(None)
-                connection.execute(update(leases).where(*held).values(ended=now))  # by which it was to be changed
+                own = leases.c.item_id == last.item_id, leases.c.reviewer == reviewer, leases.c.ended.is_(None)
+                connection.execute(update(leases).where(*own).values(ended=now))  # by which it was to be changed
                 task = _TASKS.get(last.kind, "label")
                 if last.kind == "skip" and last.lease_id is not None:
                     task = self._database.values(select(leases.c.task).where(leases.c.id == last.lease_id))[0]
