@@ -55,7 +55,7 @@ PREFERENCES = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FormQuestion:
     """A question that is asked beside the one that decides. `choices` are its answers, the lowest first."""
 
     title: str
@@ -79,7 +79,7 @@ class Form:
     guidelines: str = ""
     choices: tuple[LabelChoice, ...] = ()
     rubric: str | None = None
-    questions: tuple[Question, ...] = ()
+    questions: tuple[FormQuestion, ...] = ()
 
     @property
     def is_pair(self) -> bool:

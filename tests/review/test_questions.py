@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.errors import LabelError
-from harness.records.review import Question
+from harness.records.review import FormQuestion
 from harness.review import Queue
 from harness.review.exchange import import_items
 from harness.store import Store
@@ -14,7 +14,7 @@ from tests.review.conftest import NOW, PAIR, SCALE, AddBatch
 from tests.review.exchange.queues import FORMATS, share
 from tests.review.queues import key, take
 
-ASKED = (Question("Tone", ("rude", "neutral", "friendly")), Question("Helpful", ("no", "yes")))
+ASKED = (FormQuestion("Tone", ("rude", "neutral", "friendly")), FormQuestion("Helpful", ("no", "yes")))
 SEVERAL = replace(SCALE, questions=ASKED)
 POLITE = {"answers": {"Tone": "friendly", "Helpful": "no"}}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, Sample, ScoreRow, Shown, answer_turns
-from harness.records.review import PREFERENCES, Answer, Form, FormKind, Item, LabelChoice, Question
+from harness.records.review import PREFERENCES, Answer, Form, FormKind, FormQuestion, Item, LabelChoice
 from harness.records.tool_calls import turns_in_words, with_calls, words_of
 from harness.scoring.judging.prompts import harmless
 from harness.scoring.judging.rubric import Rubric
@@ -54,7 +54,7 @@ def preference_form(rubric: Rubric) -> Form:
 
 
 def _form(kind: FormKind, rubric: Rubric, choices: tuple[LabelChoice, ...]) -> Form:
-    questions = tuple(Question(title, answers) for title, answers in rubric.questions)
+    questions = tuple(FormQuestion(title, answers) for title, answers in rubric.questions)
     return Form(kind, rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest, questions)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, text, update
 
 from harness.errors import UnknownItemError
-from harness.records.review import Answer, Batch, Event, Form, Item, LabelChoice, Question, Standing
+from harness.records.review import Answer, Batch, Event, Form, FormQuestion, Item, LabelChoice, Standing
 from harness.store.database import Database
 from harness.store.review.events import fold
 from harness.store.samples import StoreTables, chunks
@@ -196,7 +196,7 @@ def _no_item(item_id: str) -> UnknownItemError:
 
 def _form(text: str) -> Form:
     form = json.loads(text)
-    form["questions"] = tuple(Question(each["title"], tuple(each["choices"])) for each in form.get("questions", ()))
+    form["questions"] = tuple(FormQuestion(each["title"], tuple(each["choices"])) for each in form.get("questions", ()))
     return Form(**{**form, "choices": tuple(LabelChoice(**choice) for choice in form["choices"])})
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import RubricError
-from harness.records.review import PREFERENCES, LabelChoice, Question
+from harness.records.review import PREFERENCES, FormQuestion, LabelChoice
 from harness.review.batches.population import preference_form, rating_form
 from harness.scoring.judging.rubric import read_rubric
 from tests.review.runs import RUBRIC
@@ -31,7 +31,10 @@ def test_reviewers_are_asked_the_questions_of_a_rubric_besides() -> None:
     asked = "\n## Questions\n\n- Tone: rude, neutral , friendly\n- **Helpful**: no, yes\n"
     rubric = read_rubric(RUBRIC + asked, "rubric.md")
     for form in (rating_form(rubric), preference_form(rubric)):
-        assert form.questions == (Question("Tone", ("rude", "neutral", "friendly")), Question("Helpful", ("no", "yes")))
+        assert form.questions == (
+            FormQuestion("Tone", ("rude", "neutral", "friendly")),
+            FormQuestion("Helpful", ("no", "yes")),
+        )
 
 
 @pytest.mark.parametrize("line", ["- Tone: rude", "- Tone: rude, rude", "- Tone", "- Tone: a, b\n- Tone: c, d", "rude"])

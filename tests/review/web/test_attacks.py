@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from harness.records.review import Batch, Question
+from harness.records.review import Batch, FormQuestion
 from harness.review import Queue
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import Browser, SignIn, csrf_in
 
-FORM = replace(contents.SCALE, questions=(Question("<i>Tone</i>", ("rude", "<img src=x>")),))
+FORM = replace(contents.SCALE, questions=(FormQuestion("<i>Tone</i>", ("rude", "<img src=x>")),))
 SCRIPT = "<script>alert(1)</script>"
 
 

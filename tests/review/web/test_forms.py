@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from harness.records.review import Batch, Question
+from harness.records.review import Batch, FormQuestion
 from harness.review import Queue
 from harness.store import Store
 from tests.chromium import MARKS, launched, wait_until
@@ -19,7 +19,8 @@ from tests.review.web.serving import Server
 
 pytestmark = MARKS
 FORM = replace(
-    contents.SCALE, questions=(Question("Tone", ("rude", "neutral", "friendly")), Question("Helpful", ("no", "yes")))
+    contents.SCALE,
+    questions=(FormQuestion("Tone", ("rude", "neutral", "friendly")), FormQuestion("Helpful", ("no", "yes"))),
 )
 FORMULA = "We get \\(x^2 + 1\\):\n\n\\[\nx = \\frac{1}{2}\n\\]\n\nso $y = \\text{<img src=x onerror=alert(1)>}$ it is."
 SIZES = [{"viewport": {"width": 1280, "height": 800}}, {"viewport": {"width": 390, "height": 844}}]
