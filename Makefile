@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Parts of the tests that collect what they run alone are done sooner than workers that each collect all.
 PARTS := $(foreach part,$(shell seq $(WORKERS)),part-$(part))
 
-.PHONY: help gate test check nightly lint types layers $(PARTS) reference lines light bench mutants coverage mutation dist lock clean
+.PHONY: help gate test check nightly lint types layers $(PARTS) reference lines light bench proof mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -123,6 +123,9 @@ dist:  ## build sdist and wheel into dist/, and try the wheel in an environment 
 
 bench: $(TEST_ENV)  ## measure speed and memory; writes reports/benchmarks/
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+proof: $(TEST_ENV)  ## measure each claim of README (hours); ARGS=--recorded takes what was measured
+	@$(BIN)/python -m tests.bench.proof $(ARGS)
 
 mutants: $(TEST_ENV)  ## put faults into a stage, and see which evaluations turn red; writes reports/benchmarks/
 	@$(SINGLE) $(BIN)/python -m tests.mutants $(STAGE) --workers $(WORKERS) $(ARGS)

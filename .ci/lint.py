@@ -1,4 +1,4 @@
-"""Holds the code to what ruff has no rule for: long modules and functions, full folders, names that stand twice."""
+"""Holds the code to what ruff has no rule for: long modules and functions, full folders, vague names, names twice."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ LINES, FUNCTION, FOLDER = 500, 50, 15
 MENU = Path("harness/cli")
 """The folder that has a module for each command, however many there are."""
 
+VAGUE = frozenset({"told", "found", "said", "taken", "settled", "gone", "doors", "walls"})
+"""No part of a name: it says what it holds, or what it returns or does."""
+
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Return how many lines a function has without its docstring."""
@@ -28,6 +31,25 @@ def too_long(name: str, text: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (size := body_lines(node)) >= FUNCTION:
             yield f"{name}:{node.lineno}: {node.name} has {size} lines, fewer than {FUNCTION} are allowed"
+
+
+def vague(name: str, tree: ast.Module) -> Iterator[str]:
+    """Name what is called by a word that says nothing."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.FunctionDef(name=word)
+                | ast.AsyncFunctionDef(name=word)
+                | ast.ClassDef(name=word)
+                | ast.arg(arg=word)
+            ):
+                pass
+            case ast.Name(id=word, ctx=ast.Store()):
+                pass
+            case _:
+                continue
+        if VAGUE.intersection(word.split("_")):
+            yield f"{name}:{node.lineno}: {word} says nothing; say what it holds, returns or does"
 
 
 def twice(kind: str, homes: Mapping[str, Iterable[str]]) -> Iterator[str]:
@@ -48,6 +70,7 @@ def faults() -> Iterator[str]:
             if isinstance(each, ast.ClassDef):
                 classes[each.name].append(name)
         yield from too_long(name, text, tree)
+        yield from vague(name, tree)
     yield from (
         f"{folder}: {n} modules, at most {FOLDER}" for folder, n in modules.items() if n > FOLDER and folder != MENU
     )
@@ -59,6 +82,6 @@ def faults() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    found = list(faults())
-    print("".join(f"{each}\n" for each in found), end="")
-    sys.exit(bool(found))
+    lines = list(faults())
+    print("".join(f"{each}\n" for each in lines), end="")
+    sys.exit(bool(lines))

@@ -90,7 +90,7 @@ def public_names(module: str) -> str:
 
 def checks() -> str:
     """Tabulate the checks that Steelyard brings."""
-    own = [(door.name, doors.load(door)) for door in doors.doors("checks") if door.is_own]
+    own = [(door.name, doors.load(door)) for door in doors.of_group("checks") if door.is_own]
     functions = [(name, check) for name, check in own if inspect.isfunction(check)]
     return table(
         "check", "gives", rows=((f"`{call(name, check)}`", first_paragraph(check)) for name, check in functions)

@@ -158,13 +158,13 @@ def _lazy(
 
     def load(name: str) -> Any:
         if name in modules:
-            found: Any = importlib.import_module(modules[name])
+            value: Any = importlib.import_module(modules[name])
         elif name in homes:
-            found = getattr(importlib.import_module(homes[name]), name)
+            value = getattr(importlib.import_module(homes[name]), name)
         else:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        setattr(sys.modules[module], name, found)
-        return found
+        setattr(sys.modules[module], name, value)
+        return value
 
     def everything() -> list[str]:
         return sorted({*vars(sys.modules[module]), *homes, *modules})

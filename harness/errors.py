@@ -318,8 +318,8 @@ def none_of(name: str, value: str, known: Iterable[str]) -> str:
 
 def nearest(value: str, known: Sequence[str]) -> str:
     """A question that names the known word most like `value`, after a space; "" where none is like it."""
-    found = difflib.get_close_matches(value, known, n=1)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    close = difflib.get_close_matches(value, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def shortened(value: object, most: int = 80) -> str:
@@ -351,16 +351,16 @@ def without_traceback(text: str) -> str:
     >>> without_traceback("it wrote: Traceback (most recent call last):\n  File \"bot.py\", line 3\nValueError: no\n")
     'it wrote: ValueError: no'
     """
-    before, found, after = text.partition(_TRACEBACK)
-    if not found:
+    before, mark, after = text.partition(_TRACEBACK)
+    if not mark:
         return text
     frames = after.rpartition(_TRACEBACK)[2].splitlines()
     below = itertools.dropwhile(lambda line: not line.strip() or line[0].isspace(), frames)
-    said, before = "\n".join(below).strip(), before.rstrip()
-    for known in (said, said.partition("\n")[0]):
+    message, before = "\n".join(below).strip(), before.rstrip()
+    for known in (message, message.partition("\n")[0]):
         if known and known in before:
-            return before + said.removeprefix(known)
-    return f"{before} {said}".strip()
+            return before + message.removeprefix(known)
+    return f"{before} {message}".strip()
 
 
 _TRACEBACK = "Traceback (most recent call last):"

@@ -51,17 +51,17 @@ def build(version: str) -> Built:
       steelyard build clean --json
     """
     from harness.cli.corpus import build_line
-    from harness.models.adapters.adapter_files import told_base
+    from harness.models.adapters.adapter_files import declared_base
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.models.weights.weights import made_folder, materialize
     from harness.stages.build_state import BuildState
-    from harness.stages.building import built, found, needs_building
+    from harness.stages.building import built, needs_building, version_named
 
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     check_version(chosen, settings.root)
-    is_new = needs_building(chosen) and found(settings, version) == chosen
+    is_new = needs_building(chosen) and version_named(settings, version) == chosen
     began_s = time.monotonic()
     with build_line() as line:
         made = built(settings, version, progress=line.show)
@@ -71,5 +71,5 @@ def build(version: str) -> Built:
             line.show(BuildState(version, "writing the weights"))
             materialize(options, root)
     fingerprint = load_version(made, settings.root).fingerprint
-    bases = tuple(filter(None, map(told_base, made.steps)))
+    bases = tuple(filter(None, map(declared_base, made.steps)))
     return Built(version, fingerprint, is_new, time.monotonic() - began_s, line.notes, bases)

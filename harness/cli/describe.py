@@ -66,9 +66,9 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.models.lineage import read_lineage
     from harness.models.version import is_built, load_version
     from harness.reporting.weights import DescribedVersion
-    from harness.stages.building import found
+    from harness.stages.building import version_named
 
-    made, fingerprint = found(settings, name), None
+    made, fingerprint = version_named(settings, name), None
     if isinstance(made.engine_options.get("weights"), Unbuilt | None):
         sources = _sources(settings, name, None)
         return DescribedVersion(name, sources.fingerprints.get(name), None, read_lineage(sources, name))
@@ -84,14 +84,14 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
     from harness.models.lineage import LineageSources
     from harness.models.prompts.texts import read_texts
     from harness.models.version import fingerprint_here
-    from harness.stages.building import found
+    from harness.stages.building import version_named
 
     taught = (getattr(step.settings, "data", None) for step in settings.version(name).steps)
     names = [name, *(each for each in taught if isinstance(each, str) and each in settings.corpora)]
     for each in names:  # which grows by the base of each
         if (base := settings.version(each).base) is not None:
             names.append(base)
-    versions = {each: found(settings, each) for each in dict.fromkeys(names)}
+    versions = {each: version_named(settings, each) for each in dict.fromkeys(names)}
     fingerprints: dict[str, str | None] = {}
     texts: dict[str, dict[str, str]] = {}
     for each, version in versions.items():

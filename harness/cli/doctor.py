@@ -176,7 +176,7 @@ def _third_party() -> Iterator[Finding]:
     """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
     for door in doors.everything():
         name, detail = f"{doors.GROUPS[door.group]} {door.name}", f"{door.provider}, steelyard.{door.group}"
-        rivals = [each.provider for each in doors.doors(door.group) if each.name == door.name and each != door]
+        rivals = [each.provider for each in doors.of_group(door.group) if each.name == door.name and each != door]
         if rivals and not door.is_own:
             mend = f"pip uninstall {door.distribution}"
             yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)

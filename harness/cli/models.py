@@ -92,7 +92,7 @@ def describe(settings: Settings, name: str) -> ListedVersion:
     from harness.models.engine_creation import check_version
     from harness.models.spec import engine_spec
     from harness.models.version import fingerprint_here, is_built
-    from harness.stages.building import found
+    from harness.stages.building import version_named
 
     roles = (
         *(role for role in ("candidate", "baseline") if getattr(settings, role) == name),
@@ -106,7 +106,7 @@ def describe(settings: Settings, name: str) -> ListedVersion:
     fingerprint = problem = None
     built = is_built(version)
     try:
-        made = found(settings, name)
+        made = version_named(settings, name)
         built = is_built(made)
         fingerprint = fingerprint_here(made, settings.root)
         check_version(version, settings.root)

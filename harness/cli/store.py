@@ -204,9 +204,9 @@ def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], sett
 
 def _fingerprint(name: str, settings: Settings) -> str:
     from harness.models.version import load_version
-    from harness.stages.building import found
+    from harness.stages.building import version_named
 
-    return load_version(found(settings, name), settings.root, offline=True).fingerprint
+    return load_version(version_named(settings, name), settings.root, offline=True).fingerprint
 
 
 def _counted(pruned: PruneSummary) -> str:

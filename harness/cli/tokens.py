@@ -83,10 +83,10 @@ def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disas
     from harness.models.prompts.texts import read_texts
     from harness.models.tokenization.version_tokenizer import load_tokenizer
     from harness.models.version import Version
-    from harness.stages.building import found
+    from harness.stages.building import version_named
 
     asked_version(settings, name)
-    version = read_texts(found(settings, name), settings.root)
+    version = read_texts(version_named(settings, name), settings.root)
     if version.is_registered:
         version = pinned(version, settings.root, offline=True)[0]
     tokenizer = load_tokenizer(version.engine_options, settings.root)

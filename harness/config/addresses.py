@@ -113,5 +113,5 @@ def secrets_of(address: str) -> tuple[str, ...]:
     before, at, _ = address.partition("://")[2].rpartition("@")
     user, _, password = before.partition(":") if at else ("", "", "")
     query = urlsplit(address).query
-    found = {password, unquote(password), before if at else "", query, "" if password else user}
-    return tuple(sorted(filter(None, found), key=len, reverse=True))
+    secrets = {password, unquote(password), before if at else "", query, "" if password else user}
+    return tuple(sorted(filter(None, secrets), key=len, reverse=True))

@@ -41,7 +41,7 @@ class Artifact:
 
     @property
     def is_here(self) -> bool:
-        """Whether the folder exists here; else only its digest is known."""
+        """True if the folder exists here; else only its digest is known."""
         return self.path.is_dir()
 
     def __fspath__(self) -> str:
@@ -117,11 +117,11 @@ def find_artifact(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
 
 def latest(kind: str, recipe: Mapping[str, Any]) -> Artifact | None:
     """The artifact used last of those whose recipes have all of this; None where there is none."""
-    found = []
+    artifacts = []
     for note in (cache_dir() / kind).glob("*.note"):
         with suppress(OSError):  # collected meanwhile
-            found.append((note.stat().st_mtime, note.with_suffix("")))
-    for _, path in sorted(found, reverse=True):
+            artifacts.append((note.stat().st_mtime, note.with_suffix("")))
+    for _, path in sorted(artifacts, reverse=True):
         whole = (read_note(path) or {}).get("recipe")
         if whole is not None and recipe.items() <= whole.items() and (digest := _digest_of(path)) is not None:
             return Artifact(path, digest, whole)
@@ -203,7 +203,7 @@ def note_of(path: Path) -> Path:
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
-    """What was noted of an artifact when it was whole; None for nothing."""
+    """Return what was noted of an artifact when it was whole; None for nothing."""
     try:
         note: dict[str, Any] = json.loads(note_of(path).read_bytes())
     except (OSError, ValueError):  # a power cut leaves a note that is empty

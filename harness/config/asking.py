@@ -49,8 +49,8 @@ class WhenAsked(Mapping[str, Read]):
 
 def understood(tables: Mapping[str, Read]) -> dict[str, Read]:
     """Those that nothing is wrong with, for a look at all of them."""
-    found = {}
+    answers = {}
     for name in tables:
         with suppress(SettingsError):
-            found[name] = tables[name]
-    return found
+            answers[name] = tables[name]
+    return answers

@@ -72,8 +72,8 @@ def _pull_request() -> int | None:
     if isinstance(event, dict):
         commented = event.get("issue")
         is_of_one = isinstance(commented, dict) and "pull_request" in commented
-        for found in (event.get("pull_request"), commented if is_of_one else None):
-            if isinstance(found, dict) and isinstance(number := found.get("number"), int):
+        for pull_request in (event.get("pull_request"), commented if is_of_one else None):
+            if isinstance(pull_request, dict) and isinstance(number := pull_request.get("number"), int):
                 return number
     named = _PULL_REQUEST.match(os.environ.get("GITHUB_REF", ""))
     return int(named[1]) if named else None

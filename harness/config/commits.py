@@ -69,8 +69,8 @@ def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
     if not root.is_dir():
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
-    told = f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"
-    checkout = Checkout(commit, own, root, tree, repository.root, (told,))
+    note = f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"
+    checkout = Checkout(commit, own, root, tree, repository.root, (note,))
     prices = {each: getattr(settings.version(own), each) for each in ("price", "price_per_hour")}
     version = replace(home.version(own), name=name, checkout=checkout, **prices)
     home = replace(home, versions=_with({name: version}, home.versions))
@@ -88,18 +88,18 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
     if settings.source is None:
         return now, ""
     try:
-        found = settings_file(root)
-        then = None if found is None else settings_of(parse_toml(found[1], found[0]), found[0], commit)
-        if found is None or then is None or own not in then.versions:
-            source = settings.source if found is None else found[0]
+        file = settings_file(root)
+        then = None if file is None else settings_of(parse_toml(file[1], file[0]), file[0], commit)
+        if file is None or then is None or own not in then.versions:
+            source = settings.source if file is None else file[0]
             return now, f", with the settings of today: {source.name} did not have it"
         today = settings_of(parse_toml(settings.source.read_bytes(), settings.source), settings.source, commit)
         versions = then.version(own), today.version(own)  # the same but for ${GIT_SHA}
         is_same = _deciding(versions[0]) == _deciding(versions[1])
     except SettingsError as error:
         return now, f", with the settings of today, as those of the commit can't be read: {error}"
-    home = replace(now, source=found[0], prefix=then.prefix, versions=then.versions, corpora=then.corpora)
-    return home, "" if is_same else f", where {found[0].name} sets it otherwise than today"
+    home = replace(now, source=file[0], prefix=then.prefix, versions=then.versions, corpora=then.corpora)
+    return home, "" if is_same else f", where {file[0].name} sets it otherwise than today"
 
 
 def _deciding(version: VersionSettings) -> VersionSettings:

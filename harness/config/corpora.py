@@ -72,10 +72,10 @@ def read_corpora(
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: corpora is not a table of tables; write [{prefix}corpora.NAME].")
-    taken = next((name for name in tables if name in models), None)
-    if taken is not None:
+    both = next((name for name in tables if name in models), None)
+    if both is not None:
         raise SettingsError(
-            f"{where}: {taken!r} names a model, [{prefix}models.{taken}], and a corpus, [{prefix}corpora.{taken}]; "
+            f"{where}: {both!r} names a model, [{prefix}models.{both}], and a corpus, [{prefix}corpora.{both}]; "
             "both are versions, so that --candidate could mean either. Rename one."
         )
     return WhenAsked(tables, partial(_corpus, tables, models, (where, prefix), variables))
@@ -125,10 +125,10 @@ def _corpus(
             )
     merged["executor"] = check_executor(merged.get("executor", EXECUTORS[0]), where=here)
     own = {"name": name, "steps": tuple(steps), "tables": options, "table": f"[{prefix}corpora.{name}]"}
-    found = read(CorpusSettings, {"base": None, **merged, **own}, where=here)
-    if found.tokenizer is not None and found.tokenizer not in models:
-        raise SettingsError(f"{here}: tokenizer: {choices('model', found.tokenizer, models)}")
-    return found
+    corpus = read(CorpusSettings, {"base": None, **merged, **own}, where=here)
+    if corpus.tokenizer is not None and corpus.tokenizer not in models:
+        raise SettingsError(f"{here}: tokenizer: {choices('model', corpus.tokenizer, models)}")
+    return corpus
 
 
 def check_executor(value: Any, *, where: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]
 
 def free_threads() -> int:
     """Count the threads that a computation may take: OMP_NUM_THREADS, else the cores that this process may use."""
-    return _told_threads() or usable_cores()
+    return _declared_threads() or usable_cores()
 
 
 def usable_cores() -> int:
@@ -75,12 +75,12 @@ def shared_threads() -> int:
     Threads of several processes that share the cores wait for each other: beside other work on two cores, what an
     adapter does to a text took 22 s with two threads that spin, 3 to 6 s with two that sleep, 2 s with one.
     """
-    return _told_threads() or max(1, free_threads() // 4)
+    return _declared_threads() or max(1, free_threads() // 4)
 
 
-def _told_threads() -> int:
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() else 0
+def _declared_threads() -> int:
+    declared = os.environ.get("OMP_NUM_THREADS", "")
+    return int(declared) if declared.isdigit() else 0
 
 
 def colours_wanted() -> bool:
@@ -163,13 +163,13 @@ class Variables:
             return value
         return _PLACE.sub(partial(self._filled, f"{where}: {name}"), value)
 
-    def _filled(self, where: str, found: re.Match[str]) -> str:
-        if found[0] == "$${":
+    def _filled(self, where: str, match: re.Match[str]) -> str:
+        if match[0] == "$${":
             return "${"
-        named = _VARIABLE.fullmatch(found[1]) if found[2] else None
+        named = _VARIABLE.fullmatch(match[1]) if match[2] else None
         if named is None:
             raise SettingsError(
-                f"{where} holds {shortened(found[0])}, which is no variable of the environment; write ${{NAME}} or "
+                f"{where} holds {shortened(match[0])}, which is no variable of the environment; write ${{NAME}} or "
                 "${NAME:-default}, and $${ for a text that has these signs."
             )
         name, default = named[1], named[2]
@@ -190,8 +190,8 @@ class Variables:
             done = ask_git(self.folder, "rev-parse", "--verify", "--quiet", "HEAD")
         except OSError as error:
             return "", f"nothing, as it can't be run: {error.strerror}"
-        said = " ".join(done.stderr.decode(errors="replace").split()) or "that there is no commit yet"
-        return done.stdout.decode().strip() if done.returncode == 0 else "", said
+        message = " ".join(done.stderr.decode(errors="replace").split()) or "that there is no commit yet"
+        return done.stdout.decode().strip() if done.returncode == 0 else "", message
 
 
 NO_VARIABLES = Variables(Path())

@@ -89,10 +89,10 @@ def json_lines(path: Path, error: type[UsageError], hint: str = "") -> Iterator[
                 entry = json.loads(line, object_pairs_hook=unique_keys, parse_constant=_no_number)
                 check_characters(line, entry)
             except (ValueError, RecursionError) as problem:
-                said = str(problem)
+                message = str(problem)
                 if isinstance(problem, json.JSONDecodeError):
-                    said = f"{problem.msg} at column {problem.colno}"
-                raise error(f"{place} is no JSON: {said}. {hint}".rstrip()) from None
+                    message = f"{problem.msg} at column {problem.colno}"
+                raise error(f"{place} is no JSON: {message}. {hint}".rstrip()) from None
             if not isinstance(entry, Mapping):
                 raise error(f"{place} is no JSON object: {shortened(line, _SHOWN)} {hint}".rstrip())
             yield place, entry

@@ -158,9 +158,9 @@ class Repository:
     def _text(self, *arguments: str) -> str:
         done = self._run(*arguments)
         if done.returncode != 0:
-            said = " ".join(done.stderr.decode(errors="replace").split())
+            message = " ".join(done.stderr.decode(errors="replace").split())
             raise SettingsError(
-                f"{self._name}: git says in {self._folder}: {said}. Run it in a clone of the project, or leave "
+                f"{self._name}: git says in {self._folder}: {message}. Run it in a clone of the project, or leave "
                 f"{self._name} out."
             )
         return os.fsdecode(done.stdout).rstrip("\n")
@@ -187,8 +187,8 @@ def project_files(folder: Path) -> list[Path]:
         known = []
     shown = [path for path in known if not _is_hidden(path.relative_to(folder))]
     # What git does not know is all there, where it ignores the folder, or there is no git.
-    found = [file for path in (shown if known else [folder]) for file in (path, *files_below(path)) if file.is_file()]
-    return [file for file in found if not _is_aside(file.relative_to(folder))]
+    files = [file for path in (shown if known else [folder]) for file in (path, *files_below(path)) if file.is_file()]
+    return [file for file in files if not _is_aside(file.relative_to(folder))]
 
 
 def _is_aside(name: Path) -> bool:
@@ -222,9 +222,9 @@ def lock_files(folder: Path) -> list[Path]:
     """
     root = project_root(folder)
     for place in (folder, *folder.parents):
-        found = sorted(path for path in place.glob("*") if _LOCK.fullmatch(path.name) and path.is_file())
-        if found or place.resolve() == root:
-            return found
+        locks = sorted(path for path in place.glob("*") if _LOCK.fullmatch(path.name) and path.is_file())
+        if locks or place.resolve() == root:
+            return locks
     return []
 
 

@@ -187,10 +187,10 @@ class Settings(SettingsTable):
             hint = "" if self.versions else f" Define one as {self.table(name)}{where}; see `steelyard init`."
             hint = " A commit stands in --candidate or --baseline of a gate alone." if name.startswith(GIT) else hint
             raise SettingsError(choices("version", name, self.versions) + hint)
-        found = self.versions[name]
-        if found.is_registered:
-            return replace(found, registry=self.registry)
-        return found
+        version = self.versions[name]
+        if version.is_registered:
+            return replace(version, registry=self.registry)
+        return version
 
     @property
     def tracking(self) -> str | None:
@@ -254,10 +254,10 @@ def load_settings(start: Path) -> Settings:
         SettingsError: TOML that does not parse (with its line), an unknown setting or table, a value out of range, a
             candidate or judge that is no version.
     """
-    found = find_settings(start)
-    if found is None:
+    file = find_settings(start)
+    if file is None:
         return Settings(root=start)
-    source, content = found
+    source, content = file
     return settings_of(parse_toml(content, source), source)
 
 
@@ -273,14 +273,14 @@ def settings_of(document: Mapping[str, Any], source: Path, commit: str | None = 
     """
     own, variables = _tools(document).get("steelyard", {}), Variables(source.parent, commit)
     is_project = source.name != "steelyard.toml"
-    if is_project and (found := _versions_in(document)):
-        raise SettingsError(f"{source} holds [{found[0]}]; in this file write [tool.steelyard.{found[0]}].")
+    if is_project and (versions := _versions_in(document)):
+        raise SettingsError(f"{source} holds [{versions[0]}]; in this file write [tool.steelyard.{versions[0]}].")
     if is_project or set(document) == {"tool"}:
         return _settings(own, source, variables)
     if own:
-        found = _versions_in(own) if isinstance(own, Mapping) else []
-        right = f"write [{found[0]}]" if found else "write its settings at the top, without a table"
-        raise SettingsError(f"{source} holds [{'.'.join(['tool.steelyard', *found[:1]])}]; in this file {right}.")
+        versions = _versions_in(own) if isinstance(own, Mapping) else []
+        right = f"write [{versions[0]}]" if versions else "write its settings at the top, without a table"
+        raise SettingsError(f"{source} holds [{'.'.join(['tool.steelyard', *versions[:1]])}]; in this file {right}.")
     return _settings(document, source, variables, prefix="")
 
 

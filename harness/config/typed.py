@@ -87,11 +87,11 @@ class Table:
         for key in table:
             if key not in (known := cls.keys()):
                 raise WrongTableError(f": {choices(cls.word, str(key), known)}")
-        told = {each.name: each.metadata.get("is", "") for each in fields(cls)}
+        meanings = {each.name: each.metadata.get("is", "") for each in fields(cls)}
         if lacking := [name for name in cls.needed(table) if name not in table]:
-            between = "; and " if any(told[name] for name in lacking) else " and "
-            said = between.join(f"{name}: {told[name]}" if told[name] else name for name in lacking)
-            raise WrongTableError(f" needs {said}{cls.hint}.")
+            between = "; and " if any(meanings[name] for name in lacking) else " and "
+            words = between.join(f"{name}: {meanings[name]}" if meanings[name] else name for name in lacking)
+            raise WrongTableError(f" needs {words}{cls.hint}.")
         return cls.written(dict(table))
 
     @classmethod
@@ -117,8 +117,8 @@ def read(model: type[Read], table: Any, *, where: str, error: type[Exception] = 
     Raises:
         SettingsError, or `error`: with the table, the key, its value and what to write instead.
     """
-    found: Read = check(model, table, "", where=where, error=error)
-    return found
+    checked: Read = check(model, table, "", where=where, error=error)
+    return checked
 
 
 def check(kind: Any, value: Any, name: str, *, where: str, error: type[Exception] = SettingsError) -> Any:
@@ -128,7 +128,7 @@ def check(kind: Any, value: Any, name: str, *, where: str, error: type[Exception
     try:
         return _adapter(kind).validate_python(value)
     except ValidationError as refused:
-        raise error(_told(refused.errors(include_url=False)[0], where, name)) from None
+        raise error(_error_text(refused.errors(include_url=False)[0], where, name)) from None
 
 
 def read_jsonl(
@@ -165,7 +165,7 @@ _WRONG = {
 }
 
 
-def _told(wrong: Mapping[str, Any], where: str, name: str) -> str:
+def _error_text(wrong: Mapping[str, Any], where: str, name: str) -> str:
     """One error of pydantic's, told with the table, the key, the value and the remedy."""
     path = [name] if name else []
     for step in wrong["loc"]:
@@ -256,14 +256,14 @@ def _is_function(name: str) -> bool:
 
 def checked_names(value: Any) -> tuple[str, ...]:
     """One name, or a list of different ones."""
-    found = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if others := [item for item in found if not isinstance(item, str) or not item.strip()]:
+    names = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if others := [item for item in names if not isinstance(item, str) or not item.strip()]:
         raise WrongValueError(_WRONG["string_type"], shortened(others[0], _SHOWN))
-    twice = next((item for item in found if found.count(item) > 1), None)
-    if not found or twice is not None:
-        wrong = "names nobody" if not found else f"names {twice!r} twice"
+    twice = next((item for item in names if names.count(item) > 1), None)
+    if not names or twice is not None:
+        wrong = "names nobody" if not names else f"names {twice!r} twice"
         raise WrongValueError(f'{wrong}; write one name, or a list such as ["a", "b"].')
-    return found
+    return names
 
 
 def _json_table(value: Any) -> Any:

@@ -147,7 +147,7 @@ class Checkout:
     root: Path
     tree: Path
     project: Path
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,8 @@ class VersionSettings:
     @property
     def context(self) -> ContextSettings | None:
         """The budget of the context: the last that a table of the chain sets."""
-        found = next((step for step in reversed(self.steps) if step.kind == "context"), None)
-        return None if found is None else cast("ContextSettings", found.settings)
+        context = next((step for step in reversed(self.steps) if step.kind == "context"), None)
+        return None if context is None else cast("ContextSettings", context.settings)
 
     @property
     def engine_name(self) -> str:
@@ -220,7 +220,7 @@ class VersionSettings:
 
     @property
     def is_registered(self) -> bool:
-        """Whether its weights are a model of MLflow's registry."""
+        """True if its weights are a model of MLflow's registry."""
         return str(self.engine_options.get("weights", "")).startswith(REGISTERED)
 
 
@@ -307,17 +307,19 @@ def _version(
     engine = check(Text, table["engine"], "engine", where=here)
     options = _declared(engine, here)
     is_made = any(step.kind == "distilled" for step in steps) and "weights" in options.option_names() - table.keys()
-    found = read(options, {**table, **({"weights": name} if is_made else {})}, where=f"{here} (engine {engine!r})")
-    own = {key: getattr(found, key) for key in table if key in options.option_names()}
-    price = found.price
+    options_read = read(
+        options, {**table, **({"weights": name} if is_made else {})}, where=f"{here} (engine {engine!r})"
+    )
+    own = {key: getattr(options_read, key) for key in table if key in options.option_names()}
+    price = options_read.price
     return VersionSettings(
         name=name,
         engine=engine,
-        system=found.system,
-        template=found.template,
+        system=options_read.system,
+        template=options_read.template,
         sampling=dict(table.get("sampling", {})),
-        revision=found.revision,
-        max_age_s=found.max_age,
+        revision=options_read.revision,
+        max_age_s=options_read.max_age,
         engine_options={**own, "weights": Unbuilt(name)} if is_made else own,
         steps=steps,
         base=base,
@@ -338,11 +340,11 @@ def _declared(engine: str, where: str) -> type[EngineOptions]:
 
 def _every_engines_keys() -> set[str]:
     """The keys of all engines that can be loaded, to tell a misspelt `engine` from a missing one."""
-    found: set[str] = set()
+    keys: set[str] = set()
     for name in doors.names("engines"):
         with suppress(DoorError):
-            found.update(_declared(name, "").option_names())
-    return found
+            keys.update(_declared(name, "").option_names())
+    return keys
 
 
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:

@@ -117,8 +117,8 @@ def lost_claim(observed: Observations, checks: tuple[Check, ...], red_level: flo
     ids, clusters, most = observed.case_ids, observed.clusters, observed.plan.max_lost
     size = max(len(ids), observed.suite_size or observed.n_planned)
     sides = [oriented(observed, observed.as_drawn(each)) for each in (observed.candidate, observed.baseline)]
-    found = lost_cases(sides[0], sides[1], LISTED_AT * len(ids) / size, clusters)
-    shown = tuple(ids[i] for i in found.indices)
+    lost = lost_cases(sides[0], sides[1], LISTED_AT * len(ids) / size, clusters)
+    shown = tuple(ids[i] for i in lost.indices)
     if most is None or not observed.is_whole:
         return LostClaim(shown, most)
     # No false one among them but by the level (Bonferroni over those that could be found): any number may be allowed.

@@ -81,35 +81,35 @@ class Observations(Weighed):
 
     @property
     def is_same(self) -> bool:
-        """Whether neither way is better: it passes where the difference lies within the margin on both sides."""
+        """True if neither way is better: it passes where the difference lies within the margin on both sides."""
         return self.plan.aim == "same"
 
     @property
     def is_binary(self) -> bool:
-        """Whether every score of both versions is 0 or 1."""
+        """True if every score of both versions is 0 or 1."""
         sides = (each for each in (self.candidate, self.baseline) if each is not None)
         return self.unit is None and all(map(is_binary, sides))
 
     @property
     def is_by_mean(self) -> bool:
-        """Whether a mean is weighed, of numbers in a known range, and not its ratio to the baseline's."""
+        """True if a mean is weighed, of numbers in a known range, and not its ratio to the baseline's."""
         return self.weighed_by == "mean" and not self.plan.margin_is_relative
 
     @property
     def is_sequential(self) -> bool:
-        """Whether it may stop once it is decided: bets are on means of numbers whose range is known."""
+        """True if it may stop once it is decided: bets are on means of numbers whose range is known."""
         return self.plan.design == "sequential" and self.is_by_mean
 
     @property
     def has_two_claims(self) -> bool:
-        """Whether a verdict may be about these cases or about cases like these. Quantiles, ratios to the baseline and a
+        """True if a verdict may be about these cases or about cases like these. Quantiles, ratios to the baseline and a
         single case have one claim.
         """
         return self.is_by_mean and not self.by_samples
 
     @property
     def is_about_suite(self) -> bool:
-        """Whether the verdict is about these cases."""
+        """True if the verdict is about these cases."""
         return self.plan.about == "suite" and self.has_two_claims
 
     @property
@@ -126,7 +126,7 @@ class Observations(Weighed):
 
     @property
     def by_samples(self) -> bool:
-        """Whether samples are the units, because there is a single case (and not the first of many to come), and they
+        """True if samples are the units, because there is a single case (and not the first of many to come), and they
         may differ.
         """
         is_single = self.plan.design == "fixed" or self.n_planned <= 1
@@ -146,12 +146,12 @@ class Observations(Weighed):
 
     @property
     def is_whole(self) -> bool:
-        """Whether all cases of the suite are there."""
+        """True if all cases of the suite are there."""
         return len(self.case_ids) + self.n_skipped >= (self.suite_size or self.n_planned)
 
     @property
     def is_drawn(self) -> bool:
-        """Whether everything is there that will be: all cases (samples, of a single one) that can be weighed."""
+        """True if everything is there that will be: all cases (samples, of a single one) that can be weighed."""
         return self.n_done >= self.n_planned if self.by_samples else self.is_whole
 
     @property
@@ -223,7 +223,7 @@ class Observations(Weighed):
 
 
 def _scaled(required: Required, low: float, width: float) -> Required:
-    """What is required of a measure, as it is of scores."""
+    """Return what is required of a measure, as it is of scores."""
     threshold = None if required.threshold is None else (required.threshold - low) / width
     return replace(required, threshold=threshold, margin=required.margin / width)
 

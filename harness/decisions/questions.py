@@ -121,14 +121,14 @@ class Question:
             if not kind.is_red:
                 value = self.directions[0].value
                 low, high = (each.lower(1 - levels[0]) for each in self.directions)
-                told = f"{method}; both bounds one-sided at {passing}"
-                return Difference(value, error, min(low, value), max(-high, value), self.p_less, told)
+                text = f"{method}; both bounds one-sided at {passing}"
+                return Difference(value, error, min(low, value), max(-high, value), self.p_less, text)
         lower = lower if kind is VerdictKind.PASSED and value <= -self.margin else min(lower, value)
         upper = upper if kind.is_red and value >= 0 else max(upper, value)
         if self.worse == "higher":
             value, lower, upper, names = -value, -upper, -lower, names[::-1]
-        told = f"{method}; {names[0]} bound one-sided at {passing}, {names[1]} bound one-sided at {1 - red:.6g}"
-        return Difference(value, error, lower, upper, self.p_less, told + correction)
+        text = f"{method}; {names[0]} bound one-sided at {passing}, {names[1]} bound one-sided at {1 - red:.6g}"
+        return Difference(value, error, lower, upper, self.p_less, text + correction)
 
 
 def questions(observed: Observations, levels: Levels, *, red_beyond: bool = False) -> tuple[Question, ...]:
@@ -260,8 +260,8 @@ def _by_order(observed: Observations, against: Against) -> Contrast | None:
         ours, theirs = as_column(ours[:, :both]), None if theirs is None else as_column(theirs[:, :both])
     if theirs is None:
         ours = case_means(ours)[:, np.newaxis] if is_median else ours
-        found = quantile_contrast(ours, quantile, sides.level or 0.0, clusters, higher_is_better=higher)
-        return _within_range(observed, found, sides.level)
+        by_order = quantile_contrast(ours, quantile, sides.level or 0.0, clusters, higher_is_better=higher)
+        return _within_range(observed, by_order, sides.level)
     as_ratio = plan.margin_is_relative and (plan.in_blocks or observed.statistic is not None)
     if as_ratio:
         ours, theirs = log_figures(ours, LOG_OF_ZERO if plan.in_blocks else None), log_figures(theirs)
@@ -274,8 +274,8 @@ def _by_order(observed: Observations, against: Against) -> Contrast | None:
             return None
         contrast = quantile_contrast(differences, quantile, 0.0, clusters, higher_is_better=higher)
     else:
-        found = quantile_difference(ours, theirs, quantile, clusters, higher_is_better=higher)
-        contrast = found if as_ratio else _within_range(observed, found, None)
+        by_order = quantile_difference(ours, theirs, quantile, clusters, higher_is_better=higher)
+        contrast = by_order if as_ratio else _within_range(observed, by_order, None)
     return ratio_contrast(contrast, higher_is_better=higher) if as_ratio else contrast
 
 
@@ -313,8 +313,10 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
         scores, clusters = as_column(scores), None
     if observed.quantile is not None:
         scores = case_means(scores)[:, np.newaxis] if observed.weighed_by == "median" else scores
-        found = quantile_estimate(scores, observed.quantile, clusters, confidence_level)
-        own = Estimate(found.value, found.standard_error, max(found.low, least), min(found.high, most), found.method)
+        estimate = quantile_estimate(scores, observed.quantile, clusters, confidence_level)
+        own = Estimate(
+            estimate.value, estimate.standard_error, max(estimate.low, least), min(estimate.high, most), estimate.method
+        )
     else:
         if observed.at_most is not None:  # an assertion that failed is a 0, which may lie outside the range
             start, width = least, observed.width

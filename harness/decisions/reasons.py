@@ -96,11 +96,11 @@ def _of_pairs(
     return text
 
 
-def lost(found: LostClaim) -> str:
+def lost(claim: LostClaim) -> str:
     """Name the lost cases, where there are more than are allowed."""
-    named = ", ".join(found.decisive[:_NAMED]) + (", …" if len(found.decisive) > _NAMED else "")
-    allowed = f"{found.max_lost:,}" if found.max_lost else "none"
-    return f"{counted(found.n_decisive, 'case')} lost, {allowed} allowed: {named}"
+    named = ", ".join(claim.decisive[:_NAMED]) + (", …" if len(claim.decisive) > _NAMED else "")
+    allowed = f"{claim.max_lost:,}" if claim.max_lost else "none"
+    return f"{counted(claim.n_decisive, 'case')} lost, {allowed} allowed: {named}"
 
 
 def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -> str:
@@ -118,29 +118,29 @@ def asides(
     observed: Observations, checks: Sequence[Check], candidate: Estimate | None, kind: VerdictKind, look: Look
 ) -> str:
     """Say what else a reader must know of the range, the answers, the cases and the look."""
-    told, sizes, n_answers = [], observed.cluster_sizes, observed.n_samples
+    notes, sizes, n_answers = [], observed.cluster_sizes, observed.n_samples
     plan, cut, knows = observed.plan, observed.n_truncated, observed.clusters_known_by
     is_proven = any(each.against == "threshold" and each.verdict is VerdictKind.PASSED for each in checks)
     if is_proven and candidate is not None and plan.threshold is not None and not observed.errors:
         is_below, is_above = candidate.low < plan.threshold - plan.margin, candidate.high > plan.threshold + plan.margin
         if (is_below or is_above) if observed.is_same else is_below if observed.higher_is_better else is_above:
-            told.append("its range is wider, for it allows for error at both ends")
+            notes.append("its range is wider, for it allows for error at both ends")
     if kind in (VerdictKind.FAILED, VerdictKind.REGRESSED) and cut and 2 * cut >= n_answers:
-        told.append(f"{cut:,} of {n_answers:,} answers were cut at max_tokens")
+        notes.append(f"{cut:,} of {n_answers:,} answers were cut at max_tokens")
     if knows is not None and not observed.errors and len(sizes) < sum(sizes):
         if knows == "texts":
             common = "some are copies of others" if len(sizes) > 1 else "all of them are copies of one"
-            told.append(f"{sum(sizes):,} cases count as {len(sizes):,}, for {common}")
+            notes.append(f"{sum(sizes):,} cases count as {len(sizes):,}, for {common}")
         elif not observed.is_about_suite:
-            told.append(f"{sum(sizes):,} cases in {counted(len(sizes), 'cluster')}")
-    told += observed.asides
+            notes.append(f"{sum(sizes):,} cases in {counted(len(sizes), 'cluster')}")
+    notes += observed.asides
     if look.number > 1:
-        told.append(f"{ordinal(look.number)} look ({look.because}): decided at {look.level:.2g}")
+        notes.append(f"{ordinal(look.number)} look ({look.because}): decided at {look.level:.2g}")
     elif look.because == ADDED_LATER and kind is VerdictKind.INCONCLUSIVE:
-        told.append(f"{look.because}: red at {look.red_level:.2g}")
+        notes.append(f"{look.because}: red at {look.red_level:.2g}")
     elif look.because != ADDED_LATER:
-        told.append(look.because)
-    return "".join(f"; {each}" for each in told if each)
+        notes.append(look.because)
+    return "".join(f"; {each}" for each in notes if each)
 
 
 def where_stopped(observed: Observations) -> str:
@@ -178,11 +178,11 @@ def more_in_words(more: SamplesNeeded) -> str:
     return text if more.samples_per_case == more.samples else f"{text} a case"
 
 
-def by_quantile(observed: Observations, told: str) -> str:
+def by_quantile(observed: Observations, reason: str) -> str:
     """The quantile that it was weighed by; "" for the mean, for pairs of blocks, or where what is told names it."""
     by = observed.weighed_by
-    is_told = by == "mean" or by in told or (observed.plan.in_blocks and observed.plan.threshold is None)
-    return "" if is_told else f", weighed by {'the ' * (by == 'median')}{by}"
+    is_named = by == "mean" or by in reason or (observed.plan.in_blocks and observed.plan.threshold is None)
+    return "" if is_named else f", weighed by {'the ' * (by == 'median')}{by}"
 
 
 def most_needed(check: Check) -> float:

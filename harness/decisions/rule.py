@@ -106,8 +106,8 @@ def red_levels(tested: Sequence[_Asked], looks: Mapping[str, Look], parts: Mappi
         )
         whole = sum(looks[name].weight for name in set(names)) if batch == CLOSED else 1.0
         p_values = [_p_less(*tested[i], each) for i, each in zip(members, own.tolist(), strict=True)]
-        found = weighted_holm_levels(p_values, own / whole, weights / whole)
-        for i, level in zip(members, found.tolist(), strict=True):
+        holm = weighted_holm_levels(p_values, own / whole, weights / whole)
+        for i, level in zip(members, holm.tolist(), strict=True):
             levels[i] = level
     return levels
 
@@ -179,17 +179,17 @@ def _verdict(
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks, lost, slices, look.level)
     candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
-    told = observed.fields_of(Weighed)
-    told["plan"] = replace(
+    weighed = observed.fields_of(Weighed)
+    weighed["plan"] = replace(
         observed.plan,
         design=observed.plan.design if observed.is_sequential and observed.may_decide else "fixed",
         about="suite" if observed.is_about_suite else "population",
         aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
     )
     if observed.clusters_known_by != "field":
-        told["largest_cluster"] = max(observed.largest_cluster, 1, *sizes)
+        weighed["largest_cluster"] = max(observed.largest_cluster, 1, *sizes)
     return Verdict(
-        **told,
+        **weighed,
         verdict=kind,
         reason=reason + reasons.asides(observed, checks, candidate, kind, look),
         n_cases=int(observed.scored.sum()),
@@ -263,9 +263,9 @@ def decided_after(observed: Sequence[Observations], level: float, evaluation_lev
     if not observed or not all(each.is_sequential for each in observed):
         return None
     levels = level, settling_level(observed, evaluation_level)
-    found = [_decided(each, levels) for each in observed]
-    known = [each for each in found if each is not None]
-    return max(known) if len(known) == len(found) else None
+    ends = [_decided(each, levels) for each in observed]
+    known = [each for each in ends if each is not None]
+    return max(known) if len(known) == len(ends) else None
 
 
 def settling_level(observed: Sequence[Observations], evaluation_level: float) -> float:
@@ -292,17 +292,17 @@ def _decided(observed: Observations, levels: Levels) -> int | None:
     for each in (None, *observed.slices):
         part, rows = (observed, []) if each is None else _part(observed, each)
         own = levels if each is None else (levels[0] / n, levels[1] / n)
-        found: list[Ends] = []
+        all_ends: list[Ends] = []
         for asked in questions(part, own, red_beyond=each is not None):
             passed, red = asked.ends(own) if asked.bets else (None, None)
             if each is not None:  # of a single case they are numbers of samples
                 passed, red = (end and rows[-1 if part.by_samples else end - 1] + 1 for end in (passed, red))
             elif observed.plan.max_lost is not None and passed is not None:  # lost cases are looked for among all
                 passed = len(observed.case_ids) if observed.is_whole else None
-            found.append((passed, red))
-        ends = [red for passed, red in found if red is not None and (passed is None or red < passed)]
-        passes = [passed for passed, _ in found if passed is not None]
-        if passes and len(passes) == len(found):
+            all_ends.append((passed, red))
+        ends = [red for passed, red in all_ends if red is not None and (passed is None or red < passed)]
+        passes = [passed for passed, _ in all_ends if passed is not None]
+        if passes and len(passes) == len(all_ends):
             ends.append(max(passes))
         if not ends:  # one that is open will do
             return None
@@ -324,8 +324,10 @@ def slice_results(observed: Observations, levels: Levels, level: float) -> tuple
     if observed.errors or not observed.scored.any():
         return ()
     count = len(observed.slices)
-    found = [_slice(observed, each, (levels[0] / count, levels[1] / count), level / count) for each in observed.slices]
-    return tuple(sorted(found, key=lambda each: (-each.verdict.severity, _standing(each, observed))))
+    results = [
+        _slice(observed, each, (levels[0] / count, levels[1] / count), level / count) for each in observed.slices
+    ]
+    return tuple(sorted(results, key=lambda each: (-each.verdict.severity, _standing(each, observed))))
 
 
 def _slice(observed: Observations, each: CaseSlice, levels: Levels, level: float) -> SliceResult:
@@ -333,8 +335,8 @@ def _slice(observed: Observations, each: CaseSlice, levels: Levels, level: float
     n_cases, count = int(part.scored.sum()), len(observed.slices)
     if not n_cases:
         return SliceResult(each.field, each.value, 0, None, None, None, _OPEN, "no case has a score", None, each.size)
-    told = f", both simultaneous over {count:,} slices" if count > 1 else ""
-    checks = [check(part, one, levels, told) for one in questions(part, levels, red_beyond=True)]
+    simultaneous = f", both simultaneous over {count:,} slices" if count > 1 else ""
+    checks = [check(part, one, levels, simultaneous) for one in questions(part, levels, red_beyond=True)]
     # The worse verdict is a slice's; of two open comparisons, the one that needs more tells why.
     of_all = max(checks, key=lambda one: (one.verdict.severity, reasons.most_needed(one)), default=None)
     kind = VerdictKind.PASSED if of_all is None else of_all.verdict

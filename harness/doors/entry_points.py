@@ -64,30 +64,30 @@ def _declared() -> Any:
 
 
 @functools.cache
-def _distribution(found: importlib.metadata.Distribution) -> tuple[str, str]:
+def _distribution(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
     """Its name and version, which are read from a file each time."""
-    return found.name, found.version
+    return distribution.name, distribution.version
 
 
 @functools.cache
-def doors(group: str) -> tuple[Door, ...]:
+def of_group(group: str) -> tuple[Door, ...]:
     """All doors of a group, those of one name side by side. Nothing is imported."""
-    found = [
+    pairs = [
         Door(group, entry.name, entry.value, *_distribution(entry.dist), entry)
         for entry in _declared().select(group=f"{OWN}.{group}")
         if entry.dist is not None
     ]
-    return tuple(sorted(found, key=lambda door: (door.name, door.distribution)))
+    return tuple(sorted(pairs, key=lambda door: (door.name, door.distribution)))
 
 
 def names(group: str) -> list[str]:
     """The names of a group's doors."""
-    return list(dict.fromkeys(door.name for door in doors(group)))
+    return list(dict.fromkeys(door.name for door in of_group(group)))
 
 
 def everything() -> list[Door]:
     """The doors of every group."""
-    return [door for group in GROUPS for door in doors(group)]
+    return [door for group in GROUPS for door in of_group(group)]
 
 
 def listed(group: str, hidden: Collection[str] = ()) -> str:
@@ -98,7 +98,7 @@ def listed(group: str, hidden: Collection[str] = ()) -> str:
     Args:
         hidden: names that are no choice where the sentence stands.
     """
-    known = [door for door in doors(group) if door.name not in hidden]
+    known = [door for door in of_group(group) if door.name not in hidden]
     own = any(door.is_own for door in known)
     shown = ", ".join(door.name if door.is_own else f"{door.name} ({door.provider})" for door in known)
     word = GROUPS[group].capitalize()
@@ -116,15 +116,15 @@ def find(group: str, name: str, hidden: Collection[str] = ()) -> Door:
         DoorError: there is none (the message lists those that there are, and who brings them), or two distributions
             bring one each.
     """
-    found = [door for door in doors(group) if door.name == name]
+    matches = [door for door in of_group(group) if door.name == name]
     word = GROUPS[group]
-    if not found:
+    if not matches:
         known = [each for each in names(group) if each not in hidden]
         raise DoorError(f"No {word} named {name!r}. {listed(group, hidden)}{nearest(name, known)}")
-    if len(found) > 1:
-        both = " and ".join(door.provider for door in found)
+    if len(matches) > 1:
+        both = " and ".join(door.provider for door in matches)
         raise DoorError(f"The {word} {name!r} is brought by {both}, and which is meant can't be told: uninstall one.")
-    return found[0]
+    return matches[0]
 
 
 def load(door: Door) -> Any:
@@ -137,10 +137,10 @@ def load(door: Door) -> Any:
         return door.entry.load()
     except (Exception, SystemExit) as error:  # a module that exits must not end who looks at it
         word = GROUPS[door.group]
-        gone = isinstance(error, AttributeError) or (
+        is_missing = isinstance(error, AttributeError) or (
             isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("harness")
         )
-        stale = f" {_AGAIN}" if door.is_own and gone else ""
+        stale = f" {_AGAIN}" if door.is_own and is_missing else ""
         raise DoorError(
             f"The {word} {door.name!r} of {door.provider} can't be loaded: {door.target} raises "
             f"{type(error).__name__}: {error}.{stale}"

@@ -160,11 +160,11 @@ async def answers_many_requests_at_once(subject: EngineUnderTest, engine: Engine
 
 
 @_of_started
-async def ends_where_it_is_told_to(subject: EngineUnderTest, engine: Engine) -> None:
+async def stops_at_max_tokens(subject: EngineUnderTest, engine: Engine) -> None:
     """No answer is longer than `max_tokens`, and each says why it ended."""
     (sample,) = await _draw(engine, subject.request(max_tokens=1), 0)
-    told = sample.completion_tokens
-    assert told is None or told <= 1, f"max_tokens is 1, and the answer has {told} tokens."
+    counted = sample.completion_tokens
+    assert counted is None or counted <= 1, f"max_tokens is 1, and the answer has {counted} tokens."
     assert sample.finish_reason, "it does not say why the answer ended: finish_reason is empty."
 
 
@@ -219,7 +219,7 @@ async def goes_on_after_a_cancelled_request(subject: EngineUnderTest, engine: En
 
 
 @_of_started
-async def holds_when_told_to(subject: EngineUnderTest, engine: Engine) -> None:
+async def holds_on_request(subject: EngineUnderTest, engine: Engine) -> None:
     """After `hold` a request is finished, or ends with that very error; nothing waits for ever."""
     engine.hold(EngineError("held"))
     before = engine.http_requests

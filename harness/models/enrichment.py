@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config.customization import ContextSettings
 from harness.config.versions import VersionSettings
-from harness.models.retrieval.retriever import Retriever, open_retriever, put, told
+from harness.models.retrieval.retriever import Retriever, open_retriever, passages_text, put
 
 if TYPE_CHECKING:
     from harness.models.tokenization.version_tokenizer import VersionTokenizer
@@ -49,7 +49,7 @@ class Enrichment:
         """
         if self._settings.retrieval is None:
             return self._within(question)
-        passages = self._within(told(self.retriever.search(question)))
+        passages = self._within(passages_text(self.retriever.search(question)))
         return put(self.retriever.settings.prompt, passages, question)
 
     def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:

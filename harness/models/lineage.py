@@ -12,7 +12,7 @@ from harness.config.customization import BuildStep, packages_of, settings_used
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
 from harness.errors import UsageError
-from harness.models.adapters.adapter_files import told_base
+from harness.models.adapters.adapter_files import declared_base
 from harness.models.files.content_hash import text_hash
 from harness.models.weights import conversion, layers
 from harness.models.weights.weights import converted_dtype, weights_digest
@@ -106,7 +106,9 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
 
 
 def _given(version: VersionSettings, sources: LineageSources) -> list[Any]:
-    """What a version says of what its engine loads, in the order of `_FILES`; the type counts where one is made."""
+    """Return what a version says of what its engine loads, in the order of `_FILES`; the type counts where one is
+    made.
+    """
     options = version.engine_options
     is_converted = sources.description is not None and sources.description.format != "safetensors"
     own = {**options, "dtype": converted_dtype(options) if is_converted else None}
@@ -133,11 +135,11 @@ def _of_step(step: BuildStep, base: VersionSettings | None) -> LineageStep:
     of = tuple(f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings)
     packages = ", ".join(map(_package, packages_of(step.settings)))
     digest = None if step.artifact is None else step.artifact.digest
-    made_for = told_base(step)
+    made_for = declared_base(step)
     before = [each for each in (base.steps if base else ()) if each.kind == step.kind not in _TRAINED]
     kind = f"{step.kind} in place of that of {before[-1].version}" if before else step.kind
-    told = f"made for {made_for}, as it says" if made_for else ""
-    by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", told, packages)))
+    note = f"made for {made_for}, as it says" if made_for else ""
+    by = "; ".join(filter(None, (f"{kind}: {_words(settings, 'trained elsewhere')}", note, packages)))
     return LineageStep(f"{step.version}, {step.kind}", of, by, step.kind, digest)
 
 
@@ -149,7 +151,7 @@ def _steps_of(
     *,
     adds: bool,
 ) -> Iterator[LineageStep]:
-    """What a version adds to its base: what is made of the files, its own steps, its texts and its settings.
+    """Return what a version adds to its base: what is made of the files, its own steps, its texts and its settings.
 
     Args:
         files: the steps that it adds to them, each `of` the one before it.
@@ -162,8 +164,8 @@ def _steps_of(
     prompt = _prompt_of(version, base, sources)
     of = (base.name,) if base is not None and adds else None
     for step in (*early, *trained, *late, *(step for step in own if step not in trained), *prompt):
-        taken = step.of[1:] if step in early or step in late else step.of
-        yield step if of is None else replace(step, of=(*of, *taken))
+        bound = step.of[1:] if step in early or step in late else step.of
+        yield step if of is None else replace(step, of=(*of, *bound))
         of = (step.made,)
     given: dict[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
     given = given if base is None else _set_otherwise(version, base)
@@ -195,13 +197,13 @@ def differences(version: VersionSettings, base: VersionSettings) -> dict[str, An
     Of a step that the base has not, only what it would not do anyway. A further training is such a step.
     """
     before = {step.kind: step.settings for step in base.steps if step.kind not in _TRAINED}
-    found = _set_otherwise(version, base)
+    changes = _set_otherwise(version, base)
     for step in version.steps:
         for each in fields(step.settings) if step not in base.steps else ():
             usual = getattr(before[step.kind], each.name) if step.kind in before else each.default
             if (value := getattr(step.settings, each.name)) != usual:
-                found[f"{step.kind}.{each.name}"] = value
-    return found
+                changes[f"{step.kind}.{each.name}"] = value
+    return changes
 
 
 def _set_otherwise(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:

@@ -240,8 +240,11 @@ def _identity(settings: VersionSettings) -> dict[str, Any]:
     identity = {name: getattr(settings, name) for name in ("engine", "revision", "system", "template")}
     identity["sampling"] = dict(settings.sampling)
     if (step := settings.retrieval) is not None:
-        found, index = cast("RetrievalSettings", step.settings), None if step.artifact is None else step.artifact.digest
-        identity["retrieval"] = {"index": index, "k": found.k, "prompt": found.prompt}
+        retrieval, index = (
+            cast("RetrievalSettings", step.settings),
+            None if step.artifact is None else step.artifact.digest,
+        )
+        identity["retrieval"] = {"index": index, "k": retrieval.k, "prompt": retrieval.prompt}
     if settings.context is not None:
         identity["context"] = asdict(settings.context)
     return identity

@@ -102,7 +102,7 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
 
 
 def n_cut(tokens: Sequence[int], request: Request, limit: int) -> int:
-    """How many tokens a prompt loses at its beginning, where it may, so that its answer fits behind it.
+    """Return how many tokens a prompt loses at its beginning, where it may, so that its answer fits behind it.
 
     Raises:
         ValueError: the model's window holds no token more.

@@ -43,7 +43,7 @@ class GateSession:
 
     @property
     def is_asked(self) -> bool:
-        """Whether there are evaluations to run, and not only to list."""
+        """True if there are evaluations to run, and not only to list."""
         return bool(self.collection.evaluations) and runs_bodies(self.config)
 
     # -- collection -------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class GateSession:
         announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not self.is_worker:
-            for text in run.told:
+            for text in run.opening_lines:
                 for line in wrap(f"steelyard: {text}", self.config.get_terminal_writer().fullwidth):
                     reporter.write_line(line)
 
@@ -150,17 +150,17 @@ class GateSession:
         alone = bool(window.obstacle(first))
         if alone and self._windows:  # with -x others may be under way
             self._driver.decide([], [self.collection.evaluations[item].id for item in self._windows])
-        found = {first: {name: first.funcargs[name] for name in argument_names(first)}}
+        by_item = {first: {name: first.funcargs[name] for name in argument_names(first)}}
         for other in [] if alone else window.companions(first, first.session.items):
             if other not in self._windows and (given := window.arguments_of(other, first)) is not None:
-                found[other] = given
+                by_item[other] = given
         starting = []
-        for item, given in found.items():
+        for item, given in by_item.items():
             evaluation = self.collection.evaluations[item]
             arguments = {name: value for name, value in given.items() if name not in evaluation.wants}
             starting.append(replace(evaluation, arguments=arguments))
         names = [each.id for each in starting]
-        self._windows |= dict.fromkeys(found, names)
+        self._windows |= dict.fromkeys(by_item, names)
         return starting
 
     # -- reports ----------------------------------------------------------------------------------------------------

@@ -81,14 +81,14 @@ class TrackingHooks:
             return
         notes, later = TrackingNotes(), ""
         try:
-            found = tracker(name)
-            later = found.later(report.run_id, options)
-            found.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), notes)
+            tracking = tracker(name)
+            later = tracking.later(report.run_id, options)
+            tracking.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), notes)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it
-            said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
-            said += " The verdict stands, and everything is stored."
-            said = "interrupted." if isinstance(error, KeyboardInterrupt) else said
-            self._problems.append(f"{name}: not logged: {said}" + (f" To do it later: {later}" if later else ""))
+            message = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
+            message += " The verdict stands, and everything is stored."
+            message = "interrupted." if isinstance(error, KeyboardInterrupt) else message
+            self._problems.append(f"{name}: not logged: {message}" + (f" To do it later: {later}" if later else ""))
         self._lines += notes.lines
 
 
@@ -102,11 +102,11 @@ def check_trackers(settings: Settings) -> None:
         from harness.tracking.tracker import tracker
 
         try:
-            found = tracker(name)
+            tracking = tracker(name)
         except SettingsError as error:
             raise SettingsError(f"trackers.{name}: {error}") from None
         try:
-            found.check(settings, options)
+            tracking.check(settings, options)
         except UsageError:
             raise
         except Exception as error:

@@ -47,15 +47,15 @@ def companions(first: pytest.Function, items: list[pytest.Item]) -> list[pytest.
     """Find the evaluations after the first that can be sampled with it: a fixture of a module is set up for as long as
     items of that module follow each other.
     """
-    found: list[pytest.Function] = []
+    companion_items: list[pytest.Function] = []
     own, is_at_hand = first.getparent(pytest.Module), True
     for item in items[items.index(first) + 1 :]:
         is_at_hand = is_at_hand and item.getparent(pytest.Module) is own
         if is_evaluation(item) and not obstacle(item):
             scopes = {definition.scope for _, parametrized, definition in _fixtures(item) if not parametrized}
             if is_at_hand or "module" not in scopes:
-                found.append(item)
-    return found
+                companion_items.append(item)
+    return companion_items
 
 
 def arguments_of(item: pytest.Function, first: pytest.Function) -> dict[str, Any] | None:
@@ -79,11 +79,13 @@ def in_place_line(evaluations: Iterable[pytest.Function]) -> list[str]:
     """Say that evaluations are sampled one after the other, and because of what."""
     from harness.reporting.shared.figures import plural
 
-    found = list(filter(None, map(obstacle, evaluations)))
-    if len(found) < 2:
+    obstacles = list(filter(None, map(obstacle, evaluations)))
+    if len(obstacles) < 2:
         return []
-    causes = ", ".join(sorted(set(found)))
-    return [f"{plural(len(found), 'evaluation')} are sampled one after the other, each as its test is set up: {causes}"]
+    causes = ", ".join(sorted(set(obstacles)))
+    return [
+        f"{plural(len(obstacles), 'evaluation')} are sampled one after the other, each as its test is set up: {causes}"
+    ]
 
 
 class Neighbours:

@@ -66,19 +66,19 @@ class XdistHooks:
 
             def _split_scope(self, nodeid: str) -> str:
                 if self.evaluations is None:
-                    said = [json.loads(file.read_text()) for file in folder.glob("*.json")]
-                    self.evaluations = {name for each in said for name in each["evaluations"]}
+                    notes = [json.loads(file.read_text()) for file in folder.glob("*.json")]
+                    self.evaluations = {name for each in notes for name in each["evaluations"]}
                 if nodeid in self.evaluations:
                     return "steelyard evaluations"
                 return nodeid if one_by_one else str(super()._split_scope(nodeid))
 
         return Scheduler(config, log)
 
-    def _said(self, node: Any) -> dict[str, Any]:
+    def _note_of(self, node: Any) -> dict[str, Any]:
         """Read what a worker has."""
         assert self._folder is not None
-        said: dict[str, Any] = json.loads((self._folder / f"{node.gateway.id}.json").read_text())
-        return said
+        note: dict[str, Any] = json.loads((self._folder / f"{node.gateway.id}.json").read_text())
+        return note
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -86,7 +86,7 @@ class XdistHooks:
         if not self._session.is_worker or self._folder is None:
             return
         collection, evaluations = self._session.collection, list(filter(is_evaluation, session.items))
-        said = {
+        note = {
             "evaluations": [item.nodeid for item in evaluations],
             "errors": collection.errors,
             "is_judged": collection.is_judged,
@@ -94,7 +94,7 @@ class XdistHooks:
             "pid": os.getpid(),
         }
         worker = session.config.workerinput["workerid"]  # type: ignore[attr-defined]
-        (self._folder / f"{worker}.json").write_text(json.dumps(said))
+        (self._folder / f"{worker}.json").write_text(json.dumps(note))
         if evaluations and runs_bodies(session.config):
             self._session.interrupts.listen()
 
@@ -103,20 +103,20 @@ class XdistHooks:
         """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
         from harness.plugin.loop.interrupts import Interrupted
 
-        said, session = self._said(node), self._session
-        session.n_collected = max(session.n_collected, said["n_collected"])
-        is_asked = said["evaluations"] and runs_bodies(session.config)
-        if session.n_chosen or not (is_asked or said["errors"]):
+        note, session = self._note_of(node), self._session
+        session.n_collected = max(session.n_collected, note["n_collected"])
+        is_asked = note["evaluations"] and runs_bodies(session.config)
+        if session.n_chosen or not (is_asked or note["errors"]):
             return
-        session.n_chosen = len(said["evaluations"])
+        session.n_chosen = len(note["evaluations"])
         discard_report(session.collection)
         try:
-            if not said["errors"]:
-                self._check_run(is_judged=said["is_judged"])
+            if not note["errors"]:
+                self._check_run(is_judged=note["is_judged"])
         except UsageError as error:
-            said["errors"] = [str(error)]
-        if said["errors"]:
-            raise pytest.UsageError(*as_usage(said["errors"]))
+            note["errors"] = [str(error)]
+        if note["errors"]:
+            raise pytest.UsageError(*as_usage(note["errors"]))
         session.interrupts.raises = Interrupted
         session.interrupts.listen()
 
@@ -147,7 +147,7 @@ class XdistHooks:
             for node in self._nodes:
                 with suppress(OSError, ValueError):  # it has ended, or has collected nothing yet
                     if not node._down:
-                        os.kill(self._said(node)["pid"], signal.SIGTERM)
+                        os.kill(self._note_of(node)["pid"], signal.SIGTERM)
             until = time.monotonic() + _WORKERS_END_S
             while not all(node._down for node in self._nodes) and time.monotonic() < until:
                 time.sleep(0.05)

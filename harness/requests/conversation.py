@@ -155,16 +155,16 @@ class Conversation:
         ]
         self._goes_on = self._goes_on or turns > 1
         for number in range(turns + 1):
-            said = await _next_words(play, user, tuple(part), may_end=number > 0, may_be_silent=number == turns)
-            if said is None:
+            words = await _next_words(play, user, tuple(part), may_end=number > 0, may_be_silent=number == turns)
+            if words is None:
                 self.ended = "goal met"
                 return
             if number == turns:
                 break
-            self._say(said)
+            self._say(words)
             if not await self.answer():
                 return
-            acted = json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)  # as it was written
+            acted = json.dumps({"goal_met": False, "message": words}, ensure_ascii=False)  # as it was written
             part.append({"role": "assistant", "content": acted})
             part.append({"role": "user", "content": self.samples[-1].text or _SILENCE})
         self.ended = "turns"
@@ -173,13 +173,13 @@ class Conversation:
         """Let the version answer, and run the tools that it calls until it calls none; whether it came to that."""
         for step in range(self._steps):
             turns = tuple(self.turns) if self._toolbox is not None else _without_open_calls(self.turns)
-            sample, said = await self._ask(turns, self._prompts, self._goes_on)
+            sample, words = await self._ask(turns, self._prompts, self._goes_on)
             self.samples.append(sample)
-            last = said[-1]
+            last = words[-1]
             if calls := last.get("tool_calls"):  # each has an id, by which it is answered
                 calls = [{**call, "id": call.get("id") or f"call-{step}-{n}"} for n, call in enumerate(calls)]
                 last = {**last, "tool_calls": calls}
-            self.turns += [*said[:-1], last]
+            self.turns += [*words[:-1], last]
             if self._toolbox is None or not calls:
                 return True
             if step + 1 < self._steps:
@@ -187,13 +187,13 @@ class Conversation:
         self.ended = "steps"
         return False
 
-    def _say(self, said: str | Mapping[str, Any]) -> None:
+    def _say(self, turn: str | Mapping[str, Any]) -> None:
         """Add a turn. A text is a prompt: the version puts its template around it, as around any other."""
-        if isinstance(said, str):
+        if isinstance(turn, str):
             self._prompts.add(len(self.turns))
-            said = {"role": "user", "content": said}
-        self.turns.append(said)
-        self._n_turns += said["role"] == "user"
+            turn = {"role": "user", "content": turn}
+        self.turns.append(turn)
+        self._n_turns += turn["role"] == "user"
 
     @property
     def shortfall(self) -> str | None:
@@ -205,9 +205,9 @@ class Conversation:
 
     def transcript(self, price: Price | None) -> Sample:
         """All of it as one sample: the last answer, with the turns and what all answers took together."""
-        told = {"turns": self._n_turns, "steps": len(self.samples), "ended": self.ended}
+        summary = {"turns": self._n_turns, "steps": len(self.samples), "ended": self.ended}
         whole = together(self.samples, price)
-        return replace(whole, messages=tuple(self.turns), metadata={**(whole.metadata or {}), **told})
+        return replace(whole, messages=tuple(self.turns), metadata={**(whole.metadata or {}), **summary})
 
 
 def check_script(user: Any) -> None:
@@ -245,10 +245,10 @@ async def _next_words(
     for number in (0, 1):
         sample = await play(part, _SCHEMA, number)
         try:
-            said = json.loads(sample.text)
-            if (is_met := said["goal_met"] is True) and may_end:
+            answer = json.loads(sample.text)
+            if (is_met := answer["goal_met"] is True) and may_end:
                 return None
-            words = said["message"]
+            words = answer["message"]
             if isinstance(words, str) and (words.strip() or may_be_silent):
                 return words.strip()
             when = "that its goal is met before the version has said anything" if is_met else "its goal is not met"
@@ -282,8 +282,12 @@ def _name_of(function: Any) -> str:
 def _definition(function: Callable[..., Any]) -> Mapping[str, Any]:
     parameters = {key: value for key, value in _adapter(function).json_schema().items() if key != "title"}
     described = inspect.getdoc(function)
-    told = {"name": function.__name__, **({"description": described} if described else {}), "parameters": parameters}
-    return {"type": "function", "function": told}
+    definition = {
+        "name": function.__name__,
+        **({"description": described} if described else {}),
+        "parameters": parameters,
+    }
+    return {"type": "function", "function": definition}
 
 
 @functools.lru_cache(maxsize=512)
@@ -318,10 +322,12 @@ def _arguments(function: Callable[..., Any], given: Any) -> dict[str, Any]:
 
     try:
         data = json.loads(given or "{}") if isinstance(given, str | None) else given
-        found: dict[str, Any] = _adapter(function).validate_python(data)
+        arguments: dict[str, Any] = _adapter(function).validate_python(data)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())
-        raise ToolError(told) from None
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors()
+        )
+        raise ToolError(problems) from None
     except (ValueError, RecursionError) as error:
         raise ToolError(f"the arguments are no JSON: {error}") from None
-    return found
+    return arguments

@@ -340,8 +340,8 @@ class Model:
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
         """The work, to be awaited; in a `def` body its result."""
         self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))
-        settled: Coroutine[Any, Any, Result] = settle(work)
-        return settled
+        result: Coroutine[Any, Any, Result] = settle(work)
+        return result
 
     async def _draw(self, asked: Request | RenderedQuestion, later: int = 0, talks: Engine | None = None) -> Sample:
         """The sample of a question, one of the case's own; after it `talks` goes on. To the number of times that it was
@@ -390,8 +390,8 @@ def _loglikelihood(sample: Sample, name: str) -> float:
 
 
 def data_of(sample: Sample, name: str) -> Any:
-    """What the JSON of an answer holds. Raises EngineError: it is none, or a number that was cut at max_tokens, which
-    may have had more digits.
+    """Return what the JSON of an answer holds. Raises EngineError: it is none, or a number that was cut at
+    max_tokens, which may have had more digits.
     """
     begins = repr(sample.text[:200])
     cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""

@@ -230,12 +230,12 @@ class Sampler:
         """Answer what the store holds; what has failed in this run fails again; the rest is sent for."""
         wanted, self._wanted = [asked.of(tuple(indices)) for asked, indices in self._wanted.values()], {}
         try:
-            found = self._find(wanted)
+            stored = self._find(wanted)
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
             self._break_all(wanted, error)
             return
         for asked in wanted:
-            source, key, of_key = asked.source, asked.key, found[asked.key]
+            source, key, of_key = asked.source, asked.key, stored[asked.key]
             self._give_stored(asked, of_key)
             known = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
             missing = []
@@ -267,18 +267,18 @@ class Sampler:
 
     def _find(self, wanted: Sequence[PendingDraws]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the first generation of its source that has it."""
-        found = dict(self._store.find([asked.key for asked in wanted])) if wanted else {}
+        stored = dict(self._store.find([asked.key for asked in wanted])) if wanted else {}
         places = {asked.key: [asked.key] for asked in wanted}
         for asked in wanted:
-            if asked.source.older and asked.question and not found.get(asked.key, {}).keys() >= set(asked.indices):
+            if asked.source.older and asked.question and not stored.get(asked.key, {}).keys() >= set(asked.indices):
                 places[asked.key] += map(asked.question.key, asked.source.older)
         if older := [place for chain in places.values() for place in chain[1:]]:
-            found |= self._store.find(older)
+            stored |= self._store.find(older)
         kept: dict[bytes, dict[int, Kept]] = {}
         for asked in wanted:
             of_key = kept[asked.key] = {}
             for place in reversed(places[asked.key]):
-                known = found.get(place, {})
+                known = stored.get(place, {})
                 of_key |= {index: (place, known[index]) for index in asked.indices if index in known}
         return kept
 

@@ -47,7 +47,7 @@ class VersionSpending:
     completion_tokens: int = 0
     passes: Counter[ForwardPass] = field(default_factory=Counter)
     counts: bool = True
-    told_cost: float = 0.0
+    reported_cost: float = 0.0
     priced: tuple[int, int] = (0, 0)
     is_cost_known: bool = True
 
@@ -59,17 +59,17 @@ class VersionSpending:
     @property
     def cost(self) -> float:
         """Of its answers, as far as it is known: what they said, else by the price."""
-        return self.told_cost + (0.0 if self.price is None else self.price.of(*self.priced))
+        return self.reported_cost + (0.0 if self.price is None else self.price.of(*self.priced))
 
-    def add(self, n_samples: int, read: int | None, written: int | None, told: float | None = None) -> None:
+    def add(self, n_samples: int, read: int | None, written: int | None, cost: float | None = None) -> None:
         """Count answers: their tokens, None where they don't say, and what they said that they cost."""
         is_counted = read is not None and written is not None
         self.n_samples += n_samples
         self.counts = self.counts and is_counted
         self.prompt_tokens += read or 0
         self.completion_tokens += written or 0
-        if told is not None:
-            self.told_cost += told
+        if cost is not None:
+            self.reported_cost += cost
         elif is_counted and self.price is not None:
             self.priced = self.priced[0] + (read or 0), self.priced[1] + (written or 0)
         elif self.price != Price(0, 0):
@@ -131,7 +131,7 @@ class Spending:
         return self.known_cost if is_known and (has_prices or any(each.n_samples for each in versions)) else None
 
     def of(self, asked: Version) -> VersionSpending:
-        """What a version took."""
+        """Return what a version took."""
         if asked.name not in self.versions:
             self.versions[asked.name] = VersionSpending(asked.settings.price)
         return self.versions[asked.name]
@@ -149,8 +149,8 @@ class Spending:
         is_weighed = asked.request.kind in WEIGHED  # what is weighed is computed once for all
         written = [sample.completion_tokens for sample in (samples[:1] if is_weighed else samples)]
         read, known = samples[0].prompt_tokens, [count for count in written if count is not None]
-        told = [sample.cost for sample in samples if sample.cost is not None]
-        cost = sum(told) if len(told) == len(samples) else None
+        costs = [sample.cost for sample in samples if sample.cost is not None]
+        cost = sum(costs) if len(costs) == len(samples) else None
         version.add(len(samples), read, sum(known) if len(known) == len(written) else None, cost)
         version.passes[ForwardPass(read or 0, 0, (read or 0) if is_weighed else 1)] += 1
         version.passes.update(ForwardPass(count, read or 0, count) for count in known if count)
@@ -171,7 +171,7 @@ class Spending:
 
     @property
     def is_late(self) -> bool:
-        """Whether the deadline has passed, if there is one."""
+        """True if the deadline has passed, if there is one."""
         return self.limits.deadline_s is not None and self._elapsed_s >= self.limits.deadline_s
 
     @property
@@ -185,7 +185,7 @@ class Spending:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be sent."""
+        """True if nothing more is to be sent."""
         return self.stopped_by is not None or self.is_late
 
     def refuse(self) -> BudgetSpentError:

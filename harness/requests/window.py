@@ -273,5 +273,5 @@ def check_capabilities(engine: Engine, request: Request) -> None:
     if lacking:
         able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
         server = ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"
-        told = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
-        raise CapabilityError(f"{told}{'' if request.tools is None else server}.")
+        message = f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it"
+        raise CapabilityError(f"{message}{'' if request.tools is None else server}.")

@@ -44,7 +44,8 @@ class Beginning:
 
 
 def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[BuildStep]) -> Beginning:
-    """What the weights begin with that a version has after its first steps, these, whether they are built or not.
+    """Return what the weights begin with that a version has after its first steps, these, whether they are built or
+    not.
 
     Raises:
         UsageError: the weights are not there, or have too few layers.

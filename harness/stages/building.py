@@ -84,7 +84,7 @@ def built(
             check_steps(settings, name, progress)
             checked.append(name)
         progress(BuildState(name, "starting"))
-        with told_of(home, step):
+        with reporting_step(home, step):
             tell = partial(_tell, progress, name, _table(home, step))
             made = builder.build_version(home, version, cast("BuildStep", step), tell)
         progress(BuildState(name, "done"))
@@ -96,7 +96,7 @@ def built(
     return version
 
 
-def found(settings: Settings, name: str) -> VersionSettings:
+def version_named(settings: Settings, name: str) -> VersionSettings:
     """The version of this name, with what was built for it before; without, where something is not built yet.
 
     Raises:
@@ -119,7 +119,7 @@ def _resolved(
     for builder, step in _builders(version):
         if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
             return version
-        with told_of(home, step):
+        with reporting_step(home, step):
             made = builder.find_version(home, version, cast("BuildStep", step))
         if (made := made or build(builder, version, step)) is None:
             return None
@@ -144,12 +144,12 @@ def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen)
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
-            with told_of(settings, step):
+            with reporting_step(settings, step):
                 builder.check_step(settings, version, step, partial(_tell, progress, name, _table(settings, step)))
 
 
 @contextmanager
-def told_of(settings: Settings, step: BuildStep | None) -> Iterator[None]:
+def reporting_step(settings: Settings, step: BuildStep | None) -> Iterator[None]:
     """Have what is wrong with a step name the table that asks for it."""
     try:
         yield

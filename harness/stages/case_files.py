@@ -78,7 +78,7 @@ def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
     Other files are no cases, for people keep what a model is trained on beside them. A document of a task that has no
     id is called by its number.
     """
-    found: list[FiledCase] = []
+    cases: list[FiledCase] = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _READERS):
         file, rows = path.relative_to(folder), None
         name = list(file.parent.parts)
@@ -88,13 +88,13 @@ def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
         elif path.stem == "cases":
             rows = _read(path)
         if rows is not None:
-            found += [FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))]
-    if not found:
+            cases += [FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))]
+    if not cases:
         raise CaseError(
             f"{folder} holds no case files: none called cases{', cases'.join(_READERS)}, and no task of lm-eval "
             "(.yaml) that names documents beside it."
         )
-    return tuple(found)
+    return tuple(cases)
 
 
 def _names(task: Path, path: Path) -> bool:

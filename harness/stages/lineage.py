@@ -52,18 +52,18 @@ class StageContext:
     generations: Callable[[Version], tuple[int, ...]] = lambda _: (0,)
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_offline: bool = False
-    told: Callable[[str], None] = lambda _: None
+    progress: Callable[[str], None] = lambda _: None
     sources: tuple[SampleSource, ...] = ()
     baseline_settings: Settings | None = None
 
 
-def can_have(settings: Settings, version: VersionSettings, taken: Iterable[str]) -> bool:
+def can_have(settings: Settings, version: VersionSettings, fixtures: Iterable[str]) -> bool:
     """Tell whether a version can have what a body takes of it, by its settings alone."""
-    taken = set(taken)
+    fixtures = set(fixtures)
     of_models = {"model", "baseline", "load", *(name for name, each in STAGE_FIXTURES.items() if each.of_model)}
-    if not answers(version) and taken & of_models:
+    if not answers(version) and fixtures & of_models:
         return False
-    return taken.isdisjoint(STAGE_FIXTURES.keys() - of_models) or corpus_name(settings, version) is not None
+    return fixtures.isdisjoint(STAGE_FIXTURES.keys() - of_models) or corpus_name(settings, version) is not None
 
 
 class Lineages:
@@ -112,7 +112,7 @@ class Lineages:
         if fixture.of_model and not answers(version.settings):
             raise AnswersNothingError(version.name)
         tell = partial(self._phases.__setitem__, version.name)
-        context = replace(self._contexts[version.name], told=tell)
+        context = replace(self._contexts[version.name], progress=tell)
         return pkgutil.resolve_name(fixture.maker)(version, context)
 
     async def close(self) -> None:

@@ -69,14 +69,14 @@ def weighted_holm_levels(p_values: npt.ArrayLike, levels: npt.ArrayLike, weights
     while True:
         # At most 1: rounding must not make a level of nothing.
         left = max(1 - spent, float(shares[~rejected].sum()), 1e-300)
-        found: FloatArray = own / left
-        newly = ~rejected & (values <= found)
+        holm: FloatArray = own / left
+        newly = ~rejected & (values <= holm)
         if not newly.any():
-            return found
+            return holm
         rejected |= newly
         spent = float(shares[rejected].sum())
         if rejected.all():
-            return found
+            return holm
 
 
 def check_level(level: float) -> None:

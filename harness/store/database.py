@@ -143,8 +143,8 @@ class Database:
 
     def pages(self, query: Any, size: int) -> Iterator[Sequence[Any]]:
         """The same, so many rows at once."""
-        with self._here() as connection, connection.execute(query, execution_options={"yield_per": size}) as found:
-            yield from found.partitions()
+        with self._here() as connection, connection.execute(query, execution_options={"yield_per": size}) as rows:
+            yield from rows.partitions()
 
     def values(self, query: Any, **values: Any) -> list[Any]:
         """The first column of `rows`."""

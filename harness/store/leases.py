@@ -75,10 +75,10 @@ class DrawLeaseTable(StoreTables):
     def _end_others(self, connection: Connection, now: float) -> bool:
         """Remove the leases that have run out, and those of processes of this machine that are gone."""
         query = select(leases.c.holder, func.max(leases.c.until)).group_by(leases.c.holder)
-        ended = [holder for holder, until in connection.execute(query) if until < now or self._is_gone(holder)]
+        ended = [holder for holder, until in connection.execute(query) if until < now or self._has_ended(holder)]
         return bool(ended) and connection.execute(delete(leases).where(leases.c.holder.in_(ended))).rowcount > 0
 
-    def _is_gone(self, holder: str) -> bool:
+    def _has_ended(self, holder: str) -> bool:
         import psutil
 
         _, pid, host = holder.split(" ", 2)

@@ -104,7 +104,7 @@ def note_pruned(connection: Connection, fingerprints: Collection[str]) -> int:
 def resting_on(connection: Connection, fingerprints: Collection[str]) -> int:
     """Count the looks that `note_pruned` would note."""
     rows = (connection.execute(select(looks).where(_rests_on(some))) for some in chunks(fingerprints))
-    return len({tuple(row) for found in rows for row in found})
+    return len({tuple(row) for chunk in rows for row in chunk})
 
 
 def _rests_on(fingerprints: Collection[str]) -> ColumnElement[bool]:
@@ -117,7 +117,7 @@ def _new_here(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRo
     """The rows of another store's candidate that are new here, renumbered where their numbers are taken."""
     known = {(row.against, row.evaluation_id, row.run_id, row.digest) for row in ours}
     members = {(row.against, row.evaluation_id) for row in ours}
-    taken = {(row.against, row.evaluation_id, row.number) for row in ours}
+    numbers = {(row.against, row.evaluation_id, row.number) for row in ours}
     added: list[LookRow] = []
     for row in theirs:
         own = row.against, row.evaluation_id
@@ -126,8 +126,8 @@ def _new_here(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRo
         if own not in members:  # a batch of its own: those here have spent all of theirs
             last = max((each.batch for each in ours if each.against == row.against), default=0)
             row = replace(row, batch=last + row.batch)
-        while (*own, row.number) in taken:
+        while (*own, row.number) in numbers:
             row = replace(row, number=row.number + 1)
-        taken.add((*own, row.number))
+        numbers.add((*own, row.number))
         added.append(row)
     return added

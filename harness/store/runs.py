@@ -124,8 +124,8 @@ class RunTables(SampleTables):
         scored = select(case_id, scores.c.sample_index, scores.c.value).where(own, scores.c.outcome == _SCORED)
         skipped = select(scores.c.case_id).where(own, scores.c.outcome == _SKIPPED).distinct()
         with self._database.read() as connection:
-            with connection.execute(scored, execution_options=_STREAM) as found:
-                for case, index, value in found:
+            with connection.execute(scored, execution_options=_STREAM) as result:
+                for case, index, value in result:
                     rows.append(places.setdefault(case, len(places)))
                     columns.append(index)
                     values.append(value)

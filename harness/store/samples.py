@@ -51,7 +51,7 @@ class SampleTables(StoreTables):
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
         """All stored samples of these keys, by key and index; keys without any are left out."""
         with self._database.read() as connection:
-            return _found(connection, dict.fromkeys(keys))
+            return _samples_of(connection, dict.fromkeys(keys))
 
     def add(self, draws: Sequence[NewSample], wait_s: float = BUSY_S) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request; waits so many seconds for a lock.
@@ -70,7 +70,7 @@ class SampleTables(StoreTables):
             own = set(map(tuple, self._database.add(samples, rows, samples.c.key, samples.c.sample_index)))
             if len(own) == len(draws):
                 return [draw.sample for draw in draws]
-            first = _found(connection, asked)
+            first = _samples_of(connection, asked)
         kept = []
         for draw in draws:
             place = (draw.key, draw.sample.index)
@@ -171,12 +171,12 @@ class SampleTables(StoreTables):
         return set(self._database.values(_of_drawn(fingerprint, first_index).distinct()))
 
 
-def _found(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
-    found: dict[bytes, dict[int, Sample]] = {}
+def _samples_of(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
+    by_key: dict[bytes, dict[int, Sample]] = {}
     for chunk in chunks(keys):
         for key, *row in connection.execute(_FIND, {"keys": chunk}):
-            found.setdefault(key, {})[row[0]] = stored_sample(row)
-    return found
+            by_key.setdefault(key, {})[row[0]] = stored_sample(row)
+    return by_key
 
 
 def _of_drawn(fingerprint: str, first_index: int) -> Any:

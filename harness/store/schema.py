@@ -232,7 +232,7 @@ def stored_sample(row: Any) -> Sample:
 
 
 def stored_shown(text: str) -> Shown:
-    """What a judge was shown, of its JSON."""
+    """Return what a judge was shown, of its JSON."""
     shown = json.loads(text)
     compared = (each if isinstance(each, str) else tuple(each) for each in shown["compared"])
     return Shown(tuple(map(tuple, shown["fields"])), shown["reference"], tuple(compared))

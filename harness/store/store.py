@@ -101,7 +101,7 @@ class Store(RunTables, Upkeep):
         return self._database.url
 
     def draw_leases(self) -> DrawLeaseTable:
-        """What a new holder leases draws by."""
+        """Return what a new holder leases draws by."""
         return DrawLeaseTable(self._database)
 
     def merge(self, other: Store) -> MergeSummary:
@@ -227,7 +227,7 @@ def _merge_queue(target: Store, source: Store, counts: Counter[str]) -> None:
 
 
 def _apart(batch: Any, keys: Collection[str | None]) -> dict[str, Any]:
-    """What becomes of a batch that a gate here drew for itself: it is decided by no gate."""
+    """Return what becomes of a batch that a gate here drew for itself: it is decided by no gate."""
     source = json.loads(batch.source)
     if "key" not in source or source["key"] not in keys:
         return {}

@@ -16,13 +16,13 @@ def declared(monkeypatch: pytest.MonkeyPatch, group: str, target: str, distribut
     """A door that is the only one of its group."""
     entry = EntryPoint("it", target, f"steelyard.{group}")
     door = Door(group, "it", target, distribution, "1.0", entry)
-    monkeypatch.setattr("harness.doors.entry_points.doors", lambda wanted: (door,) if wanted == group else ())
+    monkeypatch.setattr("harness.doors.entry_points.of_group", lambda wanted: (door,) if wanted == group else ())
     return door
 
 
 @pytest.mark.parametrize("group", doors.GROUPS)
 def test_none_of_steelyard_s_own_is_broken(group: str) -> None:
-    assert [why for door in doors.doors(group) if door.is_own and (why := broken(door))] == []
+    assert [why for door in doors.of_group(group) if door.is_own and (why := broken(door))] == []
 
 
 def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(

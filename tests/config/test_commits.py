@@ -38,7 +38,7 @@ def against(folder: Path, name: str, **changes: str) -> Settings:
 def told(settings: Settings, name: str = "git:main") -> tuple[str, ...]:
     checkout = settings.version(name).checkout
     assert checkout is not None
-    return checkout.told
+    return checkout.notes
 
 
 def test_a_version_at_a_commit_has_its_folder_and_settings(folder: Path) -> None:

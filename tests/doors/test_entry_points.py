@@ -49,14 +49,14 @@ def test_the_project_s_own_stand_behind_entry_points() -> None:
     assert {"csv", "html", "json", "junit", "markdown", "parquet", "terminal"} <= set(doors.names("reports"))
     assert {"c4", "fineweb", "language", "minhash", "pii", "url"} <= set(doors.names("steps"))
     assert "mlflow" in doors.names("trackers")
-    assert {door.provider for group in doors.GROUPS for door in doors.doors(group) if door.is_own} == {
+    assert {door.provider for group in doors.GROUPS for door in doors.of_group(group) if door.is_own} == {
         "steelyard 0.1.0"
     }
 
 
 @pytest.mark.parametrize("group", doors.GROUPS)
 def test_each_of_them_can_be_loaded(group: str) -> None:
-    for door in doors.doors(group):
+    for door in doors.of_group(group):
         if door.is_own and door.name not in ("deepeval", "lm_eval"):
             assert doors.load(door) is not None
 

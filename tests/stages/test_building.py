@@ -15,7 +15,7 @@ from harness.config import Settings, VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
-from harness.stages.building import built, found, needs_building
+from harness.stages.building import built, needs_building, version_named
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
@@ -41,13 +41,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def test_a_model_needs_no_building(settings: Settings) -> None:
     assert not needs_building(settings.version("model"))
-    assert built(settings, "model", offline=True) == settings.version("model") == found(settings, "model")
+    assert built(settings, "model", offline=True) == settings.version("model") == version_named(settings, "model")
 
 
 @pytest.mark.service
 def test_a_corpus_is_built_once_and_told_of_meanwhile(settings: Settings) -> None:
     assert needs_building(settings.version("clean"))
-    assert found(settings, "clean") == settings.version("clean")
+    assert version_named(settings, "clean") == settings.version("clean")
     with pytest.raises(SettingsError, match=r"clean is not built here, and --offline builds nothing. `steelyard build"):
         built(settings, "clean", offline=True)
     states: list[BuildState] = []
@@ -56,7 +56,7 @@ def test_a_corpus_is_built_once_and_told_of_meanwhile(settings: Settings) -> Non
     assert {state.version for state in states} == {"clean"}
     assert (states[0].phase, states[-1].phase) == ("starting", "done")
     again: list[BuildState] = []
-    assert built(settings, "clean", progress=again.append, offline=True) == made == found(settings, "clean")
+    assert built(settings, "clean", progress=again.append, offline=True) == made == version_named(settings, "clean")
     assert again == []
     assert len(load_version(made, settings.root).fingerprint) == 32
 

@@ -18,7 +18,7 @@ from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.version import load_version
 from harness.models.weights.weights import folder_content, materialize
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 from harness.stages.customization.adapter_recipe import KIND as ADAPTER
 from harness.stages.customization.adapter_recipe import AdapterRecipe
 from harness.stages.data.recipe import CORPORA, corpus_recipe
@@ -170,7 +170,9 @@ def test_a_corpus_is_looked_for_once_in_a_run(settings: Settings) -> None:
     """For the check of the recipe, for its digest, and for the build it was looked for each time."""
     contents = {(CORPORA, corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee"}
     with knowing(Builds(contents, is_offline=True)):
-        assert walks(lambda: [found(settings, each) for each in ("taught", "raw", "taught")], find_corpus) == ["raw"]
+        assert walks(lambda: [version_named(settings, each) for each in ("taught", "raw", "taught")], find_corpus) == [
+            "raw"
+        ]
 
 
 def test_a_chain_of_teachers_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,9 +55,9 @@ class Pairing:
         self.recording, self.evaluation = recording, evaluation
         self.recorded = recording.evaluations.get(evaluation.id, _NOTHING)
         self.states = {case.id: _state(case, self.recorded) for case in evaluation.cases}
-        gone = {*self.recorded.cases, *self.recorded.skipped}.difference(self.states)
+        missing = {*self.recorded.cases, *self.recorded.skipped}.difference(self.states)
         self.counts = Counter[State](self.states.values())
-        self.counts["gone"] = sum(fnmatch.fnmatchcase(case, pattern) for case in gone)
+        self.counts["gone"] = sum(fnmatch.fnmatchcase(case, pattern) for case in missing)
         self.trouble = self._trouble(judges)
         self.kinds: Mapping[str, Kind] = {} if METRIC in self.recorded.metrics else self.recorded.metrics
         self._seen: dict[tuple[str, ScoringRule | None], str] = {}  # metrics, by whom, and what is wrong with them
@@ -131,7 +131,7 @@ class Pairing:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether more cases can't help, since nothing can be weighed."""
+        """True if more cases can't help, since nothing can be weighed."""
         return self.trouble != "" or any(self._seen.values())
 
     @property
@@ -139,9 +139,9 @@ class Pairing:
         """Why scores can't be weighed: what is wrong with the recording, and a judge's scores that nobody gave now."""
         judged, source = {metric for metric, by in self._seen if by is not None}, self.recording.in_words
         unjudged = [metric for metric, _ in self._seen if metric not in judged and self._rules(metric)]
-        told = "the scores of {!r} are a judge's in {}, and nobody's now: they can't be compared"
-        found = [self.trouble, *self._seen.values(), *(told.format(metric, source) for metric in unjudged)]
-        return list(dict.fromkeys(filter(None, found)))
+        unjudged_text = "the scores of {!r} are a judge's in {}, and nobody's now: they can't be compared"
+        troubles = [self.trouble, *self._seen.values(), *(unjudged_text.format(metric, source) for metric in unjudged)]
+        return list(dict.fromkeys(filter(None, troubles)))
 
     def described(self, verdict: Verdict) -> Verdict:
         """A verdict with what is known of the recorded scores, by the digests of what was asked now."""
@@ -189,7 +189,7 @@ def _state(case: Case, recorded: RecordedEvaluation) -> State:
 
 
 def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:
-    """What a recording has of an evaluation, for the ledger.
+    """Return what a recording has of an evaluation, for the ledger.
 
     Args:
         begun: when each generation of its version began in this store.

@@ -174,25 +174,25 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
     if why := _why_not_whole(report):
         raise SettingsError(f"Run {report.run_id} {why}")
     begun, noted, code = store.begun(version.fingerprint), run.spec[weighed.role], run.spec.get("code") or {}
-    found = {}
+    entries = {}
     for scores in scores_of(store, Side(weighed, report)):
         if scores.compared_with is None:
             numbers = noted.get("draws", {}).get(scores.id) or [noted.get("generation"), *noted.get("older", ())]
-            found[scores.id] = RecordedEvaluation(
+            entries[scores.id] = RecordedEvaluation(
                 metrics={metric: _metric(store, scores, metric) for metric in sorted(scores.entries)},
                 cases=_cases(scores),
                 skipped=tuple(sorted(scores.skipped)),
                 code=code.get(scores.id),
                 draws=tuple(f"{first_index}:{n}:{begun[n]:.0f}" for n in sorted(begun.keys() & {*numbers})),
             )
-    if not found:
+    if not entries:
         raise SettingsError(
             f"Run {run.run_id} has no scores of {version.name} alone to record: its bodies compare with their own "
             "baseline, or nothing was scored."
         )
     packages = (run.spec.get("environment") or {}).get("packages", {})
     environment = {"engine": noted["engine"], "packages": dict(packages)} if "engine" in noted else {}
-    return Recording(version, run.run_id, run.created, found, first_index, environment, name=name)
+    return Recording(version, run.run_id, run.created, entries, first_index, environment, name=name)
 
 
 def left_out(report: Report, recording: Recording) -> tuple[str, ...]:
@@ -230,12 +230,12 @@ def _cases(scores: Scores) -> dict[str, RecordedCase]:
     """The cases that a run was decided by, with the scores that they have."""
     listed = max((entry.cases for entry in scores.entries.values()), key=len)
     tables = {metric: scores.table.of(metric, [case.id for case in listed]) for metric in sorted(scores.entries)}
-    found = {}
+    recorded = {}
     for row, case in enumerate(listed):
         own = {metric: tuple(table[row][~np.isnan(table[row])].tolist()) for metric, table in tables.items()}
         if any(own.values()):
-            found[case.id] = RecordedCase(case.content, case.asked, own)
-    return found
+            recorded[case.id] = RecordedCase(case.content, case.asked, own)
+    return recorded
 
 
 def _metric(store: Store, scores: Scores, metric: str) -> RecordedMetric:

@@ -73,7 +73,7 @@ def content_digest(case: Case) -> str | None:
     return case._digest or None
 
 
-def settled_digest(case: Case) -> str:
+def built_digest(case: Case) -> str:
     """A digest of all fields of a case; of what has no JSON form that stays the same, the type alone."""
     return content_digest(case) or str(_digest({str(name): _form(value) for name, value in case.fields.items()}))
 
@@ -114,8 +114,8 @@ def with_contents(verdict: Verdict, cases: Sequence[Case], asked: Mapping[int, s
     described = []
     for each in verdict.cases:
         (case, question), own = known[each.id], (each.id, each.n, each.candidate, each.baseline, each.state)
-        told = content_digest(case), question, short_fields(case)
-        described.append(CaseResult(*own, each.cluster, *told, each.unanswered))  # `replace` takes ten times as long
+        rows = content_digest(case), question, short_fields(case)
+        described.append(CaseResult(*own, each.cluster, *rows, each.unanswered))  # `replace` takes ten times as long
     return replace(verdict, cases=tuple(described))
 
 
@@ -125,10 +125,10 @@ def short_fields(case: Case) -> Mapping[str, Any] | None:
     >>> short_fields(Case({"id": "peru", "topic": "capitals", "hard": True, "passages": ["…"]}))
     {'topic': 'capitals', 'hard': True}
     """
-    found = {}
+    fields = {}
     for name in case:
         value = scalar(case[name])
         is_short = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MOST_CHARACTERS)
         if is_short and name != "id":
-            found[name] = value
-    return found or None
+            fields[name] = value
+    return fields or None

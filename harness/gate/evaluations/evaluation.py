@@ -106,18 +106,18 @@ def read_plan(
         for table, members in (("load", LOAD_WORDS), ("task", TASK_WORDS)):
             if keyword in members:
                 raise MarkerError(f'{where}: {keyword}= is no marker keyword but a word of {table}={{"{keyword}": …}}.')
-    said = read(MarkerWords, keywords, where=where, error=MarkerError)
-    given = {name: getattr(said, name) for name in keywords if name not in options}
+    words = read(MarkerWords, keywords, where=where, error=MarkerError)
+    given = {name: getattr(words, name) for name in keywords if name not in options}
     values = {name: value for name, value in given.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
     is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
     if is_recorded and "samples" not in options:
         samples = samples_for_recording(samples)
-    samples = said.samples or 1 if exact else samples
+    samples = words.samples or 1 if exact else samples
     design = values.get("design", settings.design)
-    if said.review is not None or is_recorded:  # people and recordings need all that is drawn
+    if words.review is not None or is_recorded:  # people and recordings need all that is drawn
         design = "fixed"
-    elif said.per == "case":
+    elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
     slice_fields = read_slices(keywords, where=where)
     plan = Plan(
@@ -125,19 +125,19 @@ def read_plan(
         threshold=values.get("threshold"),
         margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,
-        margin_is_relative=is_relative(said.margin),
+        margin_is_relative=is_relative(words.margin),
         samples=samples,
         max_samples=values.get("max_samples", settings.max_samples),
-        per=said.per,
+        per=words.per,
         design=design,
         about=values.get("about", settings.about),
-        aim=said.aim,
+        aim=words.aim,
         cluster=values.get("cluster"),
         slice_fields=slice_fields,
         slice_margin=values.get("slice_margin", values.get("margin", settings.margin)) if slice_fields else None,
         max_lost=values.get("max_lost"),
-        weighs=said.weighs,
-        review_mode=said.review,
+        weighs=words.weighs,
+        review_mode=words.review,
         is_exact=exact,
     )
     _check_plan(plan, where, measures)
@@ -297,21 +297,21 @@ class Evaluation:
 
     @property
     def is_pairwise(self) -> bool:
-        """Whether the body itself compares candidate and baseline, so that it is not run for the baseline alone."""
+        """True if the body itself compares candidate and baseline, so that it is not run for the baseline alone."""
         return "baseline" in self.wants
 
     @property
     def weighs_judge(self) -> bool:
-        """Whether the version under test is the judge, so that none is named beside it."""
+        """True if the version under test is the judge, so that none is named beside it."""
         return self.plan.weighs == "judge"
 
     @property
     def needs_version(self) -> bool:
-        """Whether the version under test itself is asked, and not a judge alone."""
+        """True if the version under test itself is asked, and not a judge alone."""
         return self.weighs_judge or bool(self.wants & {"model", "baseline"})
 
     @property
-    def taken(self) -> frozenset[str]:
+    def bound_names(self) -> frozenset[str]:
         """The fixtures of the version under test: those that the body wants, and those that weighing needs beside."""
         beside = {"server"} if self.plan.in_blocks else {"model"} if self.weighs_judge else frozenset()
         return self.wants | beside
@@ -319,7 +319,7 @@ class Evaluation:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stage fixtures that the body takes, in the order of their table."""
-        return tuple(name for name in STAGE_FIXTURES if name in self.taken)
+        return tuple(name for name in STAGE_FIXTURES if name in self.bound_names)
 
     @property
     def clusters(self) -> tuple[object, ...] | None:

@@ -49,12 +49,12 @@ def changes(observed: Observations) -> list[Change]:
     return [change_of(observed, row) for row in ranked]
 
 
-def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
+def most_telling(changes: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
     """Choose the cases of all verdicts that a report shows: the worst of each, then the next of each, up to fifty.
 
     The three worst of a verdict that did not pass are shown in any case.
     """
-    ranked = [(rank, verdict, change) for verdict, each in found for rank, change in enumerate(each)]
+    ranked = [(rank, verdict, change) for verdict, each in changes for rank, change in enumerate(each)]
     ranked.sort(key=lambda entry: entry[0])
     return tuple(
         change

@@ -24,12 +24,12 @@ def two_kinds(metric: str, one: Kind, other: Kind) -> str:
 def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
     """List what lies outside the range of a metric; the margin is in its unit."""
     least, most = kind.span
-    what, found = f"{metric!r} is {kind_in_words(kind)}", []
+    what, misfitting = f"{metric!r} is {kind_in_words(kind)}", []
     if threshold is not None and not least <= threshold <= most:
-        found.append(f"threshold {threshold:g} is outside [{least:g}, {most:g}], and {what}")
+        misfitting.append(f"threshold {threshold:g} is outside [{least:g}, {most:g}], and {what}")
     if margin >= most - least:
-        found.append(f"margin {margin:g} lets everything pass, and {what}")
-    return found
+        misfitting.append(f"margin {margin:g} lets everything pass, and {what}")
+    return misfitting
 
 
 def aimed(readings: Mapping[str, Reading]) -> dict[str, Reading]:

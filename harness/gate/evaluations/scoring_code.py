@@ -46,11 +46,13 @@ def _definitions(file: Path, _changed_ns: int) -> dict[str, ast.stmt]:
             node.decorator_list = []
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:] or [ast.Pass()]
-    found: dict[str, ast.stmt] = {}
+    definitions: dict[str, ast.stmt] = {}
     for each in tree.body:
         if isinstance(each, _Definition):
-            found[each.name] = each
+            definitions[each.name] = each
         elif isinstance(each, ast.Assign | ast.AnnAssign):
             targets = each.targets if isinstance(each, ast.Assign) else [each.target]
-            found |= {name.id: each for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-    return found
+            definitions |= {
+                name.id: each for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            }
+    return definitions

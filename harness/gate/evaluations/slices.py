@@ -36,10 +36,10 @@ def read_slices(keywords: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
     parts = [[part.strip() for part in str(each).split(_CROSS)] for each in texts]
     if not parts or any(not all(each) or len(set(each)) < len(each) for each in parts):
         raise MarkerError(f"{where}: slices = {given!r} names no fields of the cases; write {_EXAMPLE}.")
-    found = tuple(map(_CROSS.join, parts))
-    if len(set(found)) < len(found):
+    names = tuple(map(_CROSS.join, parts))
+    if len(set(names)) < len(names):
         raise MarkerError(f"{where}: slices = {given!r} names a field twice.")
-    return found
+    return names
 
 
 def check_slices(fields: Sequence[str], cases: Sequence[Case], *, where: str, is_part: bool = False) -> None:
@@ -64,12 +64,12 @@ def check_slices(fields: Sequence[str], cases: Sequence[Case], *, where: str, is
             raise MarkerError(f"{where}: slices={crossed!r}, but {why}. Name a field that some cases share.")
 
 
-def _check_field(field: str, cases: Sequence[Case], told: str, *, is_crossed: bool) -> None:
+def _check_field(field: str, cases: Sequence[Case], where: str, *, is_crossed: bool) -> None:
     lacking = [case for case in cases if _is_missing(case.get(field))]
     if lacking:
         first, known = lacking[0], list(dict.fromkeys(name for case in cases for name in case))
         raise CaseError(
-            f"{told}, but {len(lacking):,} of {len(cases):,} cases {'has' if len(lacking) == 1 else 'have'} no value "
+            f"{where}, but {len(lacking):,} of {len(cases):,} cases {'has' if len(lacking) == 1 else 'have'} no value "
             f"of it: {some([repr(case.id) for case in lacking])}. Give each case one, such as {field!r}: 'other'. "
             f"Fields of {first.id!r}: {', '.join(first)}.{'' if field in known else nearest(field, known)}"
         )
@@ -78,18 +78,18 @@ def _check_field(field: str, cases: Sequence[Case], told: str, *, is_crossed: bo
         value = scalar(case[field])
         if not isinstance(value, str | int | float) or len(str(value)) > MOST_CHARACTERS:
             raise CaseError(
-                f"{told}, but in case {case.id!r} it is {shortened(value, MOST_CHARACTERS)}: a slice is named by a "
+                f"{where}, but in case {case.id!r} it is {shortened(value, MOST_CHARACTERS)}: a slice is named by a "
                 f"number, a truth value or a text of at most {MOST_CHARACTERS} characters. Write that into a field of "
                 "its own."
             )
         if is_crossed and _CROSS in str(value):
             raise CaseError(
-                f"{told} is crossed with another field, but in case {case.id!r} it is {value!r}: values are joined by "
+                f"{where} is crossed with another field, but in case {case.id!r} it is {value!r}: values are joined by "
                 f"{_CROSS!r}, so that two slices could get one name. Write it without the sign."
             )
         if (other := named.setdefault(str(value), value)) != value:
             raise CaseError(
-                f"{told}, but some cases have {other!r} and {case.id!r} has {value!r}, and both would be one slice of "
+                f"{where}, but some cases have {other!r} and {case.id!r} has {value!r}, and both would be one slice of "
                 "that name. Write them alike, or by names that differ."
             )
 
@@ -104,15 +104,15 @@ def case_slices(
         horizon: how many of these there were to be at the first look.
     """
     first = [cases[number].id for _, number in zip(range(horizon), order, strict=False)]
-    found = []
+    values = []
     for crossed in fields:
         members: dict[str, list[str]] = {}
         for case in cases:
             members.setdefault(_value(case, crossed), []).append(case.id)
         for value, ids in members.items():
             own = frozenset(ids)
-            found.append(CaseSlice(crossed, value, own, len(own), sum(each in own for each in first)))
-    return tuple(found)
+            values.append(CaseSlice(crossed, value, own, len(own), sum(each in own for each in first)))
+    return tuple(values)
 
 
 def slices_again(entry: Verdict, case_ids: Sequence[str]) -> tuple[CaseSlice, ...]:
@@ -121,10 +121,10 @@ def slices_again(entry: Verdict, case_ids: Sequence[str]) -> tuple[CaseSlice, ..
         return ()
     wanted, fields = set(case_ids), tuple(dict.fromkeys(each.field for each in entry.slices))
     cases = [Case({**(each.fields or {}), "id": each.id}) for each in entry.cases if each.id in wanted]
-    found = case_slices(fields, cases)
+    slices = case_slices(fields, cases)
     if len(cases) < len(entry.cases):  # what a pattern leaves is a suite of its own
-        return found
-    members = {(each.field, each.value): each.case_ids for each in found}
+        return slices
+    members = {(each.field, each.value): each.case_ids for each in slices}
     sizes = {(each.field, each.value): each.n_planned for each in entry.slices}
     return tuple(CaseSlice(*key, members.get(key, frozenset()), size, size) for key, size in sizes.items())
 

@@ -92,25 +92,25 @@ def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[Store
     places: dict[tuple[str, str, Role, int], dict[str, ScoreRow]] = {}
     for row in rows:
         places.setdefault((row.evaluation_id, row.case_id, row.role, row.sample_index), {})[row.metric] = row
-    found = []
+    answers = []
     for (evaluation_id, case_id, role, index), by_metric in places.items():
         version: Mapping[str, Any] = run.spec.get(role) or {}
         row = next(iter(by_metric.values()))
         key, name = row.sample_key or b"", version.get("name", row.fingerprint[:12])
         drawn, request = int(version.get("first_index", 0)) + index, requests.get(key)
-        told = [
+        turns_before = [
             (place, answer)
             for place, keys in before[row.sample_key].items()
             if (answer := next((samples[each][drawn] for each in keys if drawn in samples.get(each, {})), None))
         ]
-        sample, turns = samples.get(key, {}).get(drawn), tuple(answer for _, answer in told)
-        if sample is not None and request is not None and told:
-            sample, request = together([*turns, sample]), _with_calls(request, told)
-        found.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, request, turns))
-    found.sort(
+        sample, turns = samples.get(key, {}).get(drawn), tuple(answer for _, answer in turns_before)
+        if sample is not None and request is not None and turns_before:
+            sample, request = together([*turns, sample]), _with_calls(request, turns_before)
+        answers.append(StoredAnswer(evaluation_id, case_id, role, name, index, by_metric, sample, request, turns))
+    answers.sort(
         key=lambda each: (evaluations[each.evaluation_id], each.case_id, each.role != "candidate", each.sample_index)
     )
-    return found
+    return answers
 
 
 def _answers_before(row: ScoreRow, request: Request | None) -> dict[int, list[bytes]]:
@@ -120,19 +120,19 @@ def _answers_before(row: ScoreRow, request: Request | None) -> dict[int, list[by
     """
     if request is None or row.sample_key is None:
         return {}
-    newest, found = int.from_bytes(row.sample_key[-4:], "big"), {}
+    newest, places = int.from_bytes(row.sample_key[-4:], "big"), {}
     for place, turn in enumerate(request.messages):
         if turn.get("role") == "assistant":
             text = request_text(row.fingerprint, replace(request, messages=request.messages[:place]))
             question = KeyedQuestion(text, 0, row.case_id)
-            found[place] = [question.key(generation) for generation in range(newest, -1, -1)]
-    return found
+            places[place] = [question.key(generation) for generation in range(newest, -1, -1)]
+    return places
 
 
-def _with_calls(request: Request, told: Sequence[tuple[int, Sample]]) -> Request:
+def _with_calls(request: Request, answers: Sequence[tuple[int, Sample]]) -> Request:
     """The request with the calls that its turns made and nobody answered, which an engine is not asked with."""
     turns = list(request.messages)
-    for place, answer in told:
+    for place, answer in answers:
         if answer.tool_calls and answer.messages is None:
             turns[place] = {"tool_calls": list(answer.tool_calls), **turns[place]}
     return replace(request, messages=tuple(turns))
@@ -171,7 +171,7 @@ def with_answers(
                 drawn[number, role] = [row for *_, row in sorted(scored, key=lambda one: one[:2])]
     keys = {row.sample_key for own in drawn.values() for row in own if row.sample_key is not None}
     samples, requests = store.find(keys), store.requests(keys)
-    found = list(changes)
+    shown_changes = list(changes)
     for (number, role), own in drawn.items():
         first, asked = sources[role].first_index, requests.get(own[0].sample_key or b"")
         keyed = [(row.sample_key or b"", first + row.sample_index) for row in own]
@@ -183,8 +183,8 @@ def with_answers(
         }
         if role == "candidate" and answers[0] is not None:
             shown["question"] = _asked(asked)
-        found[number] = replace(found[number], **shown)  # type: ignore[arg-type]
-    return found
+        shown_changes[number] = replace(shown_changes[number], **shown)  # type: ignore[arg-type]
+    return shown_changes
 
 
 def _asked(request: Request | None) -> str | None:

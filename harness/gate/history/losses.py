@@ -54,15 +54,15 @@ class Feature(NamedTuple):
 def losses(
     store: Store, run: RunInfo, verdicts: Iterable[Verdict], cases: Mapping[str, Sequence[Case]], level: float
 ) -> tuple[Loss, ...]:
-    """What each red evaluation lost against the baseline, or of what is required where there is none.
+    """Return what each red evaluation lost against the baseline, or of what is required where there is none.
 
     Args:
         cases: of the evaluations, by id.
         level: the chance with which a common feature may be told of an evaluation that chance alone gave its cases.
     """
     red = [each for each in verdicts if each.verdict.is_red and not each.errors and not each.plan.in_blocks]
-    told = (_loss(store, run, each, cases.get(each.id, ()), level) for each in red)
-    return tuple(each for each in told if each.n_lost)
+    by_evaluation = (_loss(store, run, each, cases.get(each.id, ()), level) for each in red)
+    return tuple(each for each in by_evaluation if each.n_lost)
 
 
 def _loss(store: Store, run: RunInfo, verdict: Verdict, cases: Sequence[Case], level: float) -> Loss:
@@ -120,7 +120,7 @@ def _seen(
         called.setdefault(place, []).append(_calls(each))
         if place not in best or rank < best[place][0]:
             best[place] = rank, each, row.reason or ""
-    found = {}
+    by_feature = {}
     for (name, role), (_, answer, reason) in best.items():
         if role == "candidate":
             other, case = best.get((name, "baseline")), cases.get(name)
@@ -130,8 +130,8 @@ def _seen(
                 features.update(_changed(answer, other[1]))
                 features.update(Feature("no longer call", each) for each in before - calls)
                 features.update(Feature("now call", each) for each in calls - before)
-            found[name] = frozenset(features)
-    return found
+            by_feature[name] = frozenset(features)
+    return by_feature
 
 
 def _of_case(case: Case | None) -> Iterator[Feature]:
@@ -147,9 +147,9 @@ def _of_answer(answer: StoredAnswer, reason: str = "") -> Iterator[Feature]:
         kinds = {"cut": sample.truncated, "withheld": sample.finish_reason in WITHHELD}
         kinds["empty"] = not sample.text.strip() and not _calls(answer)
         yield from (Feature(kind) for kind, is_so in kinds.items() if is_so)
-    said = " ".join(reason.partition("\nassert ")[0].split())
-    if said and not said.startswith("assert "):
-        yield Feature("reason", said)
+    reason_line = " ".join(reason.partition("\nassert ")[0].split())
+    if reason_line and not reason_line.startswith("assert "):
+        yield Feature("reason", reason_line)
 
 
 def _changed(now: StoredAnswer, then: StoredAnswer) -> Iterator[Feature]:
@@ -203,7 +203,7 @@ def common_feature(
     lost, others = every[: len(lost)], every[len(lost) :]
     times = Counter(each for one in every for each in one)
     tried = sorted(each for each, n in times.items() if 1 < n < len(every) or (n > 1 and not others))
-    found = []
+    candidates = []
     for each in tried:
         n_with = sum(each in one for one in lost)
         if n_with <= _LEAST_SHARE * len(lost):
@@ -216,5 +216,5 @@ def common_feature(
         corrected = len(tried) * chance
         if corrected <= level:
             order = _KINDS.index(each.kind)
-            found.append(Common(each.kind == "reason", corrected, order, each, n_with, times[each] - n_with))
-    return min(found, default=None)
+            candidates.append(Common(each.kind == "reason", corrected, order, each, n_with, times[each] - n_with))
+    return min(candidates, default=None)

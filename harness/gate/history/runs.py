@@ -38,7 +38,7 @@ class WeighedVersion:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the run did not ask it but took what was recorded."""
+        """True if the run did not ask it but took what was recorded."""
         return "recorded" in self.run.spec[self.role]
 
     @property
@@ -104,13 +104,13 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
     named = [WeighedVersion(run, role) for run in reversed(runs) for role in roles if _name(run, role) == text]
     begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
     if text == LATEST and runs:
-        found = WeighedVersion(runs[-1], "candidate")
+        newest = WeighedVersion(runs[-1], "candidate")
     elif named:
-        found = next((each for each in named if each.run.finished), named[0])
+        newest = next((each for each in named if each.run.finished), named[0])
     elif len(begun) > 1:
         raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
     elif begun:
-        found = WeighedVersion(begun[0], "candidate")
+        newest = WeighedVersion(begun[0], "candidate")
     elif not runs:
         raise SettingsError(_newest(runs))
     else:
@@ -120,12 +120,12 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
         raise SettingsError(
             f"No stored run or version is called {text!r}. Versions: {', '.join(sorted(names))}. {meant}{_newest(runs)}"
         )
-    if not found.run.finished:
+    if not newest.run.finished:
         raise SettingsError(
-            f"Run {found.run.run_id} did not come to its end, so that it has no verdicts. Where it does not go on "
+            f"Run {newest.run.run_id} did not come to its end, so that it has no verdicts. Where it does not go on "
             f"any more, run its gate again: what it drew is stored and not drawn again. {_newest(runs)}"
         )
-    return found
+    return newest
 
 
 def run_of(store: Store, run_id: str) -> RunInfo:
@@ -134,13 +134,13 @@ def run_of(store: Store, run_id: str) -> RunInfo:
     Raises:
         SettingsError: it was removed meanwhile.
     """
-    found = next((run for run in store.runs() if run.run_id == run_id), None)
-    if found is None:
+    stored = next((run for run in store.runs() if run.run_id == run_id), None)
+    if stored is None:
         raise SettingsError(
             f"Run {run_id} is not in the store any more: `steelyard store prune` removed it while it was under way. "
             "Its verdicts stand, but nothing else can be made of it. Let a gate end before runs of its age are removed."
         )
-    return found
+    return stored
 
 
 def stored_report(store: Store, run_id: str) -> Report:

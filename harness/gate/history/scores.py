@@ -196,14 +196,14 @@ class Pair:
         """List the errors of either run: nobody knows what an evaluation that broke off would have shown."""
         if self.is_of_one_run:
             return ours.errors if ours else ()
-        found = [
+        errors = [
             f"run {each.side.weighed.run.run_id}: {error}"
             for each, entry in zip(self._sides, (ours, theirs), strict=True)
             for error in (entry.errors if entry else ())
         ]
         if ours and theirs and not same_kind(ours, theirs):
             one, two = kind_and_direction(ours), kind_and_direction(theirs)
-            found.append(
+            errors.append(
                 f"{ours.metric!r} is {one}, in the candidate's run, {two}, in the baseline's; run a gate again"
             )
-        return tuple(found)
+        return tuple(errors)

@@ -69,9 +69,9 @@ def prospects(store: Store, batch_ids: Iterable[str], *, settles: bool = False) 
     how = GateBatch.settle if settles else GateBatch.outlook
     for batch_id in batch_ids:
         try:
-            found = attendant.attend(batch_id, how)
-            if found is not None and found.labels_needed is not None:
-                ahead.needed[batch_id] = found.labels_needed
+            evidence = attendant.attend(batch_id, how)
+            if evidence is not None and evidence.labels_needed is not None:
+                ahead.needed[batch_id] = evidence.labels_needed
         except UsageError as error:
             ahead.problems[batch_id] = str(error)
         batch = store.review.batch(batch_id)
@@ -80,13 +80,13 @@ def prospects(store: Store, batch_ids: Iterable[str], *, settles: bool = False) 
     return ahead
 
 
-def _outlook(store: Store, batch_id: str, found: LabelEvidence, before: Outlook | None) -> Outlook:
+def _outlook(store: Store, batch_id: str, evidence: LabelEvidence, before: Outlook | None) -> Outlook:
     """The outlook now; what it takes in all stays as it was first foretold."""
     enough = None if before is None else before.enough
-    if enough is None and found.labels_needed is not None:
-        enough = found.ledger.n_items - found.ledger.n_open + found.labels_needed
+    if enough is None and evidence.labels_needed is not None:
+        enough = evidence.ledger.n_items - evidence.ledger.n_open + evidence.labels_needed
     problem = store.review.batch(batch_id).source.get("problem", "")
-    return Outlook(found.labels_needed, found.most_items, enough, problem)
+    return Outlook(evidence.labels_needed, evidence.most_items, enough, problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,10 @@ class _Watch:
 
     def _attend(self, attendant: Attendant, batch_id: str) -> None:
         was_open = self.store.review.batch(batch_id).closed is None
-        found = attendant.attend(batch_id)
-        if found is None:
+        evidence = attendant.attend(batch_id)
+        if evidence is None:
             return
-        self.outlooks[batch_id] = _outlook(self.store, batch_id, found, self.outlooks.get(batch_id))
+        self.outlooks[batch_id] = _outlook(self.store, batch_id, evidence, self.outlooks.get(batch_id))
         batch = self.store.review.batch(batch_id)
         if was_open and batch.closed is not None:
             try:

@@ -79,21 +79,21 @@ class GateBatch:
         """Close the batch where it is decided, or no label could decide it any more; open it where labels were taken
         back; and else draw what is missing. A batch that somebody closed stays closed.
         """
-        found, batch, review = self.outlook(), self.batch, self.store.review
-        is_decided = found.verdict is not VerdictKind.INCONCLUSIVE
-        if is_decided or not can_be_decided(self.subject, self.questions, found.ledger):
+        outlook, batch, review = self.outlook(), self.batch, self.store.review
+        is_decided = outlook.verdict is not VerdictKind.INCONCLUSIVE
+        if is_decided or not can_be_decided(self.subject, self.questions, outlook.ledger):
             if batch.closed is None:
                 why = (
                     ""
                     if is_decided
                     else f" ({batch.source.get('problem') or 'the labels that are left decide nothing'})"
                 )
-                review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}{why}")
+                review.set_closed(batch.id, time.time(), f"{DECIDED}: {outlook.verdict}{why}")
         elif batch.closed is None or (batch.closed_reason or "").startswith(DECIDED):
             if batch.closed is not None:
                 review.set_closed(batch.id, None)
-            review.extend(batch.id, further_items(self.subject, found.ledger, self.questions, batch.id))
-        return found
+            review.extend(batch.id, further_items(self.subject, outlook.ledger, self.questions, batch.id))
+        return outlook
 
 
 def can_be_decided(subject: JudgedCases, questions: Sequence[LabelQuestion], ledger: DrawLedger) -> bool:

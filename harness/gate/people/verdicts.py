@@ -168,14 +168,14 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run_id: str) -
     return with_labels(own, own.outlook(), stored)
 
 
-def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdict:
+def with_labels(own: GateBatch, evidence: LabelEvidence, judged: Verdict) -> Verdict:
     """The verdict of labels and judge in place of that of the judge.
 
     Args:
         judged: by the judge's scores alone.
     """
-    store, batch, subject, kind = own.store, own.batch, own.subject, found.verdict
-    given = [each for each in found.checks if each.check.verdict is kind]
+    store, batch, subject, kind = own.store, own.batch, own.subject, evidence.verdict
+    given = [each for each in evidence.checks if each.check.verdict is kind]
     is_open = kind is VerdictKind.INCONCLUSIVE
     if is_open:
         given = [max(given, key=lambda each: each.labels_needed or float("inf"))]
@@ -187,13 +187,13 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
         reason += f"; not asked about: {left_out}"
     if n_others := _under_other_rubrics(store, batch):
         reason += f"; not counted: {in_labels(n_others)} given under another rubric"
-    differences = {each.check.against: each.check.difference for each in found.checks}
-    candidate, baseline = _estimates(subject, found, judged)
+    differences = {each.check.against: each.check.difference for each in evidence.checks}
+    candidate, baseline = _estimates(subject, evidence, judged)
     review = ReviewSummary(
         batch=batch.id,
         mode=batch.source["mode"],
         n_labels=0,
-        n_errors=max((each.n_errors for each in found.checks), default=0),
+        n_errors=max((each.n_errors for each in evidence.checks), default=0),
         n_waiting=0,
         wait_s=0.0,
         n_events=_n_events(store, batch.id),
@@ -207,8 +207,8 @@ def with_labels(own: GateBatch, found: LabelEvidence, judged: Verdict) -> Verdic
         baseline=baseline,
         difference=differences.get("baseline", differences.get("threshold")),
         samples_needed=None,
-        labels_needed=found.labels_needed,
-        checks=tuple(each.check for each in found.checks),
+        labels_needed=evidence.labels_needed,
+        checks=tuple(each.check for each in evidence.checks),
         review=_queued(store, review, is_open=is_open),
     )
 
@@ -312,15 +312,17 @@ def _n_events(store: Store, batch_id: str) -> int:
     return sum(event.kind in _EVENTS for event in store.review.events(batch_id=batch_id))
 
 
-def _estimates(subject: JudgedCases, found: LabelEvidence, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:
+def _estimates(
+    subject: JudgedCases, evidence: LabelEvidence, judged: Verdict
+) -> tuple[Estimate | None, Estimate | None]:
     """Candidate and baseline by labels and judge, where two labels or more are in; else as the judge scored them.
 
     Where the difference alone is asked for, cases to which both said the same are never drawn, so that labels tell
     nothing of either by itself.
     """
-    own = next((each for each in found.checks if each.check.against == "threshold"), None)
+    own = next((each for each in evidence.checks if each.check.against == "threshold"), None)
     if own is None or own.n_labels < 2:
         return judged.candidate, judged.baseline
     if len(subject.items.scores) == 1:
         return own.estimate, judged.baseline
-    return own.estimate, labelled_mean(found.ledger, "baseline", subject.items.judged_means("baseline"), 0.95)
+    return own.estimate, labelled_mean(evidence.ledger, "baseline", subject.items.judged_means("baseline"), 0.95)

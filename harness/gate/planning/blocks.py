@@ -43,7 +43,7 @@ class BlockPairs:
         return math.expm1(shift) if self.unit is None else shift
 
     def pairs_for(self, drop: float | None, level: float, power: float) -> Mapping[str, int | None]:
-        """How many pairs it takes to find a loss of this size, or of usual ones; None for more than 1,000."""
+        """Return how many pairs it takes to find a loss of this size, or of usual ones; None for more than 1,000."""
         sizes = (drop,) if drop is not None else _SHARES if self.unit is None else (self.margin, 2 * self.margin)
         named = ((size, f"{100 * size:g} %" if self.unit is None else f"{size:g} {self.unit}") for size in sizes)
         shifts = {name: math.log1p(size) if self.unit is None else size for size, name in named}

@@ -76,8 +76,8 @@ def forecast(
                 costs = [_cost(sample, settings.version(name).price) for name in sides for sample in samples]
                 is_known = costs and not n_judged and not any(map(math.isnan, costs))
                 cost += left * len(sides) * (max(costs) if is_known else math.nan)
-                taken = [sample.latency_s for sample in samples if sample.latency_s is not None]
-                wall_s += left * len(sides) * (fmean(taken) if taken and not n_judged else math.nan)
+                latencies = [sample.latency_s for sample in samples if sample.latency_s is not None]
+                wall_s += left * len(sides) * (fmean(latencies) if latencies and not n_judged else math.nan)
     limits = settings.limits
     n = n if limits.max_requests is None else min(n, limits.max_requests)
     return Left(n, n_kept, _least(cost, limits.max_cost), _least(wall_s / settings.concurrency, limits.deadline_s))

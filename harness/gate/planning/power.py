@@ -120,8 +120,8 @@ class Simulation:
         drop, cases = unchanged(shape) if drop is None else drop, min(shape.cases, SIMULATED_CASES)
         wider = max(1.0, min(math.sqrt(shape.cases / cases), shape.deepest / max(drop, shape.margin, _FINEST_DROP)))
         asked = replace(shape, name="", doubts=(), cases=cases, margin=shape.margin * wider)
-        found = simulate_gates(asked, drop * wider, self.levels, self.n_gates, self.seed)
-        return replace(found, cases=shape.cases if shape.design == "fixed" else found.cases * wider**2)
+        simulated = simulate_gates(asked, drop * wider, self.levels, self.n_gates, self.seed)
+        return replace(simulated, cases=shape.cases if shape.design == "fixed" else simulated.cases * wider**2)
 
     def smallest_drop(self, shape: Shape) -> float | None:
         """The smallest drop that is red with the wanted power; None where the largest possible is not.
@@ -158,8 +158,8 @@ class Simulation:
             factor = self._lacking(shape, None, "green")
             return (factor if factor > 1 else max(factor, self._lacking(shape, drop, "red"))) ** 2
 
-        found = self._smallest(lacking, guess, least, most)
-        return None if found is None else math.ceil(found)
+        smallest = self._smallest(lacking, guess, least, most)
+        return None if smallest is None else math.ceil(smallest)
 
     def _lacking(self, shape: Shape, drop: float | None, colour: Colour) -> float:
         """Give the factor by which the truth must lie farther off to have the wanted power; 1 or less where it has it.
@@ -204,8 +204,8 @@ def fewest_cases(shape: Shape, levels: ErrorRates) -> int | None:
 
 def smallest_margin(shape: Shape, levels: ErrorRates) -> float | None:
     """The smallest margin, in steps of 0.01, with which a perfect candidate passes in a suite of this size, if any."""
-    found = first_that(lambda hundredths: _perfect_passes(replace(shape, margin=hundredths / 100), levels), 1, 99)
-    return None if found is None else found / 100
+    smallest = first_that(lambda hundredths: _perfect_passes(replace(shape, margin=hundredths / 100), levels), 1, 99)
+    return None if smallest is None else smallest / 100
 
 
 def _perfect_passes(shape: Shape, levels: ErrorRates) -> bool:
@@ -222,7 +222,7 @@ def unchanged(shape: Shape) -> float:
     return 0.0 if shape.threshold is None else shape.threshold - shape.spread.mean
 
 
-def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
+def is_detectable(drop: float, margin: float, levels: ErrorRates) -> bool:
     """Tell whether a suite can be large enough to find the drop: one within the margin passes in any large suite."""
     return drop > margin or (drop == margin and levels.power <= 1 - levels.passing)
 
@@ -234,7 +234,7 @@ def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None
     some more: of the order of the second term of Bernstein's inequality.
     """
     room, draws = shape.margin - unchanged(shape), shape.draws if shape.about == "suite" else 1
-    if min(drop, room) <= 0 or not can_be_found(drop, shape.margin, levels):
+    if min(drop, room) <= 0 or not is_detectable(drop, shape.margin, levels):
         return None
 
     def cases(level: float, by: float) -> float:
@@ -332,7 +332,7 @@ def _row(shape: Shape, simulation: Simulation, wanted: PlanTarget) -> PlanRow:
         raise SettingsError(
             f"--drop: {drop:g} is not above 0 and at most {shape.deepest:.2f}, all that there is to lose."
         )
-    elif not can_be_found(drop, shape.margin, levels):
+    elif not is_detectable(drop, shape.margin, levels):
         return PlanRow(shape, "within the margin", drop)
     else:
         cases = simulation.cases_needed(shape, drop)

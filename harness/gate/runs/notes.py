@@ -19,7 +19,7 @@ from harness.config.environment import version_of
 from harness.config.repository import Repository
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Recording
-from harness.gate.evaluations.cases import settled_digest
+from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.gate.sampling.ledger import Entry
@@ -161,7 +161,7 @@ def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str,
 def _cases_digest(evaluation: Evaluation) -> str:
     digest = hashlib.sha256()
     for case in evaluation.cases:
-        digest.update(settled_digest(case).encode())
+        digest.update(built_digest(case).encode())
     return digest.hexdigest()[:_DIGITS]
 
 
@@ -181,5 +181,5 @@ def version_reference(source: SampleSource) -> VersionRef:
     own, options = (version.name, version.fingerprint), settings.engine_options
     if not answers(settings):
         return VersionRef(*own, n_documents=_n_documents(settings), commit=settings.commit)
-    told, printed = ((), 0) if engine is None else (engine.answered_as, engine.printed_lines)
-    return VersionRef(*own, options.get("model"), told, commit=settings.commit, printed_lines=printed)
+    answered_as, printed = ((), 0) if engine is None else (engine.answered_as, engine.printed_lines)
+    return VersionRef(*own, options.get("model"), answered_as, commit=settings.commit, printed_lines=printed)

@@ -34,7 +34,7 @@ from harness.models.version import Version, answers, load_version
 from harness.records import Note
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
@@ -111,7 +111,7 @@ def _built(
 ) -> dict[str, VersionSettings]:
     """Build the versions of these names; a recipe that can't be followed is refused before the first is built."""
     for name in names:
-        found(settings, name)
+        version_named(settings, name)
     return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
 
 
@@ -188,11 +188,11 @@ def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
 def known_draws(store: Store, candidate: SampleSource, baseline: SampleSource | None) -> dict[str, tuple[int, ...]]:
     """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
     name = f"candidate@{candidate.first_index}" if candidate.first_index > 0 else "candidate"
-    found = {name: generations_of(store, candidate)}
+    generations = {name: generations_of(store, candidate)}
     if baseline is not None:
         is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
-        found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
-    return found
+        generations[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
+    return generations
 
 
 # -- the run -----------------------------------------------------------------------------------------------------------
@@ -242,7 +242,9 @@ def _sampler(
     return Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
 
 
-def _told(options: RunOptions, ledger: Mapping[str, Entry], level: float, *, is_compared: bool) -> tuple[str, ...]:
+def _opening_lines(
+    options: RunOptions, ledger: Mapping[str, Entry], level: float, *, is_compared: bool
+) -> tuple[str, ...]:
     red = {name: entry.look for name, entry in ledger.items()} if is_compared else {}
     return *looks_in_words(ledger, level), *never_red(options.evaluations, red, level)
 
@@ -278,7 +280,7 @@ def _assemble(
         **files_note(candidate.version, settings.root),
     }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    suite = (*options.notes, *gone_notes(options, candidate.version.fingerprint, store))
+    suite = (*options.notes, *missing_notes(options, candidate.version.fingerprint, store))
     store.begin_run(run_id, created, described)
     return Run(
         run_id=run_id,
@@ -293,7 +295,7 @@ def _assemble(
         store=store,
         created=created,
         notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in suite)),
-        told=_told(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
+        opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
 
@@ -324,7 +326,7 @@ def _enter(
     version, home = candidate.version.settings, settings.home(candidate.version.name)
     whole = (each for each in options.evaluations if each.cases and not each.is_part)
     required = (each for each in whole if each.plan.threshold is not None or against)
-    asked = [each for each in required if can_have(home, version, each.taken)]
+    asked = [each for each in required if can_have(home, version, each.bound_names)]
     if not asked:
         return {}
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
@@ -416,19 +418,19 @@ def _who(names: Sequence[str]) -> str:
     return f"{names[0]} was" if len(names) == 1 else f"{len(names):,} evaluations were"
 
 
-def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
+def missing_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
     """Tell of evaluations that are gone from the suite, and that the recorded baseline has, or that were not green in a
     gate of this candidate: else to delete one that is red makes a gate green without a trace.
 
     Args:
         candidate: its fingerprint.
     """
-    recording, told = options.recording, dict[str, str]()
+    recording, notes = options.recording, dict[str, str]()
     recorded = {} if recording is None else recording.evaluations
     seen = (row.evaluation_id for row in store.looks.of_candidate(candidate))
-    gone = list(filter(options.is_gone, dict.fromkeys([*recorded, *seen])))
-    not_green = _not_green({*gone}, {*options.family}, candidate, store) if gone else {}
-    for identity in gone:
+    missing = list(filter(options.is_missing, dict.fromkeys([*recorded, *seen])))
+    not_green = _not_green({*missing}, {*options.family}, candidate, store) if missing else {}
+    for identity in missing:
         known = []
         if recording is not None and identity in recorded:
             n_cases = len(recorded[identity].cases)
@@ -436,24 +438,27 @@ def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, 
         if identity in not_green:
             known.append(f"a gate of this candidate had it, {not_green[identity]}")
         if known:
-            told[identity] = f"{identity} is not in the suite any more: {'; '.join(known)}"
-    more = list(told)[_TOLD:]
+            notes[identity] = f"{identity} is not in the suite any more: {'; '.join(known)}"
+    more = list(notes)[_TOLD:]
     others = f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"
-    return (*list(told.values())[:_TOLD], *((others,) if more else ()))
+    return (*list(notes.values())[:_TOLD], *((others,) if more else ()))
 
 
-def _not_green(gone: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:
-    """What those that are gone came to in the newest gate of the candidate that had them, where that is not green.
+def _not_green(missing_ids: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:
+    """Return what those that are gone came to in the newest gate of the candidate that had them, where that is not
+    green.
 
     Args:
         own: the evaluations of this suite: a gate that had none of them was of another project with the same store.
     """
-    found: dict[str, tuple[str, str]] = {}
+    last_verdicts: dict[str, tuple[str, str]] = {}
     for run in reversed(store.runs()):
         version = run.spec.get("candidate") or {}
         looks = version.get("draws", {}).keys() if version.get("fingerprint") == candidate else set()
-        missing = gone & looks - found.keys() if run.finished and looks & own else set()
+        missing = missing_ids & looks - last_verdicts.keys() if run.finished and looks & own else set()
         if missing:
             entries = (store.report(run.run_id) or {}).get("evaluations", ())
-            found |= {each["id"]: (each["verdict"], run.run_id) for each in entries if each["id"] in missing}
-    return {name: f"{verdict} in run {run_id}" for name, (verdict, run_id) in found.items() if verdict != "passed"}
+            last_verdicts |= {each["id"]: (each["verdict"], run.run_id) for each in entries if each["id"] in missing}
+    return {
+        name: f"{verdict} in run {run_id}" for name, (verdict, run_id) in last_verdicts.items() if verdict != "passed"
+    }

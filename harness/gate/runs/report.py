@@ -20,7 +20,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
     verdicts = run.all_verdicts
     candidate, baseline = run.references()
     failed_early = not verdicts and exit_code != 0
-    late = ((name, told) for name, each in run.collectors.items() if (told := each.late_errors))
+    late = ((name, errors) for name, each in run.collectors.items() if (errors := each.late_errors))
     return Report(
         run_id=run.run_id,
         created=run.created,
@@ -50,7 +50,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
 
 
 def _losses(run: Run) -> tuple[Loss, ...]:
-    """What each red evaluation lost, as far as the store has the answers."""
+    """Return what each red evaluation lost, as far as the store has the answers."""
     red = [each for each in run.all_verdicts if each.verdict.is_red]
     with suppress(StoreError):  # is told at the end, unless it can be done then
         if red:
@@ -58,7 +58,7 @@ def _losses(run: Run) -> tuple[Loss, ...]:
             cases = {each.id: run.collectors[each.id].evaluation.cases for each in red}
             level = 1 - run.settings.confidence_level
             stored = [each for each in run.store.runs() if each.run_id == run.run_id]  # none, where it was pruned since
-            return tuple(found for each in stored for found in losses(run.store, each, red, cases, level))
+            return tuple(loss for each in stored for loss in losses(run.store, each, red, cases, level))
     return ()
 
 
@@ -66,37 +66,37 @@ def _of_older_draws(run: Run) -> list[str]:
     """Tell of answers of older draws than the newest, or that there will be some, where this run was interrupted: what
     `--fresh` did not come to counts as it was drawn before.
     """
-    told = []
+    notes = []
     is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
     for source in filter(None, (run.candidate, run.baseline)):
         version = source.version
         has_begun = is_interrupted and not source.older and version.settings.max_age_s is None  # by --fresh
         if n_older := run.sampler.origins(source).n_older:
-            told.append(
+            notes.append(
                 f"{n_older:,} answers of {version.name} are older than its newest draws, which a run with --fresh "
                 "began: what that run did not draw anew counts as it was drawn before. --fresh draws all anew"
             )
         elif has_begun and run.store.has_draws(version.fingerprint, range(source.generation)):
-            told.append(
+            notes.append(
                 f"what was not drawn anew of {version.name} before the interruption counts as it was drawn before, in "
                 "a run without --fresh that requires nothing; --fresh draws all anew"
             )
-    return told
+    return notes
 
 
 def _unstored(run: Run) -> list[str]:
     count = run.sampler.n_unstored
-    told = f"{count:,} {'sample was' if count == 1 else 'samples were'} drawn and could not be stored"
-    return [f"{told}: a rerun asks for {'it' if count == 1 else 'them'} again"] if count else []
+    text = f"{count:,} {'sample was' if count == 1 else 'samples were'} drawn and could not be stored"
+    return [f"{text}: a rerun asks for {'it' if count == 1 else 'them'} again"] if count else []
 
 
 def _of_failures(run: Run) -> list[str]:
     """Keep what versions failed at, and note which did."""
     run.sampler.keep_failures()
     names = {each.version.fingerprint: each.version.name for each in run.asked}
-    told = [
-        f"{names.get(each, each)} failed at draws that are not noted, and a rerun asks for them again: {said}"
-        for each, said in run.sampler.unnoted.items()
+    notes = [
+        f"{names.get(each, each)} failed at draws that are not noted, and a rerun asks for them again: {failure}"
+        for each, failure in run.sampler.unnoted.items()
     ]
     for fingerprint, name in names.items():
         causes = list(run.sampler.failures.get(fingerprint, {}).values())
@@ -104,12 +104,12 @@ def _of_failures(run: Run) -> list[str]:
         late = f" ({n_late:,} of them by timeout_s)" if n_late else ""
         mend = ", or, once timeout_s is raised or --concurrency lowered, with" if n_late else ";"
         if causes:
-            told.append(
+            notes.append(
                 f"{name} failed at {len(causes):,} {'draw' if len(causes) == 1 else 'draws'}{late}, kept as answers "
                 f"are: a rerun fails there again, until its code or `revision` changes{mend} --fresh"
                 f"{', which' if n_late else ''} draws all anew, as another look"
             )
-    return told
+    return notes
 
 
 def _from_store(run: Run) -> StoredAnswers | None:

@@ -74,7 +74,7 @@ class RunOptions:
     evaluations: tuple[Evaluation, ...] = ()
     family: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    is_gone: Callable[[str], bool] = field(default=lambda _: False)
+    is_missing: Callable[[str], bool] = field(default=lambda _: False)
     waivers: tuple[Waiver, ...] = ()
 
 
@@ -90,7 +90,7 @@ class Run:
         store: takes the scores, and has the review queue.
         created: when it began, in ISO 8601.
         notes: on the versions and the suite, for a reader of the report.
-        told: what to tell before the first request, a line each: what looking again costs.
+        opening_lines: what to say before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
     """
 
@@ -106,7 +106,7 @@ class Run:
     store: Store
     created: str
     notes: tuple[Note, ...]
-    told: tuple[str, ...]
+    opening_lines: tuple[str, ...]
     changed: Callable[[], Sequence[str]]
 
     def __post_init__(self) -> None:
@@ -260,9 +260,9 @@ class Run:
         self._decide([name for name in tasks if name not in self._skipped])
 
     def _decide(self, ids: Sequence[str]) -> None:
-        for told in self.changed() if ids else ():
+        for note in self.changed() if ids else ():
             for name in ids:
-                self.collectors[name].note(told)
+                self.collectors[name].note(note)
         observed = {name: self.collectors[name].observed() for name in ids}
         try:
             verdicts = self._verdicts_of(observed)
@@ -312,8 +312,8 @@ class Run:
             with suppress(StoreError):  # is told at the end, unless it can be done then
                 self.flush()
             evaluation = self.collectors[name].evaluation
-            found = review_verdicts(self.store, self.run_id, evaluation, observed[name], self._level, looks[name])
-            verdicts += [with_address(each, self.settings.review_url) for each in found]
+            by_people = review_verdicts(self.store, self.run_id, evaluation, observed[name], self._level, looks[name])
+            verdicts += [with_address(each, self.settings.review_url) for each in by_people]
         return verdicts
 
     def fail(self, evaluation: Evaluation, reason: str) -> None:
@@ -374,19 +374,20 @@ class Run:
         return tuple(SkippedEvaluation(name, self._skipped[name]) for name in self._tasks if name in self._skipped)
 
     def ended(self, known: Container[str]) -> list[Verdict]:
-        """What evaluations come to that are sampled to their end and not decided: judged with the others, no less.
+        """Return what evaluations come to that are sampled to their end and not decided: judged with the others, no
+        less.
 
         Args:
             known: evaluations that are left out.
         """
-        found: list[Verdict] = []
+        verdicts: list[Verdict] = []
         for name, collector in self.collectors.items():
             is_open = name not in known and name not in self._verdicts and not collector.asks_people
             if is_open and name in self._tasks and self._tasks[name].done():
                 with suppress(ArithmeticError, ValueError):  # is told at the end
                     looks = {name: collector.entry.look}
-                    found += decide(collector.observed(), self._level, looks=looks, tells_lost=False)
-        return found
+                    verdicts += decide(collector.observed(), self._level, looks=looks, tells_lost=False)
+        return verdicts
 
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""

@@ -120,18 +120,18 @@ def changed_versions(versions: Sequence[Version], root: Path, since_s: float) ->
         root: of the project.
         since_s: when the session began, by the clock that files have.
     """
-    told = []
+    notes = []
     for version in versions:
         with suppress(UsageError, OSError):
             now = load_version(version.settings, root, offline=True).fingerprint
             if now != version.fingerprint:
                 old, written = version.fingerprint[:_DIGITS], _written_since(version, root, since_s)
-                told.append(
+                notes.append(
                     f"version {version.name!r} changed while it was sampled: its fingerprint was {old} and is "
                     f"{now[:_DIGITS]}{written}. Nobody can tell which of the two gave the "
                     f"samples of this run; run again, and remove them with steelyard store prune --version {old}"
                 )
-    return told
+    return notes
 
 
 def _written_since(version: Version, root: Path, since_s: float) -> str:
@@ -158,9 +158,9 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     """
     candidate, *others = versions
     checkouts = [each.settings.checkout for each in versions]
-    told = [text for checkout in checkouts if checkout is not None for text in checkout.told]
-    told += filter(None, (_commit_note(candidate, each, root) for each in others))
-    told += filter(None, (_revision_note(each, root) for each in versions))
+    texts = [text for checkout in checkouts if checkout is not None for text in checkout.notes]
+    texts += filter(None, (_commit_note(candidate, each, root) for each in others))
+    texts += filter(None, (_revision_note(each, root) for each in versions))
     loose = {each.name: each.fingerprint for each in versions if _is_loose(each)}
     files = files_note(candidate, root)
     before = list(runs()) if loose or files else []
@@ -168,13 +168,13 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     notes = (each for spec in specs for each in (spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())))
     known = {note.get("fingerprint") for note in notes if note}
     if files and candidate.fingerprint not in known:
-        told += _changed_since(candidate, files["files"], before)
+        texts += _changed_since(candidate, files["files"], before)
     if names := [name for name, fingerprint in loose.items() if fingerprint not in known]:
-        told.append(
+        texts.append(
             f"{' and '.join(names)} {'is an endpoint' if len(names) == 1 else 'are endpoints'} without revision or "
             "max_age: stored answers count for ever, also when something else is served there. Set one of them"
         )
-    return tuple(dict.fromkeys(told))
+    return tuple(dict.fromkeys(texts))
 
 
 def _is_loose(version: Version) -> bool:
@@ -183,8 +183,8 @@ def _is_loose(version: Version) -> bool:
 
 
 def files_note(version: Version, root: Path) -> dict[str, dict[str, str]]:
-    """What a store keeps of the files that an application's answers depend on, by which a later run names those that
-    changed; nothing for another version.
+    """Return what a store keeps of the files that an application's answers depend on, by which a later run names
+    those that changed; nothing for another version.
     """
     return {"files": _contents(version, root)} if is_application(version.settings) else {}
 
@@ -219,8 +219,8 @@ def _commit_note(candidate: Version, other: Version, root: Path) -> str:
     if not is_application(candidate.settings) or not is_application(other.settings):
         return ""
     names = _differing(_contents(other, root), _contents(candidate, root))
-    told = f"{candidate.name} and {other.name} differ in {some(names)}. Cases and tests are today's for both"
-    return told if names else ""
+    note = f"{candidate.name} and {other.name} differ in {some(names)}. Cases and tests are today's for both"
+    return note if names else ""
 
 
 def _revision_note(version: Version, root: Path) -> str:

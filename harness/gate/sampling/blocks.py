@@ -44,20 +44,20 @@ half of another pair, which a merge of stores may leave."""
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One version of the pairs: where its blocks are kept, and where it is served. `told` says what they measure."""
+    """One version of the pairs: where its blocks are kept, and where it is served. `plan` says what they measure."""
 
     role: Role
     source: SampleSource
-    told: str
+    plan: str
     server: Server
 
     def question(self, place: Place) -> KeyedQuestion:
-        """What its blocks answer in pairs of this place: half of another pair is no half of theirs."""
+        """Return what its blocks answer in pairs of this place: half of another pair is no half of theirs."""
         generations, n_before = place
         differ = len({*generations.values()}) > 1
-        told = f"{self.told}|{sorted(generations.items())}" if differ else self.told
-        told += f"|after {n_before}" if n_before else ""
-        return KeyedQuestion(request_text(self.source.version.fingerprint, _request(told)))
+        text = f"{self.plan}|{sorted(generations.items())}" if differ else self.plan
+        text += f"|after {n_before}" if n_before else ""
+        return KeyedQuestion(request_text(self.source.version.fingerprint, _request(text)))
 
     def key(self, place: Place) -> bytes:
         """Where its blocks in pairs of this place are."""
@@ -124,7 +124,7 @@ class BlockRoom:
         """Measure pairs, each with the id of its case, up to the first that can't be trusted."""
         from harness.stages.inference.blocks.measuring import check_pair
 
-        found: dict[tuple[Role, str], Load | InvalidBlockError] = {}
+        loads: dict[tuple[Role, str], Load | InvalidBlockError] = {}
         servers = {role: side.server for role, side in sides.items()}
         async with self._lock:
             try:
@@ -132,13 +132,13 @@ class BlockRoom:
                     blocks = self._stored(sides, pair) or await self._measure(plan, sides, pair)
                     check_pair(blocks, servers, pair)
                     for role, block in blocks.items():
-                        found[role, case] = Load(block, sides[role].server)
+                        loads[role, case] = Load(block, sides[role].server)
             except InvalidBlockError as error:
-                told = _KEPT if all(map(is_kept, blocks.values())) else _NOT_KEPT
-                found["candidate", case] = InvalidBlockError(f"{error} {told}")
+                note = _KEPT if all(map(is_kept, blocks.values())) else _NOT_KEPT
+                loads["candidate", case] = InvalidBlockError(f"{error} {note}")
             finally:
                 self.phase = ""
-        return found
+        return loads
 
     def _side(
         self, role: Role, plan: BlockPlan, servers: Mapping[Role, Server], sources: Mapping[Role, SampleSource]
@@ -146,20 +146,20 @@ class BlockRoom:
         """Blocks belong to a pair of versions on a machine: those of yesterday's baseline are not today's."""
         prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
-        told = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
+        text = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
         given = (each.version.settings.engine_options.get("engine_args", {}).values() for each in sources.values())
         if any(value is False or isinstance(value, list | tuple) for values in given for value in values):
-            told += "|served as told"  # servers were once started without these arguments
-        return _Side(role, sources[role], told, servers[role])
+            text += "|served as told"  # servers were once started without these arguments
+        return _Side(role, sources[role], text, servers[role])
 
     def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, Block]:
         """The blocks of a pair, where the store has all of them, or of those that it has one that can't be trusted."""
         for each in _generations(sides):
-            found, _ = self._look_up(sides, pair, each)
-            if found:
-                self._sampler.stored_samples += len(found)
-                self._sampler.stored_blocks += len(found)
-                return found
+            stored, _ = self._look_up(sides, pair, each)
+            if stored:
+                self._sampler.stored_samples += len(stored)
+                self._sampler.stored_blocks += len(stored)
+                return stored
         return {}
 
     def _look_up(
@@ -174,13 +174,13 @@ class BlockRoom:
                 for role, side in sides.items()
                 if (index := side.source.first_index + pair) in (of_key := kept.get(side.key(place), {}))
             }
-            found = {role: block_from(sample.text) for role, sample in samples.items()}
-            is_whole = found.keys() == sides.keys() and len({sample.drawn_at for sample in samples.values()}) == 1
+            blocks = {role: block_from(sample.text) for role, sample in samples.items()}
+            is_whole = blocks.keys() == sides.keys() and len({sample.drawn_at for sample in samples.values()}) == 1
             if not is_whole:
-                found = {role: block for role, block in found.items() if block["invalid_reasons"]}
-            if found or not samples:
+                blocks = {role: block for role, block in blocks.items() if block["invalid_reasons"]}
+            if blocks or not samples:
                 break
-        return found, place
+        return blocks, place
 
     async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, Block]:
         if any(side.source.engine is None for side in sides.values()):
@@ -228,7 +228,7 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
         looks: what each may spend, by id.
         level: the error rate of the gate.
     """
-    found: Counter[tuple[int, int]] = Counter()
+    counts: Counter[tuple[int, int]] = Counter()
     for each in evaluations:
         plan, look = each.plan, looks.get(each.id)
         if each.blocks is None or look is None or each.is_part:
@@ -236,11 +236,11 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
         n_ways = 1 + (plan.threshold is not None)
         red = level * look.red_share / n_ways / (2 if plan.aim == "same" else 1)
         if (fewest := fewest_pairs(red)) > each.blocks.blocks:
-            found[each.blocks.blocks, fewest] += 1
+            counts[each.blocks.blocks, fewest] += 1
     return [
         f"{number:,} {'evaluation' if number == 1 else 'evaluations'} of {blocks:,} pairs of blocks can't be red at "
         f"{'its' if number == 1 else 'their'} level, however slow the candidate: {fewest:,} pairs can (blocks={fewest})"
-        for (blocks, fewest), number in sorted(found.items())
+        for (blocks, fewest), number in sorted(counts.items())
     ]
 
 

@@ -111,9 +111,9 @@ async def _ended(
         if ending == "aborted":
             raise SessionAbort(error) from error
         if ending == "error":
-            said = describe(error)
-            if isinstance(error, RuntimeError) and any(text in said for text in _SECOND_LOOP):
-                return BodyResult(error=MarkerError(f"{said}{raised_at(error)}: {starts_loop('run')}"))
+            message = describe(error)
+            if isinstance(error, RuntimeError) and any(text in message for text in _SECOND_LOOP):
+                return BodyResult(error=MarkerError(f"{message}{raised_at(error)}: {starts_loop('run')}"))
             return BodyResult(error=error)
         reason = describe(error)[:_REASON_KEPT] or None
         return BodyResult(failed=ending == "failed", skipped=ending == "skipped", reason=reason)

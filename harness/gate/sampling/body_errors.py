@@ -89,14 +89,14 @@ class BodyErrors:
         is_final = isinstance(error, UnreachableError | CapabilityError)
         if is_final or not isinstance(error, EngineError | UnstorableError):
             self.is_hopeless = True
-        kind, said = type(error).__name__, describe(error)
+        kind, text = type(error).__name__, describe(error)
         if isinstance(error, EngineError) and error.cause is not None:
-            self._add(step, said, f"because of {_VARYING.sub('', error.cause)}", ())
+            self._add(step, text, f"because of {_VARYING.sub('', error.cause)}", ())
         elif type(error).__module__.startswith("harness."):
-            self._add(step, said, f"{kind}: {_VARYING.sub('', said)}", ())
+            self._add(step, text, f"{kind}: {_VARYING.sub('', text)}", ())
         else:
             place = raised_at(error)
-            self._add(step, f"{kind}: {said}{place}", kind + (place or said), user_frames(error))
+            self._add(step, f"{kind}: {text}{place}", kind + (place or text), user_frames(error))
 
     def note(self, text: str, step: int = _WHOLE) -> None:
         """Note an error of a step, or of the evaluation as a whole."""
@@ -108,8 +108,8 @@ class BodyErrors:
     def lines(self, end: int, case_of: CaseOf) -> tuple[str, ...]:
         """List what went wrong before a step, most frequent first; empty if nothing did."""
         n_missing = sum(count for step, count in self._missing.items() if step < end)
-        told = f"{n_missing:,} samples are not in the store; run without --offline to draw them"
-        ranked, lines = self._ranked(end), [told] if n_missing else []
+        text = f"{n_missing:,} samples are not in the store; run without --offline to draw them"
+        ranked, lines = self._ranked(end), [text] if n_missing else []
         most = _SHOWN if len(ranked) <= _SHOWN else _SHOWN - 1
         lines += [_line(alike, case_of) for alike in ranked[:most]]
         if hidden := ranked[most:]:
@@ -123,8 +123,8 @@ class BodyErrors:
         if min(steps, default=-1) < end:
             return ""
         n_cases = len({case_of(step) for step in steps})
-        told = _line(self._ranked(max(steps) + 1)[0], case_of)
-        return f"{n_cases:,} {'case' if n_cases == 1 else 'cases'} ended in an error: {told}"
+        line = _line(self._ranked(max(steps) + 1)[0], case_of)
+        return f"{n_cases:,} {'case' if n_cases == 1 else 'cases'} ended in an error: {line}"
 
     def traceback(self, end: int) -> tuple[str, ...]:
         """The user's frames of the most frequent error before a step."""
@@ -132,10 +132,10 @@ class BodyErrors:
 
     def _ranked(self, end: int) -> list[list[_Met]]:
         """The errors before a step, those alike together in the order of steps, the most frequent first."""
-        found: dict[str, list[_Met]] = {}
+        by_text: dict[str, list[_Met]] = {}
         for each in sorted((each for each in self._met if each.step < end), key=lambda each: each[:2]):
-            found.setdefault(each.group, []).append(each)
-        return sorted(found.values(), key=lambda alike: (-len(alike), alike[0].text))
+            by_text.setdefault(each.group, []).append(each)
+        return sorted(by_text.values(), key=lambda alike: (-len(alike), alike[0].text))
 
 
 def _line(alike: Sequence[_Met], case_of: CaseOf) -> str:
@@ -172,10 +172,10 @@ def user_frames(error: BaseException) -> tuple[str, ...]:
 
 
 def _lines(error: BaseException) -> list[str]:
-    found = []
+    lines = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
         if not frame.filename.startswith(_NOT_THE_USERS) and not any(part.endswith("-packages") for part in path.parts):
             place = f"{path.name}:{frame.lineno}"
-            found.append(f"{place}: {frame.line}" if frame.line else place)
-    return found
+            lines.append(f"{place}: {frame.line}" if frame.line else place)
+    return lines

@@ -66,8 +66,8 @@ class Collector:
         self._n_batches = order.n_steps // max(1, len(order.cases))
         self._first_steps = {case: position * self._n_batches for position, case in enumerate(order.cases)}
         self._left = [len(self.roles) * len(order.bodies(step)) for step in range(order.n_steps)]
-        settled = entry.question
-        horizon = 0 if settled is None else settled.stakes.horizon
+        question = entry.question
+        horizon = 0 if question is None else question.stakes.horizon
         drawn = entry.order or order.cases
         self._slices = case_slices(evaluation.plan.slice_fields, evaluation.cases, drawn, horizon)
         self.upto: int | None = None
@@ -91,7 +91,7 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = bet_on_together(evaluation) if settled is None else settled.largest_cluster
+        self._largest_cluster = bet_on_together(evaluation) if question is None else question.largest_cluster
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
 
@@ -248,8 +248,8 @@ class Collector:
     @property
     def late_errors(self) -> str:
         """The errors of cases that the decision did not need; "" where there are none."""
-        told = "" if self.upto is None else self._tally.late(self.upto, self._case_of)
-        return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
+        text = "" if self.upto is None else self._tally.late(self.upto, self._case_of)
+        return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {text}" if text else ""
 
     def _case_of(self, step: int) -> str:
         return self.evaluation.cases[self.order.bodies(step)[0][0]].id
@@ -268,8 +268,8 @@ class Collector:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
             errors = missing_metrics(cut)
-        found = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
-        return [unless_grown(self.entry.question, each) for each in found]
+        observations = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
+        return [unless_grown(self.entry.question, each) for each in observations]
 
     def _counted(self) -> tuple[list[int], int]:
         """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
@@ -348,8 +348,8 @@ class Collector:
         aggregation = self.evaluation.aggregation
         if aggregation is None or not verdicts or not verdicts[0].cases:
             return tuple(verdicts)
-        told = self._parts.aggregates(aggregation, verdicts[0].cases, self._numbers)
-        return (replace(verdicts[0], aggregates=told), *verdicts[1:])
+        aggregates = self._parts.aggregates(aggregation, verdicts[0].cases, self._numbers)
+        return (replace(verdicts[0], aggregates=aggregates), *verdicts[1:])
 
     def changes(self, observed: Observations) -> list[Change]:
         """The cases of a metric to look at, the worst first."""

@@ -244,7 +244,9 @@ class Feeder:
             feeding.collector.cut(self._sampler.spending.refuse().limit)
 
     def _arguments(self, feeding: _Feeding, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
-        """What this call of the body gets: `case`, `model`, `baseline` and `judge`, fixtures of stages and of users."""
+        """Return what this call of the body gets: `case`, `model`, `baseline` and `judge`, fixtures of stages and of
+        users.
+        """
         evaluation, sampler = feeding.collector.evaluation, self._sampler
         arguments, wants, source = dict(evaluation.arguments), evaluation.wants, feeding.sources[role]
         if "case" in wants:
@@ -283,8 +285,8 @@ class _Feeding:
     ) -> None:
         self.collector, self.rank = collector, rank
         self._all = sources
-        self.sources = {role: self._settled(source) for role, source in sources.items()}
-        self.judges = [self._settled(source) for source in judges]
+        self.sources = {role: self._of_look(source) for role, source in sources.items()}
+        self.judges = [self._of_look(source) for source in judges]
         wants = collector.evaluation.wants
         self.stages = {
             role: {name: self._with_draws(role, by_name[name]) for name in wants.intersection(by_name)}
@@ -297,7 +299,7 @@ class _Feeding:
         self._moved = asyncio.Event()
         self._next_look = 1
 
-    def _settled(self, source: SampleSource) -> SampleSource:
+    def _of_look(self, source: SampleSource) -> SampleSource:
         entry, own = self.collector.entry, source.version.fingerprint
         names = [*(role for role, each in self._all.items() if each.version.fingerprint == own), own]
         draws = next(filter(None, map(entry.draws, names)), None)
@@ -308,7 +310,7 @@ class _Feeding:
     def _with_draws(self, role: Role, made: object) -> object:
         """A stage fixture with the draws of this look: of another version the source of its samples."""
         if isinstance(made, OtherVersion):
-            return self._settled(made.source)
+            return self._of_look(made.source)
         return made.drawn_from(self.sources[role]) if isinstance(made, Repeats) else made
 
     @property

@@ -65,22 +65,22 @@ class Judges:
         Args:
             counts: whether a body counts.
         """
-        found: list[str] = []
+        errors: list[str] = []
         for name in () if self._are_complete else sorted(self._kept):
             given = [each for place, each in self._kept[name] if counts(place)]
             if left := sum(not each.is_complete for each in given):
                 n_malformed, n_answers = sum(each.n_malformed for each in given), sum(each.n_answers for each in given)
-                found.append(
+                errors.append(
                     f"judge {name}: {n_malformed:,} of {n_answers:,} answers did not follow the form or the scale that "
                     f"it was given, so that {left:,} {'body' if left == 1 else 'bodies'} got no judgement; name a "
                     "judge that keeps to it, or draw anew with --fresh"
                 )
-        return found
+        return errors
 
     def summaries(self, counted: CountedBodies, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """Sum up what each judge did in the bodies that count, the judges by name."""
         rows = {case: row for row, case in enumerate(counted.cases)}
-        found = []
+        summaries = []
         for name in sorted(self._kept):
             # Floating-point sums must not depend on which body ended first.
             entries = [
@@ -91,7 +91,7 @@ class Judges:
             entries.sort(key=lambda entry: entry[:3])
             given = [(row, each) for row, _, _, each in entries]
             if given:
-                found.append(
+                summaries.append(
                     JudgeSummary(
                         name=name,
                         n_answers=sum(each.n_answers for _, each in given),
@@ -101,7 +101,7 @@ class Judges:
                         first_wins=counted.mean(((row, each.first_wins) for row, each in given), confidence_level),
                     )
                 )
-        return tuple(found)
+        return tuple(summaries)
 
 
 def _noise(repeats: Iterable[Sequence[float]]) -> float | None:

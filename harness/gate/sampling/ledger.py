@@ -18,7 +18,7 @@ from typing import Protocol
 import pydantic
 
 from harness.decisions import Look, Observations, look_at, share_of
-from harness.gate.evaluations.cases import settled_digest
+from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.order import draw_order, most_samples
@@ -112,10 +112,10 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
     """Say what makes it another question than one before; nothing where a run goes on with that."""
     if before is None:
         return ["another rule of the gate"]
-    told = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
+    changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
     why = [
         f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
-        for name, (old, new) in told.items()
+        for name, (old, new) in changed.items()
         if old != new
     ]
     judged, judges = (
@@ -129,8 +129,8 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
     elif before.draws != now.draws:
         why.append(_ANEW)
     old, new = set(before.cases if now.may_grow else before.cases[: before.n_cases]), set(now.cases)
-    if gone := len(old - new):
-        why.append(f"{gone:,} {'case' if gone == 1 else 'cases'} changed or left out")
+    if n_missing := len(old - new):
+        why.append(f"{n_missing:,} {'case' if n_missing == 1 else 'cases'} changed or left out")
     elif (added := len(new - old)) and not now.may_grow:
         why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
     if (before.unpaired ^ now.unpaired) & old & new:
@@ -147,11 +147,11 @@ def unless_grown(question: Asked | None, observed: Observations) -> Observations
     by_samples = observed.plan.per == "case"
     has_more = observed.n_planned > question.stakes.horizon if by_samples else len(question.cases) > question.n_cases
     what = "samples" if by_samples else "cases"
-    told = (
+    text = (
         f"a measure that can't be bet on, with more {what} than when it was first looked at (say -> harness.Measure, "
         "and they are another look)"
     )
-    return replace(observed, undecided=told) if has_more else observed
+    return replace(observed, undecided=text) if has_more else observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
-        self._digests = [settled_digest(each) for each in evaluation.cases]
+        self._digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
     def question(self, seed: int) -> Asked:
@@ -356,11 +356,11 @@ class _Entering:
             exact = [each for each in going if len(each[2].cases) == len(wanted.cases)]
             number, row, before = exact[-1] if exact else going[0]
             cases = before.with_cases(wanted.cases)
-            found = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
-            look = self._look(number, found, PRUNED if row.pruned else row.because)
+            entry = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
+            look = self._look(number, entry, PRUNED if row.pruned else row.because)
             # The order of new cases is settled as well, before they are drawn.
-            grown = replace(row, question=found.plain) if found != before else None
-            return Entry(look, found, is_new=False, spent=spent), grown
+            grown = replace(row, question=entry.plain) if entry != before else None
+            return Entry(look, entry, is_new=False, spent=spent), grown
         if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
             return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
         draws, is_anew = self._draws(wanted)
@@ -398,8 +398,8 @@ class _Entering:
         return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
 
     def _as_before(self, before: Asked | None, wanted: Asked) -> Asked:
-        """What is wanted, on the draws of a look before, where these are not too old (those that another run began
-        since are not) and nothing is drawn anew.
+        """Return what is wanted, on the draws of a look before, where these are not too old (those that another run
+        began since are not) and nothing is drawn anew.
         """
         if self._family.is_fresh or before is None:
             return wanted
@@ -433,12 +433,12 @@ class _Entering:
             if kept.drawn(of_candidate=True) == before.drawn(of_candidate=True) and seen.isdisjoint(kept.drawn()):
                 return kept.draws, False
         last = own[-1] if own else wanted
-        found = self._as_before(last, wanted)
-        gone = {name for name, _ in found.drawn() & seen}
-        gone |= {name for name, numbers in found.draws.items() if last.draws.get(name, numbers) != numbers}
-        self.is_lacking = bool(gone) and not self._anew
-        begun = {name: self._anew.get(_role(name), (0,)) for name in gone}
-        return {name: begun.get(name) or numbers for name, numbers in found.draws.items()}, bool(gone)
+        entry = self._as_before(last, wanted)
+        missing = {name for name, _ in entry.drawn() & seen}
+        missing |= {name for name, numbers in entry.draws.items() if last.draws.get(name, numbers) != numbers}
+        self.is_lacking = bool(missing) and not self._anew
+        begun = {name: self._anew.get(_role(name), (0,)) for name in missing}
+        return {name: begun.get(name) or numbers for name, numbers in entry.draws.items()}, bool(missing)
 
     def _left_of_recording(self, wanted: Asked, own: Sequence[Asked]) -> str:
         """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
@@ -446,9 +446,13 @@ class _Entering:
         """
         name, known = wanted.words["recording"], {*wanted.recorded, *self._asking.side.asked}
         same = [each for each in own if each.words["recording"] == name or known.intersection(_of_other_side(each))]
-        gone = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
-        told = "record it anew, from a run with --fresh"
-        return f"what is left of a recording without {gone:,} of its cases that were seen ({told})" if gone else ""
+        n_missing = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
+        advice = "record it anew, from a run with --fresh"
+        return (
+            f"what is left of a recording without {n_missing:,} of its cases that were seen ({advice})"
+            if n_missing
+            else ""
+        )
 
     def _wanted(self) -> Asked:
         """The question that the run asks, in the order of the first look, whose seed was chosen before anything was
@@ -462,8 +466,8 @@ class _Entering:
             one = before.of_threshold()
             if not changes(one, self._as_before(before, wanted).of_threshold()):
                 cases, draws = before.with_cases(wanted.cases), {**wanted.draws, **one.draws}
-                settled = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
-                return replace(wanted, cases=cases, draws=draws, **settled)  # type: ignore[arg-type]
+                stakes = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
+                return replace(wanted, cases=cases, draws=draws, **stakes)  # type: ignore[arg-type]
         return wanted
 
 

@@ -59,8 +59,8 @@ class AdapterFiles:
     def not_plain(self) -> tuple[str, ...]:
         """Settings of its config that add more than pairs of matrices, with their values: vLLM can't serve these."""
         names = ("modules_to_save", "use_dora", "trainable_token_indices", "bias")
-        found = {name: self.config.get(name) for name in names}
-        return tuple(f"{name} = {value!r}" for name, value in found.items() if value not in (None, False, [], "none"))
+        values = {name: self.config.get(name) for name in names}
+        return tuple(f"{name} = {value!r}" for name, value in values.items() if value not in (None, False, [], "none"))
 
 
 def read_adapter(folder: Path) -> AdapterFiles:
@@ -74,13 +74,15 @@ def read_adapter(folder: Path) -> AdapterFiles:
     except ValueError as error:
         raise SettingsError(f"{folder / CONFIG} is no JSON: {error}.") from None
     if config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
-        said = f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone"
-        raise SettingsError(f"{said}. Merge it into its weights by peft's merge_and_unload, and give these as weights.")
+        message = f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone"
+        raise SettingsError(
+            f"{message}. Merge it into its weights by peft's merge_and_unload, and give these as weights."
+        )
     sides: dict[str, dict[str, int]] = {"A": {}, "B": {}}
     for tensor in read_safetensors(folder / TENSORS):
-        found = _MATRIX.fullmatch(tensor.name)
-        if found is not None and len(tensor.shape) == 2:
-            sides[found["side"]][found["module"]] = tensor.shape[found["side"] == "A"]
+        match = _MATRIX.fullmatch(tensor.name)
+        if match is not None and len(tensor.shape) == 2:
+            sides[match["side"]][match["module"]] = tensor.shape[match["side"] == "A"]
     if not sides["A"] or sides["A"].keys() != sides["B"].keys():
         raise SettingsError(f"{folder / TENSORS} holds no whole pairs of matrices lora_A and lora_B.")
     return AdapterFiles(folder, config, {name: (sides["B"][name], inner) for name, inner in sides["A"].items()})
@@ -98,7 +100,7 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
     return shapes
 
 
-def told_base(step: BuildStep) -> str | None:
+def declared_base(step: BuildStep) -> str | None:
     """The weights that the adapter of a step says it was made for; None where it says none, or is not here."""
     if step.kind != "adapter" or step.artifact is None or not step.artifact.is_here:
         return None
@@ -127,9 +129,9 @@ def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str |
             raise SettingsError(
                 f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {theirs}."
             )
-    said = adapter.trained_on
-    if digest is not None and said.startswith(TRAINED_ON) and said != TRAINED_ON + digest:
-        other = said.removeprefix(TRAINED_ON)[:12]
+    trained_on = adapter.trained_on
+    if digest is not None and trained_on.startswith(TRAINED_ON) and trained_on != TRAINED_ON + digest:
+        other = trained_on.removeprefix(TRAINED_ON)[:12]
         raise SettingsError(f"{who}: it was trained on weights with the digest {other}, and theirs is {digest[:12]}.")
 
 

@@ -28,8 +28,8 @@ def adapted(model: Any, adapter: Path) -> Any:
     try:
         from peft import PeftModel
     except ImportError as error:
-        said = f"An adapter needs a package that is not installed: {error}"
-        raise SettingsError(f"{said}. Install it: {install('customization')}") from error
+        message = f"An adapter needs a package that is not installed: {error}"
+        raise SettingsError(f"{message}. Install it: {install('customization')}") from error
     return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 

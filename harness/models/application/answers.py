@@ -87,8 +87,8 @@ def read_answer(value: Any, asked: Messages, who: str) -> Sample:
     try:
         return _sample(_Answer.model_validate(_fields(value)), asked)
     except ValueError as error:
-        said = _told(error) if isinstance(error, ValidationError) else str(error)
-        raise FailedDrawError(f"{who} returned {shortened(value)}: {said}.", UNREADABLE) from None
+        message = _error_text(error) if isinstance(error, ValidationError) else str(error)
+        raise FailedDrawError(f"{who} returned {shortened(value)}: {message}.", UNREADABLE) from None
 
 
 def _fields(value: Any) -> Mapping[str, Any]:
@@ -102,12 +102,12 @@ def _fields(value: Any) -> Mapping[str, Any]:
 
 
 def _sample(answer: _Answer, asked: Messages) -> Sample:
-    text, calls, told = answer.text, answer.tool_calls, answer.messages
-    if told is not None:
-        said = [turn.get("content") for turn in told if turn["role"] == "assistant"]
-        text = _text_of(said[-1]) if text is None and said else text
+    text, calls, turns = answer.text, answer.tool_calls, answer.messages
+    if turns is not None:
+        texts = [turn.get("content") for turn in turns if turn["role"] == "assistant"]
+        text = _text_of(texts[-1]) if text is None and texts else text
         if calls is None:
-            made = (_Answer(tool_calls=turn.get("tool_calls")).tool_calls for turn in new_turns(asked, told))
+            made = (_Answer(tool_calls=turn.get("tool_calls")).tool_calls for turn in new_turns(asked, turns))
             calls = [call for each in made for call in each or ()]
     if text is None and not calls:
         raise ValueError(f"it has no text; {WAY_OUT}")
@@ -117,9 +117,9 @@ def _sample(answer: _Answer, asked: Messages) -> Sample:
     usage = {} if answer.usage is None else answer.usage.model_dump()
     context = None if answer.context is None else passages
     sample = Sample(text or "", tool_calls=tuple(calls or ()) or None, context=context, **given, **usage)
-    if told is None:
+    if turns is None:
         return sample
-    return replace(sample, messages=(*asked, *answer_turns(asked, replace(sample, messages=tuple(told)))))
+    return replace(sample, messages=(*asked, *answer_turns(asked, replace(sample, messages=tuple(turns)))))
 
 
 def _text_of(content: Any) -> str:
@@ -130,7 +130,7 @@ def _text_of(content: Any) -> str:
     return "".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
 
 
-def _told(error: ValidationError) -> str:
+def _error_text(error: ValidationError) -> str:
     """Say what is wrong with the first field that is."""
     first = error.errors(include_url=False)[0]
     name = ".".join(map(str, first["loc"]))

@@ -93,12 +93,12 @@ def python_of(settings: VersionSettings, root: Path) -> str:
     if named is None:
         return sys.executable
     place = root / Path(named).expanduser()
-    found = str(place) if place.is_file() else shutil.which(named)
-    if found is None:
+    python = str(place) if place.is_file() else shutil.which(named)
+    if python is None:
         raise SettingsError(
             f"version {settings.name!r}: python = {named!r} is no interpreter; name one such as .venv/bin/python."
         )
-    return found
+    return python
 
 
 def command_of(settings: VersionSettings, folder: Path) -> list[str]:
@@ -109,11 +109,11 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     places = [(word, Path(word)) for word in words]
     words = [word if (own := move_to_checkout(settings, place)) == place else str(own) for word, place in places]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
-    found = shutil.which(words[0] if program is None else str(program))
-    if found is None:
+    executable = shutil.which(words[0] if program is None else str(program))
+    if executable is None:
         where = "on the PATH" if program is None else f"in {folder}, or is not executable"
         raise SettingsError(f"version {settings.name!r}: command: the program {words[0]!r} is not {where}.")
-    return [found, *words[1:]]
+    return [executable, *words[1:]]
 
 
 def _create_python(settings: VersionSettings, root: Path) -> ApplicationEngine:

@@ -139,7 +139,7 @@ class ApplicationEngine(Engine):
         return _MOST_CALLS if self._manners["is_async"] and request.sampling.get("temperature") != 0 else 1
 
     def remedy(self, lacking: str) -> str:
-        """What gives the application what it lacks; "" where nothing does."""
+        """Return what gives the application what it lacks; "" where nothing does."""
         name = "sampling" if lacking == Capability.SEED else lacking
         return f"Give {self._call} a parameter `{name}`" if name in _CAPABILITIES and ":" in self._call else ""
 
@@ -154,9 +154,9 @@ class ApplicationEngine(Engine):
         """
         if len(indices) == 1:
             return [await self._sample(request, indices[0])]
-        found = await asyncio.gather(*(self._sample(request, index) for index in indices), return_exceptions=True)
-        failed = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Exception)}
-        samples = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Sample)}
+        drawn = await asyncio.gather(*(self._sample(request, index) for index in indices), return_exceptions=True)
+        failed = {index: each for index, each in zip(indices, drawn, strict=True) if isinstance(each, Exception)}
+        samples = {index: each for index, each in zip(indices, drawn, strict=True) if isinstance(each, Sample)}
         if len(samples) < len(indices):
             raise errors.PartlyAnsweredError(samples, failed)
         return list(samples.values())
@@ -238,14 +238,14 @@ class ApplicationEngine(Engine):
         place.heard_s = time.monotonic()
 
     def _silence(self, worker: Worker) -> FailedDrawError:
-        """What a question comes to that was not answered in time."""
+        """Return what a question comes to that was not answered in time."""
         last, hint = worker.last_lines, worker.why_silent
         why = f" {hint} Or it needs longer: raise timeout_s." if hint else ""
         printed = f" It printed last:{last}" if last else ""
-        said = f"{self.name} did not answer within {self._timeout_s:g} s (timeout_s).{why}{printed}"
+        message = f"{self.name} did not answer within {self._timeout_s:g} s (timeout_s).{why}{printed}"
         if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
-            self._held = self._held or errors.UnreachableError(said, errors.TIMED_OUT)
-        return FailedDrawError(said, errors.TIMED_OUT)
+            self._held = self._held or errors.UnreachableError(message, errors.TIMED_OUT)
+        return FailedDrawError(message, errors.TIMED_OUT)
 
     def _give_up(self, worker: Worker, *, is_silent: bool) -> None:
         """See to a process that still works on what nobody waits for any more. An event loop must show that it is not
@@ -263,11 +263,11 @@ class ApplicationEngine(Engine):
                 async with self.limit(min(_PING_S, self._timeout_s)):
                     await worker.call("ping", {})
             except TimeoutError:
-                said = (
+                message = (
                     f"{self.name} was ended with all that it was asked: a call blocked its event loop. Await what "
                     "takes long, or give a function without async, which is asked one thing at a time."
                 )
-                worker.kill(EngineError(said, cause="a blocked event loop"))
+                worker.kill(EngineError(message, cause="a blocked event loop"))
 
     async def _ready(self, place: _Place) -> Worker:
         """The process of a place; a new one where it has ended."""
@@ -286,10 +286,10 @@ class ApplicationEngine(Engine):
             self._n_printed += ended.printed_lines
         if self._n_ended >= _MOST_ENDS:
             hint = f" {ended.why_silent}" if ended and ended.why_silent and not ended.last_lines else ""
-            said = (
+            message = (
                 f"{self.name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered.{hint}"
             )
-            self._held = errors.UnreachableError(said, "its processes end")
+            self._held = errors.UnreachableError(message, "its processes end")
             raise self._held
         await self._begin(place)
 
@@ -298,7 +298,7 @@ class ApplicationEngine(Engine):
             async with asyncio.timeout(self._timeout_s):
                 place.worker = await self._spawn()
         except TimeoutError:
-            said = (
+            message = (
                 f"{self.name} could not start: {self._call} was not imported within {self._timeout_s:g} s (timeout_s)."
             )
-            raise EngineError(said) from None
+            raise EngineError(message) from None

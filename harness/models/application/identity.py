@@ -35,30 +35,30 @@ def files_of(settings: VersionSettings, folder: Path) -> list[Path]:
     Raises:
         SettingsError: a file of `files` is not there.
     """
-    found = {*project_files(folder), *lock_files(folder), *_listed(settings, folder)}
+    files = {*project_files(folder), *lock_files(folder), *_listed(settings, folder)}
     package = _package(settings, folder)
     if package is not None and not is_installed(package):
         if package.is_relative_to(project_root(folder)):
-            found.update(project_files(package.parent))
+            files.update(project_files(package.parent))
         own = [package] if package.is_file() else list(files_below(package))
-        found.update(own if found.isdisjoint(own) else ())  # else git tells which of them count
-    return sorted(found)
+        files.update(own if files.isdisjoint(own) else ())  # else git tells which of them count
+    return sorted(files)
 
 
 def contents_of(settings: VersionSettings, folder: Path) -> Mapping[str, str]:
-    """What a version's answers depend on, by names that are the same for equal code in another folder: the hash of each
-    file, and the release of a package that is installed. Raises SettingsError: as `files_of`.
+    """Return what a version's answers depend on, by names that are the same for equal code in another folder: the
+    hash of each file, and the release of a package that is installed. Raises SettingsError: as `files_of`.
     """
-    places, found = ((folder, ""), (project_root(folder), "/")), {}
+    places, contents = ((folder, ""), (project_root(folder), "/")), {}
     for file in files_of(settings, folder):
         base, sign = next((each for each in places if file.is_relative_to(each[0])), (None, ""))
         name = file if base is None else file.relative_to(base)
-        found[f"{sign}{name.as_posix()}"] = file_hash(file)
+        contents[f"{sign}{name.as_posix()}"] = file_hash(file)
     package = _package(settings, folder)
     if package is not None and is_installed(package):
         for owner in importlib.metadata.packages_distributions().get(_module(settings), ()):
-            found[f"package {owner}"] = importlib.metadata.version(owner)
-    return found
+            contents[f"package {owner}"] = importlib.metadata.version(owner)
+    return contents
 
 
 def content_of(settings: VersionSettings, folder: Path) -> str:
@@ -117,8 +117,8 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
 
 
 def list_watched(settings: VersionSettings) -> dict[str, Any]:
-    """What a worker is told so that it notes which files of the project as it lies there it reads: where the project
-    lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
+    """Return what a worker is told so that it notes which files of the project as it lies there it reads: where the
+    project lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
     """
     checkout = settings.checkout
     if checkout is None:

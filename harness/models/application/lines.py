@@ -72,8 +72,8 @@ class LineWorker(Worker):
         self._note_lines(line)
         if isinstance(message, dict) and not self._names_ids and not _SAYING.isdisjoint(message):
             # At once where the first answer has no `id` of a question, and not at the time limit.
-            said = (
+            text = (
                 f"{self.name} answered without the id of a question: {shortened(message)}. Give each answer the `id` "
                 "of its question, a number: without it, nothing says which question it is to."
             )
-            self._fail(FailedDrawError(said, cause="an answer without an id"))
+            self._fail(FailedDrawError(text, cause="an answer without an id"))

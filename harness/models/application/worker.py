@@ -100,14 +100,14 @@ class ApplicationWorker:
             value = self._application.function(asked, **options)
             value = self._runner.run(_awaited(value)) if inspect.isawaitable(value) else value
         except BaseException as error:  # noqa: BLE001  the application's, which may raise anything
-            raise FailedDrawError(f"{self._who} raised {told(error)}", cause(error)) from None
+            raise FailedDrawError(f"{self._who} raised {error_text(error)}", cause(error)) from None
         return self._reply(value, began)
 
     async def _answer(self, function: Callable[..., Any], asked: Any, options: dict[str, Any], began: float) -> Any:
         try:
             value = await function(asked, **options)
         except BaseException as error:  # noqa: BLE001  the application's, which may raise anything; a given up one, too
-            raise FailedDrawError(f"{self._who} raised {told(error)}", cause(error)) from None
+            raise FailedDrawError(f"{self._who} raised {error_text(error)}", cause(error)) from None
         return self._reply(value, began)
 
     def _reply(self, value: Any, began: float) -> dict[str, Any]:
@@ -116,8 +116,8 @@ class ApplicationWorker:
         try:
             return {"answer": as_json(value), "latency_s": time.monotonic() - began}
         except Exception as error:  # noqa: BLE001  an object of the application's, whose methods may do anything
-            said = error if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
-            raise FailedDrawError(f"{self._who} returned {shortened(value)}: {said}.", UNREADABLE) from None
+            message = error if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
+            raise FailedDrawError(f"{self._who} returned {shortened(value)}: {message}.", UNREADABLE) from None
 
     def _foreign(self) -> str:
         """Why an application at a commit gives no answer that comes from a file of the project as it lies there."""
@@ -134,7 +134,7 @@ class ApplicationWorker:
             if inspect.isawaitable(closed):
                 await closed
         except Exception as error:  # noqa: BLE001  the application's, which may raise anything
-            print(f"close() of {self._who} raised {told(error)}", file=sys.stderr)
+            print(f"close() of {self._who} raised {error_text(error)}", file=sys.stderr)
 
 
 def load_application(call: str) -> Application:
@@ -149,30 +149,30 @@ def load_application(call: str) -> Application:
             f"{call} is not there: no module {module!r} in {sys.path[0]}, nor among the installed ones. `folder` says "
             "from where it is imported."
         )
-    owner, found = None, _ran(f"{call} can't be imported.", importlib.import_module, module)
+    owner, target = None, _ran(f"{call} can't be imported.", importlib.import_module, module)
     for name in path.split("."):
-        if not hasattr(found, name):
-            where = getattr(found, "__name__", type(found).__name__)
-            hint = nearest(name, [each for each in dir(found) if not each.startswith("_")])
+        if not hasattr(target, name):
+            where = getattr(target, "__name__", type(target).__name__)
+            hint = nearest(name, [each for each in dir(target) if not each.startswith("_")])
             raise SettingsError(f"{call} is not there: {where} has no {name!r}.{hint}")
-        owner, found = found, getattr(found, name)
+        owner, target = target, getattr(target, name)
         if inspect.isclass(owner) and inspect.isfunction(inspect.getattr_static(owner, name)):
             owner = _ran(f"{owner.__name__}() of {call} can't be made.", owner)
-            found = getattr(owner, name)
-    if inspect.isclass(found):
-        owner = found = _ran(f"{found.__name__}() of {call} can't be made.", found)
-    if not callable(found):
-        kind = type(found).__name__
+            target = getattr(owner, name)
+    if inspect.isclass(target):
+        owner = target = _ran(f"{target.__name__}() of {call} can't be made.", target)
+    if not callable(target):
+        kind = type(target).__name__
         raise SettingsError(f"{call} is {kind}, which can't be called. Name a function, or a class with __call__.")
     close = None if inspect.ismodule(owner) else getattr(owner, "close", None) or getattr(owner, "aclose", None)
-    return _application(call, found, close if callable(close) else None)
+    return _application(call, target, close if callable(close) else None)
 
 
 def _ran(refusal: str, work: Callable[..., Any], *given: Any) -> Any:
     try:
         return work(*given)
     except (Exception, SystemExit) as error:  # noqa: BLE001  the user's code, which may raise anything
-        raise SettingsError(f"{refusal} {told(error)}") from None
+        raise SettingsError(f"{refusal} {error_text(error)}") from None
 
 
 def _application(call: str, function: Callable[..., Any], close: Callable[[], Any] | None) -> Application:
@@ -220,8 +220,8 @@ def _takes_messages(function: Callable[..., Any], first: inspect.Parameter) -> b
 
 
 def as_json(value: Any) -> Any:
-    """What an application returned, as JSON holds it: what is no text, number, list or table of them by its own data,
-    else, but for the texts of an answer, as a text. Raises TypeError: it is no answer.
+    """Return what an application returned, as JSON holds it: what is no text, number, list or table of them by its
+    own data, else, but for the texts of an answer, as a text. Raises TypeError: it is no answer.
     """
     if value is None or isinstance(value, str):
         return value
@@ -248,14 +248,14 @@ def _data_of(value: Any) -> Any:
     return str(value)
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An exception, with the lines of the application that it came through below it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith((_OWN, "<frozen"))][-_MOST_FRAMES:]
-    said = "".join(traceback.format_exception_only(error)).strip()
-    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    text = "".join(traceback.format_exception_only(error)).strip()
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return (
-        f"{said}\nTraceback (most recent call last):\n{''.join(traceback.format_list(own)).rstrip()}" if own else said
+        f"{text}\nTraceback (most recent call last):\n{''.join(traceback.format_list(own)).rstrip()}" if own else text
     )
 
 
@@ -267,7 +267,7 @@ def cause(error: BaseException) -> str:
 
 def _watched(project: str, shared: Iterable[str]) -> list[str]:
     """The files of the project that are read, noted as they are opened."""
-    found: list[str] = []
+    changed: list[str] = []
     others = [Path(place).resolve() for place in (*shared, sys.prefix, sys.base_prefix)]
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
@@ -281,10 +281,10 @@ def _watched(project: str, shared: Iterable[str]) -> list[str]:
         # A folder that modules are imported from is also listed by what looks for packages.
         if not place.is_dir() or place not in {Path(entry).resolve() for entry in map(str, sys.path)}:
             is_cached = place.parent.name == "__pycache__"
-            found.append(importlib.util.source_from_cache(str(place)) if is_cached else str(place))
+            changed.append(importlib.util.source_from_cache(str(place)) if is_cached else str(place))
 
     sys.addaudithook(note)
-    return found
+    return changed
 
 
 async def _awaited(value: Any) -> Any:

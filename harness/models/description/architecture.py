@@ -39,7 +39,7 @@ class Architecture:
 
     @property
     def is_tied(self) -> bool:
-        """Whether the embedding serves as the head, too: one matrix, counted once in parameters."""
+        """True if the embedding serves as the head, too: one matrix, counted once in parameters."""
         return len(self.ends) == 1
 
     def flops_of(self, n_tokens: int, before: int = 0, *, n_predicting: int | None = None) -> int:

@@ -82,9 +82,9 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
         SettingsError: a file is missing or damaged, or there are no safetensors.
     """
     config = read_json(folder / "config.json")
-    said, quantization = flat_config(config), config.get("quantization_config")
-    own, tokens = read_tokenizer(tokenizer or folder, said)
-    settings = said | own | {"quantization": quantization, "dtype": said.get("dtype") or said.get("torch_dtype")}
+    flat, quantization = flat_config(config), config.get("quantization_config")
+    own, tokens = read_tokenizer(tokenizer or folder, flat)
+    settings = flat | own | {"quantization": quantization, "dtype": flat.get("dtype") or flat.get("torch_dtype")}
     settings["general.name"] = str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2] or folder.name
     if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
         settings["general.name"] = folder.parent.parent.name.removeprefix("models--").replace("--", "/")
@@ -95,11 +95,11 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
             raise SettingsError(
                 f"{folder}: {_INDEX} puts {name} into {shard}, which lacks it. Fetch or save the folder again."
             )
-    ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == said.get("vocab_size")]
-    if said.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):
+    ends = [each for each in stored if len(each[1].shape) == 2 and each[1].shape[0] == flat.get("vocab_size")]
+    if flat.get("tie_word_embeddings") and len(ends) == 2 and have_same_data(*ends):
         stored.remove(ends[1])  # a copy, of which engines keep one
     tensors = tuple(_counted(each, quantization) if quantization else each for _, each in stored)
-    named = [source.get("eos_token_id") for source in (read_json(folder / "generation_config.json"), said)]
+    named = [source.get("eos_token_id") for source in (read_json(folder / "generation_config.json"), flat)]
     stops = (stop for each in named if each is not None for stop in (each if isinstance(each, list) else [each]))
     settings = {key: value for key, value in settings.items() if value is not None}
     return WeightsFile(folder, "safetensors", MappingProxyType(settings), tensors, tokens, tuple(dict.fromkeys(stops)))
@@ -142,11 +142,11 @@ def different_files(own: Path, other: Path) -> dict[str, list[str]]:
     if own.is_file() or other.is_file():
         is_other = own.is_file() and other.is_file() and file_hash(own) != file_hash(other)
         return {own.name: []} if is_other else {}
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name in sorted({*loaded_files(own), *loaded_files(other)}):
         one, two = own / name, other / name
         is_one_only = not (one.is_file() and two.is_file())
         if is_one_only or file_hash(one) != file_hash(two):
             keys, others = (read_json(each) if name in _KEYED and not is_one_only else {} for each in (one, two))
-            found[name] = [key for key in keys | others if keys.get(key) != others.get(key)]
-    return found
+            names[name] = [key for key in keys | others if keys.get(key) != others.get(key)]
+    return names

@@ -73,7 +73,7 @@ class Hyperparameters:
     n_vocab: int | None
 
 
-def read_hyperparameters(said: Config, n_tokens: int, *, is_folder: bool) -> Hyperparameters:
+def read_hyperparameters(config: Config, n_tokens: int, *, is_folder: bool) -> Hyperparameters:
     """The sizes of a model.
 
     Args:
@@ -87,11 +87,11 @@ def read_hyperparameters(said: Config, n_tokens: int, *, is_folder: bool) -> Hyp
     """
 
     def number(name: str, default: int = 0) -> int:
-        value = _value(said, name, default)
+        value = _value(config, name, default)
         return int(max(value, default=default) if isinstance(value, tuple | list) else value)
 
     def per_layer(name: str, default: Any = 0) -> tuple[int, ...]:
-        value = _value(said, name, default)
+        value = _value(config, name, default)
         if not isinstance(value, tuple | list):
             return (int(value),) * n_layers
         if len(value) != n_layers:
@@ -107,13 +107,13 @@ def read_hyperparameters(said: Config, n_tokens: int, *, is_folder: bool) -> Hyp
     key_length, value_length = (number(name, share) for name in ("key_length", "value_length"))
     latent = number("latent") and number("latent") + number("turned")  # compressed, and the keys' part that is turned
     # A folder that names a window, and no layers, means all of an unlisted architecture's.
-    kind = str(said.get("general.architecture"))
-    pattern = _value(said, "pattern", _WINDOW_EVERY.get(kind, 0 if is_folder else 1))
+    kind = str(config.get("general.architecture"))
+    pattern = _value(config, "pattern", _WINDOW_EVERY.get(kind, 0 if is_folder else 1))
     if not isinstance(pattern, tuple | list):
         pattern = [not pattern or (1 + layer) % pattern != 0 for layer in range(n_layers)]
     windows = tuple(window if is_narrow else 0 for is_narrow in pattern)
-    base = _value(said, "rope_base")
-    base_swa = _value(said, "rope_base_swa", _ROPE_BASE_SWA.get(kind, base)) if any(windows) else None
+    base = _value(config, "rope_base")
+    base_swa = _value(config, "rope_base_swa", _ROPE_BASE_SWA.get(kind, base)) if any(windows) else None
     return Hyperparameters(
         n_ctx=number("n_ctx"),
         n_embd=n_embd,
@@ -130,13 +130,13 @@ def read_hyperparameters(said: Config, n_tokens: int, *, is_folder: bool) -> Hyp
         n_expert_used=number("n_expert_used"),
         rope_base=None if base is None else float(base),
         rope_base_swa=None if base_swa is None else float(base_swa),
-        is_tied=said.get("tie_word_embeddings"),
+        is_tied=config.get("tie_word_embeddings"),
         n_vocab=(number("n_vocab") if is_folder or not n_tokens else 0) or n_tokens or None,
     )
 
 
-def _value(said: Config, name: str, default: Any = None) -> Any:
-    return next((said[each] for each in _NAMES[name].split() if said.get(each) is not None), default)
+def _value(config: Config, name: str, default: Any = None) -> Any:
+    return next((config[each] for each in _NAMES[name].split() if config.get(each) is not None), default)
 
 
 def flat_config(config: Config) -> dict[str, Any]:
@@ -144,21 +144,21 @@ def flat_config(config: Config) -> dict[str, Any]:
     inner = config.get("text_config")
     text = {**config, **inner} if isinstance(inner, Mapping) else dict(config)
     rope = text.get("rope_parameters") or {}  # of transformers 5, for some models by kind of layer
-    found = {**text, **(rope.get("full_attention") or rope)}
-    found["general.architecture"] = str(text.get("model_type", "unknown")).removesuffix("_text")
+    flat = {**text, **(rope.get("full_attention") or rope)}
+    flat["general.architecture"] = str(text.get("model_type", "unknown")).removesuffix("_text")
     if "sliding_attention" in rope:
-        found["rope_local_base_freq"] = rope["sliding_attention"].get("rope_theta")
+        flat["rope_local_base_freq"] = rope["sliding_attention"].get("rope_theta")
     if text.get("multi_query") and not text.get("new_decoder_architecture"):
-        found["num_key_value_heads"] = 1
+        flat["num_key_value_heads"] = 1
     if text.get("qk_nope_head_dim") is not None:  # latent attention, whose keys have two parts
-        found["head_dim"] = text["qk_nope_head_dim"] + text.get("qk_rope_head_dim", 0)
+        flat["head_dim"] = text["qk_nope_head_dim"] + text.get("qk_rope_head_dim", 0)
     if text.get("use_sliding_window") is False:
-        found["sliding_window"] = None
+        flat["sliding_window"] = None
     if isinstance(kinds := text.get("layer_types"), list):
-        found["sliding_window_pattern"] = tuple(kind == "sliding_attention" for kind in kinds)
+        flat["sliding_window_pattern"] = tuple(kind == "sliding_attention" for kind in kinds)
     if "n_inner" in text and text["n_inner"] is None:  # GPT-2's word for four times its width
-        found["n_inner"] = 4 * _value(text, "n_embd", 0)
-    return found
+        flat["n_inner"] = 4 * _value(text, "n_embd", 0)
+    return flat
 
 
 def context_window(config: Config) -> int | None:

@@ -104,7 +104,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> tuple[dict[str, A
     # Pieces of SentencePiece are told from bytes by how they fall back.
     is_byte_level = '"ByteLevel"' in json.dumps([whole.get("pre_tokenizer"), whole.get("decoder")])
     is_pieces = kind == "BPE" and not is_byte_level and (model.get("byte_fallback") or "▁" in ids)
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "chat_template": next(iter(chat_templates(folder, own).values()), None),
         "ggml.model": None if not whole else SENTENCEPIECE if is_pieces else _MODELS.get(kind),
         "ggml.merges": model.get("merges"),
@@ -115,15 +115,15 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> tuple[dict[str, A
         number = ids.get(token_text(own.get(f"{name}_token")), config.get(f"{name}_token_id"))
         number = number[0] if isinstance(number, list) and number else number
         if isinstance(number, int):
-            found[f"ggml.{key}_token_id"] = number
+            fields[f"ggml.{key}_token_id"] = number
     templates = [step.get("single") or () for step in (around, *around.get("processors", ()))]
     for name, place in (("bos", 0), ("eos", -1)):
         stated = own.get(f"add_{name}_token")
         added = any("SpecialToken" in each[place] for each in templates if len(each) > 1)
-        found[f"ggml.add_{name}_token"] = stated if isinstance(stated, bool) else added
+        fields[f"ggml.add_{name}_token"] = stated if isinstance(stated, bool) else added
     by_id = {number: text for text, number in ids.items()}
     tokens = tuple(by_id.get(number, "") for number in range(max(by_id, default=-1) + 1))
-    return {f"tokenizer.{key}": value for key, value in found.items() if value is not None}, tokens
+    return {f"tokenizer.{key}": value for key, value in fields.items() if value is not None}, tokens
 
 
 def tokenizer_config(folder: Path) -> dict[str, Any]:
@@ -146,9 +146,9 @@ def chat_templates(folder: Path, own: Mapping[str, Any]) -> dict[str, str]:
     file, named = folder / "chat_template.jinja", own.get("chat_template")
     if isinstance(named, list):
         named = next((each.get("template") for each in named if each.get("name") == "default"), None)
-    found = {
+    templates = {
         file.name: file.read_text(encoding="utf-8") if file.is_file() else None,
         "tokenizer_config.json": named,
         "chat_template.json": read_json(folder / "chat_template.json").get("chat_template"),
     }
-    return {place: text for place, text in found.items() if isinstance(text, str)}
+    return {place: text for place, text in templates.items() if isinstance(text, str)}

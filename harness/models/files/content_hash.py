@@ -31,8 +31,8 @@ def file_hash(path: Path) -> str:
             return remembered
     with real.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    settled = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _SETTLED_NS
-    if settled and _identity(real.stat()) == _identity(before):
+    is_old_enough = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _SETTLED_NS
+    if is_old_enough and _identity(real.stat()) == _identity(before):
         with contextlib.suppress(OSError):  # without a writable cache folder every run reads the file again
             memory.parent.mkdir(parents=True, exist_ok=True)
             with replacing(memory) as draft:

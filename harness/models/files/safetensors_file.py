@@ -77,7 +77,7 @@ def read_safetensors(path: Path) -> tuple[Tensor, ...]:
 
 
 def have_same_data(first: tuple[Path, Tensor], second: tuple[Path, Tensor]) -> bool:
-    """Whether two tensors, each beside its file, hold the same bytes."""
+    """True if two tensors, each beside its file, hold the same bytes."""
     import numpy as np
 
     one, other = (np.memmap(path, np.uint8, "r", own.offset, (own.n_bytes,)) for path, own in (first, second))

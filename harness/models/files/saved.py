@@ -35,8 +35,8 @@ def load_whole(folder: Path, dtype: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    model, found = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, output_loading_info=True)
-    missing = sorted(found["missing_keys"])
+    model, loading = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, output_loading_info=True)
+    missing = sorted(loading["missing_keys"])
     is_quantized = getattr(model.config, "quantization_config", None) is not None  # which has tensors of other names
     if missing and not is_quantized:
         raise SettingsError(

@@ -66,11 +66,11 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
         return here
     try:
         with MlflowWorker("harness.models.mlflow.registry", root) as worker:
-            found = worker.ask_at(settings.registry, "find_weights", _recipe(settings.registry, asked))
+            pinned_version = worker.ask_at(settings.registry, "find_weights", _recipe(settings.registry, asked))
     except MlflowError as error:
         hint = f" Version {asked.version} has not been downloaded to this machine, and only the registry has it."
         raise SettingsError(f"weights = '{asked}': {error}{hint if offline else ''}") from None
-    return _placed(settings, Path(found["folder"])), asked
+    return _placed(settings, Path(pinned_version["folder"])), asked
 
 
 def downloaded(settings: VersionSettings) -> tuple[VersionSettings, RegisteredModel] | None:
@@ -89,7 +89,7 @@ def _placed(settings: VersionSettings, folder: Path) -> VersionSettings:
 
 
 def _recipe(registry: str, asked: RegisteredModel) -> dict[str, str]:
-    """What a download is known by, where nobody can tell which version of that number it is."""
+    """Return what a download is known by, where nobody can tell which version of that number it is."""
     return {"registry": without_credentials(registry), **asdict(asked)}
 
 
@@ -119,16 +119,16 @@ def _download(address: str, folder: Path) -> Path:
     here = Path(download_artifacts(artifact_uri=address, dst_path=str(folder)))
     if (here / "peft").is_dir() or (here / "adapter_config.json").is_file():
         raise SettingsError(f"{address} is an adapter without its base model; log the merged model.")
-    found = sorted(file.parent for file in here.rglob("config.json") if "components" not in file.parts)
-    found = found or sorted(here.rglob("*.gguf"))
-    if len(found) != 1:
-        holds = "holds several models" if found else "holds neither a config.json nor a .gguf file"
+    folders = sorted(file.parent for file in here.rglob("config.json") if "components" not in file.parts)
+    folders = folders or sorted(here.rglob("*.gguf"))
+    if len(folders) != 1:
+        holds = "holds several models" if folders else "holds neither a config.json nor a .gguf file"
         names = ", ".join(sorted(file.relative_to(here).as_posix() for file in here.rglob("*") if file.is_file())[:10])
         raise SettingsError(
             f"{address} {holds} ({names or 'nothing'}). Log a folder of weights as transformers saves them, or a model "
             "with mlflow.transformers.log_model and save_pretrained=True."
         )
-    model = found[0]
+    model = folders[0]
     if model.is_file():
         return model.parent
     # MLflow keeps tokenizer and model in folders of their own; an engine looks for both in one.

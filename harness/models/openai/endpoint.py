@@ -90,8 +90,8 @@ class Endpoint(Engine):
         self._repeating: dict[int, str] = {}
         self._session: aiohttp.ClientSession | None = None
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            said = f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry"
-            raise SettingsError(f"{said}; copy it again.")
+            message = f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry"
+            raise SettingsError(f"{message}; copy it again.")
 
     async def start(self) -> None:
         """Prepare connections, as many as there are requests in flight; the first shows whether the server is there."""
@@ -246,10 +246,10 @@ class Endpoint(Engine):
         count = self._unanswered_in_a_row
         if count < self._policy.unanswered_in_a_row:
             unsent = "It is not sent again: what is asked until it is quick enough seems never to be slow."
-            said = f"{self._where}: no complete answer within {limit}. {unsent} {_ENOUGH}"
-            return FailedDrawError(said, cause=TIMED_OUT)
-        said = f"is given up: {count} requests in a row got no complete answer within {limit}, and no other did"
-        return self._give_up(f"{said} meanwhile. Is it overloaded? {_ENOUGH}", TIMED_OUT)
+            message = f"{self._where}: no complete answer within {limit}. {unsent} {_ENOUGH}"
+            return FailedDrawError(message, cause=TIMED_OUT)
+        message = f"is given up: {count} requests in a row got no complete answer within {limit}, and no other did"
+        return self._give_up(f"{message} meanwhile. Is it overloaded? {_ENOUGH}", TIMED_OUT)
 
     def _document(self, content: bytes) -> Mapping[str, Any]:
         """The JSON object that a body holds; an error in it counts as its HTTP status where it names one."""
@@ -259,8 +259,8 @@ class Endpoint(Engine):
             raise UnusableError("the answer is nested too deep to be read") from None
         except ValueError:
             is_page = content[:1000].lstrip().startswith(b"<")
-            said = f"the answer is not JSON: {self._redacted(content)[:80] or 'nothing came'}"
-            raise UnusableError(said, "page" if is_page else "malformed") from None
+            message = f"the answer is not JSON: {self._redacted(content)[:80] or 'nothing came'}"
+            raise UnusableError(message, "page" if is_page else "malformed") from None
         if not isinstance(document, dict):
             raise UnusableError(f"the answer is not a JSON object: {self._redacted(content)[:80]}")
         if error := document if document.get("object") == "error" else document.get("error"):
@@ -270,27 +270,27 @@ class Endpoint(Engine):
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> UnusableError:
         """The error for an answer with this HTTP status, or for one of 200 that is an error."""
         document = _json(content)
-        told, fault = self._server_message(content, document), fault_of(status, document)
-        said = f"HTTP {status}: {told}"
+        detail, fault = self._server_message(content, document), fault_of(status, document)
+        message = f"HTTP {status}: {detail}"
         if is_account_empty(document):
-            return UnusableError(f"answers nothing more ({told if status == 200 else said})", "closed")
+            return UnusableError(f"answers nothing more ({detail if status == 200 else message})", "closed")
         if status == 200:
-            return UnusableError(f"the answer is an error: {told}")
+            return UnusableError(f"the answer is an error: {detail}")
         if fault == "closed":
             variable = self._key_variable
             hint = f"Check the key in {variable}." if variable else "Name the variable that holds a key: api_key_env."
-            return UnusableError(f"refuses access ({said}). {hint}", fault)
+            return UnusableError(f"refuses access ({message}). {hint}", fault)
         if FAULTS[fault].again:
             return UnusableError(
-                said, fault, status=status, retry_after_s=retry_after_s(headers.get("Retry-After"), time.time())
+                message, fault, status=status, retry_after_s=retry_after_s(headers.get("Retry-After"), time.time())
             )
         if 300 <= status < 400:
             target = self._redacted(without_secrets(headers.get("Location", "nowhere")))
-            told = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
+            detail = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
         if status == 404:
-            told += " (check model and base_url, which often ends with /v1)"
+            detail += " (check model and base_url, which often ends with /v1)"
         names = frozenset(name for name in TELLING if name.encode() in content)  # before the key is taken out
-        return UnusableError(f"rejects the request (HTTP {status}): {told}", fault, status=status, names=names)
+        return UnusableError(f"rejects the request (HTTP {status}): {detail}", fault, status=status, names=names)
 
     def _final(self, failure: UnusableError, tried: RequestHistory) -> EngineError:
         """The error that a request ends with, and every later one where the endpoint is given up with it."""
@@ -321,9 +321,9 @@ class Endpoint(Engine):
             self._end.set()
         return UnreachableError(str(self._ended), self._ended.cause)
 
-    def _redacted(self, said: object, most: int = _LONGEST_MESSAGE) -> str:
+    def _redacted(self, value: object, most: int = _LONGEST_MESSAGE) -> str:
         """One printable line of what a server or library said, without the key."""
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
         text = self.redactor.text(text)[:_MOST_READ]
         text = "".join(character if character.isprintable() else " " for character in text)
         return " ".join(text.split())[:most]

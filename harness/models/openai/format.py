@@ -94,8 +94,8 @@ class _Choice(_Read):
     def flaw(self) -> str | None:
         """Why it is no answer, whatever text it holds; None where nothing says so."""
         if self.error:
-            said = self.error.get("message") if isinstance(self.error, Mapping) else self.error
-            return f"the answer broke off with an error: {said}"
+            message = self.error.get("message") if isinstance(self.error, Mapping) else self.error
+            return f"the answer broke off with an error: {message}"
         is_broken = self.finish_reason and BROKEN_OFF.fullmatch(self.finish_reason)
         return f"the answer broke off (finish_reason {self.finish_reason!r})" if is_broken else None
 
@@ -156,8 +156,8 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
         CapabilityError: log probabilities were asked for and are not there.
     """
     if not isinstance(document.get("choices"), list) or not document["choices"]:
-        said = next((f"; it says: {document[name]}" for name in ("message", "detail") if document.get(name)), "")
-        raise UnusableError(f"the answer holds no choices{said}")
+        detail = next((f"; it says: {document[name]}" for name in ("message", "detail") if document.get(name)), "")
+        raise UnusableError(f"the answer holds no choices{detail}")
     try:
         choices = sorted(_Document.model_validate(document).choices, key=lambda choice: choice.index or 0)
         if request.kind in WEIGHED:

@@ -20,9 +20,9 @@ class Redactor:
         self.secret = key  # here alone, where no repr shows it
         self._key = key if key is not None and len(key) >= _SHORTEST_SECRET else None
 
-    def text(self, said: str) -> str:
+    def text(self, value: str) -> str:
         """The text without the key."""
-        return said if self._key is None else said.replace(self._key, _HIDDEN)
+        return value if self._key is None else value.replace(self._key, _HIDDEN)
 
     def leaves(self, value: Any) -> Any:
         """A JSON document whose texts, keys of objects included, are without the key."""
@@ -36,10 +36,10 @@ class Redactor:
         """An answer without the key."""
         if self._key is None:
             return sample
-        said = {name: self.leaves(getattr(sample, name)) for name in ("text", "finish_reason", "reasoning")}
+        texts = {name: self.leaves(getattr(sample, name)) for name in ("text", "finish_reason", "reasoning")}
         calls = None if sample.tool_calls is None else tuple(self.leaves(sample.tool_calls))
         logprobs = None if sample.logprobs is None else self._tokens(sample.logprobs)
-        return dataclasses.replace(sample, **said, tool_calls=calls, logprobs=logprobs)
+        return dataclasses.replace(sample, **texts, tool_calls=calls, logprobs=logprobs)
 
     def _tokens(self, tokens: tuple[TokenLogprob, ...]) -> tuple[TokenLogprob, ...]:
         """The tokens; where they spell the key, their log probabilities alone."""

@@ -37,13 +37,13 @@ def _from_file(settings: VersionSettings, name: str, root: Path) -> str:
     path = Path(place.removeprefix(FILE)).expanduser()
     given = f"Version {settings.name!r}, {name} = {place!r}"
     try:
-        found = find_file(path, (root,), kind="prompt", suffixes=SUFFIXES, error=SettingsError)
+        file = find_file(path, (root,), kind="prompt", suffixes=SUFFIXES, error=SettingsError)
     except SettingsError as error:
         raise SettingsError(f"{given}: {error}") from None
-    if found is None:
+    if file is None:
         raise SettingsError(f"{given}: there is no {root / path}.")
     try:
-        text = read_text(found, SettingsError)
+        text = read_text(file, SettingsError)
     except SettingsError as error:
         raise SettingsError(f"{given}: {error}") from None
     return _checked(name, given, text.rstrip("\r\n"))

@@ -37,7 +37,7 @@ class Passage:
 def read_passages(path: Path) -> list[Passage]:
     """The passages of a JSON lines file. Raises UsageError: there are none, a line is none, or an id stands twice."""
     places: dict[str, str] = {}
-    found = []
+    passages = []
     for where, values in json_lines(path, UsageError, _HINT):
         name, text = values.get("id"), values.get("text")
         if not isinstance(text, str) or not text.strip():
@@ -45,10 +45,10 @@ def read_passages(path: Path) -> list[Passage]:
         if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
             raise UsageError(f"{where} has no id. {_HINT}")
         note_id(str(name), where, places, UsageError)
-        found.append(Passage(str(name), text, {k: v for k, v in values.items() if k not in ("id", "text")}))
-    if not found:
+        passages.append(Passage(str(name), text, {k: v for k, v in values.items() if k not in ("id", "text")}))
+    if not passages:
         raise UsageError(f"{path} holds no passage. {_HINT}")
-    return found
+    return passages
 
 
 def check_k(settings: RetrievalSettings, count: int) -> None:
@@ -64,16 +64,16 @@ def n_passages(folder: Path) -> int:
 
 def indexable(settings: RetrievalSettings, root: Path) -> list[Passage]:
     """The passages of a file that can be indexed."""
-    found = read_passages(root / str(settings.passages))
-    check_k(settings, len(found))
+    passages = read_passages(root / str(settings.passages))
+    check_k(settings, len(passages))
     _libraries()
-    return found
+    return passages
 
 
 def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     """Write the index of a file of passages into a folder, the same in every process."""
-    found = indexable(settings, root)
-    texts = _words([passage.text for passage in found])
+    passages = indexable(settings, root)
+    texts = _words([passage.text for passage in passages])
     if not any(texts):
         raise UsageError(
             "No passage has a word of two letters, but for the commonest of English, that a question could share. Name "
@@ -86,7 +86,7 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     index.index((ids, numbers), show_progress=False)
     index.save(str(folder / "lexical"), show_progress=False)
     with (folder / _PASSAGES).open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
+        file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in passages)
 
 
 def load_passages(folder: Path) -> tuple[Passage, ...]:

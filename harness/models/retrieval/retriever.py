@@ -42,7 +42,7 @@ class Find:
     text: str
 
 
-def told(finds: Sequence[Find]) -> str:
+def passages_text(finds: Sequence[Find]) -> str:
     """The text of passages, each under its id, as a model is given them."""
     return "\n\n".join(f"[{find.id}] {find.text}" if find.id else find.text for find in finds)
 
@@ -98,7 +98,7 @@ class Retriever:
             question: as it would be asked without passages.
             finds: what `search` gave, all of it or changed.
         """
-        return put(self.settings.prompt, told(finds), question)
+        return put(self.settings.prompt, passages_text(finds), question)
 
 
 class CalledRetriever(Retriever):
@@ -177,8 +177,8 @@ def open_retriever(version: VersionSettings, root: Path) -> Retriever:
 def check_retriever(version: VersionSettings, root: Path) -> None:
     """Import the function that finds passages for a version, where one does."""
     if version.retrieval is not None and cast("RetrievalSettings", version.retrieval.settings).call is not None:
-        found = cast("CalledRetriever", open_retriever(version, root))
+        retriever = cast("CalledRetriever", open_retriever(version, root))
         try:
-            found.look()
+            retriever.look()
         finally:
-            found.close()
+            retriever.close()

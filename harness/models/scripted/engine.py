@@ -142,8 +142,8 @@ class ScriptedEngine(Engine):
         )
 
     def _outcomes(self, prompt: str) -> Outcomes:
-        found = self._script.outcomes.get(prompt, self._script.default)
-        if found is None:
+        outcomes = self._script.outcomes.get(prompt, self._script.default)
+        if outcomes is None:
             if prompt not in self._misses:
                 known = self._script.outcomes if len(self._misses) < _NEAREST_OF_MISSES else ()
                 nearest = difflib.get_close_matches(prompt, known, n=3, cutoff=0.5)
@@ -153,7 +153,7 @@ class ScriptedEngine(Engine):
                     f"default.{hint} Prompts are compared exactly, after the version's template."
                 )
             raise EngineError(self._misses[prompt])
-        return found
+        return outcomes
 
 
 def _prompt(request: Request) -> str:

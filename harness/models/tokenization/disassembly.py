@@ -41,7 +41,7 @@ class Disassembly:
 
     @property
     def is_lossless(self) -> bool:
-        """Whether decoding gives the text back."""
+        """True if decoding gives the text back."""
         return self.decoded == self.text
 
 

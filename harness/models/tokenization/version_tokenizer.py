@@ -91,8 +91,8 @@ class VersionTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens; without spaces before signs where the files say that they are to be removed."""
         text = str(self.backend.decode(list(ids), skip_special_tokens=False))
-        for found, put in _CLEANED if self.cleans_up else ():
-            text = text.replace(found, put)
+        for text_part, put in _CLEANED if self.cleans_up else ():
+            text = text.replace(text_part, put)
         return text
 
     def disassemble(self, text: str, *, special: bool = False, adds: bool | None = None) -> Disassembly:

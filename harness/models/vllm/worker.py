@@ -159,10 +159,10 @@ class VllmWorker:
             if output.num_cached_tokens < row.before and len(places) == len(weighed):
                 pairs = list(zip(weighed, places, strict=True))
                 if all(token in place for token, place in pairs):
-                    found = [place[token] for token, place in pairs]
+                    logprobs = [place[token] for token, place in pairs]
                     named = [self._entry(token, place, top, self._piece) for token, place in pairs if top is not None]
-                    is_greedy = all(logprob.rank == 1 for logprob in found)
-                    return RowWeight(math.fsum(logprob.logprob for logprob in found), is_greedy, tuple(named))
+                    is_greedy = all(logprob.rank == 1 for logprob in logprobs)
+                    return RowWeight(math.fsum(logprob.logprob for logprob in logprobs), is_greedy, tuple(named))
         raise EngineError("the engine gave no log probabilities of the prompt")
 
     def _piece(self, tokens: list[int]) -> str:

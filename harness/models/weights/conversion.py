@@ -97,9 +97,9 @@ def build_tokenizer(vocabulary: GgufVocabulary) -> Any:
 def check_tokenizer(tokenizer: Any, source: Path) -> None:
     """Refuse a tokenizer that loses something of a text."""
     for text in HOSTILE:
-        found = tokenizer.encode(text, add_special_tokens=False)
-        back = tokenizer.decode(found, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        if back != text and tokenizer.unk_token_id in found:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        back = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        if back != text and tokenizer.unk_token_id in ids:
             raise SettingsError(
                 f"{source} can't be converted: the tokenizer made of it has no tokens for {text!r}. Name the model's "
                 'own tokenizer with tokenizer = "FOLDER", or serve the file with an engine that reads GGUF, such as '
@@ -114,10 +114,11 @@ def check_likelihood(model: Any, tokenizer: Any, source: Path) -> None:
     ids = torch.tensor([tokenizer.encode(HOSTILE[0])])
     with torch.no_grad():
         logits = model(ids).logits[0, :-1].float()
-    found = torch.log_softmax(logits, dim=-1).gather(1, ids[0, 1:, None]).mean().item()
+    likelihood = torch.log_softmax(logits, dim=-1).gather(1, ids[0, 1:, None]).mean().item()
     guessed = -math.log(logits.shape[-1])
-    if not math.isfinite(found) or found < 3 * guessed - 5:
+    if not math.isfinite(likelihood) or likelihood < 3 * guessed - 5:
         raise SettingsError(
-            f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of {found:.3g} "
-            f"a token, where guessing at random gives {guessed:.3g}. The file, or what was made of it, is broken."
+            f"{source} can't be converted: to the converted model a plain sentence has a log likelihood of "
+            f"{likelihood:.3g} a token, where guessing at random gives "
+            f"{guessed:.3g}. The file, or what was made of it, is broken."
         )

@@ -90,7 +90,7 @@ class GgufVocabulary:
 
     @property
     def is_buildable(self) -> bool:
-        """Whether its tokenizer can be built here."""
+        """True if its tokenizer can be built here."""
         return self.model == SENTENCEPIECE or (self.model == BYTE_LEVEL and self.splitting in SPLITTINGS)
 
     @property

@@ -62,14 +62,14 @@ def drop_layers(source: Path, folder: Path, layers: Collection[int]) -> None:
 
     count = layer_count(source) or 0
     numbers = {old: new for new, old in enumerate(layer for layer in range(count) if layer not in layers)}
-    is_found = False
+    is_named = False
     for file in filter(Path.is_file, source.iterdir()):
         target = folder / file.name
         if file.suffix == ".safetensors":
             tensors = load_file(file)
             kept = renamed(tensors, numbers)
             save_file(kept, target, metadata={"format": "pt"})
-            is_found |= len(kept) < len(tensors)
+            is_named |= len(kept) < len(tensors)
         elif file.name == "config.json":
             config = read_json(file)
             for name, value in config.items():
@@ -85,15 +85,15 @@ def drop_layers(source: Path, folder: Path, layers: Collection[int]) -> None:
             )
         else:
             shutil.copy(file, folder)
-    if not is_found:
+    if not is_named:
         raise SettingsError(f"drop_layers: no tensor of {source} has a name like layers.{min(layers)}.…")
 
 
 def renamed(tensors: Mapping[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
     """The tensors outside the layers and those of the layers that stay, these under their new numbers."""
-    found = ((name, value, _LAYER.search(name)) for name, value in tensors.items())
+    matches = ((name, value, _LAYER.search(name)) for name, value in tensors.items())
     return {
         name if layer is None else f"{name[: layer.start(2)]}{numbers[int(layer[2])]}{name[layer.end(2) :]}": value
-        for name, value, layer in found
+        for name, value, layer in matches
         if layer is None or int(layer[2]) in numbers
     }

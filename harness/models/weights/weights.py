@@ -271,11 +271,11 @@ def _in_package(name: str, weights: str) -> Path:
     folder = Path(spec.origin).parent
     configured = {file.parent for file in folder.rglob("config.json")}
     outermost = sorted(each for each in configured if configured.isdisjoint(each.parents))
-    found = outermost or sorted(folder.rglob("*.gguf"))
-    if len(found) == 1:
-        return found[0]
-    several = f"several models; name one by its path: {', '.join(map(str, found))}"
-    holds = several if found else f"neither a config.json nor a .gguf file ({folder})."
+    files = outermost or sorted(folder.rglob("*.gguf"))
+    if len(files) == 1:
+        return files[0]
+    several = f"several models; name one by its path: {', '.join(map(str, files))}"
+    holds = several if files else f"neither a config.json nor a .gguf file ({folder})."
     raise SettingsError(f"weights = {weights!r}: the package holds {holds}")
 
 
@@ -285,5 +285,5 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
         return None
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(hub_id, file)
-    return Path(found).parent if isinstance(found, str) else None
+    cached = try_to_load_from_cache(hub_id, file)
+    return Path(cached).parent if isinstance(cached, str) else None

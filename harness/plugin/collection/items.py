@@ -38,7 +38,7 @@ def is_evaluation(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 
 def _source(keywords: Mapping[str, Any]) -> Any:
-    """What a marker says of the source of its cases: the name of its task, or `cases`."""
+    """Return what a marker says of the source of its cases: the name of its task, or `cases`."""
     task = keywords.get("task", keywords.get("cases"))
     return task.get("name") if isinstance(task, Mapping) else task
 
@@ -46,11 +46,11 @@ def _source(keywords: Mapping[str, Any]) -> Any:
 def _wanted(item: pytest.Function) -> frozenset[str]:
     """Find the fixtures for bodies alone that a body takes; a project's own fixture of such a name is none of them."""
     definitions = fixture_definitions(item)
-    own = {name for name, found in definitions.items() if found and found[-1].func.__module__ != fixtures.__name__}
+    own = {name for name, known in definitions.items() if known and known[-1].func.__module__ != fixtures.__name__}
     return frozenset(name for name in OFFERED if name in argument_names(item) and name not in own)
 
 
-def _taken(item: pytest.Function) -> list[str]:
+def _argument_names_of(item: pytest.Function) -> list[str]:
     """List what the version under test must have for a body."""
     keywords = keywords_of(item)
     asks = "task" in keywords or keywords.get("weighs") == "judge"
@@ -129,7 +129,7 @@ class Collection:
 
     @property
     def is_judged(self) -> bool:
-        """Whether any evaluation asks a judge beside the versions under test."""
+        """True if any evaluation asks a judge beside the versions under test."""
         return any("judge" in each.wants and not each.weighs_judge for each in self.evaluations.values())
 
     @property
@@ -149,15 +149,15 @@ class Collection:
         settings = self.settings
         chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
         suite = find_suite(self._config, settings.root, self.files(), chosen)
-        taken = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
-        taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
+        wanted = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
+        wanted |= {self._id(item.nodeid, item.path): _argument_names_of(item) for item in self._collected}
         name = candidate_name(settings)
         home, version = settings.home(name), settings.version(name)
         lost = some(suite.uncollected)
         lost = f"not collected, though of the suite: {lost}. Evaluations there may have less for red later"
 
-        def is_gone(identity: str) -> bool:
-            return identity not in taken and suite.has_looked(Path(settings.root, identity.partition("::")[0]))
+        def is_missing(identity: str) -> bool:
+            return identity not in wanted and suite.has_looked(Path(settings.root, identity.partition("::")[0]))
 
         known = RunOptions(
             n_evaluations=len(self.evaluations),
@@ -170,9 +170,9 @@ class Collection:
                 **commit_note(settings),
             },
             evaluations=tuple(self.evaluations.values()),
-            family=tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names))),
+            family=tuple(each for each, names in wanted.items() if can_have(home, version, frozenset(names))),
             notes=(lost,) if suite.uncollected else (),
-            is_gone=is_gone,
+            is_missing=is_missing,
             waivers=read_waivers(settings.root, today()),
         )
         return run_options(self._config, known)
@@ -191,12 +191,12 @@ class Collection:
             most = forecast(self.settings, evaluations, is_asked=self._recording is None, is_drawn_anew=is_drawn_anew)
         except SteelyardError:  # a gate will say it
             return []
-        told = [f"at most {most.n_requests:,} requests"]
+        parts = [f"at most {most.n_requests:,} requests"]
         if most.n_requests:
-            told += [f"at most {amount(most.cost)}"] if most.cost is not None else []
-            told += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s is not None else []
+            parts += [f"at most {amount(most.cost)}"] if most.cost is not None else []
+            parts += [f"some {duration(most.wall_s, whole=True)}"] if most.wall_s is not None else []
         stored = f"; {most.n_stored:,} answers are stored" if most.n_stored else ""
-        return [f"{', '.join(told)}{stored}"] if most.n_requests or most.n_stored else []
+        return [f"{', '.join(parts)}{stored}"] if most.n_requests or most.n_stored else []
 
     def files(self) -> dict[Path, FileContents]:
         """The files that were collected whole, with the evaluations of each."""
@@ -204,11 +204,11 @@ class Collection:
             return {}
         names = (each for each in (*self._found, *self._skipped) if "::" not in each)
         paths = (Path(self._config.rootpath, each).resolve() for each in names)
-        found: dict[Path, dict[str, list[str]]] = {path: {} for path in paths if path.is_file()}
+        by_file: dict[Path, dict[str, list[str]]] = {path: {} for path in paths if path.is_file()}
         for item in self._collected:
-            if (path := item.path.resolve()) in found:
-                found[path][item.nodeid.partition("::")[2]] = _taken(item)
-        return {path: FileContents(each, sorted(self._reads.get(path, ()))) for path, each in found.items()}
+            if (path := item.path.resolve()) in by_file:
+                by_file[path][item.nodeid.partition("::")[2]] = _argument_names_of(item)
+        return {path: FileContents(each, sorted(self._reads.get(path, ()))) for path, each in by_file.items()}
 
     # -- evaluations ------------------------------------------------------------------------------------------------
 
@@ -280,8 +280,8 @@ class Collection:
             inspection.check_rubrics(function, rubrics, evaluation.cases, where=where)
             inspection.check_metrics(function, where=where)
         if item.get_closest_marker("skip") is None:
-            taken = {*wants, "case"} if plan.per == "case" else wants
-            if note := inspection.check_scores(function, taken, where=where.partition("[")[0]):
+            wanted = {*wants, "case"} if plan.per == "case" else wants
+            if note := inspection.check_scores(function, wanted, where=where.partition("[")[0]):
                 self.notes[note] = None
         return evaluation
 
@@ -353,11 +353,12 @@ def copies_lines(evaluations: Iterable[Evaluation]) -> list[str]:
     for each in evaluations:
         if each.copies is not None:
             (first, second), distinct = each.copies.example, f"{each.copies.n_distinct:,}"
-            said = f"are {distinct} and copies", "leave copies out, review= weighs each"
+            words = f"are {distinct} and copies", "leave copies out, review= weighs each"
             if not each.plan.review_mode:
-                said = f"count as {distinct}, for some are copies", "cluster=False counts them all"
+                words = f"count as {distinct}, for some are copies", "cluster=False counts them all"
             lines.append(
-                f"{each.id}: {len(each.cases):,} cases {said[0]} of others, such as {second!r} of {first!r}; {said[1]}"
+                f"{each.id}: {len(each.cases):,} cases {words[0]} of others, such as {second!r} of {first!r}; "
+                f"{words[1]}"
             )
     return lines
 
@@ -373,13 +374,13 @@ def near_lines(evaluations: Iterable[Evaluation]) -> list[str]:
         labels = [case.id for case in each.cases] if each.copies is None else each.copies.labels
         cases = [case for case, label in zip(each.cases, labels, strict=True) if case.id == label]
         is_open = each.plan.about == "population" and each.plan.cluster is None
-        if is_open and (found := find_near(cases)) is not None:
-            first, second = found.example
+        if is_open and (near := find_near(cases)) is not None:
+            first, second = near.example
             way_out = (
-                f'cluster="{found.field}" groups them' if found.field else 'cluster="FIELD" groups those that share it'
+                f'cluster="{near.field}" groups them' if near.field else 'cluster="FIELD" groups those that share it'
             )
             lines.append(
-                f"{each.id}: {found.n:,} of {len(cases):,} cases resemble others, such as {second!r} of {first!r}, and "
+                f"{each.id}: {near.n:,} of {len(cases):,} cases resemble others, such as {second!r} of {first!r}, and "
                 f"count as if they did not; {way_out}"
             )
     return lines

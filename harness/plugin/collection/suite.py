@@ -84,19 +84,19 @@ def find_suite(
     known = {file: remembered.get(str(file), FileContents()) for file in files}
     others = [file for file in files if file not in collected]
     lacking = [file for file in others if known[file].digest != _digest(config, file, known[file].reads)]
-    found = {**collected, **(_collect(config, lacking) if lacking else {})}
-    for file in files.keys() & found.keys():
-        known[file] = replace(found[file], digest=_digest(config, file, found[file].reads))
+    suite_files = {**collected, **(_collect(config, lacking) if lacking else {})}
+    for file in files.keys() & suite_files.keys():
+        known[file] = replace(suite_files[file], digest=_digest(config, file, suite_files[file].reads))
     kept = remembered | {str(file): each for file, each in known.items() if each.digest}
     if cache is not None and kept != remembered:
         cache.set(_CACHED, {name: asdict(each) for name, each in kept.items() if Path(name).exists()})
     named = {file: Path(os.path.relpath(path, config.rootpath)).as_posix() for file, path in files.items()}
     evaluations = {
-        f"{named[file]}::{name}": (path, taken)
+        f"{named[file]}::{name}": (path, own_names)
         for file, path in files.items()
-        for name, taken in known[file].evaluations.items()
+        for name, own_names in known[file].evaluations.items()
     }
-    lost = [each for each in lacking if each not in found]
+    lost = [each for each in lacking if each not in suite_files]
     names, folders = [named[each] for each in lost], [each.resolve() for each in tops]
     return CollectedSuite(evaluations, names, folders, files.keys() - lost)
 
@@ -192,9 +192,9 @@ def list_files() -> None:
         @pytest.hookimpl(tryfirst=True)
         def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
             """Called when all is collected: nothing more needs to be known of the items."""
-            found = config.pluginmanager.get_plugin(COLLECTION)
-            assert found is not None
-            files = {str(file): asdict(each) for file, each in found.files().items()}
+            collection = config.pluginmanager.get_plugin(COLLECTION)
+            assert collection is not None
+            files = {str(file): asdict(each) for file, each in collection.files().items()}
             Path(path).write_text(json.dumps(files), encoding="utf-8")
             items.clear()
 

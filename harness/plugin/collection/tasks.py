@@ -103,24 +103,24 @@ class Tasks:
         from harness.gate.evaluations.evaluation import TASK_WORDS
 
         where, keywords = item.nodeid, keywords_of(item, "task")
-        if taken := argument_names(item):
+        if arguments := argument_names(item):
             raise MarkerError(
-                f"{where} takes {', '.join(taken)}, and the body of a task's evaluation is not run: write "
+                f"{where} takes {', '.join(arguments)}, and the body of a task's evaluation is not run: write "
                 f"`def {item.originalname}(): ...`."
             )
         for other in ("cases", "per", "weighs", "review"):
             if other in keywords:
                 raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
-        said, task = _read_task(keywords["task"], where), item.stash.get(_TASK, None)
+        task_words, task = _read_task(keywords["task"], where), item.stash.get(_TASK, None)
         if task is None:
             given = item.callspec.params.get(_PARAMETER) if hasattr(item, "callspec") else None
-            task = given or self.load(said["name"], settings, item.path.parent, where)[0]
-        words = [name for name in TASK_WORDS if name != "metric" and said.get(name) is not None]
+            task = given or self.load(task_words["name"], settings, item.path.parent, where)[0]
+        words = [name for name in TASK_WORDS if name != "metric" and task_words.get(name) is not None]
         kinds = {"num_fewshot": Natural, "apply_chat_template": bool}
-        prompting = {name: check(kinds[name], said[name], name, where=where) for name in words}
+        prompting = {name: check(kinds[name], task_words[name], name, where=where) for name in words}
         adapter = _lm_eval()
         made: EvaluatedTask = adapter.EvaluatedTask(
-            task, adapter.Prompting(**prompting), _metrics(said.get("metric"), where), where
+            task, adapter.Prompting(**prompting), _metrics(task_words.get("metric"), where), where
         )
         return made
 
@@ -172,20 +172,20 @@ class _TaskItem(pytest.Function):
 
 
 def _read_task(given: Any, where: str) -> Mapping[str, Any]:
-    """What a marker says of its task: `name`, which is a path or a name, and how it is put.
+    """Return what a marker says of its task: `name`, which is a path or a name, and how it is put.
 
     Raises:
         MarkerError: an unknown word, or no name.
     """
     from harness.gate.evaluations.evaluation import TASK_WORDS
 
-    said, known = given if isinstance(given, Mapping) else {"name": given}, ("name", *TASK_WORDS)
-    for word in said:
+    words, known = given if isinstance(given, Mapping) else {"name": given}, ("name", *TASK_WORDS)
+    for word in words:
         if word not in known:
             raise MarkerError(f"{where}: task: {choices('setting', str(word), known)}")
-    if "name" not in said:
+    if "name" not in words:
         raise MarkerError(f'{where}: task = {given!r} names none; write task={{"name": "evals/…/task.yaml", …}}.')
-    return said
+    return words
 
 
 def _lm_eval() -> Any:

@@ -33,7 +33,7 @@ def find_hooks(plugins: pytest.PytestPluginManager) -> dict[str, list[Hook]]:
         UsageError: a plugin has a hook that there is not, one with an argument that it has not, or a wrapper.
     """
     known = {name: inspect.signature(getattr(hookspecs, name)).parameters for name in _hooks(hookspecs)}
-    found: dict[str, list[Hook]] = {name: [] for name in known}
+    hooks: dict[str, list[Hook]] = {name: [] for name in known}
     for name, plugin in reversed(plugins.list_name_plugin()):
         for hook in _hooks(plugin):
             if hook not in known:
@@ -41,12 +41,12 @@ def find_hooks(plugins: pytest.PytestPluginManager) -> dict[str, list[Hook]]:
             function = getattr(plugin, hook)
             if inspect.isgeneratorfunction(function):
                 raise UsageError(f"{name}: {hook} is a wrapper: a hook of a gate is called, and wraps nothing.")
-            taken = tuple(inspect.signature(function).parameters)
-            for argument in taken:
+            names = tuple(inspect.signature(function).parameters)
+            for argument in names:
                 if argument not in known[hook]:
                     raise UsageError(f"{name}: {hook}: {choices('argument', argument, known[hook])}")
-            found[hook].append((name, function, taken))
-    return {hook: sorted(each, key=_turn) for hook, each in found.items()}
+            hooks[hook].append((name, function, names))
+    return {hook: sorted(each, key=_turn) for hook, each in hooks.items()}
 
 
 def _hooks(plugin: object) -> Iterable[str]:
@@ -109,9 +109,9 @@ class Announcer:
     def _call(self, name: str, **given: Any) -> None:
         """Call every implementation, whatever the one before raised; warn of the first error of each."""
         given["gate"] = self._gate
-        for who, function, taken in self._hooks[name]:
+        for who, function, names in self._hooks[name]:
             try:
-                function(**{each: given[each] for each in taken})
+                function(**{each: given[each] for each in names})
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001  a user's code; pytest.fail and sys.exit end nothing here

@@ -118,9 +118,9 @@ class Interrupts:
         finally:
             self._is_running = False
             self._task = None
-        told: str | None = self._told  # which a signal has set meanwhile
-        if told is not None:
-            raise Interrupted(told)
+        heard: str | None = self._told  # which a signal has set meanwhile
+        if heard is not None:
+            raise Interrupted(heard)
         return result
 
     async def _watched(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -137,13 +137,13 @@ class Interrupts:
         if self._is_deaf or now - self._heard_s < _SAME_PRESS_S:
             return
         self._heard_s = now
-        self.interrupted_by = self._told = told = signal.Signals(number).name  # also should a body keep what is raised
+        self.interrupted_by = self._told = heard = signal.Signals(number).name  # also should a body keep what is raised
         if self._run is not None:
             self._run.feeder.halt()
             self._nudge_after(_PATIENCE_S)
         task, self._task = self._task, None
         if task is None or task.done():
-            raise self.raises(told)
+            raise self.raises(heard)
         task.cancel()
         task.get_loop().call_soon_threadsafe(lambda: None)  # which wakes it
 
@@ -174,8 +174,8 @@ class Interrupts:
         if self.interrupted_by is None:
             self._run.feeder.give_up()
         if _is_of_body(frame):
-            told = self.interrupted_by
-            raise GivenUp("the deadline has passed") if told is None else KeyboardInterrupt(told)
+            heard = self.interrupted_by
+            raise GivenUp("the deadline has passed") if heard is None else KeyboardInterrupt(heard)
 
 
 def _completed(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:

@@ -50,7 +50,7 @@ else:
             CheckError: two distributions declare it, or it can't be imported; or Steelyard's own are not declared.
         """
         known = doors.names("checks")
-        is_stale = not any(door.is_own for door in doors.doors("checks"))
+        is_stale = not any(door.is_own for door in doors.of_group("checks"))
         if name.startswith("_") or (name not in known and not is_stale):
             raise AttributeError(f"There is no check named {name!r}. {doors.listed('checks')}{nearest(name, known)}")
         found = globals()[name] = registered(name)

@@ -44,16 +44,16 @@ class AdapterEffect:
 
     @property
     def is_noop(self) -> bool:
-        """Whether the adapter has no effect on the text."""
+        """True if the adapter has no effect on the text."""
         return self.effect <= SAME
 
     def __str__(self) -> str:
-        told = f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
+        text = f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
         if self.left_out:
-            begun = "A no-op:" if self.is_noop else f"{told} But"
+            begun = "A no-op:" if self.is_noop else f"{text} But"
             return f"{begun} peft put no matrices on modules that its files name ({some(self.left_out)})."
         if not self.is_noop:
-            return told
+            return text
         if len(self.idle) == len(self.modules):
             return f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as if it was never trained."
         return f"A no-op: its matrices are not 0, and the logits are those of the base within {SAME:g}."
@@ -112,9 +112,9 @@ def load_adapter(version: Version, context: StageContext) -> Adapter:
     """The adapter of a version: its last. Raises NotInLineageError: it has none."""
     # What was trained anew after it was adapted has no adapter of its own.
     trained = (step for step in reversed(version.settings.steps) if step.kind in ("distilled", "adapter"))
-    found = next(trained, None)
-    if found is None or found.kind != "adapter" or found.artifact is None:
+    training = next(trained, None)
+    if training is None or training.kind != "adapter" or training.artifact is None:
         needed = f"one: adapter = {{ data = … }} in {context.settings.table(version.name)}"
         raise NotInLineageError(version.name, "adapter", needed)
     check_weights(version.settings.engine_options, context.settings.root)
-    return Adapter(version, found, context)
+    return Adapter(version, training, context)

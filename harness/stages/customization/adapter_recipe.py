@@ -105,8 +105,8 @@ class AdapterRecipe:
         self.how = cast("AdapterSettings", step.settings)
         options = version.engine_options
         if "adapter" not in engine_spec(version.engine).options.option_names() or "weights" not in options:
-            said = f"the engine {version.engine!r} of {version.name} puts no adapter on weights"
-            raise UsageError(f'{said}. Take the engine "vllm" or "transformers", with weights.')
+            message = f"the engine {version.engine!r} of {version.name} puts no adapter on weights"
+            raise UsageError(f'{message}. Take the engine "vllm" or "transformers", with weights.')
         self.options = unrounded(options)
         later = version.steps[version.steps.index(step) + 1 :]
         self.is_merged = self.how.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
@@ -143,8 +143,8 @@ class AdapterRecipe:
         is_beside = engine_spec(self._version.engine).takes_plain_adapters and not self.is_merged
         if is_beside and adapter.not_plain:
             advice = f"adapter = {{ folder = {self.how.folder!r}, merge = true }}"
-            said = f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights"
-            raise UsageError(f"{said}. Add it into them: {advice}.")
+            message = f"{self.ready} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights"
+            raise UsageError(f"{message}. Add it into them: {advice}.")
         return Artifact(self.ready, adapter.digest)
 
     def with_adapter(self, made: Artifact) -> VersionSettings:

@@ -19,7 +19,7 @@ from harness.models.retrieval.retriever import Retriever, open_retriever
 from harness.models.version import Version
 from harness.stages.beginning import package_versions
 from harness.stages.build_state import BuildProgress, BuildState, unseen
-from harness.stages.building import told_of, with_step
+from harness.stages.building import reporting_step, with_step
 from harness.stages.lineage import StageContext
 
 KIND = "retrieval"
@@ -36,11 +36,11 @@ def find_version(settings: Settings, version: VersionSettings, step: BuildStep) 
         root = version.root(settings.root)
         made = Artifact(root, content_of(application, folder_of(application, root)))
         return with_step(version, step, made)
-    found = find_artifact(KIND, _recipe(settings, retrieval))
-    if found is None or not found.is_here:
+    artifact = find_artifact(KIND, _recipe(settings, retrieval))
+    if artifact is None or not artifact.is_here:
         return None
-    check_k(retrieval, n_passages(found.path))
-    return with_step(version, step, found)
+    check_k(retrieval, n_passages(artifact.path))
+    return with_step(version, step, artifact)
 
 
 def check_step(settings: Settings, _version: VersionSettings, step: BuildStep, _progress: BuildProgress) -> None:
@@ -87,7 +87,7 @@ def built_retriever(settings: Settings, name: str, progress: BuildProgress = uns
     """
     version, home = settings.version(name), settings.home(name)
     if (step := version.retrieval) is not None:
-        with told_of(home, step):
+        with reporting_step(home, step):
             version = find_version(home, version, step) or build_version(home, version, step, progress)
     return _retriever(home, version)
 

@@ -65,12 +65,12 @@ class Corpus:
 
     def __getitem__(self, document_id: str) -> Explanation:
         """Return the outcome of a document; of one that did not come in the `KeyError` names one like it."""
-        found = self._find(document_id)
-        if found is None:
+        document = self._find(document_id)
+        if document is None:
             known = [explanation.id for explanation in islice(self.explain(), 10_000)]
             there = nearest(document_id, known) or f" Such as: {', '.join(map(repr, known[:3]))}."
             raise KeyError(f"No document {shortened(document_id)} came into the corpus {self.name!r}.{there}")
-        return found
+        return document
 
     def __contains__(self, document_id: object) -> bool:
         return isinstance(document_id, str) and self._find(document_id) is not None
@@ -94,12 +94,12 @@ class Corpus:
         Where that one turned out to be a duplicate in a later step, they are those of the one that stayed in its place.
         """
         duplicates = {each.id: each.duplicate_of for each in self.explain() if each.duplicate_of is not None}
-        found: dict[str, list[str]] = {}
+        by_cluster: dict[str, list[str]] = {}
         for name, survivor in duplicates.items():
             while survivor in duplicates:
                 survivor = duplicates[survivor]
-            found.setdefault(survivor, []).append(name)
-        return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
+            by_cluster.setdefault(survivor, []).append(name)
+        return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(by_cluster.items())})
 
     def contamination(self, cases: CaseSource = "evals", *, planted: str | Path | None = None) -> Contamination:
         """Find the cases of evaluations that its documents contain, by the ids of the cases; searched once.
@@ -151,9 +151,9 @@ class Corpus:
 def open_corpus(folder: Path, name: str | None = None) -> Corpus:
     """The corpus that lies in a folder, by the name that it is asked for, or was built under."""
     try:
-        told = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
-        steps = tuple(map(StepStatistics.of, told["steps"]))
-        return Corpus(folder, CorpusStatistics(**{**told, "name": name or told["name"], "steps": steps}))
+        statistics = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
+        steps = tuple(map(StepStatistics.of, statistics["steps"]))
+        return Corpus(folder, CorpusStatistics(**{**statistics, "name": name or statistics["name"], "steps": steps}))
     except (OSError, ValueError) as error:
         raise CorpusError(f"{folder} holds no corpus that can be read ({error}); remove it and build again.") from None
 

@@ -132,12 +132,12 @@ def _files(path: Path) -> list[tuple[Path, str]]:
             raise CorpusError(f"{path}: documents can't be read from a file of this kind. Write {KINDS}.")
         return [(path, _name(path, path.parent))]
     inside = [file for file in path.rglob("*") if file.is_file()]
-    found = [file for file in inside if _suffix(file) and "/." not in f"/{file.relative_to(path)}"]
-    if not found:
+    files = [file for file in inside if _suffix(file) and "/." not in f"/{file.relative_to(path)}"]
+    if not files:
         others = sorted({file.suffix or file.name for file in inside})
         has = f"has files of other kinds alone ({some(others, 5)})" if others else "is empty"
         raise CorpusError(f"{path}: the folder {has}. Write {KINDS}.")
-    return sorted(((file, _name(file, path)) for file in found), key=lambda pair: pair[1])
+    return sorted(((file, _name(file, path)) for file in files), key=lambda pair: pair[1])
 
 
 def _suffix(path: Path) -> str:
@@ -243,8 +243,8 @@ def decode_page(content: bytes, declared: str | None = None) -> str:
     likeliest. No page is lost by a byte that is no text."""
     import cchardet
 
-    found = _META.search(content[:_HEAD_BYTES])
-    named = [name for name in (declared, found and found[1].decode("ascii", "replace")) if name]
+    match = _META.search(content[:_HEAD_BYTES])
+    named = [name for name in (declared, match and match[1].decode("ascii", "replace")) if name]
     meant = [_MEANT.get(name.lower(), name) for name in named]
     # Bytes of ASCII alone may still be Japanese: ISO-2022-JP shifts between alphabets by them.
     for encoding in [*meant, "utf-8"] if content.isascii() else ["utf-8-sig", *meant, None]:
@@ -283,8 +283,8 @@ def _record_document(record: ArcWarcRecord, name: str, number: int) -> Document 
         return (headers.get_header(key) if headers else None) or ""
 
     declared = header("Content-Type", of_page=True)
-    said = declared if record.rec_type == "response" else header("Content-Type") or "text/plain"
-    kind = (header("WARC-Identified-Payload-Type") or said).partition(";")[0].strip().lower()
+    content_type = declared if record.rec_type == "response" else header("Content-Type") or "text/plain"
+    kind = (header("WARC-Identified-Payload-Type") or content_type).partition(";")[0].strip().lower()
     if not kind and _HTML_START.match(content):
         kind = _HTML[0]
     if kind not in (*_HTML, "text/plain"):

@@ -138,10 +138,10 @@ async def ask_teacher(
             return replace(sample, text=sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
         def refused() -> UsageError:
-            first, said = next(iter(failures.items()))
+            first, message = next(iter(failures.items()))
             return UsageError(
                 f"The teacher {teacher.name} gave no answer to {len(failures):,} of {len(requests):,} prompts: "
-                f"{some(map(repr, failures), 20)}. {first!r}: {said.rstrip('.')}. What was answered is "
+                f"{some(map(repr, failures), 20)}. {first!r}: {message.rstrip('.')}. What was answered is "
                 "stored, and another build goes on there. Change or leave out what is refused each time."
             )
 

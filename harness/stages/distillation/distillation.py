@@ -66,11 +66,11 @@ class Distillation:
 
     def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
         """Measure the student's divergence from its teacher at each place of a text, on whole distributions."""
-        return self._settled("student", text)
+        return self._comparison("student", text)
 
     def compare_start(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
         """The same of what the student was before it learned; NotInLineageError where that is not known."""
-        return self._settled("start", text)
+        return self._comparison("start", text)
 
     def compare_control(self, control: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
         """The same of a control, which saw the same texts or prompts and could not learn from the teacher.
@@ -87,18 +87,18 @@ class Distillation:
         """
         if control not in CONTROLS:
             raise UsageError(choices("control", control, CONTROLS))
-        return self._settled(control, text)
+        return self._comparison(control, text)
 
-    def _settled(self, who: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared(who, text))
-        return settled
+    def _comparison(self, who: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
+        result: Coroutine[Any, Any, TextDivergence] = settle(self._compared(who, text))
+        return result
 
     async def _compared(self, who: str, text: str) -> TextDivergence:
         if who in CONTROLS:
             async with self._finding:
                 if who not in self._options:
-                    found = await asyncio.to_thread(self._control, who)
-                    self._options[who] = {**self._options["student"], **found}
+                    weights = await asyncio.to_thread(self._control, who)
+                    self._options[who] = {**self._options["student"], **weights}
         if who not in self._options:
             raise NotInLineageError(self.version, "weights that it started from", "a base with weights")
         return await asyncio.to_thread(self._reference.compare_weights, self._options[who], text)
@@ -107,13 +107,13 @@ class Distillation:
         def progress(state: BuildState) -> None:
             total = f" of {state.total:,}" if state.total else ""
             if state.phase != NOTE:
-                self._context.told(f"{state.version}: {state.phase} {state.done:,}{total}")
+                self._context.progress(f"{state.version}: {state.phase} {state.done:,}{total}")
 
         allowed = None if self._context.is_offline else progress
         try:
             return control_weights(self._context.settings, self._settings, self._step, control, allowed)
         finally:
-            self._context.told("")
+            self._context.progress("")
 
     @functools.cached_property
     def other_tokens(self) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class Distillation:
 
     @functools.cached_property
     def same_template(self) -> bool:
-        """Whether both have the same chat template, to the letter, and the same special tokens that it names."""
+        """True if both have the same chat template, to the letter, and the same special tokens that it names."""
         theirs, ours = map(template_of, self._tokenizers)
         return theirs == ours
 
@@ -220,10 +220,10 @@ def control_weights(
             raise NotInLineageError(version.name, what, 'an "answer" on each line')
     other = replace(step, settings=changed, artifact=None)
     own = replace(built(settings, version.name, offline=True, before=step), name=f"{version.name}, {control}")
-    found = find_version(settings, own, other)
-    if found is None:
+    artifact = find_version(settings, own, other)
+    if artifact is None:
         if progress is None:
-            said = f"The control {control!r} of {version.name} is not trained here"
-            raise SettingsError(f"{said}, and --offline trains nothing. A run without it does.")
-        found = build_version(settings, own, other, progress)
-    return {"weights": found.engine_options["weights"]}
+            message = f"The control {control!r} of {version.name} is not trained here"
+            raise SettingsError(f"{message}, and --offline trains nothing. A run without it does.")
+        artifact = build_version(settings, own, other, progress)
+    return {"weights": artifact.engine_options["weights"]}

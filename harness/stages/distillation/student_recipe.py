@@ -37,7 +37,7 @@ from harness.stages.beginning import (
     unrounded,
 )
 from harness.stages.build_state import BuildProgress, BuildState, tell_note, unseen
-from harness.stages.building import built, check_steps, found, with_step
+from harness.stages.building import built, check_steps, version_named, with_step
 from harness.stages.distillation.answers import ANSWERS, is_answered, write_answers
 from harness.stages.training.sequences import (
     check_length,
@@ -60,7 +60,7 @@ def find_version(settings: Settings, version: VersionSettings, step: BuildStep) 
     distilled = cast("DistilledSettings", step.settings)
     _refuse_circle(settings, step.version)
     _check_sources(version, settings.version(distilled.teacher), distilled)
-    if not is_built(teacher := found(settings, distilled.teacher)):
+    if not is_built(teacher := version_named(settings, distilled.teacher)):
         return None
     if distilled.data is not None and not is_here(settings, distilled.data):
         return None
@@ -75,7 +75,7 @@ def check_step(settings: Settings, version: VersionSettings, step: BuildStep, pr
     the weights that both begin with.
     """
     distilled = cast("DistilledSettings", step.settings)
-    if not is_built(found(settings, distilled.teacher)):
+    if not is_built(version_named(settings, distilled.teacher)):
         check_steps(settings, distilled.teacher)
     if distilled.weights is not None:
         return
@@ -107,8 +107,8 @@ def check_step(settings: Settings, version: VersionSettings, step: BuildStep, pr
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
     """Refuse a teacher or a student that has no weights where it needs them."""
     if "weights" not in engine_spec(version.engine).options.option_names():
-        said = f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is"
-        raise UsageError(f'{said}. Take the engine "vllm" or "transformers".')
+        message = f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is"
+        raise UsageError(f'{message}. Take the engine "vllm" or "transformers".')
     needs = None
     if distilled.method != SEQUENCE:
         needs = ("so that its logits can't be known", 'method = "sequence" teaches by its answers')
@@ -183,7 +183,7 @@ class StudentRecipe:
 
     @cached_property
     def _is_asked(self) -> bool:
-        """Whether the teacher answers the prompts of the data."""
+        """True if the teacher answers the prompts of the data."""
         return not self.data.is_corpus and is_answered(self._how, read_texts(self.data))
 
     @property
@@ -201,7 +201,7 @@ class StudentRecipe:
         return {"weights": str(source), "drop_layers": [layer for layer in range(count or 0) if layer not in kept]}
 
     def request(self, draft: Path) -> TrainingRequest:
-        """What is asked of the training, whose result goes into a draft; a teacher that answers has answered."""
+        """Return what is asked of the training, whose result goes into a draft; a teacher that answers has answered."""
         root, has_logits = self.settings.root, self._how.method == SOFT_TARGETS and self._how.hard_weight < 1
         start, tokenizer = materialize(self.start, root), tokenizer_path(self.version.engine_options, root)
         return TrainingRequest(

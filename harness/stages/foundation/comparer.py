@@ -41,8 +41,8 @@ class Comparer:
             tokenizer, model = self._load(other)
             if different := self._pieces.items() ^ tokenizer.get_vocab().items():
                 piece, number = min(different, key=lambda each: (each[1], each[0]))
-                said = f"token {number:,} is not the same to both ({piece!r} to one of them)"
-                raise EngineError(f"{said}: compare weights of one vocabulary")
+                message = f"token {number:,} is not the same to both ({piece!r} to one of them)"
+                raise EngineError(f"{message}: compare weights of one vocabulary")
             self._others[key] = model
         tokens = text_tokens(self._tokenizer, text)
         both = [self._logits(tokens, model) for model in (self._model, self._others[key])]
@@ -113,8 +113,8 @@ class Comparer:
             raise EngineError(f"the text has {len(tokens)} tokens, and the weights read 1 to {window} at once")
         rows = [prefix_token(self._tokenizer), *tokens[:-1]]
         if (most := max(rows[0], *tokens)) >= config.vocab_size:
-            said = f"the text has token {most:,}, and the weights have {config.vocab_size:,} tokens"
-            raise EngineError(f"{said}: the tokenizer is not theirs")
+            message = f"the text has token {most:,}, and the weights have {config.vocab_size:,} tokens"
+            raise EngineError(f"{message}: the tokenizer is not theirs")
         with torch.inference_mode():
             return model(input_ids=torch.tensor([rows]), use_cache=False).logits[0].float()
 

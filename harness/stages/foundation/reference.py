@@ -118,8 +118,8 @@ class Reference:
                 longer than a window.
         """
         asked = asyncio.to_thread(self._ask, "compare_sample", **sampled_message(sample))
-        settled: Coroutine[Any, Any, TextDivergence] = settle(asked)
-        return settled
+        result: Coroutine[Any, Any, TextDivergence] = settle(asked)
+        return result
 
     def compare_weights(self, other: Mapping[str, Any], text: str) -> TextDivergence:
         """The divergence of the weights of other options, which stay loaded, from the reference on a text, from whole
@@ -133,13 +133,15 @@ class Reference:
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process is asked, of a sample of `model.prompt_logprobs`."""
+    """Return what the reference's process is asked, of a sample of `model.prompt_logprobs`."""
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
         needed = "give what model.prompt_logprobs(text, top=20) gives, of a text that is not empty"
         raise EngineError(f"The sample has no log probabilities to compare: {needed}.")
     if sample.prompt_tokens != 1:
-        said = f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len"
-        raise EngineError(f"{said}: compare shorter texts.")
+        message = (
+            f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len"
+        )
+        raise EngineError(f"{message}: compare shorter texts.")
     return {
         "tokens": [token.token for token in sample.logprobs],
         "logprobs": [token.logprob for token in sample.logprobs],

@@ -39,8 +39,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         ended = os.pidfd_open(process.pid)
-        while ended not in select.select([0, ended], [], [])[0] and (told := os.read(0, 1 << 10)):
-            os.killpg(process.pid, signal.SIGSTOP if told.endswith(STAND_STILL) else signal.SIGCONT)
+        while ended not in select.select([0, ended], [], [])[0] and (order := os.read(0, 1 << 10)):
+            os.killpg(process.pid, signal.SIGSTOP if order.endswith(STAND_STILL) else signal.SIGCONT)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGCONT)

@@ -41,8 +41,8 @@ class Repeats:
     def of(self, prompt: str, **sampling: Any) -> Coroutine[Any, Any, dict[str, Score]]:
         """1 where the greedy answer was the same `alone_again` and `beside_others`, else 0: what a body returns."""
         request = self._version.chat(prompt, sampling={**sampling, "temperature": 0})
-        found: Coroutine[Any, Any, dict[str, Score]] = settle(self._of(request))
-        return found
+        result: Coroutine[Any, Any, dict[str, Score]] = settle(self._of(request))
+        return result
 
     async def _of(self, request: Request) -> dict[str, Score]:
         sampler, store, given = self._context.sampler, self._context.store, self._source

@@ -12,13 +12,13 @@ from harness.models.processes.worker import Progress
 from harness.stages.training.training_worker import TrainingRequest, read_sequences, run_trainer
 
 
-def train_adapter(request: TrainingRequest, told: Progress) -> None:
+def train_adapter(request: TrainingRequest, progress: Progress) -> None:
     """Leave an adapter as peft saves it, with nothing of this machine: neither where its weights lay, nor the order of
     a set. Raises UsageError: the texts can't be learned from.
     """
-    chosen, _ = read_sequences(request, told)
+    chosen, _ = read_sequences(request, progress)
     model = new_adapter(load_whole(request.start, "float32"), cast("AdapterSettings", request.settings))
-    run_trainer(model, chosen, request, told).save_pretrained(str(request.folder))
+    run_trainer(model, chosen, request, progress).save_pretrained(str(request.folder))
     (request.folder / "README.md").unlink()
     config = json.loads((request.folder / CONFIG).read_text("utf-8"))
     config["base_model_name_or_path"] = TRAINED_ON + request.start_digest

@@ -34,8 +34,8 @@ def count_prompt(text: Lesson, tokenizer: VersionTokenizer, length: int) -> int:
 
 def _with_room(text: Lesson, n: int, length: int) -> int:
     if n >= length:
-        said = f"the prompt has {n} tokens, and a sequence has {length}, so that nothing of its answer is learned."
-        raise UsageError(f"{text.name}: {said} Set length to more than {n}, or take a shorter prompt.")
+        message = f"the prompt has {n} tokens, and a sequence has {length}, so that nothing of its answer is learned."
+        raise UsageError(f"{text.name}: {message} Set length to more than {n}, or take a shorter prompt.")
     return n
 
 
@@ -44,7 +44,10 @@ def _tokens(messages: Messages, tokenizer: VersionTokenizer, *, is_open: bool = 
 
 
 def make_sequences(
-    texts: Iterable[Lesson], tokenizer: VersionTokenizer, length: int, told: Callable[[str], object] = lambda _: None
+    texts: Iterable[Lesson],
+    tokenizer: VersionTokenizer,
+    length: int,
+    progress: Callable[[str], object] = lambda _: None,
 ) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
@@ -55,18 +58,18 @@ def make_sequences(
     """
     texts = list(texts)
     asked = [text for text in texts if text.prompt]
-    found = [_answered(text, tokenizer, length) for text in asked]
-    if note := _cut(asked, found, length):
-        told(note)
+    answered = [_answered(text, tokenizer, length) for text in asked]
+    if note := _cut(asked, answered, length):
+        progress(note)
     documents = [text.answer for text in texts if not text.prompt]
     end = tokenizer.id_of("eos_token")
     ends = () if end is None else (end,)
     stream = tuple(chain(*((*tokenizer.encode(each, special=True, adds=False), *ends) for each in documents)))
     if documents and len(stream) < length:
-        said = f"The {len(documents)} documents have fewer than {length} tokens together"
-        raise UsageError(f"{said}; take a smaller length, or more documents.")
+        message = f"The {len(documents)} documents have fewer than {length} tokens together"
+        raise UsageError(f"{message}; take a smaller length, or more documents.")
     parts = (stream[begin : begin + length] for begin in range(0, len(stream) - length + 1, length))
-    return found + [TokenSequence(part, part) for part in parts]
+    return answered + [TokenSequence(part, part) for part in parts]
 
 
 def _answered(text: Lesson, tokenizer: VersionTokenizer, length: int) -> TokenSequence:
@@ -109,7 +112,7 @@ def _cut(texts: Sequence[Lesson], sequences: Sequence[TokenSequence], length: in
 
 
 def check_prompts(
-    texts: Iterable[Lesson], vocabulary: Path, length: int, told: Callable[[str], object], *, is_asked: bool = False
+    texts: Iterable[Lesson], vocabulary: Path, length: int, progress: Callable[[str], object], *, is_asked: bool = False
 ) -> None:
     """Refuse what `make_sequences` would of prompts, and tell what it does, before anything is built; of those that a
     teacher is asked there are no answers yet, and of a tokenizer that transformers alone reads nothing is known.
@@ -119,7 +122,7 @@ def check_prompts(
         asked = [replace(text, answer="Yes.", learns_all=False, finish_reason="stop") for text in asked]
     if asked and (vocabulary / "tokenizer.json").is_file():
         tokenizer = load_tokenizer({"tokenizer": str(vocabulary)}, vocabulary)
-        make_sequences(asked, tokenizer, length, (lambda _: None) if is_asked else told)
+        make_sequences(asked, tokenizer, length, (lambda _: None) if is_asked else progress)
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:

@@ -34,23 +34,23 @@ _TELLING = 2000
 """Places below which nothing is said of what a teacher knows."""
 
 
-def train_student(request: TrainingRequest, told: Progress) -> None:
+def train_student(request: TrainingRequest, progress: Progress) -> None:
     """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard."""
     settings = cast("DistilledSettings", request.settings)
-    chosen, n_tokens = read_sequences(request, told)
+    chosen, n_tokens = read_sequences(request, progress)
     how: dict[str, Any] = {}
     if request.teacher is not None and settings.hard_weight < 1:
         from transformers import AutoConfig
 
         # The teacher may have more embeddings, padded, than the tokenizer and the student.
         own = AutoConfig.from_pretrained(str(request.start)).get_text_config().vocab_size
-        how = _soft_targets(request, chosen, min(n_tokens, own), told)
-    trained = run_trainer(load_whole(request.start, "float32"), chosen, request, told, **how)
+        how = _soft_targets(request, chosen, min(n_tokens, own), progress)
+    trained = run_trainer(load_whole(request.start, "float32"), chosen, request, progress, **how)
     save_like(trained, request.start, request.folder)
 
 
 def _soft_targets(
-    request: TrainingRequest, chosen: Sequence[TokenSequence], n_tokens: int, told: Progress
+    request: TrainingRequest, chosen: Sequence[TokenSequence], n_tokens: int, progress: Progress
 ) -> dict[str, Any]:
     """Ask the teacher; return the trainer's class, and what makes its batches."""
     import torch
@@ -64,10 +64,12 @@ def _soft_targets(
     cache.fill(
         chosen,
         lambda: load_whole(teacher, "float32").to(device).eval(),
-        lambda done, total: told({"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences"}),
+        lambda done, total: progress(
+            {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences"}
+        ),
         n_tokens=n_tokens,
     )
-    _weigh_teacher(cache, chosen, settings, n_tokens, told)
+    _weigh_teacher(cache, chosen, settings, n_tokens, progress)
 
     class SoftTargets(Trainer):  # type: ignore[misc]
         """The trainer, with Hinton's loss as the mean over a step's places."""
@@ -108,7 +110,7 @@ class TeacherCache:
         self,
         sequences: Sequence[TokenSequence],
         load: Callable[[], Any],
-        told: Callable[[int, int], None],
+        progress: Callable[[int, int], None],
         *,
         n_tokens: int | None = None,
     ) -> int:
@@ -137,22 +139,22 @@ class TeacherCache:
                 arrays = {"ids": ids, "logprobs": logprobs, "own": own}
                 with replacing(self._path(tokens)) as draft, draft.open("wb") as file:
                     np.savez(file, **{name: array.cpu().numpy() for name, array in arrays.items()})
-            told(min(begin + at_once, len(missing)), len(missing))
+            progress(min(begin + at_once, len(missing)), len(missing))
         return len(missing)
 
     def read(self, tokens: tuple[int, ...]) -> tuple[Any, Any, Any]:
         """The ids and log probabilities of one sequence, (length, top_k), and those of its own tokens but for the first
         at temperature 1.
         """
-        with np.load(self._path(tokens)) as found:
-            return found["ids"], found["logprobs"], found["own"]
+        with np.load(self._path(tokens)) as arrays:
+            return arrays["ids"], arrays["logprobs"], arrays["own"]
 
     def _path(self, tokens: tuple[int, ...]) -> Path:
         return self.folder / f"{text_hash(json.dumps(tokens))[:32]}.own.npz"
 
 
 def _weigh_teacher(
-    cache: TeacherCache, chosen: Sequence[TokenSequence], settings: DistilledSettings, n_tokens: int, told: Progress
+    cache: TeacherCache, chosen: Sequence[TokenSequence], settings: DistilledSettings, n_tokens: int, progress: Progress
 ) -> None:
     """Tell how much of what the teacher expects is kept; refuse one that knows less than how often each token comes."""
     own, kept, n_of = 0.0, 0.0, Counter[int]()
@@ -177,7 +179,7 @@ def _weigh_teacher(
             f"{min(kept / places, 1):.0%} of what it expects at temperature {settings.temperature:g}; the loss takes "
             "all others as one token (top_k keeps more)"
         )
-        told({"phase": NOTE, "note": note})
+        progress({"phase": NOTE, "note": note})
 
 
 def unigram_loglikelihood(n_of: Counter[int], n_tokens: int) -> float:

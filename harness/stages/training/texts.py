@@ -14,7 +14,7 @@ from harness.models.files.content_hash import file_hash
 from harness.models.version import check_messages, is_built
 from harness.records import Messages
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,13 @@ def training_data(settings: Settings, name: str, progress: BuildProgress = unsee
 
 def is_here(settings: Settings, name: str) -> bool:
     """Tell whether what `data` names can be read now: a file, or a corpus that is built."""
-    return name not in settings.corpora or is_built(found(settings, name))
+    return name not in settings.corpora or is_built(version_named(settings, name))
 
 
 def known_texts(settings: Settings, name: str) -> list[Lesson]:
     """The texts of the file that `data` names; none of a corpus that can be built, which is read when it is."""
     if name in settings.corpora:
-        found(settings, name)
+        version_named(settings, name)
         return []
     return list(read_texts(training_data(settings, name)))
 

@@ -87,10 +87,10 @@ def train_here(order: str, trainer: str, progress: Progress) -> None:
     getattr(importlib.import_module(module), name)(pickle.loads(bytes.fromhex(order)), progress)
 
 
-def read_sequences(request: TrainingRequest, told: Progress) -> tuple[list[TokenSequence], int]:
+def read_sequences(request: TrainingRequest, progress: Progress) -> tuple[list[TokenSequence], int]:
     """The sequences of all steps of a training, in their order, and the size of the vocabulary."""
     settings, folder = request.settings, request.tokenizer or request.start
-    told({"phase": "reading", "unit": "texts"})
+    progress({"phase": "reading", "unit": "texts"})
     with TemporaryDirectory() as made:
         if not (folder / "tokenizer.json").is_file():  # transformers alone reads it
             from transformers import AutoTokenizer
@@ -106,7 +106,7 @@ def run_trainer(
     model: Any,
     chosen: Sequence[TokenSequence],
     request: TrainingRequest,
-    told: Progress,
+    progress: Progress,
     *,
     trainer_class: Callable[..., Any] | None = None,
     collate: Callable[[Sequence[TokenSequence]], dict[str, Any]] | None = None,
@@ -134,7 +134,7 @@ def run_trainer(
                 (first, began_s), now_s = timed[0], timed[-1][1]
                 n_tokens = sum(len(each.tokens) for each in chosen[first * settings.batch : step * settings.batch])
                 note += f", {n_tokens / max(now_s - began_s, 1e-9):,.0f} tokens/s"
-            told({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
+            progress({"phase": "training", "done": step, "total": settings.steps, "unit": "steps", "note": note})
 
     trainer = (trainer_class or Trainer)(
         model=model,

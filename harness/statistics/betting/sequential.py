@@ -178,13 +178,13 @@ def _crossing(falling: Callable[[float], float], low: float, high: float) -> flo
     while high - low > near:
         step = (high - low) * at_low / (at_low - at_high)
         tried = low + min(max(step, near / 2), high - low - near / 2)
-        found = falling(tried)
-        if found >= 0:
+        crossing = falling(tried)
+        if crossing >= 0:
             at_high *= 0.5 if moved > 0 else 1.0
-            low, at_low, moved = tried, found, 1
+            low, at_low, moved = tried, crossing, 1
         else:
             at_low *= 0.5 if moved < 0 else 1.0
-            high, at_high, moved = tried, found, -1
+            high, at_high, moved = tried, crossing, -1
     return low
 
 

@@ -129,21 +129,21 @@ class MeanContrast(HalfContrast):
     standard_error, degrees : of the difference, paired on units, or Welch's.
     rests : of the mean, and of what is subtracted from it, where that was drawn apart; their distances are squared and
         added (G. Y. Zou, A. Donner 2008, Statistics in Medicine 27:1693-1702).
-    told : what the units are, for the method.
+    units : what they are, for the method.
     """
 
     standard_error: float
     degrees: float
     rests: tuple[Rest, ...]
-    told: str
+    units: str
 
     @property
     def method(self) -> str:
         """The method behind the bounds; those at 0.95 tell whether t's are the wider ones."""
         student = self._student(0.05)
         if all(self.half(0.05, side) <= student for side in (-1.0, 1.0)):
-            return self.told
-        return f"{self.told}; wider for what so few cases can't show"
+            return self.units
+        return f"{self.units}; wider for what so few cases can't show"
 
     def half(self, tail: float, side: float) -> float:
         """The distance to the bound above (side 1) or below (-1)."""
@@ -157,29 +157,29 @@ class MeanContrast(HalfContrast):
 
 
 @dataclass(frozen=True, slots=True)
-class ToldContrast:
+class ScaledContrast:
     """A contrast in another unit, by a growing function of its numbers.
 
     Attributes
     ----------
     worse : what evidence for worse, and the value, is about.
-    told : a number of `worse` in the other unit.
+    in_unit : a number of `worse` in the other unit.
     scale : a small change of it in the other unit, where the value is.
-    kept : what evidence for no worse is about, and `told_kept` its numbers; None where that is `worse`, too.
+    kept : what evidence for no worse is about, and `kept_in_unit` its numbers; None where that is `worse`, too.
     method : the method behind the bounds.
     """
 
     worse: Contrast
-    told: Callable[[float], float]
+    in_unit: Callable[[float], float]
     scale: float
     method: str
     kept: Contrast | None = None
-    told_kept: Callable[[float], float] | None = None
+    kept_in_unit: Callable[[float], float] | None = None
 
     @property
     def value(self) -> float:
         """The estimated difference."""
-        return self.told(self.worse.value)
+        return self.in_unit(self.worse.value)
 
     @property
     def standard_error(self) -> float:
@@ -193,16 +193,16 @@ class ToldContrast:
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        return (self.told_kept or self.told)((self.kept or self.worse).lower(confidence_level))
+        return (self.kept_in_unit or self.in_unit)((self.kept or self.worse).lower(confidence_level))
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        return self.told(self.worse.upper(confidence_level))
+        return self.in_unit(self.worse.upper(confidence_level))
 
 
 def scaled(contrast: Contrast, width: float) -> Contrast:
     """A contrast of scores in [0, 1], in the unit of the measure that they were made from."""
-    return contrast if width == 1 else ToldContrast(contrast, lambda each: each * width, width, contrast.method)
+    return contrast if width == 1 else ScaledContrast(contrast, lambda each: each * width, width, contrast.method)
 
 
 def _tail_where_negative(upper_at: Callable[[float], float]) -> float:

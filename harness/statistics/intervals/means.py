@@ -179,12 +179,12 @@ def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, b
     if variance == 0 and not math.isfinite(ends[1]):
         return _unknown(value)
     degrees = variance**2 / sum(each.variance**2 / each.degrees for each in known) if variance > 0 else 0.0
-    told = f"Welch's t of {len(scores[0])} and {len(scores[1])} samples, {degrees:.1f} df"
+    method = f"Welch's t of {len(scores[0])} and {len(scores[1])} samples, {degrees:.1f} df"
     rests: tuple[Rest, ...] = ()
     if math.isfinite(ends[1]):
         rests = tuple(Rest(each, 0.0, 1.0, _is_whole(of)) for each, of in zip(sides, scores, strict=True))
         variance += _LARGEST_DEVIATION**2 * (len(sides) - len(known))
-    return MeanContrast(value, *ends, math.sqrt(variance), degrees, rests, told)
+    return MeanContrast(value, *ends, math.sqrt(variance), degrees, rests, method)
 
 
 def as_column(samples: FloatArray) -> FloatArray:
@@ -193,7 +193,7 @@ def as_column(samples: FloatArray) -> FloatArray:
 
 
 def _contrast(
-    values: FloatArray, groups: IntArray | None, told: str, ends: tuple[float, float], *, whole: bool
+    values: FloatArray, groups: IntArray | None, method: str, ends: tuple[float, float], *, whole: bool
 ) -> Contrast:
     """The mean of one number for each case, between two ends or none."""
     mean, is_bound = spread(values, groups), math.isfinite(ends[1])
@@ -201,11 +201,11 @@ def _contrast(
         return _unknown(mean.value)
     error = mean.standard_error if mean.degrees else _LARGEST_DEVIATION * (ends[1] - ends[0])
     rests = (Rest(mean, *ends, whole),) if is_bound else ()
-    return MeanContrast(mean.value, *ends, error, mean.degrees, rests, f"{told}, {mean.degrees} df")
+    return MeanContrast(mean.value, *ends, error, mean.degrees, rests, f"{method}, {mean.degrees} df")
 
 
 def _is_whole(values: FloatArray, groups: IntArray | None = None) -> bool:
-    """Whether each case counts whole or not at all, by itself."""
+    """True if each case counts whole or not at all, by itself."""
     return groups is None and bool(((values == 0) | (np.abs(values) == 1)).all())
 
 
@@ -231,7 +231,7 @@ def _kept(values: FloatArray, clusters: Clusters, nothing: str) -> tuple[FloatAr
 
 
 def _ends(bounded: bool | None, *scores: FloatArray) -> tuple[float, float]:
-    """How small and how large a difference of scores can be."""
+    """Return how small and how large a difference of scores can be."""
     if bounded:
         for each in scores:
             _check_bounded("scores", each)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from harness.statistics.arrays import FloatArray
-from harness.statistics.intervals.contrasts import Contrast, ToldContrast
+from harness.statistics.intervals.contrasts import Contrast, ScaledContrast
 
 LOG_OF_ZERO = -1000.0
 """Stands for the logarithm of 0 where order alone counts: below that of any figure, and its ratio is 0."""
@@ -46,7 +46,7 @@ def relative_contrast(kept: Contrast, worse: Contrast, margin: float, figure: fl
     figure : the other one's mean, above 0; the standard error takes it as it is
     """
     method = f"share of the other's mean: {worse.method}"
-    return ToldContrast(
+    return ScaledContrast(
         worse, lambda each: each / figure, 1 / figure, method, kept, lambda each: each / figure - margin
     )
 
@@ -77,7 +77,7 @@ def ratio_contrast(logs: Contrast, *, higher_is_better: bool) -> Contrast:
         return sign * (math.expm1(sign * log) if sign * log < _LARGEST else math.inf)
 
     scale = math.inf if logs.standard_error > _LARGEST_ERROR else math.exp(sign * logs.value)
-    return ToldContrast(logs, share, scale, f"ratio: {logs.method} of logarithms")
+    return ScaledContrast(logs, share, scale, f"ratio: {logs.method} of logarithms")
 
 
 _LARGEST = 700.0

@@ -122,8 +122,8 @@ def most_rank_sum(pairs: int, tail: float) -> int | None:
     (0, 5, None)
     """
     sums = range(pairs * (pairs + 1) // 4 + 1)
-    found = bisect.bisect_left(sums, tail, key=lambda total: rank_sum_tail(total, pairs)) - 1
-    return None if found < 0 else found
+    place = bisect.bisect_left(sums, tail, key=lambda total: rank_sum_tail(total, pairs)) - 1
+    return None if place < 0 else place
 
 
 def fewest_pairs(level: float) -> int:

@@ -124,13 +124,13 @@ class Items:
         figures: FloatArray = (means @ WEIGHTS[of][: len(self.scores)])[self.lots.order]
         return figures
 
-    def learnt(self, said: DrawnLabels) -> FloatArray:
+    def learnt(self, labels: DrawnLabels) -> FloatArray:
         """The curve that fits all labels that are there."""
-        there = np.flatnonzero(said.is_asked & ~np.isnan(said.labels).any(axis=1))
-        cases = np.array([said.draws[number].case for number in there], dtype=np.int64)
+        there = np.flatnonzero(labels.is_asked & ~np.isnan(labels.labels).any(axis=1))
+        cases = np.array([labels.draws[number].case for number in there], dtype=np.int64)
         own = log_odds(self.judged(cases)).T
         others = np.stack([each[cases] for each in self._others])
-        return fitted_curve(own.ravel(), others.ravel(), said.labels[there].T.ravel())
+        return fitted_curve(own.ravel(), others.ravel(), labels.labels[there].T.ravel())
 
 
 def shown(scores: FloatArray, lots: Lots) -> IntArray:
@@ -169,20 +169,20 @@ def fitted_curve(odds: FloatArray, others: FloatArray, labels: FloatArray) -> Fl
     Newton's method with a normal prior.
     """
     design = np.stack([np.ones(len(odds)), odds, others], axis=1)
-    found = _PRIOR
+    curve = _PRIOR
     for _ in range(_STEPS):
-        expected = special.expit(design @ found)
-        slope = design.T @ (labels - expected) - (found - _PRIOR)
+        expected = special.expit(design @ curve)
+        slope = design.T @ (labels - expected) - (curve - _PRIOR)
         curvature = (design * (expected * (1 - expected))[:, np.newaxis]).T @ design + np.eye(3)
         step = np.linalg.solve(curvature, slope)
-        found = found + np.clip(step, -2, 2)
+        curve = curve + np.clip(step, -2, 2)
         if float(np.abs(step).max()) < 1e-6:
             break
-    return found
+    return curve
 
 
 def next_draw(
-    items: Items, said: DrawnLabels, questions: Sequence[LabelQuestion], known: Sequence[Evidence] | None = None
+    items: Items, labels: DrawnLabels, questions: Sequence[LabelQuestion], known: Sequence[Evidence] | None = None
 ) -> Draw | None:
     """The next item for people; None where every case has had its turn.
 
@@ -206,11 +206,11 @@ def next_draw(
     mixed with a uniform floor; S. Shekhar, Z. Xu, Z. C. Lipton, P. J. Liang, A. Ramdas (2023), Risk-limiting financial
     audits via weighted sampling without replacement, UAI (PMLR 216), for bets on labels so drawn.
     """
-    turn = sum(len(draw.passed) + (draw.case is not None) for draw in said.draws)
+    turn = sum(len(draw.passed) + (draw.case is not None) for draw in labels.draws)
     order = items.lots.order
     if turn >= len(order):
         return None
-    curve, seen = items.learnt(said), order[max(0, turn - _RECENT) : turn]
+    curve, seen = items.learnt(labels), order[max(0, turn - _RECENT) : turn]
     imagined = np.repeat(_IMAGINED[:, np.newaxis], len(items.scores), axis=1)
     means = np.concatenate([imagined, items.predicted(curve, seen)[0]])
     doubt = np.concatenate([np.ones(len(imagined)), items.doubt[seen]])
@@ -220,11 +220,11 @@ def next_draw(
     usual = float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
     paces, chances = [], np.zeros(len(means))
     for number, question in enumerate(questions):
-        found = evidence(said, question.of) if known is None else known[number]
-        if found.trusted_from is None and _is_shown(question, found):
-            found = labels_alone(said, question.of, question)
+        evidence_now = evidence(labels, question.of) if known is None else known[number]
+        if evidence_now.trusted_from is None and _is_shown(question, evidence_now):
+            evidence_now = labels_alone(labels, question.of, question)
         look = _look(question.of, means, means, doubt / usual, same)
-        paces.append(paced(question, found, look, len(order) - len(found.values)))
+        paces.append(paced(question, evidence_now, look, len(order) - len(evidence_now.values)))
         chances = np.maximum(chances, paces[-1].chances(look))
     floor = max(FLOOR * float(chances.mean()), *(pace.least(items.least_doubt / usual) for pace in paces))
 
@@ -265,7 +265,7 @@ def _drawn(
         predicted=(),
         expected=(),
         passed=tuple(map(tuple, averages[:end].tolist())),
-        told=tuple(np.flatnonzero(is_known[:end]).tolist()),
+        known_passed=tuple(np.flatnonzero(is_known[:end]).tolist()),
         floor=floor,
         rules={pace.question.of: (pace.low, pace.high, *pace.stakes) for pace in paces},
     )
@@ -283,10 +283,10 @@ def _drawn(
     )
 
 
-def _is_shown(question: LabelQuestion, found: Evidence) -> bool:
+def _is_shown(question: LabelQuestion, evidence_now: Evidence) -> bool:
     """Tell whether labels and judge show that the candidate passes, or that it is worse."""
-    passed = found.better().first_above(question.allowed, question.level)
-    return passed is not None or found.worse().first_above(-question.demanded, question.red_level) is not None
+    passed = evidence_now.better().first_above(question.allowed, question.level)
+    return passed is not None or evidence_now.worse().first_above(-question.demanded, question.red_level) is not None
 
 
 def _look(of: Of, means: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Forecast:
@@ -352,7 +352,7 @@ def lacking(question: LabelQuestion, better: Wealth, worse: Wealth) -> tuple[flo
     return max(-math.log(question.level) - have[0], 0.05), max(-math.log(question.red_level) - have[1], 0.05)
 
 
-def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -> DrawRule:
+def paced(question: LabelQuestion, evidence_now: Evidence, seen: Forecast, left: int) -> DrawRule:
     """The rule for the next draw.
 
     The variance that a case's value may have for the `left` cases to reach the level tells how often to ask. In the
@@ -369,13 +369,13 @@ def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -
     between = float(seen.predicted.var())
     bearable = between + float((seen.spread**2).mean())
     weight = _EXPECTED_DEMANDED / question.margin**2
-    mean = (float(found.values.sum()) + question.demanded * weight) / (len(found.values) + weight)
-    goals = lacking(question, found.better(), found.worse())
+    mean = (float(evidence_now.values.sum()) + question.demanded * weight) / (len(evidence_now.values) + weight)
+    goals = lacking(question, evidence_now.better(), evidence_now.worse())
     for gain, logs in zip((mean - question.allowed, question.demanded - mean), goals, strict=True):
         if gain > 0:
             bearable = max(bearable, left * gain**2 / (2 * (logs + _RESERVE * math.sqrt(logs))))
-    better = _stake(found.values - question.allowed, question.margin, bearable, goals[0], left)
-    worse = _stake(question.demanded - found.values, question.margin, bearable, goals[1], left)
+    better = _stake(evidence_now.values - question.allowed, question.margin, bearable, goals[0], left)
+    worse = _stake(question.demanded - evidence_now.values, question.margin, bearable, goals[1], left)
     # A case that is drawn for certain may lie a whole width below the lowest mean, where its other samples differ.
     width = 1 - question.lowest
     low = min(question.allowed - _MOST_LOST / better, question.lowest - width)

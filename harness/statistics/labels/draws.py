@@ -68,7 +68,7 @@ class Draw:
     predicted : what a person is expected to say of it, for each version
     expected : the same, averaged over all samples of the case
     passed : `expected` of each case passed since the draw before
-    told : which of these are known without a label, because both answers are the same
+    known_passed : which of these are known without a label, because both answers are the same
     floor : no case could have had a smaller probability
     rules : by what was asked
     """
@@ -80,7 +80,7 @@ class Draw:
     predicted: tuple[float, ...]
     expected: tuple[float, ...]
     passed: tuple[tuple[float, ...], ...]
-    told: tuple[int, ...]
+    known_passed: tuple[int, ...]
     floor: float
     rules: Mapping[Of, Rule]
 

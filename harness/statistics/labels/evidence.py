@@ -91,7 +91,7 @@ class Evidence:
         return replace(self, rules=np.column_stack([self.rules[:, :2], stakes, stakes]))
 
 
-def evidence(said: DrawnLabels, of: Of, excluded_as: float | None = None) -> Evidence:
+def evidence(labels: DrawnLabels, of: Of, excluded_as: float | None = None) -> Evidence:
     """Gather the evidence of the labels together with the judge.
 
     Parameters
@@ -101,11 +101,11 @@ def evidence(said: DrawnLabels, of: Of, excluded_as: float | None = None) -> Evi
     excluded_as : 0 for the worst that may be true of excluded items, 1 for the best; None for what was expected. They
         contradict no judge.
     """
-    return _gathered(said, of, excluded_as, by_judge=True)
+    return _gathered(labels, of, excluded_as, by_judge=True)
 
 
 def labels_alone(
-    said: DrawnLabels, of: Of, question: LabelQuestion | None, excluded_as: float | None = None
+    labels: DrawnLabels, of: Of, question: LabelQuestion | None, excluded_as: float | None = None
 ) -> Evidence:
     """Gather the evidence of the labels without the judge, each weighing the inverse of its probability.
 
@@ -117,25 +117,25 @@ def labels_alone(
     question : to tune the stakes to, by the spread of the cases before, and cut where the question itself could ruin;
         without one nothing is staked
     """
-    found = _gathered(said, of, excluded_as, by_judge=False)
+    gathered = _gathered(labels, of, excluded_as, by_judge=False)
     if question is None:
-        return found
-    lows, highs = found.rules[:, 0], found.rules[:, 1]
-    sums = np.concatenate([[0.0], np.cumsum((found.values - question.demanded) ** 2)])[: len(lows)]
+        return gathered
+    lows, highs = gathered.rules[:, 0], gathered.rules[:, 1]
+    sums = np.concatenate([[0.0], np.cumsum((gathered.values - question.demanded) ** 2)])[: len(lows)]
     variances = (sums + _EXPECTED_CASES * _EXPECTED_VARIANCE) / (np.arange(len(sums)) + _EXPECTED_CASES)
     stakes = _CAUTION * question.margin / (variances + question.margin**2)
     better = np.minimum(stakes, MOST_LOST / np.maximum(question.allowed - lows, LEAST_ROOM))
     worse = np.minimum(stakes, MOST_LOST / np.maximum(highs - question.demanded, LEAST_ROOM))
-    return replace(found, rules=np.stack([lows, highs, better, worse], axis=1))
+    return replace(gathered, rules=np.stack([lows, highs, better, worse], axis=1))
 
 
-def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge: bool) -> Evidence:
-    labels = said.labels if excluded_as is None else said.with_excluded(of, excluded_as)
+def _gathered(drawn: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge: bool) -> Evidence:
+    labels = drawn.labels if excluded_as is None else drawn.with_excluded(of, excluded_as)
     if not bool(np.all(np.isnan(labels) | ((labels >= 0) & (labels <= 1)))):
         raise ValueError("labels holds a number outside [0, 1].")
     weights, bottom = np.array(WEIGHTS[of][: labels.shape[1]]), lowest(of)
-    counting = said.draws[: said.n_counting]
-    is_asked = said.is_asked[: len(counting)]
+    counting = drawn.draws[: drawn.n_counting]
+    is_asked = drawn.is_asked[: len(counting)]
     asked = [draw for draw in counting if draw.case is not None]
 
     def figures(rows: list[tuple[float, ...]]) -> FloatArray:
@@ -160,9 +160,9 @@ def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge:
         )
         middle = middles[(sums - is_asked).astype(np.int64)]
         expected = predicted = middle[is_asked]
-        is_told = [place in draw.told for draw in counting for place in range(len(draw.passed))]
+        is_known = [place in draw.known_passed for draw in counting for place in range(len(draw.passed))]
         rest = np.repeat(middle, n_turns)[~is_drawn]
-        values[~is_drawn] = np.where(np.array(is_told, dtype=np.bool_), values[~is_drawn], rest)
+        values[~is_drawn] = np.where(np.array(is_known, dtype=np.bool_), values[~is_drawn], rest)
         floors = np.array([draw.floor for draw in counting])
         nothing = np.zeros(len(counting))
         rules = np.stack(
@@ -170,7 +170,7 @@ def _gathered(said: DrawnLabels, of: Of, excluded_as: float | None, *, by_judge:
         )
     values[is_drawn] = expected + (marks @ weights - predicted) / chances
     off = np.abs(marks - np.array([draw.judged for draw in asked]).reshape(-1, len(weights))) >= 0.5
-    off = (off & ~said.excluded[: len(counting)][is_asked] & (weights != 0)).any(axis=1)
+    off = (off & ~drawn.excluded[: len(counting)][is_asked] & (weights != 0)).any(axis=1)
     return Evidence(
         of, values, np.repeat(rules, n_turns, axis=0), tuple(ends[is_asked].tolist()), tuple(np.cumsum(off).tolist())
     )

@@ -119,7 +119,7 @@ class _PairedQuantiles(QuantileContrast):
         few = places[::_FEW_PLACES], others[:, ::_FEW_PLACES]
 
         def is_shown(difference: float) -> bool:
-            """Whether the quantiles are shown to differ by at most so much; a few places often tell they are not."""
+            """True if the quantiles are shown to differ by at most so much; a few places often tell they are not."""
             return all(self._p_at_most(difference, *at, closed=False) <= tail for at in (few, (places, others)))
 
         above = float(np.nanmax(self.first) - np.nanmin(self.other))

@@ -133,8 +133,10 @@ def quantile_estimate(
     (30.0, 22.0, 38.0)
     """
     level = 0.5 + check_confidence(confidence_level) / 2
-    found = quantile_contrast(values, probability, 0.0, clusters)
-    return QuantileEstimate(found.value, found.standard_error, found.lower(level), found.upper(level), found.method)
+    contrast = quantile_contrast(values, probability, 0.0, clusters)
+    return QuantileEstimate(
+        contrast.value, contrast.standard_error, contrast.lower(level), contrast.upper(level), contrast.method
+    )
 
 
 def quantile_contrast(

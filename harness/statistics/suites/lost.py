@@ -85,8 +85,8 @@ def lost_cases(
     np.minimum.at(possible, index, least * times)
     findable = possible <= level
     limit = _benjamini_hochberg_limit(units[findable], level)
-    found = np.flatnonzero(findable[index] & (corrected <= limit))
-    return LostCases(found[np.argsort(p_values[found], kind="stable")], p_values, int(findable.sum()))
+    places = np.flatnonzero(findable[index] & (corrected <= limit))
+    return LostCases(places[np.argsort(p_values[places], kind="stable")], p_values, int(findable.sum()))
 
 
 def _case_tests(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -149,9 +149,9 @@ def _rank_table(n: int, ranks: tuple[int, ...]) -> FloatArray:
         chances[0, 0] = 1
         still = np.arange(n, -1, -1)[:, np.newaxis]
         for number, rank in enumerate(ranks):
-            taken = chances * (still / (len(ranks) - number))
-            chances -= taken
-            chances[1:, rank:] += taken[:-1, : taken.shape[1] - rank]
+            used = chances * (still / (len(ranks) - number))
+            chances -= used
+            chances[1:, rank:] += used[:-1, : used.shape[1] - rank]
     table: FloatArray = np.minimum(1.0, np.cumsum(chances[n]))
     table.flags.writeable = False
     return table

@@ -57,11 +57,11 @@ def fold(happened: Sequence[Event], wanted: int) -> Standing:
     """
     standing = counting(happened)
     labels = [event for event in standing if event.kind == "label"]
-    settled = next((event for event in standing if event.kind in SETTLING), None)
-    if settled is not None and settled.kind == "exclude":
+    settling = next((event for event in standing if event.kind in SETTLING), None)
+    if settling is not None and settling.kind == "exclude":
         return Standing("excluded", len(labels))
-    if settled is not None:
-        return Standing("done", len(labels), settled.value, settled.score)
+    if settling is not None:
+        return Standing("done", len(labels), settling.value, settling.score)
     if any(event.kind == "flag" for event in standing):
         return Standing("flagged", len(labels))
     if len(labels) < wanted:

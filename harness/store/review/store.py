@@ -132,11 +132,11 @@ class ReviewStore(TurnTables):
             is_open = select(items.c.id).where(items.c.batch_id == batch_id, items.c.state == "open")
             open_ids = set(self._database.values(is_open))
             happened = self.events(batch_id=batch_id)
-        found = defaultdict[str, list[str]](list)
+        by_reviewer = defaultdict[str, list[str]](list)
         for (reviewer, item_id), event in _last(in_force(happened)).items():
             if event.kind == "skip" and item_id in open_ids:
-                found[item_id].append(reviewer)
-        return {item_id: sorted(names) for item_id, names in found.items()}
+                by_reviewer[item_id].append(reviewer)
+        return {item_id: sorted(names) for item_id, names in by_reviewer.items()}
 
 
 def _last(known: Sequence[Event]) -> dict[tuple[str, str], Event]:

@@ -238,15 +238,15 @@ class TurnTables(ReviewerTable):
     def _lease(self, reviewer: str, lease_id: str) -> Lease:
         """A reviewer's own lease that is not ended."""
         for *lease, ended in self._database.rows(_BY_ID, of=lease_id):
-            found = Lease(*lease)
-            if found.reviewer != reviewer:
+            current = Lease(*lease)
+            if current.reviewer != reviewer:
                 raise LeaseError("The lease belongs to another reviewer. Take the next item.")
             if ended is not None:
                 raise LeaseEndedError(
                     "This item was dealt with already under this lease, perhaps in another tab, and nothing was "
                     "changed. Take the next item, or undo."
                 )
-            return found
+            return current
         raise LeaseError(f"There is no lease {lease_id[:80]!r}. Take the next item.")
 
 

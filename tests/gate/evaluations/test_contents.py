@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.gate.evaluations.cases import content_digest, question_digest, settled_digest
+from harness.gate.evaluations.cases import built_digest, content_digest, question_digest
 from harness.records import Case, Request
 
 
@@ -32,7 +32,7 @@ def test_what_was_asked_leaves_the_system_text_out() -> None:
 
 def test_what_has_no_json_form_is_told_by_its_type_and_the_rest_by_content() -> None:
     def digest(**fields: object) -> str:
-        return settled_digest(Case({"id": "a", **fields}))
+        return built_digest(Case({"id": "a", **fields}))
 
     assert digest(x=1, y="q") == content_digest(Case({"id": "a", "x": 1, "y": "q"}))
     assert digest(file=Path("a"), prompt="q") == digest(file=Path("b"), prompt="q")
@@ -40,5 +40,5 @@ def test_what_has_no_json_form_is_told_by_its_type_and_the_rest_by_content() -> 
     assert digest(file=Path("a")) != digest(file=object())
     assert digest(files=[Path("a"), 1]) != digest(files=[Path("a"), 2]), "what has a form inside of it counts"
     assert digest(x={1: 2, "b": 3}) == digest(x={1: 9, "b": 3}), "keys of two kinds have no order"
-    rows = [settled_digest(Case({"id": name, 0: name})) for name in ("a", "b")]  # type: ignore[dict-item] - pandas' names
+    rows = [built_digest(Case({"id": name, 0: name})) for name in ("a", "b")]  # type: ignore[dict-item] - pandas' names
     assert rows[0] != rows[1]

@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.application.engine import worker_command
-from harness.models.application.worker import Application, cause, load_application, told
+from harness.models.application.worker import Application, cause, error_text, load_application
 from harness.models.processes.child import encode_frame
 from tests.models.application.asking import application
 from tests.processes import is_running
@@ -127,11 +127,11 @@ def test_an_exception_is_told_with_the_lines_that_it_came_through(tmp_path: Path
     found = load(tmp_path, module, "def deep(x):\n    raise KeyError(x)\ndef answer(prompt):\n    return deep(prompt)")
     with pytest.raises(KeyError) as raised:
         found.function("order 7")
-    text = told(raised.value)
+    text = error_text(raised.value)
     assert text.startswith("KeyError: 'order 7'\nTraceback (most recent call last):\n")
     assert f'File "{tmp_path / module}.py", line 2, in deep\n    raise KeyError(x)' in text
     assert cause(raised.value) == f"KeyError at {tmp_path / module}.py:2"
-    assert len(told(ValueError("x" * 10_000))) < 600
+    assert len(error_text(ValueError("x" * 10_000))) < 600
 
 
 def test_an_interpreter_without_any_package_runs_it(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_pairs_of_equal_answers_are_ties_and_shown_to_nobody(store: Store, run: 
     subject, items, ledger = filled(store, run, plan(PAIR))
     assert all(item.answers[0].text != item.answers[1].text for item in items)
     assert 0 < subject.items.same.sum() < len(subject.cases)
-    assert {draw.passed[place] for draw in ledger.draws for place in draw.told} == {(0.5,)}
+    assert {draw.passed[place] for draw in ledger.draws for place in draw.known_passed} == {(0.5,)}
 
 
 def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:

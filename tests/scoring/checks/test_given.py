@@ -14,7 +14,7 @@ from harness.scoring.checks import numbers, overlap, structure, text
 from harness.scoring.checks.given import import_library
 from tests.conftest import need
 
-OWN = [door.name for door in doors.doors("checks") if door.is_own and door.name not in ("deepeval", "lm_eval")]
+OWN = [door.name for door in doors.of_group("checks") if door.is_own and door.name not in ("deepeval", "lm_eval")]
 
 
 @pytest.mark.parametrize("module", [numbers, overlap, structure, text], ids=lambda module: module.__name__)

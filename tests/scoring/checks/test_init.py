@@ -11,5 +11,5 @@ from harness import checks, doors
 def test_checkers_of_types_know_every_check_of_steelyard() -> None:
     found = [node for node in ast.walk(ast.parse(inspect.getsource(checks))) if isinstance(node, ast.ImportFrom)]
     listed = {alias.name for node in found for alias in node.names if alias.asname == alias.name}
-    own = {door.name for door in doors.doors("checks") if door.is_own}
+    own = {door.name for door in doors.of_group("checks") if door.is_own}
     assert listed == own - {"deepeval", "lm_eval"}

@@ -15,7 +15,7 @@ from harness.models.engine_creation import engine_key
 from harness.models.version import load_version
 from harness.models.weights.weights import materialize
 from harness.stages.build_state import BuildState
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import write_tiny_llama
@@ -63,7 +63,7 @@ def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_a_ready_adapter_lies_beside_the_weights_and_identifies_the_version(settings: Settings, project: Path) -> None:
     ready = built(settings, "ready")
-    assert ready == found(settings, "ready") == built(settings, "ready", offline=True)
+    assert ready == version_named(settings, "ready") == built(settings, "ready", offline=True)
     assert ready.engine_options["adapter"].path == project / "adapter"
     plain, own = (load_version(built(settings, name), project) for name in ("plain", "ready"))
     assert own.fingerprint != plain.fingerprint

@@ -13,7 +13,7 @@ from harness.errors import EngineError, NotInLineageError, SettingsError, UsageE
 from harness.models.engine_creation import check_version
 from harness.models.retrieval.index import build_index
 from harness.models.version import load_version
-from harness.stages.building import built, found, needs_building
+from harness.stages.building import built, needs_building, version_named
 from harness.stages.customization import passages
 from harness.stages.customization.passages import built_retriever, load_retriever
 from harness.stages.lineage import StageContext
@@ -45,13 +45,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> None:
     told: list[str] = []
-    assert found(settings, "rag").steps[0].artifact is None
+    assert version_named(settings, "rag").steps[0].artifact is None
     with pytest.raises(SettingsError, match="steelyard build rag"):
         built(settings, "rag", offline=True)
     first = built(settings, "rag", progress=lambda state: told.append(state.phase))
     again = built(settings, "rag", progress=lambda state: told.append(state.phase), offline=True)
     assert told == ["starting", "indexing", "done"]
-    assert first == again == found(settings, "rag")
+    assert first == again == version_named(settings, "rag")
     more = built(settings, "more", offline=True).steps[-1]
     assert more.artifact == first.steps[0].artifact
     assert not needs_building(built(settings, "plain"))
@@ -70,7 +70,7 @@ def test_other_passages_are_another_index_and_another_version(settings: Settings
     before = load_version(built(settings, "rag"), settings.root)
     path = settings.root / "p.jsonl"
     path.write_text(path.read_text("utf-8").replace("nine", "ten"), "utf-8")
-    assert found(settings, "rag").steps[0].artifact is None
+    assert version_named(settings, "rag").steps[0].artifact is None
     after = load_version(built(settings, "rag"), settings.root)
     assert before.fingerprint != after.fingerprint
     context = StageContext(settings)
@@ -110,7 +110,7 @@ def test_passages_that_change_while_they_are_indexed_are_refused(
     monkeypatch.setattr(passages, "build_index", change_first)
     with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: p\.jsonl was changed while it was"):
         built(settings, "rag")
-    assert found(settings, "rag").steps[0].artifact is None
+    assert version_named(settings, "rag").steps[0].artifact is None
 
 
 CALLED = """

@@ -16,7 +16,7 @@ from harness.config import Settings
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 from harness.stages.distillation.distillation import load_distillation, quality_of
 from harness.stages.foundation.weights import load_weights
 from harness.stages.lineage import StageContext
@@ -205,7 +205,7 @@ def test_a_teacher_answers_prompts_alone_and_its_student_learns_what_it_expects_
         student.close()
     assert after < 0.9 * before
     warmer = load(tmp_path, text.replace("temperature = 0.5", "temperature = 0.6"))
-    assert not is_built(found(warmer, "student")), "answers of another temperature are other lessons"
+    assert not is_built(version_named(warmer, "student")), "answers of another temperature are other lessons"
 
 
 def asked(question: str, answer: str) -> list[dict[str, str]]:

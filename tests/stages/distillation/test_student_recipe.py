@@ -14,7 +14,7 @@ from harness.errors import SettingsError, UsageError
 from harness.models.spec import engine_spec
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
-from harness.stages.building import built, found
+from harness.stages.building import built, version_named
 from harness.stages.distillation.student_recipe import check_step, sources_of
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT, write_project
@@ -42,7 +42,7 @@ def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_a_student_is_trained_once_and_has_the_layers_that_were_asked_for(settings: Settings) -> None:
     told: list[BuildState] = []
-    assert not is_built(found(settings, "student"))
+    assert not is_built(version_named(settings, "student"))
     with pytest.raises(SettingsError, match="student is not built here: `steelyard build student`"):
         load_version(settings.version("student"), settings.root)
     student = built(settings, "student", progress=told.append)
@@ -55,7 +55,7 @@ def test_a_student_is_trained_once_and_has_the_layers_that_were_asked_for(settin
     assert (last.done, last.total, last.unit) == (6, 6, "steps")
     assert "loss" in last.note
     assert "tokens/s" in last.note
-    assert built(settings, "student", offline=True) == student == found(settings, "student")
+    assert built(settings, "student", offline=True) == student == version_named(settings, "student")
     assert (
         load_version(student, settings.root).fingerprint
         != load_version(built(settings, "teacher"), settings.root).fingerprint

@@ -116,7 +116,7 @@ def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(
         monkeypatch.setattr("harness.stages.training.training_worker.PLACES_AT_ONCE", at_once)
         train_student(
             replace(request, folder=tmp_path / name),
-            lambda message, told=told: told.append((message["phase"], message.get("note", "").partition(",")[0])),
+            lambda message, seen=told: seen.append((message["phase"], message.get("note", "").partition(",")[0])),
         )
         weights[name] = safetensors.load_file(tmp_path / name / "model.safetensors")
     whole, turns = ([note for phase, note in told if phase == "training"] for told in losses.values())

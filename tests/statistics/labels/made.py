@@ -19,7 +19,7 @@ def drawn(
     fields = {
         "judged": predicted,
         "expected": predicted,
-        "told": (),
+        "known_passed": (),
         "floor": 0.1,
         "rules": {"rate": rule, "difference": rule},
     }

@@ -20,7 +20,7 @@ def test_what_is_allowed_lies_the_margin_below_what_is_demanded() -> None:
 
 
 def test_a_draw_comes_back_from_json() -> None:
-    draw = drawn(3, 0.25, (0.4, 0.9), ((0.1, 0.2), (0.3, 0.3)), told=(1,))
+    draw = drawn(3, 0.25, (0.4, 0.9), ((0.1, 0.2), (0.3, 0.3)), known_passed=(1,))
     assert Draw.restored(json.loads(json.dumps(asdict(draw)))) == draw
 
 

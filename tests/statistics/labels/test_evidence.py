@@ -98,7 +98,7 @@ def test_labels_alone_are_weighted_and_never_look_at_the_judge():
 
 
 def test_what_is_known_to_be_the_same_counts_as_no_difference():
-    draw = drawn(predicted=(0.6, 0.5), passed=((0.5, 0.4), (0.7, 0.7)), told=(1,))
+    draw = drawn(predicted=(0.6, 0.5), passed=((0.5, 0.4), (0.7, 0.7)), known_passed=(1,))
     values = labels_alone(DrawnLabels.of([draw], [[1.0, 0.0]]), "difference", None).values
     assert values[1] == 0
 

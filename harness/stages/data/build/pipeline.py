@@ -58,7 +58,7 @@ def _leave(folder: Path, shard: int, text: str) -> None:
 
 
 def left_by_tasks(folder: Path) -> list[Any]:
-    """What each task of a pipeline left when it was done."""
+    """Return what each task of a pipeline left when it was done."""
     return [json.loads(path.read_bytes()) for path in sorted((folder / "done").glob("[0-9]" * 5))]
 
 

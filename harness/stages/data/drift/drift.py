@@ -108,12 +108,12 @@ def add_up(documents: Iterable[CorpusDocument]) -> Mapping[str, ColumnSums]:
         n_documents[row] += 1
         for name, (values, _) in _COLUMNS.items():
             counts[name][row].update(values(document))
-    found = {}
+    totals = {}
     for column, rows in counts.items():
         names = tuple(sorted(set().union(*rows)))
         sums = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
-        found[column] = ColumnSums(n_documents, sums.reshape(len(rows), -1), names)
-    return found
+        totals[column] = ColumnSums(n_documents, sums.reshape(len(rows), -1), names)
+    return totals
 
 
 def row_of(document_id: str) -> int:
@@ -196,12 +196,12 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     if not parts.any():  # the same documents
         return Drift(*named, 0.0, 0.0, 0.0, 0.0, 1.0, tuple(parts.tolist()))
     moves = _largest_moves(first, second, names) if column in _NAMED else ()
-    found = paired_difference(parts, np.zeros(len(parts)), confidence_level=confidence_level, bounded=False)
-    value, low, high, p_value = found.value, found.low, found.high, found.p_value
+    difference = paired_difference(parts, np.zeros(len(parts)), confidence_level=confidence_level, bounded=False)
+    value, low, high, p_value = difference.value, difference.low, difference.high, difference.p_value
     if is_distance:
         p_value = p_value if value > 0 else 1.0
         value, low, high = (max(0.0, each) for each in (value, low, high))
-    return Drift(*named, value, found.standard_error, low, high, p_value, tuple(parts.tolist()), moves)
+    return Drift(*named, value, difference.standard_error, low, high, p_value, tuple(parts.tolist()), moves)
 
 
 def check_column(column: str) -> None:
@@ -248,8 +248,8 @@ def _largest_moves(first: FloatArray, second: FloatArray, names: tuple[Any, ...]
     """The values whose shares of the documents differ most, the largest difference first."""
     one, other = (each.sum(axis=0) / each.sum() for each in (first, second))
     ranked = np.argsort(-np.abs(other - one).round(12), kind="stable")
-    found = [Move(str(names[i]), float(one[i]), float(other[i])) for i in ranked[:_MOST_MOVES]]
-    return tuple(each for each in found if each.first != each.second)
+    moves = [Move(str(names[i]), float(one[i]), float(other[i])) for i in ranked[:_MOST_MOVES]]
+    return tuple(each for each in moves if each.first != each.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +265,10 @@ def drift_table(
     baseline: Mapping[str, ColumnSums], candidate: Mapping[str, ColumnSums], confidence_level: float = 0.95
 ) -> DriftTable:
     """The drift from one version to another in all columns, as `add_up` gives them."""
-    found = tuple(
+    rows = tuple(
         find_drift(baseline[column].together(), candidate[column].together(), column, confidence_level)
         for column in COLUMNS
     )
-    rejected = holm([each.p_value for each in found], 1 - confidence_level)
-    shown = frozenset(each.column for each, is_shown in zip(found, rejected, strict=True) if is_shown)
-    return DriftTable(found, shown, confidence_level)
+    rejected = holm([each.p_value for each in rows], 1 - confidence_level)
+    shown = frozenset(each.column for each, is_shown in zip(rows, rejected, strict=True) if is_shown)
+    return DriftTable(rows, shown, confidence_level)

@@ -81,7 +81,7 @@ class CaseOverlap:
 
     @property
     def is_contaminated(self) -> bool:
-        """Whether the corpus contains it."""
+        """True if the corpus contains it."""
         return self.state == "contaminated"
 
     def __str__(self) -> str:
@@ -127,12 +127,12 @@ def find_contamination(
     for n_documents, (name, text) in enumerate(documents, 1):  # noqa: B007 - their number is told
         search.look_in(name, text)
     places, boilerplate = search.places()
-    found = {}
+    overlaps = {}
     for number, case in enumerate(cases):
         own = tuple(sorted(places[number], key=lambda each: (each.document, each.offset)))
         state: State = "contaminated" if own else "clean" if number in search.checked else "too short"
-        found[case.id] = CaseOverlap(case.id, case.file, state, own, boilerplate[number])
-    return Contamination(rule, n_documents, found)
+        overlaps[case.id] = CaseOverlap(case.id, case.file, state, own, boilerplate[number])
+    return Contamination(rule, n_documents, overlaps)
 
 
 class CaseSearches:
@@ -181,17 +181,17 @@ class _Search:
         self._answers = [
             [words for answer in answers_of(each.case.fields) if (words := tuple(words_of(answer)))] for each in cases
         ]
-        found: dict[Gram, dict[_Occurrence, None]] = defaultdict(dict)
+        by_gram: dict[Gram, dict[_Occurrence, None]] = defaultdict(dict)
         texts: dict[tuple[str, Gram], set[Gram]] = defaultdict(set)
         for number, case in enumerate(cases):
             for field, text in texts_of(case.case.fields):
                 whole = tuple(words_of(text))
                 for gram, before in self._grams(whole, asks=field in QUESTIONS and bool(self._answers[number])):
-                    found[gram][_Occurrence(number, field, before)] = None
+                    by_gram[gram][_Occurrence(number, field, before)] = None
                     texts[case.file, gram].add(whole)
         self._occurrences: dict[Gram, list[_Occurrence]] = {}
         self._sizes: dict[Gram, set[int]] = defaultdict(set)
-        for gram, occurrences in found.items():
+        for gram, occurrences in by_gram.items():
             own = [
                 each
                 for each in occurrences  # what too many texts have is a template
@@ -219,14 +219,14 @@ class _Search:
         heads = zip(*(words[place:] for place in range(self._head)), strict=False)
         places = [(start, size) for start, head in enumerate(heads) for size in self._sizes.get(head, ())]
         grams = [(start, tuple(words[start : start + size])) for start, size in places if start + size <= len(words)]
-        found = [(start, gram, at) for start, gram in grams if (at := self._occurrences.get(gram))]
-        spans, whole = list(places_of(text)) if found else [], hash(text)
+        known = [(start, gram, at) for start, gram in grams if (at := self._occurrences.get(gram))]
+        spans, whole = list(places_of(text)) if known else [], hash(text)
 
         def hit(first: int, after: int) -> _Hit:
             begin, end = spans[first][0], spans[after - 1][1]
             return _Hit(document, first, begin, text[begin:end], whole)
 
-        for start, gram, occurrences in found:
+        for start, gram, occurrences in known:
             hits, after = self._hits[gram], start + len(gram)
             if len(hits) <= self._rule.most_documents and all(each.whole != whole for each in hits):
                 hits.append(hit(start, after))
@@ -255,16 +255,16 @@ class _Search:
             for each in own:
                 for hit in hits:
                     together[each.case, each.field, hit.document].append((hit, len(gram)))
-        found: dict[int, list[FoundPlace]] = defaultdict(list)
+        by_case: dict[int, list[FoundPlace]] = defaultdict(list)
         for (case, name, document), parts in together.items():
             first = min(hit for hit, _ in parts)
             words = {hit.word + i for hit, size in parts for i in range(size)}
-            found[case].append(FoundPlace(name, document, first.offset, first.text, len(words)))
+            by_case[case].append(FoundPlace(name, document, first.offset, first.text, len(words)))
         for (case, name), hit in self._answered.items():
             if (case, name, hit.document) not in together:
                 n_words = len(words_of(hit.text))
-                found[case].append(FoundPlace(name, hit.document, hit.offset, hit.text, n_words, with_answer=True))
-        return found, boilerplate
+                by_case[case].append(FoundPlace(name, hit.document, hit.offset, hit.text, n_words, with_answer=True))
+        return by_case, boilerplate
 
 
 def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -290,11 +290,11 @@ def answers_of(fields: Mapping[str, Any]) -> list[str]:
     >>> answers_of({"expected": 4}), answers_of({"choices": ["ten", "eight"], "answer": 1})
     (['4'], ['eight'])
     """
-    found: list[str] = []
+    answers: list[str] = []
     for name in ANSWERS:
         value, choices = fields.get(name), fields.get("choices")
         if isinstance(choices, list | tuple) and type(value) is int and 0 <= value < len(choices):
             value = choices[value]
         values: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
-        found += [str(each) for each in values if isinstance(each, str | int | float) and not isinstance(each, bool)]
-    return found
+        answers += [str(each) for each in values if isinstance(each, str | int | float) and not isinstance(each, bool)]
+    return answers

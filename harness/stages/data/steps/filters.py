@@ -97,8 +97,8 @@ def _given(table: Any) -> dict[str, Any]:
 
 
 def _removal(made: BaseFilter, document: Document) -> str | None:
-    found = made.filter(document)
-    stays, reason = found if isinstance(found, tuple) else (found, None)
+    removal = made.filter(document)
+    stays, reason = removal if isinstance(removal, tuple) else (removal, None)
     return None if stays else reason or "removed"
 
 
@@ -192,8 +192,8 @@ class _Address(Table):
 
         def parts(url: str) -> SimpleNamespace:
             """The parts that the filter reads; tldextract warns of the first by this name."""
-            found = shipped(url)
-            return SimpleNamespace(registered_domain=found.top_domain_under_public_suffix, fqdn=found.fqdn)
+            list_file = shipped(url)
+            return SimpleNamespace(registered_domain=list_file.top_domain_under_public_suffix, fqdn=list_file.fqdn)
 
         made = URLFilter(**_given(self))
         made.tldextractor = parts

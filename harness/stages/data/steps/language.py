@@ -27,12 +27,12 @@ def _detector() -> LangDetector:
 
 def language_scores(text: str) -> dict[str, float]:
     """The probability of each language, the likeliest first; a text in which the model knows nothing has none."""
-    return {found["lang"]: found["score"] for found in _detector().detect(text, k=-1)}
+    return {guess["lang"]: guess["score"] for guess in _detector().detect(text, k=-1)}
 
 
 def _languages() -> list[str]:
     """Languages that the model knows."""
-    return sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
+    return sorted(guess["lang"] for guess in _detector().detect("a", k=-1, threshold=-1.0))
 
 
 @dataclass(frozen=True)

@@ -69,27 +69,27 @@ def _emails(text: str, _: Sequence[str]) -> Spans:
         start = at - len(before) + len(before.rstrip(_LOCAL_PART))
         after = text[at + 1 : at + _LONGEST_ADDRESS]
         stop = at + 1 + len(after) - len(after.lstrip(_DOMAIN))
-        found = pattern.search(text, start, stop) if start < at else None
-        if found:
-            yield found.span()
-            end = found.end()
+        match = pattern.search(text, start, stop) if start < at else None
+        if match:
+            yield match.span()
+            end = match.end()
         at = text.find("@", max(end, at + 1))
 
 
 def _ips(text: str, _: Sequence[str]) -> Spans:
     pattern = _patterns().ip_replacer
-    for found in pattern.regex.finditer(text):
-        if pattern.validator is None or pattern.validator(found[0]):
-            yield found.span()
+    for match in pattern.regex.finditer(text):
+        if pattern.validator is None or pattern.validator(match[0]):
+            yield match.span()
 
 
 def _valid(pattern: re.Pattern[str], is_valid: Callable[[str], bool], text: str, _: Sequence[str]) -> Spans:
     """Yield the span of the longest valid number in each find: a word or number after one may look like part of it."""
-    for found in pattern.finditer(text):
-        gaps = [found.start() + gap.start() for gap in re.finditer("[ -]", found[0])]
-        for end in [found.end(), *reversed(gaps)]:
-            if is_valid(text[found.start() : end]):
-                yield found.start(), end
+    for match in pattern.finditer(text):
+        gaps = [match.start() + gap.start() for gap in re.finditer("[ -]", match[0])]
+        for end in [match.end(), *reversed(gaps)]:
+            if is_valid(text[match.start() : end]):
+                yield match.start(), end
                 break
 
 
@@ -113,14 +113,14 @@ def _phones(text: str, regions: Sequence[str]) -> Spans:
     for line in re.finditer(r"[^\n]+", text):
         if not _PHONE_LINE.search(line[0]):
             continue
-        found = {
+        spans = {
             (match.start, match.end)
             for region in regions or [_NOWHERE]
             for match in PhoneNumberMatcher(line[0], region)
             if not match.raw_string.isdigit()
         }
         end = 0
-        for start, stop in sorted(found):
+        for start, stop in sorted(spans):
             if start >= end:
                 yield line.start() + start, line.start() + stop
                 end = stop

@@ -208,9 +208,9 @@ def package_versions(spec: StepSpec) -> dict[str, str]:
     Raises:
         SettingsError: one is not installed; the message says how to install it.
     """
-    found = {package: version for package in spec.packages if (version := version_of(package)) is not None}
-    missing = [package for package in spec.packages if package not in found]
+    versions = {package: version for package in spec.packages if (version := version_of(package)) is not None}
+    missing = [package for package in spec.packages if package not in versions]
     if missing:
         remedy = f" Install it with: {spec.install}" if spec.install else ""
         raise SettingsError(f"The step {spec.name!r} needs {' and '.join(missing)}, not installed here.{remedy}")
-    return found
+    return versions

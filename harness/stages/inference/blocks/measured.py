@@ -290,7 +290,7 @@ def peaks(dtype: str) -> tuple[Peak, Peak]:
         target = torch.empty_like(source)
         return rate(lambda: target.copy_(source), 2 * copied)  # a byte is read and written
 
-    found = multiply(), copy()
+    speeds = multiply(), copy()
     if is_gpu:
         torch.cuda.empty_cache()
-    return found
+    return speeds

@@ -25,24 +25,24 @@ MOST_LATE = 0.25
 
 
 def measure_pair(
-    servers: Mapping[Role, Server], plan: BlockPlan, pair: int, told: Callable[[str], None] = lambda _: None
+    servers: Mapping[Role, Server], plan: BlockPlan, pair: int, progress: Callable[[str], None] = lambda _: None
 ) -> dict[Role, Block]:
     """Measure both blocks of a pair, in their drawn order, up to one that can't be trusted; of a candidate alone the
     one. `told` is called with the block that is measured now, in a few words.
     """
-    load, found = plan.load_of(pair), dict[Role, Block]()
+    load, blocks = plan.load_of(pair), dict[Role, Block]()
     addresses = {role: server.start() for role, server in servers.items()}
     for role in plan.order_of(pair):
-        if role not in servers or any(block["invalid_reasons"] for block in found.values()):
+        if role not in servers or any(block["invalid_reasons"] for block in blocks.values()):
             continue
-        told(f"block {pair + 1} of {plan.blocks}, {servers[role].version}")
+        progress(f"block {pair + 1} of {plan.blocks}, {servers[role].version}")
         with ExitStack() as stack:
             for address in addresses.values():
                 if address != addresses[role]:
                     stack.enter_context(address.paused())
             result = run_load(replace(load, accept=load.accept | ACCEPTED), addresses[role])
-        found[role] = block_of(result, load)
-    return found
+        blocks[role] = block_of(result, load)
+    return blocks
 
 
 def check_pair(blocks: Mapping[Role, Block], servers: Mapping[Role, Server], pair: int) -> None:

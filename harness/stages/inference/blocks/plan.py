@@ -105,8 +105,8 @@ def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, lo
     for name in given:
         if name not in LOAD_WORDS:
             raise MarkerError(f"{where}: load: {choices('setting', str(name), LOAD_WORDS)}")
-    said = {name: value for name, value in given.items() if value is not None}
-    words = {"blocks": DEFAULT_BLOCKS, "warm_up": WARM_UP, **said}
+    given_values = {name: value for name, value in given.items() if value is not None}
+    words = {"blocks": DEFAULT_BLOCKS, "warm_up": WARM_UP, **given_values}
     if "prompts" in words:
         path = check(PathText, words["prompts"], "prompts", where=where, error=MarkerError)
         words["prompts"] = read_prompts(settings.root / path, MarkerError)

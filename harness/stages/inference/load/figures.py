@@ -167,29 +167,29 @@ def is_good(seconds: Mapping[str, float], objective: Mapping[str, float]) -> boo
 
 
 def notes(result: LoadResult, n_prompts: int) -> list[str]:
-    """What a reader must know beside the figures; `n_prompts` were written."""
-    requests, answered, told = result.requests, result.completed, []
+    """Return what a reader must know beside the figures; `n_prompts` were written."""
+    requests, answered, notes = result.requests, result.completed, []
     if missing := [each for each in _PERCENTILES if 0 < answered < values_needed(each)]:
         names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
-        told.append(
+        notes.append(
             f"{answered} answers do not support {names}: it takes so many requests until the largest is above the "
             "percentile with 95% confidence. Send more."
         )
     if 0 < answered < requests:
-        told.append(f"{requests - answered} of {requests} requests are errors; the latencies are those of the others.")
+        notes.append(f"{requests - answered} of {requests} requests are errors; the latencies are those of the others.")
     counts = [(row.prompt_tokens, row.completion_tokens) for row in result.rows if row.error is None]
     if uncounted := sum(None in each for each in counts):
-        told.append(
+        notes.append(
             f"{uncounted} of {answered} answers do not tell their tokens (usage), so that they are not counted: "
             "prompt_tokens, completion_tokens, output_tokens_per_s, tpot_s and goodput_per_s (of an objective of tpot) "
             "are left out where they need them."
         )
     if requests > n_prompts:
-        told.append(
+        notes.append(
             f"{n_prompts:,} prompts were written, and repeated from the first one on. Give --requests for as many "
             "prompts as there are requests."
         )
-    return told
+    return notes
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:
@@ -214,7 +214,7 @@ def doubts(result: LoadResult, plan: LoadPlan, *, is_reachable: bool = True) -> 
 
 
 def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
-    """What makes a run worthless: nothing was answered, or the server or the run ended."""
+    """Return what makes a run worthless: nothing was answered, or the server or the run ended."""
     if result.interrupted:
         yield Doubt("", "The run was ended before all was measured (Ctrl-C): the figures are of what came until then.")
     kinds = ", ".join(f"{kind} {number}" for kind, number in result.errors.items())
@@ -226,13 +226,13 @@ def _ended(result: LoadResult, is_reachable: bool) -> Iterator[Doubt]:
         )
         yield Doubt("", reason, by_server=True)
     elif result.requests and not result.completed:
-        said = next((row.said for row in result.rows if row.said), "nothing")
-        reason = f"None of {result.requests} requests was answered ({kinds}). The server said: {said}."
+        message = next((row.message for row in result.rows if row.message), "nothing")
+        reason = f"None of {result.requests} requests was answered ({kinds}). The server said: {message}."
         yield Doubt("", reason, by_server=True)
 
 
 def _machine(result: LoadResult) -> Iterator[Doubt]:
-    """What the generator, the machine and its host did."""
+    """Return what the generator, the machine and its host did."""
     cores, others, steal = os.cpu_count() or 1, result.others_cpu or 0.0, result.steal or 0.0
     if result.client_cpu > _MOST_CLIENT_CPU:
         reason = (
@@ -265,7 +265,9 @@ def _machine(result: LoadResult) -> Iterator[Doubt]:
 
 
 def _server(result: LoadResult, plan: LoadPlan) -> Iterator[Doubt]:
-    """What the server's counters and usage tell. Where it served somebody else, its other counters count that, too."""
+    """Return what the server's counters and usage tell. Where it served somebody else, its other counters count
+    that, too.
+    """
     server, of_others = result.server, list[Doubt]()
     for name in ("prompt_tokens", "completion_tokens"):
         ours, theirs = getattr(result, name), server.get(name)

@@ -136,7 +136,7 @@ class Generator:
                 due_s += _AFTER_LOST_S
 
     async def _request(self, index: int, body: str, due_s: float) -> Row:
-        sent_s, status, packets, error, said = self._now_s(), 0, list[tuple[float, bytes]](), None, ""
+        sent_s, status, packets, error, message = self._now_s(), 0, list[tuple[float, bytes]](), None, ""
         self.sent += 1
         assert self._session is not None
         try:
@@ -160,14 +160,14 @@ class Generator:
                         if status or not connection.get("is_reused"):
                             raise
         except TimeoutError:
-            error, said = "timeout", f"after {self._timeout_s:g} s"
+            error, message = "timeout", f"after {self._timeout_s:g} s"
         except asyncio.CancelledError:
-            error, said = "unfinished", "the run was ended before the answer was complete"
+            error, message = "unfinished", "the run was ended before the answer was complete"
         except aiohttp.ClientResponseError:
-            error, said = "malformed", "what answers does not speak HTTP"
+            error, message = "malformed", "what answers does not speak HTTP"
         except (aiohttp.ClientError, OSError) as failure:
-            error, said = "broken_off" if status else "connection", str(failure)
-        row = Row(index, due_s, sent_s, self._now_s(), error=error, said=said)
+            error, message = "broken_off" if status else "connection", str(failure)
+        row = Row(index, due_s, sent_s, self._now_s(), error=error, message=message)
         is_whole = error is None and status == 200
         self._completed += is_whole
         self._failed += not is_whole

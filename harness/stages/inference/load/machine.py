@@ -87,11 +87,11 @@ def use_between(before: Counters, after: Counters) -> Use:
 
 def energy_counters() -> Mapping[str, tuple[float, float]]:
     """The counters of energy, as `Counters` has them; {} where there are none."""
-    found = {}
+    counters = {}
     for folder in _RAPL.glob("*-rapl:[0-9]"):  # a package has its parts in it
         with suppress(OSError, ValueError):
             now, most = (int((folder / name).read_text()) * _MICRO for name in ("energy_uj", "max_energy_range_uj"))
-            found[folder.name] = now, most
+            counters[folder.name] = now, most
     if importlib.util.find_spec("pynvml") is not None:
         import pynvml  # type: ignore[import-not-found]
 
@@ -99,8 +99,8 @@ def energy_counters() -> Mapping[str, tuple[float, float]]:
             pynvml.nvmlInit()
             for number in range(pynvml.nvmlDeviceGetCount()):
                 board = pynvml.nvmlDeviceGetHandleByIndex(number)
-                found[f"gpu{number}"] = pynvml.nvmlDeviceGetTotalEnergyConsumption(board) * _MILLI, 0.0
-    return found
+                counters[f"gpu{number}"] = pynvml.nvmlDeviceGetTotalEnergyConsumption(board) * _MILLI, 0.0
+    return counters
 
 
 def server_pids(base_url: str) -> Collection[int] | None:

@@ -46,7 +46,7 @@ class PlannedPrompt:
 def _objective(given: Any) -> Mapping[str, float]:
     """Seconds by the name of what they are set for, written as a text or a table."""
     pairs = given.items() if isinstance(given, Mapping) else [each.split("=") for each in str(given).split(",")]
-    found: dict[str, float] = {}
+    objective: dict[str, float] = {}
     for pair in pairs:
         try:
             name, seconds = pair[0].strip(), float(pair[1])
@@ -56,9 +56,9 @@ def _objective(given: Any) -> Mapping[str, float]:
             raise typed.WrongValueError(f"names nothing that could be kept ({name!r}); write ttft=0.5,itl=0.1.")
         if name not in OBJECTIVES:
             raise typed.WrongTableError(f": {choices('objective', name, OBJECTIVES)}")
-        if found.setdefault(name, seconds) != seconds:
+        if objective.setdefault(name, seconds) != seconds:
             raise typed.WrongValueError(f"sets {name} to two values; leave one out.")
-    return found
+    return objective
 
 
 def _accepted(given: Any) -> frozenset[str]:
@@ -132,7 +132,7 @@ class LoadPlan(typed.Table):
         return self.concurrency is not None and self.seconds is not None and self.requests is None
 
     def n_requests(self) -> int:
-        """How many requests are begun; of a loop that time alone ends an ample guess."""
+        """Return how many requests are begun; of a loop that time alone ends an ample guess."""
         if self.rate is not None and self.seconds is not None:
             return min(round(self.rate * self.seconds), self.requests or _MOST)
         if self.concurrency is not None and self.seconds is not None and self.requests is None:
@@ -174,19 +174,19 @@ def read_prompts(path: Path, error: type[UsageError] = UsageError) -> tuple[Plan
     Raises `error` where there is no such file, or something in it is no prompt.
     """
     if path.suffix != ".jsonl":
-        found = [PlannedPrompt(line) for line in read_text(path, error).split("\n") if line.strip()]
+        prompts = [PlannedPrompt(line) for line in read_text(path, error).split("\n") if line.strip()]
     else:
-        found = []
+        prompts = []
         for where, row in json_lines(path, error, _HINT):
             messages, text = row.get("messages"), row.get("prompt")
             tokens = row.get("output_tokens")
             tokens = typed.check(typed.Count | None, tokens, "output_tokens", where=where, error=error)
             if isinstance(messages, list) and messages:
-                found.append(PlannedPrompt(None, tuple(messages), tokens))
+                prompts.append(PlannedPrompt(None, tuple(messages), tokens))
             elif isinstance(text, str) and text:
-                found.append(PlannedPrompt(text, (), tokens))
+                prompts.append(PlannedPrompt(text, (), tokens))
             else:
                 raise error(f"{where} has no prompt. {_HINT}")
-    if not found:
+    if not prompts:
         raise error(f"{path} holds no prompts; write one a line.")
-    return tuple(found)
+    return tuple(prompts)

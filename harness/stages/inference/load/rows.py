@@ -28,7 +28,7 @@ class Row(NamedTuple):
         sent_s: when it was begun; a connection that had to be opened comes after that.
         done_s: when its answer was complete, or it failed.
         chunks: when tokens arrived together, and how many; the first event of an answer is a chunk of its own.
-        error: the kind of its failure; None for an answer. said: what the server said to it, shortened.
+        error: the kind of its failure; None for an answer. message: what the server said to it, shortened.
         prompt_tokens, completion_tokens, cached_tokens: as the server's usage counts them; None where it does not.
         asked_tokens: how many the answer was to have exactly; None where it could end by itself.
     """
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     done_s: float
     chunks: Sequence[tuple[float, float]] = ()
     error: str | None = None
-    said: str = ""
+    message: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
@@ -79,18 +79,18 @@ def read_row(row: Row, status: int, packets: Packets, redactor: Redactor) -> Row
     body = b"".join(part for _, part in packets).strip()
     try:
         if row.error not in (None, "broken_off"):
-            raise _NoAnswerError(row.error, row.said)
+            raise _NoAnswerError(row.error, row.message)
         if status not in (0, 200):
             raise _NoAnswerError(f"http_{status}", _in_words(body))
         arrivals, usage = _read_stream(row, packets, body)
     except _NoAnswerError as failure:
-        error, said = failure.args
-        return row._replace(error=error, said=redactor.text(said)[:_LONGEST_SAID])
+        error, message = failure.args
+        return row._replace(error=error, message=redactor.text(message)[:_LONGEST_SAID])
     details = usage.get("prompt_tokens_details")
     return row._replace(
         chunks=_chunks(arrivals, usage),
         error=None,
-        said="",
+        message="",
         prompt_tokens=count(usage.get("prompt_tokens")),
         completion_tokens=count(usage.get("completion_tokens")),
         cached_tokens=count(details.get("cached_tokens")) if isinstance(details, Mapping) else None,
@@ -108,24 +108,24 @@ def _read_stream(row: Row, packets: Packets, body: bytes) -> tuple[list[_Arrival
             event = json.loads(data)
             if event.get("error"):
                 raise _NoAnswerError("error_event", _in_words(event["error"]))
-            told, counted, grew = event.get("usage"), None, False
-            if isinstance(told, dict):
-                counted = count(told.get("completion_tokens"))
+            reported, counted, grew = event.get("usage"), None, False
+            if isinstance(reported, dict):
+                counted = count(reported.get("completion_tokens"))
                 grew = (counted or 0) > (count(usage.get("completion_tokens")) or 0)
-                usage = told
-            for choice in event["choices"] if told is None else event.get("choices") or ():
+                usage = reported
+            for choice in event["choices"] if reported is None else event.get("choices") or ():
                 is_finished |= _is_finished(choice)
                 # A token may have no text yet, where a character is split.
                 if grew or any(choice.get("delta", choice).get(name) for name in _TEXTS):
                     arrivals.append((at_s, counted))
     except (ValueError, LookupError, TypeError, AttributeError):
         if row.error is None:
-            said = f"the stream has an event that is none of OpenAI's: {data[:80]!r}"
-            raise _NoAnswerError("malformed", said) from None
+            message = f"the stream has an event that is none of OpenAI's: {data[:80]!r}"
+            raise _NoAnswerError("malformed", message) from None
     if not arrivals and (is_finished or is_done):
         raise _NoAnswerError("empty", "the answer ended without a token")
     if not is_finished:
-        raise _NoAnswerError(*((row.error, row.said) if row.error else _unfinished(body)))
+        raise _NoAnswerError(*((row.error, row.message) if row.error else _unfinished(body)))
     return arrivals, usage
 
 
@@ -156,12 +156,12 @@ def _chunks(arrivals: Sequence[_Arrival], usage: Mapping[str, Any]) -> list[tupl
     counted = [tokens for _, tokens in arrivals if tokens is not None]
     evenly = [each * number for number in range(1, len(arrivals) + 1)]
     reached = counted if len(counted) == len(arrivals) else evenly
-    found = [(arrivals[0][0], before := float(reached[0]))]
+    chunks = [(arrivals[0][0], before := float(reached[0]))]
     for at_s, tokens in {at_s: tokens for (at_s, _), tokens in zip(arrivals, reached, strict=True)}.items():
         if tokens > before:
-            found.append((at_s, tokens - before))
+            chunks.append((at_s, tokens - before))
             before = tokens
-    return found
+    return chunks
 
 
 def _events(packets: Packets) -> Iterator[tuple[float, bytes]]:

@@ -55,8 +55,8 @@ def run_load(
 
         def send(phase: str, planned: int | None, sending: Sending) -> Any:
             progress(LoadProgress(phase, planned))
-            told = partial(LoadProgress, phase, planned)
-            return generator.call("send", {"sending": sending}, lambda state: progress(told(**state)))
+            progress_of = partial(LoadProgress, phase, planned)
+            return generator.call("send", {"sending": sending}, lambda state: progress(progress_of(**state)))
 
         progress(LoadProgress("warming up", plan.warm_up))
         form = _warm_up(plan, address, partial(send, "warming up", plan.warm_up))
@@ -108,12 +108,12 @@ def _warm_up(plan: LoadPlan, address: ServerAddress, send: Callable[[Sending], A
             rows += [Row(*plain) for plain in send(Sending(part, in_flight, len(part)))["rows"]] if part else []
         if not rows or any(row.error is None for row in rows):
             return form
-        error, said = str(rows[0].error), rows[0].said
-        form = form.mended(error, said)
+        error, message = str(rows[0].error), rows[0].message
+        form = form.mended(error, message)
     base = address.base_url
     lacks = error == "http_404" and "/v1" not in base
     raise EngineError(
-        f"No request of the warm-up was answered ({error}): {said or 'nothing was said'}. "
+        f"No request of the warm-up was answered ({error}): {message or 'nothing was said'}. "
         + (f"base_url {base} probably lacks /v1, as in {base}/v1. " if lacks else "")
         + f"Mend what version {address.version.name!r} asks, or its server; no load was sent."
     )

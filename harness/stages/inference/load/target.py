@@ -37,12 +37,12 @@ class RequestForm:
     limit: str = "max_tokens"
     counts: bool = True
 
-    def mended(self, error: str, said: str) -> RequestForm | None:
+    def mended(self, error: str, message: str) -> RequestForm | None:
         """The form that a server which refuses this one asks for; None where what it says asks for none."""
         if error in ("http_400", "http_422"):
-            if self.limit == "max_tokens" and "max_completion_tokens" in said:
+            if self.limit == "max_tokens" and "max_completion_tokens" in message:
                 return replace(self, limit="max_completion_tokens")
-            if self.counts and "stream_options" in said:
+            if self.counts and "stream_options" in message:
                 return replace(self, counts=False)
         return None
 
@@ -56,7 +56,7 @@ class RequestForm:
         A server of an engine's own is also asked for the exact length, to count along, and for a cache that no other
         request has.
         """
-        server, found = self.server, []
+        server, bodies = self.server, []
         for number, prompt in enumerate(prompts):
             sampling = {"max_tokens": prompt.output_tokens or plan.output_tokens}
             request = address.version.chat(prompt.messages if prompt.text is None else prompt.text, sampling=sampling)
@@ -69,8 +69,8 @@ class RequestForm:
                 body |= server.fields
             if server is not None and not plan.cached:
                 body[server.salt] = secrets.token_hex(8)
-            found.append(json.dumps(body, default=dict, separators=(",", ":")))
-        return found
+            bodies.append(json.dumps(body, default=dict, separators=(",", ":")))
+        return bodies
 
 
 def server_spec(address: ServerAddress) -> ServerSpec | None:
@@ -128,16 +128,16 @@ def read_counters(address: ServerAddress, server: ServerSpec | None) -> dict[str
 def counts_since(
     before: Mapping[str, float], address: ServerAddress, server: ServerSpec | None, answered: int
 ) -> dict[str, float]:
-    """What was counted since, with the means of histograms; counters may follow the last answer by a moment."""
+    """Return what was counted since, with the means of histograms; counters may follow the last answer by a moment."""
     deadline = time.monotonic() + _SETTLES_S
     while True:
         after = read_counters(address, server)
-        found = {name: after[name] - before.get(name, 0.0) for name in after}
-        if not after or found.get("requests", answered) >= answered or time.monotonic() > deadline:
+        counts = {name: after[name] - before.get(name, 0.0) for name in after}
+        if not after or counts.get("requests", answered) >= answered or time.monotonic() > deadline:
             break
         time.sleep(_SETTLING_STEP_S)
     for name in ("ttft", "itl"):
-        total, number = found.pop(f"{name}_sum_s", None), found.pop(f"{name}_count", None)
+        total, number = counts.pop(f"{name}_sum_s", None), counts.pop(f"{name}_count", None)
         if total is not None and number:
-            found[f"{name}_mean_s"] = total / number
-    return found
+            counts[f"{name}_mean_s"] = total / number
+    return counts

@@ -18,7 +18,7 @@ from tests.stages.data.steps.judging import document, made, settings
 
 pytestmark = pytest.mark.service
 
-OWN = [door.name for door in doors.doors("steps") if door.is_own]
+OWN = [door.name for door in doors.of_group("steps") if door.is_own]
 WHERE = "[tool.steelyard.corpora.clean]"
 
 

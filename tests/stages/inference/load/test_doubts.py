@@ -103,7 +103,7 @@ def test_a_server_that_ended_is_told_whatever_was_answered() -> None:
 
 
 def test_a_run_without_an_answer_says_what_the_server_said() -> None:
-    refused = measured(rows=[row(0, ttft_s=None, error="http_400", said="too long")])
+    refused = measured(rows=[row(0, ttft_s=None, error="http_400", message="too long")])
     assert worthless(refused) == [("None of 1 requests was answered (http_400 1). The server said: too long.", True)]
     ((reason, by_server),) = worthless(measured(interrupted=True))
     assert (reason[:19], by_server) == ("The run was ended b", False)

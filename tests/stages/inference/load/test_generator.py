@@ -103,7 +103,7 @@ async def test_an_answer_that_does_not_come_to_its_end_has_failed(part: bytes, e
     async with serving(write) as url:
         (record,) = await measured(url, concurrency=1, limit=1)
     assert record.error == error
-    assert record.said
+    assert record.message
     assert record.done_s > record.sent_s
 
 

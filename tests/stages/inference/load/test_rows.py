@@ -46,7 +46,7 @@ def gaps(record: Row) -> list[tuple[float, float]]:
 
 
 def read(*packets: tuple[float, bytes], status: int = 200, failure: str | None = None, said: str = "") -> Row:
-    return read_row(Row(3, 0.0, 0.5, 10.0, error=failure, said=said), status, packets, Redactor("secret-key"))
+    return read_row(Row(3, 0.0, 0.5, 10.0, error=failure, message=said), status, packets, Redactor("secret-key"))
 
 
 def test_a_plain_stream_has_all_its_latencies() -> None:
@@ -166,14 +166,14 @@ def test_a_200_that_breaks_off_is_no_answer_and_one_that_was_whole_before_is() -
 def test_a_refusal_has_its_status_and_what_the_server_said_without_the_key() -> None:
     body = json.dumps({"error": {"message": "no such key: secret-key"}}).encode()
     record = read((1.0, body), status=401)
-    assert (record.error, record.said) == ("http_401", "no such key: ***")
+    assert (record.error, record.message) == ("http_401", "no such key: ***")
     assert read((1.0, b"busy"), status=503, failure="broken_off").error == "http_503"
 
 
 @pytest.mark.parametrize("failure", ["timeout", "connection", "unfinished", "malformed"])
 def test_what_the_generator_saw_fail_has_its_kind(failure: str) -> None:
     record = read((1.0, event(delta(content="a"))), failure=failure, said="why")
-    assert (record.error, record.said) == (failure, "why")
+    assert (record.error, record.message) == (failure, "why")
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
