@@ -136,12 +136,8 @@ def value_in_words(form: Form, value: Value) -> str:
 
 def compared(known: KnownItem, value: str) -> str:
     """Say how a label of practice stands beside the known one."""
-    words = value_in_words(known.view.form, known.value)
-    return (
-        f"{words}, as you said"
-        if value == str(known.value)
-        else f"{words}; you said {value_in_words(known.view.form, value)}"
-    )
+    form, words = known.view.form, value_in_words(known.view.form, known.value)
+    return f"{words}, as you said" if value == str(known.value) else f"{words}; you said {value_in_words(form, value)}"
 
 
 def lasting(seconds: float) -> str:
