@@ -13,7 +13,8 @@ What holds, whatever the clients do:
 - `key` is made by the client, once for each press (such as `crypto.randomUUID()`). The same key again gives the first
   answer with `repeated=True`; for something else it is a `RepeatedKeyError`.
 - A `View` holds no version, run, judge score, drawing or label of somebody else. Which side an answer of a pair is on
-  is random for each reviewer and stored with the lease; a preference is "left", "tie", "right" or "bad", as it was seen.
+  is random for each reviewer and stored with the lease; a preference is "left", "tie", "right" or "bad", as
+  it was seen.
 - Every error is a `ReviewError` of `harness.errors`, with a message that can be shown.
 """
 
