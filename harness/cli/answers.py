@@ -11,7 +11,7 @@ from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case, turns_of
 from harness.gate.history.runs import find_version
 from harness.records.tool_calls import turns_in_words, with_calls
-from harness.reporting.shared.answers import quoted, shown_reason
+from harness.reporting.shared.cases import on_one_line, quoted
 from harness.reporting.shared.text import Block, pad, printable
 from harness.scoring.results import METRIC
 
@@ -72,9 +72,10 @@ def _row(each: StoredAnswer) -> dict[str, Any]:
         "version": each.version,
         "sample_index": each.sample_index,
         "scores": {metric: row.value for metric, row in each.rows.items()},
-        "outcome": next(iter(each.rows.values())).outcome,
-        "reasons": {metric: row.reason for metric, row in each.rows.items() if row.reason is not None},
+        "outcome": (first := next(iter(each.rows.values()))).outcome,
+        "reasons": {metric: row.why for metric, row in each.rows.items() if row.why is not None},
     }
+    row |= {} if first.assertion is None else {"assertion": first.assertion}
     if request is not None and not turns:  # the turns of a conversation have it
         parts = [part.get("content") for part in request.messages if part.get("role") in ("system", "developer")]
         row |= {"system": "\n".join(map(_text, parts))} if any(map(_text, parts)) else {}
@@ -119,7 +120,7 @@ def view(found: CaseAnswers) -> Iterator[Block]:
         cut = "  (cut at max_tokens)" if each["finish_reason"] == "length" else ""
         yield f"{head}{quoted(said, _MOST_ANSWER_CELLS, 'utf-8')}{cut}"
         reasons = (
-            shown_reason(reason, _MOST_ANSWER_CELLS, "utf-8") for reason in dict.fromkeys(each["reasons"].values())
+            on_one_line(reason, _MOST_ANSWER_CELLS, "utf-8") for reason in dict.fromkeys(each["reasons"].values())
         )
         yield from (" " * len(head) + line for line in (*_beside(each), *filter(None, reasons)))
 
@@ -143,6 +144,6 @@ def _scores(answer: Mapping[str, Any]) -> str:
     """Its scores, with the names of their metrics where it has more than the one without a name."""
     return "  ".join(
         ("" if metric == METRIC else f"{printable(metric, 30)} ")
-        + (answer["outcome"] if value is None else f"{value:.4g}")
+        + (f"{value:.4g}" if answer["outcome"] == "scored" else answer["outcome"])
         for metric, value in answer["scores"].items()
     )

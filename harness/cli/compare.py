@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def _view(compared: Compared) -> Iterator[Block]:
-    from harness.reporting.terminal.comparison import facts, with_steps
+    from harness.reporting.terminal.comparison import comparison_report, facts
     from harness.reporting.terminal.report import render, terminal_layout
 
-    report = with_steps(compared.comparison)
+    report = comparison_report(compared.comparison)
     yield from map(Ready, render(report, terminal_layout(verbosity=1), changes=report.changes))
     yield from facts(compared.comparison)
 

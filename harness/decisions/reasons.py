@@ -51,7 +51,9 @@ def of_ruling(
     if kind.is_red and upper < -asked.margin:
         return f"{asked.worse} by more than {margin}"
     if kind.is_red:
-        return asked.worse if observed.is_sequential else f"{asked.worse}, perhaps by more than {margin}"
+        return f"{asked.worse} than the baseline" + (
+            "" if observed.is_sequential else f", perhaps by more than {margin}"
+        )
     if asked.red_beyond and upper < 0:
         return f"{asked.worse}, not shown to be by more than {margin}"
     if observed.plan.in_blocks and asked.against == "baseline":

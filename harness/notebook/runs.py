@@ -71,17 +71,17 @@ class LoadedRun:
         batches = [entry.review.batch for entry in self.report.evaluations if entry.review is not None]
         with open_place(self.store) as store:
             self._stored(store)
-            found = [dataclasses.asdict(label) for label in labels_of_run(store, self.id, batches)]
-        return _frame(found, [field.name for field in dataclasses.fields(PersonsLabel)])
+            rows = [dataclasses.asdict(label) for label in labels_of_run(store, self.id, batches)]
+        return _frame(rows, [field.name for field in dataclasses.fields(PersonsLabel)])
 
     def _stored(self, store: Store) -> RunInfo:
-        found = next((run for run in store.runs() if run.run_id == self.id), None)
-        if found is None:
+        stored = next((run for run in store.runs() if run.run_id == self.id), None)
+        if stored is None:
             raise SettingsError(
                 f"The store {without_password(store.url)} does not hold the run {self.id}, of which there is the "
                 'report alone. Name the store that does: load_run(…, store="…").'
             )
-        return found
+        return stored
 
     def __str__(self) -> str:
         return str(self._shown)
@@ -114,8 +114,8 @@ def load_run(run: str | Path = LATEST, *, store: str | Path | None = None) -> Lo
     if isinstance(run, Path) or path.is_file() or (path / FILE_NAME).is_file():
         return LoadedRun(read_report(path), place)
     with open_place(place) as opened:
-        found = find_version(opened.runs(), run).run
-        return LoadedRun(stored_report(opened, found.run_id), place)
+        run_id = find_version(opened.runs(), run).run.run_id
+        return LoadedRun(stored_report(opened, run_id), place)
 
 
 def open_place(store: str | Path | None) -> Store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from harness.errors import UsageError, choices, some
 from harness.reporting.shared.figures import plural
 from harness.statistics.arrays import FloatArray, as_floats
 
-_CASE, _SCORE, _CLUSTER, _OUTCOME = ("case", "case_id"), ("score",), ("cluster",), ("outcome",)
 _ONE_OF = ("run_id", "evaluation_id", "metric", "role")
 """Columns of the samples of a run, which a table to be weighed holds one value of."""
 
@@ -39,28 +38,18 @@ class PairedScores:
 def paired_scores(new: Any, old: Any) -> PairedScores:
     """Scores of candidate and baseline, case by case.
 
-    Arrays are paired by their rows, two Series by their index, data frames by their column `case`. Cases without a
+    Arrays are paired by their rows, data frames by their column `case`, two Series by their index. Cases without a
     score on either side are left out, as those are that a body skips.
 
     Raises:
         UsageError: they are neither, or can't be paired.
     """
-    kinds = {_is_table(each) for each in (new, old) if each is not None}
-    if len(kinds) == 2:
+    sides = [each for each in (new, old) if each is not None]
+    if all(_is_table(each) or _is_series(each) for each in sides):
+        return _paired_tables(_Table("new", new), None if old is None else _Table("old", old))
+    if any(map(_is_table, sides)):
         raise UsageError("compare: one side is a data frame and the other is none; give two, whose cases are paired.")
-    if kinds == {True}:
-        ours = _Table("new", new)
-        theirs = None if old is None else _Table("old", old)
-        return _paired_tables(ours, theirs)
-    for name, given in (("new", new), ("old", old)):
-        if hasattr(given, "reindex") and (given.index.nlevels > 1 or not given.index.is_unique):
-            names = "has several levels" if given.index.nlevels > 1 else "names a case twice"
-            raise UsageError(
-                f"compare: the index of {name} {names}. Give samples as a data frame with the columns "
-                "`case` and `score`, or .to_numpy() where each row is a case of its own."
-            )
-    candidate = _array("new", new)
-    baseline = None if old is None else _array("old", _in_order(new, old))
+    candidate, baseline = _array("new", new), None if old is None else _array("old", old)
     if baseline is not None and len(baseline) != len(candidate):
         raise UsageError(
             f"compare: new has {plural(len(candidate), 'case')} and old has {len(baseline):,}. Arrays are paired by "
@@ -73,100 +62,96 @@ def _is_table(given: Any) -> bool:
     return hasattr(given, "columns") and hasattr(given, "__getitem__")
 
 
-def _in_order(new: Any, old: Any) -> Any:
-    """The old scores in the order of the new ones, where both say by an index which cases they are of."""
-    if not all(hasattr(each, "reindex") and hasattr(each, "index") for each in (new, old)):
-        return old
-    if new.index.equals(old.index):
-        return old
-    if not len(new.index.symmetric_difference(old.index)):
-        return old.reindex(new.index)
-    raise UsageError(
-        f"compare: new has the index {some(map(repr, new.index))} and old {some(map(repr, old.index))}. Series are "
-        "paired by their index: give both each case once, or .to_numpy() of both to pair them by row."
-    )
+def _is_series(given: Any) -> bool:
+    return hasattr(given, "reindex") and not _is_table(given)
 
 
 def _array(name: str, given: Any) -> FloatArray:
     cells: Any = given
     try:
-        if hasattr(given, "reindex"):  # a Series, of which some kinds have a value of their own for what is missing
+        if _is_series(given):  # some kinds have a value of their own for what is missing
             cells = [None if _is_missing(each) else each for each in given]
-        found = as_floats(cells, name)
+        scores = as_floats(cells, name)
     except ValueError:
         raise UsageError(
             f"compare: {name} is {type(given).__name__}, and not an array of numbers (n_cases or n_cases × n_samples; "
             "NaN where a sample is missing), a data frame with the columns `case` and `score`, or a stored run's name."
         ) from None
-    if not found.size:
+    if not scores.size:
         raise UsageError(f"compare: {name} is empty; give the scores of one case at least.")
-    if found.ndim not in (1, 2):
-        raise UsageError(f"compare: {name} has the shape {found.shape}; it takes (n_cases,) or (n_cases, n_samples).")
-    return found.reshape(len(found), -1)
+    if scores.ndim not in (1, 2):
+        raise UsageError(f"compare: {name} has the shape {scores.shape}; it takes (n_cases,) or (n_cases, n_samples).")
+    return scores.reshape(len(scores), -1)
 
 
 class _Table:
-    """A data frame of any library, a row for each sample.
+    """Scores and clusters by case, of a table with a row for each sample, in the order of the rows.
 
     Attributes:
-        scores: of each case, in the order of the rows.
-        clusters: of each case; empty where there is no such column, or nothing in it.
+        clusters: empty where there is no such column, or nothing in it.
     """
 
-    def __init__(self, name: str, frame: Any) -> None:
-        self._name = name
-        columns = [str(column) for column in getattr(frame, "column_names", frame.columns)]
+    def __init__(self, name: str, given: Any) -> None:
+        columns = _columns(name, given)
         for column in _ONE_OF:
-            values = dict.fromkeys(map(str, frame[column])) if column in columns else {}
+            values = dict.fromkeys(map(str, columns.get(column, ())))
             if len(values) > 1:
                 raise UsageError(
                     f"compare: {name} has {plural(len(values), column.removesuffix('_id'))} in its column {column!r} "
                     f"({some(values)}); choose the rows of one."
                 )
-        cases = self._column(frame, columns, _CASE)
-        if any(map(_is_missing, cases)):
+        if None in columns["case"]:
             raise UsageError(f"compare: {name} has rows that name no case in the column of cases; fill or drop them.")
-        scores = _array(name, self._column(frame, columns, _SCORE))[:, 0]
-        outcomes = [str(each) for each in self._column(frame, columns, _OUTCOME)] if _OUTCOME[0] in columns else []
+        cases, outcomes = [str(each) for each in columns["case"]], [str(each) for each in columns.get("outcome", ())]
         if n_errors := outcomes.count("error"):
             raise UsageError(
                 f"compare: {name} has {plural(n_errors, 'row')} of an error, which has no score: a gate decides "
                 'nothing then. Run it again, or leave out the rows whose outcome is "error".'
             )
-        skipped = {str(case) for case, outcome in zip(cases, outcomes, strict=False) if outcome == "skipped"}
+        skipped = {case for case, outcome in zip(cases, outcomes, strict=False) if outcome == "skipped"}
         self.scores: dict[str, list[float]] = {}
-        for case, score in zip(map(str, cases), scores.tolist(), strict=True):
+        for case, score in zip(cases, _array(name, columns["score"])[:, 0].tolist(), strict=True):
             self.scores.setdefault(case, []).append(math.nan if case in skipped else score)
-        rows = self._column(frame, columns, _CLUSTER) if _CLUSTER[0] in columns else []
         self.clusters: dict[str, str] = {}
-        for case, cluster in zip(map(str, cases), [] if all(map(_is_missing, rows)) else rows, strict=False):
-            own = f"case {case}" if _is_missing(cluster) else str(cluster)
+        clusters = columns.get("cluster", [])
+        for case, cluster in zip(cases, clusters if any(each is not None for each in clusters) else (), strict=False):
+            own = f"case {case}" if cluster is None else str(cluster)
             if self.clusters.setdefault(case, own) != own:
                 both = (self.clusters[case], own)
-                told = ["no cluster" if each == f"case {case}" else f"the cluster {each!r}" for each in both]
-                raise UsageError(f"compare: {name} has the case {case!r} in {' and in '.join(told)}.")
-
-    def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
-        found = next((column for column in known if column in columns), None)
-        if found is None:
-            raise UsageError(
-                f"compare: {self._name} is a data frame; it takes a row for each sample, with the columns `case` and "
-                f"`score`. {choices('column', known[0], columns)}"
-            )
-        return [None if _is_missing(each) else each for each in frame[found]]
+                places = ["no cluster" if each == f"case {case}" else f"the cluster {each!r}" for each in both]
+                raise UsageError(f"compare: {name} has the case {case!r} in {' and in '.join(places)}.")
 
     def array(self, cases: Iterable[str]) -> FloatArray:
         """The scores of these cases, a row for each."""
         rows = [self.scores[case] for case in cases]
-        found = np.full((len(rows), max(map(len, rows), default=1)), np.nan)
+        scores = np.full((len(rows), max(map(len, rows), default=1)), np.nan)
         for place, row in enumerate(rows):
-            found[place, : len(row)] = row
-        return found
+            scores[place, : len(row)] = row
+        return scores
+
+
+def _columns(name: str, given: Any) -> dict[str, list[Any]]:
+    """The columns that count of a data frame of any library, or of a Series by its index; None for what is missing."""
+    columns = {} if _is_table(given) else {"case": given.index, "score": given}
+    if not columns:
+        names = [str(each) for each in getattr(given, "column_names", given.columns)]
+        known = ("case_id", "case", "score", "outcome", "cluster", *_ONE_OF)
+        columns = {each: given[each] for each in known if each in names}
+        if "case_id" in columns:
+            columns = {"case": columns["case_id"], **columns}
+        for column in ("case", "score"):
+            if column not in columns:
+                raise UsageError(
+                    f"compare: {name} is a data frame; it takes a row for each sample, with the columns `case` and "
+                    f"`score`. {choices('column', column, names)}"
+                )
+    return {column: [None if _is_missing(each) else each for each in cells] for column, cells in columns.items()}
 
 
 def _is_missing(value: Any) -> bool:
     """Tell whether there is nothing: None, NaN where a column of numbers has a gap, or what pandas has for it."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
+    is_missing = value is None or type(value).__name__ == "NAType"
+    return is_missing or (not getattr(value, "ndim", 0) and bool(value != value))
 
 
 def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
@@ -178,7 +163,7 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
     notes: tuple[str, ...] = (f"left out {' and '.join(left)}",) if left else ()
     known = [table.clusters for table in (ours, theirs) if table is not None and table.clusters]
     clusters = tuple(known[0][case] for case in both) if known else None
-    if len(known) == 2:  # the name of a cluster says something on its own side alone
+    if len(known) == 2:  # a cluster's name says something on its own side alone
         pairs = {(known[0][case], known[1][case]) for case in both}
         if not len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs}):
             raise UsageError("compare: new and old have different clusters; give both the same, or one of them none.")

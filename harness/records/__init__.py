@@ -5,7 +5,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
 from harness.records.kinds import Kind, kind_and_direction, kind_in_words, same_kind
-from harness.records.plan import Aim, Plan
+from harness.records.plan import Plan
 from harness.records.reports import (
     Change,
     GateStart,
@@ -29,6 +29,7 @@ from harness.records.samples import (
     Messages,
     NewSample,
     NotedFailures,
+    Outcome,
     Request,
     Role,
     Sample,
@@ -61,11 +62,11 @@ from harness.records.verdicts import (
 )
 
 __all__ = [
-    "WITHHELD", "Aggregate", "Aim", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
+    "WITHHELD", "Aggregate", "BaselineRecord", "Budget", "BudgetLimits", "Case", "CaseResult", "Change", "Check",
     "Difference", "Estimate", "Expenditure", "GateStart", "Interruption", "JudgeSummary", "Judgement", "Kind",
     "LimitName", "Look", "Loss", "LostClaim", "Measure", "Messages", "NewSample", "Note", "NoteKind", "NotedFailures",
-    "Plan", "Price", "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score", "ScoreRow",
-    "ScoringRule", "Shown", "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers", "TokenLogprob",
-    "Usage", "Verdict", "VerdictKind", "VersionRef", "Waiver", "Weighed", "answer_turns", "kind_and_direction",
-    "kind_in_words", "same_kind", "together", "waiver_of",
+    "Outcome", "Plan", "Price", "RecordedSide", "Report", "Request", "ReviewSummary", "Role", "Sample", "Score",
+    "ScoreRow", "ScoringRule", "Shown", "SkippedEvaluation", "SliceResult", "Stakes", "Step", "StoredAnswers",
+    "TokenLogprob", "Usage", "Verdict", "VerdictKind", "VersionRef", "Waiver", "Weighed", "answer_turns",
+    "kind_and_direction", "kind_in_words", "same_kind", "together", "waiver_of",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from harness.errors import SettingsError
 from harness.records.plan import Plan
-from harness.records.reports import Note, Report
+from harness.records.reports import Report
 from harness.records.verdicts import CaseResult
 
 FILE_NAME = "report.json"
@@ -152,8 +152,6 @@ def _record_reader(kind: Any) -> Callable[[Any], Any]:
     needed = {each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING}
 
     def read(entry: Any) -> Any:
-        if kind is Note and isinstance(entry, str):  # as notes were once written
-            return Note("problem", entry)
         known = {**entry, **{name: entry for name in readers if types[name] is Plan}}
         return kind(**{name: read(known[name]) for name, read in readers.items() if name in known or name in needed})
 

@@ -8,11 +8,13 @@ from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
 from harness.records.budget import Price
-from harness.records.tool_calls import new_turns, read_calls, with_calls, words_of
+from harness.records.tool_calls import new_turns, read_calls, words_of
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
 Kind = Literal["chat", "completion", "loglikelihood", "rolling"]
+Outcome = Literal["scored", "failed", "skipped", "error"]
+"""How a body ended: with scores, by a failed assertion, without a say on the case, or by any other exception."""
 
 
 WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
@@ -160,11 +162,6 @@ class Sample:
     drawn_at: float | None = field(default=None, compare=False)
 
     @property
-    def said(self) -> str:
-        """The answer as people are shown it: its text, and the tools that it calls with their arguments."""
-        return with_calls(self.text, self.tool_calls)
-
-    @property
     def truncated(self) -> bool:
         """True where the answer was cut at max_tokens."""
         return self.finish_reason == "length"
@@ -192,8 +189,8 @@ def answer_turns(asked: Messages, sample: Sample) -> Messages:
     The text and the calls of the answer are among them, once.
     """
     turns = new_turns(asked, sample.messages) if sample.messages else []
-    said = [words_of({"content": turn.get("content")}) for turn in turns if turn.get("role") == "assistant"]
-    if sample.text not in said and not (turns and turns[-1].get("role") == "assistant" and said[-1]):
+    texts = [words_of({"content": turn.get("content")}) for turn in turns if turn.get("role") == "assistant"]
+    if sample.text not in texts and not (turns and turns[-1].get("role") == "assistant" and texts[-1]):
         turns.append({"role": "assistant", "content": sample.text})
     if sample.tool_calls and not any(turn.get("tool_calls") for turn in turns):
         calls = {"content": turns[-1].get("content") or None, "tool_calls": list(sample.tool_calls)}
@@ -366,10 +363,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """One score on its way into the store: no value where the body skipped the case or ended in an error.
+    """One score as the store has it, or how a body ended that gave none: a failed assertion is a 0 on every metric, and
+    its row has the name of a single score.
 
-    `reason` is in the body's words, or an error's type and message; `sample_key` is of the last sample that the body
-    drew from the version under test; `judged_by` and `shown` are there where a judge had a part in it.
+    Attributes:
+        value: None where the body skipped the case or ended in an error.
+        reason: in the body's words, or an error's text; `assertion` is the one that failed, with its values.
+        sample_key: of the last sample that the body drew from the version under test.
+        judged_by, shown: None where no judge had a part in it.
     """
 
     evaluation_id: str
@@ -379,8 +380,18 @@ class ScoreRow:
     case_id: str
     sample_index: int
     value: float | None
-    outcome: Literal["scored", "skipped", "error"] = "scored"
+    outcome: Outcome = "scored"
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: ScoringRule | None = None
     shown: Shown | None = None
+    assertion: str | None = None
+
+    def is_of(self, metric: str) -> bool:
+        """Tell whether it counts for a metric."""
+        return self.metric == metric or self.outcome == "failed"
+
+    @property
+    def why(self) -> str | None:
+        """Say why it is not another score: in the body's words, else by its assertion."""
+        return self.assertion if self.reason is None else self.reason

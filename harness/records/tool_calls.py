@@ -69,31 +69,31 @@ def turns_in_words(messages: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(f"{message.get('role')}: {words_of(message)}" for message in messages)
 
 
-def new_turns(asked: Sequence[Mapping[str, Any]], told: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The turns that an application adds to those that it was asked with, whether it tells all of them or its own.
+def new_turns(asked: Sequence[Mapping[str, Any]], returned: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The turns that an application adds to those that it was asked with, whether it returns all of them or its own.
 
-    Where it tells all in other words, with a system message of its own, or the last of them, its own are those after
+    Where it returns all in other words, with a system message of its own, or the last of them, its own are those after
     what the user said last.
 
     >>> asked = [{"role": "user", "content": "Hi"}]
     >>> new_turns(asked, [*asked, {"role": "assistant", "content": "Hello."}])
     [{'role': 'assistant', 'content': 'Hello.'}]
     """
-    turns = list(itertools.dropwhile(lambda turn: turn.get("role") == "system", told))
-    told_as, asked_as = list(map(_likeness, turns)), list(map(_likeness, asked))
+    turns = list(itertools.dropwhile(lambda turn: turn.get("role") == "system", returned))
+    ours, asked_as = list(map(_likeness, turns)), list(map(_likeness, asked))
     users = [place for place, turn in enumerate(turns) if turn.get("role") == "user"]
     asking = [place for place, turn in enumerate(asked) if turn.get("role") == "user"]
     last = asking[-1] if asking else -1
-    begin = next((place for place in reversed(range(len(turns))) if last >= 0 and told_as[place] == asked_as[last]), -1)
-    if users and asking and users[0] == 0 and told_as[0] == asked_as[asking[0]] and len(users) >= len(asking):
+    begin = next((place for place in reversed(range(len(turns))) if last >= 0 and ours[place] == asked_as[last]), -1)
+    if users and asking and users[0] == 0 and ours[0] == asked_as[asking[0]] and len(users) >= len(asking):
         # All turns from the first: the user may have said the last words before, and only then in these words.
         begin = max(begin, users[len(asking) - 1])
     if begin < 0 and users and users[0] == 0:
         begin = users[-1]
-    since, n_told = asked_as[last + 1 :], begin + 1
-    if since and told_as[n_told : n_told + len(since)] == since:
-        n_told += len(since)
-    return turns[n_told:]
+    since, n_known = asked_as[last + 1 :], begin + 1
+    if since and ours[n_known : n_known + len(since)] == since:
+        n_known += len(since)
+    return turns[n_known:]
 
 
 def _likeness(turn: Mapping[str, Any]) -> tuple[Any, str]:
@@ -107,11 +107,11 @@ def calls_written(text: str) -> tuple[dict[str, Any], ...]:
     >>> calls_written('tool call: look_up({"city": "Lima"})')[0]["function"]["arguments"]
     '{"city": "Lima"}'
     """
-    found = [_WRITTEN.fullmatch(part) for part in text.split("\n\n")]
-    if None in found:
+    calls = [_WRITTEN.fullmatch(part) for part in text.split("\n\n")]
+    if None in calls:
         return ()
-    named = [(each[1], each[2]) for each in found if each is not None]
-    return tuple({"type": "function", "function": {"name": name, "arguments": given}} for name, given in named)
+    functions = ({"name": call[1], "arguments": call[2]} for call in calls if call is not None)
+    return tuple({"type": "function", "function": function} for function in functions)
 
 
 def _read(call: Any) -> ToolCall:

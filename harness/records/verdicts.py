@@ -224,7 +224,7 @@ class BaselineRecord:
     n_paired: int
     n_changed: int
     n_new: int
-    n_gone: int
+    n_removed: int
     asked_otherwise: int
     n_skipped: int = 0
     scored_otherwise: bool = False

@@ -52,10 +52,10 @@ def statistics_view(statistics: CorpusStatistics) -> Iterator[Block]:
     yield [("step", "in", "out", "removed", "seconds", "left"), *(_step_row(each, came) for each in statistics.steps)]
     for step in statistics.steps:
         ranked = sorted(step.reasons.items(), key=lambda each: (-each[1], each[0]))
-        told = [f"{printable(reason, 40)} {count(number)}" for reason, number in ranked[:_MOST_REASONS]]
-        told += [f"and {count(len(ranked) - _MOST_REASONS)} more"] if len(ranked) > _MOST_REASONS else []
-        if told:
-            yield printable(step.step, _ID_CELLS), ", ".join(told)
+        reasons = [f"{printable(reason, 40)} {count(number)}" for reason, number in ranked[:_MOST_REASONS]]
+        reasons += [f"and {count(len(ranked) - _MOST_REASONS)} more"] if len(ranked) > _MOST_REASONS else []
+        if reasons:
+            yield printable(step.step, _ID_CELLS), ", ".join(reasons)
 
 
 def _step_row(step: StepStatistics, came: int) -> tuple[str, ...]:
@@ -108,11 +108,10 @@ def _fate(each: Explanation) -> str:
     """Say whether a document was kept, or which step removed it and why."""
     if each.kept:
         return "kept" if each.before == each.after else "kept, changed"
-    told = f"removed by {printable(each.step or 'a step', 40)}"
-    told += f": {printable(each.reason, 60)}" if each.reason else ""
+    why = f": {printable(each.reason, 60)}" if each.reason else ""
     if each.duplicate_of is not None:
-        told += f", {printable(each.duplicate_of, 60, cut='middle')} stays in its place"
-    return told
+        why += f", {printable(each.duplicate_of, 60, cut='middle')} stays in its place"
+    return f"removed by {printable(each.step or 'a step', 40)}{why}"
 
 
 def _changes(before: str, after: str) -> str:
@@ -236,37 +235,34 @@ class Contaminated:
 
     name: str
     fingerprint: str
-    found: Contamination
+    contamination: Contamination
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of cases by what they are."""
+        states = Counter(each.state for each in self.contamination.values())
+        return {state.replace(" ", "_"): states[state] for state in ("contaminated", "clean", "too short")}
 
     def as_json(self) -> dict[str, Any]:
-        """Every case, with where it was found."""
-        states = Counter(each.state for each in self.found.values())
-        return {
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "documents": self.found.n_documents,
-            "rule": self.found.rule,
-            "n_cases": len(self.found),
-            "contaminated": states["contaminated"],
-            "clean": states["clean"],
-            "too_short": states["too short"],
-            "cases": list(self.found.values()),
-        }
+        """Every case, with its places in documents."""
+        cases = self.contamination
+        about = {"documents": cases.n_documents, "rule": cases.rule, "n_cases": len(cases), **self.counts}
+        return {"name": self.name, "fingerprint": self.fingerprint, **about, "cases": list(cases.values())}
 
 
 def contamination_view(contaminated: Contaminated) -> Iterator[Block]:
     """Tell which cases the corpus holds, and where."""
-    found, told = contaminated.found, contaminated.as_json()
-    looked = f"{plural(len(found), 'case')} looked for in {plural(found.n_documents, 'document')}"
-    yield f"{printable(contaminated.name, 60)}: {looked}"
-    contamination, clean, short = (count(told[key]) for key in ("contaminated", "clean", "too_short"))
-    yield f"  {contamination} contaminated, {clean} clean, {short} too short to tell"
-    for case in found.contaminated:
+    cases = contaminated.contamination
+    searched = f"{plural(len(cases), 'case')} looked for in {plural(cases.n_documents, 'document')}"
+    yield f"{printable(contaminated.name, 60)}: {searched}"
+    n_contaminated, n_clean, n_short = map(count, contaminated.counts.values())
+    yield f"  {n_contaminated} contaminated, {n_clean} clean, {n_short} too short to tell"
+    for case in cases.contaminated:
         yield from ("", f"  {case.id}")
         for place in case.places[:_MOST_PLACES]:
             yield "  ", f"{plural(place.words, 'word')} of {place}{', with its answer' if place.with_answer else ''}"
         if len(case.places) > _MOST_PLACES:
             yield f"    and {count(len(case.places) - _MOST_PLACES)} more places"
-    if number := sum(bool(each.n_boilerplate) for each in found.values()):
-        most = f"more than {found.rule.most_documents} documents have"
+    if number := sum(bool(each.n_boilerplate) for each in cases.values()):
+        most = f"more than {cases.rule.most_documents} documents have"
         yield from ("", ("", f"{plural(number, 'case')} with words in a row that {most}, which do not count"))

@@ -35,15 +35,15 @@ def _junit(stored: StoredReport, stream: TextIO) -> None:
 
 
 def _csv(stored: StoredReport, stream: TextIO) -> str | None:
-    from harness.reporting.samples_table import lost_in_words, write_csv
+    from harness.reporting.samples_table import write_csv
 
-    return lost_in_words(write_csv(stored.store, stored.run, stored.report, stream))
+    return write_csv(stored.store, stored.run, stored.report, stream)
 
 
 def _parquet(stored: StoredReport, path: Path) -> str | None:
-    from harness.reporting.samples_table import lost_in_words, write_parquet
+    from harness.reporting.samples_table import write_parquet
 
-    return lost_in_words(write_parquet(stored.store, stored.run, stored.report, path))
+    return write_parquet(stored.store, stored.run, stored.report, path)
 
 
 def _terminal(stored: StoredReport, stream: TextIO) -> None:

@@ -28,11 +28,11 @@ Properties = list[tuple[str, str]]
 
 def origin(run_id: str, candidate: VersionRef, baseline: VersionRef | None) -> Properties:
     """The run and the versions that verdicts come from."""
-    told = [("run_id", run_id)]
+    named = [("run_id", run_id)]
     for role, version in (("candidate", candidate), ("baseline", baseline)):
         if version is not None:
-            told += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
-    return [(name, _legal(text)) for name, text in told]
+            named += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
+    return [(name, _legal(text)) for name, text in named]
 
 
 def properties(verdict: Verdict, of_run: Properties) -> Properties:
@@ -54,6 +54,7 @@ def properties(verdict: Verdict, of_run: Properties) -> Properties:
         "margin": plan.margin,
         "margin_is_relative": "true" if plan.margin_is_relative else None,
         "unit": verdict.unit,
+        "n_skipped": verdict.n_skipped or None,
         **{name: getattr(verdict, name) for name in ("n_cases", "n_samples", "samples_needed", "labels_needed")},
     }
     return [*((name, text) for name, value in known.items() if (text := _in_words(value))), *of_run]

@@ -92,8 +92,5 @@ def _facts(plan: LoadPlan, result: LoadResult) -> Iterator[tuple[str, str]]:
     if result.valid:
         accepted = ", ".join(name for name in DOUBTS if name in plan.accept)
         doubtless = ", ".join(name for name in DOUBTS if name not in plan.accept)
-        told = [
-            *([f"{accepted} accepted"] if accepted else []),
-            *([f"no doubt about {doubtless}"] if doubtless else []),
-        ]
-        yield "valid", "; ".join(told)
+        parts = [accepted and f"{accepted} accepted", doubtless and f"no doubt about {doubtless}"]
+        yield "valid", "; ".join(filter(None, parts))

@@ -20,11 +20,10 @@ from harness.reporting.pull_requests import NoRedirects
 from harness.reporting.terminal.report import headline
 
 LIMIT_S = 5.0
-_TRIES = 2
 
 
 def notify(report: Report, settings: Settings, limit_s: float = LIMIT_S) -> str:
-    """Tell the address of the settings, if there is one, what a gate came to; return what went wrong, or "".
+    """Post a gate's result to the address of the settings, if there is one; return what went wrong, or "".
 
     Its path may be a secret, so that only its host is ever shown.
 
@@ -33,14 +32,11 @@ def notify(report: Report, settings: Settings, limit_s: float = LIMIT_S) -> str:
     """
     if settings.notify in (None, NO_TRACKING):
         return ""
-    content, wrong = json.dumps(document(report, settings)).encode("ascii"), ""
-    for _ in range(_TRIES):
-        wrong, may_pass = _post(str(settings.notify), content, limit_s)
-        if not wrong:
-            return ""
-        if not may_pass:  # what was slow may have been heard
-            break
-    return f"{urlsplit(str(settings.notify)).hostname} was not told of run {report.run_id}: {wrong}"
+    content = json.dumps(document(report, settings)).encode("ascii")
+    problem, may_pass = _post(str(settings.notify), content, limit_s)
+    if may_pass:  # what was slow may have been heard, and is not sent again
+        problem, _ = _post(str(settings.notify), content, limit_s)
+    return problem and f"{urlsplit(str(settings.notify)).hostname} was not told of run {report.run_id}: {problem}"
 
 
 def document(report: Report, settings: Settings) -> dict[str, Any]:
@@ -66,24 +62,24 @@ def document(report: Report, settings: Settings) -> dict[str, Any]:
 
 def _post(address: str, content: bytes, limit_s: float) -> tuple[str, bool]:
     """Send it within the limit; return what went wrong, or "", and whether another try may help."""
-    slow = f"it took longer than {limit_s:g} s"
-    told = [(slow, False)]
+    outcome = [(f"it took longer than {limit_s:g} s", False)]
     headers = {"Content-Type": "application/json", "User-Agent": "steelyard"}
 
     def send() -> None:
         request = urllib.request.Request(address, content, headers)
         try:
             with urllib.request.build_opener(NoRedirects).open(request, timeout=limit_s):
-                told[0] = ("", False)
+                outcome[0] = ("", False)
         except urllib.error.HTTPError as error:
-            told[0] = (f"it answered {error.code}", error.code >= 500)
+            outcome[0] = (f"it answered {error.code}", error.code >= 500)
             error.close()
         except Exception as error:  # noqa: BLE001  of whatever kind, it must not end the gate
             reason = getattr(error, "reason", error)
-            text = slow if isinstance(reason, TimeoutError) else f"it can't be reached ({type(reason).__name__})"
-            told[0] = (text, isinstance(reason, ConnectionRefusedError))
+            if not isinstance(reason, TimeoutError):
+                is_refused = isinstance(reason, ConnectionRefusedError)
+                outcome[0] = (f"it can't be reached ({type(reason).__name__})", is_refused)
 
     sending = threading.Thread(target=send, daemon=True)
     sending.start()
     sending.join(limit_s)
-    return told[0]
+    return outcome[0]

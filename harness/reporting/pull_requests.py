@@ -104,19 +104,16 @@ class _Forge:
                 return
 
     def call(self, method: str, path: str, content: dict[str, Any] | None = None) -> Any:
-        """The answer of the API: an object, or a list for a page.
-
-        Raises:
-            ForgeError: the forge can't be reached, or refuses.
-        """
+        """The answer of the API: an object, or a list for a page. Raises ForgeError: the forge can't be reached, or
+        refuses."""
         api = self._job.api
         request = urllib.request.Request(api + path, method=method, headers=self._headers)
         request.data = None if content is None else json.dumps(content).encode("ascii")
         try:
             with urllib.request.build_opener(NoRedirects).open(request, timeout=_TIMEOUT_S) as answer:
-                found = json.loads(answer.read(_MOST_BYTES))
-            if isinstance(found, list if "?" in path else dict):
-                return found
+                document = json.loads(answer.read(_MOST_BYTES))
+            if isinstance(document, list if "?" in path else dict):
+                return document
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error) from None
@@ -129,10 +126,10 @@ class _Forge:
 
     def _refused(self, error: urllib.error.HTTPError) -> ForgeError:
         """The error that says why a forge said no, and what mends it."""
-        said = ""
+        reason = ""
         try:
             document = json.loads(error.read(_MOST_BYTES))
-            said = str(document.get("message") or document.get("error") or "").replace(self._token, "***")
+            reason = str(document.get("message") or document.get("error") or "").replace(self._token, "***")
         except (OSError, ValueError, AttributeError, RecursionError, http.client.HTTPException):
             pass
         kind, headers = "pull request" if self._is_github else "merge request", error.headers
@@ -146,7 +143,7 @@ class _Forge:
         elif 300 <= error.code < 400:
             advice = "It points to another address, and a token is not sent elsewhere: name the new one."
         status = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".rstrip()
-        status += f" ({said[:_MOST_SAID]})" if said else ""
+        status += f" ({reason[:_MOST_SAID]})" if reason else ""
         return ForgeError(f"{self._job.api} refused the comment: {status}. {advice}".rstrip(), error.code)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Report, Request, ScoreRow
@@ -15,17 +15,14 @@ from harness.review.exchange.files import guarded_cell
 from harness.review.labels import PersonsLabel, labels_of_run
 from harness.store import RunInfo, Store
 
-if TYPE_CHECKING:
-    import pyarrow
-
 _TEXTS = ("run_id", "evaluation_id", "metric", "requirement", "role", "version", "fingerprint", "case_id")
 _SCORE = ("sample_index", "score", "outcome", "reason", "judged_by")
 _ANSWER = ("prompt", "answer", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s")
 COLUMNS = (*_TEXTS, *_SCORE, *_ANSWER, "human_score", "human_labels", "cluster")
 
 _FIELD = "case."
-_WHOLE = frozenset({"sample_index", "prompt_tokens", "completion_tokens"})
-_REAL = frozenset({"score", "latency_s", "human_score"})
+_WHOLE = ("sample_index", "prompt_tokens", "completion_tokens")
+_REAL = ("score", "latency_s", "human_score")
 _ROWS_AT_ONCE = 2_000
 _CHARACTERS_AT_ONCE = 50_000_000
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -71,40 +68,38 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
             yield {name: _storable(row.get(name)) for name in columns}, is_lost
 
 
-def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int:
+def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> str | None:
     """Write the rows as CSV. Every field is quoted. A line of text that a spreadsheet would run as a formula gets an
     apostrophe in front, as in the files of `steelyard review export`; parquet has every text as it was.
 
-    Returns how many rows have lost their answer.
+    Return how many rows have lost their answer, in words; None where none has.
     """
     writer = csv.DictWriter(stream, columns_of(report), lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
-    lost = 0
+    n_lost = 0
     for row, is_lost in rows_of_run(store, run, report):
-        lost += is_lost
+        n_lost += is_lost
         writer.writerow({name: guarded_cell(value) for name, value in row.items()})
-    return lost
+    return _lost_in_words(n_lost)
 
 
-def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> int:
-    """Write the rows as parquet, some thousand at a time. Needs pyarrow.
-
-    Returns how many rows have lost their answer.
-    """
+def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> str | None:
+    """Write the rows as parquet, some hundred at a time. Needs pyarrow. Return what `write_csv` does."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = pa.schema([(name, _type(name, pa)) for name in columns_of(report)])
-    lost = 0
+    columns = columns_of(report)
+    types = dict.fromkeys(columns, pa.string()) | dict.fromkeys(_WHOLE, pa.int64()) | dict.fromkeys(_REAL, pa.float64())
+    schema = pa.schema([(name, types[name]) for name in columns])
+    n_lost = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in _batches(rows_of_run(store, run, report)):
-            lost += sum(is_lost for _, is_lost in batch)
+            n_lost += sum(is_lost for _, is_lost in batch)
             writer.write_table(pa.Table.from_pylist([row for row, _ in batch], schema))
-    return lost
+    return _lost_in_words(n_lost)
 
 
-def lost_in_words(n_rows: int) -> str | None:
-    """Say how many rows have lost their answer; None where none has."""
+def _lost_in_words(n_rows: int) -> str | None:
     answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
     return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else None
 
@@ -114,10 +109,11 @@ def _column_of(name: str) -> str:
 
 
 def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:
-    told = ("evaluation_id", "role", "version", "case_id", "sample_index")
+    own = ("evaluation_id", "role", "version", "case_id", "sample_index")
     return {
-        **{name: getattr(answer, name) for name in told},
-        **{name: getattr(score, name) for name in ("metric", "fingerprint", "outcome", "reason")},
+        **{name: getattr(answer, name) for name in own},
+        **{name: getattr(score, name) for name in ("metric", "fingerprint", "outcome")},
+        "reason": score.why,
         "score": score.value,
         "judged_by": None if score.judged_by is None else str(score.judged_by),
         "prompt": None if answer.request is None else _asked(answer.request),
@@ -136,28 +132,28 @@ def _asked(request: Request) -> str:
 
 def _of_people(labels: Sequence[PersonsLabel]) -> dict[str, Any]:
     """Give what people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
-    settled = [label for label in labels if label.is_adjudication]
-    scores = [label.score for label in settled[-1:] or labels if label.score is not None]
-    told = [
+    adjudicated = [label for label in labels if label.is_adjudication]
+    scores = [label.score for label in adjudicated[-1:] or labels if label.score is not None]
+    known = [
         {name: getattr(label, name) for name in ("reviewer", "value", "score", "note", "time")}
         | {"adjudicated": label.is_adjudication}
         for label in labels
     ]
     return {
         "human_score": sum(scores) / len(scores) if scores else None,
-        "human_labels": json.dumps(told, ensure_ascii=False) if told else None,
+        "human_labels": json.dumps(known, ensure_ascii=False) if known else None,
     }
 
 
 def _labels(store: Store, run: RunInfo, report: Report) -> Mapping[_Key, list[PersonsLabel]]:
     """People's labels by what they are of; a preference between two answers belongs to the candidate's."""
     batches = [verdict.review.batch for verdict in report.evaluations if verdict.review is not None]
-    found: dict[_Key, list[PersonsLabel]] = {}
+    by_answer: dict[_Key, list[PersonsLabel]] = {}
     for label in labels_of_run(store, run.run_id, batches):
         role = "candidate" if label.part == "pair" else label.part
         key = (label.evaluation_id, label.metric, role, label.case_id, label.sample_index)
-        found.setdefault(key, []).append(label)
-    return found
+        by_answer.setdefault(key, []).append(label)
+    return by_answer
 
 
 def _storable(value: Any) -> Any:
@@ -165,10 +161,9 @@ def _storable(value: Any) -> Any:
     return value if is_whole else _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
     """Rows in lists that memory holds, however long the answers are."""
-    batch: list[_Row] = []
-    characters = 0
+    batch, characters = list[_Row](), 0
     for row in rows:
         batch.append(row)
         characters += sum(len(value) for value in row[0].values() if isinstance(value, str))
@@ -176,9 +171,3 @@ def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
             yield batch
             batch, characters = [], 0
     yield from [batch] if batch else []
-
-
-def _type(name: str, arrow: Any) -> pyarrow.DataType:
-    if name in _WHOLE:
-        return arrow.int64()
-    return arrow.float64() if name in _REAL else arrow.string()

@@ -125,9 +125,9 @@ def _more_samples(report: Report) -> list[Step]:
     wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
     alone = [verdict for verdict in wanting if verdict.plan.design == "sequential" and len(verdict.cases) == 1]
     ways = {_way_on(each) for each in wanting if each not in alone}
-    told = {way: (_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways}
+    texts = {way: (_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in _WAYS_ON if way in ways}
     again = _with_samples(report, [each for each in wanting if _way_on(each) == "suite" and each not in alone])
-    steps = [Step(again if way == "suite" else "", text) for way, text in told.items()]
+    steps = [Step(again if way == "suite" else "", text) for way, text in texts.items()]
     if alone:
         which = "raise max_samples" if len(alone) == len(wanting) else "for single cases raise max_samples"
         steps.append(Step("", f"{which}: what is stored is not drawn again"))

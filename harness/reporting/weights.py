@@ -56,13 +56,11 @@ class DescribedVersion:
         last = {"fingerprint": self.fingerprint, "lineage": [asdict(step) for step in self.lineage]}
         if weights is None:
             return {"version": self.name, **last}
-        own = _figures(weights)
-        loaded = {key: value for key, value in _figures(weights.in_engine).items() if value != own[key]}
+        own, loaded = _figures(weights), _figures(weights.in_engine)
+        loaded = {key: value for key, value in loaded.items() if value != own[key]}
         if "print_info" in loaded:
-            before = own["print_info"]
-            loaded["print_info"] = {
-                name: text for name, text in loaded["print_info"].items() if before.get(name) != text
-            }
+            texts, before = loaded["print_info"], own["print_info"]
+            loaded["print_info"] = {name: text for name, text in texts.items() if before.get(name) != text}
         warned = {"loaded": loaded if weights.is_made else None, "warnings": list(weights.warnings)}
         return {"version": self.name, **own, **last, **warned}
 
@@ -85,12 +83,12 @@ class VersionDifference:
 
         None stands for what one does not have. What is different in the engines as it is in the files is told once.
         """
-        found = _unequal(*(dict(_flat(each.as_json())) for each in self.pair))
+        unequal = _unequal(*(dict(_flat(each.as_json())) for each in self.pair))
         loaded = _unequal(*(dict(_flat(each.in_engine.as_json())) for each in self.pair))
-        told = {f"loaded.{key}": pair for key, pair in loaded.items() if found.get(key) != pair}
-        last = {key: found.pop(key) for key in _OF_WHAT if key in found}
+        loaded = {f"loaded.{key}": pair for key, pair in loaded.items() if unequal.get(key) != pair}
+        last = {key: unequal.pop(key) for key in _OF_WHAT if key in unequal}
         names = [each.name for each in self.pair]
-        return {"versions": names, "files": dict(self.files), "differences": found | told | last}
+        return {"versions": names, "files": dict(self.files), "differences": unequal | loaded | last}
 
 
 def version_view(version: DescribedVersion) -> Iterator[Block]:
@@ -102,8 +100,7 @@ def version_view(version: DescribedVersion) -> Iterator[Block]:
     if weights is not None:
         facts = _unequal(weights_facts(weights.in_engine), weights_facts(weights))
         if not weights.is_made:
-            told = f"What the engine loads is not made yet; `steelyard build {version.name}` does it, to be told here."
-            yield from ("", (told,))
+            yield from ("", (f"What the engine loads is not made yet: `steelyard build {version.name}` makes it",))
         elif facts:
             yield from ("", "loaded, where the engine gets something else:")
             yield from _listing({name: after or "none" for name, (after, _) in facts.items()})
@@ -116,11 +113,11 @@ def version_view(version: DescribedVersion) -> Iterator[Block]:
 def difference_view(difference: VersionDifference) -> Iterator[Block]:
     """What differs between two versions, with both values of each, after the files that differ."""
     pair, files = difference.pair, difference.files
-    found = _unequal(*(each.facts for each in pair))
+    unequal = _unequal(*(each.facts for each in pair))
     loaded = _unequal(*(each.in_engine.facts for each in pair))
-    found |= {f"{name}, loaded": values for name, values in loaded.items() if found.get(name) != values}
+    unequal |= {f"{name}, loaded": values for name, values in loaded.items() if unequal.get(name) != values}
     head = " beside ".join(each.name for each in pair)
-    if not found and not files and pair[0].lineage == pair[1].lineage:
+    if not unequal and not files and pair[0].lineage == pair[1].lineage:
         yield f"{head}: no difference."
         return
     yield f"{head}: what differs"
@@ -128,10 +125,10 @@ def difference_view(difference: VersionDifference) -> Iterator[Block]:
         if each.weights is not None and not each.weights.is_made:
             yield f"What the engine of {each.name} loads is not made yet: `steelyard build {each.name}`"
     if files:
-        told = [f"{name} ({', '.join(keys)})" if keys else name for name, keys in files.items()]
-        yield from ("files that differ", ("", ", ".join(told)))
+        names = [f"{name} ({', '.join(keys)})" if keys else name for name, keys in files.items()]
+        yield from ("files that differ", ("", ", ".join(names)))
     width = max(len(each.name) for each in pair)
-    for name, values in found.items():
+    for name, values in unequal.items():
         yield name
         yield from ((f"  {each.name:<{width}}", value or "-") for each, value in zip(pair, values, strict=True))
     for own, others in (pair, pair[::-1]):
@@ -167,11 +164,11 @@ def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _figures(described: WeightsDescription) -> dict[str, Any]:
-    found = {key: value for key, _, value, _ in _rows(described) if key}
+    figures = {key: value for key, _, value, _ in _rows(described) if key}
     vocabulary = described.vocabulary
     special = {name: asdict(token) for name, token in vocabulary.special.items()}
     return {
-        **found,
+        **figures,
         "path": str(described.path),
         "vocab_only": described.vocab_only,
         "types": dict(described.types),
@@ -254,8 +251,8 @@ def _size_rows(described: WeightsDescription) -> Iterator[_Row]:
 def file_size(described: WeightsDescription) -> str:
     """Such as "92.10 MiB (5.74 BPW)"."""
     size = described.tensor_bytes
-    told = f"{size / _MIB:.2f} MiB" if size < _GIB else f"{size / _GIB:.2f} GiB"
-    return told if described.bits_per_weight is None else f"{told} ({described.bits_per_weight:.2f} BPW)"
+    text = f"{size / _MIB:.2f} MiB" if size < _GIB else f"{size / _GIB:.2f} GiB"
+    return text if described.bits_per_weight is None else f"{text} ({described.bits_per_weight:.2f} BPW)"
 
 
 def amount(number: float) -> str:

@@ -63,54 +63,44 @@ OF_A_GATE = ("json", "html", "markdown")
 
 def formats() -> dict[str, ReportFormat]:
     """The formats that are written, by name, those of other distributions too; one that can't be loaded is left out."""
-    found: dict[str, ReportFormat] = {}
+    loaded: dict[str, ReportFormat] = {}
     for name in doors.names("reports"):
         with suppress(DoorError):
-            found[name] = load_format(name)
-    return found
+            loaded[name] = load_format(name)
+    return loaded
 
 
 def load_format(name: str) -> ReportFormat:
-    """The format that a distribution declares under this name.
-
-    Raises:
-        DoorError: there is none, two distributions bring it, it can't be loaded, or it is something else.
-    """
+    """The format that a distribution declares under this name. Raises DoorError: there is none, two distributions bring
+    it, it can't be loaded, or it is something else."""
     door = doors.find("reports", name)
-    found = doors.load(door)
-    if not isinstance(found, ReportFormat):
-        kind = type(found).__name__
+    loaded = doors.load(door)
+    if not isinstance(loaded, ReportFormat):
+        kind = type(loaded).__name__
         raise DoorError(f"The format {name!r} of {door.provider} is no ReportFormat: {door.target} is {kind}.")
-    return replace(found, name=name)
+    return replace(loaded, name=name)
 
 
 def check_formats() -> None:
-    """Refuse a gate that could not write its reports.
-
-    Raises:
-        DoorError: two distributions bring one of its formats, or one can't be loaded.
-    """
+    """Refuse a gate that could not write its reports. Raises DoorError: two distributions bring one of its formats, or
+    one can't be loaded."""
     for name in OF_A_GATE:
         load_format(name)
 
 
 def find_format(name: str) -> ReportFormat:
-    """The format of a name.
-
-    Raises:
-        SettingsError: there is none, or what it needs is not installed.
-    """
+    """The format of a name. Raises SettingsError: there is none, or what it needs is not installed."""
     try:
-        found = load_format(name)
+        chosen = load_format(name)
     except DoorError as error:
         raise DoorError(f"--format: {error}") from None
-    if found.package is not None and importlib.util.find_spec(found.package) is None:
+    if chosen.package is not None and importlib.util.find_spec(chosen.package) is None:
         others = ", ".join(other for other, each in formats().items() if each.package is None)
         raise SettingsError(
-            f"The format {name} needs {found.package}, which is not installed: {found.install}. The others do without "
-            f"it: {others}."
+            f"The format {name} needs {chosen.package}, which is not installed: {chosen.install}. Formats without it: "
+            f"{others}."
         )
-    return found
+    return chosen
 
 
 def write_reports(
@@ -155,11 +145,7 @@ def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path,
 
 
 def discard(folder: Path) -> None:
-    """Remove what a gate before this one wrote, which says nothing about this one.
-
-    Raises:
-        OSError: it can't be removed.
-    """
+    """Remove what a gate before this one wrote, which says nothing about this one. Raises OSError: it can't be."""
     for each in map(load_format, OF_A_GATE):
         (folder / each.file_name).unlink(missing_ok=True)
         if each.beside:

@@ -3,4 +3,4 @@
 from contextvars import ContextVar
 
 sandbox_of_run: ContextVar[str] = ContextVar("sandbox_of_run", default="built-in")
-"""The setting `sandbox`, the walls around programs, where a run goes on."""
+"""The setting `sandbox` of the run that goes on."""

@@ -16,13 +16,13 @@ def registered(name: str) -> Any:
         CheckError: there is none, two distributions bring it, it can't be imported, or it is no check.
     """
     try:
-        door = doors.find("checks", name)
-        found = doors.load(door)
+        entry_point = doors.find("checks", name)
+        check = doors.load(entry_point)
     except DoorError as error:
         raise CheckError(str(error)) from error
-    if not callable(found) and not isinstance(found, ModuleType):
+    if not callable(check) and not isinstance(check, ModuleType):
         raise CheckError(
-            f"The check {name!r} of {door.provider} is neither a function nor a module of them: {door.target} is "
-            f"{type(found).__name__}."
+            f"The check {name!r} of {entry_point.provider} is neither a function nor a module of them: "
+            f"{entry_point.target} is {type(check).__name__}."
         )
-    return found
+    return check

@@ -7,24 +7,24 @@ import time
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, get_args
 
 from sqlalchemy import LargeBinary, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.records import Request, ScoreRow, ScoringRule
+from harness.records import Outcome, Request, ScoreRow, ScoringRule
 from harness.store.database import BUSY_S
 from harness.store.samples import SampleTables, chunks
 from harness.store.schema import dumps, runs, score_sets, scores, stored_shown
 from harness.store.summaries import RunInfo, ScoreArray, ScoreSet
 
-_OUTCOMES: tuple[Literal["scored", "skipped", "error"], ...] = ("scored", "skipped", "error")
-_SCORED, _SKIPPED = 0, 1
+_OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+_FAILED, _SKIPPED = _OUTCOMES.index("failed"), _OUTCOMES.index("skipped")
 _PAGE = 2000
 _STREAM = {"yield_per": _PAGE}
 _OF_SET = ("evaluation_id", "metric", "role", "fingerprint")
-_OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "shown")
+_OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "shown", "assertion")
 _SCORES = select(scores.c.set_id, *(scores.c[name] for name in _OF_SCORE)).order_by(
     scores.c.case_id, scores.c.sample_index
 )
@@ -117,23 +117,27 @@ class RunTables(SampleTables):
         """The scores of a set as an array: a million take a second or two, and little more memory than the array."""
         import numpy as np
 
-        rows, columns, values = array("q"), array("q"), array("d")
+        rows, columns, values, failed = array("q"), array("q"), array("d"), array("b")
         places: dict[bytes, int] = {}  # ids stay bytes until they are known to differ: rows are far more than cases
         case_id = type_coerce(scores.c.case_id, LargeBinary)
         own = scores.c.set_id == score_set.id
-        scored = select(case_id, scores.c.sample_index, scores.c.value).where(own, scores.c.outcome == _SCORED)
+        columns_read = case_id, scores.c.sample_index, scores.c.value, scores.c.outcome
+        scored = select(*columns_read).where(own, scores.c.value.is_not(None))
         skipped = select(scores.c.case_id).where(own, scores.c.outcome == _SKIPPED).distinct()
         with self._database.read() as connection:
             with connection.execute(scored, execution_options=_STREAM) as result:
-                for case, index, value in result:
+                for case, index, value, outcome in result:
                     rows.append(places.setdefault(case, len(places)))
                     columns.append(index)
                     values.append(value)
+                    failed.append(outcome == _FAILED)
             left_out = frozenset(connection.scalars(skipped))
-        place = np.frombuffer(columns, np.int64)
-        table = np.full((len(places), int(place.max(initial=-1)) + 1), np.nan)
-        table[np.frombuffer(rows, np.int64), place] = np.frombuffer(values)
-        return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), table, left_out)
+        at = np.frombuffer(rows, np.int64), np.frombuffer(columns, np.int64)
+        shape = len(places), int(at[1].max(initial=-1)) + 1
+        table, marks = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        marks[at] = np.frombuffer(failed, np.bool_)
+        table[at] = np.where(marks[at], np.nan, np.frombuffer(values))
+        return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), table, marks, left_out)
 
     def scores_of(self, sets: Collection[ScoreSet], case_ids: Iterable[str] | None = None) -> Iterator[ScoreRow]:
         """The scores of sets, or of some of their cases, streamed: whole, by case and sample."""
@@ -175,7 +179,8 @@ def _of_cases(query: Any, case_ids: Iterable[str]) -> list[Any]:
 
 
 def _score_row(of_set: ScoreSet, row: Any) -> ScoreRow:
-    _, case_id, index, value, outcome, reason, key, judged_by, shown = row
+    _, case_id, index, value, outcome, reason, key, judged_by, shown, assertion = row
     judge = None if judged_by is None else ScoringRule.parse(judged_by)
     own = of_set.evaluation_id, of_set.metric, of_set.role, of_set.fingerprint
-    return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, judge, shown and stored_shown(shown))
+    context = judge, shown and stored_shown(shown), assertion
+    return ScoreRow(*own, case_id, index, value, _OUTCOMES[outcome], reason, key, *context)

@@ -113,7 +113,7 @@ scores = _table(
     *_key(set_id=Integer, case_id=Utf8, sample_index=Integer),
     *_may_have(value=Double),
     *_has(outcome=SmallInteger),
-    *_may_have(reason=Utf8, sample_key=_DRAWS, judged_by=Utf8, shown=Text),
+    *_may_have(reason=Utf8, sample_key=_DRAWS, judged_by=Utf8, shown=Text, assertion=Utf8),
     sqlite_with_rowid=False,
 )
 # A look at a candidate that spends a part of the gate's error rate. The look 0 says that an evaluation is of the family

@@ -62,13 +62,15 @@ class ScoreArray:
     """The scores of a set.
 
     Attributes:
-        case_ids: the cases that have a score, one for each row of `values`, in no order that means anything.
+        case_ids: the cases that have a score or a failed assertion, one for each row, in no order that means anything.
         values: (n_cases, n_samples), NaN where a body gave no score.
+        failed: (n_cases, n_samples), whether a body failed an assertion.
         skipped: the cases that a body left out.
     """
 
     case_ids: tuple[str, ...]
     values: npt.NDArray[np.float64]
+    failed: npt.NDArray[np.bool_]
     skipped: frozenset[str]
 
 

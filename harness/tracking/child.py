@@ -39,9 +39,9 @@ def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     client, report, spec = MlflowClient(login.address), asked["report"], asked["spec"]
     experiment = _experiment_id(client, asked["experiment"])
     began_ms = calendar.timegm(time.strptime(report["created"], "%Y-%m-%dT%H:%M:%SZ")) * 1000
-    found = client.search_runs([experiment], f"tags.`{RUN_ID}` = '{report['run_id']}'", max_results=1)
+    runs = client.search_runs([experiment], f"tags.`{RUN_ID}` = '{report['run_id']}'", max_results=1)
     name = fields.text(fields.run_name(report), 250)
-    known: Run = found[0] if found else client.create_run(experiment, began_ms, {RUN_ID: report["run_id"]}, name)
+    known: Run = runs[0] if runs else client.create_run(experiment, began_ms, {RUN_ID: report["run_id"]}, name)
     run_id = str(known.info.run_id)
     source = {"mlflow.user": asked["user"], "mlflow.source.name": "steelyard", "mlflow.source.type": "LOCAL"}
     mlflow.set_experiment(experiment_id=experiment)
@@ -53,7 +53,7 @@ def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
         if spec["datasets"]:
             client.log_inputs(run_id, [*map(_dataset, spec["datasets"])])
         _log_traces(client, experiment, run_id, asked["traces"])
-        _log_table(client, run_id, fields.table(report, asked["names"]), is_new=not found)
+        _log_table(client, run_id, fields.table(report, asked["names"]), is_new=not runs)
         for file in asked["files"]:
             client.log_artifact(run_id, file["path"], file["folder"] or None)
     ended_ms = began_ms + round(report["usage"]["wall_s"] * 1000)
@@ -62,27 +62,23 @@ def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _experiment_id(client: MlflowClient, name: str) -> str:
-    """The experiment of this name, made where there is none.
-
-    Raises:
-        MlflowError: it was deleted.
-    """
+    """The experiment of this name, made where there is none. Raises MlflowError: it was deleted."""
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         try:
             return str(client.create_experiment(name))
         except MlflowException:  # another process was quicker
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    if found.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != "active":
         raise MlflowError(
             f"The experiment {name!r} was deleted there. Restore it (mlflow experiments restore --experiment-id "
-            f"{found.experiment_id}), or name another one with mlflow_experiment."
+            f"{experiment.experiment_id}), or name another one with mlflow_experiment."
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _changed(metrics: Mapping[str, float], there: Mapping[str, float]) -> dict[str, float]:

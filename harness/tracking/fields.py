@@ -96,33 +96,33 @@ def run_metrics(report: Document, names: Mapping[str, str]) -> dict[str, float]:
         names: of evaluations by id, as a reader knows them.
     """
     entries = report["evaluations"]
-    found: dict[str, float] = {"evaluations": len({entry["id"] for entry in entries})}
+    metrics: dict[str, float] = {"evaluations": len({entry["id"] for entry in entries})}
     for verdict in ("passed", "inconclusive", "regressed", "failed", "error"):
-        found[f"verdicts.{verdict}"] = sum(entry["verdict"] == verdict for entry in entries)
-    found |= {f"usage.{name}": value for name, value in report["usage"].items() if isinstance(value, int | float)}
+        metrics[f"verdicts.{verdict}"] = sum(entry["verdict"] == verdict for entry in entries)
+    metrics |= {f"usage.{name}": value for name, value in report["usage"].items() if isinstance(value, int | float)}
     for entry in entries:
-        found |= _entry_metrics(entry, key(names[entry["id"]], entry["metric"]))
-    return found
+        metrics |= _entry_metrics(entry, key(names[entry["id"]], entry["metric"]))
+    return metrics
 
 
 def _entry_metrics(entry: Document, name: str) -> dict[str, float]:
     """The estimates of one evaluation and metric, the candidate's under `name` itself."""
-    found: dict[str, Any] = _estimate(name, entry["candidate"], join=".")
-    found |= _estimate(f"{name}.baseline", entry["baseline"])
+    metrics: dict[str, Any] = _estimate(name, entry["candidate"], join=".")
+    metrics |= _estimate(f"{name}.baseline", entry["baseline"])
     difference = entry["difference"]
     if difference is not None:
-        found |= _difference(f"{name}.difference", difference)
-        found[f"{name}.p_value"] = difference["p_value"]
+        metrics |= _difference(f"{name}.difference", difference)
+        metrics[f"{name}.p_value"] = difference["p_value"]
     checks = {check["against"]: check for check in entry.get("checks", ())}
     if len(checks) > 1:  # the other one is `difference`
-        found |= _difference(f"{name}.threshold_difference", checks["threshold"]["difference"])
-    found |= {f"{name}.{count}": entry.get(count) for count in _COUNTS}
+        metrics |= _difference(f"{name}.threshold_difference", checks["threshold"]["difference"])
+    metrics |= {f"{name}.{count}": entry.get(count) for count in _COUNTS}
     for aggregate in entry.get("aggregates", ()):
         figure = key(name, aggregate["name"])
-        found |= {figure: aggregate["candidate"], f"{figure}.baseline": aggregate["baseline"]}
+        metrics |= {figure: aggregate["candidate"], f"{figure}.baseline": aggregate["baseline"]}
     for judge in entry.get("judges", ()):
-        found |= _judge(key(name, "judge", judge["name"]), judge)
-    return {figure: float(value) for figure, value in found.items() if value is not None}
+        metrics |= _judge(key(name, "judge", judge["name"]), judge)
+    return {figure: float(value) for figure, value in metrics.items() if value is not None}
 
 
 def _estimate(name: str, estimate: Document | None, *, join: str = "_") -> dict[str, Any]:
@@ -138,10 +138,10 @@ def _difference(name: str, difference: Document) -> dict[str, Any]:
 
 def _judge(name: str, judge: Document) -> dict[str, Any]:
     """Collect the figures of one judge: counts, and how it varies with itself and with the order of two answers."""
-    found = {f"{name}.{part}": judge.get(part) for part in ("n_answers", "n_malformed", "noise")}
+    metrics = {f"{name}.{part}": judge.get(part) for part in ("n_answers", "n_malformed", "noise")}
     for part in ("flip", "first_wins"):
-        found |= _estimate(f"{name}.{part}", judge.get(part))
-    return found
+        metrics |= _estimate(f"{name}.{part}", judge.get(part))
+    return metrics
 
 
 def run_tags(spec: Document, report: Document, description: str) -> dict[str, str]:

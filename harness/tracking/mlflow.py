@@ -36,15 +36,11 @@ class MlflowTracker:
     """Logs to the MLflow of the settings. `options` are what the command line says of it."""
 
     def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
-        """Refuse to log where MLflow is not installed.
-
-        Raises:
-            SettingsError: saying what installs it.
-        """
+        """Refuse to log where MLflow is not installed. Raises SettingsError: saying what installs it."""
         if settings.tracking is not None and options.get("mlflow") is not None:
             require_mlflow("--mlflow")
 
-    def track(self, gate: TrackedGate, told: TrackingNotes) -> None:
+    def track(self, gate: TrackedGate, notes: TrackingNotes) -> None:
         """Log the run, with its report and a table of its samples."""
         require_mlflow("Logging")
         settings, document = gate.settings, to_json(gate.report)
@@ -67,8 +63,8 @@ class MlflowTracker:
             log = GateLog(*place, run, document, names, markdown(gate.report))
             logged = log_gate(log, store, write_files, TRACK_DEADLINE_S if gate.is_late else GATE_DEADLINE_S)
         left_out = f", {logged.n_left_out:,} failed cases without" if logged.n_left_out else ""
-        told.lines.append(f"mlflow  {logged.place}" + (f" ({logged.n_traces:,} traces{left_out})" * gate.is_late))
-        told.facts |= {"mlflow_run_id": logged.run_id, "place": logged.place, "traces": logged.n_traces}
+        notes.lines.append(f"mlflow  {logged.place}" + (f" ({logged.n_traces:,} traces{left_out})" * gate.is_late))
+        notes.facts |= {"mlflow_run_id": logged.run_id, "place": logged.place, "traces": logged.n_traces}
 
     def later(self, run_id: str, options: Mapping[str, Any]) -> str:
         """The command that makes up for it. An address with a user or a password is not repeated."""
@@ -154,21 +150,18 @@ def log_gate(
 
 def _datasets(gate: GateLog) -> list[dict[str, Any]]:
     """The sets of cases, each with a name: that of its file, else that of the evaluation in whose code they are."""
-    found = []
+    named = []
     for record in gate.run.spec.get("datasets", ()):
         file = record["source"].removesuffix("/cases.jsonl").rpartition("/")[2]
         evaluation = record["evaluations"][0]
         own = gate.names.get(evaluation, evaluation)
-        found.append({**record, "name": own if record["source"] == IN_THE_TEST else file})
-    return found
+        named.append({**record, "name": own if record["source"] == IN_THE_TEST else file})
+    return named
 
 
 def _folder(gate: GateLog) -> Path:
     """Make the folder where the process works: beside a database's file, so that MLflow's artifacts lie there, too.
-
-    Raises:
-        MlflowError: the file's folder can't be made.
-    """
+    Raises MlflowError: the file's folder can't be made."""
     if not gate.address.startswith("sqlite:///"):
         return gate.root
     folder = Path(gate.address.removeprefix("sqlite:///")).parent

@@ -105,8 +105,8 @@ def _trace(answer: StoredAnswer, run_id: str, name: str) -> Plain:
         attributes["latency_s"] = sample.latency_s
     for metric, row in answer.rows.items():
         attributes[f"score.{text(metric, 200)}"] = row.outcome if row.value is None else row.value
-        if row.reason:
-            attributes[f"reason.{text(metric, 200)}"] = text(row.reason)
+        if row.why:
+            attributes[f"reason.{text(metric, 200)}"] = text(row.why)
     return {
         "name": text(answer.version, 200) or "answer",
         "broke": any(row.outcome == "error" for row in answer.rows.values()),

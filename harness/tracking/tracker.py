@@ -61,13 +61,9 @@ class Tracker(Protocol):
     """
 
     def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
-        """Refuse options that can't be, before any request.
+        """Refuse options that can't be, before any request. Raises UsageError: with what to write instead."""
 
-        Raises:
-            UsageError: with what to write instead.
-        """
-
-    def track(self, gate: TrackedGate, told: TrackingNotes) -> None:
+    def track(self, gate: TrackedGate, notes: TrackingNotes) -> None:
         """Log a gate. Called once in a session, last of all, where the terminal is: with xdist on the controller.
 
         It is not called for a session that was interrupted. What it raises becomes a warning under the verdicts.
@@ -81,18 +77,14 @@ class Tracker(Protocol):
 
 
 def tracker(name: str) -> Tracker:
-    """The tracker of this name.
-
-    Raises:
-        DoorError: there is none, there are two, it can't be imported, or it is none.
-    """
+    """The tracker of this name. Raises DoorError: there is none, there are two, it can't be imported, or it is none."""
     door = doors.find("trackers", name)
-    found: Tracker = doors.load(door)
-    lacking = [method for method in ("check", "track", "later") if not callable(getattr(found, method, None))]
+    loaded: Tracker = doors.load(door)
+    lacking = [method for method in ("check", "track", "later") if not callable(getattr(loaded, method, None))]
     if lacking:
         raise DoorError(f"The tracker {name!r} of {door.provider} is none: {door.target} has no {', '.join(lacking)}.")
-    if isinstance(found, type):
+    if isinstance(loaded, type):
         raise DoorError(
             f"The tracker {name!r} of {door.provider} is none: {door.target} is a class; name an object of it."
         )
-    return found
+    return loaded

@@ -27,9 +27,11 @@ def place(folder: Path) -> Path:
         store.add([draw("Peru?", "Lima", 0), draw("Peru?", "Quito\x1b[31m\nor so", 1, finish_reason="length")])
         store.add([draw("Peru?", "Lima!", 1_000_000), draw("Peru?", "Lima?", 1_000_001)])
         store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
-        key, why = key_of("Peru?"), "no capital\nassert 'Lima' in 'Quito'"
+        key, why = key_of("Peru?"), {"reason": "no capital", "assertion": "assert 'Lima' in 'Quito'"}
         store.add_scores("r1", [score(sample_key=key, role="baseline", index=index) for index in (0, 1)])
-        store.add_scores("r1", [score(sample_key=key), score(index=1, value=0.0, reason=why, sample_key=key)])
+        store.add_scores(
+            "r1", [score(sample_key=key), score(index=1, value=0.0, outcome="failed", sample_key=key, **why)]
+        )
         store.add_scores("r1", [score(metric="brevity", value=0.25, sample_key=key)])
         store.finish_run("r1", {"verdict": "failed", "exit_code": 1})
         store.begin_run("r2", "2026-11-25T16:15:00Z", VERSIONS)
@@ -45,7 +47,7 @@ suites/test_capitals.py::test_capitals
   candidate close
     asked  Peru?
         0  1  brevity 0.25  "Lima"
-        1  0                "Quito\\x1b[31m⏎or so"  (cut at max_tokens)
+        1  failed           "Quito\\x1b[31m⏎or so"  (cut at max_tokens)
                             no capital
   baseline good
     asked  Peru?
@@ -77,8 +79,9 @@ def test_json_has_the_answers_whole(run: Run, place: Path) -> None:
         "version": "close",
         "sample_index": 1,
         "scores": {"score": 0.0},
-        "outcome": "scored",
-        "reasons": {"score": "no capital\nassert 'Lima' in 'Quito'"},
+        "outcome": "failed",
+        "reasons": {"score": "no capital"},
+        "assertion": "assert 'Lima' in 'Quito'",
         "asked": "Peru?",
         "answer": "Quito\x1b[31m\nor so",
         "finish_reason": "length",

@@ -116,7 +116,7 @@ def test_one_evaluation_of_a_gate_that_stopped_early_keeps_its_share_of_the_erro
     (entry,) = compared("forgetful", "steady", "--evaluation", "test_asserts")["evaluations"]
     of_gate = gated.evaluation("test_asserts")
     # How far below the margin it is shown to lie depends on the evidence of the gate's other evaluations, as bounds do.
-    assert of_gate["reason"].replace("lower by more than 0.05,", "lower,") == entry["reason"]
+    assert of_gate["reason"].replace("lower by more than 0.05,", "lower than the baseline,") == entry["reason"]
     assert entry["verdict"] == "regressed"
     apart = dict.fromkeys(("difference", "checks", "reason", "lost"))
     assert {**of_gate, **apart} == {**entry, **apart}

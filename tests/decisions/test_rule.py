@@ -33,7 +33,7 @@ def test_a_large_drop_is_regressed():
 def test_a_drop_that_may_be_within_the_margin_says_perhaps():
     verdict = one(share_right(181, 200), share_right(190, 200))
     assert verdict.verdict is REGRESSED
-    assert verdict.reason == "lower, perhaps by more than 0.05"
+    assert verdict.reason == "lower than the baseline, perhaps by more than 0.05"
     assert verdict.difference.low <= -0.05 < verdict.difference.high < 0
 
 

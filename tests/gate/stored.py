@@ -102,8 +102,8 @@ def _stored(store: Store, run_id: str, evaluation: Scored, role: Any, version: M
             text = answer(role, case, index) if said is None else said[index]
             drawn = Sample(text, version["first_index"] + index)
             draws.append(NewSample(key, version["fingerprint"], 0, request, drawn))
-            how = value if value in ("skipped", "error") else "scored"
-            number = None if how != "scored" else 0.0 if value == "failed" else float(value)
+            how = value if isinstance(value, str) else "scored"
+            number = 0.0 if how == "failed" else None if isinstance(value, str) else float(value)
             metric = "score" if isinstance(value, str) else evaluation.metric
             of_set = evaluation.id, metric, role, version["fingerprint"]
             row = ScoreRow(*of_set, case, index, number, how, f"why {index}", key)  # type: ignore[arg-type]

@@ -33,17 +33,17 @@ def judged_project(project: Project, rates: dict[str, float], n_cases: int, *, a
     table: dict[str, str] = {}
     said = {name: answers(rate, n_cases, seed) for seed, (name, rate) in enumerate(rates.items())}
     for i in range(n_cases):
-        given = material(read, {"prompt": f"q{i}"}, None, f"c{i}")
+        given = material(read, {"prompt": f"q{i}"}, None)
         texts = [each[f"q{i}"] for each in said.values()]
         for text in texts:
             sees = text.startswith("right") == (rng.random() < accuracy)
-            table[rating_messages(read, given.with_answers(text))[-1]["content"]] = rated(5 if sees else 1)
+            table[rating_messages(read, given, f"c{i}", text)[-1]["content"]] = rated(5 if sees else 1)
         for first in texts:
             for second in texts:
                 better = truth(first) - truth(second)
                 sees = better if rng.random() < accuracy else -better
                 choice = {1.0: "A", -1.0: "B", 0.0: "tie"}[sees]
-                table[preference_messages(read, given.with_answers(first, second))[-1]["content"]] = chosen(choice)
+                table[preference_messages(read, given, f"c{i}", first, second)[-1]["content"]] = chosen(choice)
     project.write("judge.json", json.dumps(table))
     project.versions = {name: {"engine": "scripted", "answers": each} for name, each in said.items()}
     project.versions["small"] = {"engine": "scripted", "answers": "judge.json"}

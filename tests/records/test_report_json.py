@@ -12,7 +12,6 @@ from harness.records import (
     CaseResult,
     Interruption,
     JudgeSummary,
-    Note,
     ReviewSummary,
     Usage,
     VersionRef,
@@ -35,11 +34,6 @@ EVALUATION_KEYS = {
     "baseline", "difference", "samples_needed", "labels_needed", "cases",
 }  # fmt: skip
 ESTIMATE_KEYS = {"value", "standard_error", "low", "high", "method"}
-
-
-def test_notes_that_were_once_texts_are_read_as_problems():
-    document = to_json(examples.red()) | {"notes": ["a write failed"]}
-    assert from_json(document).notes == (Note("problem", "a write failed"),)
 
 
 def test_the_keys_are_those_that_were_promised():

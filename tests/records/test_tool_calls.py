@@ -42,9 +42,10 @@ def test_long_arguments_stand_on_lines_of_their_own() -> None:
 
 
 def test_an_answer_is_its_text_and_its_calls() -> None:
-    sample = Sample("Let me see.", tool_calls=(call("look_up", "{}"), call("add", "[1, 2]")))
-    assert sample.said == "Let me see.\n\ntool call: look_up({})\n\ntool call: add([1, 2])"
-    assert (Sample("Lima").said, with_calls("", None)) == ("Lima", "")
+    calls = call("look_up", "{}"), call("add", "[1, 2]")
+    text = "Let me see.\n\ntool call: look_up({})\n\ntool call: add([1, 2])"
+    assert with_calls("Let me see.", calls) == text
+    assert (with_calls("Lima", None), with_calls("", None)) == ("Lima", "")
 
 
 def said(role: str, content: str | None, **more: Any) -> dict[str, Any]:

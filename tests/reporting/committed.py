@@ -48,7 +48,7 @@ def _details(known: dict[str, Any]) -> Details:
         for case in (*entry["cases"], *entry["others"]):
             key = entry["id"], case["id"]
             told.places |= {key: case["file"]} if "file" in case else {}
-            told.outcomes |= {key: case["ended"]} if "ended" in case else {}
+            told.ended |= {key: case["ended"]} if "ended" in case else {}
             told.labelled |= {key} if "labelled" in case else set()
     return told
 

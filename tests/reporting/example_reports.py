@@ -180,7 +180,7 @@ def no_baseline():
             0.0,
             None,
             "The capital of the",
-            candidate_reason="no capital\nassert 'Lima' in 'The capital of the'",
+            candidate_reason="no capital",
         ),
         change("chad", 0.2, None, "Chad is a landlocked country in the north of Africa, and its capital is not Lima."),
     )

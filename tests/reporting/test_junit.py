@@ -110,6 +110,8 @@ def test_what_was_skipped_is_counted():
     assert (suite.get("tests"), suite.get("skipped")) == ("13", "1")
     (skipped,) = suite.iter("skipped")
     assert skipped.get("message") == "student has no retriever"
+    (case,) = written(examples.report(replace(examples.verdict(), n_skipped=2))).iter("testcase")
+    assert {each.get("name"): each.get("value") for each in case.iter("property")}["n_skipped"] == "2"
 
 
 def test_what_is_open_counts_as_passed_where_it_only_warns():

@@ -189,8 +189,9 @@ def test_what_was_weighed_is_told_with_its_context(store: Store, tmp_path: Path)
 def test_pruned_answers_leave_their_scores_and_are_counted(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", Scored(candidate={"peru": [1, 0]}, baseline={"peru": [1]}))
     store.prune(fingerprints=["f-small"])
-    assert write_csv(store, side.weighed.run, small_report(), io.StringIO()) == 2
-    assert write_parquet(store, side.weighed.run, small_report(), tmp_path / "samples.parquet") == 2
+    lost = "2 rows have no answer: it was pruned from the store; scores and reasons stay"
+    assert write_csv(store, side.weighed.run, small_report(), io.StringIO()) == lost
+    assert write_parquet(store, side.weighed.run, small_report(), tmp_path / "samples.parquet") == lost
     rows = parquet_rows(store, side.weighed.run, small_report(), tmp_path)
     assert [(row["score"], row["answer"]) for row in rows] == [
         (1.0, None),

@@ -54,6 +54,7 @@ def test_scores_come_back_whole_by_evaluation_case_and_sample(store: Store) -> N
         score("peru", 1, 0.25, sample_key=key_of("a"), reason="\ud800 \0 near"),
         score("chad", 0, None, outcome="skipped"),
         score("peru", 0, None, outcome="error", reason="TypeError: …"),
+        score("peru", 2, 0.0, outcome="failed", reason="no capital", assertion="assert 1 == 2"),
         score("peru", 0, role="baseline", fingerprint="f1"),
         score("peru", 0, metric="seconds"),
         score("peru", 0, evaluation_id="other"),

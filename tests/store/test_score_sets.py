@@ -38,15 +38,17 @@ def test_scores_are_an_array_with_nan_where_a_body_gave_none(store: Store) -> No
             score("peru", 0, 0.1),
             score("peru", 2, 0.3),
             score("\ud800 \0 日本", 1, 1.0),
+            score("peru", 3, 0.0, outcome="failed"),
             score("chad", 0, None, outcome="skipped"),
             score("mali", 0, None, outcome="error"),
         ],
     )
     array = store.score_array(by_metric(store)["score"])
     rows = dict(zip(array.case_ids, array.values.tolist(), strict=True))
-    assert array.values.shape == (2, 3)
-    np.testing.assert_array_equal(rows["peru"], [0.1, np.nan, 0.3])
-    np.testing.assert_array_equal(rows["\ud800 \0 日本"], [np.nan, 1.0, np.nan])
+    assert array.values.shape == array.failed.shape == (2, 4)
+    np.testing.assert_array_equal(rows["peru"], [0.1, np.nan, 0.3, np.nan])
+    np.testing.assert_array_equal(rows["\ud800 \0 日本"], [np.nan, 1.0, np.nan, np.nan])
+    assert [(array.case_ids[row], column) for row, column in np.argwhere(array.failed)] == [("peru", 3)]
     assert array.skipped == {"chad"}
 
 

@@ -17,6 +17,7 @@ from harness.records import (
     BaselineRecord,
     Case,
     Kind,
+    Outcome,
     RecordedSide,
     ScoreRow,
     ScoringRule,
@@ -124,10 +125,11 @@ class Pairing:
             return
         self._added.add(case)
         own = self.evaluation.id, self.recording.version.fingerprint
+        outcome: Outcome = "failed" if self.recorded.only_failed else "scored"
         for metric, values in self.recorded.cases[case].scores.items():
             rule = rules[0] if len(rules := self._rules(metric)) == 1 else None
             for index, value in enumerate(values):
-                yield ScoreRow(own[0], metric, "baseline", own[1], case, index, value, judged_by=rule)
+                yield ScoreRow(own[0], metric, "baseline", own[1], case, index, value, outcome, judged_by=rule)
 
     @property
     def is_hopeless(self) -> bool:
@@ -156,7 +158,7 @@ class Pairing:
             n_paired=self.counts["paired"],
             n_changed=self.counts["changed"],
             n_new=self.counts["new"],
-            n_gone=self.counts["gone"],
+            n_removed=self.counts["gone"],
             n_skipped=self.counts["skipped"],
             asked_otherwise=len(otherwise),
             scored_otherwise=None not in (then, now) and then != now,

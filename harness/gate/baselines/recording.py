@@ -109,15 +109,16 @@ class RecordedEvaluation:
     def table(self) -> ScoreTable:
         """Its scores."""
         return ScoreTable.of_rows(
-            (metric, identity, values)
+            (None, identity, np.ones(len(values))) if self.only_failed else (metric, identity, values)
             for identity, case in self.cases.items()
             for metric, values in case.scores.items()
         )
 
-    @property
+    @cached_property
     def only_failed(self) -> bool:
-        """True where each of its bodies failed an assertion, so that its scores are of any metric."""
-        return not self.table.metrics and [*self.metrics] == [METRIC] and self.metrics[METRIC].unit is None
+        """True where all that it has is 0 and of no named metric, as failed assertions are, which are of any metric."""
+        is_unnamed = [*self.metrics] == [METRIC] and self.metrics[METRIC].unit is None
+        return is_unnamed and not any(any(values) for case in self.cases.values() for values in case.scores.values())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The scores of one version in one evaluation, whether they are drawn now, recorded or stored.
 
-A body that fails an assertion returns no metric: it scores 0 on every one. A store has that 0 under the name `score`.
-This module alone knows so.
+A body that fails an assertion returns no metric: it scores 0 on every one.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
 
@@ -32,22 +30,15 @@ class ScoreTable:
         self.failed: npt.NDArray[np.bool_] = np.zeros((len(self._rows), n_samples), dtype=bool)
 
     @classmethod
-    def of_rows(cls, rows: Iterable[tuple[str, str, Sequence[float] | FloatArray]]) -> ScoreTable:
-        """The table of what a store or a recording has: metric, case and scores by sample, NaN where there is none."""
+    def of_rows(cls, rows: Iterable[tuple[str | None, str, Sequence[float] | FloatArray]]) -> ScoreTable:
+        """The table of what a store or a recording has: metric, case and scores by sample, NaN where there is none; or
+        None, a case and, by sample, whether an assertion failed.
+        """
         known = [*rows]
         table = cls(dict.fromkeys(case for _, case, _ in known), max([1, *(len(values) for *_, values in known)]))
         for metric, case, values in known:
-            table._of_metric(metric)[table._rows[case], : len(values)] = values
-        unnamed = table._values.pop(METRIC, None)
-        if unnamed is None:
-            return table
-        if table._values:  # zeros of failed assertions are where no metric has a score
-            table.failed = (unnamed == 0) & np.all([np.isnan(values) for values in table._values.values()], axis=0)
-        elif not np.nan_to_num(unnamed).any():
-            table.failed = unnamed == 0
-        unnamed[table.failed] = np.nan
-        if not np.isnan(unnamed).all():
-            table._values[METRIC] = unnamed
+            columns = table.failed if metric is None else table._of_metric(metric)
+            columns[table._rows[case], : len(values)] = values
         return table
 
     @property
@@ -80,8 +71,3 @@ class ScoreTable:
             return scores
         places = [self._rows.get(case, -1) if case is not None else -1 for case in case_ids]
         return np.vstack([scores, np.full((1, scores.shape[1]), np.nan)])[places]
-
-
-def names_of(metric: str) -> tuple[str, ...]:
-    """The names under which a store has scores of a metric: its own, and that of failed assertions."""
-    return tuple(dict.fromkeys([metric, METRIC]))

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harness.gate.evaluations.examples import SHOWN
-from harness.gate.evaluations.score_table import names_of
 from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns, together
 from harness.records.keys import KeyedQuestion, request_text
-from harness.records.tool_calls import turns_in_words, words_of
+from harness.records.tool_calls import turns_in_words, with_calls, words_of
 from harness.store import RunInfo, ScoreSet, Store
 
 _ROWS_AT_ONCE = 1000
@@ -155,17 +154,17 @@ def with_answers(
         cases[each.evaluation_id].add(each.case_id)
     drawn: dict[tuple[int, Role], list[ScoreRow]] = {}
     for role, source in sources.items() if changes else ():
-        rows: dict[tuple[str, str, str], list[ScoreRow]] = defaultdict(list)
+        rows: dict[tuple[str, str], list[ScoreRow]] = defaultdict(list)
         sets = [
             own for own in store.score_sets(source.run_id) if own.role == source.role and own.evaluation_id in cases
         ]
         for row in store.scores_of(sets, set().union(*cases.values())):
-            rows[(*_place(row), row.metric)].append(row)
+            rows[_place(row)].append(row)
         for number, each in enumerate(changes):
             is_lower = (each.evaluation_id, each.metric) in lower
             is_gain = each.baseline not in (None, each.candidate) and (each.candidate > each.baseline) != is_lower
             sign = -1 if (is_gain == (role == "candidate")) != is_lower else 1
-            known = [row for name in names_of(each.metric) for row in rows[each.evaluation_id, each.case_id, name]]
+            known = [row for row in rows[each.evaluation_id, each.case_id] if row.is_of(each.metric)]
             scored = [(sign * row.value, row.sample_index, row) for row in known if row.value is not None]
             if scored:
                 drawn[number, role] = [row for *_, row in sorted(scored, key=lambda one: one[:2])]
@@ -178,7 +177,7 @@ def with_answers(
         answers = [_shown(requests.get(key), samples.get(key, {}).get(index)) for key, index in keyed]
         shown = {
             f"{role}_answer": answers[0],
-            f"{role}_reason": own[0].reason and own[0].reason[:SHOWN],
+            f"{role}_reason": own[0].why and own[0].why[:SHOWN],
             f"{role}_same": 0 if answers[0] is None else answers.count(answers[0]),
         }
         if role == "candidate" and answers[0] is not None:
@@ -200,7 +199,7 @@ def _shown(request: Request | None, sample: Sample | None) -> str | None:
     if sample is None or sample.loglikelihood is not None:
         return None
     if not (turns := turns_of(request, sample)):
-        return sample.said[:SHOWN]
+        return with_calls(sample.text, sample.tool_calls)[:SHOWN]
     text = turns_in_words([each for each in turns if each.get("role") not in ("system", "developer")])
     return text if len(text) <= SHOWN else f"…{text[1 - SHOWN :]}"
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from scipy.stats import binom, hypergeom
 
-from harness.gate.evaluations.score_table import names_of
 from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import WITHHELD, Case, CaseResult, Loss, SliceResult, Verdict
 from harness.records.tool_calls import read_calls
@@ -112,7 +111,7 @@ def _seen(
     best: dict[tuple[str, str], tuple[float, StoredAnswer, str]] = {}
     called: dict[tuple[str, str], list[set[str]]] = {}
     for each in answers:
-        row = next((each.rows[name] for name in names_of(verdict.metric) if name in each.rows), None)
+        row = next((row for row in each.rows.values() if row.is_of(verdict.metric)), None)
         if row is None or row.value is None or each.sample is None:
             continue
         wants_low = (each.role == "candidate") == verdict.higher_is_better
@@ -147,9 +146,8 @@ def _of_answer(answer: StoredAnswer, reason: str = "") -> Iterator[Feature]:
         kinds = {"cut": sample.truncated, "withheld": sample.finish_reason in WITHHELD}
         kinds["empty"] = not sample.text.strip() and not _calls(answer)
         yield from (Feature(kind) for kind, is_so in kinds.items() if is_so)
-    reason_line = " ".join(reason.partition("\nassert ")[0].split())
-    if reason_line and not reason_line.startswith("assert "):
-        yield Feature("reason", reason_line)
+    if reason := " ".join(reason.split()):
+        yield Feature("reason", reason)
 
 
 def _changed(now: StoredAnswer, then: StoredAnswer) -> Iterator[Feature]:

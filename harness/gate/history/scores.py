@@ -6,6 +6,8 @@ import fnmatch
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from harness.decisions import Observations
 from harness.errors import SettingsError
 from harness.gate.evaluations.evaluation import share_of_baseline
@@ -50,9 +52,14 @@ class Scores:
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == self.id}
         arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
         self.table = ScoreTable.of_rows(
-            (metric, case, values)
+            (name, case, values)
             for metric, array in arrays.items()
-            for case, values in zip(array.case_ids, array.values, strict=True)
+            for name, table, is_there in (
+                (metric, array.values, ~np.isnan(array.values)),
+                (None, array.failed, array.failed),
+            )
+            if is_there.any()
+            for case, values in zip(array.case_ids, table, strict=True)
         )
         self.skipped = frozenset(case for array in arrays.values() for case in array.skipped)
         self.known = self.skipped.union(self.table.case_ids)

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
-from harness.gate.sampling.body_errors import describe, raised_at
+from harness.gate.sampling.body_errors import describe, describe_assertion, raised_at
 from harness.requests import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
@@ -27,6 +27,7 @@ class BodyResult:
     skipped: bool = False
     error: BaseException | None = None
     reason: str | None = None
+    assertion: str | None = None
 
 
 class SessionAbort(Exception):  # noqa: N818 - no error: someone wants the session to end
@@ -115,5 +116,7 @@ async def _ended(
             if isinstance(error, RuntimeError) and any(text in message for text in _SECOND_LOOP):
                 return BodyResult(error=MarkerError(f"{message}{raised_at(error)}: {starts_loop('run')}"))
             return BodyResult(error=error)
-        reason = describe(error)[:_REASON_KEPT] or None
-        return BodyResult(failed=ending == "failed", skipped=ending == "skipped", reason=reason)
+        if ending == "skipped":
+            return BodyResult(skipped=True, reason=describe(error)[:_REASON_KEPT] or None)
+        reason, assertion = (text[:_REASON_KEPT] or None for text in describe_assertion(error))
+        return BodyResult(failed=True, reason=reason, assertion=assertion)

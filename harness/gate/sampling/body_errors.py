@@ -157,6 +157,21 @@ def describe(error: BaseException) -> str:
         return f"(its text can't be read: {type(broken).__name__})"
 
 
+def describe_assertion(error: BaseException) -> tuple[str, str]:
+    r"""Give the message of a failed assertion and the assertion, as pytest writes both; "" for what it has not. Where
+    values come from is kept only where the assertion alone says nothing.
+
+    >>> describe_assertion(AssertionError("no capital\nassert 'Lima' in 'Quito'\n +  where 'Lima' = Case().expected"))
+    ('no capital', "assert 'Lima' in 'Quito'")
+    >>> describe_assertion(AssertionError("assert False\n +  where False = is_capital('Quito')"))
+    ('', "assert False\n +  where False = is_capital('Quito')")
+    """
+    message, is_pytests, text = f"\n{describe(error)}".partition("\nassert ")
+    values = text.partition("\n +")[0]
+    assertion = f"assert {values if len(values.split()) > 1 else text}"
+    return message.removeprefix("\n"), assertion if is_pytests else ""
+
+
 def raised_at(error: BaseException) -> str:
     """The last line of a user's code that an exception came through, as ` (test_x.py:12: answer = parse(text))`."""
     lines = _lines(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
@@ -22,13 +21,11 @@ from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, describ
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry, unless_grown
 from harness.gate.sampling.order import Order
-from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
+from harness.records import Change, Interruption, JudgeSummary, Kind, Outcome, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.stages.inference.blocks.measured import excess_unanswered
 from harness.statistics.arrays import FloatArray
-
-Outcome = Literal["scored", "skipped", "error"]
 
 
 class Collector:
@@ -207,7 +204,7 @@ class Collector:
                     self._tables[role].put(metric, case, sample, reading.value)
                 else:
                     self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
-            self._emit(metric, place, reading, "scored", trace)
+            self._emit(metric, place, reading, "failed" if outcome.failed else "scored", trace, outcome.assertion)
         self._keep_recorded(case, {} if outcome.failed else readings)
 
     def _keep_recorded(self, case: int, readings: Mapping[str, Reading]) -> None:
@@ -215,12 +212,14 @@ class Collector:
             for row in self._recorded.add(self.evaluation.cases[case].id, readings):
                 self._keep(row)
 
-    def _emit(self, metric: str, place: Place, reading: Reading, how: Outcome, trace: Trace) -> None:
+    def _emit(
+        self, metric: str, place: Place, reading: Reading, how: Outcome, trace: Trace, assertion: str | None = None
+    ) -> None:
         role, case, sample = place
-        value = reading.value if how == "scored" else None
+        value = None if how in ("skipped", "error") else reading.value
         row = self.evaluation.id, metric, role, self._fingerprints[role], self.evaluation.cases[case].id, sample, value
         by = reading.judged_by
-        self._keep(ScoreRow(*row, how, reading.reason, trace.key, by, trace.shown.get(by)))
+        self._keep(ScoreRow(*row, how, reading.reason, trace.key, by, trace.shown.get(by), assertion))
 
     @property
     def lack(self) -> str:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from harness.plugin.hooks.announcing import Announcer
     from harness.plugin.loop.interrupts import Interrupts
     from harness.records import Report
-    from harness.reporting.terminal.progress import ProgressLine
+    from harness.reporting.terminal.progress import LiveLine, ProgressLine
     from harness.stages.build_state import BuildProgress
 
-_Line = TypeVar("_Line")
+_Line = TypeVar("_Line", bound="LiveLine")
 _TICK_S = 0.1
 _COLLECT_AFTER = (20_000, 20, 20)
 """Garbage is collected after this many new objects, or generations younger. Python's own figures are for programs that
@@ -123,7 +123,7 @@ class Driver:
         if self._progress.is_shown and run.options.n_evaluations <= _FEW:
             for verdict in run.ended(self._told):  # while others are still sampled
                 self._told.add(verdict.id)
-                self._progress.tell(verdict)
+                self._progress.show_verdict(verdict)
 
     def report(self, exit_code: int, n_unreached: int) -> Report:
         """Make the report of the run."""
@@ -169,13 +169,18 @@ async def _closed(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _live_line(config: pytest.Config, kind: Callable[..., _Line], *more: Any) -> _Line | None:
-    """Make a line on the session's terminal that is written over; None where there is no terminal to show it on."""
+    """Make a line on the session's terminal that is written over, below what pytest has begun to write; None where
+    there is no terminal to show it on.
+    """
+    from harness.reporting.terminal.progress import Beside
+
     reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.option.verbose < 0 or hasattr(config, "workerinput"):
         return None
-    reporter.ensure_newline()
     writer, file = config.get_terminal_writer(), terminal_file(config)
-    return kind(file, writer.hasmarkup or file.isatty(), writer.fullwidth, *more)
+    line = kind(file, writer.hasmarkup or file.isatty(), writer.fullwidth, *more)
+    line.beside = Beside(lambda: writer.width_of_current_line if reporter.currentfspath else 0, reporter.ensure_newline)
+    return line
 
 
 def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:

@@ -47,14 +47,14 @@ class Details:
 
     Attributes:
         places: the number of the file that a case is in, by evaluation and case; files are numbered from 1.
-        outcomes: "skipped" or "error" of the cases that have a body which ended so.
+        ended: "skipped" or "error" of the cases that have a body which ended so.
         broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
         n_bodies: what they tell of; `is_cut` where the run has more.
     """
 
     places: dict[tuple[str, str], int] = field(default_factory=dict)
-    outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
+    ended: dict[tuple[str, str], str] = field(default_factory=dict)
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
@@ -64,7 +64,7 @@ class Details:
     def of(self, evaluation: str, case: str) -> dict[str, Any]:
         """The number of a case's file, how one of its bodies ended, and whether people said something of it."""
         key = (evaluation, case)
-        known = {"file": self.places.get(key), "ended": self.outcomes.get(key), "labelled": key in self.labelled}
+        known = {"file": self.places.get(key), "ended": self.ended.get(key), "labelled": key in self.labelled}
         return {name: value for name, value in known.items() if value}
 
 
@@ -89,7 +89,7 @@ def write_details(
     for label in labels:
         labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
     judges = {judge.fingerprint: judge.name for judge in report.judges}
-    written, size = Details(), 0
+    written = Details()
     waiting: list[str] = []
 
     def write() -> None:
@@ -97,6 +97,7 @@ def write_details(
         text = f'steelyard.details("{report.run_id}",{written.n_files},[\n' + ",\n".join(waiting) + "\n]);\n"
         with replacing(folder / f"{written.n_files}.js") as temporary:
             temporary.write_text(text, encoding="ascii", newline="\n")
+        waiting.clear()
 
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
         if written.n_bodies >= most_bodies:
@@ -105,19 +106,16 @@ def write_details(
         bodies = list(group)
         written.n_bodies += len(bodies)
         waiting.append(embedded(_case(key, bodies, labelled.get(key, ()), judges)))
-        size += len(waiting[-1])
         written.places[key] = written.n_files + 1
-        if key in labelled:
-            written.labelled.add(key)
+        written.labelled |= {key} & labelled.keys()
         rows = [row for body in bodies for row in body.rows.values()]
-        if outcomes := {row.outcome for row in rows} - {"scored"}:
-            written.outcomes[key] = min(outcomes)
+        if outcomes := {row.outcome for row in rows if row.value is None}:
+            written.ended[key] = min(outcomes)
         if "error" in outcomes:
             reasons = (row.reason for row in rows if row.outcome == "error" and row.reason)
             written.broken[key] = next(reasons, "")[:_MOST_OF_A_REASON]
-        if size >= _CHARACTERS_OF_A_FILE:
+        if sum(map(len, waiting)) >= _CHARACTERS_OF_A_FILE:
             write()
-            waiting, size = [], 0
     if waiting:
         write()
     for path in folder.iterdir():
@@ -160,27 +158,37 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         {"id": str(each["id"])[:_MOST_OF_A_REASON], **_cut("text", str(each["text"]), _MOST_OF_A_REASON)}
         for each in sample.context or ()
     ]
-    more = {
-        "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_A_TEXT],
-        "calls": calls or None,
-        "context": None if sample.context is None else passages,
-        "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
-        "tokens": sample.completion_tokens,
-        "prompt_tokens": sample.prompt_tokens,
-        "latency_s": None if sample.latency_s is None else round(sample.latency_s, 4),
-        "cost": plain(sample.cost),
-        "loglikelihood": plain(sample.loglikelihood),
-    }
-    entry |= _cut("answer", sample.text, _MOST_OF_A_TEXT)
-    return entry | {name: value for name, value in more.items() if value is not None}
+    return entry | _known(
+        **_cut("answer", sample.text, _MOST_OF_A_TEXT),
+        reasoning=sample.reasoning and sample.reasoning[:_MOST_OF_A_TEXT],
+        calls=calls or None,
+        context=None if sample.context is None else passages,
+        finish=None if sample.finish_reason == "stop" else sample.finish_reason,
+        tokens=sample.completion_tokens,
+        prompt_tokens=sample.prompt_tokens,
+        latency_s=None if sample.latency_s is None else round(sample.latency_s, 4),
+        cost=plain(sample.cost),
+        loglikelihood=plain(sample.loglikelihood),
+    )
 
 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"metric": row.metric, "value": plain(row.value)}
-    entry |= {} if row.outcome == "scored" else {"outcome": row.outcome}
-    entry |= _cut("reason", row.reason, _MOST_OF_A_REASON) if row.reason else {}
+    reason = "\n".join(filter(None, (row.reason, row.assertion)))
     by = row.judged_by.judges if row.judged_by is not None else ()
-    return entry | ({"judge": ", ".join(judges.get(each, each[:12]) for each in by)} if by else {})
+    return {"metric": row.metric, "value": plain(row.value)} | _known(
+        outcome=None if row.outcome == "scored" else row.outcome,
+        judge=", ".join(judges.get(each, each[:12]) for each in by) or None,
+        **(_cut("reason", reason, _MOST_OF_A_REASON) if reason else {}),
+    )
+
+
+def _label(label: PersonsLabel) -> dict[str, Any]:
+    entry = {"metric": label.metric, "by": label.reviewer, "value": label.value, "score": plain(label.score)}
+    return entry | _known(note=label.note[:_MOST_OF_A_REASON] or None, settles=label.is_adjudication or None)
+
+
+def _known(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _cut(name: str, text: str, most: int) -> dict[str, Any]:
@@ -188,18 +196,15 @@ def _cut(name: str, text: str, most: int) -> dict[str, Any]:
     return {name: text} if len(text) <= most else {name: text[:most], f"{name}_cut": len(text) - most}
 
 
-def _label(label: PersonsLabel) -> dict[str, Any]:
-    entry = {"metric": label.metric, "by": label.reviewer, "value": label.value, "score": plain(label.score)}
-    entry |= {"note": label.note[:_MOST_OF_A_REASON]} if label.note else {}
-    return entry | ({"settles": True} if label.is_adjudication else {})
-
-
 def _question(request: Request, more: Messages) -> Question:
     """Give what was asked, and what came before the answer, as messages: who speaks and what is said."""
-    told = [(str(each.get("role", "")), _text(each)) for each in (*request.messages, *more)]
-    told += [("prompt", request.prompt)] if request.prompt is not None else []
-    told += [("weighed", request.continuation)] if request.continuation is not None else []
-    return [{"role": role, "text": text[:_MOST_OF_A_TEXT]} for role, text in told]
+    texts = [(str(each.get("role", "")), _text(each)) for each in (*request.messages, *more)]
+    texts += [
+        (role, text)
+        for role, text in (("prompt", request.prompt), ("weighed", request.continuation))
+        if text is not None
+    ]
+    return [{"role": role, "text": text[:_MOST_OF_A_TEXT]} for role, text in texts]
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
-from harness.records import Report, Verdict
+from harness.records import Difference, Report, Verdict
 from harness.records import kind_in_words as metric_in_words
 from harness.records.report_json import plain, to_json
 from harness.reporting.html.details import Details
-from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
-from harness.reporting.shared.figures import chosen, plural
+from harness.reporting.shared.figures import plural
 from harness.reporting.shared.names import kind_in_words, row_names
-from harness.reporting.shared.table import TableRow, rows
-from harness.reporting.terminal.report import facts, headline
+from harness.reporting.shared.table import (
+    Against,
+    TableRow,
+    difference_in_words,
+    margin_against,
+    margin_in_words,
+    rows,
+    slice_rows,
+    slices_in_words,
+    with_slice_margin,
+)
+from harness.reporting.terminal.report import chosen, facts, headline
 from harness.reporting.wording.failure import sentence
 from harness.reporting.wording.notes import judge_notes, record_in_words
-from harness.reporting.wording.slices import slice_margin_in_words, slice_rows, slices_in_words
 from harness.store import RunInfo
 
 _MOST_OF_A_TEXT = 2000
@@ -28,21 +35,20 @@ _MOST_OF_A_TEXT = 2000
 def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
     """All that the page holds; what is not finite is None, and what report.json has stands under its keys."""
     content = to_json(replace(report, evaluations=tuple(replace(each, cases=()) for each in report.evaluations)))
-    told_of = {(each.verdict.id, each.verdict.metric): each for each in rows(report)}
-    for entry, name, shown in zip(
-        report.evaluations, row_names(report.evaluations), content["evaluations"], strict=True
-    ):
-        shown |= _in_words(told_of[entry.id, entry.metric], name, report, details)
-        for check, told in zip(entry.checks, shown["checks"], strict=True):
-            told["figure"] = difference_in_words(check.difference, entry, check.against)
-            told["margin"] = margin_in_words(entry, check.against)
-            told["allowed"] = plain(margin_against(check.against, entry))
-        for told, words in zip(shown["slices"], _slices(entry), strict=True):
-            told |= words
+    by_id = {(each.verdict.id, each.verdict.metric): each for each in rows(report)}
+    names = row_names(report.evaluations)
+    for entry, name, shown in zip(report.evaluations, names, content["evaluations"], strict=True):
+        shown |= _in_words(by_id[entry.id, entry.metric], name, report, details)
+        for check, words in zip(entry.checks, shown["checks"], strict=True):
+            words |= _comparison(check.difference, entry, check.against)
+        against: Against = "threshold" if entry.baseline is None else "baseline"
+        for each, words in zip(slice_rows(entry), shown["slices"], strict=True):
+            words["words"] = {"name": each.name, "candidate": each.candidate, "baseline": each.baseline}
+            words |= {"against": against, **_comparison(each.result.difference, with_slice_margin(entry), against)}
     content["page"] = {
         "headline": headline(report),
         "kinds": [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None],
-        "chosen": chosen(report.best_of),
+        "chosen": chosen(report),
         "usage": facts(report),
         "environment": plain(run.spec.get("environment", {})),
         "n_files": details.n_files,
@@ -54,6 +60,13 @@ def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
     for entry, shown in zip(report.evaluations, shortened["evaluations"], strict=True):
         shown |= _cases(entry, details)
     return shortened
+
+
+def _comparison(difference: Difference | None, entry: Verdict, against: Against) -> dict[str, Any]:
+    """A difference in words, and the margin that is allowed, in words and as a number."""
+    figure = "" if difference is None else difference_in_words(difference, entry, against)
+    allowed = plain(margin_against(against, entry))
+    return {"figure": figure, "margin": margin_in_words(entry, against), "allowed": allowed}
 
 
 def _short(value: Any) -> Any:
@@ -81,26 +94,16 @@ def _in_words(shown: TableRow, name: str, report: Report, details: Details) -> d
 
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
-    told, review = judge_notes([entry]), entry.review
+    texts, review = judge_notes([entry]), entry.review
     if review is not None:
         text = f"{plural(review.n_labels, 'label')} of people, {review.n_errors:,} of them against the judge"
         out = f", {plural(review.n_excluded, 'item')} excluded and counted the worst way" if review.n_excluded else ""
-        told.append(f"decided by labels and judge: {text}{out}; batch {review.batch}")
+        texts.append(f"decided by labels and judge: {text}{out}; batch {review.batch}")
     if entry.weighed_by == "median" and not entry.plan.in_blocks:
-        told.append(f"measured {metric_in_words(entry)}, without a range: weighed by the median")
+        texts.append(f"measured {metric_in_words(entry)}, without a range: weighed by the median")
     elif entry.at_most is not None or entry.statistic is not None:
-        told.append(f"measured {metric_in_words(entry)}")
-    return [*told, *([record_in_words(entry.baseline_record)] if entry.baseline_record is not None else [])]
-
-
-def _slices(entry: Verdict) -> Iterator[dict[str, Any]]:
-    """The words of each slice, and of its difference, as those of a comparison."""
-    against: Against = "threshold" if entry.baseline is None else "baseline"
-    own = replace(entry, plan=replace(entry.plan, margin=entry.plan.slice_margin or entry.plan.margin))
-    margin = {"margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
-    for each in slice_rows(entry):
-        words = {"name": each.name, "candidate": each.candidate, "baseline": each.baseline}
-        yield {"words": words, "against": against, "figure": each.difference, **margin}
+        texts.append(f"measured {metric_in_words(entry)}")
+    return [*texts, *([record_in_words(entry.baseline_record)] if entry.baseline_record is not None else [])]
 
 
 def _cases(entry: Verdict, details: Details) -> dict[str, Any]:

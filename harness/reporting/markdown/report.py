@@ -17,7 +17,7 @@ from harness.reporting.shared.figures import count
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import greens_in_words, rows
 from harness.reporting.shared.text import printable
-from harness.reporting.terminal.report import facts, headline, is_kept
+from harness.reporting.terminal.report import chosen, facts, headline, is_kept
 from harness.reporting.wording.failure import sentence
 
 MOST_CHARACTERS = 65_535
@@ -39,11 +39,8 @@ _LIMITS = ((20, 3), (5, 1), (1, 0))
 
 
 def marker(name: str) -> str:
-    """The first line of a comment, by which the next run finds it: an HTML comment, which nobody sees.
-
-    Raises:
-        SettingsError: the name can't stand in one.
-    """
+    """The first line of a comment, by which the next run finds it: an HTML comment, which nobody sees. Raises
+    SettingsError: the name can't stand in one."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise SettingsError(
             f"--name {name!r} can't name a comment. Write letters and digits, with single spaces, dots, slashes, "
@@ -71,11 +68,8 @@ def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) 
 
 
 def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
-    """The comment for a gate that came to no report, so that the one of the run before does not stand.
-
-    Raises:
-        SettingsError: the name or the address can't be.
-    """
+    """The comment for a gate that came to no report, so that the one of the run before does not stand. Raises
+    SettingsError: the name or the address can't be."""
     title = "no report" if name == COMMENT_NAME else f"{escaped(name)}: no report"
     lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
     lines.append("The gate wrote no report: it ran no evaluation, or ended before its own end; its output says why.")
@@ -84,11 +78,7 @@ def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
 
 
 def checked_link(link: str) -> str:
-    """An address as Markdown takes it between angle brackets.
-
-    Raises:
-        SettingsError: it is none of the web.
-    """
+    """An address as Markdown takes it between angle brackets. Raises SettingsError: it is none of the web."""
     try:
         parts = urlsplit(link)
     except ValueError:
@@ -115,7 +105,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
     passed = every[len(worse) :]
     seen = {(each.evaluation_id, each.metric): each for each in changes}
     cases = [(row, seen.get((row.verdict.id, row.verdict.metric))) for row in worse]
-    told = [(row, case_to_see(change, row.verdict, _ANSWER_CELLS)) for row, change in cases if change is not None]
+    shown = [(row, case_to_see(change, row.verdict, _ANSWER_CELLS)) for row, change in cases if change is not None]
     others = [row for row, change in cases if change is None]
     is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and report.evaluations
     notes = [note for note in report.notes if note.kind != "ranges"]
@@ -125,7 +115,8 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
         title=headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}",
         report=report,
         facts=facts(report),
-        told=told,
+        chosen=chosen(report),
+        shown=shown,
         others=others[:n_rows],
         n_hidden=max(0, len(others) - n_rows),
         passed=greens_in_words(report, passed) if passed else "",
@@ -165,7 +156,7 @@ def code(text: str, width: int | None = None, cut: Literal["end", "middle"] = "e
 
 def escaped(line: str) -> str:
     """A printable line with all that Markdown or HTML would read written as entities."""
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", line)
 
 
 def prose(text: str, width: int | None = None) -> str:

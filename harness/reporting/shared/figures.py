@@ -63,8 +63,13 @@ def interval(low: float, high: float, places: int = _SCORE_DIGITS, *, signed: bo
     """
     if not math.isfinite(low) and not math.isfinite(high):
         return "(no bounds)"
-    bounds = (figure(each, places, signed=signed) if math.isfinite(each) else "no bound" for each in (low, high))
-    return f"[{', '.join(bounds)}]"
+    return f"[{bounds(low, high, places, signed=signed, between=', ')}]"
+
+
+def bounds(low: float, high: float, places: int, *, signed: bool = False, between: str = " to ") -> str:
+    """Two bounds in words: "0.65 to 0.77"; one that is not finite has none."""
+    shown = (figure(each, places, signed=signed) if math.isfinite(each) else "no bound" for each in (low, high))
+    return between.join(shown)
 
 
 def count(number: int) -> str:
@@ -74,15 +79,6 @@ def count(number: int) -> str:
     '12,400'
     """
     return f"{number:,}"
-
-
-def chosen(best_of: int) -> str:
-    """Say that a candidate is the best of many; "" where it stands alone.
-
-    >>> chosen(30), chosen(1)
-    ('chosen among 30 candidates', '')
-    """
-    return f"chosen among {plural(best_of, 'candidate')}" if best_of > 1 else ""
 
 
 def plural(number: int, noun: str) -> str:

@@ -61,10 +61,7 @@ def replacing(path: Path, option: str = REPORT_DIR) -> Iterator[Path]:
 
 def write_report(report: Report, folder: Path) -> Path:
     """Write report.json into a folder, made where it is missing. A reader sees the old file or the new one, never half.
-
-    Raises:
-        SettingsError: the folder is a file, or can't be written.
-    """
+    Raises SettingsError: the folder is a file, or can't be written."""
     path = prepare_folder(folder) / FILE_NAME
     with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as stream:
         print_report(report, stream)

@@ -61,16 +61,11 @@ def find_evaluations(pattern: str, ids: Iterable[str], *, where: str) -> list[st
         SettingsError: there is none; the message lists the names.
     """
     names = display_names(ids)
-    found = [
-        identity
-        for identity, name in names.items()
-        if any(
-            each == pattern or fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2])
-        )
-    ]
-    if not found:
+    known = {identity: (identity, name, name.rpartition("/")[2]) for identity, name in names.items()}
+    matches = [each for each, own in known.items() if pattern in own or fnmatch.filter(own, pattern)]
+    if not matches:
         raise SettingsError(f"{where}: {choices('evaluation', pattern, names.values())}")
-    return found
+    return matches
 
 
 def _parts(identity: str) -> tuple[list[str], str, str]:

@@ -1,27 +1,24 @@
-"""One evaluation in words: its figures by the claim that decided, why, and what went wrong."""
+"""Evaluations and their slices in words: figures by the claim that decided, why, and what went wrong; differences,
+bounds and margins in the unit of the evaluation, or in per cent where they are ratios.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from harness.decisions.reasons import figure as in_words
+from harness.decisions.reasons import percent
 from harness.errors import without_traceback
-from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
-from harness.reporting.shared.differences import (
-    Against,
-    between,
-    bounds,
-    has_no_bounds,
-    margin_against,
-    margin_in_words,
-    needs_in_words,
-    unit_of,
-)
-from harness.reporting.shared.figures import count, digits, figure, interval, plural
+from harness.records import Check, Difference, Estimate, Report, SliceResult, Verdict, VerdictKind
+from harness.reporting.shared.figures import bounds, count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import printable
 
+Against = Literal["threshold", "baseline"]
 FEW = 5
 MARKS = {
     VerdictKind.ERROR: "!",
@@ -30,9 +27,8 @@ MARKS = {
     VerdictKind.INCONCLUSIVE: "?",
     VerdictKind.PASSED: " ",
 }
-_MOST_NAME_CELLS = 200
+_MOST_NAME_CELLS, _MOST_SLICE_CELLS, _MOST_REASON_CELLS, _UNIT_CELLS = 200, 60, 400, 24
 _MOST_ERRORS = 3
-_MOST_REASON_CELLS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +59,9 @@ def rows(report: Report, encoding: str = "utf-8") -> list[TableRow]:
     """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
-    found = [row(verdict, name, encoding) for verdict, name in named]
-    return [replace(each, accepted=_accepted(report, each.verdict, encoding)) for each in found]
+    return [
+        replace(row(verdict, name, encoding), accepted=_accepted(report, verdict, encoding)) for verdict, name in named
+    ]
 
 
 def _accepted(report: Report, verdict: Verdict, encoding: str) -> str:
@@ -122,18 +119,18 @@ def claim_in_words(
     if difference is None:
         own = known[-1]
         places = digits([own.value, own.low], [own.value, own.high], unit=verdict.unit)
-        return values if has_no_bounds(verdict, own) else f"{values} {interval(own.low, own.high, places)}"
+        return values if _has_no_bounds(verdict, own) else f"{values} {interval(own.low, own.high, places)}"
     if (against or ("threshold" if verdict.baseline is None else "baseline")) == "baseline":
         margin = f"margin {margin_in_words(verdict, 'baseline')}"
-        return f"{values} ({', '.join(filter(None, (between(difference, verdict, 'baseline'), margin)))})"
+        return f"{values} ({', '.join(filter(None, (_between(difference, verdict, 'baseline'), margin)))})"
     threshold, own = verdict.plan.threshold or 0.0, known[-1]
     low, high = threshold + difference.low, threshold + difference.high
     limits = [threshold, threshold - margin_against("threshold", verdict)]
     if not verdict.higher_is_better:
         limits[1] = 2 * threshold - limits[1]
     places = digits([low, own.value], [high, own.value], [low, *limits], [high, *limits], unit=verdict.unit)
-    inside = "" if has_no_bounds(verdict, difference) else f" ({bounds(low, high, places)})"
-    return f"{values}{inside}, {needs_in_words(verdict)}"
+    inside = "" if _has_no_bounds(verdict, difference) else f" ({bounds(low, high, places)})"
+    return f"{values}{inside}, {_needs_in_words(verdict)}"
 
 
 def _scores(verdict: Verdict, known: Sequence[Estimate]) -> str:
@@ -146,8 +143,8 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     """The number of evaluations that passed, or the name of a single one, and what is to be known of them."""
     notes = []
     for word, is_same in (("worse", False), ("different", True)):
-        if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.plan.aim == "same") == is_same):
-            notes.append(f"{count(found)} {word}, within margin")
+        if number := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.plan.aim == "same") == is_same):
+            notes.append(f"{count(number)} {word}, within margin")
     if bare := sum(row.verdict.plan.threshold is None and row.verdict.baseline is None for row in hidden):
         notes.append(f"{count(bare)} with nothing required")
     note = f" ({', '.join(notes)})" if notes else ""
@@ -174,3 +171,148 @@ def _error_messages(errors: Sequence[str], encoding: str) -> tuple[str, ...]:
 
 def _shown(text: str, encoding: str) -> str:
     return printable(without_traceback(text), _MOST_REASON_CELLS, cut="middle", encoding=encoding)
+
+
+def difference_in_words(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
+    """A difference, with its bounds where anything is left to chance.
+
+    Args:
+        against: what it is a difference from; None for that of the verdict, which is the baseline where there is one.
+    """
+    value, low, high, places, unit = _scaled(difference, verdict, against)
+    inside = "" if verdict.is_certain else " " + interval(low, high, places, signed=True)
+    return f"{figure(value, places, signed=True)}{inside}{unit}"
+
+
+def _between(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
+    """The bounds alone, without the unit of a measure: "-0.28 to -0.16"; "" where none are shown."""
+    if _has_no_bounds(verdict, difference):
+        return ""
+    _, low, high, places, unit = _scaled(difference, verdict, against)
+    is_bounded = math.isfinite(low) or math.isfinite(high)
+    return (bounds(low, high, places, signed=True) if is_bounded else "no bounds") + unit * (unit == " %")
+
+
+def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
+    """True where none are shown: nothing is left to chance, or nothing is proven (a measure that was cut short)."""
+    if verdict.is_certain:
+        return True
+    is_proven = verdict.stopped_at is None and verdict.statistic is None
+    return not is_proven and not math.isfinite(of.low) and not math.isfinite(of.high)
+
+
+def _scaled(difference: Difference, verdict: Verdict, against: Against | None) -> tuple[float, float, float, int, str]:
+    """Value, bounds, decimals and unit of a difference: in per cent where it is a share of the baseline's figure."""
+    value, low, high, margin = difference.value, difference.low, difference.high, margin_against("threshold", verdict)
+    unit = unit_of(verdict)
+    if _is_ratio(verdict, against):
+        value, low, high, margin = (100 * each for each in (value, low, high, verdict.plan.margin))
+        unit = " %"
+    places = digits([low, margin, 0.0], [high, margin, 0.0], [low, value], unit=unit.strip() or None)
+    return value, low, high, places, unit
+
+
+def unit_of(verdict: Verdict, encoding: str = "utf-8") -> str:
+    """The unit after a space, which a user's code names, made harmless; "" where there is none."""
+    return f" {printable(verdict.unit, _UNIT_CELLS, encoding=encoding)}" if verdict.unit else ""
+
+
+def margin_against(against: Against, verdict: Verdict) -> float:
+    """The margin of a comparison, in the numbers that its difference has."""
+    if against == "threshold" and verdict.plan.margin_is_relative and verdict.plan.threshold is not None:
+        return verdict.plan.margin * abs(verdict.plan.threshold)
+    return verdict.plan.margin
+
+
+def margin_in_words(verdict: Verdict, against: Against | None = None) -> str:
+    """The margin with its unit, and with both signs where the difference must lie within it on both sides."""
+    sign = "±" if verdict.plan.aim == "same" else ""
+    if _is_ratio(verdict, against):
+        return sign + percent(verdict.plan.margin)
+    margin = margin_against("threshold", verdict)
+    return f"{sign}{figure(margin, digits([margin, 0.0], unit=verdict.unit))}{unit_of(verdict)}"
+
+
+def _needs_in_words(verdict: Verdict) -> str:
+    """What a threshold demands: "needs 0.80: 0.90 less the margin 0.10"; "" without one."""
+    threshold = verdict.plan.threshold
+    if threshold is None:
+        return ""
+    margin, unit = margin_against("threshold", verdict), unit_of(verdict)
+    limit = threshold - margin if verdict.higher_is_better else threshold + margin
+    places = digits([threshold, limit], [margin, 0.0], unit=verdict.unit)
+    whole, less = figure(threshold, places), figure(margin, places)
+    if verdict.plan.aim == "same":
+        return f"needs {whole} ± {less}{unit}"
+    most, kind = ("", "less") if verdict.higher_is_better else ("at most ", "and")
+    why = f": {whole} {kind} the margin {less}" if margin else ""
+    return f"needs {most}{figure(limit, places)}{unit}{why}"
+
+
+def _is_ratio(verdict: Verdict, against: Against | None) -> bool:
+    return verdict.plan.margin_is_relative and (
+        against == "baseline" or (against is None and verdict.baseline is not None)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """One slice in words: empty texts where it has no such figure.
+
+    `figures` are both versions' scores with what decided it; `candidate` has its two-sided interval.
+    """
+
+    result: SliceResult
+    name: str
+    figures: str
+    candidate: str
+    baseline: str
+    difference: str
+
+
+def with_slice_margin(verdict: Verdict) -> Verdict:
+    """The verdict with the margin that its slices have."""
+    margin = verdict.plan.margin if verdict.plan.slice_margin is None else verdict.plan.slice_margin
+    return replace(verdict, plan=replace(verdict.plan, margin=margin))
+
+
+def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
+    """The slices of an evaluation in words, the worst first."""
+    values = [value for each in verdict.slices for value in (each.candidate, each.baseline) if value is not None]
+    places = digits(*[[value.value, value.low, value.high] for value in values], unit=verdict.unit)
+    own, rows = with_slice_margin(verdict), []
+    for each in verdict.slices:
+        ours, theirs, difference = each.candidate, each.baseline, each.difference
+        known = [value for value in (theirs, ours) if value is not None]
+        name = printable(f"{each.field} {each.value}", _MOST_SLICE_CELLS, cut="middle", encoding=encoding)
+        rows.append(
+            SliceRow(
+                each,
+                name,
+                "" if ours is None else printable(claim_in_words(own, known, difference), encoding=encoding),
+                "" if ours is None else f"{figure(ours.value, places)} {interval(ours.low, ours.high, places)}",
+                "" if theirs is None else figure(theirs.value, places),
+                "" if difference is None else difference_in_words(difference, own),
+            )
+        )
+    return rows
+
+
+def slices_in_words(verdict: Verdict) -> str:
+    """Say how many slices each field has, and how many of them are worse by more than the margin, within it or open.
+
+    >>> slices_in_words(verdict)  # doctest: +SKIP
+    '20 of topic, margin 0.10: 1 worse by more, 2 within it, 17 open'
+    """
+    fields = Counter(each.field for each in verdict.slices)
+    kinds = Counter(each.verdict for each in verdict.slices)
+    text = ", ".join(f"{number:,} of {field}" for field, number in fields.items())
+    if not any(each.difference for each in verdict.slices):
+        return f"{text}; nothing required"
+    if verdict.baseline is None and verdict.plan.threshold is not None:
+        text += f", threshold {in_words(verdict.plan.threshold, verdict.unit)}"
+    beyond = "different by more" if verdict.plan.aim == "same" else "worse by more"
+    red = kinds[VerdictKind.REGRESSED] + kinds[VerdictKind.FAILED]
+    parts = {beyond: red, "within it": kinds[VerdictKind.PASSED], "open": kinds[VerdictKind.INCONCLUSIVE]}
+    shares = ", ".join(f"{number:,} {word}" for word, number in parts.items() if number)
+    return f"{text}, margin {margin_in_words(with_slice_margin(verdict))}: {shares}"

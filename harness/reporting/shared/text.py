@@ -47,7 +47,7 @@ def printable(
     '\\x3a:error::no, std::error::Error, \\x23#[error]no'
     """
     if "::" in text or "##" in text:
-        text = _COMMAND.sub(lambda found: _written_out(found[0][0]) + found[0][1:], text)
+        text = _COMMAND.sub(lambda match: _written_out(match[0][0]) + match[0][1:], text)
     if (width is None or len(text) <= width) and text.isascii() and text.isprintable():
         return text
     if width is None:
@@ -174,34 +174,24 @@ def _cut(text: str, width: int, where: Literal["end", "middle"], encoding: str) 
     notice = f"{ellipsis}(+{len(text):,})" + (ellipsis if where == "middle" else "")
     room = width - cells(notice)
     if room < 4:
-        return "".join(_first(text, max(0, width - cells(ellipsis)), encoding)) + ellipsis[: max(0, width)]
-    last = [] if where == "end" else _last(text, room * 2 // 5, encoding)
-    first = _first(text, room - sum(map(cells, last)), encoding)
+        first = _fitting(_shown(text[: max(0, width) * _MOST_CHARACTERS_PER_CELL], encoding), width - cells(ellipsis))
+        return "".join(first) + ellipsis[: max(0, width)]
+    end = list(_shown(text[-room * _MOST_CHARACTERS_PER_CELL :], encoding)) if where == "middle" else []
+    last = _fitting(reversed(end), room * 2 // 5)[::-1]
+    first = _fitting(_shown(text[: room * _MOST_CHARACTERS_PER_CELL], encoding), room - sum(map(cells, last)))
     shown = f"{''.join(first)}{ellipsis}(+{len(text) - len(first) - len(last):,})"
     return f"{shown}{ellipsis}{''.join(last)}" if where == "middle" else shown
 
 
-def _first(text: str, width: int, encoding: str) -> list[str]:
-    """As many characters of the start as fit into `width` cells once made printable."""
-    kept: list[str] = []
-    used = 0
-    for shown in _shown(text[: width * _MOST_CHARACTERS_PER_CELL], encoding):
-        used += cells(shown)
+def _fitting(pieces: Iterable[str], width: int) -> list[str]:
+    """As many of the pieces as fit into `width` cells."""
+    kept, used = list[str](), 0
+    for piece in pieces:
+        used += cells(piece)
         if used > width:
             break
-        kept.append(shown)
+        kept.append(piece)
     return kept
-
-
-def _last(text: str, width: int, encoding: str) -> list[str]:
-    """As many characters of the end as fit."""
-    kept = list(_shown(text[-width * _MOST_CHARACTERS_PER_CELL :], encoding)) if width else []
-    used = sum(map(cells, kept))
-    dropped = 0
-    while used > width:
-        used -= cells(kept[dropped])
-        dropped += 1
-    return kept[dropped:]
 
 
 def _chop(text: str, width: int) -> list[str]:
@@ -218,19 +208,3 @@ def _chop(text: str, width: int) -> list[str]:
         lines[-1] += character
         used += size
     return lines
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of a table as lines, the first column to the left, the others to the right.
-
-    >>> columns([("", "red"), ("same", "0.01")])
-    ['       red', 'same  0.01']
-    """
-    widths = [max(cells(row[number]) for row in rows) for number in range(len(rows[0]))]
-    return [
-        "  ".join(
-            pad(cell, width) if number == 0 else " " * (width - cells(cell)) + cell
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -35,7 +35,7 @@ class Compared:
     def as_json(self) -> dict[str, Any]:
         """A comparison in the shape of report.json, with the key `comparison` for what was compared."""
         comparison, matched = self.comparison, self.comparison.matched
-        told = {
+        compared = {
             "candidate": _side(comparison.candidate),
             "baseline": _side(comparison.baseline),
             "cases": {**plain(comparison.tally), "moved": comparison.n_moved},
@@ -45,7 +45,7 @@ class Compared:
             "against_others": matched.against_others,
             "notes": notes(comparison),
         }
-        return {**to_json(with_steps(comparison)), "comparison": told}
+        return {**to_json(comparison_report(comparison)), "comparison": compared}
 
 
 def _side(side: Side) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield from (("note", note) for note in notes(comparison))
 
 
-def with_steps(comparison: Comparison) -> Report:
+def comparison_report(comparison: Comparison) -> Report:
     """The report with what one who compares may do next."""
     verdicts, steps = comparison.report.evaluations, []
     if any(verdict.verdict is VerdictKind.ERROR for verdict in verdicts):
@@ -84,17 +84,17 @@ def notes(comparison: Comparison) -> list[str]:
         return ", ".join(shown[:_NAMED]) + more
 
     def each_of(about: Callable[[ComparisonResult], str]) -> list[str]:
-        told = [f"{names[each.evaluation_id]}: {text}" for each in compared if (text := about(each))]
-        more = [f"and so for {count(len(told) - _NAMED)} more evaluations"] if len(told) > _NAMED else []
-        return [*told[:_NAMED], *more]
+        texts = [f"{names[each.evaluation_id]}: {text}" for each in compared if (text := about(each))]
+        more = [f"and so for {count(len(texts) - _NAMED)} more evaluations"] if len(texts) > _NAMED else []
+        return [*texts[:_NAMED], *more]
 
     left_out = {
         "the candidate alone has scores of it": matched.candidate_alone,
         "the baseline alone has scores of it": matched.baseline_alone,
         "its bodies compare with their run's baseline, which is another one": matched.against_others,
     }
-    found = [f"left out, since {why}: {some(ids)}" for why, ids in left_out.items() if ids]
-    found += [*each_of(_unpaired), *each_of(_asked_otherwise)]
+    texts = [f"left out, since {why}: {some(ids)}" for why, ids in left_out.items() if ids]
+    texts += [*each_of(_unpaired), *each_of(_asked_otherwise)]
     weighed = {
         "other judges or rubrics gave the scores of one run than of the other, and a difference may be theirs; judge "
         "both in one gate": [each.evaluation_id for each in compared if each.judged_otherwise],
@@ -104,12 +104,12 @@ def notes(comparison: Comparison) -> list[str]:
     }
     for each in compared:
         if each.why_fixed:
-            told = (
+            why = (
                 f"sampled until it was decided, but {each.why_fixed}; all that was drawn is shown and decides nothing: "
                 "no error rate allows for stopping early then"
             )
-            weighed.setdefault(told, []).append(each.evaluation_id)
-    return found + [f"{some(ids)}: {text}" for text, ids in weighed.items() if ids]
+            weighed.setdefault(why, []).append(each.evaluation_id)
+    return texts + [f"{some(ids)}: {text}" for text, ids in weighed.items() if ids]
 
 
 def _unpaired(compared: ComparisonResult) -> str:

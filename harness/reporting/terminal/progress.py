@@ -26,6 +26,14 @@ _TELLING = 0.02
 """The share of a build that tells how long the rest takes: what comes first also loads what all need."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What another writer has on the terminal's line: how many cells, and how it ends its line."""
+
+    cells: Callable[[], int] = lambda: 0
+    end: Callable[[], None] = lambda: None
+
+
 class LiveLine:
     """Writes to a stream, as a context that leaves a terminal's line empty. A stream that can't be written to silences
     it; it never stops the work that it tells of.
@@ -40,7 +48,10 @@ class LiveLine:
 
     Attributes:
         is_shown: True once something was written: what is soon over shows no progress.
+        beside: what stands where the line is to be shown. It keeps its place, and the line is shown below it.
     """
+
+    beside = Beside()
 
     def __init__(
         self,
@@ -55,7 +66,7 @@ class LiveLine:
         self._prefix = "" if is_terminal else log_prefix
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._next_s = clock() + (_FIRST_S if is_terminal else _LOG_FIRST_S)
-        self._shown_cells = 0
+        self._shown_cells = self._beside_cells = 0
         self._silent = self.is_shown = False
         self._rate = Rate()
 
@@ -85,6 +96,9 @@ class LiveLine:
             if cells(longer) >= self._width:
                 break
             line = longer
+        if not self._shown_cells and (beside := self.beside.cells()):
+            self._beside_cells = beside
+            self._put("\n")
         self._put(f"\r{line}{' ' * (self._shown_cells - cells(line))}")
         self._shown_cells = cells(line)
 
@@ -92,13 +106,15 @@ class LiveLine:
         """Write a line that stays."""
         if not self._silent:
             self.clear()
+            self.beside.end()
             self._put(printable(self._prefix + text, encoding=self._encoding) + "\n")
 
     def clear(self) -> None:
         """Erase the line on a terminal; the next one is written again."""
         if self._shown_cells:
-            self._put("\r" + " " * self._shown_cells + "\r")
-            self._shown_cells = 0
+            back = f"\x1b[A\x1b[{self._beside_cells}C" if self._beside_cells else ""
+            self._put("\r" + " " * self._shown_cells + "\r" + back)
+            self._shown_cells = self._beside_cells = 0
 
     def close(self) -> None:
         """Erase the line and write nothing more."""
@@ -157,8 +173,8 @@ class ProgressLine(LiveLine):
         if self.is_due:
             self.write(self._pieces(state))
 
-    def tell(self, verdict: Verdict) -> None:
-        """Say what an evaluation came to, if it is settled."""
+    def show_verdict(self, verdict: Verdict) -> None:
+        """Write the verdict of an evaluation, if nothing changes it any more."""
         if verdict.verdict in (VerdictKind.PASSED, VerdictKind.FAILED, VerdictKind.REGRESSED):
             name = display_names([verdict.id])[verdict.id]
             self.say(f"{name} {verdict.verdict}: {verdict.reason}")
@@ -185,8 +201,7 @@ class ProgressLine(LiveLine):
             return []
         if left / per_second < min(idle_s, _SOON_S):
             return [f"waiting for the last {count(left)}"]
-        speed = f"{count(round(per_second))}/s" if per_second >= 10 else f"{per_second:.1f}/s"
-        return [time_left(left / per_second, at_most=left > state.under_way), speed]
+        return [time_left(left / per_second, at_most=left > state.under_way), f"{_figure(per_second)}/s"]
 
 
 class BuildLine(LiveLine):
@@ -226,13 +241,12 @@ class BuildLine(LiveLine):
         return [f"built {name} in {duration(end_s - began_s)}{notes.get(name, '')}" for name, (began_s, end_s) in spans]
 
     def _pace(self, state: BuildState) -> list[str]:
-        done = [f"{count(state.done)} {state.unit}"] if state.done else []
-        pieces = [self._counted(state.done, state.total, state.unit)] if state.total else done
+        done = f"{count(state.done)} {state.unit}" if state.done else ""
+        pieces = [self._counted(state.done, state.total, state.unit) if state.total else done]
         if per_second := self._rate.per_second:
             if state.total and state.done >= _TELLING * state.total:
                 pieces.append(time_left((state.total - state.done) / per_second))
-            shown = count(round(per_second)) if per_second >= 10 else f"{per_second:.{1 if per_second >= 1 else 2}f}"
-            pieces.append(f"{shown} {state.unit}/s")
+            pieces.append(f"{_figure(per_second)} {state.unit}/s")
         return pieces
 
 
@@ -270,6 +284,10 @@ class Rate:
     def idle_s(self, now: float) -> float:
         """Seconds since there was one more; 0 before the first."""
         return 0.0 if self._changed_s is None else now - self._changed_s
+
+
+def _figure(per_second: float) -> str:
+    return count(round(per_second)) if per_second >= 10 else f"{per_second:.{1 if per_second >= 1 else 2}f}"
 
 
 def time_left(seconds: float, *, at_most: bool = False) -> str:

@@ -13,20 +13,18 @@ from dataclasses import dataclass, replace
 
 from harness.config.environment import colours_wanted
 from harness.records import Change, Loss, Report, Verdict, VerdictKind, VersionRef
-from harness.reporting.shared.answers import Piece
-from harness.reporting.shared.cases import CaseToSee, case_to_see, shown_changes
-from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.records.budget import amount
+from harness.reporting.shared.cases import CaseToSee, Piece, case_to_see, shown_changes
+from harness.reporting.shared.figures import count, duration, plural
 from harness.reporting.shared.names import kind_in_words
-from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows
+from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows, slice_rows, slices_in_words
 from harness.reporting.shared.text import cells, flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.steps import step_in_words
-from harness.reporting.wording.budget import cost, flops_in_words
+from harness.reporting.wording.budget import flops_in_words
 from harness.reporting.wording.failure import interrupted, progress, sentence
-from harness.reporting.wording.slices import slice_rows, slices_in_words
 
 INDENT, NARROW = 16, 60
 _LEAST_WIDTH = 30
-_TEXT_CELLS = 100_000
 _MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
@@ -58,16 +56,6 @@ def terminal_layout(verbosity: int = 0) -> Layout:
     return Layout(shutil.get_terminal_size().columns, colour, sys.stdout.encoding or "utf-8", verbosity)
 
 
-def indented(text: str, layout: Layout, indent: int = 2) -> list[str]:
-    """A text on lines of its own; those that follow the first stand two cells further in.
-
-    >>> indented("lower than the baseline", Layout(width=24))
-    ['  lower than the', '    baseline']
-    """
-    shown = printable(text, _TEXT_CELLS, encoding=layout.encoding)
-    return hang(" " * indent, wrap(shown, max(20, layout.width - indent - 2)), indent + 2)
-
-
 def render(
     report: Report,
     layout: Layout = Layout(),
@@ -90,10 +78,8 @@ def render(
     shown = [each for each in every if keep or each.verdict.verdict is not VerdictKind.PASSED or cases.get(_key(each))]
     hidden = [each for each in every if each not in shown]
     unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
-    lines = [
-        _coloured(line, _COLOURS.get(re.split("[:,]", headline(report))[0]), layout)
-        for line in wrap(headline(report), width)
-    ]
+    first = headline(report)
+    lines = [_coloured(line, _COLOURS.get(re.split("[:,]", first)[0]), layout) for line in wrap(first, width)]
     lines += [*_header(report, width, encoding), ""]
     for each in shown[: len(shown) - unseen]:
         lines += block(each, report.losses, cases.get(_key(each), []), layout)
@@ -102,17 +88,13 @@ def render(
     if hidden:
         indent = INDENT if width >= NARROW else len("  passed ")
         lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
-    labels = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in report.notes]
-    notes = [(label, text) for label, text in labels if label != "ranges" or shown]
-    for group in (notes, [("next", step_in_words(step)) for step in report.steps]):
+    notes = [each for each in report.notes if each.kind != "ranges" or shown]
+    last = [("next", step_in_words(step)) for step in report.steps]
+    last += [("report", report_path)] if report_path else []
+    for group in ([(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes], last):
         lines += [""] if group else []
         for label, text in group:
             lines += labelled(label, printable(text, encoding=encoding), width)
-    if report_path:
-        lines += [
-            *([] if report.steps else [""]),
-            *labelled("report", printable(report_path, encoding=encoding), width),
-        ]
     return lines
 
 
@@ -126,10 +108,10 @@ def _key(shown: TableRow) -> tuple[str, str]:
 
 
 def _by_evaluation(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
-    found: dict[tuple[str, str], list[Change]] = {}
+    groups: dict[tuple[str, str], list[Change]] = {}
     for each in changes:
-        found.setdefault((each.evaluation_id, each.metric), []).append(each)
-    return found
+        groups.setdefault((each.evaluation_id, each.metric), []).append(each)
+    return groups
 
 
 def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
@@ -138,10 +120,10 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
     wide = layout.width >= NARROW
     indent = INDENT if wide else 2
     room = layout.width - indent
-    told = sentence(shown, losses, encoding)
-    beside = cells("   ".join(filter(None, (shown.name, shown.figures, told)))) <= room
-    lines = flow(filter(None, (shown.name, shown.figures, told if beside else "")), room)
-    lines += wrap(told, room) if told and not beside else []
+    why = sentence(shown, losses, encoding)
+    beside = cells("   ".join(filter(None, (shown.name, shown.figures, why)))) <= room
+    lines = flow(filter(None, (shown.name, shown.figures, why if beside else "")), room)
+    lines += wrap(why, room) if why and not beside else []
     for message in shown.errors:
         lines += hang("- " if len(shown.errors) > 1 else "", wrap(message, room - 2))
     if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
@@ -158,8 +140,8 @@ def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:
     """What the slices come to, each of them where all is wanted."""
     lines = wrap(f"slices: {printable(slices_in_words(verdict), encoding=layout.encoding)}", room)
     for each in slice_rows(verdict, layout.encoding) if layout.verbosity > 0 else ():
-        told = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
-        lines += hang("", flow(filter(None, told), room - 2), 2)
+        pieces = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
+        lines += hang("", flow(filter(None, pieces), room - 2), 2)
     return lines
 
 
@@ -182,8 +164,8 @@ def _marked(label: str, pieces: Sequence[Piece] | None, room: int, layout: Layou
         return "no answer"
     plain = "".join(text for text, _ in pieces)
     before, after = ("\x1b[1;4m", "\x1b[0m") if layout.colour else _DIFFERING.get(label, ("", ""))
-    told = "".join(f"{before}{text}{after}" if differs else text for text, differs in pieces)
-    return f'"{told}"' if layout.colour or cells(told) + 2 <= room else f'"{plain}"'
+    marked = "".join(f"{before}{text}{after}" if differs else text for text, differs in pieces)
+    return f'"{marked}"' if layout.colour or cells(marked) + 2 <= room else f'"{plain}"'
 
 
 def is_kept(report: Report) -> bool:
@@ -221,15 +203,15 @@ def headline(report: Report) -> str:
 
 def _not_asked(report: Report) -> str:
     """Say, in brackets after a space, that the candidate was not asked and of which days its answers are; else ""."""
-    if (found := report.from_store) is None:
+    if (stored := report.from_store) is None:
         return ""
-    days = found.oldest if found.oldest == found.newest else f"{found.oldest} to {found.newest}"
-    return f" ({found.asked} not asked: answers of {days})"
+    days = stored.oldest if stored.oldest == stored.newest else f"{stored.oldest} to {stored.newest}"
+    return f" ({stored.asked} not asked: answers of {days})"
 
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {_version(report.candidate, encoding)}"]
-    versions += [chosen(report.best_of)] if report.best_of > 1 else []
+    versions += [chosen(report)] if chosen(report) else []
     versions += [f"against {_version(report.baseline, encoding)}"] if report.baseline else []
     judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
     versions += [f"judged by {judges}"] if judges else []
@@ -241,11 +223,16 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
+def chosen(report: Report) -> str:
+    """Say that the candidate is the best of many; "" where it stands alone."""
+    return f"chosen among {plural(report.best_of, 'candidate')}" if report.best_of > 1 else ""
+
+
 def facts(report: Report) -> list[str]:
     """How many evaluations there are, how long they took, and on how much they rest."""
     usage = report.usage
     known = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
-    return [*known, *([cost(usage.cost)] if usage.cost is not None else []), *flops_in_words(usage)]
+    return [*known, *([] if usage.cost is None else [f"cost {amount(usage.cost)}"]), *flops_in_words(usage)]
 
 
 def _version(version: VersionRef, encoding: str) -> str:
@@ -266,19 +253,19 @@ def samples_in_words(report: Report) -> list[str]:
         "without an answer": usage.failed_samples,
     }
     blocks = {"measured now": usage.measured_blocks, "from the store": usage.stored_blocks}
-    told = [*_asked_for("sample", samples), *_asked_for("block", blocks)]
-    return told or ["no model asked"]
+    parts = [*_asked_for("sample", samples), *_asked_for("block", blocks)]
+    return parts or ["no model asked"]
 
 
 def _asked_for(what: str, parts: Mapping[str, int]) -> list[str]:
     """The number of them, and where each part of it came from; nothing of none."""
-    told = [(number, origin) for origin, number in parts.items() if number]
-    if not told:
+    known = [(number, origin) for origin, number in parts.items() if number]
+    if not known:
         return []
     total = f"{plural(sum(parts.values()), what)} asked for"
-    if len(told) == 1:
-        return [f"{total}, all {told[0][1]}"]
-    return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"]
+    if len(known) == 1:
+        return [f"{total}, all {known[0][1]}"]
+    return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in known)})"]
 
 
 def _coloured(text: str, code: str | None, layout: Layout) -> str:

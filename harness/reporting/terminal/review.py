@@ -81,8 +81,9 @@ def _progress(batch: BatchStatus) -> Iterator[str]:
     yield f"  {printable(str(batch.origin), 90)}"
     counts = f"{each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, {each.n_flagged:,} flagged"
     yield f"  {each.n_items:,} items: {counts}" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
-    is_told = each.left_s is not None and each.left and each.closed is None
-    rest = f", about {duration(each.left_s or 0.0, whole=True)} for one reviewer" if is_told else ""
+    rest = ""
+    if each.left_s is not None and each.left and each.closed is None:
+        rest = f", about {duration(each.left_s, whole=True)} for one reviewer"
     names = ", ".join(f"{printable(who, 30)} {n:,}" for who, n in each.holders.items())
     held = f"; {plural(each.held, 'item')} with reviewers now ({names})" if each.held else ""
     yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
@@ -119,10 +120,10 @@ def _agreement(report: AgreementReport) -> Iterator[Block]:
 
 
 def _coefficient(each: Coefficient) -> tuple[str, str]:
-    if (found := each.estimate) is None:
+    if (alpha := each.estimate) is None:
         return "", f"Krippendorff's alpha can't be told. {each.problem}"
-    bounds = f"[{found.low:.2f}, {found.high:.2f}]"
-    return "", f"Krippendorff's alpha {found.value:.2f} {bounds}   ({plural(found.n_units, 'item')})"
+    bounds = f"[{alpha.low:.2f}, {alpha.high:.2f}]"
+    return "", f"Krippendorff's alpha {alpha.value:.2f} {bounds}   ({plural(alpha.n_units, 'item')})"
 
 
 def _matrix(matrix: JudgeMatrix) -> Iterator[Block]:
@@ -134,8 +135,8 @@ def _matrix(matrix: JudgeMatrix) -> Iterator[Block]:
     if matrix.n_between:
         yield f"  {plural(matrix.n_between, 'score')} of the judge between two points, counted at the nearer one"
     exact = matrix.exact
-    told = f"{exact.value:.2f} [{exact.low:.2f}, {exact.high:.2f}]"
-    yield f"  exact agreement {told}   (weighted by probability, {plural(exact.n, 'item')})"
+    share = f"{exact.value:.2f} [{exact.low:.2f}, {exact.high:.2f}]"
+    yield f"  exact agreement {share}   (weighted by probability, {plural(exact.n, 'item')})"
     yield _coefficient(matrix.ordinal)
     for each in matrix.differing[:_MOST_DIFFERING]:
         case = printable(each.case_id, _MOST_CELLS)

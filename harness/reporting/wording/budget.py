@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.records import Budget, LimitName, Report, Usage, Verdict
-from harness.records.budget import amount
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.text import printable
 
@@ -36,11 +35,6 @@ def budget_line(report: Report) -> str:
 def cut_short(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """The verdicts that are open because the budget ended their sampling."""
     return [verdict for verdict in verdicts if verdict.stopped_at is not None]
-
-
-def cost(amount_spent: float | None) -> str:
-    """Say what a run cost, for a line of facts; "" where prices are not known."""
-    return "" if amount_spent is None else f"cost {amount(amount_spent)}"
 
 
 def flops_in_words(usage: Usage) -> list[str]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from harness.records import Loss, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.figures import count, plural
-from harness.reporting.shared.table import TableRow, row
+from harness.reporting.shared.table import TableRow, row, slice_rows
 from harness.reporting.shared.text import hang, printable, wrap
-from harness.reporting.wording.slices import slice_rows
 
 _WIDTH = 80
 _LABEL_CELLS = 14
@@ -66,8 +65,8 @@ def message(verdict: Verdict, name: str, losses: Sequence[Loss] = ()) -> str:
         name: what the verdict is called.
     """
     shown = row(verdict, name)
-    said = [_lines(verdict.errors[0])[0]] if verdict.errors else [sentence(shown, losses), shown.figures]
-    return f"{shown.name} {verdict.verdict}: {'; '.join(filter(None, said))}"
+    texts = [_lines(verdict.errors[0])[0]] if verdict.errors else [sentence(shown, losses), shown.figures]
+    return f"{shown.name} {verdict.verdict}: {'; '.join(filter(None, texts))}"
 
 
 def failure_text(

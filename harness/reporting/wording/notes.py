@@ -36,7 +36,7 @@ _RECORDED = {
     "n_changed": "changed",
     "n_new": "new",
     "n_skipped": "skipped when recorded",
-    "n_gone": "gone",
+    "n_removed": "gone",
 }
 
 
@@ -57,8 +57,8 @@ def with_notes(report: Report) -> Report:
         _ranges(report),
     )
     own = [each for each in report.notes if each.kind in ("problem", "version", "draws", "suite")]
-    found = dict.fromkeys([*own, *chain.from_iterable(made)])
-    return replace(report, notes=tuple(sorted(found, key=lambda note: _ORDER.index(note.kind))))
+    notes = dict.fromkeys([*own, *chain.from_iterable(made)])
+    return replace(report, notes=tuple(sorted(notes, key=lambda note: _ORDER.index(note.kind))))
 
 
 def _of_versions(report: Report) -> Iterator[Note]:
@@ -139,9 +139,9 @@ def _recordings(once: Sequence[Verdict]) -> Iterator[Note]:
     def total(name: str) -> int:
         return sum(getattr(each, name) for each in records)
 
-    if told := [f"{count(total(name))} {words}" for name, words in _RECORDED.items() if total(name)]:
+    if others := [f"{count(total(name))} {words}" for name, words in _RECORDED.items() if total(name)]:
         paired = plural(total("n_paired"), "case")
-        text = f"what passed was weighed against the recorded scores of {paired}; of others {', '.join(told)}"
+        text = f"what passed was weighed against the recorded scores of {paired}; of others {', '.join(others)}"
         yield Note("recording", text)
     if otherwise := total("asked_otherwise"):
         yield Note("recording", f"{plural(otherwise, 'case')} of what passed were asked otherwise when recorded")
@@ -198,17 +198,17 @@ def _malformed(judged: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _of_judge(judge: JudgeSummary) -> list[str]:
-    told = []
+    texts = []
     if judge.noise is not None:
-        told.append(
+        texts.append(
             f"judge {judge.name} varies by {figure(judge.noise)} on one answer (standard deviation of its repeats)"
         )
     if judge.flip is not None:
         first = "" if judge.first_wins is None else f", and the one shown first won {_shown(judge.first_wins)}"
-        told.append(
+        texts.append(
             f"judge {judge.name}: the order of the answers changed {_shown(judge.flip)} of its preferences{first}"
         )
-    return told
+    return texts
 
 
 def _shown(estimate: Estimate) -> str:

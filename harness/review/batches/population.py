@@ -189,10 +189,13 @@ def _further_fields(shown: Shown, messages: Messages) -> Iterator[dict[str, str]
 
 
 def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[ScoreRow]:
-    """All scores of a version, by case and sample."""
-    wanted = (plan.evaluation_id, plan.metric, role)
-    sets = [each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.metric, each.role) == wanted]
-    return [row for each in sets for row in store.scores_of([each], store.score_array(each).case_ids)]
+    """The scores of a version, by case and sample, of the cases that have any."""
+    sets = [
+        each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.role) == (plan.evaluation_id, role)
+    ]
+    rows = [row for row in store.scores_of(sets) if row.is_of(plan.metric)]
+    known = {row.case_id for row in rows if row.value is not None}
+    return [row for row in rows if row.case_id in known]
 
 
 class _Answers:

@@ -53,8 +53,8 @@ else:
         is_stale = not any(door.is_own for door in doors.of_group("checks"))
         if name.startswith("_") or (name not in known and not is_stale):
             raise AttributeError(f"There is no check named {name!r}. {doors.listed('checks')}{nearest(name, known)}")
-        found = globals()[name] = registered(name)
-        return found
+        check = globals()[name] = registered(name)
+        return check
 
 
 def __dir__() -> list[str]:

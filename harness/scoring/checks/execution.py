@@ -39,10 +39,10 @@ async def runs(
             tests, code under `if __name__ == "__main__"` does not run.
         timeout_s: seconds that it may take, of CPU time as well.
         memory_bytes: the address space that it may use, at least 64 MiB.
-        sandbox: which walls stand around it, "built-in" or "container"; by default those of the setting `sandbox`.
+        sandbox: "built-in" or "container"; by default the setting `sandbox`.
 
     Raises:
-        CheckError: an argument is wrong, a wall of the sandbox is missing here, a process can't be started, or the
+        CheckError: an argument is wrong, a part of the sandbox is missing here, a process can't be started, or the
             tests give a function what is no plain data.
     """
     program = answer_text(code, "runs")
@@ -60,11 +60,11 @@ async def runs(
         raise CheckError(
             f"runs: memory_bytes = {memory_bytes!r}; the interpreter alone needs {_LEAST_MEMORY} (64 MiB)."
         )
-    walls = sandbox_of_run.get() if sandbox is None else sandbox
-    if walls not in SANDBOXES:
-        raise CheckError(f"runs: sandbox = {shown(walls)}; write one of {', '.join(map(repr, SANDBOXES))}.")
+    sandbox = sandbox_of_run.get() if sandbox is None else sandbox
+    if sandbox not in SANDBOXES:
+        raise CheckError(f"runs: sandbox = {shown(sandbox)}; write one of {', '.join(map(repr, SANDBOXES))}.")
     limits = ProgramLimits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
-    confined = ConfinedRun(program, joined, limits, walls)
+    confined = ConfinedRun(program, joined, limits, sandbox)
     try:
         reason = await asyncio.get_running_loop().run_in_executor(_threads(), confined.run)
     except asyncio.CancelledError:
@@ -83,7 +83,7 @@ def _only_defines(tests: str) -> bool:
     """Tell whether tests define functions or classes, and call, assert and raise nothing outside of them."""
     try:
         body = ast.parse(tests).body
-    except (SyntaxError, ValueError):  # told by the run
+    except (SyntaxError, ValueError):  # the run says so
         return False
     outside = [each for each in body if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     runs_something = (ast.Call, ast.Assert, ast.Raise)

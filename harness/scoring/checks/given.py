@@ -106,7 +106,7 @@ def awaited(check: Callable[Parameters, Coroutine[Any, Any, Result]]) -> Callabl
 
     @functools.wraps(check)
     def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Awaitable[Result]:
-        settled: Awaitable[Result] = settle(_PendingResult(check.__name__, check(*arguments, **keywords)))
-        return settled
+        result: Awaitable[Result] = settle(_PendingResult(check.__name__, check(*arguments, **keywords)))
+        return result
 
     return call

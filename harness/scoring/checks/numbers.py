@@ -56,8 +56,8 @@ def numeric(answer: str, expected: float | str, *, absolute: float = 0.0, relati
     >>> numeric("It is 3.1.", 3.14159, relative=0.01).reason
     '3.1 is not within 0.0314159 of 3.14159'
     """
-    found = _last(expected) if isinstance(expected, str) else None
-    wanted = found[0] if found is not None else _number("numeric: expected", expected, "is no number.")
+    last = _last(expected) if isinstance(expected, str) else None
+    wanted = last[0] if last is not None else _number("numeric: expected", expected, "is no number.")
     text = answer_text(answer, "numeric")
     with decimal.localcontext(decimal.Context(prec=50, traps=[])):
         no_tolerance = "is no tolerance; write a number from 0 up."
@@ -66,10 +66,10 @@ def numeric(answer: str, expected: float | str, *, absolute: float = 0.0, relati
             for name, value in (("absolute", absolute), ("relative", relative))
         )
         tolerance = max(far, share * abs(wanted))
-        found = _last(text)
-        if found is None:
+        last = _last(text)
+        if last is None:
             return Score(0.0, f"no number in {shown(text)}")
-        value, written = found
+        value, written = last
         if abs(value - wanted) <= tolerance:
             return Score(1.0)
         near = f"within {tolerance.normalize():f} of " if tolerance else ""

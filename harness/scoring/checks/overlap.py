@@ -77,8 +77,8 @@ def rouge(answer: str, expected: Expected, *, kind: str = "rougeL") -> Score:
                 f"rouge: expected = {shown(text)} has no letter a–z and no digit, and rouge-score reads no other; "
                 "use chrf, which reads any script."
             )
-    found = answer_text(answer, "rouge")
-    value, nearest = max((float(scorer.score(text, found)[kind].fmeasure), text) for text in texts)
+    text_given = answer_text(answer, "rouge")
+    value, nearest = max((float(scorer.score(text, text_given)[kind].fmeasure), text) for text in texts)
     return _share(value, (nearest,))
 
 
@@ -113,9 +113,8 @@ def chrf(answer: str, expected: Expected) -> Score:
 
 
 def _sacrebleu(metric: Any, answer: Any, texts: tuple[str, ...], check: str) -> Score:
-    found = answer_text(answer, check)
     # Sums of logarithms may end a hair above 100.
-    value = min(float(metric.sentence_score(found, list(texts)).score) / 100, 1.0)
+    value = min(float(metric.sentence_score(answer_text(answer, check), list(texts)).score) / 100, 1.0)
     return _share(value, texts)
 
 

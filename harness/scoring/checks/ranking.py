@@ -33,9 +33,9 @@ def recall_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
     Score(value=0.5, reason="2 of 4 relevant among the first 3; not 'd' and 'e'", judged_by=None)
     """
     grades = _grades(relevant)
-    found = len(_hits(ranking, grades, k))
+    n_hits = len(_hits(ranking, grades, k))
     return Score(
-        found / len(grades), f"{found} of {len(grades)} relevant among the first {k}{_lacking(ranking, grades, k)}"
+        n_hits / len(grades), f"{n_hits} of {len(grades)} relevant among the first {k}{_lacking(ranking, grades, k)}"
     )
 
 
@@ -45,8 +45,8 @@ def precision_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
     >>> precision_at(["a", "b"], {"a"}, 4).value
     0.25
     """
-    found = len(_hits(ranking, _grades(relevant), k))
-    return Score(found / k, f"{found} of the first {k} relevant")
+    n_hits = len(_hits(ranking, _grades(relevant), k))
+    return Score(n_hits / k, f"{n_hits} of the first {k} relevant")
 
 
 def reciprocal_rank(ranking: Sequence[str], relevant: Relevant) -> Score:
@@ -87,10 +87,10 @@ def ndcg_at(ranking: Sequence[str], relevant: Relevant, k: int | None = None) ->
     0.7967
     """
     grades = _grades(relevant)
-    found = [grades.get(each, 0.0) for each in _first(ranking, grades, k)]
+    gained = [grades.get(each, 0.0) for each in _first(ranking, grades, k)]
     best = sorted(grades.values(), reverse=True)[:k]
-    share = min(1.0, _discounted(found) / _discounted(best))
-    return Score(share, f"grades {', '.join(f'{each:g}' for each in found[:10])}{_lacking(ranking, grades, k)}")
+    share = min(1.0, _discounted(gained) / _discounted(best))
+    return Score(share, f"grades {', '.join(f'{each:g}' for each in gained[:10])}{_lacking(ranking, grades, k)}")
 
 
 def _discounted(grades: Sequence[float]) -> float:
@@ -140,7 +140,7 @@ def _grades(relevant: Relevant) -> dict[str, float]:
     for name, grade in grades.items():
         if isinstance(grade, bool) or not isinstance(grade, int | float) or not 0 <= grade < math.inf:
             raise CheckError(f"The grade of {name!r} is {grade!r}; give a number from 0, where 0 is not relevant.")
-    found = {name: float(grade) for name, grade in grades.items() if grade > 0}
-    if not found:
+    graded = {name: float(grade) for name, grade in grades.items() if grade > 0}
+    if not graded:
         raise CheckError("Nothing is relevant to this query, so no ranking can be good or bad; leave the case out.")
-    return found
+    return graded

@@ -156,7 +156,7 @@ def calls(
     if not wanted and extra == "allow":
         raise CheckError('calls: name = [] asks for no call; write extra="refuse" where there should be none.')
     met = _in_order(wanted, made) if order is True else _in_any_order(wanted, made)
-    told = f"; called: {_listed(made)}" if made else "; no tool was called"
+    calls_made = f"; called: {_listed(made)}" if made else "; no tool was called"
     if extra == "refuse":
         named = Counter() if isinstance(order, bool) else Counter(order)
         others = (named - Counter(one.name for one in wanted)).elements()
@@ -168,12 +168,12 @@ def calls(
     missing = [str(each) for number, each in enumerate(wanted) if number not in met]
     if missing:
         late = " in this order" if order is True else ""
-        return Score((len(wanted) - len(missing)) / len(wanted), f"no {', '.join(missing)}{late}{told}")
+        return Score((len(wanted) - len(missing)) / len(wanted), f"no {', '.join(missing)}{late}{calls_made}")
     if not isinstance(order, bool):
         lacking = [each for each in order if each not in {call.name for call in made}]
         ordered = _wanted(order, None, False)
         if lacking or len(_in_order(ordered, made)) < len(ordered):
-            return Score(0.0, f"not in the order {', '.join(order)}{told}")
+            return Score(0.0, f"not in the order {', '.join(order)}{calls_made}")
     return Score(1.0)
 
 
@@ -208,36 +208,29 @@ def _wanted(name: Any, arguments: Any, exact: bool) -> tuple[_WantedCall, ...]:
     return tuple(_WantedCall(each, with_these, exact) for each, with_these in zip(names, given, strict=True))
 
 
-def _holds(found: Any, wanted: Any, *, is_exact: bool) -> bool:
-    """Tell whether a JSON value is what is wanted; objects may have more, unless they have to be equal."""
+def _holds(value: Any, wanted: Any, *, is_exact: bool) -> bool:
+    """Tell whether a JSON part is what is wanted; objects may have more, unless they have to be equal."""
     if isinstance(wanted, Mapping):
-        if not isinstance(found, Mapping) or (is_exact and found.keys() - wanted.keys()):
+        if not isinstance(value, Mapping) or (is_exact and value.keys() - wanted.keys()):
             return False
-        return all(key in found and _holds(found[key], value, is_exact=is_exact) for key, value in wanted.items())
+        return all(key in value and _holds(value[key], part, is_exact=is_exact) for key, part in wanted.items())
     if isinstance(wanted, list | tuple):
-        is_as_long = isinstance(found, list) and len(found) == len(wanted)
+        is_as_long = isinstance(value, list) and len(value) == len(wanted)
         return is_as_long and all(
-            _holds(one, other, is_exact=is_exact) for one, other in zip(found, wanted, strict=True)
+            _holds(one, other, is_exact=is_exact) for one, other in zip(value, wanted, strict=True)
         )
-    return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)
+    return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
 
 
 def _in_any_order(wanted: Sequence[_WantedCall], made: Sequence[ToolCall]) -> dict[int, int]:
-    """Match as many of the calls wanted as possible, each with a call of its own that was made (Kuhn, 1955)."""
-    taken: dict[int, int] = {}
+    """Match as many of the calls wanted as possible, each with a call of its own that was made."""
+    if not wanted or not made:
+        return {}
+    from scipy.optimize import linear_sum_assignment
 
-    def place(number: int, tried: set[int]) -> bool:
-        for at, call in enumerate(made):
-            if at not in tried and wanted[number].is_met_by(call):
-                tried.add(at)
-                if at not in taken or place(taken[at], tried):
-                    taken[at] = number
-                    return True
-        return False
-
-    for number in range(len(wanted)):
-        place(number, set())
-    return {number: at for at, number in taken.items()}
+    met = [[each.is_met_by(call) for call in made] for each in wanted]
+    pairs = zip(*linear_sum_assignment(met, maximize=True), strict=True)
+    return {int(number): int(at) for number, at in pairs if met[number][at]}
 
 
 def _in_order(wanted: Sequence[_WantedCall], made: Sequence[ToolCall]) -> dict[int, int]:

@@ -78,8 +78,8 @@ def exact(answer: str, expected: Expected) -> Score:
     "'Paris.' is not 'Paris' or 'paris'"
     """
     texts = references(expected, "exact", blank=True)
-    found = answer_text(answer, "exact")
-    return Score(1.0) if found in texts else Score(0.0, f"{shown(found)} is not {listed(texts)}")
+    text = answer_text(answer, "exact")
+    return Score(1.0) if text in texts else Score(0.0, f"{shown(text)} is not {listed(texts)}")
 
 
 def normalised(answer: str, expected: Expected) -> Score:
@@ -89,9 +89,9 @@ def normalised(answer: str, expected: Expected) -> Score:
     1.0
     """
     texts = references(expected, "normalised", blank=True)
-    found = normalise(answer_text(answer, "normalised"))
+    text = normalise(answer_text(answer, "normalised"))
     wanted = tuple(dict.fromkeys(map(normalise, texts)))
-    return Score(1.0) if found in wanted else Score(0.0, f"{shown(found)} is not {listed(wanted)}")
+    return Score(1.0) if text in wanted else Score(0.0, f"{shown(text)} is not {listed(wanted)}")
 
 
 def matches(answer: str, pattern: str | re.Pattern[str]) -> Score:

@@ -8,33 +8,37 @@ import math
 import os
 import select
 import signal
+import stat
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from harness.errors import CheckError
 from harness.scoring.confinement import sandboxes
+from harness.scoring.confinement.child import CALL, RESULT
 from harness.scoring.confinement.sandboxes import ProgramLimits
-from harness.scoring.confinement.system_calls import filter_for
-from harness.scoring.confinement.walls import CALL, RESULT
-from harness.scoring.confinement.watching import excess
 
+_WAYS_OUT = {
+    "built-in": 'Set sandbox = "container" in [tool.steelyard], with podman or docker installed.',
+    "container": "Install podman or docker.",
+}
 _START_S = 60.0
 _LOOK_S = 0.02
 _PIPE_BYTES = 1 << 16
 _LONGEST_REASON = 2000
 _SHOWN = 200
-_OWN_FILES = 3
-_FOLDER_OPTIONS = "size={disk_bytes},nr_inodes={inodes},mode=0700"
-_FIRST_TRUNCATION_BY_LANDLOCK = 3
+_BLOCK_BYTES = 512
+_OPEN_ARE_ENOUGH = 256
 
 
 class _Ended(Exception):  # noqa: N818 - no fault of ours
-    """A process ended, or was found beyond a limit; the message is the reason of the score."""
+    """A process ended, or was seen beyond a limit; the message is the reason of the score."""
 
 
 class ConfinedRun:
@@ -44,7 +48,7 @@ class ConfinedRun:
         code: the program, or an answer with a fenced block that holds it.
         tests: what calls its functions; with "" it has to get to its end.
         limits: what each of the two may use.
-        sandbox: which walls stand around them, one of `harness.config.settings.SANDBOXES`.
+        sandbox: one of `harness.config.settings.SANDBOXES`.
     """
 
     def __init__(self, code: str, tests: str, limits: ProgramLimits, sandbox: str = "built-in") -> None:
@@ -59,15 +63,15 @@ class ConfinedRun:
             None when the tests, or without any the program, got to their end, else what stopped them.
 
         Raises:
-            CheckError: a process could not be started, walls of the sandbox are missing here, or the tests give the
+            CheckError: a process could not be started, a part of the sandbox is missing here, or the tests give the
                 program what can't cross a pipe.
         """
-        missing = sandboxes.missing(self._sandbox)
-        if missing is not None:
-            raise CheckError(f"runs: {missing}")
+        reason = sandboxes.lacks(self._sandbox)
+        if reason is not None:
+            raise CheckError(f"runs: {reason}. {_WAYS_OUT[self._sandbox]}")
         with ExitStack() as stack:
             for _ in range(2 if self._tests else 1):
-                process = _Process(self._sandbox, self._limits, self._processes)
+                process = _Process(self._sandbox == "container", self._limits, self._processes)
                 stack.callback(process.end)
                 self._processes.append(process)
             program, *tests = self._processes
@@ -111,9 +115,7 @@ class ConfinedRun:
 
 
 class _Process:
-    """One confined process: lines of JSON go in and come out.
-
-    It starts with an environment that has nothing of this one's, in a session and so a process group of its own.
+    """One confined process, with a session and so a process group of its own: lines of JSON go in and come out.
 
     Args:
         together: those of a run, all of which are looked at while one of them is waited for.
@@ -122,21 +124,21 @@ class _Process:
         CheckError: it can't be started.
     """
 
-    def __init__(self, sandbox: str, limits: ProgramLimits, together: Sequence[_Process]) -> None:
-        self._sandbox, self._limits, self._together = sandbox, limits, together
-        self._name = f"steelyard-{os.urandom(8).hex()}"
+    def __init__(self, is_container: bool, limits: ProgramLimits, together: Sequence[_Process]) -> None:
+        self._is_container, self._limits, self._together = is_container, limits, together
         self._unread = bytearray()
-        self._watched: tuple[int, str | None] | None = None
+        self._is_ready = False
         self._folder = tempfile.mkdtemp(prefix="steelyard-")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at its end
-        started = sandboxes.started(sandbox, limits, self._name, self._folder)
+        command, environment = sandboxes.command(is_container, limits, self._folder)
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
+        place: dict[str, Any] = {"env": environment, "cwd": self._folder, "start_new_session": True}
         try:
-            self._process = subprocess.Popen(**started, **pipes, cwd=self._folder, start_new_session=True, bufsize=0)
+            self._process = subprocess.Popen(command, **pipes, **place, bufsize=0)
         except OSError as error:
             self._errors.close()
             remove(self._folder)
-            raise CheckError(f"runs: {started['args'][0]} can't be started: {error}.") from error
+            raise CheckError(f"runs: {command[0]} can't be started: {error}.") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._pipes = self._process.stdin, self._process.stdout, self._errors
@@ -149,7 +151,8 @@ class _Process:
         self._process.wait()
         for pipe in self._pipes:
             pipe.close()
-        sandboxes.clear(self._sandbox, self._name)
+        if self._is_container:
+            sandboxes.end_container(self._folder)
         remove(self._folder)
 
     def kill(self) -> None:
@@ -159,44 +162,35 @@ class _Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def begin(self, work: dict[str, Any]) -> None:
-        """Tell the process what to run, once it has told its number; it then puts its walls up.
+        """Tell the process what to run, and wait until it has given up its rights.
 
         Raises:
             CheckError: it did not come so far.
         """
         deadline = time.monotonic() + _START_S
+        order = {**work, **sandboxes.rights(self._is_container, self._folder, self._process.pid), **self._bounds()}
         try:
-            number = int(self.receive(deadline) or b"0")
-            self.send(json.dumps({**work, **self._order(number)}).encode() + b"\n", deadline)
-            sign = self.receive(deadline)
-        except (_Ended, ValueError):
-            sign = b""
-        if sign not in (b"bounded\n", b"watched\n"):
+            self.send(json.dumps(order).encode() + b"\n", deadline)
+            self._is_ready = self.receive(deadline) == b"ready\n"
+        except _Ended:
+            pass
+        if not self._is_ready:
             raise CheckError(f"runs: the program's process did not start: {self.how_it_ended(deadline)}")
-        if self._sandbox == "built-in":
-            self._watched = self._process.pid, None if sign == b"bounded\n" else self._folder
 
-    def _order(self, process_id: int) -> dict[str, Any]:
-        """Put together what the process needs to know."""
-        limits, landlock = self._limits, sandboxes.landlock_version()
-        steps = filter_for(process_id, truncates=landlock >= _FIRST_TRUNCATION_BY_LANDLOCK)
-        in_all = f"{limits.disk_bytes / 2**20:,.0f} MiB in all"
+    def _bounds(self) -> dict[str, Any]:
+        """The limits that the kernel holds the process to, and what is said of one that reaches them."""
+        limits = self._limits
         return {
-            **sandboxes.places(self._sandbox, self._folder),
-            "landlock": landlock,
-            "folder_options": _FOLDER_OPTIONS.format(disk_bytes=limits.disk_bytes, inodes=limits.files + _OWN_FILES),
-            "threads": limits.threads,
             "limits": {
                 "CPU": math.ceil(limits.timeout_s),
                 "AS": limits.memory_bytes,
                 "FSIZE": limits.file_bytes,
                 "NOFILE": limits.open_files,
             },
-            "filter": steps.hex() if steps else None,
             "reasons": {
                 "memory": f"needs more than {limits.memory_bytes / 2**20:,.0f} MiB of memory",
                 errno.EFBIG: f"writes more than {limits.file_bytes / 2**20:,.0f} MiB to a file or as output",
-                errno.ENOSPC: f"writes more than {in_all}, or makes more than {limits.files:,} files",
+                errno.ENOSPC: f"writes more than {limits.disk_bytes / 2**20:,.0f} MiB in all",
             },
         }
 
@@ -242,18 +236,20 @@ class _Process:
         return min(left, _LOOK_S)
 
     def look(self) -> None:
-        """Raise `_Ended` where it is beyond a limit."""
-        if self._watched is not None and (found := excess(*self._watched, self._limits)) is not None:
-            raise _Ended(found)
+        """Raise `_Ended` where it is beyond a limit that the kernel does not hold it to."""
+        if self._is_ready and not self._is_container:
+            reason = excess(self._process.pid, self._folder, self._limits)
+            if reason is not None:
+                raise _Ended(reason)
 
     def ending(self, deadline: float) -> str | None:
         """How a program without tests ended: None where its exit code is 0."""
-        said = self.receive(deadline)
+        line = self.receive(deadline)
         how = self.how_it_ended(deadline)
         if self._process.returncode == 0:
             return None
         try:
-            return str(json.loads(said)["error"])
+            return str(json.loads(line)["error"])
         except (ValueError, TypeError, KeyError, RecursionError):
             return how
 
@@ -264,15 +260,16 @@ class _Process:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self._left_s(deadline))
         code = self._process.returncode
-        number = sandboxes.ended_by(self._sandbox, code)
+        # What runs a container adds 128 to the number of the signal.
+        number = -code if code < 0 else code - 128 if code > 128 and self._is_container else None
         if number == signal.SIGXCPU:
             return f"used more than {math.ceil(self._limits.timeout_s)} s of CPU time"
         how = f"exit code {code}" if number is None else f"signal {number}"
         with suppress(ValueError):  # a real-time signal has no name
             how = how if number is None else signal.Signals(number).name
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _SHOWN))
-        said = self._errors.read().decode("utf-8", "replace").strip()
-        return f"ended with {how} before it was done{f': {said}' if said else ''}"
+        output = self._errors.read().decode("utf-8", "replace").strip()
+        return f"ended with {how} before it was done{f': {output}' if output else ''}"
 
 
 def _plain(reason: str | None) -> str | None:
@@ -281,6 +278,48 @@ def _plain(reason: str | None) -> str | None:
         return None
     shown = reason[:_LONGEST_REASON].encode("utf-8", "replace").decode()
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in shown)
+
+
+def excess(process_id: int, folder: str, limits: ProgramLimits) -> str | None:
+    """Say which threads or files a process has too many of; None while all is within bounds. Each look costs a system
+    call for each file.
+    """
+    proc = Path("/proc", str(process_id))
+    with suppress(OSError):  # it is gone, or the system does not tell
+        if (proc / "task").stat().st_nlink - 2 > limits.threads:
+            return f"starts more than {limits.threads} threads"
+    used = 0
+    try:
+        for n_files, status in enumerate(chain(_beneath(folder), _unlinked(proc)), 1):
+            used += status.st_blocks * _BLOCK_BYTES
+            if used > limits.disk_bytes:
+                return f"writes more than {limits.disk_bytes / 2**20:,.0f} MiB in all"
+            if n_files > limits.files:
+                return f"makes more than {limits.files:,} files"
+    except OSError as error:
+        return f"makes folders that can't be looked into ({errno.errorcode.get(error.errno or 0)})"
+    return None
+
+
+def _beneath(folder: str) -> Iterator[os.stat_result]:
+    """The status of each thing in a folder, however deep. What vanishes meanwhile is left out."""
+    waiting = [folder]
+    while waiting:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                yield status
+                waiting += [entry.path] if stat.S_ISDIR(status.st_mode) else []
+
+
+def _unlinked(proc: Path) -> Iterator[os.stat_result]:
+    """The status of each file that the process has open and that has no name any more."""
+    with suppress(OSError):
+        for descriptor in islice((proc / "fd").iterdir(), _OPEN_ARE_ENOUGH):
+            with suppress(OSError):
+                status = descriptor.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    yield status
 
 
 def remove(folder: str) -> None:

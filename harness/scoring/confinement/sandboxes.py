@@ -1,4 +1,6 @@
-"""The walls that can stand around a program: the built-in ones, and a container's around them."""
+"""The sandboxes for programs: the built-in one, of what Linux gives any process (Landlock for files, a filter of system
+calls, limits), and containers.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import install
-from harness.scoring.confinement.system_calls import libseccomp
+from harness.scoring.confinement.system_calls import filter_for, libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
-_WALLS = Path(__file__).with_name("walls.py")
+_CHILD = Path(__file__).with_name("child.py")
 _PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 _FOLDER_IN_CONTAINER = "/program"
 _BESIDE_THE_PROGRAM_BYTES = 64 << 20
@@ -56,20 +58,12 @@ class ProgramLimits:
     threads: int = 128
 
 
-def missing(sandbox: str) -> str | None:
-    """Say why a sandbox can't be used here, and what to do; None where it can."""
-    way_out = 'Set sandbox = "container" in [tool.steelyard], with podman or docker installed'
-    way_out = way_out if sandbox == "built-in" else "Install podman or docker"
-    lacking = lacks(sandbox)
-    return None if lacking is None else f"{lacking}. {way_out}."
-
-
 def lacks(sandbox: str) -> str | None:
     """Say what a sandbox lacks here, as a clause; None where it works."""
     if sandbox == "container":
         return _lacks_container()
     if sys.platform != "linux":
-        return f'the walls of sandbox = "built-in" are Linux\'s, and this is {platform.system()}'
+        return f'sandbox = "built-in" is made of what Linux has, and this is {platform.system()}'
     if importlib.util.find_spec("pyseccomp") is None:
         return f"the filter of system calls needs pyseccomp, not installed here: {install('code')}"
     if libseccomp() is None:
@@ -93,8 +87,8 @@ def _lacks_container() -> str | None:
         done = subprocess.run(trial, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{path} does not work: {error}"
-    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return None if done.returncode == 0 else f"{path} can't run its image (`{path} pull {IMAGE}` gets it): {said}"
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return None if done.returncode == 0 else f"{path} can't run its image (`{path} pull {IMAGE}` gets it): {last}"
 
 
 def engine() -> str | None:
@@ -110,14 +104,11 @@ def landlock_version() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
 
 
-def started(sandbox: str, limits: ProgramLimits, name: str, folder: str) -> dict[str, Any]:
-    """The command of a process and its environment, for `Popen`; `name` is that of its container, to end it by.
-
-    podman and docker need what they find their settings by.
-    """
-    if sandbox == "container":
-        return {"args": container(engine() or "podman", limits, name), "env": dict(os.environ)}
-    return {"args": [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)], "env": _variables(folder)}
+def command(is_container: bool, limits: ProgramLimits, folder: str) -> tuple[list[str], dict[str, str]]:
+    """The command of a process and its environment; podman and docker need what they find their settings by."""
+    if is_container:
+        return container(engine() or "podman", limits, _name(folder)), dict(os.environ)
+    return [sys.executable, *_PYTHON_OPTIONS, str(_CHILD)], _variables(folder)
 
 
 def container(engine: str, limits: ProgramLimits, name: str) -> list[str]:
@@ -136,8 +127,19 @@ def container(engine: str, limits: ProgramLimits, name: str) -> list[str]:
         IMAGE,
         # The container ends, whoever is there to end it.
         *("timeout", "-s", "KILL", str(math.ceil(limits.timeout_s) + _START_S)),
-        *("python3", *_PYTHON_OPTIONS, "-c", _WALLS.read_text(encoding="utf-8")),
+        *("python3", *_PYTHON_OPTIONS, "-c", _CHILD.read_text(encoding="utf-8")),
     ]
+
+
+def end_container(folder: str) -> None:
+    """End the container of a process, which outlives the command that began it."""
+    ending = [engine() or "podman", "rm", "--force", _name(folder)]
+    subprocess.run(ending, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ANSWER_S, check=False)
+
+
+def _name(folder: str) -> str:
+    """The name of a container, by the folder that its process has here, which no other has."""
+    return f"{Path(folder).name}-{os.getpid()}"
 
 
 def _variables(folder: str) -> dict[str, str]:
@@ -146,28 +148,15 @@ def _variables(folder: str) -> dict[str, str]:
     return own | threads
 
 
-def places(sandbox: str, folder: str) -> dict[str, Any]:
-    """Give what the process needs to know of where it is; of a container it finds the libraries itself."""
-    is_container = sandbox == "container"
-    libraries = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+def rights(is_container: bool, folder: str, process_id: int) -> dict[str, Any]:
+    """What the process may read and call. In a container it may what the container lets it."""
+    if is_container:
+        return {"is_container": True, "folder": _FOLDER_IN_CONTAINER, "filter": ""}
     return {
-        "folder": _FOLDER_IN_CONTAINER if is_container else folder,
-        "libraries": None if is_container else libraries,
-        "readable": [*_SYSTEM_FILES, "/usr/local/lib" if is_container else str(Path(sys.base_prefix) / "lib")],
-        # What a container writes as errors would reach a file here past every limit.
-        "is_container": is_container,
+        "is_container": False,
+        "folder": folder,
+        "libraries": [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")],
+        "readable": [*_SYSTEM_FILES, str(Path(sys.base_prefix) / "lib")],
+        "landlock": landlock_version(),
+        "filter": filter_for(process_id).hex(),
     }
-
-
-def ended_by(sandbox: str, exit_code: int) -> int | None:
-    """The signal that ended a process, or None; what stands between adds 128 to its number."""
-    if exit_code < 0:
-        return -exit_code
-    return exit_code - 128 if exit_code > 128 and sandbox == "container" else None
-
-
-def clear(sandbox: str, name: str) -> None:
-    """End what outlives the command: a container."""
-    if sandbox == "container":
-        ending = [engine() or "podman", "rm", "--force", name]
-        subprocess.run(ending, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ANSWER_S, check=False)

@@ -16,11 +16,11 @@ from typing import Any
 
 _FILES = (
     *("read", "write", "close", "close_range", "lseek", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev"),
-    *("preadv2", "pwritev2", "sendfile", "open", "openat", "creat", "dup", "dup2", "dup3", "pipe", "pipe2"),
+    *("preadv2", "pwritev2", "sendfile", "creat", "dup", "dup2", "dup3", "pipe", "pipe2"),
     *("stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2"),
     *("getdents", "getdents64", "getcwd", "chdir", "fchdir", "umask", "readlink", "readlinkat"),
     *("mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"),
-    *("unlink", "unlinkat", "truncate", "ftruncate", "fsync", "fdatasync", "fadvise64", "flock"),
+    *("unlink", "unlinkat", "ftruncate", "fsync", "fdatasync", "fadvise64", "flock"),
     *("poll", "ppoll", "select", "pselect6", "eventfd", "eventfd2"),
     *("epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
 )
@@ -90,33 +90,22 @@ def libseccomp() -> ModuleType | None:
     return pyseccomp  # type: ignore[no-any-return]
 
 
-def filter_for(process_id: int, *, truncates: bool = True) -> bytes | None:
-    """The filter for one process, as an array of `struct sock_filter`; None where there is no libseccomp.
-
-    Args:
-        process_id: of the process that it is for, as the process itself sees it.
-        truncates: False where Landlock does not restrict the cutting of files (before Linux 6.2): the filter then does.
-    """
-    template = _template(truncates)
-    if template is None:
-        return None
-    steps = [list(step) for step in struct.iter_unpack("=HBBI", template)]
+def filter_for(process_id: int) -> bytes:
+    """The filter for one process, as an array of `struct sock_filter`."""
     return b"".join(
         struct.pack("=HBBI", code, yes, no, process_id if value == _OWN_PROCESS else value)
-        for code, yes, no, value in steps
+        for code, yes, no, value in struct.iter_unpack("=HBBI", _template())
     )
 
 
 @functools.cache
-def _template(truncates: bool) -> bytes | None:
+def _template() -> bytes:
     library = libseccomp()
-    if library is None:
-        return None
+    assert library is not None
     built = library.SyscallFilter(library.ERRNO(_ENOSYS))
     built.set_attr(library.Attr.ACT_BADARCH, library.KILL_PROCESS)
-    cutting = () if truncates else ("truncate", "open", "openat")
     for names, answer in (
-        (tuple(name for name in ALLOWED if name not in cutting), library.ALLOW),
+        (ALLOWED, library.ALLOW),
         (REFUSED, library.ERRNO(_EPERM)),
         (_IGNORED, library.ERRNO(0)),
         (_UNSUPPORTED, library.ERRNO(_EOPNOTSUPP)),
@@ -126,7 +115,7 @@ def _template(truncates: bool) -> bytes | None:
     # A new process; a program reads "Operation not permitted", not that there is no such call.
     is_no_thread = library.Arg(0, library.MASKED_EQ, _THREAD, 0)
     _add(library, built, library.ERRNO(_EPERM), "clone", is_no_thread)
-    for name, tests in _by_argument(library, truncates):
+    for name, tests in _by_argument(library):
         _add(library, built, library.ALLOW, name, *tests)
     with tempfile.TemporaryFile() as file:
         built.export_bpf(file)
@@ -134,7 +123,7 @@ def _template(truncates: bool) -> bytes | None:
         return file.read()
 
 
-def _by_argument(library: ModuleType, truncates: bool) -> list[tuple[str, tuple[Any, ...]]]:
+def _by_argument(library: ModuleType) -> list[tuple[str, tuple[Any, ...]]]:
     """Calls that are allowed with some arguments alone; a call may be there more than once."""
 
     def bits(place: int, mask: int, value: int) -> Any:
@@ -158,10 +147,10 @@ def _by_argument(library: ModuleType, truncates: bool) -> list[tuple[str, tuple[
         *(("ioctl", (word(1, command),)) for command in _IOCTL),
         *(("prctl", (word(0, command),)) for command in _PRCTL),
     ]
-    if not truncates:
-        for name, place in (("open", 1), ("openat", 2)):
-            rules += [(name, (bits(place, mode, mode),)) for mode in _ACCESS_MODES]
-            rules.append((name, (bits(place, _TRUNCATE, 0),)))
+    # To cut a file takes the right to write it, which Landlock asks for before Linux 6.2, too.
+    for name, place in (("open", 1), ("openat", 2)):
+        rules += [(name, (bits(place, mode, mode),)) for mode in _ACCESS_MODES]
+        rules.append((name, (bits(place, _TRUNCATE, 0),)))
     return rules
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deepeval.metrics import BaseConversationalMetric
@@ -15,7 +16,6 @@ from harness.errors import CheckError
 from harness.records import Messages, Sample
 from harness.records.tool_calls import words_of
 from harness.scoring.checks.given import answer_text, shown
-from harness.scoring.deepeval.fields import Fields
 from harness.scoring.deepeval.metrics import Metric, required_fields
 
 _IN_OUR_WORDS = {
@@ -26,6 +26,22 @@ _IN_OUR_WORDS = {
     "expected_outcome": "expected",
 }
 _TOOLS = "give names, sample.tool_calls or deepeval's ToolCall."
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The facts that are known of one answer, as `judge.measure` takes them. A metric needs some, and says which."""
+
+    input: str | None = None
+    output: str | Sample | None = None
+    expected: str | None = None
+    context: str | Sequence[str] | None = None
+    retrieval_context: str | Sequence[str] | None = None
+    tools: Sequence[Any] | None = None
+    expected_tools: Sequence[Any] | None = None
+    scenario: str | None = None
+    user_description: str | None = None
+    chatbot_role: str | None = None
 
 
 def make_case(metric: Metric, fields: Fields) -> LLMTestCase | ConversationalTestCase:
@@ -55,13 +71,13 @@ def make_case(metric: Metric, fields: Fields) -> LLMTestCase | ConversationalTes
 
 
 def _answer(metric: Metric, fields: Fields) -> dict[str, Any]:
-    context, found, needed = _listed(fields.context), _listed(fields.retrieval_context), required_fields(metric)
+    context, retrieved, needed = _listed(fields.context), _listed(fields.retrieval_context), required_fields(metric)
     return {
         "input": fields.input if "input" in needed or fields.input is not None else "",
         "actual_output": None if fields.output is None else answer_text(fields.output, "judge.measure(output=…)"),
         "expected_output": fields.expected,
         "context": context,
-        "retrieval_context": context if found is None and "retrieval_context" in needed else found,
+        "retrieval_context": context if retrieved is None and "retrieval_context" in needed else retrieved,
         "tools_called": _tools(fields.tools),
         "expected_tools": _tools(fields.expected_tools),
     }
@@ -75,16 +91,16 @@ def _conversation(metric: Metric, fields: Fields) -> dict[str, Any]:
             "or model.loop gives."
         )
     context = _listed(fields.context)
-    found = _listed(fields.retrieval_context) or context
-    if found is None and transcript.context:
-        found = [str(each.get("text", "")) for each in transcript.context]
-    turns = _turns(transcript.messages, found)
+    retrieved = _listed(fields.retrieval_context) or context
+    if retrieved is None and transcript.context:
+        retrieved = [str(each.get("text", "")) for each in transcript.context]
+    turns = _turns(transcript.messages, retrieved)
     return {
         **dict.fromkeys(("turns", "role", "content", "tools_called"), turns),
         **{field: getattr(fields, field) for field in ("scenario", "user_description", "chatbot_role")},
         "expected_outcome": fields.expected,
         "context": context,
-        "retrieval_context": found,
+        "retrieval_context": retrieved,
     }
 
 

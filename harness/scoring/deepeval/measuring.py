@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError, install
 from harness.records import Judgement
 from harness.requests import Model
-from harness.scoring.deepeval.fields import Fields
 from harness.scoring.judging.combining import MetricResult
 
 _ROUNDING = 1e-9
@@ -31,7 +29,7 @@ async def measure(model: Model, metric: Any, given: Mapping[str, Any]) -> Metric
         EngineError: the version could not answer.
     """
     _load()
-    from harness.scoring.deepeval.cases import make_case
+    from harness.scoring.deepeval.cases import Fields, make_case
     from harness.scoring.deepeval.judge_model import JudgeModel
     from harness.scoring.deepeval.metrics import make_metric, required_fields, rule_of
 
@@ -71,32 +69,23 @@ def _load() -> None:
 
 async def _run(metric: Any, case: Any, judge: Any) -> None:
     """Let the metric measure. An error of the judge counts whatever deepeval makes of it."""
-    accepted = inspect.signature(metric.a_measure).parameters
-    given = {"_show_indicator": False} if "_show_indicator" in accepted else {}
-    with _counted_by_nobody():
-        try:
-            await metric.a_measure(case, **given)
-        except Exception as error:
-            if judge.error is not None:
-                raise judge.error from None
-            if isinstance(error, ValueError) and type(metric).__module__.startswith("deepeval."):
-                raise JudgeError(f"{type(metric).__name__}, judged by {judge.name}: {error}") from error
-            raise
-    if judge.error is not None:
-        raise judge.error
-
-
-@contextmanager
-def _counted_by_nobody() -> Iterator[None]:
-    """With a tally of deepeval's that is thrown away: its own begins a thread, and sends at exit what it counted."""
     from deepeval.telemetry import Entrypoint
     from deepeval.telemetry.context import pop_run, push_run
 
+    accepted = inspect.signature(metric.a_measure).parameters
+    given = {"_show_indicator": False} if "_show_indicator" in accepted else {}
+    # A tally that is thrown away: deepeval's own begins a thread, and sends at exit what it counted.
     _, token = push_run(Entrypoint.STANDALONE, "")
     try:
-        yield
+        await metric.a_measure(case, **given)
+    except Exception as error:
+        if judge.error is None and isinstance(error, ValueError) and type(metric).__module__.startswith("deepeval."):
+            raise JudgeError(f"{type(metric).__name__}, judged by {judge.name}: {error}") from error
+        raise judge.error or error from None
     finally:
         pop_run(token)
+    if judge.error is not None:
+        raise judge.error
 
 
 def _value(score: Any, name: str, judge: str) -> float:

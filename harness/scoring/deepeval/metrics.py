@@ -82,8 +82,8 @@ def _named(name: str) -> type:
         kinds = {each: getattr(library, each) for each in library.__all__}
         usable = [each for each, kind in kinds.items() if kind not in _BASES and _is_usable(kind)]
         raise CheckError(choices("metric", name, usable))
-    found: type = getattr(library, name)
-    return found
+    kind: type = getattr(library, name)
+    return kind
 
 
 def _is_usable(kind: type) -> bool:
@@ -96,14 +96,10 @@ def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeMode
     name = getattr(make, "__name__", None) or getattr(getattr(make, "func", None), "__name__", "the metric's function")
     known = inspect.signature(make).parameters
     takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in known.values())
-    own: dict[str, Any] = {"model": judge} if takes_any or "model" in known else {}
-    if "eval_mode" in known:
-        own["eval_mode"] = "llm"
-    for option in options:
-        if option in own:
-            raise CheckError(f"{name}: the judge is its model; leave out {option}=, and name a version with --judge.")
-        if option not in known and not takes_any:
-            raise CheckError(f"{name}: {choices('option', option, [each for each in known if each not in own])}")
+    own = {"model": judge, "eval_mode": "llm"}
+    own = {option: value for option, value in own.items() if option in known or (takes_any and option == "model")}
+    if double := own.keys() & options.keys():
+        raise CheckError(f"{name}: the judge is its model; leave out {min(double)}=, and name a version with --judge.")
     try:
         with warnings.catch_warnings():
             # That some scores were turned round in a release before the one that is used here.

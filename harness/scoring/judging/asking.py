@@ -6,14 +6,13 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import shortened
 from harness.records import Messages, Sample
 from harness.requests import Model
-from harness.scoring.judging.rubric import Rubric
 
 ALTERNATIVES = 20
 """Number of alternatives to ask for at the token of the score: as many as endpoints give."""
@@ -40,16 +39,44 @@ class JudgeQuestion:
     """One thing that a judge is asked.
 
     Attributes:
-        read: what an answer comes to; raises `MalformedAnswerError` for one that follows neither form nor scale.
-        logprobs: alternatives to report for each token, or None.
+        name: what the answer is beside its reason, "score" or "choice".
+        values: what there is to give, with what each counts for.
+        is_weighted: whether the values' mean under their probabilities counts, for single digits.
         repeat: which draw of the same question this is, from 0.
     """
 
     messages: Messages
-    schema: Mapping[str, Any]
-    read: Callable[[Sample], Opinion]
-    logprobs: int | None = None
+    name: str
+    values: Mapping[Any, float]
+    is_weighted: bool = False
     repeat: int = 0
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of an answer. The reason comes first, so that the value follows from it."""
+        kind = "string" if self.name == "choice" else "integer"
+        return {
+            "type": "object",
+            "properties": {"reason": {"type": "string"}, self.name: {"type": kind, "enum": list(self.values)}},
+            "required": ["reason", self.name],
+            "additionalProperties": False,
+        }
+
+    def read(self, sample: Sample) -> Opinion:
+        """What an answer counts for; `MalformedAnswerError` for one that follows neither form nor scale."""
+        text, name = shortened(sample.text, _SHOWN), self.name
+        try:
+            answer = json.loads(sample.text)
+        except (ValueError, RecursionError):
+            cut = " and was cut at max_tokens" if sample.truncated else ""
+            raise MalformedAnswerError(f"it is no JSON{cut}: {text}") from None
+        if not isinstance(answer, dict) or name not in answer or not isinstance(answer.get("reason"), str):
+            raise MalformedAnswerError(f'it is no object with "reason" and "{name}": {text}')
+        value, reason = answer[name], answer["reason"]
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or value not in self.values:
+            known = ", ".join(map(str, self.values))
+            raise MalformedAnswerError(f"the {name} {shortened(value, _SHOWN)} is none of {known}")
+        return (_expected(sample, self.values) if self.is_weighted else self.values[value]), reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +110,8 @@ async def ask(judge: Model, questions: Sequence[JudgeQuestion]) -> JudgeAnswer:
         problems: list[str] = []
         for number in (question.repeat, MOST_REPEATS + question.repeat):
             model = apart.get(number) or apart.setdefault(number, judge._apart(number))
-            asked = model.chat(
-                question.messages, schema=question.schema, logprobs=question.logprobs, **least_tokens(model)
-            )
+            logprobs = ALTERNATIVES if question.is_weighted else None
+            asked = model.chat(question.messages, schema=question.schema, logprobs=logprobs, **least_tokens(model))
             try:
                 return question.read(await asked), problems
             except MalformedAnswerError as error:
@@ -111,68 +137,20 @@ async def all_of(working: Any) -> list[Any]:
     return results
 
 
-def rating_schema(rubric: Rubric) -> dict[str, Any]:
-    """The JSON schema of a score with its reason. The reason comes first, so that the score follows from it."""
-    return _schema("score", {"type": "integer", "enum": list(rubric.scores)})
-
-
-def preference_schema() -> dict[str, Any]:
-    """The JSON schema of a choice between two answers with its reason."""
-    return _schema("choice", {"type": "string", "enum": list(CHOICES)})
-
-
-def _schema(name: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {"reason": {"type": "string"}, name: values},
-        "required": ["reason", name],
-        "additionalProperties": False,
-    }
-
-
-def read_rating(sample: Sample, rubric: Rubric, *, weighted: bool = False) -> Opinion:
-    """The score on the rubric's scale; `weighted`, the mean of the scale's scores under the judge's probabilities."""
-    score, reason = _read(sample, "score")
-    if isinstance(score, bool) or not isinstance(score, int | float) or score not in rubric.scores:
-        raise MalformedAnswerError(
-            f"the score {shortened(score, _SHOWN)} is none of {', '.join(map(str, rubric.scores))}"
-        )
-    return (_expected(sample, rubric) if weighted else float(score)), reason
-
-
-def read_preference(sample: Sample) -> Opinion:
-    """What the choice is worth for the answer shown first: 1, 0.5 or 0."""
-    choice, reason = _read(sample, "choice")
-    if not isinstance(choice, str) or choice not in CHOICES:
-        raise MalformedAnswerError(f"the choice {shortened(choice, _SHOWN)} is none of {', '.join(CHOICES)}")
-    return CHOICES[choice], reason
-
-
-def _read(sample: Sample, name: str) -> tuple[Any, str]:
-    cut = " and was cut at max_tokens" if sample.truncated else ""
-    try:
-        answer = json.loads(sample.text)
-    except (ValueError, RecursionError):
-        raise MalformedAnswerError(f"it is no JSON{cut}: {shortened(sample.text, _SHOWN)}") from None
-    if not isinstance(answer, dict) or name not in answer or not isinstance(answer.get("reason"), str):
-        raise MalformedAnswerError(f'it is no object with "reason" and "{name}": {shortened(sample.text, _SHOWN)}')
-    return answer[name], answer["reason"]
-
-
-def _expected(sample: Sample, rubric: Rubric) -> float:
+def _expected(sample: Sample, scale: Mapping[Any, float]) -> float:
     """The mean of the scale under the probabilities at the score's token, the last one with a digit in it."""
-    found = _SCORE_LAST.search(sample.text)
+    score = _SCORE_LAST.search(sample.text)
     entry = next((each for each in reversed(sample.logprobs or ()) if _DIGIT.match(each.token)), None)
     drawn = _DIGIT.match(entry.token) if entry is not None else None
-    if found is None or entry is None or drawn is None or drawn[1] != found[1]:
+    if score is None or entry is None or drawn is None or drawn[1] != score[1]:
         raise MalformedAnswerError(f"the token of its score can't be told: {shortened(sample.text[-_SHOWN:], _SHOWN)}")
     logprobs: dict[int, list[float]] = {}
     for token, logprob in {entry.token: entry.logprob, **dict(entry.top)}.items():
-        digit = _DIGIT.match(token)
-        if digit is not None and int(digit[1]) in rubric.scores and logprob > -math.inf:
-            logprobs.setdefault(int(digit[1]), []).append(logprob)
+        written = _DIGIT.match(token)
+        if written is not None and int(written[1]) in scale and logprob > -math.inf:
+            logprobs.setdefault(int(written[1]), []).append(logprob)
     if not logprobs:
         raise MalformedAnswerError("no score of the scale has a probability at its token")
     most = max(max(each) for each in logprobs.values())
-    weights = {score: math.fsum(math.exp(each - most) for each in given) for score, given in logprobs.items()}
-    return math.fsum(score * weight for score, weight in weights.items()) / math.fsum(weights.values())
+    weights = {digit: math.fsum(math.exp(each - most) for each in given) for digit, given in logprobs.items()}
+    return math.fsum(scale[digit] * weight for digit, weight in weights.items()) / math.fsum(weights.values())

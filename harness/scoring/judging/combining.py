@@ -1,4 +1,4 @@
-"""From what judges said to one score, with a reason that tells where it comes from."""
+"""From the answers of judges to one score, with a reason that shows where it comes from."""
 
 from __future__ import annotations
 
@@ -41,51 +41,65 @@ class MetricResult:
     error: JudgeError | None = None
 
 
-def rating(rubric: Rubric, said: Sequence[JudgeAnswer], by: ScoringRule) -> Score:
+_Vote = tuple[str, float, str, str | None]
+"""A judge, its score in [0, 1], that as it gave it, and its reason."""
+
+
+def rating(rubric: Rubric, answers: Sequence[JudgeAnswer], by: ScoringRule) -> Score:
     """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
-    values = [[rubric.value(score) for score, _ in each.opinions] for each in said]
-    scores = []
-    for each, of_judge in zip(said, values, strict=True):
-        noise = f" (noise {stdev(of_judge):.2f})" if len(of_judge) > 1 else ""
-        scores.append((", ".join(f"{score:.3g}" for score, _ in each.opinions), noise))
-    on_scale = f"on {rubric.scores[0]} to {rubric.scores[-1]}"
-    if len(said) == 1:
-        return Score(fmean(values[0]), f"{scores[0][0]} {on_scale}{scores[0][1]}: {_typical(said[0])}", by)
-    named = ", ".join(f"{each.judge} {score}{noise}" for each, (score, noise) in zip(said, scores, strict=True))
-    reasons = " | ".join(f"{each.judge}: {_typical(each)}" for each in said)
-    means = list(map(fmean, values))
-    return Score(fmean(means), f"{named} {on_scale}, spread {stdev(means):.2f}: {reasons}", by)
+    votes: list[_Vote] = []
+    for each in answers:
+        values = [rubric.value(score) for score, _ in each.opinions]
+        noise = f" (noise {stdev(values):.2f})" if len(values) > 1 else ""
+        mean = fmean(score for score, _ in each.opinions)
+        typical = min(each.opinions, key=lambda opinion: abs(opinion[0] - mean))
+        written = ", ".join(f"{score:.3g}" for score, _ in each.opinions)
+        votes.append((each.judge, fmean(values), f"{written}{noise}", typical[1]))
+    scale = f" on {rubric.scores[0]} to {rubric.scores[-1]}"
+    if len(votes) == 1:
+        return Score(votes[0][1], f"{votes[0][2]}{scale}: {votes[0][3]}", by)
+    return Score(*_panel(votes, scale), by)
 
 
-def _typical(said: JudgeAnswer) -> str:
-    """The reason of the score nearest to the judge's mean, the first of several."""
-    mean = fmean(score for score, _ in said.opinions)
-    return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
-
-
-def preference(said: Sequence[JudgeAnswer], by: ScoringRule) -> Preference:
+def preference(answers: Sequence[JudgeAnswer], by: ScoringRule) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
-    means = [fmean(value for pair in _pairs(each) for value in pair) for each in said]
-    flip, first_wins = (fmean(figures) for figures in zip(*map(_position, said), strict=True))
-    if len(said) == 1:
-        return Preference(means[0], _why(said[0]), by, flip, first_wins)
-    reasons = " | ".join(f"{each.judge}: {_why(each)}" for each in said)
-    return Preference(fmean(means), f"spread {stdev(means):.2f}; {reasons}", by, flip, first_wins)
+    means = [fmean(value for pair in _pairs(each) for value in pair) for each in answers]
+    flip, first_wins = (fmean(figures) for figures in zip(*map(_position, answers), strict=True))
+    votes = [(each.judge, mean, f"{mean:.2f}", _why(each)) for each, mean in zip(answers, means, strict=True)]
+    return Preference(*_panel(votes), by, flip, first_wins)
 
 
-def _position(said: JudgeAnswer) -> tuple[float, float]:
+def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
+    """The mean over judges of what a metric gives with each of them as its model."""
+    values = [each.value or 0.0 for each in panel]
+    scored = zip(panel, values, strict=True)
+    votes = [(each.judgement.judge, value, f"{value:.2f}", each.reason) for each, value in scored]
+    return Score(*_panel(votes), by)
+
+
+def _panel(votes: Sequence[_Vote], scale: str = "") -> tuple[float, str | None]:
+    """The mean of the votes of judges, and each with its reason; of a single one the reason alone."""
+    values = [value for _, value, _, _ in votes]
+    if len(votes) == 1:
+        return values[0], votes[0][3]
+    scores = ", ".join(f"{judge} {score}" for judge, _, score, _ in votes)
+    reasons = " | ".join(f"{judge}: {reason}" for judge, _, _, reason in votes if reason is not None)
+    return fmean(values), f"{scores}{scale}, spread {stdev(values):.2f}{': ' if reasons else ''}{reasons}"
+
+
+def _position(answer: JudgeAnswer) -> tuple[float, float]:
     """The share of pairs whose two orders disagree, and how often the answer shown first was preferred."""
-    return fmean(first != second for first, second in _pairs(said)), fmean(value for value, _ in said.opinions)
+    return fmean(first != second for first, second in _pairs(answer)), fmean(value for value, _ in answer.opinions)
 
 
-def _pairs(said: JudgeAnswer) -> list[tuple[float, float]]:
+def _pairs(answer: JudgeAnswer) -> list[tuple[float, float]]:
     """What each pair of questions is worth for the first answer: shown first, and shown second."""
-    values = [value for value, _ in said.opinions]
+    values = [value for value, _ in answer.opinions]
     return [(first, 1 - second) for first, second in zip(values[::2], values[1::2], strict=True)]
 
 
-def _why(said: JudgeAnswer) -> str:
-    pairs, (first_reason, second_reason) = _pairs(said), [reason for _, reason in said.opinions[:2]]
+def _why(answer: JudgeAnswer) -> str:
+    pairs, (first_reason, second_reason) = _pairs(answer), [reason for _, reason in answer.opinions[:2]]
     if len(pairs) > 1:
         counted = [value for pair in pairs for value in pair]
         words = ", ".join(f"{word} {counted.count(value)}" for value, word in _WORDS.items())
@@ -96,24 +110,12 @@ def _why(said: JudgeAnswer) -> str:
     return f"{first} when shown first as A, {second} when shown second as B: {first_reason} | {second_reason}"
 
 
-def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
-    """The mean over judges of what a metric gives with each of them as its model."""
-    values = [each.value or 0.0 for each in panel]
-    if len(panel) == 1:
-        return Score(values[0], panel[0].reason, by)
-    scores = ", ".join(f"{each.judgement.judge} {value:.2f}" for each, value in zip(panel, values, strict=True))
-    reasons = " | ".join(f"{each.judgement.judge}: {each.reason}" for each in panel if each.reason is not None)
-    return Score(fmean(values), f"{scores}, spread {stdev(values):.2f}{': ' if reasons else ''}{reasons}", by)
-
-
-def judgement(said: JudgeAnswer, rubric: Rubric | None) -> Judgement:
+def judgement(answer: JudgeAnswer, rubric: Rubric | None) -> Judgement:
     """Sum up what a judge did, for the report; without a rubric that it rated by, it gave a preference."""
-    given = said.opinions
-    is_complete, n_answers = len(given) == len(said.answers), len(given) + len(said.problems)
-    plain = Judgement(said.judge, n_answers, len(said.problems), is_complete=is_complete)
+    opinions = answer.opinions
+    is_complete, n_answers = len(opinions) == len(answer.answers), len(opinions) + len(answer.problems)
+    plain = Judgement(answer.judge, n_answers, len(answer.problems), is_complete=is_complete)
     if rubric is not None:
-        return replace(plain, values=tuple(rubric.value(score) for score, _ in given))
-    if not is_complete:
-        return plain
-    flip, first_wins = _position(said)
+        return replace(plain, values=tuple(rubric.value(score) for score, _ in opinions))
+    flip, first_wins = _position(answer) if is_complete else (None, None)
     return replace(plain, flip=flip, first_wins=first_wins)

@@ -14,7 +14,7 @@ from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
 from harness.scoring.judging import asking, combining
-from harness.scoring.judging.asking import MOST_REPEATS, JudgeQuestion, all_of
+from harness.scoring.judging.asking import CHOICES, MOST_REPEATS, JudgeQuestion, all_of
 from harness.scoring.judging.prompts import Judged, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
@@ -81,15 +81,11 @@ class Judge:
         judged, repeats = _judged(answer, "judge.rate"), _checked(repeats, "judge.rate")
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
-        given = material(wanted, case, reference, self._case_id)
-        question = JudgeQuestion(
-            messages=rating_messages(wanted, given.with_answers(judged)),
-            schema=asking.rating_schema(wanted),
-            read=functools.partial(asking.read_rating, rubric=wanted, weighted=weighted),
-            logprobs=asking.ALTERNATIVES if weighted else None,
-        )
+        shown = material(wanted, case, reference)
+        messages = rating_messages(wanted, shown, self._case_id, judged)
+        question = JudgeQuestion(messages, "score", {score: float(score) for score in wanted.scores}, weighted)
         combine = functools.partial(combining.rating, wanted)
-        return self._settle("rate", self._ask([question], repeats, wanted, given.shown(), combine))
+        return self._settle("rate", self._ask([question], repeats, wanted, shown, combine))
 
     def prefer(
         self,
@@ -120,13 +116,12 @@ class Judge:
         answers = _judged(first, "judge.prefer"), _judged(second, "judge.prefer")
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
-        given = material(wanted, case, reference, self._case_id)
-        schema, read = asking.preference_schema(), asking.read_preference
+        shown = material(wanted, case, reference)
         orders = [
-            JudgeQuestion(preference_messages(wanted, given.with_answers(*pair)), schema, read)
+            JudgeQuestion(preference_messages(wanted, shown, self._case_id, *pair), "choice", CHOICES)
             for pair in (answers, answers[::-1])
         ]
-        work = self._ask(orders, repeats, wanted, given.shown(*answers), combining.preference)
+        work = self._ask(orders, repeats, wanted, replace(shown, compared=answers), combining.preference)
         return self._settle("prefer", work)
 
     def measure(
@@ -142,8 +137,8 @@ class Judge:
         """The score that a metric of deepeval gives an answer, with the judge as its model.
 
         Args:
-            metric: a metric class of deepeval, its name ("FaithfulnessMetric"), a function that takes `model=` and
-                gives a metric, or a metric, of which each call uses a copy.
+            metric: a metric class of deepeval, its name ("FaithfulnessMetric"), or a function that takes `model=` and
+                gives a metric.
             input: what the answer was asked with.
             output: the answer; for a metric of conversations a transcript.
             expected: what the answer should be, or what a conversation should come to.
@@ -167,8 +162,8 @@ class Judge:
     def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:
         """The work, to be awaited; in a `def` body its result."""
         self._trace.made.append((f"judge.{method}", work))
-        settled: Coroutine[Any, Any, Score] = settle(work)
-        return settled
+        result: Coroutine[Any, Any, Score] = settle(work)
+        return result
 
     def _rule(self, name: str) -> ScoringRule:
         self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), name)
@@ -186,14 +181,14 @@ class Judge:
         by = self._rule(rubric.digest)
         self._trace.shown[by] = shown
         asked = [replace(question, repeat=repeat) for repeat in range(repeats) for question in questions]
-        said = await all_of(asking.ask(model, asked) for model in self._models)
+        answers = await all_of(asking.ask(model, asked) for model in self._models)
         rated_by = None if combine is combining.preference else rubric
-        self._trace.judgements += [combining.judgement(each, rated_by) for each in said]
-        silent = next((each for each in said if None in each.answers), None)
+        self._trace.judgements += [combining.judgement(each, rated_by) for each in answers]
+        silent = next((each for each in answers if None in each.answers), None)
         if silent is not None:
             problem = f"judge {silent.judge} gave no judgement, asked twice: {silent.problems[-1]}"
             raise self._noted(JudgeError(problem))
-        return combine(said, by)
+        return combine(answers, by)
 
     def _noted(self, error: JudgeError) -> JudgeError:
         self._trace.error = self._trace.error or error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,14 @@ HEADINGS = {
 }
 """Each heading that a rubric may have, and what to write under it."""
 
-_STEP = (re.compile(r"\d+[.)](?:\s+(.*))?$"), "is no step")
-_POINT = (re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$"), "is no score with its meaning")
-_QUESTION = (re.compile(r"[-*]\s+\**([^:*]+?)\**\s*:\s*\**\s*(.*)$"), "is no question with its answers")
-_FIELD = (re.compile(r"(?:[-*]\s+)?`?(\S+?)`?$"), "is not the name of a field")
+_FIELD = re.compile(r"(?:[-*]\s+)?`?(\S+?)`?$")
+_ITEMS = {
+    "Steps": re.compile(r"\d+[.)](?:\s+(.*))?$"),
+    "Scale": re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$"),
+    "Input": _FIELD,
+    "Reference": _FIELD,
+    "Questions": re.compile(r"[-*]\s+\**([^:*]+?)\**\s*:\s*\**\s*(.*)$"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,11 @@ class Rubrics:
                 f"rubric = {path!r} is not a path; write one such as evals/evaluation/summaries/rubric.md."
             )
         if str(path) not in self._read:
-            found = find_file(Path(path), self._folders, kind="rubric", suffixes=(".md",), error=RubricError)
-            if found is None:
+            file = find_file(Path(path), self._folders, kind="rubric", suffixes=(".md",), error=RubricError)
+            if file is None:
                 looked = ", ".join(map(str, self._folders)) or "no folder"
                 raise RubricError(f"There is no rubric {str(path)!r}, a Markdown file (.md). Looked in {looked}.")
-            self._read[str(path)] = read_rubric(read_text(found, RubricError), str(found))
+            self._read[str(path)] = read_rubric(read_text(file, RubricError), str(file))
         return self._read[str(path)]
 
     def of_digest(self, digest: str) -> Rubric | None:
@@ -107,99 +111,84 @@ def read_rubric(text: str, place: str) -> Rubric:
     """The rubric in a text with a title (`# …`) and sections under `HEADINGS`, of which a judge needs the first two.
 
     Raises:
-        RubricError: naming file and line.
+        RubricError: naming file and heading.
     """
     title, sections = _split(text, place)
     for name in ("Criteria", "Steps"):
         if name not in sections:
             raise RubricError(f"{place} has no `## {name}`; {HEADINGS[name]}")
-    scale: dict[int, str] = {}
-    for at, score, meaning in _items(sections, "Scale", *_POINT):
-        if int(score) in scale:
-            raise RubricError(f"{at}: the score {score} is there twice; each has one meaning.")
-        scale[int(score)] = meaning
-    if len(scale) == 1:
-        at = sections["Scale"][0][0]
-        raise RubricError(f"{at}: a scale of one score, {score}, can't tell answers apart; add one.")
-    fields = {name: tuple(field for _, field in _items(sections, name, *_FIELD)) for name in ("Input", "Reference")}
-    if len(fields["Reference"]) > 1:
-        at, count = sections["Reference"][0][0], len(fields["Reference"])
-        raise RubricError(f"{at}: a reference is one field of the case, not {count}.")
+    items = {name: _items(name, sections.get(name, []), place) for name in _ITEMS}
+    scale = {int(score): meaning for score, meaning in items["Scale"]}
+    if len(scale) == 1 or len(scale) < len(items["Scale"]):
+        raise RubricError(f"{place}, `## Scale`: each score stands there once, and there are two or more.")
+    if len(items["Reference"]) > 1:
+        raise RubricError(
+            f"{place}, `## Reference`: a reference is one field of the case, not {len(items['Reference'])}."
+        )
+    questions = {title: tuple(filter(None, map(str.strip, text.split(",")))) for title, text in items["Questions"]}
+    if len(questions) < len(items["Questions"]) or any(len({*each}) < max(2, len(each)) for each in questions.values()):
+        raise RubricError(
+            f"{place}, `## Questions`: each stands there once, with two answers or more that differ; "
+            f"{HEADINGS['Questions']}"
+        )
     return Rubric(
         place=place,
         title=title,
-        criteria=_text(sections["Criteria"]),
-        steps=tuple(step for _, step in _items(sections, "Steps", *_STEP)),
+        criteria=_joined(sections["Criteria"]),
+        steps=tuple(step for (step,) in items["Steps"]),
         scale=tuple(sorted(scale.items())),
-        input=fields["Input"] or None,
-        reference=next(iter(fields["Reference"]), None),
-        guidelines=_text(sections.get("Guidelines", [])),
+        input=tuple(field for (field,) in items["Input"]) or None,
+        reference=next((field for (field,) in items["Reference"]), None),
+        guidelines=_joined(sections.get("Guidelines", [])),
         digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
-        questions=tuple(_questions(sections)),
+        questions=tuple(questions.items()),
     )
 
 
-def _questions(sections: _Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
-    titles = set[str]()
-    for at, title, text in _items(sections, "Questions", *_QUESTION):
-        answers = tuple(filter(None, map(str.strip, text.split(","))))
-        if len(answers) < 2 or len({*answers}) < len(answers) or title in titles:
-            raise RubricError(
-                f"{at}: {title!r} is there twice, or lacks two answers that differ: {HEADINGS['Questions']}"
-            )
-        titles.add(title)
-        yield title, answers
-
-
-_Sections = dict[str, list[tuple[str, str]]]
-"""The lines under each heading with their places, after the place of the heading with an empty line."""
-
-
-def _split(text: str, place: str) -> tuple[str, _Sections]:
-    """The title and the sections; what looks like a heading within a block of code is none."""
-    title, sections, in_code = "", _Sections(), False
+def _split(text: str, place: str) -> tuple[str, dict[str, list[str]]]:
+    """The title, and the lines under each heading; what looks like a heading within a block of code is none."""
+    title, sections, in_code = "", dict[str, list[str]](), False
     known = {heading.casefold(): heading for heading in HEADINGS}
-    for number, line in enumerate(text.splitlines(), 1):
-        at, words = f"{place}, line {number}", line.strip("# \t")
+    for line in text.splitlines():
         in_code ^= line.lstrip().startswith(("```", "~~~"))
-        heading = None if in_code else re.match(r"(##?)(?:\s|$)", line)
-        if heading is None and sections:
-            next(reversed(sections.values())).append((at, line))
-        elif heading is None and line.strip():
-            raise RubricError(f"{at}: {line.strip()[:60]!r} stands under no heading; put it under `## Criteria`.")
-        elif heading is not None and heading[1] == "#":
-            if title or sections:
-                raise RubricError(f"{at}: a rubric has one title, at its beginning; write {line.strip()!r} with `##`.")
+        words = line.strip("# \t")
+        if in_code or not re.match(r"##?(?:\s|$)", line):
+            if sections:
+                next(reversed(sections.values())).append(line)
+            elif line.strip():
+                raise RubricError(
+                    f"{place}: {line.strip()[:60]!r} stands under no heading; put it under `## Criteria`."
+                )
+        elif not title and not line.startswith("##"):
             title = words
-        elif heading is not None:
-            if (name := known.get(words.casefold())) is None:
-                raise RubricError(f"{at}: {choices('heading', words, HEADINGS)}")
-            if sections.setdefault(name, [(at, "")])[0][0] != at:
-                first = sections[name][0][0].rpartition(", ")[2]
-                raise RubricError(f"{at}: `## {name}` is there twice, first in {first}; join them.")
+        elif (name := known.get(words.casefold())) is None:
+            raise RubricError(f"{place}: {choices('heading', words, HEADINGS)}")
+        elif name in sections:
+            raise RubricError(f"{place}: `## {name}` is there twice; join them.")
+        else:
+            sections[name] = []
     if not title:
         raise RubricError(f"{place} has no title; begin it with `# ` and what is judged, such as `# Faithful summary`.")
     for name, lines in sections.items():
-        if not _text(lines):
-            raise RubricError(f"{lines[0][0]}: `## {name}` is empty; {HEADINGS[name]}")
+        if not _joined(lines):
+            raise RubricError(f"{place}: `## {name}` is empty; {HEADINGS[name]}")
     return title, sections
 
 
-def _text(lines: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(line for _, line in lines).strip()
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines).strip()
 
 
-def _items(sections: _Sections, name: str, pattern: re.Pattern[str], wrong: str) -> list[list[str]]:
-    """The place and the parts of each item of a list; a line that goes on with an item joins its last part."""
+def _items(name: str, lines: Sequence[str], place: str) -> list[list[str]]:
+    """The parts of each item of a list; a line that goes on with an item joins its last part."""
     items: list[list[str]] = []
-    for at, line in sections.get(name, ()):
-        if found := pattern.match(line.strip()):
-            items.append([at, *(part or "" for part in found.groups())])
-        elif line.strip() and (not items or pattern is _FIELD[0] or re.match(r"[-*+\d]", line)):
-            raise RubricError(f"{at}: {line.strip()!r} {wrong}; {HEADINGS[name]}")
-        elif items:
+    for line in filter(str.strip, lines):
+        if item := _ITEMS[name].match(line.strip()):
+            items.append([part or "" for part in item.groups()])
+        elif items and name in ("Steps", "Scale") and not re.match(r"[-*+\d]", line):
             items[-1][-1] = f"{items[-1][-1]} {line.strip()}".strip()
-    for at, *parts in items:
-        if not parts[-1]:
-            raise RubricError(f"{at}: an item without a text; {HEADINGS[name]}")
+        else:
+            raise RubricError(f"{place}, `## {name}`: {line.strip()!r} is none of its items; {HEADINGS[name]}")
+    if not all(parts[-1] for parts in items):
+        raise RubricError(f"{place}, `## {name}`: an item has no text; {HEADINGS[name]}")
     return items

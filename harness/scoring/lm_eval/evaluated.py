@@ -87,7 +87,9 @@ class EvaluatedTask:
         for instance in (each for instances in self.requests(None) for each in instances):
             if instance.request_type == "generate_until":
                 try:
-                    check_sampling(sampling_of(stated_by(task, instance.args[1]), {}), where="generation_kwargs")
+                    check_sampling(
+                        sampling_of(instance.args[1], {}, task.config.fewshot_delimiter), where="generation_kwargs"
+                    )
                 except (SettingsError, TypeError, ValueError) as error:
                     raise TaskError(f"{self._where}: {error}") from None
 
@@ -146,7 +148,7 @@ class EvaluatedTask:
         What is weighed, or answered at temperature 0, is the same each time.
         """
         return any(
-            sampling_of(stated_by(self._task, instance.args[1]), sampling)["temperature"] > 0
+            sampling_of(instance.args[1], sampling, self._task.config.fewshot_delimiter)["temperature"] > 0
             for instance in self.requests(None)[0]
             if instance.request_type == "generate_until"
         )
@@ -203,12 +205,17 @@ def _ids(documents: Sequence[Any]) -> list[str]:
     return [f"{number}-{hash_string(text)[:_HASH_DIGITS]}" for number, text in enumerate(texts)]
 
 
-def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any]) -> dict[str, Any]:
-    """The sampling parameters of an answer: what the task states, else the version, else as lm-eval would, greedy.
+def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any], delimiter: str = "\n\n") -> dict[str, Any]:
+    """The sampling parameters of an answer: what a task with this `fewshot_delimiter` states as `generation_kwargs`, of
+    which lm-eval fills in all where it states none; else the version's; else as lm-eval would, greedy.
 
     >>> sampling_of({"until": ["\\n"], "do_sample": False}, {"temperature": 0.7, "max_tokens": 16})
     {'stop': ['\\n'], 'temperature': 0.0, 'max_tokens': 16}
     """
+    from lm_eval.defaults import default_gen_kwargs
+
+    if stated == default_gen_kwargs(delimiter):
+        stated = {"until": stated["until"]}
     rest = {name: value for name, value in stated.items() if value is not None}
     until, do_sample = rest.pop("until", None), rest.pop("do_sample", None)
     lengths = [rest.pop(name) for name in _LENGTHS if name in rest]
@@ -221,14 +228,6 @@ def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any]) -> dict[s
     longest = lengths[0] if lengths else version.get("max_tokens", LONGEST_ANSWER_TOKENS)
     sampling = {"stop": stops} if stops else {}
     return {**sampling, "temperature": float(temperature), "max_tokens": int(longest), **rest}
-
-
-def stated_by(task: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give what a task itself states of `generation_kwargs`: lm-eval fills in all of them where it states none."""
-    from lm_eval.defaults import default_gen_kwargs
-
-    is_filled_in = arguments == default_gen_kwargs(task.config.fewshot_delimiter)
-    return {"until": arguments["until"]} if is_filled_in else arguments
 
 
 class InstanceAnswer(NamedTuple):
@@ -249,7 +248,7 @@ async def ask(model: Model, task: Any, instance: Any, count: int) -> InstanceAns
         return InstanceAnswer([(weighed.loglikelihood, weighed.is_greedy)], weighed.cut_tokens)
     if instance.request_type == "loglikelihood_rolling":
         return InstanceAnswer([await model._rolling(context)])
-    sampling = sampling_of(stated_by(task, arguments[0]), model.sampling)
+    sampling = sampling_of(arguments[0], model.sampling, task.config.fewshot_delimiter)
     is_begun = isinstance(context, str) or context[-1]["role"] == "assistant"
 
     async def answer() -> Sample:

@@ -48,10 +48,10 @@ class Metrics:
             raise TaskError(f"{where}: {self._no_document(', '.join(pairs) or 'none')}")
         chosen: dict[str, str | None] = {} if wanted else {of_documents[0]: None}
         for name, unit in wanted.items():
-            found = [full for full, metric in pairs.items() if name in (full, metric, f"{metric},{self._filters[0]}")]
-            if not found:
+            matches = [full for full, metric in pairs.items() if name in (full, metric, f"{metric},{self._filters[0]}")]
+            if not matches:
                 raise TaskError(f"{where}: task {task.task_name!r}: {choices('metric', name, pairs)}")
-            for full in found:
+            for full in matches:
                 if full not in of_documents:
                     raise TaskError(f"{where}: {self._no_document(full)}")
                 chosen[full] = unit
@@ -97,12 +97,12 @@ class Metrics:
 
         def number(value: Any) -> float | None:
             try:
-                found = float(value) if not isinstance(value, str) else None
+                figure = float(value) if not isinstance(value, str) else None
             except TypeError:  # a pair, an array
-                found = None
-            if found is None:
+                figure = None
+            if figure is None:
                 raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.")
-            return None if math.isnan(found) else found
+            return None if math.isnan(figure) else figure
 
         return unit or "", number
 
@@ -113,7 +113,7 @@ class Metrics:
             ScoreError: a value that is no number, or a score outside [0, 1].
             unittest.SkipTest: no metric to weigh has a value for this document, which lm-eval leaves out, too.
         """
-        found: dict[str, Reading] = {}
+        readings: dict[str, Reading] = {}
         for name, (unit, read) in self._figures.items():
             value = read(results[name]) if results.get(name) is not None else None
             if value is None:
@@ -124,10 +124,10 @@ class Metrics:
                     f"Say what it counts: metric={{{name!r}: 'points'}}."
                 )
             higher = self._task.higher_is_better().get(name.partition(",")[0]) is not False
-            found[name] = Reading(value, reason, results, unit=unit or None, higher_is_better=higher)
-        if not found:
+            readings[name] = Reading(value, reason, results, unit=unit or None, higher_is_better=higher)
+        if not readings:
             raise unittest.SkipTest(f"the task gives no {' or '.join(self.weighed)} for this document")
-        return found
+        return readings
 
     def over_all(self, results: Sequence[Results]) -> dict[str, float]:
         """Compute what lm-eval would report of these documents: its aggregation of each metric that it can take."""

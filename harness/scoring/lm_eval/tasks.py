@@ -1,17 +1,13 @@
-"""Tasks of lm-eval by file or by name, checked for what lm-eval would trip over or look up in the net, and loaded
-without its index of 14,000 tasks unless a name is in nothing smaller.
-"""
+"""Tasks of lm-eval by file or by name, loaded without its index of 14,000 tasks unless a name is in nothing smaller."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import difflib
 import functools
 import random
-import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,6 @@ from harness.errors import TaskError, choices, install
 RANDOM_SEED, NUMPY_SEED, FEWSHOT_SEED = 0, 1234, 1234
 """The seeds that `lm_eval.simple_evaluate` starts from; tasks shuffle and draw their examples by them."""
 _SUFFIXES = (".yaml", ".yml")
-_KEYS_BESIDE = ("class", "dataset_path", "group", "include", "tag", "task", "task_list")
 _OWN_TASKS = "evals"
 """The folder of a project whose task files are found by the names that they give."""
 _NEAREST = 5
@@ -64,7 +59,7 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
 
     Raises:
         TaskError: lm-eval is not installed, there is no such task, lm-eval rejects it, or its data can't be loaded; the
-            message names the file, the line or key, and the way out.
+            message names the file and the way out.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -72,35 +67,60 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     except ImportError as error:
         need = f"tasks of lm-eval need it: {install('lm-eval')} ({error})."
         raise TaskError(f"Task {source!r}: {need}") from None
-    is_file = source.endswith(_SUFFIXES) or "/" in source
-    path = find_file(Path(source), folders, kind="task file", suffixes=_SUFFIXES, error=TaskError) if is_file else None
-    if path is not None:
+    path, where = None, f"Task {source!r}"
+    if source.endswith(_SUFFIXES) or "/" in source:
+        path = find_file(Path(source), folders, kind="task file", suffixes=_SUFFIXES, error=TaskError)
+        if path is None:
+            raise TaskError(f"There is no task file {source!r}. Looked in {', '.join(map(str, folders))}.")
         path = path.resolve()
         where, folders = str(path), [*folders, path.parent]
-        manager, name, configs = _of_file(path)
-    elif is_file:
-        raise TaskError(f"There is no task file {source!r}. Looked in {', '.join(map(str, folders))}.")
-    else:
-        where = f"Task {source!r}"
-        manager, name, configs = _of_name(source, folders[0] / _OWN_TASKS)
     try:
-        with surroundings(), contextlib.chdir(_start(configs, folders)):
-            tasks = tuple(manager.load([name])["tasks"].values())
+        with surroundings():
+            manager, name = _of_name(source, folders[0] / _OWN_TASKS) if path is None else _of_file(path)
+            tasks = _load(manager, name, folders)
+            for task in tasks:
+                _check(task, where)
+    except TaskError:
+        raise
     except Exception as error:  # a task's own functions and templates raise whatever they raise
         raise TaskError(f"{where}: lm-eval can't load it: {_reason(error)}") from error
-    for task in tasks:
-        if getattr(task, "MULTIMODAL", False):
-            raise TaskError(f"{where}: task {task.task_name!r} shows images or sounds, and requests hold text alone.")
-        if getattr(task, "UNSAFE_CODE", False):
-            raise TaskError(
-                f"{where}: task {task.task_name!r} is marked unsafe_code: it runs what a model writes in the tests' "
-                "own process. Write an evaluation that scores with harness.checks.runs, which confines it."
-            )
     return tasks
 
 
-_Found = tuple[Any, str, Sequence[Mapping[str, Any]]]
-"""The manager of lm-eval that knows a task, what it calls it, and what the user's files say of it or its group."""
+def _load(manager: Any, name: str, folders: Sequence[Path]) -> tuple[Any, ...]:
+    """Load a task or a group from the first folder from which the relative paths of its data lead to any."""
+    missing: FileNotFoundError | None = None
+    for folder in folders:
+        try:
+            with surroundings(), contextlib.chdir(folder):
+                return tuple(manager.load([name])["tasks"].values())
+        except FileNotFoundError as error:
+            missing = missing or error
+    raise missing or FileNotFoundError(name)
+
+
+def _check(task: Any, where: str) -> None:
+    """Refuse what requests of text can't ask, what would run a model's code, and a metric that lm-eval leaves out with
+    no more than a line in its log.
+    """
+    from lm_eval.api.registry import AGGREGATION_REGISTRY, METRIC_REGISTRY
+
+    where = f"{where}: task {task.task_name!r}"
+    if getattr(task, "MULTIMODAL", False):
+        raise TaskError(f"{where} shows images or sounds, and requests hold text alone.")
+    if getattr(task, "UNSAFE_CODE", False):
+        raise TaskError(
+            f"{where} is marked unsafe_code: it runs what a model writes in the tests' own process. Write an "
+            "evaluation that scores with harness.checks.runs, which confines it."
+        )
+    is_own = task.config.process_results is not None
+    for entry in task.config.metric_list or ():
+        name, aggregation = entry["metric"], entry.get("aggregation", "mean")
+        if not (is_own or callable(name) or entry.get("hf_evaluate") or name in METRIC_REGISTRY):
+            hint = " For one of the library evaluate, write `hf_evaluate: true` beside it."
+            raise TaskError(f"{where}: {choices('metric', str(name), list(METRIC_REGISTRY))}{hint}")
+        if not (callable(aggregation) or aggregation in AGGREGATION_REGISTRY):
+            raise TaskError(f"{where}: {choices('aggregation', str(aggregation), list(AGGREGATION_REGISTRY))}")
 
 
 def _manager(*folders: Path, is_complete: bool = False) -> Any:
@@ -116,61 +136,36 @@ def _complete(folder: Path) -> Any:
     return _manager(folder, is_complete=True)
 
 
-def _of_file(path: Path) -> _Found:
-    """The task or group of a file. A group refers to the tasks beside it, else to lm-eval's own."""
-    config = read_file(path)
+def _of_file(path: Path) -> tuple[Any, str]:
+    """Give a manager that knows the task or group of a file, and its name there. A group refers to the tasks beside it,
+    else to lm-eval's own.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path, resolve_func=False)
     if "group" not in config:
-        check_task(config, path)
-        return _manager(), str(path), [config]
+        return _manager(), str(path)
     beside, members = _manager(path.parent), config.get("task") or []
     members = members if isinstance(members, list) else [members]
-    named = (member.get("task") if isinstance(member, Mapping) else member for member in members)
-    names = [name if isinstance(name, str) else "" for name in named]
+    names = [member.get("task") if isinstance(member, Mapping) else member for member in members]
     is_whole = all(name in beside.task_index for name in names)
-    configs = [config for name in names for config in _checked(beside, name)]
-    return beside if is_whole else _complete(path.parent), str(config["group"]), configs
+    return beside if is_whole else _complete(path.parent), str(config["group"])
 
 
-def _of_name(name: str, folder: Path) -> _Found:
-    """The task or group of a name: of the project's own task files, else of lm-eval's, which take seconds to index."""
+def _of_name(name: str, folder: Path) -> tuple[Any, str]:
+    """The same for a task or group of a name: of the project's own task files, else of lm-eval's."""
     own = _manager(folder)
     if name in own.task_index:
-        return own, name, _checked(own, name)
+        return own, name
     manager = _complete(folder)
     if name in manager.task_index:
-        return manager, name, ()
+        return manager, name
     nearest = difflib.get_close_matches(name, manager.all_tasks, n=_NEAREST)
     hint = f" Did you mean one of {', '.join(map(repr, nearest))}?" if nearest else ""
     raise TaskError(
         f"No task named {name!r} in {folder} or among the {len(manager.all_tasks):,} names of lm-eval.{hint} "
         "A file is given by its path, such as evals/foundation/facts/task.yaml."
     )
-
-
-def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
-    """Check the file of a task, and give what it says; nothing for a group, or a name that the manager lacks."""
-    entry = manager.task_index.get(name)
-    if entry is None or entry.yaml_path is None or entry.cfg is None or "group" in entry.cfg:
-        return []
-    check_task(entry.cfg, entry.yaml_path)
-    return [entry.cfg]
-
-
-def _start(configs: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> Path:
-    """Find where relative paths of data start from: the first folder that has any of them, else the first of all."""
-    texts: list[str] = []
-    for config in configs:
-        arguments = config.get("dataset_kwargs") or {}
-        waiting: list[Any] = [config.get("dataset_path"), arguments.get("data_files"), arguments.get("data_dir")]
-        while waiting:
-            value = waiting.pop()
-            texts += [value] if isinstance(value, str) else []
-            waiting += value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-
-    def has_data(folder: Path, text: str) -> bool:
-        return (folder / text).exists() or ("*" in text and not text.startswith("/") and any(folder.glob(text)))
-
-    return next((folder for folder in folders if any(has_data(folder, text) for text in texts)), folders[0])
 
 
 def _reason(error: BaseException) -> str:
@@ -181,80 +176,10 @@ def _reason(error: BaseException) -> str:
         text = f"{type(cause).__name__}: {cause}".strip()
         texts += [text] if text not in texts else []
         cause = cause.__cause__
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError) and error.args == (None,):
+        texts.append("lm-eval knows no such metric as one of metric_list")
+    elif isinstance(error, KeyError):
         texts.append("a split or a field of that name is not in the data")
     elif isinstance(error, FileNotFoundError):
         texts.append("paths of data start from the project's folder, or from that of the task file")
     return "; ".join(texts)
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Read what a task file says, with the files that it includes; functions stay the texts that name them.
-
-    Raises:
-        TaskError: it can't be read, is no YAML (with its line), or is neither a task nor a group.
-    """
-    import yaml
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    try:
-        config: dict[str, Any] = load_yaml(path, resolve_func=False)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise TaskError(f"{path}{line}: not valid YAML: {error.problem or error}.") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise TaskError(f"{path} can't be read as a task: {error}.") from None
-    if not {"task", "group", "class"} & set(config):
-        raise TaskError(f"{path} has no `task:`, which names a task. Its keys: {', '.join(map(str, config))}.")
-    return config
-
-
-def check_task(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse what lm-eval would refuse without a word of where, or look for in the net.
-
-    Raises:
-        TaskError: an unknown key, metric, aggregation, filter or kind of output; no data; with the line.
-    """
-    import lm_eval.api.metrics  # noqa: F401 - registers the metrics
-    from lm_eval.api.registry import AGGREGATION_REGISTRY, FILTER_REGISTRY, METRIC_REGISTRY
-    from lm_eval.api.task import ALL_OUTPUT_TYPES
-    from lm_eval.config.task import TaskConfig
-
-    def check(key: str, values: Iterable[Any], known: Iterable[str], hint: str = "") -> None:
-        """A function is written as the path of its file, and known to be one."""
-        for value in values:
-            if value not in known and not (isinstance(value, str) and "/" in value):
-                raise TaskError(f"{_place(path, key, str(value))}: {choices(key, str(value), list(known))}{hint}")
-
-    if "class" in config:
-        return
-    keys = {field.name for field in dataclasses.fields(TaskConfig)} | set(_KEYS_BESIDE)
-    for key in config:
-        if key not in keys:
-            raise TaskError(f"{_place(path, str(key))}: {choices('key', str(key), keys)}")
-    if not isinstance(config["task"], str):
-        raise TaskError(
-            f"{_place(path, 'task')}: task = {config['task']!r} is no name; a list of tasks needs `group:`."
-        )
-    if not config.get("dataset_path") and not config.get("custom_dataset"):
-        raise TaskError(
-            f"{path} has no dataset_path: write `dataset_path: json` with `dataset_kwargs: {{data_files: …}}`, or the "
-            "name of a data set on the hub."
-        )
-    check("output_type", [config.get("output_type", "generate_until")], ALL_OUTPUT_TYPES)
-    metrics = [entry for entry in config.get("metric_list") or [] if isinstance(entry, Mapping)]
-    if config.get("process_results") is None:  # a metric is lm-eval's; others it would look for in the net
-        named = [entry.get("metric") for entry in metrics if entry.get("hf_evaluate") is not True]
-        hint = " For one of the library evaluate, write `hf_evaluate: true` beside it."
-        check("metric", named, METRIC_REGISTRY, hint)
-    check("aggregation", [entry["aggregation"] for entry in metrics if "aggregation" in entry], AGGREGATION_REGISTRY)
-    filters = [step.get("function") for pipeline in config.get("filter_list") or [] for step in pipeline["filter"]]
-    check("function", filters, FILTER_REGISTRY)
-
-
-def _place(path: Path, key: str, value: str = "") -> str:
-    """File and line of a key, and of its value where that is given; the file alone where an include has it."""
-    wanted = re.compile(rf"^[\s-]*[\"']?{re.escape(key)}[\"']?\s*:.*{re.escape(value)}")
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    number = next((number for number, line in enumerate(lines, 1) if wanted.match(line)), None)
-    return f"{path}, line {number}" if number else str(path)

@@ -20,8 +20,8 @@ def test_a_failed_assertion_is_a_0_on_every_metric() -> None:
     assert_array_equal(table.of("length"), [[3.0, NAN], [NAN, 0.0]])
 
 
-def test_a_store_has_failed_assertions_as_zeros_without_a_metrics_name() -> None:
-    table = ScoreTable.of_rows([("score", "b", [NAN, 0.0]), ("f1", "a", [0.5, NAN]), ("f1", "b", [1.0])])
+def test_failed_assertions_have_no_metrics_name() -> None:
+    table = ScoreTable.of_rows([(None, "b", [0.0, 1.0]), ("f1", "a", [0.5, NAN]), ("f1", "b", [1.0])])
     assert table.metrics == ("f1",)
     assert_array_equal(table.of("f1", ["a", "b"]), [[0.5, NAN], [1.0, 0.0]])
     assert_array_equal(table.failed, [[False, True], [False, False]])
@@ -36,7 +36,7 @@ def test_scores_that_bodies_return_without_a_name_are_a_metric() -> None:
 
 
 def test_where_each_body_failed_its_zeros_are_of_any_metric() -> None:
-    table = ScoreTable.of_rows([("score", "a", [0.0, 0.0]), ("score", "b", [0.0])])
+    table = ScoreTable.of_rows([(None, "a", [1.0, 1.0]), (None, "b", [1.0])])
     assert table.metrics == ()
     for metric in ("score", "f1"):
         assert_array_equal(table.of(metric), [[0.0, 0.0], [0.0, NAN]])

@@ -27,7 +27,7 @@ def test_each_body_is_told_with_its_answer_by_case_version_and_sample(store: Sto
         (TEST, "peru", "baseline", 1),
         (OTHER, "nile", "candidate", 0),
     ]
-    assert [each.rows["score"].outcome for each in found[:2]] == ["scored", "error"]
+    assert [each.rows["score"].outcome for each in found[:2]] == ["failed", "error"]
     assert found[3].sample is not None
     assert found[3].sample.text == stored.answer("candidate", "peru", 1)
     assert found[3].request is not None

@@ -130,7 +130,7 @@ def test_cases_that_changed_came_and_went_are_told_apart_from_a_changed_model(re
     with_prompts(recorded, {"c3": "another question", "c4": "and another"})
     edit(recorded, "'c5'", "'c5-new'")
     recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
-    told(recorded, n_paired=55, n_changed=2, n_new=1, n_gone=3)
+    told(recorded, n_paired=55, n_changed=2, n_new=1, n_removed=3)
     entry = recorded.evaluation()
     assert "55 of 58 cases paired" in entry["reason"]
     assert "(2 changed, 1 new, 3 gone)" in entry["reason"]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from harness.store import Store
 from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
@@ -33,6 +34,25 @@ def test_result_of_a_body_is_its_score(project: Project, body: str, score: float
     assert project.run().ret == 0
     assert project.score() == score
     assert project.evaluation()["reason"] == "nothing required"
+
+
+@pytest.mark.parametrize(
+    ("body", "stored"),
+    [
+        ("assert model.ask(case.prompt) == 'no', 'not so'", ("failed", 0.0, "not so", "assert 'yes' == 'no'")),
+        ("assert model.ask(case.prompt) == 'no'", ("failed", 0.0, None, "assert 'yes' == 'no'")),
+        ("pytest.fail('wrong')", ("failed", 0.0, "wrong", None)),
+        ("pytest.skip('not today')", ("skipped", None, "not today", None)),
+        ("return harness.Score(0.0, reason='none')", ("scored", 0.0, "none", None)),
+        ("raise KeyError('x')", ("error", None, "'x'", None)),
+    ],
+)
+def test_how_a_body_ended_is_stored_with_its_reason(project: Project, body: str, stored: tuple[object, ...]) -> None:
+    project.body(body)
+    project.run()
+    with Store.open(str(project.store), readonly=True) as store:
+        rows = [*store.scores(store.runs()[-1].run_id)]
+    assert {(row.outcome, row.value, row.reason, row.assertion) for row in rows} == {stored}
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,9 @@ def test_the_answer_that_a_judge_prefers_in_both_orders_wins(judged: Project) ->
     read = rubric()
     table = {}
     for number in range(30):
-        given = material(read, {"prompt": f"q{number}"}, None, f"c{number}")
+        given = material(read, {"prompt": f"q{number}"}, None)
         for choice, pair in (("A", ("good", "bad")), ("B", ("bad", "good"))):
-            table[preference_messages(read, given.with_answers(*pair))[-1]["content"]] = chosen(choice)
+            table[preference_messages(read, given, f"c{number}", *pair)[-1]["content"]] = chosen(choice)
     judged.write("choices.json", json.dumps(table))
     judged.versions |= {"good": says("good"), "bad": says("bad")}
     judged.versions["small"] = {"engine": "scripted", "answers": "choices.json"}
@@ -218,7 +218,7 @@ USAGE: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "no judge": ({"judge": None}, RATE, "takes `judge`. Which version judges? Say --judge NAME*Versions: only, small."),
     "no rubric": ({}, RATE.replace("rubric.md", "rubrik.md"), "line *There is no rubric 'rubrik.md'*has: *rubric.md."),
     "no scale": ({"rubric": {"Scale": ""}}, RATE, "rubric.md has no scale, and judge.rate needs one"),
-    "one point": ({"rubric": {"Scale": "- 1: a"}}, RATE, "rubric.md, line *a scale of one score, 1"),
+    "one point": ({"rubric": {"Scale": "- 1: a"}}, RATE, "rubric.md, `## Scale`: each score stands there once"),
     "bad heading": ({"rubric": {"Stepps": "1. a"}}, RATE, "No heading named 'Stepps'*Did you mean 'Steps'*"),
     "a field that is not there": (
         {"rubric": {"Input": "- passage"}},

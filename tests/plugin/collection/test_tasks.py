@@ -253,9 +253,9 @@ def test_a_marker_that_cannot_be_is_refused_before_anything_is_asked(
     assert "test_it.py::test_it" in said
 
 
-def test_a_task_file_that_lm_eval_rejects_is_refused_with_file_and_line(project: Project) -> None:
+def test_a_task_file_that_lm_eval_rejects_is_refused_with_its_file(project: Project) -> None:
     path = prepare(project, CHOICE, doc_to_txt="{{question}}")
-    assert f"{path}, line " in refused(project)
+    assert f"{path}: lm-eval can't load it: " in refused(project)
     path.unlink()
     assert "There is no task file 'evals/choice.yaml'" in refused(project)
     assert "There is no task file 'evals/x.yaml'" in refused(project, "--task=evals/x.yaml")

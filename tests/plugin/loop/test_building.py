@@ -52,3 +52,26 @@ def test_a_worker_shows_nothing(pytestconfig: pytest.Config, monkeypatch: pytest
     with shown_builds(pytestconfig) as progress:
         assert progress is unseen
         progress(BuildState("clean", "c4"))
+
+
+def test_the_name_of_a_file_and_its_results_stay_on_one_line(project: Project) -> None:
+    """Below them is shown what goes on meanwhile."""
+    project.write(
+        "conftest.py",
+        """
+        import itertools
+
+        from harness.plugin.loop.driver import _live_line
+        from harness.reporting.terminal.progress import LiveLine
+
+        def pytest_runtest_setup(item):
+            seconds = itertools.count()
+            with _live_line(item.config, LiveLine, lambda: float(next(seconds))) as line:
+                line.write(["busy"])
+        """,
+    )
+    project.write("test_plain.py", "def test_one(): pass\n\ndef test_two(): pass\n")
+    shown = project.run("--color=yes", "test_plain.py").stdout.str()
+    for column in (14, 15):  # after the file's name, and after the dot of the first test
+        assert f"\x1b[A\x1b[{column}C\x1b[32m." in shown, "pytest goes on where its line ended"
+    assert shown.count("test_plain.py") == 1

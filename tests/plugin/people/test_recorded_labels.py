@@ -52,8 +52,8 @@ def seat(project: Project, says: Callable[[str], int]) -> None:
     """A judge `critic` that gives each case the score that `says` gives its id."""
     rubric, table = Rubrics((ROOT,)).get(RUBRIC), {}
     for case in CASES:
-        given = material(rubric, case, None, case["id"]).with_answers(case["answer"])
-        table[rating_messages(rubric, given)[-1]["content"]] = rated(says(case["id"]))
+        given = material(rubric, case, None)
+        table[rating_messages(rubric, given, case["id"], case["answer"])[-1]["content"]] = rated(says(case["id"]))
     project.write("judge.json", json.dumps(table))
     project.versions["critic"] = {"engine": "scripted", "answers": "judge.json"}
 

@@ -441,8 +441,8 @@ def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project)
         body, cases=40, arguments="model, case, judge", threshold=0.75, margin=0.1, review="all", design="fixed"
     )
     table = json.loads((project.path / "judge.json").read_text())
-    given = material(rubric(), {"prompt": "q3"}, None, "c3").with_answers("right")
-    table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
+    given = material(rubric(), {"prompt": "q3"}, None)
+    table[rating_messages(rubric(), given, "c3", "right")[-1]["content"]] = rated(5)
     project.write("judge.json", json.dumps(table))
     assert project.run().ret == 1
     found = project.evaluation()

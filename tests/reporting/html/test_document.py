@@ -126,7 +126,7 @@ def test_the_environment_is_told(store: Store, tmp_path: Path) -> None:
 def test_a_recorded_baseline_is_named_with_what_it_could_be_paired_with(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", pages.rivers())
     record = BaselineRecord(
-        "released", "r0", "2026-11-20T08:00:00Z", 7, n_changed=1, n_new=0, n_gone=2, asked_otherwise=0
+        "released", "r0", "2026-11-20T08:00:00Z", 7, n_changed=1, n_new=0, n_removed=2, asked_otherwise=0
     )
     (entry,) = side.report.evaluations
     report = replace(side.report, evaluations=(replace(entry, baseline_record=record),))

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from harness.gate.history.scores import Side
 from harness.records import Change, NewSample, Request, Sample
-from harness.records.tool_calls import turns_in_words
+from harness.records.tool_calls import turns_in_words, with_calls
 from harness.store import Store
 from tests.chromium import MARKS
 from tests.decisions.observations import replace
@@ -90,7 +90,7 @@ def talked(store: Store, tmp_path: Path) -> Path:
     resampled(store, "small", _CONVERSATION, called)
     passages = ({"id": "forecast", "text": "Sun <b> and 24 degrees."},)
     resampled(store, "large", _CONVERSATION, Sample("Sunny.", 0, context=passages, cost=0.0125))
-    told = change(0.0, 1.0, called.said, "Sunny.", expected="Sunny, 24 degrees")
+    told = change(0.0, 1.0, with_calls(called.text, called.tool_calls), "Sunny.", expected="Sunny, 24 degrees")
     return with_changes(store, side, tmp_path / "report", told)
 
 

@@ -14,7 +14,7 @@ from harness.gate.history.comparison import Comparison, ComparisonOptions, compa
 from harness.records import ScoringRule
 from harness.records.report_json import plain, schema
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.comparison import Compared, facts, notes, with_steps
+from harness.reporting.terminal.comparison import Compared, comparison_report, facts, notes
 from harness.reporting.terminal.report import Layout, render
 from harness.store import Store
 from tests.decisions.observations import replace
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def shown(comparison: Comparison, width: int = 80) -> list[str]:
-    report = with_steps(comparison)
+    report = comparison_report(comparison)
     table = map(Ready, render(report, Layout(width=width), changes=report.changes))
     return list(folded([*table, *facts(comparison)], width))
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.records import VerdictKind
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.progress import LiveLine, ProgressLine, ProgressState, Rate, time_left
+from harness.reporting.terminal.progress import Beside, LiveLine, ProgressLine, ProgressState, Rate, time_left
 from tests.reporting.example_reports import verdict
 
 
@@ -100,7 +100,9 @@ def test_a_log_gets_a_line_after_five_seconds_and_then_every_fifteen():
 def test_a_settled_verdict_is_a_line_that_stays():
     run = Run(is_terminal=False)
     for each in ("passed", "inconclusive"):
-        run.progress.tell(verdict(VerdictKind(each), f"suites/it/test_{each}.py::test_{each}", reason="no worse"))
+        run.progress.show_verdict(
+            verdict(VerdictKind(each), f"suites/it/test_{each}.py::test_{each}", reason="no worse")
+        )
     assert run.stream.take() == "steelyard  it/test_passed passed: no worse\n"
 
 
@@ -209,3 +211,19 @@ def test_a_rate_is_of_the_last_half_minute_and_begins_anew_with_fewer_than_befor
     assert rate.idle_s(75.0) == 4
     rate.observe(76.0, 0)
     assert rate.per_second is None
+
+
+def test_what_another_has_written_on_the_line_stays_and_is_gone_on_with():
+    run = Run(is_terminal=True)
+    run.progress.beside = Beside(lambda: 12)
+    assert run.at(1, phase="ready") == "\n\rready, 1 s"
+    assert run.at(2, phase="ready") == "\rready, 2 s"
+    run.progress.clear()
+    assert run.stream.take() == "\r          \r\x1b[A\x1b[12C"
+
+
+def test_a_line_that_stays_ends_what_another_has_begun():
+    run, ended = Run(is_terminal=False), []
+    run.progress.beside = Beside(end=lambda: ended.append(run.stream.write("\n")))
+    run.progress.say("built")
+    assert run.stream.take() == "\nsteelyard  built\n"

@@ -17,24 +17,6 @@ async def seven() -> int:
     return 7
 
 
-def test_a_def_body_gets_the_result() -> None:
-    assert asyncio.run(call_body(seven, {})) == 7
-
-
-def test_an_async_body_awaits_it() -> None:
-    async def body() -> int:
-        return await seven()
-
-    assert asyncio.run(call_body(body, {})) == 7
-
-
-def test_several_are_gathered() -> None:
-    async def body() -> list[int]:
-        return await asyncio.gather(seven(), seven())
-
-    assert asyncio.run(call_body(body, {})) == [7, 7]
-
-
 def test_what_was_not_awaited_is_not_taken_for_a_result() -> None:
     async def body() -> None:
         assert seven()

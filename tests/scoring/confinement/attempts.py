@@ -1,4 +1,4 @@
-"""Attempts to get out of the walls around a program: each is a small program that gets to its end only if it got out.
+"""Attempts to get out of the sandbox of a program: each is a small program that gets to its end only if it got out.
 
 They call the kernel themselves, past what Python's own rules would refuse. `PARENT`, `SECRET` and the other names in
 capitals stand for what lies outside, and are set by `trying.py`, as are the numbers of the system calls.

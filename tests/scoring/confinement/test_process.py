@@ -68,10 +68,7 @@ def test_a_program_that_is_killed_leaves_nothing_behind_either() -> None:
         ("import os; os.truncate(os.open('a', 66), 4 << 30)", "writes more than 16 MiB to a file"),
     ],
 )
-@pytest.mark.parametrize("is_mounted", [True, False])
-def test_the_disk_is_bounded_with_and_without_a_file_system_of_its_own(code, reason, is_mounted, monkeypatch) -> None:
-    if not is_mounted:
-        monkeypatch.setattr(process, "_FOLDER_OPTIONS", "size=nothing")
+def test_the_disk_is_bounded(code: str, reason: str) -> None:
     assert reason in str(ending(f"{code}\n{PAUSE}"))
 
 

@@ -1,4 +1,4 @@
-"""A container around the built-in walls, and what is said where a wall is missing."""
+"""A container, and what is said where a part of a sandbox is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ending(code: str, tests: str = "", *, sandbox: str = "container", **limits) 
 
 
 @pytest.mark.nightly
-def test_a_container_is_as_good_as_the_built_in_walls() -> None:
+def test_a_container_is_as_good_as_the_built_in_sandbox() -> None:
     if (lacks := sandboxes.lacks("container")) is not None:
         pytest.skip(lacks)
     assert ending("def f(): return 1", "assert f() == 1") is None
@@ -48,10 +48,10 @@ def test_a_container_has_no_network_no_rights_and_bounds(engine: str) -> None:
     assert not any(option.startswith(("--volume", "--mount", "--privileged", "--device")) for option in options)
     inside = command[command.index(sandboxes.IMAGE) + 1 :]
     assert inside[:5] == ["timeout", "-s", "KILL", "63", "python3"]
-    assert "def wall_in" in inside[-1]
+    assert "def restrict" in inside[-1]
 
 
-class TestMissingWalls:
+class TestMissingParts:
     def test_without_its_extra_it_is_refused_with_the_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pyseccomp", None)
         with pytest.raises(CheckError, match=r"needs pyseccomp, not installed here: pip install .*\[code\]"):
@@ -77,7 +77,7 @@ class TestMissingWalls:
 
     def test_elsewhere_than_on_linux_it_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sandboxes.sys, "platform", "darwin")
-        assert 'the walls of sandbox = "built-in" are Linux\'s' in str(sandboxes.missing("built-in"))
+        assert 'sandbox = "built-in" is made of what Linux has' in str(sandboxes.lacks("built-in"))
 
     def test_without_podman_and_docker_there_is_no_container(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/nowhere")

@@ -25,11 +25,11 @@ from tests.scoring.confinement.attempts import ATTEMPTS, KINDS, PRELUDE
 LIMITS = ProgramLimits(timeout_s=2.0)
 AT_ONCE = 2
 MARK = "steelyard-attempt"
-#: Not tried without walls: the machine, or the process that tries them, would feel it.
+#: Not tried without a sandbox: the machine, or the process that tries them, would feel it.
 ONLY_WITHIN = ("signals every process",)
 #: How long an attempt that has taken too much stays, so that somebody may look.
 LINGER_S = LIMITS.timeout_s * 0.75
-#: Not tried without walls either: they take long, and what ends them is no more than a limit of time or of files.
+#: Not tried without a sandbox either: they take long, and what ends them is no more than a limit of time or of files.
 LASTING = (
     *("takes much time", "sleeps for long", "ignores every signal and goes on", "stops"),
     *("makes many folders", "nests folders"),
@@ -38,7 +38,7 @@ LASTING = (
 
 @dataclass
 class Outside:
-    """What lies outside of the walls, and what was done to it."""
+    """What lies outside of the sandbox, and what was done to it."""
 
     folder: Path
     datagrams: list[socket.socket]
@@ -122,7 +122,7 @@ def outside() -> Iterator[Outside]:
 
 
 def escapes(names: Collection[str] = tuple(ATTEMPTS)) -> list[str]:
-    """What got out of the walls: attempts that came to their end, and what was done outside."""
+    """What got out of the sandbox: attempts that came to their end, and what was done outside."""
     with outside() as target:
 
         def got_out(name: str) -> bool:
@@ -134,7 +134,7 @@ def escapes(names: Collection[str] = tuple(ATTEMPTS)) -> list[str]:
 
 
 def possible(names: Collection[str] = tuple(ATTEMPTS)) -> list[str]:
-    """The attempts that come to their end where there are no walls, each with an outside of its own. Not for root."""
+    """The attempts that come to their end where there is no sandbox, each with an outside of its own. Not for root."""
     assert os.getuid() != 0
     found = []
     for name in names:
@@ -154,16 +154,6 @@ def possible(names: Collection[str] = tuple(ATTEMPTS)) -> list[str]:
 def _tried(names: Collection[str], got_out: Callable[[str], bool]) -> list[str]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return [name for name, is_out in zip(names, threads.map(got_out, names), strict=True) if is_out]
-
-
-def _refuse(names: Collection[str]) -> None:
-    """Have the kernel refuse calls to this process, as a container's runtime does."""
-    library = libseccomp()
-    assert library is not None
-    built = library.SyscallFilter(library.ALLOW)
-    for name in names:
-        built.add_rule(library.ERRNO(1), name)
-    built.load()
 
 
 def _become(user: int) -> None:
@@ -189,18 +179,15 @@ def _become(user: int) -> None:
 def main() -> None:
     """Write a JSON list of what got out, in the setting that the options describe."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--refuse", nargs="*", default=[], help="system calls that the kernel refuses from the start")
     parser.add_argument("--landlock", type=int, help="the version of Landlock to go by")
     parser.add_argument("--user", type=int, help="the number of the user to be")
     parser.add_argument("--among", nargs="*", default=[*KINDS], help="kinds of attempts")
-    parser.add_argument("--possible", action="store_true", help="list what gets out where there are no walls")
+    parser.add_argument("--possible", action="store_true", help="list what gets out where there is no sandbox")
     options = parser.parse_args()
     if options.user is not None:
         _become(options.user)
     if options.landlock is not None:
         sandboxes.landlock_version = lambda: options.landlock
-    if options.refuse:
-        _refuse(options.refuse)
     # A limit of time is the same in every setting.
     names = [name for kind in options.among for name in KINDS[kind] if name not in LASTING[:4]]
     print(json.dumps(possible(names) if options.possible else escapes(names)))

@@ -23,7 +23,8 @@ from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.records import Request, Sample
 from harness.requests import Model, Sampler, SampleSource, Trace
-from harness.scoring.deepeval import Fields, measure
+from harness.scoring.deepeval import measure
+from harness.scoring.deepeval.cases import Fields
 from harness.scoring.deepeval.judge_model import JudgeModel
 from harness.scoring.judging.combining import MetricResult
 from harness.store import Store

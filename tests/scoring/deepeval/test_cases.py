@@ -19,8 +19,7 @@ from deepeval.test_case import ToolCall
 
 from harness.errors import CheckError
 from harness.records import Sample
-from harness.scoring.deepeval import Fields
-from harness.scoring.deepeval.cases import make_case
+from harness.scoring.deepeval.cases import Fields, make_case
 from harness.scoring.deepeval.metrics import make_metric
 from tests.scoring.deepeval.conftest import NOBODY
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from harness.errors import CapabilityError, CheckError, JudgeError
 from harness.models.engine import Capability
 from harness.records import Judgement, Sample
-from harness.scoring.deepeval import Fields
+from harness.scoring.deepeval.cases import Fields
 from tests.scoring.deepeval.conftest import COMPLETE, Judge
 
 pytestmark = pytest.mark.service

@@ -1,22 +1,18 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from harness.records import Sample, TokenLogprob
-from harness.scoring.judging.asking import (
-    MalformedAnswerError,
-    preference_schema,
-    rating_schema,
-    read_preference,
-    read_rating,
-)
-from tests.scoring.judging.rubrics import rubric
+from harness.scoring.judging.asking import CHOICES, JudgeQuestion, MalformedAnswerError
 
 jsonschema = pytest.importorskip("jsonschema")
+RATING = JudgeQuestion((), "score", {score: float(score) for score in (1, 3, 5)})
+PREFERENCE = JudgeQuestion((), "choice", CHOICES)
 
 
 def test_an_answer_is_held_to_its_scale_with_the_reason_first() -> None:
-    schema = rating_schema(rubric())
+    schema = RATING.schema
     assert list(schema["properties"]) == ["reason", "score"]
     for score in (1, 3, 5):
         jsonschema.validate({"reason": "r", "score": score}, schema)
@@ -26,19 +22,19 @@ def test_an_answer_is_held_to_its_scale_with_the_reason_first() -> None:
 
 
 def test_a_preference_is_a_b_or_a_tie() -> None:
-    assert list(preference_schema()["properties"]) == ["reason", "choice"]
-    assert [read_preference(Sample(f'{{"reason": "r", "choice": "{choice}"}}'))[0] for choice in ("A", "tie", "B")] == [
+    assert list(PREFERENCE.schema["properties"]) == ["reason", "choice"]
+    assert [PREFERENCE.read(Sample(f'{{"reason": "r", "choice": "{choice}"}}'))[0] for choice in ("A", "tie", "B")] == [
         *(1.0, 0.5, 0.0)
     ]
 
 
 def test_a_rating_is_read_with_its_reason() -> None:
-    assert read_rating(Sample('{"reason": "all \\"there\\"", "score": 3}'), rubric()) == (3.0, 'all "there"')
-    assert read_rating(Sample('{"score": 5.0, "reason": ""}'), rubric()) == (5.0, "")
+    assert RATING.read(Sample('{"reason": "all \\"there\\"", "score": 3}')) == (3.0, 'all "there"')
+    assert RATING.read(Sample('{"score": 5.0, "reason": ""}')) == (5.0, "")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("3", r'it is no object with "reason" and "score": \'3\''),
         ("", r"it is no JSON: ''"),
@@ -62,24 +58,24 @@ def test_a_rating_is_read_with_its_reason() -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_what_follows_no_form_is_no_answer(text: str, said: str) -> None:
-    with pytest.raises(MalformedAnswerError, match=said):
-        read_rating(Sample(text), rubric())
+def test_what_follows_no_form_is_no_answer(text: str, message: str) -> None:
+    with pytest.raises(MalformedAnswerError, match=message):
+        RATING.read(Sample(text))
 
 
 @pytest.mark.parametrize("choice", ['"C"', '"a"', "1", "null", '["A"]', '"A or B"'])
 def test_a_choice_that_is_none_is_no_answer(choice: str) -> None:
     with pytest.raises(MalformedAnswerError, match="is none of A, tie, B"):
-        read_preference(Sample(f'{{"reason": "r", "choice": {choice}}}'))
+        PREFERENCE.read(Sample(f'{{"reason": "r", "choice": {choice}}}'))
 
 
 def test_an_answer_that_was_cut_says_so() -> None:
     with pytest.raises(MalformedAnswerError, match="it is no JSON and was cut at max_tokens"):
-        read_rating(Sample('{"reason": "and so', finish_reason="length"), rubric())
+        RATING.read(Sample('{"reason": "and so', finish_reason="length"))
 
 
 def weighed(text: str, *tokens: TokenLogprob) -> float:
-    return read_rating(Sample(text, logprobs=tokens), rubric(), weighted=True)[0]
+    return replace(RATING, is_weighted=True).read(Sample(text, logprobs=tokens))[0]
 
 
 def token(text: str, probability: float, **others: float) -> TokenLogprob:
@@ -112,7 +108,7 @@ def test_probabilities_as_small_as_can_be_still_weigh() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens", "said"),
+    ("text", "tokens", "message"),
     [
         (
             '{"score": 3, "reason": "1 of 2"}',
@@ -124,6 +120,6 @@ def test_probabilities_as_small_as_can_be_still_weigh() -> None:
         (TEXT, (TokenLogprob("3", -math.inf),), "no score of the scale has a probability"),
     ],
 )
-def test_a_score_whose_token_can_not_be_told_is_no_answer(text, tokens, said) -> None:
-    with pytest.raises(MalformedAnswerError, match=said):
+def test_a_score_whose_token_can_not_be_told_is_no_answer(text, tokens, message) -> None:
+    with pytest.raises(MalformedAnswerError, match=message):
         weighed(text, *tokens)

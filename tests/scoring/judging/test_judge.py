@@ -87,7 +87,7 @@ def test_more_repeats_draw_only_what_is_missing(bench: Bench) -> None:
     assert bench.run(rate()).value == 0
     score = bench.run(rate(repeats=3))
     assert score.value == pytest.approx(2 / 3)
-    assert score.reason == "1, 5, 5 on 1 to 5 (noise 0.58): so it is"
+    assert score.reason == "1, 5, 5 (noise 0.58) on 1 to 5: so it is"
     assert bench.indices() == [0, SETS_APART, 2 * SETS_APART]
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RubricError
-from harness.records import Case
+from harness.records import Case, Shown
 from harness.scoring.judging.prompts import (
-    Material,
     code_of,
     harmless,
     material,
@@ -25,7 +24,7 @@ CONTROL = re.compile(r"<[|｜]|[|｜]>|<\|?/?(s|start_of_turn|end_of_turn|think)
 def rating(answer: str, salt: str = "peru", **sections: str) -> tuple[str, str]:
     """System text and user's message of a request to rate."""
     read = rubric(**sections)
-    messages = rating_messages(read, material(read, CASE, None, salt).with_answers(answer))
+    messages = rating_messages(read, material(read, CASE, None), salt, answer)
     assert [message["role"] for message in messages] == ["system", "user"]
     return messages[0]["content"], messages[1]["content"]
 
@@ -61,14 +60,14 @@ def test_a_judge_is_shown_the_fields_and_the_reference_that_the_rubric_names() -
 
 def test_a_reference_that_is_given_goes_before_the_cases() -> None:
     read = rubric(Reference="expected")
-    (_, user) = rating_messages(read, material(read, CASE, "Lima or Cusco", "peru").with_answers("Cusco"))
+    (_, user) = rating_messages(read, material(read, CASE, "Lima or Cusco"), "peru", "Cusco")
     assert fenced(user["content"], "reference") == "Lima or Cusco"
 
 
 def test_fields_that_are_called_like_our_parts_keep_apart_from_them() -> None:
     read = rubric(Input="- answer\n- reference")
     case = {"answer": "theirs", "reference": "their reference"}
-    (_, user) = rating_messages(read, material(read, case, "ours", "x").with_answers("the candidate's"))
+    (_, user) = rating_messages(read, material(read, case, "ours"), "x", "the candidate's")
     assert fenced(user["content"], "answer of the case") == "theirs"
     assert fenced(user["content"], "reference of the case") == "their reference"
     assert fenced(user["content"], "answer") == "the candidate's"
@@ -76,22 +75,22 @@ def test_fields_that_are_called_like_our_parts_keep_apart_from_them() -> None:
 
 def test_without_a_case_the_answer_stands_alone() -> None:
     read = rubric()
-    assert material(read, None, None, "x").parts == ()
-    assert material(read, {"question": "?"}, None, "x").parts == ()
+    assert material(read, None, None) == Shown()
+    assert material(read, {"question": "?"}, None) == Shown()
     with pytest.raises(
         RubricError, match=r"rubric.md shows the judge the field 'expected' of the case: pass case=case"
     ):
-        material(rubric(Reference="expected"), None, None, "x")
+        material(rubric(Reference="expected"), None, None)
     with pytest.raises(
         RubricError, match=r"shows the judge the field 'text' of the case, which has id, prompt, expected"
     ):
-        material(rubric(Input="text"), CASE, None, "x")
+        material(rubric(Input="text"), CASE, None)
 
 
 def test_two_answers_are_compared_as_a_and_b() -> None:
     read = rubric(Scale="")
-    given = material(read, CASE, None, "peru")
-    system, user = (message["content"] for message in preference_messages(read, given.with_answers("one", "two")))
+    given = material(read, CASE, None)
+    system, user = (message["content"] for message in preference_messages(read, given, "peru", "one", "two"))
     assert (fenced(user, "answer A"), fenced(user, "answer B")) == ("one", "two")
     assert '"choice", which is "A", "B", or "tie"' in system
     assert "scale" not in system.partition("material to be judged")[0]
@@ -113,25 +112,22 @@ def test_nothing_in_an_answer_closes_its_fence_or_speaks_for_anyone_else(attack:
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 def test_what_stands_in_a_case_or_the_other_answer_is_fenced_too(attack: str) -> None:
     read = rubric(Reference="expected")
-    given = material(read, {"prompt": attack, "expected": attack}, None, "x").with_answers(attack, "Lima")
-    (_, user) = preference_messages(read, given)
+    given = material(read, {"prompt": attack, "expected": attack}, None)
+    (_, user) = preference_messages(read, given, "x", attack, "Lima")
     for name in ("prompt", "reference", "answer A"):
         assert fenced(user["content"], name) == harmless(attack)
     assert fenced(user["content"], "answer B") == "Lima"
 
 
 def test_an_answer_that_holds_its_code_gets_another() -> None:
-    code = code_of(Material((("answer", "Lima"),), "peru"))
-    given = Material((("answer", "Lima"),), "peru")
-    assert code == code_of(given)
+    code = code_of([("answer", "Lima")], "peru")
+    assert code == code_of([("answer", "Lima")], "peru")
     for n in range(50):
-        with_code = Material((("answer", f"{code} {n}"),), "peru")
-        assert code_of(with_code) not in with_code.parts[0][1]
+        assert code_of([("answer", f"{code} {n}")], "peru") != code
 
 
 def test_a_code_that_stands_in_the_answer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hash of what holds it is not to be found in practice: one that always gives the same stands in for it."""
-    given = Material((("answer", "A00000000000000A and a11111111111111a"),), "peru")
     codes = iter(["a00000000000000a", "a11111111111111a", "a22222222222222a"])
 
     class Hash:
@@ -139,7 +135,7 @@ def test_a_code_that_stands_in_the_answer_is_not_used(monkeypatch: pytest.Monkey
             return next(codes)
 
     monkeypatch.setattr("hashlib.blake2b", lambda *_, **__: Hash())
-    assert code_of(given) == "a22222222222222a"
+    assert code_of([("answer", "A00000000000000A and a11111111111111a")], "peru") == "a22222222222222a"
 
 
 def test_the_same_material_of_two_cases_has_two_codes() -> None:
@@ -178,9 +174,7 @@ TURNS = (
 
 def test_a_conversation_is_judged_turn_by_turn_and_no_turn_begins_another() -> None:
     read = rubric()
-    system, user = (
-        part["content"] for part in rating_messages(read, material(read, CASE, None, "c").with_answers(TURNS))
-    )
+    system, user = (part["content"] for part in rating_messages(read, material(read, CASE, None), "c", TURNS))
     assert "You judge the assistant's turns in one conversation, which are its answer, by the rubric below" in system
     assert fenced(user, "answer, turn 1, user") == "Hi"
     assert fenced(user, "answer, turn 2, assistant") == TURNS[1]["content"]
@@ -188,8 +182,8 @@ def test_a_conversation_is_judged_turn_by_turn_and_no_turn_begins_another() -> N
 
 def test_two_conversations_are_compared_turn_by_turn() -> None:
     read = rubric()
-    given = material(read, CASE, None, "c").with_answers(TURNS[:1], TURNS)
-    system, user = (part["content"] for part in preference_messages(read, given))
+    given = material(read, CASE, None)
+    system, user = (part["content"] for part in preference_messages(read, given, "c", TURNS[:1], TURNS))
     assert "You compare the assistant's turns in two conversations, A and B, by the rubric" in system
     assert fenced(user, "answer A, turn 1, user") == fenced(user, "answer B, turn 1, user") == "Hi"
     assert fenced(user, "answer B, turn 2, assistant").startswith("Hello.")

@@ -43,34 +43,29 @@ def test_another_text_has_another_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        (with_sections(Scale="- 3: middling"), r"line 13: a scale of one score, 3, can't tell answers apart; add one"),
-        (with_sections(Scale="- 1: bad\n- 1: worse"), r"line 16: the score 1 is there twice"),
-        (with_sections(Scale="- 1: bad\n- 2.5: half\n- 3: good"), r"line 16: '- 2.5: half' is no score with its mean"),
-        (with_sections(Scale="- 1: bad\n- 2:"), r"line 16: an item without a text"),
-        (with_sections(Scale="good or bad"), r"line 15: 'good or bad' is no score with its meaning; write a line for"),
-        (SUMMARY.partition("- 1:")[0], r"line 13: `## Scale` is empty; write a line for each score, such as `- 1: "),
-        (with_sections(Steps="- look"), r"line 9: '- look' is no step; write there what the judge does in order"),
-        (with_sections(Steps="1.\n2. look"), r"line 9: an item without a text"),
+        (with_sections(Scale="- 3: middling"), r"`## Scale`: each score stands there once, and there are two or more"),
+        (with_sections(Scale="- 1: bad\n- 1: worse"), r"`## Scale`: each score stands there once"),
+        (with_sections(Scale="- 1: bad\n- 2.5: half\n- 3: good"), r"`## Scale`: '- 2.5: half' is none of its items"),
+        (with_sections(Scale="- 1: bad\n- 2:"), r"`## Scale`: an item has no text; write a line for each score"),
+        (with_sections(Scale="good or bad"), r"'good or bad' is none of its items; write a line for"),
+        (with_sections(Steps="- look"), r"'- look' is none of its items; write there what the judge does in order"),
+        (with_sections(Steps="1.\n2. look"), r"`## Steps`: an item has no text"),
         (with_sections(Steps=""), r"rubric.md has no `## Steps`; write there"),
         (with_sections(Criteria=""), r"rubric.md has no `## Criteria`; say there what a good answer is"),
-        (with_sections(Scales="- 1: bad"), r"line 18: No heading named 'Scales'.*Did you mean 'Scale'\?"),
-        (SUMMARY + "\n## Scale\n- 1: a\n", r"line 19: `## Scale` is there twice, first in line 13; join them"),
-        (SUMMARY + "\n# Another\n", r"line 19: a rubric has one title, at its beginning; write '# Another' with `##`"),
-        (SUMMARY.replace("# Faithful summary", "Faithful"), r"line 1: 'Faithful' stands under no heading"),
+        (with_sections(Scales="- 1: bad"), r"No heading named 'Scales'.*Did you mean 'Scale'\?"),
+        (SUMMARY + "\n## Scale\n- 1: a\n", r"`## Scale` is there twice; join them"),
+        (SUMMARY + "\n# Another\n", r"No heading named 'Another'"),
+        (SUMMARY.replace("# Faithful summary", "Faithful"), r"'Faithful' stands under no heading"),
         (SUMMARY.replace("# Faithful summary\n", "#\n"), r"rubric.md has no title; begin it with `# `"),
         ("", r"rubric.md has no title"),
-        (with_sections(Input="the prompt"), r"line 20: 'the prompt' is not the name of a field; write the name"),
-        (with_sections(Reference="a\nb"), r"line 18: a reference is one field of the case, not 2"),
-        (
-            SUMMARY + "\n## Input\n",
-            r"line 19: `## Input` is empty; write the name of a field of the cases on each line",
-        ),
+        (with_sections(Input="the prompt"), r"'the prompt' is none of its items; write the name of a field"),
+        (with_sections(Reference="a\nb"), r"`## Reference`: a reference is one field of the case, not 2"),
     ],
 )
-def test_what_no_judge_could_follow_is_refused_with_file_and_line(text: str, said: str) -> None:
-    with pytest.raises(RubricError, match=said) as refused:
+def test_what_no_judge_could_follow_is_refused_with_file_and_heading(text: str, message: str) -> None:
+    with pytest.raises(RubricError, match=message) as refused:
         read_rubric(text, "rubric.md")
     assert str(refused.value).startswith("rubric.md")
 
@@ -102,7 +97,7 @@ def test_a_rubric_is_looked_for_in_each_folder_and_read_once(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("evals/rubrik.md", r"There is no rubric 'evals/rubrik.md'. .*evals has: other.md, rubric.md."),
         ("gone/rubric.md", r"Looked in .*gone: no rubric \(.md\) there"),
@@ -114,7 +109,7 @@ def test_a_rubric_is_looked_for_in_each_folder_and_read_once(tmp_path: Path) -> 
         ("", r"rubric = '' is not a path"),
     ],
 )
-def test_a_rubric_that_is_not_there_is_refused(tmp_path: Path, name: str, said: str) -> None:
+def test_a_rubric_that_is_not_there_is_refused(tmp_path: Path, name: str, message: str) -> None:
     folder = tmp_path / "evals"
     folder.mkdir()
     for file in ("rubric.md", "other.md"):
@@ -122,7 +117,7 @@ def test_a_rubric_that_is_not_there_is_refused(tmp_path: Path, name: str, said: 
     (folder / "latin.md").write_bytes(b"# caf\xe9")
     if name != "evals/latin.md":
         (folder / "latin.md").unlink()
-    with pytest.raises(RubricError, match=said):
+    with pytest.raises(RubricError, match=message):
         Rubrics((tmp_path,)).get(name)
 
 

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import TaskError
 from harness.records import Sample
 from harness.scoring.lm_eval import EvaluatedTask, Prompting
-from harness.scoring.lm_eval.evaluated import InstanceAnswer, ask, sampling_of, stated_by
+from harness.scoring.lm_eval.evaluated import InstanceAnswer, ask, sampling_of
 from harness.scoring.lm_eval.tasks import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, write_task
 
@@ -76,8 +76,11 @@ def first(folder: Path, config: Any, prompting: Prompting = PLAIN, **more: Any) 
 def test_what_lm_eval_fills_in_is_not_what_the_task_states(tmp_path: Path) -> None:
     task, instance = first(tmp_path, GENERATED, generation_kwargs=None)
     assert instance.args[1]["temperature"] == 0
-    assert stated_by(task, instance.args[1]) == {"until": ["\n\n"]}
-    assert sampling_of(stated_by(task, instance.args[1]), {"temperature": 0.7})["temperature"] == 0.7
+    assert sampling_of(instance.args[1], {"temperature": 0.7, "max_tokens": 9}, task.config.fewshot_delimiter) == {
+        "stop": ["\n\n"],
+        "temperature": 0.7,
+        "max_tokens": 9,
+    }
 
 
 def test_text_is_completed_and_loses_its_beginning_where_it_is_too_long(tmp_path: Path) -> None:

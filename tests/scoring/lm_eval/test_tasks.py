@@ -41,10 +41,10 @@ def test_a_group_is_its_tasks_and_what_it_says_of_them_holds(tmp_path: Path) -> 
     assert [(task.task_name, task.config.num_fewshot) for task in tasks] == [("choice", None), ("generated", 2)]
 
 
-def test_a_mistake_in_a_task_of_a_group_names_its_own_file(tmp_path: Path) -> None:
-    path = write_task(tmp_path, CHOICE, doc_to_txt="x")
+def test_a_mistake_in_a_task_of_a_group_is_told(tmp_path: Path) -> None:
+    write_task(tmp_path, CHOICE, doc_to_txt="x")
     (tmp_path / "group.yaml").write_text(yaml.safe_dump({"group": "one", "task": ["choice"]}))
-    with pytest.raises(TaskError, match=f"{path}, line .*No key named 'doc_to_txt'"):
+    with pytest.raises(TaskError, match=r"group\.yaml: lm-eval can't load it: .*'doc_to_txt'"):
         load_tasks("group.yaml", [tmp_path])
 
 
@@ -70,6 +70,9 @@ def test_missing_data_is_refused_with_its_path(tmp_path: Path) -> None:
         ({"doc_to_text": "{{question"}, "TemplateSyntaxError"),
         ({"test_split": "tests"}, "KeyError: 'tests'; a split or a field of that name is not in the data"),
         ({"test_split": None}, "must have valid or test docs"),
+        ({"doc_to_txt": "x"}, "'doc_to_txt'"),
+        ({"output_type": "choice"}, "invalid output_type 'choice', must be in 'loglikelihood,"),
+        ({"filter_list": [{"name": "a", "filter": [{"function": "take_frist"}]}]}, "Did you mean: take_first"),
     ],
 )
 def test_what_lm_eval_rejects_is_told_with_the_file_and_its_reason(
@@ -87,6 +90,61 @@ def test_a_malformed_line_of_data_is_told(tmp_path: Path) -> None:
     (tmp_path / "choice.jsonl").write_text('{"question": "1 + 1 ="}\n{"question": \n')
     with pytest.raises(TaskError, match="JSON parse error"):
         load_tasks(str(path), [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("task: x\nmetric_list: [\n", "line 3, column 1"),
+        ("just a text\n", "Expected YAML dict"),
+        ("include: other.yaml\ntask: x\n", "No such file"),
+        ("dataset_path: json\n", r"keys=\['dataset_path'\]"),
+    ],
+)
+def test_what_is_no_task_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "task.yaml").write_text(text)
+    with pytest.raises(TaskError, match=message):
+        load_tasks("task.yaml", [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"metric": "acccc"}, "knows no such metric"),
+        (
+            {"metric": "acccc", "aggregation": "mean"},
+            "No metric named 'acccc'. Metrics: acc, .*write `hf_evaluate: true`",
+        ),
+        ({"metric": "acc", "aggregation": "meen"}, "No aggregation named 'meen'. .*Did you mean 'mean'?"),
+    ],
+)
+def test_a_metric_that_lm_eval_would_leave_out_is_refused(tmp_path: Path, entry: dict[str, str], message: str) -> None:
+    write_task(tmp_path, CHOICE, metric_list=[entry])
+    with pytest.raises(TaskError, match=message):
+        load_tasks("choice.yaml", [tmp_path])
+
+
+def test_a_metric_of_the_task_itself_is_left_to_lm_eval(tmp_path: Path) -> None:
+    (tmp_path / "functions.py").write_text("def score(doc, results):\n    return {'own': 1.0}\n")
+    path = write_task(tmp_path, GENERATED, metric_list=[{"metric": "own", "aggregation": "mean"}])
+    path.write_text(path.read_text() + "process_results: !function functions.score\n")
+    assert names(str(path), tmp_path) == ["generated"]
+
+
+def test_the_first_folder_that_has_the_file_counts(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_task(tmp_path / name, {**CHOICE, "test_split": f"no-{name}"})
+    for source, folders in (("choice.yaml", "ba"), (str(tmp_path / "b" / "choice.yaml"), "a")):
+        with pytest.raises(TaskError, match="no-b"):
+            load_tasks(source, [tmp_path / each for each in folders])
+
+
+def test_a_missing_file_names_those_beside_it(tmp_path: Path) -> None:
+    write_task(tmp_path / "evals", CHOICE)
+    with pytest.raises(TaskError, match=r"no task file 'evals/choise.yaml'\..*choice.yaml"):
+        load_tasks("evals/choise.yaml", [tmp_path])
+    with pytest.raises(TaskError, match="There is no task file 'evals/task'"):
+        load_tasks("evals/task", [tmp_path])
 
 
 @pytest.mark.parametrize(

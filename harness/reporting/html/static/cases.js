@@ -1,5 +1,6 @@
 // ---------------------------------------------------------------------------------------------------------- the cases
 
+const FIRST_FRAME = 12; // cases drawn before the page shows; the others of the first ones follow at once
 const FIRST_CASES = 50;
 const MORE_CASES = 200;
 const MOST_FILES = 4; // loaded for the questions and answers of a list
@@ -8,12 +9,12 @@ const isHigherBetter = ENTRIES.every((entry) => entry.higher_is_better);
 const [WORSE, BETTER] = isHigherBetter ? ["scored lower", "scored higher"] : ["scored worse", "scored better"];
 const hasBaseline = (each) => (each.baseline ?? null) !== null;
 const isWrong = (each) => !each.entry.baseline && each.candidate !== null && !each.entry.unit && each.candidate < 1;
-const isWorse = (each) => (hasBaseline(each) && each.candidate !== null ? gain(each) < 0 : isWrong(each));
+const isWorse = (each) => (hasBaseline(each) && each.candidate !== null ? each.gain < 0 : isWrong(each));
 const KINDS = {
   "": ["all", () => true],
-  worse: [anySame ? `${WORSE} or differ` : WORSE, (each) => hasBaseline(each) && gain(each) !== null && gain(each) < 0],
+  worse: [anySame ? `${WORSE} or differ` : WORSE, (each) => hasBaseline(each) && each.gain < 0],
   wrong: ["not always right", isWrong],
-  better: [BETTER, (each) => hasBaseline(each) && gain(each) > 0],
+  better: [BETTER, (each) => hasBaseline(each) && each.gain > 0],
   flipped: ["flipped", (each) => isFlipped(each)],
   flaky: ["flaky", (each) => each.state === "flaky"],
   broken: ["broken", (each) => each.state === "broken"],
@@ -23,14 +24,16 @@ const KINDS = {
 };
 
 const place = { words: "", state: "", of: "", slice: "" }; // what the list is narrowed to; the address has it, too
-let found = []; // the cases that the filter leaves, the worst first
-let shown = FIRST_CASES;
+let listed = []; // the cases that the filter leaves, the worst first
+let shown = FIRST_FRAME;
 let searched = 0; // counts searches: an older one that is still loading stops
 let note = "";
 
 /** From right more often than not to wrong more often than not, or the other way round. */
 const isFlipped = (each) =>
   hasBaseline(each) && each.candidate !== null && !each.entry.unit && each.baseline >= 0.5 !== each.candidate >= 0.5;
+
+const PRESENT = new Set(Object.keys(KINDS).filter((kind) => !kind || CASES.some(KINDS[kind][1])));
 
 /** Whether a case has the words in its id or in an answer, once its details are loaded. */
 function matches(each, words) {
@@ -47,44 +50,47 @@ const named = ({ id, name, requirement }) =>
 function narrow() {
   const isOf = (KINDS[place.state] ?? KINDS[""])[1];
   const words = place.words.trim().toLowerCase();
-  const order = (each) => gain(each) ?? Infinity;
   const isInSlice = ({ entry, slices }) => slices?.some((number) => entry.slices[number].words.name === place.slice);
-  found = CASES.filter(
+  listed = CASES.filter(
     (each) =>
       (!place.of || each.entry.name === place.of) && isOf(each) && (!place.slice || isInSlice(each)) && matches(each, words),
-  ).sort((one, other) => order(one) - order(other) || 0);
+  ).sort((one, other) => (one.gain ?? Infinity) - (other.gain ?? Infinity) || 0);
 }
 
 /** Narrow the list: by ids at once, by answers as their files come in. */
-async function filter(more, told = "") {
+async function filter(more, message = "") {
   Object.assign(place, more);
-  [shown, note] = [FIRST_CASES, told];
+  [shown, note] = [FIRST_CASES, message];
   const own = ++searched;
   narrow();
   keepAddress();
   draw();
   if (place.words.trim().length < 2) return void fetchShown();
   for (let number = 1; number <= DATA.page.n_files; number++) {
-    if (own === searched && number % 4 === 1) tell(`searching answers: ${number - 1} of ${plural(DATA.page.n_files, "file")}`);
+    if (own === searched && number % 4 === 1) showNote(`searching answers: ${number - 1} of ${plural(DATA.page.n_files, "file")}`);
     const problem = await load(number).then(() => "", (error) => error.message);
     if (own !== searched) return;
     if (number === DATA.page.n_files || problem) {
       narrow();
-      tell(problem);
+      showNote(problem);
     }
     if (problem) return;
   }
 }
 
-function tell(told) {
-  note = told;
+function showNote(message) {
+  note = message;
   draw();
 }
 
 /** Load what the first cases of the list were asked and answered. */
 async function fetchShown() {
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); // what is there shows first
-  const files = new Set(found.slice(0, shown).map((each) => each.file).filter((file) => file && !loading.has(file)));
+  if (shown < FIRST_CASES) {
+    shown = FIRST_CASES;
+    draw();
+  }
+  const files = new Set(listed.slice(0, shown).map((each) => each.file).filter((file) => file && !loading.has(file)));
   for (const file of [...files].sort((one, other) => one - other).slice(0, MOST_FILES))
     if (!(await load(file).then(() => draw() ?? true, () => false))) return;
 }
@@ -109,15 +115,15 @@ function excerpt(each) {
 }
 
 function CaseRow({ each }) {
-  const told = excerpt(each);
+  const texts = excerpt(each);
   return html`<li>
-    <button class="stop case" type="button" onClick=${() => openCase(each, found)}>
+    <button class="stop case" type="button" onClick=${() => openCase(each, listed)}>
       <span class="case-what">
         <span class="case-id" dir="auto">${each.id}</span>
         ${several && html`<span class="soft case-of" dir="auto">${each.entry.name}</span>`}
       </span>
       <span class="case-text" dir="auto">
-        ${told && html`<span class="soft">${told.question}</span><span class="case-answer">${told.answer}</span>`}
+        ${texts && html`<span class="soft">${texts.question}</span><span class="case-answer">${texts.answer}</span>`}
       </span>
       <span class="scores">${scoresOf(each)}</span>
       <span class="state ${each.state.replace(" ", "-")}">${each.state}</span>
@@ -126,12 +132,12 @@ function CaseRow({ each }) {
 }
 
 function Filters() {
-  const option = (value, told, chosen) => html`<option value=${value} selected=${value === chosen}>${told}</option>`;
-  const kinds = Object.entries(KINDS).filter(([kind, [, isOf]]) => !kind || kind === place.state || CASES.some(isOf));
+  const option = (value, label, chosen) => html`<option value=${value} selected=${value === chosen}>${label}</option>`;
+  const kinds = Object.entries(KINDS).filter(([kind]) => kind === place.state || PRESENT.has(kind));
   const amount =
-    found.length === CASES.length
+    listed.length === CASES.length
       ? plural(CASES.length, "case")
-      : `${found.length.toLocaleString("en")} of ${plural(CASES.length, "case")}`;
+      : `${count(listed.length)} of ${plural(CASES.length, "case")}`;
   return html`<form class="filters" id="filters" role="search" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
     <label class="search">
       <span class="unseen">Search case ids and answers</span>
@@ -141,7 +147,7 @@ function Filters() {
     </label>
     <label class="field"><span>State</span>
       <select id="state" onChange=${(event) => filter({ state: event.target.value })}>
-        ${kinds.map(([kind, [told]]) => option(kind, told, place.state))}
+        ${kinds.map(([kind, [label]]) => option(kind, label, place.state))}
       </select>
     </label>
     ${several &&
@@ -168,7 +174,7 @@ function clearFilters() {
 }
 
 function Cases() {
-  const next = Math.min(MORE_CASES, found.length - shown);
+  const next = Math.min(MORE_CASES, listed.length - shown);
   const more = () => {
     const from = shown;
     shown += MORE_CASES;
@@ -181,15 +187,15 @@ function Cases() {
     <div class="title"><h2 id="cases-title">Cases</h2></div>
     <${Filters} />
     <div class="card" id="case-list">
-      ${found.length
+      ${listed.length
         ? html`<ol class="case-rows">
-            ${found.slice(0, shown).map((each) => html`<${CaseRow} key=${keyOf(each.entry.name, each.id)} each=${each} />`)}
+            ${listed.slice(0, shown).map((each) => html`<${CaseRow} key=${keyOf(each.entry.name, each.id)} each=${each} />`)}
           </ol>`
         : html`<p class="empty">${none}</p>`}
       ${next > 0 &&
       html`<p class="more">
         <button class="act stop" type="button" onClick=${more}>${plural(next, "more case")}</button>
-        <span class="soft"> ${shown.toLocaleString("en")} of ${found.length.toLocaleString("en")} are shown</span>
+        <span class="soft"> ${count(shown)} of ${count(listed.length)} are shown</span>
       </p>`}
     </div>
   </section>`;

@@ -88,7 +88,7 @@ function Statement({ check, entry }) {
 /** All evaluations: in the order of the path's stages where there are several, the worst of each first. */
 function Evaluations() {
   const stages = ["", ...STAGES].filter((stage) => ENTRIES.some((entry) => entry.stage === stage));
-  const isHidden = (entry) => (place.words || place.state) && !named(entry) && !found.some((each) => each.entry === entry);
+  const isHidden = (entry) => (place.words || place.state) && !named(entry) && !listed.some((each) => each.entry === entry);
   const shown = ENTRIES.filter((entry) => !isHidden(entry));
   const of = (stage) => shown.filter((entry) => entry.stage === stage);
   const same = ENTRIES.filter((entry) => entry.aim === "same").length;
@@ -152,9 +152,8 @@ function About() {
   const known = roles.filter(([, version]) => version);
   const versions = known.map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
   const run = { run: DATA.run_id, made: DATA.created, "confidence level": DATA.confidence_level, "exit code": DATA.exit_code };
-  const [prompts, answers, requests] = ["prompt_tokens", "completion_tokens", "http_requests"].map((name) =>
-    DATA.usage[name].toLocaleString("en"),
-  );
+  const counts = ["prompt_tokens", "completion_tokens", "http_requests"];
+  const [prompts, answers, requests] = counts.map((name) => count(DATA.usage[name]));
   const groups = {
     Versions: [...versions, ...Object.entries(run)],
     Environment: Object.entries({ Python: python, machine, GPUs: gpus?.join(", "), ...packages }).filter(([, text]) => text),

@@ -15,6 +15,7 @@ function Verdict() {
       ${DATA.baseline && html`<span>against ${strong(DATA.baseline.name)}${DATA.page.kinds[1]}</span>`}
       ${DATA.judges.length > 0 && html`<span>judged by ${strong(DATA.judges.map(({ name }) => name).join(", "))}</span>`}
       <span>${DATA.created.replace("T", " ").replace(/:\d\d(\.\d+)?(Z|\+00:00)?$/, "")}</span>
+      <span>To share: this whole folder can be sent; <code>report.md</code> is its short form</span>
     </p>`;
 }
 
@@ -37,7 +38,7 @@ function Finding({ entry, isOpen }) {
     <p class="soft row start">
       ${!entry.in_blocks && worse.length > 0 &&
       html`<button class="plain" type="button" onClick=${() => showCases({ of: entry.name, state })}>
-        ${worse.length.toLocaleString("en")} of ${plural(counted, "case")} ${kind}
+        ${count(worse.length)} of ${plural(counted, "case")} ${kind}
       </button>`}
       <a href=${addressOf(entry)}>How do we know?</a>
     </p>
@@ -114,10 +115,10 @@ async function copy({ currentTarget }) {
 }
 
 function Findings() {
-  const found = ENTRIES.filter((entry) => entry.verdict !== "passed");
-  const rest = found.length - MOST_FOUND;
+  const open = ENTRIES.filter((entry) => entry.verdict !== "passed");
+  const rest = open.length - MOST_FOUND;
   return html`<div class="findings">
-    ${found.slice(0, MOST_FOUND).map((entry, place) => html`<${Finding} entry=${entry} isOpen=${place < MOST_OPENED} />`)}
+    ${open.slice(0, MOST_FOUND).map((entry, place) => html`<${Finding} entry=${entry} isOpen=${place < MOST_OPENED} />`)}
     ${rest > 0 && html`<p><a href="#evaluations">${plural(rest, "more evaluation")} did not pass</a></p>`}
   </div>`;
 }

@@ -30,7 +30,7 @@ function follow() {
   const named = "case" in wanted && CASES.find((each) => each.id === wanted.case && fits(each.entry, wanted.in));
   if (wanted.evaluation === undefined)
     filter(narrowed, wanted.case !== undefined && !named ? `this report has no case ${wanted.case}` : "");
-  if (named) openCase(named, found.includes(named) ? found : [named]);
+  if (named) openCase(named, listed.includes(named) ? listed : [named]);
   const entry = wanted.evaluation && ENTRIES.find((each) => fits(each, wanted.evaluation));
   if (!entry) return;
   toggle(entry, true);
@@ -86,5 +86,5 @@ narrow();
 $("main").replaceChildren();
 draw();
 document.querySelector('nav a[href="#requirements"]').hidden = !$("requirements");
-follow();
+if (location.hash.length > 1) follow();
 fetchShown();

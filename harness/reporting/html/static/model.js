@@ -32,7 +32,13 @@ const SEVERITY = ["passed", "inconclusive", "regressed", "failed", "error"];
 const MARKS = { passed: "✓", inconclusive: "?", regressed: "✗", failed: "✗", error: "!" };
 const STAGES = ["data", "distillation", "foundation", "evaluation", "customization", "inference"];
 
-const plural = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+/** Thousands apart. A browser's own formatter takes longer to start than the page to draw. */
+function grouped(text) {
+  const [whole, decimals] = text.split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (decimals ? `.${decimals}` : "");
+}
+const count = (number) => grouped(String(number));
+const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 const arrows = (text) => (text ?? "").replaceAll("->", "→");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const rank = (entry) => SEVERITY.indexOf(entry.verdict);
@@ -48,7 +54,7 @@ function figure(value, entry) {
   if (!entry?.unit) return Number(value.toFixed(2)) === 0 ? "0.00" : value.toFixed(2);
   const size = Math.abs(value);
   const places = size > 0 && size < 1e9 ? clamp(2 - Math.floor(Math.log10(size)), 0, 6) : 0;
-  return `${value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places })} ${entry.unit}`;
+  return `${grouped(value.toFixed(places))} ${entry.unit}`;
 }
 
 /** The score of one version in a case: "4/5" where every score is 0 or 1, else its mean. */
@@ -70,6 +76,7 @@ for (const entry of ENTRIES) {
     ...entry.cases.map((each) => ({ ...each, entry, state: entry.unit ? "" : stateOf(entry, each), isCounted: true })),
     ...entry.others.map((each) => ({ ...each, entry, n: 0, candidate: null, state: each.ended ?? "not counted" })),
   ];
+  for (const each of entry.every) each.gain = gainOf(each);
 }
 const CASES = ENTRIES.flatMap((entry) => entry.every);
 const several = ENTRIES.length > 1;
@@ -81,8 +88,8 @@ function stateOf(entry, { state, candidate, baseline }) {
   return candidate > baseline === entry.higher_is_better ? "better" : "worse";
 }
 
-/** How much better the candidate is than the baseline in a case (without one: its score); more is better. */
-function gain({ entry, candidate, baseline }) {
+/** The gain: how much better the candidate is than the baseline in a case (without one: its score); more is better. */
+function gainOf({ entry, candidate, baseline }) {
   if (candidate === null) return null;
   const sign = entry.higher_is_better ? 1 : -1;
   if (!entry.baseline) return sign * candidate;
@@ -146,7 +153,7 @@ async function detailsOf(each) {
     );
   if (!each.file) throw new Error("No answer of this case is stored.");
   await load(each.file);
-  const found = knownOf(each);
-  if (!found) throw new Error("The details beside this page are those of a newer report. Reload the page.");
-  return found;
+  const known = knownOf(each);
+  if (!known) throw new Error("The details beside this page are those of a newer report. Reload the page.");
+  return known;
 }

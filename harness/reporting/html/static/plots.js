@@ -29,11 +29,11 @@ function bar(check, entry, [least, most], height = 22) {
   const at = (number) => percent(clamp((number - least) / (most - least), 0, 1));
   const [middle, { allowed, verdict }] = [height / 2, check];
   const to = check.against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : "the baseline";
-  const told = `${verdict} against ${to}: difference ${check.figure}, margin ${check.margin}`;
+  const label = `${verdict} against ${to}: difference ${check.figure}, margin ${check.margin}`;
   const upright = (kind, x, y1, y2) => html`<line class=${kind} x1=${at(x)} x2=${at(x)} y1=${y1} y2=${y2} />`;
   const width = percent(((entry.aim === "same" ? 2 : 1) * allowed) / (most - least));
-  return html`<svg class="bar-plot" height=${height} role="img" aria-label=${told}>
-    <title>${told}</title>
+  return html`<svg class="bar-plot" height=${height} role="img" aria-label=${label}>
+    <title>${label}</title>
     <rect class="margin" x=${at(-allowed)} width=${width} y="1" height=${height - 2} />
     ${upright("allowed", -allowed, 1, height - 1)} ${entry.aim === "same" && upright("allowed", allowed, 1, height - 1)}
     ${upright("zero", 0, 0, height)}
@@ -68,7 +68,7 @@ function Slices({ entry }) {
           ${each.words.name}
         </button>
       </th>
-      ${cell(each.n_cases.toLocaleString("en"))} ${cell(each.words.candidate)}
+      ${cell(count(each.n_cases))} ${cell(each.words.candidate)}
       ${entry.baseline && cell(each.words.baseline)} ${domain && cell(each.figure)}
       ${domain && html`<td class="slice-plot">${each.difference && bar(each, entry, domain)}</td>`}
     </tr>`;
@@ -111,7 +111,7 @@ function Pairs({ entry }) {
     </tr>`;
   };
   const heads = entry.baseline ? ["pair", "baseline", "candidate", "ratio", ""] : ["pair", "candidate"];
-  const worse = every.filter((each) => gain(each) < 0 && logOf(each) !== null).length;
+  const worse = every.filter((each) => each.gain < 0 && logOf(each) !== null).length;
   const sides = isSame ? "in the middle both are equal;" : "right of the line is better,";
   return html`<figure class="chart">
     <figcaption>

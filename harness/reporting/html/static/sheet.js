@@ -32,9 +32,9 @@ const drawSheet = () => render(html`<${Sheet} ...${current} />`, $("sheet"));
 
 function Sheet({ each, list, known, problem }) {
   const at = list.indexOf(each);
-  const press = (told, key, by) =>
+  const press = (label, key, by) =>
     html`<button class="act" type="button" disabled=${!list[at + by]} onClick=${() => step(by)}>
-      ${told} <kbd>${key}</kbd>
+      ${label} <kbd>${key}</kbd>
     </button>`;
   const metrics = ENTRIES.filter((entry) => entry.id === each.entry.id);
   const sums = metrics.map((entry) => entry.every.find(({ id }) => id === each.id)).filter(Boolean);
@@ -44,7 +44,7 @@ function Sheet({ each, list, known, problem }) {
         <p class="soft" dir="auto">${each.entry.name}</p>
       </div>
       <div class="row">
-        ${list.length > 1 && html`<span class="soft number">${at + 1} of ${list.length.toLocaleString("en")}</span>`}
+        ${list.length > 1 && html`<span class="soft number">${at + 1} of ${count(list.length)}</span>`}
         ${list.length > 1 && press("Previous", "k", -1)} ${list.length > 1 && press("Next", "j", 1)}
         <button class="act" type="button" onClick=${() => $("sheet").close()}>Close <kbd>Esc</kbd></button>
       </div>
@@ -121,7 +121,7 @@ function inCommon(questions) {
   return end < 0 ? first.length : end;
 }
 
-const rest = (number) => number > 0 && `${number.toLocaleString("en")} more characters`;
+const rest = (number) => number > 0 && `${count(number)} more characters`;
 
 function Body({ body, text, own, which, id }) {
   const facts = [
@@ -167,7 +167,7 @@ function scoreShown(score, isNamed, id) {
   const number = score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`;
   const value = score.outcome ?? number;
   const ofScore = score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
-  const kind = unit ? "person" : score.outcome ? "inconclusive" : ofScore;
+  const kind = unit ? "person" : score.value === null ? "inconclusive" : ofScore;
   return html`<p class="why" dir="auto">
     <span class="score ${kind}">${isNamed && `${score.metric} `}${value}</span>${" "}
     ${score.judge && html`<span class="soft">judge ${score.judge}: </span>`}${score.reason}
@@ -175,10 +175,10 @@ function scoreShown(score, isNamed, id) {
   </p>`;
 }
 
-function labelShown({ settles, value, by, score, note: told }) {
+function labelShown({ settles, value, by, score, note: text }) {
   const counts = score === null ? "" : ` (counts ${Number(score.toPrecision(3))})`;
   return html`<p class="why label" dir="auto">
     <span class="score person">${settles ? "settled" : "person"}: ${String(value)}</span>
-    <span class="soft"> ${by}${counts} </span>${told}
+    <span class="soft"> ${by}${counts} </span>${text}
   </p>`;
 }

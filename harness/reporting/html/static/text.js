@@ -1,7 +1,7 @@
 // ------------------------------------------------------------------------------- what a model wrote, and how it differs
 
 const MOST_EDITS = 2000; // more would hold the page up
-const LEAST_ALIKE = 0.2; // below, two answers are others: nothing would be left unmarked
+const LEAST_ALIKE = 0.5; // of the words in common; below, marks are harder to read than the answers
 const MOST_OPEN = 600; // characters of a message; a longer one is closed until somebody opens it
 
 // A keyboard reaches a text that scrolls, and passes by the others.
@@ -28,9 +28,9 @@ function differing(before, after) {
   const whole = [[[before, false]], [[after, false]]];
   const parts = Diff.diffArrays(words(before), words(after), { maxEditLength: MOST_EDITS });
   if (!parts) return whole;
-  const said = (list) => list.filter((word) => word.trim()).length;
-  const same = parts.filter((part) => !part.added && !part.removed).flatMap((part) => part.value);
-  if (said(same) < LEAST_ALIKE * Math.max(said(words(before)), said(words(after)))) return whole;
+  const same = parts.filter((part) => !part.added && !part.removed).map((part) => part.value.join(""));
+  const [common, most] = [wordsIn(same.join(" ")), Math.max(wordsIn(before).length, wordsIn(after).length)];
+  if (common.length < LEAST_ALIKE * most) return whole;
   return ["added", "removed"].map((of, side) => {
     const own = parts.filter((part) => !part[of]).map((part) => [part.value.join(""), part[side ? "added" : "removed"]]);
     return own.map(([text, differs], at) => [text, differs || (!text.trim() && own[at - 1]?.[1] && own[at + 1]?.[1])]);
@@ -49,9 +49,9 @@ function compared(before, after, better = null, expected = null) {
     let kind = "";
     for (const [text, differs] of marks) {
       for (const word of differs && known.size ? words(text) : [text]) {
-        const said = wordsIn(word);
+        const parts = wordsIn(word);
         if (!differs) kind = "";
-        else if (!known.size || said.length || !kind) kind = known.size && said.length && known.has(said[0]) ? "right" : own;
+        else if (!known.size || parts.length || !kind) kind = known.size && parts.length && known.has(parts[0]) ? "right" : own;
         if (pieces.length && pieces.at(-1)[1] === kind) pieces.at(-1)[0] += word;
         else pieces.push([word, kind]);
       }

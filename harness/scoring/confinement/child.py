@@ -1,8 +1,7 @@
-"""A confined process: puts its walls up, then runs a program, or the tests of one. Started by `process.py`.
+"""A confined process: gives up its rights, then runs a program, or the tests of one. Started by `process.py`.
 
-It is run as a script, so it imports the standard library alone. The walls, in the order in which they go up: a network
-without interfaces and a folder in memory where the kernel gives them, no capabilities, files (Landlock), limits, system
-calls (seccomp). Random numbers begin the same way every time, so that a program ends the same way every time.
+It is run as a script, so it imports the standard library alone. Random numbers begin the same way every time, so that a
+program ends the same way every time.
 
 The program's process knows nothing of its tests. They run in a process of their own, in which each function of the
 program is one that sends its arguments and waits for what comes back; both are plain data, which is built anew on the
@@ -35,9 +34,6 @@ _LONGEST = 400
 _PLAIN = "plain data: None, a bool, a number, a text, bytes, or a list, tuple, set or dict of them"
 _NO_ANSWER = "it answered with what is no answer"
 
-_NEW_USER, _NEW_IPC, _NEW_NETWORK, _NEW_MOUNTS = 0x10000000, 0x08000000, 0x40000000, 0x00020000
-_NO_SETUID_DEVICES_PROGRAMS = 2 | 4 | 8
-_COUNTS_TASKS_BY_NAMESPACE = (5, 14)
 _DIE_WITH_PARENT, _SET_SECCOMP, _NO_NEW_PRIVILEGES = 1, 22, 38
 _CAPABILITIES_VERSION = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -59,20 +55,19 @@ class _BeneathPath(ctypes.Structure):
 
 
 def main() -> None:
-    """Read the order from standard input, put the walls up, and run what the order holds."""
+    """Read the order from standard input, give up rights, and run what the order holds."""
     parent = os.getppid()
-    os.write(1, b"%d\n" % os.getpid())
     received, sent = os.fdopen(os.dup(0), "rb"), os.dup(1)
     order = json.loads(received.readline())
-    if order["libraries"] is None:
-        import sysconfig  # takes a while
+    if order["is_container"]:  # its libraries are where its own Python has them
+        import sysconfig
 
         order["libraries"] = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     sys.path += order["libraries"]
     sys.set_int_max_str_digits(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    is_bounded = wall_in(order, parent)
-    os.write(sent, b"bounded\n" if is_bounded else b"watched\n")
+    restrict(order, parent)
+    os.write(sent, b"ready\n")
     random.seed(0)
     # Names of Python's own that the interpreter lacks without `site`: no function of a program stands for them.
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
@@ -80,17 +75,9 @@ def main() -> None:
     run(order, received, sent)
 
 
-def wall_in(order: dict[str, Any], parent: int) -> bool:
-    """Put up all walls that this system has; tell whether the folder is a file system with bounds of its own."""
-    is_bounded: bool = order["is_container"]
+def restrict(order: dict[str, Any], parent: int) -> None:
+    """Give up capabilities, files, resources and system calls; in a container, which has taken the rest, resources."""
     libc = ctypes.CDLL(None, use_errno=True)
-    limits = dict(order["limits"])
-    if _leave_namespaces(libc):
-        # A file system in memory over the folder ends with the process, whatever a program left in it.
-        place, options = os.fsencode(order["folder"]), order["folder_options"].encode()
-        is_bounded = libc.mount(b"tmpfs", place, b"tmpfs", _NO_SETUID_DEVICES_PROGRAMS, options) == 0 or is_bounded
-        if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= _COUNTS_TASKS_BY_NAMESPACE:
-            limits["NPROC"] = order["threads"]
     libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     # Only now: a change of rights takes it back.
@@ -104,43 +91,23 @@ def wall_in(order: dict[str, Any], parent: int) -> bool:
         os.unlink(f"output-{number}")  # noqa: PTH108 - pathlib is no shorter
         os.dup2(file, number)
         os.close(file)
-    _guard_files(libc, order)
+    if not order["is_container"]:
+        _guard_files(libc, order)
     # At 1 byte, unlike at 0, the kernel starts no program either that would take the memory of one that crashes.
-    for name, most in {**limits, "CORE": 1}.items():
+    for name, most in {**order["limits"], "CORE": 1}.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         hardest = resource.getrlimit(kind)[1]
         most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
         # A program that ignores the signal at the soft limit of CPU time is killed a second later.
         resource.setrlimit(kind, (most, most + 1 if name == "CPU" and most != hardest else most))
-    if order["filter"] is not None:
-        steps = bytes.fromhex(order["filter"])
-        if libc.prctl(_SET_SECCOMP, 2, ctypes.byref(_Filter(len(steps) // 8, steps)), 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "the filter of system calls could not be switched on")
-    return is_bounded
-
-
-def _leave_namespaces(libc: ctypes.CDLL) -> bool:
-    """Enter a network without interfaces and a list of mounts of its own, where the kernel lets a user do so.
-
-    Returns:
-        Whether the user has a name there, without which it could make no file on a file system of its own.
-    """
-    user, group = os.getuid(), os.getgid()
-    if libc.unshare(_NEW_USER | _NEW_IPC | _NEW_NETWORK | _NEW_MOUNTS) != 0:
-        return False
-    try:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            Path("/proc/self", name).write_text(text, encoding="ascii")
-    except OSError:  # Ubuntu lets a user have them and refuses what makes use of them
-        return False
-    return True
+    steps = bytes.fromhex(order["filter"])
+    if steps and libc.prctl(_SET_SECCOMP, 2, ctypes.byref(_Filter(len(steps) // 8, steps)), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the filter of system calls could not be switched on")
 
 
 def _guard_files(libc: ctypes.CDLL, order: dict[str, Any]) -> None:
-    """Only the folder can be written, only it and what Python needs be read (Landlock, where the kernel has it)."""
-    version = min(libc.syscall(_CREATE_RULESET, None, 0, 1), order["landlock"])
-    if version < 1:
-        return
+    """Let only the folder be written, only it and what Python needs be read (Landlock)."""
+    version = order["landlock"]
     rights = _RIGHTS_OF_FIRST_VERSION
     for right, since in ((1 << 13, 2), (1 << 14, 3), (1 << 15, 5)):
         rights |= right if version >= since else 0
@@ -213,16 +180,16 @@ def _offered(module: types.ModuleType) -> dict[str, Any]:
     return {"functions": functions, "values": values, "modules": modules, "stdout": output}
 
 
-def _raised(error: BaseException, told: str) -> dict[str, Any]:
+def _raised(error: BaseException, description: str) -> dict[str, Any]:
     """What a function raised, as the nearest exception of Python's own."""
     if not isinstance(error, Exception):
-        return {"error": told}
+        return {"error": description}
     kind = next(each for each in type(error).__mro__ if getattr(builtins, each.__name__, None) is each)
     try:
         arguments = [_plain(each) for each in error.args]
     except (NotPlain, RecursionError):
-        arguments = [told]
-    return {"raised": kind.__name__, "arguments": arguments, "told": told}
+        arguments = [description]
+    return {"raised": kind.__name__, "arguments": arguments, "described": description}
 
 
 class ProgramEnded(BaseException):
@@ -324,7 +291,7 @@ class _Program:
             error = kind(*self._value(answer.get("arguments")))
         except (TypeError, ValueError):
             error = RuntimeError()
-        error.told = str(answer.get("told"))  # type: ignore[attr-defined]
+        error.described = str(answer.get("described"))  # type: ignore[attr-defined]
         return error
 
     def _ended(self, end: BaseException) -> BaseException:
@@ -395,8 +362,8 @@ def _described(error: BaseException, sources: Mapping[str, str], reasons: Mappin
         return f"sys.exit({error.code!r}) before the end"[:_LONGEST]
     if type(error) is OSError and str(error.errno) in reasons:
         return reasons[str(error.errno)]
-    if isinstance(told := getattr(error, "told", None), str):
-        return told
+    if isinstance(description := getattr(error, "described", None), str):
+        return description
     places = []
     trace = error.__traceback__
     while trace is not None:
@@ -408,13 +375,13 @@ def _described(error: BaseException, sources: Mapping[str, str], reasons: Mappin
         message = str(error.msg if isinstance(error, SyntaxError) else error)[:_LONGEST]
     except Exception:  # noqa: BLE001 - the program's own exceptions may do anything
         message = ""
-    said = type(error).__name__ + (f": {message}" if message else "")
+    text = type(error).__name__ + (f": {message}" if message else "")
     place, number = next((each for each in reversed(places) if each[0] in sources and each[1]), (None, 0))
     if place is None:
-        return said
+        return text
     lines = sources[place].splitlines()
     line = lines[number - 1].strip()[:_LONGEST] if number <= len(lines) else ""
-    return f"{said} (line {number} of {place}: {line})"
+    return f"{text} (line {number} of {place}: {line})"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a program finds inside its walls."""
+"""What a program finds inside its sandbox."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_the_environment_is_its_own(monkeypatch) -> None:
         ("import os; open(f'/proc/{os.getppid()}/environ')", errno.EACCES),
     ],
 )
-def test_what_lies_beyond_the_walls_is_refused(code, number) -> None:
+def test_what_lies_outside_is_refused(code, number) -> None:
     assert f"[Errno {number}]" in str(ending(code))
     assert not Path("/tmp/outside").exists()
 
