@@ -18,35 +18,27 @@ USAGE = 4
 
 
 _COMMANDS = {
-    "init": ("harness.cli.init", "Write a first evaluation that runs at once."),
-    "models": ("harness.cli.models", "List the versions: fingerprint, source, ready or not."),
-    "describe": ("harness.cli.describe", "Tell what a version's weights are."),
-    "build": ("harness.cli.build", "Build what a version is made of, before a gate asks for it."),
-    "corpus": ("harness.cli.corpus", "Build a corpus; tell what its steps removed, and why."),
-    "tokens": ("harness.cli.tokens", "Show a text as a version's model sees it."),
-    "retrieve": ("harness.cli.retrieve", "Show the passages that a version finds for a question."),
-    "doctor": ("harness.cli.doctor", "Tell what is installed, what is missing, and what mends it."),
-    "gate": ("harness.cli.gate", "Decide a stored run again, with the labels given since."),
-    "accept": ("harness.cli.accept", "Accept a red evaluation until a day; the gate stays red."),
-    "compare": ("harness.cli.compare", "Weigh two stored runs or versions against each other."),
-    "baseline": ("harness.cli.baseline", "Record a run's scores in a file, to gate against later."),
-    "plan": ("harness.cli.plan", "Tell what a suite can find, or how large it must be to find a drop."),
-    "load": ("harness.cli.load", "Put a served version under load: latencies, throughput, trust."),
-    "review": ("harness.cli.review", "Let people judge answers, and see how far they agree."),
-    "report": ("harness.cli.report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
-    "comment": ("harness.cli.comment", "Write the report into a pull request, kept up to date."),
-    "track": ("harness.cli.track", "Hand a stored run to a tracker, such as MLflow."),
-    "store": ("harness.cli.store", "Look at stored samples, prune them, merge two stores."),
+    "init": ("init", "Write a first evaluation that runs at once."),
+    "models": ("versions", "List the versions: fingerprint, source, ready or not."),
+    "describe": ("versions", "Tell what a version's weights are."),
+    "build": ("versions", "Build what a version is made of, before a gate asks for it."),
+    "corpus": ("corpus", "Build a corpus; tell what its steps removed, and why."),
+    "tokens": ("versions", "Show a text as a version's model sees it."),
+    "retrieve": ("versions", "Show the passages that a version finds for a question."),
+    "doctor": ("doctor", "Tell what is installed, what is missing, and what mends it."),
+    "gate": ("runs", "Decide a stored run again, with the labels given since."),
+    "accept": ("runs", "Accept a red evaluation until a day; the gate stays red."),
+    "compare": ("runs", "Weigh two stored runs or versions against each other."),
+    "baseline": ("runs", "Record a run's scores in a file, to gate against later."),
+    "plan": ("plan", "Tell what a suite can find, or how large it must be to find a drop."),
+    "load": ("load", "Put a served version under load: latencies, throughput, trust."),
+    "review": ("review", "Let people judge answers, and see how far they agree."),
+    "report": ("runs", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
+    "comment": ("runs", "Write the report into a pull request, kept up to date."),
+    "track": ("runs", "Hand a stored run to a tracker, such as MLflow."),
+    "store": ("store", "Look at stored samples, prune them, merge two stores."),
 }
 """The module of each subcommand, which has its name there, and its line in `steelyard --help`."""
-
-
-class _Refusal(click.ClickException):
-    """An error of Steelyard's as the command line shows it: one message, no traceback."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class Group(click.Group):
@@ -70,7 +62,7 @@ class _Commands(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command = pkgutil.resolve_name(f"{_COMMANDS[cmd_name][0]}:{cmd_name}")
+        command = pkgutil.resolve_name(f"harness.cli.{_COMMANDS[cmd_name][0]}:{cmd_name}")
         assert isinstance(command, click.Command)
         return command
 
@@ -97,7 +89,9 @@ def _exit_codes() -> Iterator[None]:
         error.exit_code = USAGE
         raise
     except SteelyardError as error:
-        raise _Refusal(str(error), USAGE if isinstance(error, UsageError) else 1) from None
+        refusal = click.ClickException(str(error))
+        refusal.exit_code = USAGE if isinstance(error, UsageError) else 1
+        raise refusal from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,4 +1,4 @@
-"""The console: the result of a command as JSON, or as text that is folded and can't harm the terminal."""
+"""The console: --store and --json, and the result of a command as JSON, or as text that can't harm the terminal."""
 
 from __future__ import annotations
 
@@ -11,52 +11,89 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from harness.errors import StoreError
 from harness.reporting.shared.text import ASCII_SIGNS, Block, printable
+
+if TYPE_CHECKING:
+    from harness.config import Settings
+    from harness.reporting.terminal.progress import BuildLine
+    from harness.store import Store
 
 _NARROWEST = 30
 _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z])")
+View = Callable[[Any], Iterable[Block]]
+Mode = Literal["read", "write", "make"]
+"""How a store is opened: "write" only where there is one, for a mistyped place shall make no empty store."""
 
 
 class Ready(str):
     """A line that was made for this terminal."""
 
 
-View = Callable[[Any], Iterable[Block]]
-
-
-class _Margin(click.ParamType):
-    name = "margin"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if str(value).strip().endswith("%") else click.FLOAT.convert(value, param, ctx)
-
-
-margin_option = click.option(
-    "--margin",
-    metavar="DROP",
-    type=_Margin(),
-    help='The largest drop that still counts as no worse: a number, or for measures such as "5%".',
+place_option = click.option(
+    "--store",
+    "place",
+    metavar="URL",
+    help="A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings.",
 )
-"""Add --margin, which the command gets as a number, or as a text in per cent."""
+"""Add --store, which the command gets as `place`."""
+run_argument = click.argument("run_name", metavar="[RUN]", default="latest")
 
 
-def shows(view: View | str, told: str = "Write JSON.") -> Callable[[Callable[..., Any]], Callable[..., None]]:
+def with_store(mode: Mode = "read") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --store; the command gets the open store as its first argument."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @place_option
+        @functools.wraps(command)
+        def call(place: str | None, **options: Any) -> Any:
+            from harness.store.location import settings_with_store
+
+            with open_store(settings_with_store(place), mode) as store:
+                return command(store, **options)
+
+        return call
+
+    return decorate
+
+
+def open_store(settings: Settings, mode: Mode = "read") -> Store:
+    """Open the store that the settings name. Raises StoreError: there is none to read, or to write to."""
+    from harness.store import Store, store_url
+
+    url = store_url(settings)
+    try:
+        reader = Store.open(url, readonly=True)
+    except StoreError:
+        if mode != "make":
+            raise
+        made = Store.open(url)
+        click.echo(f"Made a new store: {made.url}", err=True)
+        return made
+    if mode == "read":
+        return reader
+    reader.close()
+    return Store.open(url)
+
+
+def shows(view: View | str, help_text: str = "Write JSON.") -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Add --json to a command, whose result is emitted; the command exits with the result's `exit_code`, if it has one.
 
     Args:
         view: or the place of it, "module:function", for one that is imported when it is needed.
-        told: the help of --json.
+        help_text: of --json.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., None]:
-        @click.option("--json", "as_json", is_flag=True, help=told)
+        @click.option("--json", "as_json", is_flag=True, help=help_text)
         @functools.wraps(command)
-        def call(as_json: bool, **given: Any) -> None:
-            result = command(**given)
+        def call(*opened: Store, as_json: bool, **options: Any) -> None:
+            result = command(*opened, **options)
             emit(result, view, as_json)
             if code := getattr(result, "exit_code", 0):
                 sys.exit(code)
@@ -66,15 +103,36 @@ def shows(view: View | str, told: str = "Write JSON.") -> Callable[[Callable[...
     return decorate
 
 
+@contextmanager
+def build_line() -> Iterator[BuildLine]:
+    """Show how far builds are on the standard error, and what Ctrl-C leaves of them.
+
+    Raises:
+        ClickException: a build was interrupted.
+    """
+    from harness.reporting.terminal.progress import BuildLine
+
+    try:
+        with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
+            yield line
+    except KeyboardInterrupt:
+        error = click.ClickException("Interrupted. What is saved of the build is kept: run again to go on from there.")
+        error.exit_code = 2  # as pytest's
+        raise error from None
+
+
 def emit(result: Any, view: View | str, as_json: bool = False, *, err: bool = False) -> None:
     """Write a result to the standard output (`err`: error), that of an iterator line by line."""
     if as_json:
-        indent = None if isinstance(result, Iterator) else 2
-        for each in result if isinstance(result, Iterator) else [result]:
-            click.echo(json.dumps(_document(each), indent=indent, allow_nan=False))
+        from harness.records.report_json import plain
+
+        is_stream = isinstance(result, Iterator)
+        for each in result if is_stream else [result]:
+            document = plain(each.as_json() if hasattr(each, "as_json") else each)
+            click.echo(json.dumps(document, indent=None if is_stream else 2, allow_nan=False))
         return
-    shown = pkgutil.resolve_name(view) if isinstance(view, str) else view
-    for line in folded(shown(result), shutil.get_terminal_size().columns, sys.stdout.encoding or "utf-8"):
+    blocks = (pkgutil.resolve_name(view) if isinstance(view, str) else view)(result)
+    for line in folded(blocks, shutil.get_terminal_size().columns, sys.stdout.encoding or "utf-8"):
         click.echo(line, err=err)
 
 
@@ -115,12 +173,6 @@ def _grid(rows: Sequence[Sequence[str]], width: int, encoding: str, *, figures: 
 
 def _harmless(text: str, encoding: str) -> str:
     if not encoding.lower().startswith("utf"):
-        for sign, plain in ASCII_SIGNS.items():
-            text = text.replace(sign, plain)
+        for sign, ascii_text in ASCII_SIGNS.items():
+            text = text.replace(sign, ascii_text)
     return printable(text, encoding=encoding)
-
-
-def _document(result: Any) -> Any:
-    from harness.records.report_json import plain
-
-    return plain(result.as_json() if hasattr(result, "as_json") else result)

@@ -2,69 +2,51 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness.cli import Group
-from harness.cli.console import emit, shows
+from harness.cli.console import build_line, emit, shows
 from harness.config.corpora import EXECUTORS
 from harness.config.settings import Settings, load_settings
 from harness.errors import CorpusError, UsageError, choices
+from harness.models.spec import engine_spec
+from harness.reporting.corpora import (
+    Contaminated,
+    CorpusDifference,
+    contamination_view,
+    difference_view,
+    outcomes_view,
+    statistics_view,
+    summary,
+    texts_view,
+)
 from harness.reporting.shared.text import Block
+from harness.stages.case_files import filed_cases
+from harness.stages.data.corpus import Corpus
+from harness.stages.data.drift.differences import compare_documents, compare_recipes
+from harness.stages.data.outcomes import CorpusStatistics
+from harness.stages.data.recipe import corpus_recipe
+from harness.stages.data.versions import build_corpus
 
-if TYPE_CHECKING:
-    from harness.reporting.corpora import Contaminated, CorpusDifference
-    from harness.reporting.terminal.progress import BuildLine
-    from harness.stages.data.corpus import Corpus
-    from harness.stages.data.outcomes import CorpusStatistics
 
-
-def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
-    """The corpus of this name, of the settings here; built first where it is not there.
-
-    Raises:
-        UsageError: there is none, or it can't be built.
-    """
+def open_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
+    """The corpus of this name, of the settings here; built first where it is not there."""
     settings = load_settings(Path.cwd())
     _require_packages(settings, name)
-    from harness.stages.data.versions import build_corpus
-
     with build_line() as line:
         return build_corpus(settings, name, progress=line.show, executor=executor)
 
 
 def _require_packages(settings: Settings, name: str) -> None:
-    """Refuse a corpus where what builds and reads it is not installed, naming the command that installs it."""
-    from harness.models.spec import engine_spec
-
+    """Refuse what is no corpus, or one that packages are missing for."""
     settings.corpus(name)
     version = settings.version(name)
     engine_spec(version.engine).require_packages(version)
-
-
-@contextmanager
-def build_line() -> Iterator[BuildLine]:
-    """Shows how far builds are on the standard error, and what Ctrl-C leaves of them.
-
-    Raises:
-        ClickException: a build was interrupted.
-    """
-    from harness.reporting.terminal.progress import BuildLine
-
-    try:
-        with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
-            yield line
-    except KeyboardInterrupt:
-        told = click.ClickException("Interrupted. What is saved of the build is kept: run again to go on from there.")
-        told.exit_code = 2  # as pytest's
-        raise told from None
 
 
 @click.group(cls=Group)
@@ -77,9 +59,6 @@ def corpus() -> None:
     Examples:
       steelyard corpus build clean
       steelyard corpus stats clean
-      steelyard corpus explain clean --removed --step minhash
-      steelyard corpus diff raw clean
-      steelyard corpus contamination clean
     """
 
 
@@ -93,8 +72,6 @@ class _BuiltCorpus:
 
 
 def _built_view(built: _BuiltCorpus) -> Iterator[Block]:
-    from harness.reporting.corpora import summary
-
     statistics = built.statistics
     yield f"{statistics.name}: {summary(statistics)}, fingerprint {statistics.fingerprint[:12]}, in {built.folder}"
 
@@ -107,24 +84,19 @@ def _built_view(built: _BuiltCorpus) -> Iterator[Block]:
 def build(name: str, executor: str | None, workers: int | None) -> _BuiltCorpus:
     """Build the corpus called NAME, unless it was built before of the same documents by the same steps.
 
-    Whoever does the work, and with however many workers, it comes to the same. A build that was ended goes on where it
-    was; what was built before is kept.
+    Whoever does the work, it comes to the same. A build that was ended goes on where it was.
 
     \b
     Examples:
-      steelyard corpus build clean
       steelyard corpus build clean --workers 8
       steelyard corpus build clean --executor ray
     """
-    found = opened_corpus(name, chosen_executor(load_settings(Path.cwd()), name, executor, workers))
-    return _BuiltCorpus(found.statistics, found.folder)
+    made = open_corpus(name, chosen_executor(load_settings(Path.cwd()), name, executor, workers))
+    return _BuiltCorpus(made.statistics, made.folder)
 
 
 def chosen_executor(settings: Settings, name: str, executor: str | None, workers: int | None) -> dict[str, Any] | None:
-    """Lay the options over the executor of the settings; None where no option is given.
-
-    An executor other than that of the settings gets none of its options.
-    """
+    """Lay the options over the executor of the settings, if it is the same one; None where no option is given."""
     if executor is None and workers is None:
         return None
     own = dict(settings.corpus(name).executor)
@@ -134,18 +106,17 @@ def chosen_executor(settings: Settings, name: str, executor: str | None, workers
 
 @corpus.command(short_help="Tell what each step removed, and why.")
 @click.argument("name")
-@shows("harness.reporting.corpora:statistics_view")
+@shows(statistics_view)
 def stats(name: str) -> CorpusStatistics:
     """Tell what each step of the corpus called NAME removed and why, and how long it took; it is built first.
 
     Seconds are those of all workers together; of exact and minhash, those from begin to end.
 
     \b
-    Examples:
+    Example:
       steelyard corpus stats clean
-      steelyard corpus stats clean --json
     """
-    return opened_corpus(name).statistics
+    return open_corpus(name).statistics
 
 
 @corpus.command(short_help="Tell what became of documents, and why.")
@@ -163,17 +134,14 @@ def explain(name: str, ids: tuple[str, ...], removed: bool, step: str | None, as
     Examples:
       steelyard corpus explain clean d-0017
       steelyard corpus explain clean --removed --step gopher_quality
-      steelyard corpus explain clean --step c4 --json
     """
-    from harness.reporting.corpora import outcomes_view, texts_view
-
-    found = opened_corpus(name)
-    steps = [each.step for each in found.statistics.steps]
+    opened = open_corpus(name)
+    steps = [each.step for each in opened.statistics.steps]
     if step is not None and step not in steps:
         raise UsageError(f"--step: {choices('step', step, steps)}")
     chosen = (
         each
-        for each in found.explain(ids)
+        for each in opened.explain(ids)
         if step in (None, each.step) and not (each.kept and (removed or step is not None))
     )
     emit(chosen, texts_view if ids else outcomes_view, as_json)
@@ -182,7 +150,7 @@ def explain(name: str, ids: tuple[str, ...], removed: bool, step: str | None, as
 @corpus.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@shows("harness.reporting.corpora:difference_view", "Write JSON, with the ids of all documents that differ.")
+@shows(difference_view, "Write JSON, with the ids of all documents that differ.")
 def diff(first: str, second: str) -> CorpusDifference:
     """Tell what the corpora called A and B differ in: recipes, documents, and columns that drifted.
 
@@ -190,20 +158,16 @@ def diff(first: str, second: str) -> CorpusDifference:
     removed them from the other, and why. The drift of each column is an effect with its interval.
 
     \b
-    Examples:
+    Example:
       steelyard corpus diff raw clean
-      steelyard corpus diff clean clean-next --json
     """
     settings, names = load_settings(Path.cwd()), (first, second)
     for name in names:
         _require_packages(settings, name)
-    from harness.reporting.corpora import CorpusDifference
-    from harness.stages.data.drift.differences import compare_documents, compare_recipes
     from harness.stages.data.drift.drift import drift_table
-    from harness.stages.data.recipe import corpus_recipe
 
     recipes = compare_recipes(*(corpus_recipe(settings, name) for name in names))  # told before one is built
-    one, other = (opened_corpus(name) for name in names)
+    one, other = (open_corpus(name) for name in names)
     documents = compare_documents(one.explain(), other.explain())
     try:
         return CorpusDifference(names, recipes, documents, drift_table(one.column_sums, other.column_sums))
@@ -214,13 +178,9 @@ def diff(first: str, second: str) -> CorpusDifference:
 @corpus.command()
 @click.argument("name")
 @click.option(
-    "--cases",
-    metavar="PATH",
-    default="evals",
-    show_default=True,
-    help="A file of cases, or a folder of evaluations.",
+    "--cases", metavar="PATH", default="evals", show_default=True, help="A file of cases, or a folder of them."
 )
-@shows("harness.reporting.corpora:contamination_view")
+@shows(contamination_view)
 def contamination(name: str, cases: str) -> Contaminated:
     """Tell which cases of evaluations the documents of the corpus called NAME hold, and where.
 
@@ -229,15 +189,10 @@ def contamination(name: str, cases: str) -> Contaminated:
 
     \b
     Examples:
-      steelyard corpus contamination clean
       steelyard corpus contamination clean --cases evals/foundation
-      steelyard corpus contamination clean --json
     """
-    from harness.reporting.corpora import Contaminated
-    from harness.stages.case_files import filed_cases
-
     root = load_settings(Path.cwd()).root
     filed_cases(cases, (root,))  # what is wrong with them is told before a corpus is built
-    opened = opened_corpus(name)
+    opened = open_corpus(name)
     opened.root = root
     return Contaminated(name, opened.fingerprint, opened.contamination(cases))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
+from collections.abc import Iterator, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import click
 
 from harness.cli.console import say
-from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.config.versions import read_versions
-from harness.errors import SettingsError, UsageError
+from harness.errors import UsageError
 
 NO_DEEPEVAL = "-p no:deepeval"
 _PYTEST_FILES = {
@@ -28,132 +28,151 @@ _PYTEST_FILES = {
 }
 """The files that pytest looks at, in its order, and the table that makes them its settings."""
 _IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "__pycache__/")
-"""The store, the reports of the last gate, those that `steelyard report` makes again, and compiled code."""
 _ANSWERS = "evals/foundation/capitals/answers/"
+_QUESTIONS, _SUITE = "evals/questions.jsonl", "suites/test_application.py"
 
 _SCRIPTED = f"""\
-[tool.steelyard]
 candidate = "steady"
 baseline = "steady"
 
 # Scripted answers, with probabilities: no model is needed. Replace them with versions of your own.
-[tool.steelyard.models.steady]
+[models.steady]
 engine = "scripted"
 answers = "{_ANSWERS}steady.json"
 
-[tool.steelyard.models.forgetful]
+[models.forgetful]
 engine = "scripted"
 answers = "{_ANSWERS}forgetful.json"
 """
 
 _ENDPOINT = """\
-[tool.steelyard]
 candidate = "served"
 samples = 1  # a request for each case; say --samples 5 for a closer look
 
-[tool.steelyard.models.served]
+[models.served]
 engine = "openai"
 base_url = {base_url}
 model = {model}
 {key}sampling = {{ temperature = 0.7, max_tokens = 64 }}
 
 # A version is what differs from another.
-[tool.steelyard.models.served-terse]
+[models.served-terse]
 base = "served"
 system = "Answer in one word."
 """
 
-_PYTEST = f"""\
-[tool.pytest.ini_options]
-addopts = {json.dumps(NO_DEEPEVAL.split())}
+_APPLICATION = """\
+[models.{name}]
+engine = "{engine}"
+{key} = {call}
 """
-
-_Done = tuple[str, str, str]
-"""What was done, to which file, and why or with what."""
+_ENGINES = {
+    "scripted": (),
+    "openai": ("--base-url", "--model"),
+    "python": ("--call",),
+    "command": ("--call",),
+}
+"""What answers, and the options that it needs."""
+_NEXT = {
+    "scripted": ("--candidate forgetful", "steady against itself: green", "knows fewer capitals: red"),
+    "openai": ("--candidate served-terse --baseline served", "is it good enough? 60 requests", "one prompt or another"),
+    "python": ("--baseline git:main", "asks it; any answer passes as yet", "weighs a change against main"),
+    "command": ("--baseline git:main", "asks it; any answer passes as yet", "weighs a change against main"),
+}
+"""The options of the second command to run, and what both show."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
-@click.option(
-    "--engine",
-    type=click.Choice(["scripted", "openai"]),
-    default="scripted",
-    show_default=True,
-    help="What answers: scripted answers (no model needed), or an OpenAI-compatible endpoint.",
-)
-@click.option("--base-url", metavar="URL", help="Address of the endpoint, ending in /v1.")
-@click.option("--model", metavar="NAME", help="Name of the model at the endpoint.")
-@click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds the endpoint's API key.")
-def init(folder: Path, engine: str, base_url: str | None, model: str | None, api_key_env: str | None) -> None:
-    """Write evals/, suites/, reports/, conftest.py and settings into FOLDER (default: here).
+@click.option("--engine", type=click.Choice([*_ENGINES]), default="scripted", show_default=True, help="What answers.")
+@click.option("--base-url", metavar="URL", help="openai: address of the endpoint, ending in /v1.")
+@click.option("--model", metavar="NAME", help="openai: name of the model at the endpoint.")
+@click.option("--api-key-env", metavar="VARIABLE", help="openai: environment variable that holds the API key.")
+@click.option("--call", metavar="WHAT", help="python: the function, MODULE:FUNCTION; command: the command line.")
+def init(folder: Path, engine: str, **options: str | None) -> None:
+    """Write evals/, suites/, reports/, conftest.py, pytest.ini and steelyard.toml into FOLDER (default: here).
 
-    No file is overwritten; an existing pyproject.toml gets a [tool.steelyard] table at its end.
+    What answers is a table of scripted answers (no model is needed), an OpenAI-compatible endpoint, or an application
+    of yours: a function of Python, or a program that is asked in lines of JSON. No file is overwritten.
 
     \b
     Examples:
       steelyard init
+      steelyard init --engine python --call shop.bot:answer
       steelyard init gate --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
-    settings = _settings_text(engine, base_url, model, api_key_env)
+    given = {f"--{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
+    name, settings = _settings_text(engine, given)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file. Name a folder, or one that does not exist yet.")
+    source = load_settings(folder.resolve()).source
+    has_settings = source is not None and source.parent == folder.resolve()
+    texts = {} if has_settings else {"steelyard.toml": settings}
+    if find_pytest_settings(folder) is None:
+        texts["pytest.ini"] = f"[pytest]\naddopts = {NO_DEEPEVAL}\n"
+    texts |= {path: text for path, text in _scaffold(engine, name) if not (has_settings and path.startswith(_ANSWERS))}
     try:
-        done = [*_write_settings(folder, settings)]
-        versions = understood(load_settings(folder).versions)
-        wanted = {version.engine_options.get("answers") for version in versions.values()}
-        for name, content in _scaffold(engine):
-            if not name.startswith(_ANSWERS) or name in wanted:
-                done.append(_write_new(folder, name, content))
-        done.append(_ignore(folder / ".gitignore"))
+        done = [_write_new(folder, path, text) for path, text in texts.items()] + [_ignore(folder / ".gitignore")]
     except OSError as error:
         raise UsageError(f"{error.filename or folder} can't be written: {error.strerror}.") from None
-    say(*((f"{what:<6} {name}", why) for what, name, why in done))
-    pytest_file = find_pytest_settings(folder)
-    if pytest_file and not keeps_deepeval_out(pytest_file):
-        advice = f"{pytest_file.name} has pytest's settings: add {NO_DEEPEVAL} to its addopts, or deepeval's plugin, "
-        say("", (f"{'note':<4}", f"{advice}where installed, adds seconds to every run."))
-    here = folder.resolve() == Path.cwd()
-    steps = [*([] if here else [(f"cd {shlex.quote(str(folder))}", "")]), *_next(folder)]
-    say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps)))
+    if source is not None and has_settings:
+        done.insert(0, ("left", source.name, "it has settings already"))
+    say(*((f"{what:<6} {path}", why) for what, path, why in done))
+    steps = {} if folder.resolve() == Path.cwd() else {f"cd {shlex.quote(str(folder))}": ""}
+    option, first, second = _NEXT[engine]
+    if has_settings:
+        option, first, second = "--candidate NAME", "weighs the candidate of your settings", "weighs another version"
+    steps |= {"steelyard models": "what is there to weigh?", "pytest suites": first, f"pytest suites {option}": second}
+    say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
+    if "--call" in given:
+        say((f"edit   {_QUESTIONS}", "your questions, each with what a right answer holds"))
 
 
-def _settings_text(engine: str, base_url: str | None, model: str | None, api_key_env: str | None) -> str:
-    """The [tool.steelyard] tables for these options."""
-    given = {"--base-url": base_url, "--model": model, "--api-key-env": api_key_env}
+def _settings_text(engine: str, given: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the version under test, and the settings for these options."""
+    if not given.keys() >= set(_ENGINES[engine]):
+        raise UsageError(f"--engine {engine} needs {' and '.join(_ENGINES[engine])}.")
+    known = (*_ENGINES[engine], *(("--api-key-env",) if engine == "openai" else ()))
+    if needless := [name for name in given if name not in known]:
+        right = "python or command" if needless == ["--call"] else "openai"
+        raise UsageError(f"{', '.join(needless)} says nothing about --engine {engine}: say --engine {right}.")
     if engine == "scripted":
-        unused = [name for name, value in given.items() if value is not None]
-        if unused:
-            raise UsageError(f"{', '.join(unused)} describes an endpoint: add --engine openai.")
-        return _SCRIPTED
-    if base_url is None or model is None:
-        raise UsageError("--engine openai needs --base-url (such as http://127.0.0.1:8000/v1) and --model.")
-    for name, value in given.items():
-        if value is not None and value.encode("utf-8", "replace").decode() != value:
-            raise UsageError(f"{name} holds bytes that are no UTF-8, which no settings file can.")
-    key = "" if api_key_env is None else f"api_key_env = {_toml(api_key_env)}\n"
-    written = _ENDPOINT.format(base_url=_toml(base_url), model=_toml(model), key=key)
-    versions = read_versions(tomllib.loads(written)["tool"]["steelyard"]["models"], where="--engine openai")
-    dict(versions)  # reads them, and so refuses an address or a key that can't be
-    return written
+        return "steady", _SCRIPTED
+    values = {name: _toml(value) for name, value in given.items()}
+    if engine == "openai":
+        key = f"api_key_env = {values['--api-key-env']}\n" if "--api-key-env" in values else ""
+        name, text = "served", _ENDPOINT.format(base_url=values["--base-url"], model=values["--model"], key=key)
+    else:
+        module = given["--call"].partition(":")[0].rpartition(".")[2]
+        name = module if engine == "python" and module.isidentifier() else "application"
+        key = "call" if engine == "python" else "command"
+        text = _APPLICATION.format(name=name, engine=engine, key=key, call=values["--call"])
+    dict(read_versions(tomllib.loads(text)["models"], where=f"--engine {engine}"))  # refuses values that can't be
+    return name, text
 
 
 def _toml(text: str) -> str:
     """A TOML basic string; JSON's is one, but for the escape of characters beyond the first plane."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    safe = text.encode("utf-8", "replace").decode()
+    return json.dumps(safe, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _scaffold(engine: str) -> list[tuple[str, str]]:
-    """Path and text of every file of the scaffold.
-
-    Requests to an endpoint may cost something: there the settings say how many samples.
-    """
+def _scaffold(engine: str, name: str) -> Iterator[tuple[str, str]]:
+    """Path and text of every file of the scaffold; how often an endpoint is asked, its settings say."""
+    is_application = "--call" in _ENGINES[engine]
     with as_file(files("harness.cli") / "scaffold") as root:
-        paths = sorted(path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
-        found = [(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
-    return [(name, text if engine == "scripted" else text.replace("    samples=5,\n", "")) for name, text in found]
+        for path in sorted(path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__"):
+            place, text = path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+            if place.startswith(_ANSWERS) and engine != "scripted":
+                continue
+            if is_application and "capitals" not in place:
+                yield place.replace(_SUITE, f"suites/test_{name}.py"), text
+            elif not is_application and place not in (_QUESTIONS, _SUITE):
+                yield place, text if engine == "scripted" else text.replace("    samples=5,\n", "")
 
 
-def _write_new(folder: Path, name: str, content: str) -> _Done:
+def _write_new(folder: Path, name: str, content: str) -> tuple[str, str, str]:
+    """Write a file where there is none; return what was done, to which file, and why."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -164,37 +183,7 @@ def _write_new(folder: Path, name: str, content: str) -> _Done:
     return "wrote", name, ""
 
 
-def _write_settings(folder: Path, settings: str) -> list[_Done]:
-    """Put tables at the end of pyproject.toml; what is there already stays as it is, byte for byte."""
-    own, project = folder / "steelyard.toml", folder / "pyproject.toml"
-    tables = {} if find_pytest_settings(folder) else {"[tool.pytest.ini_options]": _PYTEST}
-    done: list[_Done] = []
-    if own.is_file():
-        load_settings(folder)
-        done.append(("left", own.name, "it exists already"))
-    elif project.is_file() and load_settings(folder).source == project:
-        done.append(("left", project.name, "it has [tool.steelyard] already"))
-    else:
-        tables["[tool.steelyard]"] = settings
-    text = "\n".join(tables.values())
-    if not tables:
-        return done
-    if not project.exists():
-        return [*done, _write_new(folder, project.name, text)]
-    before = project.read_bytes()
-    try:
-        tomllib.loads(before.decode("utf-8") + "\n\n" + text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{project}: tables can't be added at its end ({error}). Mend it, or write a steelyard.toml beside it."
-        ) from None
-    gap = b"" if not before else b"\n" if before.endswith(b"\n") else b"\n\n"
-    with project.open("ab") as file:
-        file.write(gap + text.encode("utf-8"))
-    return [*done, ("added", project.name, " and ".join(tables))]
-
-
-def _ignore(path: Path) -> _Done:
+def _ignore(path: Path) -> tuple[str, str, str]:
     before = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
     present = {line.strip().strip("/") for line in before.splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in present]
@@ -204,22 +193,6 @@ def _ignore(path: Path) -> _Done:
     with path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(gap + "".join(f"{line}\n" for line in missing))
     return ("added", path.name, " and ".join(missing)) if before else ("wrote", path.name, "")
-
-
-def _next(folder: Path) -> list[tuple[str, str]]:
-    """Commands to run, for the settings that now hold in the folder."""
-    settings = load_settings(folder.resolve())
-    if {"steady", "forgetful"} <= set(settings.versions):
-        return [
-            ("pytest suites", "steady against itself: green"),
-            ("pytest suites --candidate forgetful", "knows fewer capitals: red"),
-        ]
-    if {"served", "served-terse"} <= set(settings.versions):
-        return [
-            ("pytest suites", "is it good enough? 60 requests at most"),
-            ("pytest suites --candidate served-terse --baseline served --samples 5", "weighs it against served"),
-        ]
-    return [("steelyard models", "lists your versions"), ("pytest suites --candidate NAME", "weighs one of them")]
 
 
 def find_pytest_settings(folder: Path) -> Path | None:

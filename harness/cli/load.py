@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from harness.cli.console import shows
+from harness.cli.console import build_line, shows
 from harness.config.settings import load_settings
+from harness.config.typed import read
 from harness.errors import UsageError
-
-if TYPE_CHECKING:
-    from harness.reporting.load import LoadReport
-    from harness.stages.inference.load.plan import LoadPlan
-    from harness.stages.inference.load.run import LoadProgress
+from harness.models.engine_creation import check_version
+from harness.models.version import load_version
+from harness.reporting.load import LoadReport, view
+from harness.reporting.terminal.progress import LiveLine
+from harness.stages.building import built
+from harness.stages.inference.load.plan import DOUBTS, LoadPlan, read_prompts
+from harness.stages.inference.load.run import LoadProgress, run_load
+from harness.stages.inference.serving import serve, takes_load
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -27,38 +31,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--seconds", metavar="S", type=float, help="For how long requests are begun.")
 @click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300]")
 @click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, or a line each.  [random]")
+@click.option("--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt.")
 @click.option(
-    "--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt, about."
-)
-@click.option(
-    "--output-tokens",
-    metavar="N",
-    type=int,
-    help="Of an answer: exactly so many from vLLM, elsewhere at most.  [default: max_tokens of the version, or 64]",
+    "--output-tokens", metavar="N", type=int, help="Of an answer.  [default: the version's max_tokens, or 64]"
 )
 @click.option("--ends-itself", is_flag=True, help="Let the model end its answers before --output-tokens.")
 @click.option("--cached", is_flag=True, help="Let the server's prefix cache answer; else it is kept out.")
 @click.option("--warm-up", metavar="N", type=int, default=4, show_default=True, help="Requests before those measured.")
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of arrivals and prompts.")
 @click.option(
-    "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
+    "--objective", metavar="NAME=S,…", help="Seconds that a good request keeps: ttft=0.5,itl=0.1 (tpot, e2e)."
 )
+@click.option("--timeout", "timeout_s", metavar="S", type=float, default=300, show_default=True, help="Of a request.")
 @click.option(
-    "--timeout", "timeout_s", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error."
+    "--accept", metavar="DOUBT", multiple=True, help=f"Not invalid for this: {', '.join(DOUBTS)}; repeatable."
 )
-@click.option(
-    "--accept",
-    metavar="DOUBT",
-    multiple=True,
-    help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
-)
-@shows("harness.reporting.load:view")
+@shows(view)
 def load(version: str, **options: Any) -> LoadReport:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
-    for as long as it takes. Requests are planned before the first is sent: with --rate they are begun when it is their
-    time, whatever became of those before.
+    for as long as it takes, with answers of exactly --output-tokens. Requests are planned before the first is sent:
+    with --rate they are begun when it is their time, whatever became of those before.
 
     Exit code 0: valid. 1: not to be trusted, and why. 2: ended by Ctrl-C, with what was measured until then.
 
@@ -68,15 +61,6 @@ def load(version: str, **options: Any) -> LoadReport:
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
       steelyard load smollm2 --rate 4 --seconds 120 --objective ttft=0.5,itl=0.1 --json
     """
-    from harness.cli.corpus import build_line
-    from harness.models.engine_creation import check_version
-    from harness.models.version import load_version
-    from harness.reporting.load import LoadReport
-    from harness.reporting.terminal.progress import LiveLine
-    from harness.stages.building import built
-    from harness.stages.inference.load.run import run_load
-    from harness.stages.inference.serving import serve, takes_load
-
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     if version in settings.corpora:
@@ -97,7 +81,6 @@ def load(version: str, **options: Any) -> LoadReport:
 
 
 def _pieces(state: LoadProgress) -> list[str]:
-    """Say how far a load is."""
     planned = "" if state.planned is None else f" of {state.planned:,}"
     failed = [f"{state.failed:,} errors"] if state.failed else []
     elapsed = [f"{state.elapsed_s:.0f} s"] if state.elapsed_s else []
@@ -106,11 +89,8 @@ def _pieces(state: LoadProgress) -> list[str]:
 
 def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     """The plan that the options describe; answers are as long as the version's sampling says, unless an option does."""
-    from harness.config.typed import read
-    from harness.stages.inference.load.plan import LoadPlan, read_prompts
-
     given = {name: value for name, value in options.items() if value is not None}
-    words = {"output_tokens": sampling.get("max_tokens", 64), **given}
-    if "prompts" in words:
-        words["prompts"] = read_prompts(words["prompts"])
-    return read(LoadPlan, words, where="steelyard load", error=UsageError)
+    table = {"output_tokens": sampling.get("max_tokens", 64), **given}
+    if "prompts" in table:
+        table["prompts"] = read_prompts(table["prompts"])
+    return read(LoadPlan, table, where="steelyard load", error=UsageError)

@@ -9,26 +9,28 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from harness.cli import Group
-from harness.cli.console import emit, say, shows
-from harness.cli.stores import open_existing, open_or_make, open_store, settings_with_store, store_option
+from harness.cli.console import emit, open_store, place_option, say, shows, with_store
+from harness.cli.doctor import requirements
 from harness.config.environment import colours_wanted, user_name
+from harness.config.settings import Settings, load_settings
 from harness.errors import ReviewerError, ReviewFileError, SettingsError, UnknownItemError, install
+from harness.gate.people.attending import attended, prospects
+from harness.records.review import Batch
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
-from harness.store.location import FOLDER, option_for, prepare_store_folder
-
-if TYPE_CHECKING:
-    from harness.config import Settings
-    from harness.records.review import Batch
-    from harness.review import Queue
-    from harness.store import Store
+from harness.reporting.terminal.review import BatchStatus, QueueStatus, view
+from harness.review import Queue
+from harness.review.exchange import exported, format_of, import_items
+from harness.store import Store
+from harness.store.location import FOLDER, option_for, prepare_store_folder, settings_with_store
 
 PORT = 8700
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Group)
@@ -41,32 +43,25 @@ def review() -> None:
     Examples:
       steelyard review reviewer add ann
       steelyard review serve
-      steelyard review status
     """
 
 
 def _find_batch(queue: Queue, text: str) -> Batch:
-    """The batch of an id or its beginning.
-
-    Raises:
-        UnknownItemError: there is none, or several; the message names all.
-    """
+    """The batch of an id or its beginning."""
     batches = queue.batches()
-    found = [batch for batch in batches if batch.id == text] or [
-        batch for batch in batches if text and batch.id.startswith(text)
-    ]
-    if len(found) == 1:
-        return found[0]
+    matches = [each for each in batches if each.id == text] or [each for each in batches if each.id.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
     known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
-    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
+    what = f"begins the ids of {len(matches)} batches; write more" if matches else "is no batch of the review queue"
     raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")
 
 
 @review.command()
-@store_option
+@with_store()
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, with the agreement in each batch.")
 @click.argument("batch_id", metavar="[BATCH]", required=False)
-def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
+def status(store: Store, as_json: bool, batch_id: str | None) -> None:
     """Tell how far all batches are: labels in and left (until a gate is decided), by reviewer, what is disputed.
 
     Of one BATCH also how far its reviewers agree with each other, over items that several have labelled, and the judge
@@ -74,63 +69,47 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
 
     \b
     Examples:
-      steelyard review status
       steelyard review status 1f0c --json
     """
-    from harness.gate.people.attending import prospects
-    from harness.reporting.terminal.review import BatchStatus, QueueStatus, view
-    from harness.review import Queue
-
-    settings = settings_with_store(place)
-    with open_store(settings, readonly=True) as opened:
-        queue = Queue(opened)
-        progress = queue.progress(None if batch_id is None else _find_batch(queue, batch_id).id)
-        origins, ahead = queue.origins(), prospects(opened, [each.batch_id for each in progress])
-        batches = []
-        for each in progress:
-            name = each.batch_id
-            outlook = ahead.needed.get(name), ahead.held_back.get(name), ahead.problems.get(name)
-            agreement = queue.agreement(name) if as_json or batch_id is not None else None
-            batches.append(BatchStatus(each, origins[name], *outlook, agreement))
-        serve = settings.review_url or f"steelyard review serve{option_for(opened.url)}"
+    queue = Queue(store)
+    progress = queue.progress(None if batch_id is None else _find_batch(queue, batch_id).id)
+    origins, ahead = queue.origins(), prospects(store, [each.batch_id for each in progress])
+    batches = []
+    for each in progress:
+        name = each.batch_id
+        outlook = ahead.needed.get(name), ahead.held_back.get(name), ahead.problems.get(name)
+        agreement = queue.agreement(name) if as_json or batch_id is not None else None
+        batches.append(BatchStatus(each, origins[name], *outlook, agreement))
+    serve = load_settings(Path.cwd()).review_url or f"steelyard review serve{option_for(store.url)}"
     emit(QueueStatus(tuple(batches), serve), view, as_json)
 
 
 @review.command()
-@store_option
+@with_store("write")
 @click.option("--undo", is_flag=True, help="Offer its items again that still want labels.")
 @click.argument("batch_id", metavar="BATCH")
-def close(place: str | None, undo: bool, batch_id: str) -> None:
+def close(store: Store, undo: bool, batch_id: str) -> None:
     """Stop offering the items of BATCH; its labels stay.
 
     \b
-    Examples:
+    Example:
       steelyard review close 1f0c
-      steelyard review close 1f0c --undo
     """
-    from harness.review import Queue
-
-    with open_existing(settings_with_store(place)) as opened:
-        queue = Queue(opened)
-        batch = _find_batch(queue, batch_id)
-        if undo:
-            queue.reopen(batch.id)
-        else:
-            queue.close(batch.id, "closed by hand")
+    queue = Queue(store)
+    batch = _find_batch(queue, batch_id)
+    if undo:
+        queue.reopen(batch.id)
+    else:
+        queue.close(batch.id, "closed by hand")
     say(f"Batch {batch.id} is {'open again' if undo else 'closed'}.")
 
 
 @review.command()
-@store_option
+@with_store()
 @click.option("--unblind", is_flag=True, help="With labels, exclusions, versions, judge scores and the drawing.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A file, .jsonl or .csv; default: JSON lines to standard output.",
-)
+@click.option("-o", "--output", type=_FILE, help="A file, .jsonl or .csv; default: JSON lines to standard output.")
 @click.argument("batch_id", metavar="BATCH")
-def export(place: str | None, unblind: bool, output: Path | None, batch_id: str) -> None:
+def export(store: Store, unblind: bool, output: Path | None, batch_id: str) -> None:
     """Write the items of BATCH to a file, for people who label elsewhere; without what could sway them.
 
     What comes back is brought in with `steelyard review import`.
@@ -140,33 +119,24 @@ def export(place: str | None, unblind: bool, output: Path | None, batch_id: str)
       steelyard review export 1f0c -o items.csv
       steelyard review export 1f0c --unblind -o labels.jsonl
     """
-    from harness.review import Queue
-    from harness.review.exchange import exported, format_of
-
     chosen = format_of(output or Path("items.jsonl"))
-    with open_store(settings_with_store(place), readonly=True) as opened:
-        shared = exported(opened.review, _find_batch(Queue(opened), batch_id), unblind=unblind)
-    text = chosen.write(shared)
+    items = exported(store.review, _find_batch(Queue(store), batch_id), unblind=unblind)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(chosen.write(items), nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8", newline="")
+        output.write_text(chosen.write(items), encoding="utf-8", newline="")
     except OSError as error:
-        raise ReviewFileError(
-            f"--output {output} can't be written: {error.strerror or error}. Name a file in a folder that is there."
-        ) from None
-    told = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
-    say(f"Wrote {plural(len(shared), 'item')} to {output} ({told}).")
+        raise ReviewFileError(f"--output {output} can't be written: {error.strerror or error}.") from None
+    how = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
+    say(f"Wrote {plural(len(items), 'item')} to {output} ({how}).")
 
 
 @review.command("import")
-@store_option
-@click.option(
-    "--reviewer", metavar="NAME", default="imported", show_default=True, help="Who labelled what names nobody."
-)
-@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_file(place: str | None, reviewer: str, path: Path) -> None:
+@with_store("write")
+@click.option("--reviewer", metavar="NAME", default="imported", show_default=True, help="Of labels that name nobody.")
+@click.argument("path", metavar="FILE", type=_FILE)
+def import_file(store: Store, reviewer: str, path: Path) -> None:
     """Bring in the labels of FILE (.jsonl or .csv), and the items that the queue does not have, as new batches.
 
     Importing a file again brings nothing. Of each reviewer the newest label of an item counts; one without a time is
@@ -177,27 +147,19 @@ def import_file(place: str | None, reviewer: str, path: Path) -> None:
       steelyard review import items.csv --reviewer ann
       steelyard review import labels.jsonl
     """
-    from harness.gate.people.attending import prospects
-    from harness.review.exchange import format_of, import_items
-
     chosen = format_of(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
-    except UnicodeDecodeError as error:
-        raise ReviewFileError(
-            f"{path} can't be read: {error}. Save it as UTF-8 (in Excel: CSV UTF-8), and import it again."
-        ) from None
-    except OSError as error:
-        raise ReviewFileError(f"{path} can't be read: {error}") from None
-    shared = [
+    except (UnicodeDecodeError, OSError) as error:
+        raise ReviewFileError(f"{path} can't be read: {error}. Save it as UTF-8 (Excel: CSV UTF-8).") from None
+    items = [
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
         for each in chosen.read(text)
     ]
-    with open_existing(settings_with_store(place)) as opened:
-        before = opened.review.last_event()
-        done = import_items(opened.review, shared, time.time())
-        problems = prospects(opened, opened.review.touched(before), settles=True).problems
+    before = store.review.last_event()
+    done = import_items(store.review, items, time.time())
+    problems = prospects(store, store.review.touched(before), settles=True).problems
     added = f" and {plural(done.items, 'item')} in {plural(done.batches, 'new batch')}" if done.items else ""
     say(f"Brought in {plural(done.labels, 'label')}{added}.")
     for batch_id, problem in problems.items():
@@ -205,44 +167,32 @@ def import_file(place: str | None, reviewer: str, path: Path) -> None:
 
 
 @review.command()
-@store_option
+@place_option
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
-@click.option(
-    "--public-url", metavar="URL", help="Under which reviewers reach it through a proxy: https://review.example.org."
-)
+@click.option("--public-url", metavar="URL", help="Of the proxy that reviewers reach: https://review.example.org.")
 @click.option("--allow-network", is_flag=True, help="Listen where other machines can reach it, over plain HTTP.")
 @click.option(
-    "--reviewer",
-    metavar="NAME",
-    help="Whom the printed address signs in, once; made an admin if new. Without it, your user name.",
+    "--reviewer", metavar="NAME", help="Whom the printed address signs in, an admin if new.  [your user name]"
 )
 def serve(place: str | None, host: str, port: int, reviewer: str | None, **network: Any) -> None:
     """Serve the review queue to browsers, until Ctrl-C.
 
-    Prints an address that signs you in once. Others get tokens from an admin's page, or `steelyard review reviewer
-    add`.
+    Prints an address that signs you in once. Others get tokens by `steelyard review reviewer add`, or from an admin.
 
     \b
     Examples:
-      steelyard review serve
-      steelyard review serve --reviewer ann --port 8800
+      steelyard review serve --reviewer ann
       steelyard review serve --public-url https://review.example.org
     """
-    from harness.cli.doctor import requirements
-
     if missing := requirements("review")[1]:
-        raise SettingsError(
-            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: {install('review')}"
-        )
-    from harness.gate.people.attending import attended
-    from harness.review import Queue
+        raise SettingsError(f"`steelyard review serve` needs {', '.join(missing)}. Install: {install('review')}")
     from harness.review import web as site
 
     web = site.server
     web.check_host(host, **network)
     settings = settings_with_store(place)
-    with open_or_make(settings) as store, closing(web.listen(host, port)) as listener:
+    with open_store(settings, "make") as store, closing(web.listen(host, port)) as listener:
         port = listener.getsockname()[1]
         urls = web.addresses(host, port, network["public_url"])
         name, role = _admin(Queue(store), reviewer)
@@ -278,7 +228,7 @@ def _notify(store: Store, settings: Settings, batch: Batch) -> None:
 
 
 def _admin(queue: Queue, wanted: str | None) -> tuple[str, str]:
-    """The reviewer whom the printed address signs in, made an admin if new: who runs this has the store."""
+    """Name and role of the reviewer whom the printed address signs in, made an admin if new."""
     name = user_name() if wanted is None else wanted
     for reviewer in queue.reviewers():
         if reviewer.name == name:
@@ -300,75 +250,63 @@ def reviewer() -> None:
     A token is shown once, to be handed to the reviewer, who signs in with it; the store keeps a hash of it.
 
     \b
-    Examples:
+    Example:
       steelyard review reviewer add ann
-      steelyard review reviewer add eve --role adjudicator
-      steelyard review reviewer list
     """
 
 
 @reviewer.command()
-@store_option
+@with_store("make")
 @click.option(
-    "--role",
-    type=click.Choice(["annotator", "adjudicator", "admin"]),
-    default="annotator",
-    show_default=True,
-    help="annotator labels, adjudicator also settles what labels differ in, admin may do everything.",
+    "--role", type=click.Choice(["annotator", "adjudicator", "admin"]), default="annotator", show_default=True
 )
 @click.argument("name", metavar="NAME")
-def add(place: str | None, role: Literal["annotator", "adjudicator", "admin"], name: str) -> None:
+def add(store: Store, role: Literal["annotator", "adjudicator", "admin"], name: str) -> None:
     """Add the reviewer NAME, and show the token to sign in with.
+
+    An annotator labels, an adjudicator also decides where labels differ, an admin may do everything.
 
     \b
     Example:
       steelyard review reviewer add eve --role adjudicator
     """
-    from harness.review import Queue
-
-    with open_or_make(settings_with_store(place)) as opened:
-        token = Queue(opened).add_reviewer(name, role)
-    say(f"{name} is {role}. Token, shown this once:", token)
+    say(f"{name} is {role}. Token, shown this once:", Queue(store).add_reviewer(name, role))
 
 
 @reviewer.command()
-@store_option
+@with_store("write")
 @click.argument("name", metavar="NAME")
-def token(place: str | None, name: str) -> None:
+def token(store: Store, name: str) -> None:
     """Give NAME a new token, also after being disabled; the old one stops working.
 
     \b
     Example:
       steelyard review reviewer token ann
     """
-    from harness.review import Queue
-
-    with open_existing(settings_with_store(place)) as opened:
-        new = Queue(opened).new_token(name)
-    say(f"Token of {name}, shown this once:", new)
+    say(f"Token of {name}, shown this once:", Queue(store).new_token(name))
 
 
 @reviewer.command()
-@store_option
+@with_store("write")
 @click.argument("name", metavar="NAME")
-def disable(place: str | None, name: str) -> None:
+def disable(store: Store, name: str) -> None:
     """Let NAME do nothing any more; labels that are in stay.
 
     \b
     Example:
       steelyard review reviewer disable ann
     """
-    from harness.review import Queue
-
-    with open_existing(settings_with_store(place)) as opened:
-        Queue(opened).disable(name)
+    Queue(store).disable(name)
     say(f"{name} is disabled.")
 
 
 def _reviewers_view(reviewers: list[dict[str, Any]]) -> Iterator[Block]:
     for each in reviewers:
-        told = [each["role"], *(["disabled"] if each["disabled"] is not None else [])]
-        yield each["name"], "  ".join([*told, *(["no token"] if each["without_token"] else [])])
+        state = [
+            *(["disabled"] if each["disabled"] is not None else []),
+            *(["no token"] if each["without_token"] else []),
+        ]
+        yield each["name"], "  ".join([each["role"], *state])
     if any(each["without_token"] for each in reviewers):
         yield "Who has no token can't sign in; `steelyard review reviewer token NAME` gives one."
     if not reviewers:
@@ -376,18 +314,15 @@ def _reviewers_view(reviewers: list[dict[str, Any]]) -> Iterator[Block]:
 
 
 @reviewer.command("list")
-@store_option
+@with_store()
 @shows(_reviewers_view)
-def list_reviewers(place: str | None) -> list[dict[str, Any]]:
+def list_reviewers(store: Store) -> list[dict[str, Any]]:
     """List the reviewers with their roles, and who has no token: those whom a file or `steelyard store merge` brought.
 
     \b
     Example:
       steelyard review reviewer list
     """
-    from harness.review import Queue
-
-    with open_store(settings_with_store(place), readonly=True) as opened:
-        reviewers = Queue(opened).reviewers()
-        tokenless = opened.review.without_token() if reviewers else set()
+    reviewers = Queue(store).reviewers()
+    tokenless = store.review.without_token() if reviewers else set()
     return [{**asdict(each), "without_token": each.name in tokenless} for each in reviewers]

@@ -120,8 +120,8 @@ def _title(row: PlanRow) -> str:
 
 def _varies(row: PlanRow) -> str:
     spread = row.shape.spread
-    told = f"score {spread.mean:.2f}, correlation {spread.correlation:.2f}"
-    return told if row.shape.threshold is not None else f"{told}, {round(100 * spread.differing)} in 100 cases differ"
+    text = f"score {spread.mean:.2f}, correlation {spread.correlation:.2f}"
+    return text if row.shape.threshold is not None else f"{text}, {round(100 * spread.differing)} in 100 cases differ"
 
 
 def _table(wanted: PlanTarget, rows: Sequence[PlanRow]) -> list[tuple[str, ...]]:
@@ -216,7 +216,7 @@ def _certainty(rows: Sequence[PlanRow], what: str) -> str:
 def _impossible(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
     """Say why no number of cases finds the drop, and what would help, once for each evaluation and reason."""
     failing = {(row.shape.name, row.shape.threshold, row.why): row for row in rows if row.why is not None}
-    found = {(row.shape.name, row.shape.threshold) for row in rows if row.why is None}
+    possible = {(row.shape.name, row.shape.threshold) for row in rows if row.why is None}
     for (name, threshold, why), row in failing.items():
         margin, drop = row.shape.margin, f"{wanted.drop:g}"
         if why == "within the margin":
@@ -224,7 +224,7 @@ def _impossible(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
                 f"{name}: a drop of {drop} lies within the margin {margin:g}. The margin says that such a version may "
                 "pass, so no gate is sure to be red. To find this drop lower the margin."
             )
-        elif (name, threshold) in found:
+        elif (name, threshold) in possible:
             yield f"Too many: more than {MOST_CASES:,} cases. With more samples of each case fewer cases do."
         else:
             more = "" if row.shape.is_repeatable else "more samples of each case, "
@@ -270,6 +270,9 @@ def _doubts(gate: PlannedGate) -> Iterator[str]:
     doubts = {
         "hardly any case differed. A version that answers otherwise takes more cases: see --differing.": [
             shape.name for shape in gate.shapes if shape.threshold is None and shape.spread.differing < _ALIKE
+        ],
+        "the candidate was worse, so the score is the baseline's, and --differing is assumed.": [
+            shape.name for shape in gate.shapes if "red" in shape.doubts
         ],
         "at temperature 0 the samples of a case are one draw: more cases tell more, more samples do not.": [
             shape.name for shape in gate.shapes if shape.is_repeatable

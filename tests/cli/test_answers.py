@@ -46,13 +46,15 @@ run r1   2026-11-24T16:15:00Z
 suites/test_capitals.py::test_capitals
   candidate close
     asked  Peru?
-        0  1  brevity 0.25  "Lima"
-        1  failed           "Quito\\x1b[31m⏎or so"  (cut at max_tokens)
-                            no capital
+    sample  score            answer
+         0  1  brevity 0.25  "Lima"
+         1  failed           "Quito\\x1b[31m⏎or so"  (cut at max_tokens)
+                             no capital
   baseline good
     asked  Peru?
-        0  1                "Lima!"
-        1  1                "Lima?"
+    sample  score  answer
+         0  1      "Lima!"
+         1  1      "Lima?"
 """
 
 
@@ -61,13 +63,26 @@ def test_the_newest_run_that_has_the_case_is_shown(run: Run, place: Path) -> Non
     assert run("store", "show", "peru", "--run", "good").exit_code == 4  # r2 is the newest of that version
 
 
+def test_a_long_answer_is_folded_below_itself(run: Run, folder: Path) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.add([draw("Peru?", "Lima, " * 30, 0)])
+        store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
+        store.add_scores("r1", [score(sample_key=key_of("Peru?"))])
+        store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
+    lines = run("store", "show", "peru").output.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("         0  1      "))
+    assert max(map(len, lines)) <= 80
+    assert len(lines) > first + 1
+    assert not any(line[:19].strip() for line in lines[first + 1 :])
+
+
 def test_a_run_is_chosen_by_its_id(run: Run, place: Path) -> None:
     assert run("store", "show", "peru", "--run", "r1", "--store", str(place)).output == SHOWN
 
 
 def test_a_body_that_asked_nothing_has_no_answer_and_an_error_no_score(run: Run, place: Path) -> None:
     lines = run("store", "show", "chad").output.splitlines()
-    assert lines[-2:] == ["        0  error  no answer", "                  KeyError: 'x'"]
+    assert lines[-2:] == ["         0  error  no answer", "                   KeyError: 'x'"]
 
 
 def test_json_has_the_answers_whole(run: Run, place: Path) -> None:
@@ -102,11 +117,11 @@ def test_what_an_application_told_is_shown(run: Run, folder: Path) -> None:
         store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     lines = [line.strip() for line in run("store", "show", "when").output.splitlines()]
     assert lines[-6:] == [
-        '0  1  "Nine."',
+        '0  1      "Nine."',
         "from  hours, stock",
         "cost  0.25",
         'metadata  {"route": 1}',
-        '1  1  "Hm."',
+        '1  1      "Hm."',
         "from  nothing",
     ]
     told = json.loads(run("store", "show", "when", "--json").output)["answers"][0]
@@ -123,12 +138,11 @@ def test_versions_that_differ_in_their_system_text_are_told_apart(run: Run, fold
         store.add_scores("r1", [score(sample_key=key_of("told")), score(sample_key=key_of("plain"), role="baseline")])
         store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     lines = [line.strip() for line in run("store", "show", "peru").output.splitlines()[3:]]
-    assert lines[1].startswith("system Be brief.⏎xxx")
-    assert lines[1].endswith("x…(+117)")
-    assert [*lines[:1], *lines[2:]] == [
-        *("candidate close", "asked  Peru?", '0  1  "Lima"'),
-        *("baseline good", "asked  Peru?", '0  1  "Lima"'),
-    ]
+    end = lines.index("asked   Peru?")
+    assert lines[1].startswith("system  Be")
+    assert lines[end - 1].endswith("x…(+117)")
+    answers = ["sample  score  answer", '0  1      "Lima"']
+    assert [*lines[:1], *lines[end + 1 :]] == ["candidate close", *answers, "baseline good", "asked  Peru?", *answers]
     answers = json.loads(run("store", "show", "peru", "--json").output)["answers"]
     assert [each.get("system") for each in answers] == [told[0]["content"], None]
 
@@ -151,9 +165,10 @@ def test_the_turns_of_a_conversation_are_shown_with_the_calls(run: Run, folder: 
         store.add_scores("r1", [score(case, sample_key=key_of(case)) for case in talks])
         store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     lines = [line.strip() for line in run("store", "show", "short").output.splitlines()]
-    assert lines[-8:] == [
+    assert lines[-9:] == [
         "asked  Which day?",
-        '0  1  "It is Monday."',
+        "sample  score  answer",
+        '0  1      "It is Monday."',
         "system: Be brief.",
         "user: Which year?",
         "assistant: 2026.",
@@ -183,7 +198,7 @@ def test_what_an_application_did_before_it_answered_is_shown_once(run: Run, fold
         store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     lines = [line.strip() for line in run("store", "show", "day").output.splitlines()]
     assert lines[-6:] == [
-        '0  1  "It is Monday."',
+        '0  1      "It is Monday."',
         "user: Hi",
         "assistant: Hello.",
         "user: Which day?",
@@ -196,7 +211,7 @@ def test_what_an_application_did_before_it_answered_is_shown_once(run: Run, fold
 def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:
     run("store", "prune", "--version", "f0", "--yes")
     run("store", "prune", "--version", "good", "--yes")
-    assert "        0  1  brevity 0.25  no answer" in run("store", "show", "peru").output
+    assert "         0  1  brevity 0.25  no answer" in run("store", "show", "peru").output
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import doors
-from harness.cli.doctor import broken
+from harness.cli.doctor import load_problem
 from harness.doors import Door
 
 
@@ -22,7 +22,7 @@ def declared(monkeypatch: pytest.MonkeyPatch, group: str, target: str, distribut
 
 @pytest.mark.parametrize("group", doors.GROUPS)
 def test_none_of_steelyard_s_own_is_broken(group: str) -> None:
-    assert [why for door in doors.of_group(group) if door.is_own and (why := broken(door))] == []
+    assert [why for door in doors.of_group(group) if door.is_own and (why := load_problem(door))] == []
 
 
 def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(
@@ -32,7 +32,7 @@ def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(
         "from harness.stages.data.steps.filters import ADDRESS as IT\nprint('noise')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert broken(declared(monkeypatch, "steps", "noisy_steps:IT", "noisy")) is None
+    assert load_problem(declared(monkeypatch, "steps", "noisy_steps:IT", "noisy")) is None
     said = capsys.readouterr()
     assert said.out == ""
     assert "noise" in said.err
@@ -40,13 +40,13 @@ def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(
 
 def test_steelyard_s_own_that_lacks_an_extra_is_not_broken_and_another_s_is(monkeypatch: pytest.MonkeyPatch) -> None:
     target = "no_such_extra:IT"
-    assert broken(declared(monkeypatch, "steps", target, "steelyard")) is None
-    why = broken(declared(monkeypatch, "steps", target, "other"))
+    assert load_problem(declared(monkeypatch, "steps", target, "steelyard")) is None
+    why = load_problem(declared(monkeypatch, "steps", target, "other"))
     assert why is not None
     assert "The step 'it' of other 1.0 can't be loaded" in why
 
 
-def test_steelyard_s_own_module_that_is_gone_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    why = broken(declared(monkeypatch, "steps", "harness.gone:IT", "steelyard"))
+def test_steelyard_s_own_module_that_is_missing_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = load_problem(declared(monkeypatch, "steps", "harness.gone:IT", "steelyard"))
     assert why is not None
     assert "Steelyard's own metadata is older than its code" in why

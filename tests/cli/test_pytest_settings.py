@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.init import find_pytest_settings, keeps_deepeval_out
+from harness.cli.init import find_pytest_settings
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,3 @@ def test_pytest_ini_comes_before_pyproject(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n", encoding="utf-8")
     assert find_pytest_settings(tmp_path) == tmp_path / "pytest.ini"
-
-
-@pytest.mark.parametrize(
-    ("text", "kept_out"),
-    [
-        ("[pytest]\naddopts = -p no:deepeval\n", True),
-        ("[pytest]\naddopts = -pno:deepeval\n", True),
-        ("[pytest]\n", False),
-    ],
-)
-def test_deepeval_is_kept_out_by_addopts(tmp_path: Path, text: str, kept_out: bool) -> None:
-    path = tmp_path / "pytest.ini"
-    path.write_text(text, encoding="utf-8")
-    assert keeps_deepeval_out(path) is kept_out

@@ -10,7 +10,7 @@ import numpy as np
 from harness.gate.history.scores import Scores, Side
 from harness.gate.planning.blocks import BlockPairs
 from harness.gate.planning.simulation import ScoreSpread, Shape
-from harness.records import Role
+from harness.records import Role, VerdictKind
 from harness.statistics.arrays import FloatArray, case_means, is_binary
 from harness.store import ScoreSet, Store
 
@@ -77,7 +77,11 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> Iterator[Sh
         if verdict.is_repeatable:
             ours, theirs = (None if each is None else case_means(each)[:, np.newaxis] for each in (ours, theirs))
             assert ours is not None
-        if theirs is not None:
+        is_worse = VerdictKind.REGRESSED in (verdict.verdict, *(each.verdict for each in verdict.checks))
+        if theirs is not None and is_worse:  # what differs there is the drop, and no figure of versions alike
+            spread = replace(spread_of(theirs), differing=ScoreSpread().differing)
+            yield replace(shape, spread=spread, doubts=(*shape.doubts, "red"))
+        elif theirs is not None:
             yield replace(shape, spread=spread_of(ours, theirs))
         if plan.threshold is not None:
             yield replace(shape, threshold=plan.threshold, spread=spread_of(ours))

@@ -47,7 +47,8 @@ class Shape:
         threshold: what is required; None weighs against a baseline instead.
         about: the cases themselves, so that only what varies within them is left to chance, or cases like them.
         is_repeatable: at temperature 0 the samples of a case are one draw.
-        doubts: what the spread does not know: "samples", where no case had two draws, and "clusters".
+        doubts: what the spread does not know: "samples", where no case had two draws, "clusters", and "red", where the
+            candidate was worse, so that the spread is the baseline's and `differing` is assumed.
     """
 
     name: str = "evaluation"

@@ -24,6 +24,7 @@ from harness.records import Role
 from harness.statistics.arrays import FloatArray
 
 _SHOWN = 5
+_NAMED = 3
 _WHOLE = -1
 """Stands for the step of an error that belongs to none."""
 _TEXT_KEPT = 1000
@@ -139,14 +140,17 @@ class BodyErrors:
 
 
 def _line(alike: Sequence[_Met], case_of: CaseOf) -> str:
-    """The first of errors that are alike, its case, and how many they are."""
+    """The first of errors that are alike, its case, how many they are, and the other cases."""
     step, text = alike[0][:2]
     place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
     if len(alike) == 1:
         return place + text
     first, *traceback = text.split("\n")
     differ = ", the texts differ" if len({each.text for each in alike}) > 1 else ""
-    return "\n".join([f"{place}{first} ({len(alike):,} bodies ended so{differ})", *traceback])
+    others = list(dict.fromkeys(case_of(each.step) for each in alike if each.step != _WHOLE))[1:]
+    named = f"; also in {', '.join(map(repr, others[:_NAMED]))}" if others else ""
+    more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+    return "\n".join([f"{place}{first} ({len(alike):,} bodies ended so{differ}{named}{more})", *traceback])
 
 
 def describe(error: BaseException) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.cli.corpus import build_line, opened_corpus
+from harness.cli.console import build_line
+from harness.cli.corpus import open_corpus
 from harness.errors import SettingsError
 from harness.stages.build_state import BuildState
 
@@ -16,14 +17,14 @@ from harness.stages.build_state import BuildState
 def test_a_corpus_is_opened_under_the_name_that_it_is_asked_for(corpora: Path) -> None:
     text = (corpora / "steelyard.toml").read_text(encoding="utf-8")
     (corpora / "steelyard.toml").write_text(text + '[corpora.same]\nbase = "clean"\n', encoding="utf-8")
-    assert (opened_corpus("clean").name, opened_corpus("same").name) == ("clean", "same")
-    assert opened_corpus("clean").folder == opened_corpus("same").folder
+    assert (open_corpus("clean").name, open_corpus("same").name) == ("clean", "same")
+    assert open_corpus("clean").folder == open_corpus("same").folder
 
 
 def test_without_its_packages_it_says_what_installs_them(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"The corpus 'clean' needs datatrove, not .*pip install .*\[data\]"):
-        opened_corpus("clean")
+        open_corpus("clean")
 
 
 def test_progress_goes_to_the_standard_error_and_not_at_once(capsys: pytest.CaptureFixture[str]) -> None:

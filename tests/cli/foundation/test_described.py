@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.describe import asked_version, described_version
+from harness.cli.versions import described_version, require_weights
 from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 
@@ -54,12 +54,6 @@ def test_a_version_with_passages_has_a_fingerprint_when_they_are_indexed(
     fingerprint = load_version(built(found, "rag"), found.root).fingerprint
     assert described_version(found, "rag").fingerprint == fingerprint
     assert described_version(found, "rag").lineage[-1].made == "rag"
-
-
-@pytest.mark.parametrize("name", ["served", "table"])
-def test_a_version_without_weights_is_refused_with_those_that_have_some(settings: Settings, name: str) -> None:
-    with pytest.raises(UsageError, match=f"'{name}' has no weights: .* Versions with weights: tiny"):
-        asked_version(settings, name)
 
 
 def test_of_a_student_that_is_not_built_the_lineage_is_told(settings: Settings) -> None:
@@ -122,7 +116,7 @@ steps = ["url"]
     ]
     for name in ("served", "raw"):
         with pytest.raises(UsageError, match=f"Version '{name}' has no weights"):
-            asked_version(found, name)
+            require_weights(found, name)
 
 
 @pytest.mark.service

@@ -71,6 +71,16 @@ def test_a_run_gives_a_shape_for_each_comparison(store):
     assert (first.doubts, first.is_repeatable) == ((), False)
 
 
+def test_of_a_run_in_which_the_candidate_was_worse_the_spread_is_the_baseline_s(store):
+    """Half of its cases are lost: that is the drop, and says nothing of versions that are alike."""
+    good = {f"c{i}": [1.0, 1.0, float(i % 4 > 0), 1.0, 1.0] for i in range(20)}
+    lost = {case: [0.0] * 5 if int(case[1:]) % 2 else scores for case, scores in good.items()}
+    side = run(store, "r1", Scored(candidate=lost, baseline=good))
+    (shape,) = shapes_of_run(store, side, ["capitals"])
+    assert shape.doubts == ("red",)
+    assert shape.spread == replace(spread_of(np.array(list(good.values()))), differing=ScoreSpread().differing)
+
+
 def test_at_temperature_0_what_differs_between_two_versions_is_noise(store):
     """0.25 of the variance between cases; a tenth of the answers differ, so that half of a tenth is noise."""
     rng = np.random.default_rng(0)

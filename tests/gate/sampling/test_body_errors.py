@@ -38,9 +38,11 @@ def test_errors_of_one_line_are_one_message_whatever_they_say() -> None:
     assert first.startswith(
         "case 'c0': ValueError: invalid literal for int() with base 10: 'answer 0' (test_body_errors.py:"
     )
-    assert first.endswith("return int(text)) (150 bodies ended so, the texts differ)")
+    assert first.endswith(
+        "return int(text)) (150 bodies ended so, the texts differ; also in 'c1', 'c2', 'c3' and 146 more)"
+    )
     assert second.startswith("case 'c3': KeyError: 'a' (test_body_errors.py:")
-    assert "(2 bodies ended so, the texts differ)" in lines(tally, 2)[0]
+    assert "(2 bodies ended so, the texts differ; also in 'c1')" in lines(tally, 2)[0]
     assert "ended so" not in lines(tally, 1)[0]
 
 
@@ -48,7 +50,10 @@ def test_messages_of_ours_that_differ_in_values_alone_are_one() -> None:
     tally = BodyErrors()
     for step, said in enumerate(("gave 3 of 'x'", "gave 12 of 'it'", "gave nothing")):
         tally.add(step, ScoreError(said))
-    assert lines(tally) == ("case 'c0': gave 3 of 'x' (2 bodies ended so, the texts differ)", "case 'c2': gave nothing")
+    assert lines(tally) == (
+        "case 'c0': gave 3 of 'x' (2 bodies ended so, the texts differ; also in 'c1')",
+        "case 'c2': gave nothing",
+    )
 
 
 def test_errors_of_one_cause_are_one_message() -> None:
@@ -57,7 +62,8 @@ def test_errors_of_one_cause_are_one_message() -> None:
     tally.add(1, UnreachableError("the endpoint is given up: HTTP 500", "v: HTTP 500"))
     tally.add(2, UnreachableError("the endpoint is given up: HTTP 502", "w: HTTP 502"))
     assert lines(tally) == (
-        "case 'c0': the request is given up after 3 attempts: HTTP 500 (2 bodies ended so, the texts differ)",
+        "case 'c0': the request is given up after 3 attempts: HTTP 500 "
+        "(2 bodies ended so, the texts differ; also in 'c1')",
         "case 'c2': the endpoint is given up: HTTP 502",
     )
 
@@ -66,7 +72,7 @@ def test_the_most_frequent_error_comes_first_with_its_first_case() -> None:
     tally = BodyErrors()
     for step, text in ((7, "often"), (2, "once"), (4, "often")):
         tally.add(step, EngineError(text))
-    assert lines(tally) == ("case 'c4': often (2 bodies ended so)", "case 'c2': once")
+    assert lines(tally) == ("case 'c4': often (2 bodies ended so; also in 'c7')", "case 'c2': once")
 
 
 def test_a_traceback_stays_below_the_count() -> None:
@@ -74,7 +80,7 @@ def test_a_traceback_stays_below_the_count() -> None:
     for step in (1, 2):
         tally.add(step, EngineError('no\nTraceback (most recent call last):\n  File "bot.py", line 3'))
     assert lines(tally)[0].splitlines()[:2] == [
-        "case 'c1': no (2 bodies ended so)",
+        "case 'c1': no (2 bodies ended so; also in 'c2')",
         "Traceback (most recent call last):",
     ]
 
@@ -117,5 +123,5 @@ def test_errors_after_the_decision_are_told_unless_others_decide() -> None:
     for step in (9, 9, 12):
         tally.add(step, EngineError("no answer"))
     told = tally.late(9, lambda step: f"c{step}")
-    assert told == "2 cases ended in an error: case 'c9': no answer (3 bodies ended so)"
+    assert told == "2 cases ended in an error: case 'c9': no answer (3 bodies ended so; also in 'c12')"
     assert tally.late(10, lambda step: f"c{step}") == ""

@@ -124,7 +124,7 @@ class TestDeadEndpoint:
             tally.add(step, error)
         assert {type(error) for error in results} == {EngineError, UnreachableError}
         (line,) = tally.lines(4, str)
-        assert line.endswith("(4 bodies ended so, the texts differ)")
+        assert line.endswith("(4 bodies ended so, the texts differ; also in '1', '2', '3')")
 
     def test_those_that_wait_fail_with_the_first(self, free_port: int) -> None:
         policy = RetryPolicy(first_s=0, least_attempts=1)
