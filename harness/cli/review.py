@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from harness.cli import Group
 from harness.cli.console import emit, open_store, place_option, say, shows, with_store
 from harness.cli.doctor import requirements
 from harness.config.environment import colours_wanted, user_name
-from harness.config.settings import load_settings
+from harness.config.settings import Settings, load_settings
 from harness.errors import ReviewerError, ReviewFileError, SettingsError, UnknownItemError, install
 from harness.gate.people.attending import attended, prospects
 from harness.records.review import Batch
@@ -197,7 +198,7 @@ def serve(place: str | None, host: str, port: int, reviewer: str | None, **netwo
         name, role = _admin(Queue(store), reviewer)
         sessions = settings.root / FOLDER / f"review-sessions-{port}.json"
         prepare_store_folder(sessions)
-        with attended(store) as outlooks:
+        with attended(store, on_decided=functools.partial(_notify, store, settings)) as outlooks:
             app = site.create_app(store, site.WebOptions(urls, sessions=sessions, outlooks=outlooks))
             desk = app.state.desk
             left, link = desk.queue.count("label").left, f"{urls[0]}/sign-in#{desk.ticket_for(name)}"
@@ -208,6 +209,22 @@ def serve(place: str | None, host: str, port: int, reviewer: str | None, **netwo
             sys.stdout.flush()
             web.serve(app, listener)
     say("", "Ended. Every label is in the store.")
+
+
+def _notify(store: Store, settings: Settings, batch: Batch) -> None:
+    """Tell the web hook of the settings, if there is one, what the run has come to whose batch labels have closed."""
+    from harness.config.waivers import read_waivers, today
+    from harness.gate.history.runs import run_of, stored_report
+    from harness.gate.people.verdicts import resumed
+    from harness.reporting.notifying import notify
+
+    if settings.notify is None or batch.run_id is None:
+        return
+    run, waivers = run_of(store, batch.run_id), read_waivers(settings.root, today())
+    counts_as = run.spec.get("inconclusive", settings.inconclusive)
+    report = resumed(store, stored_report(store, run.run_id), counts_as, settings.review_url, waivers)
+    if problem := notify(report, settings):
+        say(f"WARNING: {problem}", err=True)
 
 
 def _admin(queue: Queue, wanted: str | None) -> tuple[str, str]:

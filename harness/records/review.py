@@ -17,7 +17,7 @@ Task = Literal["label", "adjudicate"]
 Value = int | str
 
 ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
-LEFT, TIE, RIGHT = "left", "tie", "right"
+LEFT, TIE, RIGHT, BAD = "left", "tie", "right", "bad"
 FIRST, SECOND = "first", "second"
 SETTLED: tuple[ItemState, ...] = ("done", "excluded")
 """The states of items that nobody is asked about any more."""
@@ -26,14 +26,14 @@ DECIDED = "decided"
 SUPERSEDED = "superseded"
 """Start of the reason for which a gate closed a batch whose answers are no longer those of its evaluation."""
 
-_SIDES = (LEFT, TIE, RIGHT)
-_STORED = (FIRST, TIE, SECOND)
-"""What a preference is stored as; it counts for 1, a half and 0."""
+PREFERENCE_SCORES = {FIRST: 1.0, TIE: 0.5, BAD: 0.5, SECOND: 0.0}
+"""The scores that stored preferences count for: that both answers are bad is a tie."""
+_MOST_MARKS, _LONGEST_MARK = 20, 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class LabelChoice:
-    """One of the values that a label may have: a whole number on a scale; "left", "tie" or "right" of a pair.
+    """One of the values that a label may have: a whole number on a scale; "left", "tie", "right" or "bad" of a pair.
 
     It counts for its score, in [0, 1]; None where it counts for nothing.
     """
@@ -45,18 +45,32 @@ class LabelChoice:
 
 PREFERENCES = tuple(
     LabelChoice(side, meaning, None)
-    for side, meaning in zip(_SIDES, ("left is better", "neither", "right is better"), strict=True)
+    for side, meaning in (
+        (LEFT, "left is better"),
+        (TIE, "both as good"),
+        (RIGHT, "right is better"),
+        (BAD, "both bad, a tie"),
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
+class FormQuestion:
+    """A question that is asked beside the one that decides. `choices` are its answers, the lowest first."""
+
+    title: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """The question that a reviewer answers about an item: a value on a scale, or which of two answers is better.
+    """The question that decides about an item: a value on a scale, or which of two answers is better.
 
     Attributes:
         criteria: what a good answer is, as the judge is told; `guidelines` are for reviewers alone; Markdown both.
         choices: the values of a scale, the lowest first; of a preference `PREFERENCES`, as it is seen.
         rubric: digest of the rubric file that this comes from, or None.
+        questions: what is asked beside it, and decides nothing.
     """
 
     kind: FormKind
@@ -65,6 +79,7 @@ class Form:
     guidelines: str = ""
     choices: tuple[LabelChoice, ...] = ()
     rubric: str | None = None
+    questions: tuple[FormQuestion, ...] = ()
 
     @property
     def is_pair(self) -> bool:
@@ -74,8 +89,8 @@ class Form:
     def read(self, value: Any, *, swapped: bool = False) -> tuple[Value, float | None]:
         """A reviewer's value as it is stored, and the score that it counts for; a LabelError where there is no such.
 
-        A preference is stored as "first", "second" or "tie", in the order of the item's answers, whichever side each
-        was shown on: the second on the left where they were `swapped`.
+        A preference is stored as "first", "second", "tie" or "bad", in the order of the item's answers, whichever side
+        each was shown on: the second on the left where they were `swapped`.
 
         >>> Form("preference", "Better answer", choices=PREFERENCES).read("left", swapped=True)
         ('second', 0.0)
@@ -87,9 +102,8 @@ class Form:
             raise LabelError(f"The label {shortened(value)} is none of this item's; those are {values}{numbers}.")
         if not self.is_pair:
             return known[0].value, known[0].score
-        place = _SIDES.index(str(value))
-        place = 2 - place if swapped else place
-        return _STORED[place], 1 - place / 2
+        stored = _sides(swapped).get(str(value), value)
+        return stored, PREFERENCE_SCORES[str(stored)]
 
     def shown(self, value: Value, *, swapped: bool = False) -> Value:
         """A stored value as the reviewer gave it: the inverse of `read`.
@@ -99,7 +113,37 @@ class Form:
         """
         if not self.is_pair:
             return value
-        return _SIDES[:: -1 if swapped else 1][_STORED.index(str(value))]
+        return {stored: side for side, stored in _sides(swapped).items()}.get(str(value), value)
+
+    def read_details(self, details: Mapping[str, Any], *, swapped: bool = False) -> dict[str, Any]:
+        """What a label says beside its value, as it is stored: `answers` by questions' titles, and `marks`.
+
+        A mark is a passage with the place of its answer, as it was seen; by it this is its own inverse.
+
+        Raises:
+            LabelError: an answer to no question of the form or none of its choices, or too many marks.
+        """
+        answers, known = dict(details.get("answers") or {}), {each.title: each.choices for each in self.questions}
+        for title, answer in answers.items():
+            if answer not in known.get(title, ()):
+                options = (
+                    f"{shortened(title)} has the answers {', '.join(known[title])}"
+                    if title in known
+                    else (f"the form asks {', '.join(known) or 'nothing else'}")
+                )
+                raise LabelError(f"The answer {shortened(answer)} to {shortened(title)} is not in the form: {options}.")
+        marks = [list(each) for each in details.get("marks") or ()]
+        if len(marks) > _MOST_MARKS or any(len(text) > _LONGEST_MARK for _, text in marks):
+            raise LabelError(f"At most {_MOST_MARKS} passages of {_LONGEST_MARK:,} characters can be marked.")
+        if any(place not in range(1 + self.is_pair) for place, _ in marks):
+            raise LabelError("A mark is in an answer that the item does not have.")
+        marks = [[1 - place if swapped and self.is_pair else place, text] for place, text in marks]
+        return {name: value for name, value in (("answers", answers), ("marks", marks)) if value}
+
+
+def _sides(swapped: bool) -> dict[str, str]:
+    """The stored preference of each side."""
+    return {LEFT: SECOND, RIGHT: FIRST} if swapped else {LEFT: FIRST, RIGHT: SECOND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +249,7 @@ class Event:
         value: of a label, as stored (see `Form.read`), which counts for `score`; None for others.
         lease_id: under which it was given; None for labels of a file.
         undoes: the number of the event that this one takes back.
+        details: of a label, what it says beside its value (see `Form.read_details`).
     """
 
     number: int
@@ -219,6 +264,7 @@ class Event:
     swapped: bool = False
     lease_id: str | None = None
     undoes: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

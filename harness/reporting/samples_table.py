@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Report, Request, ScoreRow
-from harness.review.exchange.table import guarded_cell
+from harness.review.exchange.files import guarded_cell
 from harness.review.labels import PersonsLabel, labels_of_run
 from harness.store import RunInfo, Store
 

@@ -9,10 +9,12 @@ What holds, whatever the clients do:
   again without `holding` gives the item that the reviewer already holds, with a new expiry: a reload loses nothing.
 - A label needs a lease that is the reviewer's own, not ended and not expired (`LeaseError`, `LeaseEndedError`,
   `LeaseExpiredError`), and a value of the item's form (`LabelError`). Nothing is written when one is raised.
+- A label that is changed counts until the new one is in. Practice is no part of the queue, and leaves nothing in it.
 - `key` is made by the client, once for each press (such as `crypto.randomUUID()`). The same key again gives the first
   answer with `repeated=True`; for something else it is a `RepeatedKeyError`.
 - A `View` holds no version, run, judge score, drawing or label of somebody else. Which side an answer of a pair is on
-  is random for each reviewer and stored with the lease; a preference is "left", "tie" or "right", as it was seen.
+  is random for each reviewer and stored with the lease; a preference is "left", "tie", "right" or "bad", as
+  it was seen.
 - Every error is a `ReviewError` of `harness.errors`, with a message that can be shown.
 """
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from harness.records.review import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
+from harness.records.review import BAD, PREFERENCE_SCORES, Event, Form, Item, Standing
 from harness.statistics.agreement import Agreement, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
 from harness.statistics.intervals.proportions import wilson_interval
 from harness.store.review.events import labels_in_force
 
 _CLOSE = 1e-6
-_PAIR = ((0.0, "baseline better"), (0.5, "neither"), (1.0, "candidate better"))
-_PREFERENCES: tuple[Value, ...] = (SECOND, TIE, FIRST)
+_PAIR = ((0.0, "baseline better"), (0.5, "tie"), (1.0, "candidate better"))
 
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """Krippendorff's alpha (ordinal), or why there is none.
+    """Krippendorff's alpha (ordinal), or the problem for which there is none."""
 
-    Attributes:
-        found: value, interval and method; None where it can't be told.
-        problem: why, in words; None where it can.
-    """
-
-    found: Agreement | None
+    estimate: Agreement | None
     problem: str | None = None
 
 
@@ -44,12 +40,7 @@ class LabelShare:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """An item on which people and the judge stand at different points.
-
-    Attributes:
-        people, judge: the points, as places in `JudgeMatrix.points`.
-        judge_score: as the judge gave it, in [0, 1].
-    """
+    """An item on which people and the judge stand at different points, which are places in `JudgeMatrix.points`."""
 
     item_id: str
     case_id: str
@@ -68,7 +59,7 @@ class JudgeMatrix:
         n_between: scores of the judge between two points, such as means of a panel; they stand at the nearer one, at
             the lower one where both are as near.
         n_same: items at the same point; `exact` is their share, each item weighted by its probability.
-        ordinal: how far the points agree beyond chance, by their ranks: Krippendorff's alpha of the labelled items.
+        ordinal: how far the points agree beyond chance, by their ranks.
         differing: the items at different points, the farthest apart first.
     """
 
@@ -83,14 +74,25 @@ class JudgeMatrix:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionAgreement:
+    """The answers to a question that decides nothing: how many there are of each, and how far reviewers agree."""
+
+    title: str
+    counts: Mapping[str, int]
+    people: Coefficient
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementReport:
     """Agreement in a batch.
 
     Attributes:
         n_overlapping: items that two reviewers or more have labelled.
-        n_differing: items among these whose labels are not all the same.
-        people: how far the reviewers agree on them.
+        n_differing: items among these whose labels do not all count for the same.
+        people: how far the reviewers agree on them, by the question that decides.
         judge: the judge against the labels that count; None where no item with a judge's score has one.
+        n_bad: labels by which both answers of a pair are bad: they are ties.
+        questions: the form's other questions.
     """
 
     batch_id: str
@@ -99,6 +101,8 @@ class AgreementReport:
     n_differing: int
     people: Coefficient
     judge: JudgeMatrix | None
+    n_bad: int = 0
+    questions: tuple[QuestionAgreement, ...] = ()
 
 
 def agreement_of(
@@ -109,23 +113,42 @@ def agreement_of(
     standings: dict[str, Standing],
     confidence_level: float = 0.95,
 ) -> AgreementReport:
-    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against."""
-    values = _PREFERENCES if form.is_pair else tuple(choice.value for choice in form.choices)
-    given: dict[str, dict[str, int]] = {}
-    for event in labels_in_force(events):
-        if event.value in values:
-            given.setdefault(event.item_id, {})[event.reviewer] = values.index(event.value)
-    overlapping = [labels for labels in given.values() if len(labels) > 1]
-    names = sorted({name for labels in overlapping for name in labels})
-    table = np.array([[labels.get(name, np.nan) for labels in overlapping] for name in names], dtype=np.float64)
+    """Measure the agreement in a batch. Adjudications are no votes, but the judge is held against them."""
+    labels = labels_in_force(events)
+    ranks: Mapping[Any, float] = PREFERENCE_SCORES
+    if not form.is_pair:
+        ranks = {choice.value: at for at, choice in enumerate(form.choices)}
+    ratings = _ratings((each.reviewer, each.item_id, ranks[each.value]) for each in labels if each.value in ranks)
+    questions = []
+    for question in form.questions:
+        answers = [(each, str(each.details.get("answers", {}).get(question.title))) for each in labels]
+        places = [
+            (each.reviewer, each.item_id, question.choices.index(a)) for each, a in answers if a in question.choices
+        ]
+        counts = Counter(question.choices[place] for *_, place in places)
+        alpha = _alpha(_ratings(places), confidence_level)
+        questions.append(QuestionAgreement(question.title, {each: counts[each] for each in question.choices}, alpha))
     return AgreementReport(
         batch_id=batch_id,
         n_items=len(items),
-        n_overlapping=len(overlapping),
-        n_differing=sum(len(set(labels.values())) > 1 for labels in overlapping),
-        people=_alpha(table.reshape(len(names), len(overlapping)), confidence_level),
+        n_overlapping=ratings.shape[1],
+        n_differing=int((np.nanmax(ratings, axis=0) > np.nanmin(ratings, axis=0)).sum()) if ratings.size else 0,
+        people=_alpha(ratings, confidence_level),
         judge=judge_matrix(form, items, standings, confidence_level),
+        n_bad=sum(each.value == BAD for each in labels),
+        questions=tuple(questions),
     )
+
+
+def _ratings(labels: Iterable[tuple[str, str, float]]) -> FloatArray:
+    """The ratings of items that several reviewers rated, (n_reviewers, n_items), NaN where one did not."""
+    by_item: dict[str, dict[str, float]] = {}
+    for reviewer, item_id, rank in labels:
+        by_item.setdefault(item_id, {})[reviewer] = rank
+    shared = [ranks for ranks in by_item.values() if len(ranks) > 1]
+    names = sorted({name for ranks in shared for name in ranks})
+    table = np.array([[ranks.get(name, np.nan) for ranks in shared] for name in names], dtype=np.float64)
+    return table.reshape(len(names), len(shared))
 
 
 def judge_matrix(
@@ -136,37 +159,36 @@ def judge_matrix(
     References:
         K. Krippendorff (2011), Computing Krippendorff's alpha-reliability, for the ordinal metric.
     """
-    named: dict[float, list[str]] = {}
+    names: dict[float, list[str]] = {}
     scored = [(choice.score, str(choice.value)) for choice in form.choices if choice.score is not None]
     for score, name in [*(_PAIR if form.is_pair else ()), *scored]:
-        named.setdefault(score, []).append(name)
-    scores = sorted(named)
-    weights, both, found = [], [], []
-    n_between = 0
+        names.setdefault(score, []).append(name)
+    scores = sorted(names)
+    weights, points, differing, n_between = [], [], [], 0
     for item in items if scores else ():
-        said, judged = standings[item.id].score, item.judge_score
-        if said is None or judged is None:
+        label, judged = standings[item.id].score, item.judge_score
+        if label is None or judged is None:
             continue
-        people, judge = _nearest(scores, said), _nearest(scores, judged)
+        people, judge = _nearest(scores, label), _nearest(scores, judged)
         n_between += abs(scores[judge] - judged) > _CLOSE
-        both.append((people, judge))
+        points.append((people, judge))
         weights.append(1 / item.probability)
         if people != judge:
-            found.append(Disagreement(item.id, item.case_id, people, judge, judged))
-    if not both:
+            differing.append(Disagreement(item.id, item.case_id, people, judge, judged))
+    if not points:
         return None
     table = np.zeros((len(scores), len(scores)), dtype=np.int64)
-    np.add.at(table, tuple(np.array(both).T), 1)
-    same = np.array([people == judge for people, judge in both])
+    np.add.at(table, tuple(np.array(points).T), 1)
+    same = np.array([people == judge for people, judge in points])
     return JudgeMatrix(
-        points=tuple(" or ".join(named[score]) for score in scores),
+        points=tuple(" or ".join(names[score]) for score in scores),
         counts=tuple(tuple(row) for row in table.tolist()),
-        n_items=len(both),
+        n_items=len(points),
         n_between=n_between,
         n_same=int(same.sum()),
         exact=_share(same, np.array(weights), confidence_level),
-        ordinal=_alpha(np.array(both, dtype=np.float64).T, confidence_level),
-        differing=tuple(sorted(found, key=lambda each: -abs(scores[each.people] - scores[each.judge]))),
+        ordinal=_alpha(np.array(points, dtype=np.float64).T, confidence_level),
+        differing=tuple(sorted(differing, key=lambda each: -abs(scores[each.people] - scores[each.judge]))),
     )
 
 
@@ -180,7 +202,7 @@ def _nearest(scores: Sequence[float], score: float) -> int:
 
 
 def _alpha(table: FloatArray, confidence_level: float) -> Coefficient:
-    """Of (n_raters, n_items); where there is too little to go by, what `harness.statistics` says of it."""
+    """Of (n_raters, n_items); where there is too little to go by, the problem."""
     try:
         return Coefficient(krippendorff_alpha(table, confidence_level))
     except ValueError as error:

@@ -49,10 +49,9 @@ def labels_of_run(store: Store, run_id: str, batch_ids: Iterable[str] = ()) -> l
         run_id: of the run whose batches count.
         batch_ids: further batches, such as those that a report names: of the same samples under another run's name.
     """
-    named = set(batch_ids)
-    found: list[PersonsLabel] = []
+    wanted, labels = set(batch_ids), []
     for batch in store.review.batches():
-        if batch.run_id != run_id and batch.id not in named:
+        if batch.run_id != run_id and batch.id not in wanted:
             continue
         items = {item.id: item for item in store.review.items(batch.id)}
         roles = tuple(batch.source.get("roles", ("candidate",)))
@@ -61,20 +60,7 @@ def labels_of_run(store: Store, run_id: str, batch_ids: Iterable[str] = ()) -> l
                 continue
             item = items[event.item_id]
             part: Part = "pair" if batch.form.is_pair else roles[int((item.draw or {}).get("version", 0))]
-            label = PersonsLabel(
-                batch_id=item.batch_id,
-                evaluation_id=batch.evaluation_id,
-                metric=batch.metric,
-                case_id=item.case_id,
-                part=part,
-                sample_index=item.answers[0].sample_index,
-                reviewer=event.reviewer,
-                value=event.value,
-                score=event.score,
-                judge_score=item.judge_score,
-                note=event.note,
-                time=event.time,
-                is_adjudication=event.kind == "adjudicate",
-            )
-            found.append(label)
-    return sorted(found, key=lambda each: each.time)
+            about = batch.id, batch.evaluation_id, batch.metric, item.case_id, part, item.answers[0].sample_index
+            given = event.reviewer, event.value, event.score, item.judge_score, event.note, event.time
+            labels.append(PersonsLabel(*about, *given, is_adjudication=event.kind == "adjudicate"))
+    return sorted(labels, key=lambda each: each.time)

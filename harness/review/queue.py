@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
-from harness.records.review import DECIDED, SETTLED, Batch, Event, EventKind, Form, Item, Reviewer, ReviewerRole, Task
+from harness.records.review import (
+    DECIDED,
+    SETTLED,
+    Batch,
+    Event,
+    EventKind,
+    Form,
+    Item,
+    Reviewer,
+    ReviewerRole,
+    Task,
+    Value,
+)
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.store import Store
 from harness.store.location import option_for
-from harness.store.review.events import SETTLING, counting
+from harness.store.review.events import counting
 from harness.store.review.reviewers import new_token
 from harness.store.review.store import BatchProgress
-from harness.store.review.turns import HeldItem, RecordedLabel
+from harness.store.review.turns import HeldItem, RecordedLabel, is_swapped
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
 _LONGEST_NOTE = 10_000
 _TENS = 10
+_MOST_SHOWN, _MOST_KNOWN = 50, 5
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An item under a lease as its reviewer sees it.
-
-    Attributes:
-        expires: when the lease runs out, in epoch seconds.
-        form: what is asked.
-        item: without version, run, judge score, drawing or label of somebody else; of two answers the left one first.
+    """An item under a lease, which expires in epoch seconds, as its reviewer sees it: without version, run, score of
+    the judge, drawing or label of somebody else, of two answers the left one first.
     """
 
     lease_id: str
@@ -59,22 +68,27 @@ class UndoResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ExcludedItem:
-    """An item that an adjudicator left out, and why."""
+class OwnLabel:
+    """The label, flag or exclusion of a reviewer, with what it is of as the reviewer saw it."""
 
+    event: Event
+    form: Form
     item: Item
-    reviewer: str
-    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """An item to practise on: `value` is the label that counts, for the sides of `view`, and `note` says why."""
+
+    view: View
+    value: Value
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOrigin:
-    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers.
-
-    Attributes:
-        created: when it was added, in epoch seconds.
-        run_id: None for items of a file.
-        candidate: the name of the run's version under test; None where the run is not stored.
+    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers. It has no run where it
+    is from a file, and no candidate where its run is not stored.
     """
 
     created: float
@@ -82,7 +96,6 @@ class BatchOrigin:
     candidate: str | None
 
     def __str__(self) -> str:
-        """In words, with the local time."""
         date = f"{datetime.fromtimestamp(self.created):%Y-%m-%d %H:%M}"
         run = "from a file" if self.run_id is None else f"run {self.run_id}"
         return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
@@ -113,7 +126,6 @@ class Remaining:
     Attributes:
         at_most: whether a gate draws what is left, and may be decided before.
         forecast: about how many decide them, in tens, rounded up; None where nothing tells.
-        problems: why labels can't pass them.
     """
 
     done: int
@@ -139,7 +151,7 @@ class Queue:
         self._clock = clock
 
     def next(self, reviewer: str, *, task: Task = "label", holding: Collection[str] = ()) -> View | None:
-        """The reviewer's next item under a lease; None where nothing is left for this reviewer.
+        """Lease the reviewer's next item; None where nothing is left for this reviewer.
 
         An item that the reviewer holds already comes again, with a new expiry, unless `holding` names its lease.
 
@@ -154,86 +166,128 @@ class Queue:
         return None if held is None else View.of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
-        """The item again, with a new expiry; after it ran out only while nobody else has the item.
-
-        Raises:
-            LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
-        """
+        """Give the item again, with a new expiry; after it ran out only while nobody else has it. Raises LeaseError."""
         return View.of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
 
-    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
-        """Store a label. `value` is one of the form's: a whole number, or "left", "tie", "right".
+    def label(
+        self,
+        reviewer: str,
+        lease_id: str,
+        value: Any,
+        *,
+        key: str,
+        note: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> RecordedLabel:
+        """Store a label.
+
+        Args:
+            value: one of the form's: a whole number, or "left", "tie", "right", "bad".
+            details: `answers` to the form's other questions, and `marks`: see `Form.read_details`.
 
         Raises:
             LabelError, LeaseError, LeaseExpiredError, LeaseEndedError, RepeatedKeyError, ReviewerError: and nothing is
                 stored.
         """
-        return self._submit("label", reviewer, lease_id, key, note, value)
+        return self.record(_submitted("label", reviewer, lease_id, key, note, value=value, details=details or {}))
 
     def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
         """Store the label that counts for an item taken with `task="adjudicate"`. Raises as `label`."""
-        return self._submit("adjudicate", reviewer, lease_id, key, note, value)
+        return self.record(_submitted("adjudicate", reviewer, lease_id, key, note, value=value))
 
     def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> RecordedLabel:
         """Leave an item to others; to this reviewer once more, when nothing else is left. Raises as `label`."""
-        return self._submit("skip", reviewer, lease_id, key, note)
+        return self.record(_submitted("skip", reviewer, lease_id, key, note))
 
     def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> RecordedLabel:
         """Take an item out of the queue until somebody adjudicates it. Raises as `label`."""
-        return self._submit("flag", reviewer, lease_id, key, note)
+        return self.record(_submitted("flag", reviewer, lease_id, key, note))
 
     def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> RecordedLabel:
-        """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
+        """Leave out an item taken with `task="adjudicate"`: nothing right can be said of it. An undo brings it back.
 
-        It counts for neither side: see `harness.decisions.labels`. An undo brings it back.
-
-        Raises:
-            LabelError: there is no reason; and else as `label`.
+        It counts for neither side: see `harness.decisions.labels`. Raises as `label`.
         """
-        if not reason.strip():
+        return self.record(_submitted("exclude", reviewer, lease_id, key, reason))
+
+    def record(self, submitted: Event) -> RecordedLabel:
+        """Store an event under its lease, which says what item it is of. Raises as `label`."""
+        _check_key(submitted.key)
+        if len(submitted.note) > _LONGEST_NOTE:
+            raise ReviewError(f"The note has {len(submitted.note):,} characters; the most are {_LONGEST_NOTE:,}.")
+        if submitted.kind == "exclude" and not submitted.note.strip():
             raise LabelError("An item is excluded for a reason: write what is broken about it. Nothing was stored.")
-        return self._submit("exclude", reviewer, lease_id, key, reason.strip())
+        return self._review.record(self._clock, replace(submitted, note=submitted.note.strip()))
 
     def undo(self, reviewer: str, *, key: str) -> UndoResult:
-        """Take back what the reviewer said last, and lease its item anew if it is free.
-
-        Raises:
-            NothingToUndoError, RepeatedKeyError, ReviewerError
-        """
+        """Take back what the reviewer said last, and lease its item anew if it is free. Raises NothingToUndoError."""
         _check_key(key)
         recorded, held = self._review.undo(self._clock, reviewer, key, lease_s=self._lease_s)
         return UndoResult(recorded, None if held is None else View.of(held))
 
-    def settled(self, item_id: str) -> Item:
-        """An item that nobody is asked about any more, for those who look after the queue.
+    def own(self, reviewer: str) -> list[OwnLabel]:
+        """List what a reviewer said last and may change, the newest first: of open batches, and of decided ones."""
+        batches, labels = {each.id: each for each in self.batches()}, []
+        for event in self._review.own(reviewer, _MOST_SHOWN):
+            item = self._review.item(event.item_id)
+            labels.append(OwnLabel(event, batches[item.batch_id].form, item.redacted(swapped=event.swapped)))
+        return labels
 
-        Raises:
-            UnknownItemError: there is no such item.
-            ReviewError: labels are still wanted, so that it stays blind.
+    def revise(self, reviewer: str, number: int) -> tuple[Event, View]:
+        """Lease the item of a reviewer's event again; a NothingToUndoError where it is none of `own`.
+
+        The event counts until something else is said under the lease.
         """
-        standing = self._review.standing(self._review.item(item_id).id)
+        event, held = self._review.revise(self._clock, reviewer, number, self._lease_s)
+        return event, View.of(held)
+
+    def practice(self, reviewer: str) -> list[KnownItem]:
+        """List items with known labels for a reviewer who has not labelled by a form that labels are wanted by.
+
+        Known are adjudicated labels, and those that several reviewers agree in, of batches that want no more and were
+        filled by the same form: earlier ones, or cases of a file. No answer of an open batch is among them.
+        """
+        batches = self.batches()
+        wanted = {batch_id for batch_id, count in self._review.counts("label").items() if count.left}
+        own = self._review.labelled_batches(reviewer)
+        asked = {_asks(each.form) for each in batches if each.id in wanted}
+        asked -= {_asks(each.form) for each in batches if each.id in own}
+        sources = [each for each in batches if each.id not in wanted and _asks(each.form) in asked]
+        if not sources:
+            return []
+        secret = {_texts(item) for batch_id in wanted for item in self._review.items(batch_id)}
+        known: dict[Any, list[KnownItem]] = {}
+        for batch in sources:
+            of_form = known.setdefault(_asks(batch.form), [])
+            of_form += (each for each in self._known(batch, reviewer) if _texts(each.view.item) not in secret)
+        return [each for of_form in known.values() for each in of_form[:_MOST_KNOWN]]
+
+    def _known(self, batch: Batch, reviewer: str) -> Iterator[KnownItem]:
+        items, standings = self._review.items_and_standings(batch.id)
+        events = counting(self._review.events(batch_id=batch.id))
+        notes = {event.item_id: event.note for event in events if event.kind == "adjudicate"}
+        for item in items:
+            standing, swapped = standings[item.id], is_swapped(item.id, reviewer)
+            if standing.value is not None and (item.id in notes or standing.n_labels > 1):
+                redacted = item.redacted(swapped=swapped)
+                view = View("", "label", 0.0, batch.form, batch.evaluation_id, redacted)
+                yield KnownItem(view, batch.form.shown(standing.value, swapped=swapped), notes.get(item.id, ""))
+
+    def reveal(self, item_id: str) -> Item:
+        """The item with all that is known of it, for those who look after the queue.
+
+        A ReviewError where labels are still wanted, so that it stays blind.
+        """
+        standing = self._review.standing(item_id)
         if standing.state not in SETTLED:
             raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
         return self._review.item(item_id)
 
-    def excluded(self, batch_id: str) -> list[ExcludedItem]:
-        """The items of a batch that were excluded, in their order, with the reasons."""
+    def excluded(self, batch_id: str) -> list[tuple[Item, Event]]:
+        """The items of a batch that were excluded, in their order, with the events that say by whom and why."""
         events = counting(self._review.events(batch_id=batch_id))
-        last = {event.item_id: event for event in events if event.kind in SETTLING}
-        return [
-            ExcludedItem(item, event.reviewer, event.note)
-            for item in self._review.items(batch_id)
-            if (event := last.get(item.id)) is not None and event.kind == "exclude"
-        ]
-
-    def _submit(
-        self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None
-    ) -> RecordedLabel:
-        _check_key(key)
-        if len(note) > _LONGEST_NOTE:
-            raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
-        submitted = Event(0, kind, "", reviewer, 0.0, key, value, note=note, lease_id=lease_id)
-        return self._review.record(self._clock, submitted)
+        excluded = {event.item_id: event for event in events if event.kind == "exclude"}
+        return [(item, excluded[item.id]) for item in self._review.items(batch_id) if item.id in excluded]
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""
@@ -323,6 +377,19 @@ class Queue:
         """The reviewer of a token; None where it is nobody's, or the reviewer is disabled."""
         admitted = self._review.admitted_by(token)
         return None if admitted is None else admitted.reviewer
+
+
+def _submitted(kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, **label: Any) -> Event:
+    return Event(0, kind, "", reviewer, 0.0, key, note=note, lease_id=lease_id, **label)
+
+
+def _asks(form: Form) -> tuple[Any, ...]:
+    """What two forms share that ask for the same labels."""
+    return form.kind, form.title, form.choices, form.rubric
+
+
+def _texts(item: Item) -> tuple[str, ...]:
+    return item.case_id, *sorted(answer.text for answer in item.answers)
 
 
 def _check_key(key: str) -> None:

@@ -164,7 +164,7 @@ events = _table(
     *_has(kind=String(10), item_id=_ID, reviewer=_NAME, time=Double, key=Utf8),
     *_may_have(value=Utf8, score=Double),
     *_has(note=Utf8, swapped=Boolean),
-    *_may_have(lease_id=_ID, undoes=Integer),
+    *_may_have(lease_id=_ID, undoes=Integer, details=Text),
     UniqueConstraint("reviewer", "key"),
 )
 Index("steelyard_review_said", events.c.item_id, events.c.reviewer)

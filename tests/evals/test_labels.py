@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.review.batches.plans import rating_form
+from harness.review.batches.population import rating_form
 from harness.scoring.judging import Rubrics
 
 ROOT = Path(__file__).parents[2]

@@ -45,14 +45,16 @@ class Clock:
         return self.now
 
 
-def batch_of(n_items: int, form: Form = SCALE, *, batch_id: str = "b1", wanted: int = 1, **fields: Any) -> list[Item]:
+def batch_of(
+    n_items: int, form: Form = SCALE, *, batch_id: str = "b1", wanted: int = 1, case_id: str = "", **fields: Any
+) -> list[Item]:
     """Items of one batch: the answers to questions 0, 1, …, the candidate's first."""
     sides = ("candidate", "baseline") if form.is_pair else ("candidate",)
     return [
         Item(
             id=f"{batch_id}-{number:05d}",
             batch_id=batch_id,
-            case_id=f"case-{number}",
+            case_id=case_id or f"case-{number}",
             messages=({"role": "user", "content": f"Question {number}?"},),
             answers=tuple(
                 Answer(f"{side}'s answer {number}", f"secret-{side}", f"fingerprint-{side}", b"k" * 16, number)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule, Shown
 from harness.records.review import Batch, Form
 from harness.review.batches.draws import AHEAD, further_items, read_ledger, subject_of
-from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
 from tests.store.rows import key_for

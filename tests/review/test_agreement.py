@@ -30,8 +30,8 @@ def test_the_coefficient_is_that_of_the_statistics_on_the_labels(queue: Queue, a
     label_all(queue, {"ann": ANN, "bob": BOB, "eve": EVE})
     report = queue.agreement("b1")
     assert (report.n_items, report.n_overlapping, report.n_differing) == (6, 6, 4)
-    assert report.people.found is not None
-    assert report.people.found.value == pytest.approx(krippendorff_alpha([ANN, BOB, EVE]).value)
+    assert report.people.estimate is not None
+    assert report.people.estimate.value == pytest.approx(krippendorff_alpha([ANN, BOB, EVE]).value)
 
 
 @pytest.mark.service
@@ -57,7 +57,7 @@ def test_preferences_agree_on_the_answer_and_not_on_the_side(queue: Queue, add_b
             wanted = "candidate" if number % 2 else "baseline"
             side = "left" if view.item.answers[0].text.startswith(wanted) else "right"
             queue.label(reviewer, view.lease_id, side, key=f"p{next(_keys)}")
-    found = queue.agreement("b1").people.found
+    found = queue.agreement("b1").people.estimate
     assert found is not None
     assert found.value == 1.0
 
@@ -98,8 +98,8 @@ def test_ordinal_agreement_is_the_published_one() -> None:
     one, other = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
     found = judge_matrix(TWO, *said(TWO, list(zip(map(float, one), map(float, other), strict=True))))
     assert found is not None
-    assert found.ordinal.found is not None
-    assert found.ordinal.found.value == pytest.approx(0.095, abs=5e-4)
+    assert found.ordinal.estimate is not None
+    assert found.ordinal.estimate.value == pytest.approx(0.095, abs=5e-4)
 
 
 def test_scores_far_apart_count_for_more_than_near_ones() -> None:
@@ -108,9 +108,9 @@ def test_scores_far_apart_count_for_more_than_near_ones() -> None:
     for pairs in (near, far):
         found = judge_matrix(THREE, *said(THREE, pairs))
         assert found is not None
-        assert found.ordinal.found is not None
+        assert found.ordinal.estimate is not None
         assert found.n_same == 2
-        values.append(found.ordinal.found.value)
+        values.append(found.ordinal.estimate.value)
     assert values[0] > 0 > values[1]
 
 
@@ -141,4 +141,4 @@ def test_values_that_count_for_the_same_are_one_point_and_a_pair_has_three() -> 
     assert found.points == ("1 or 2", "3")
     pair = judge_matrix(PAIR, *said(PAIR, [(1.0, 0.5)]))
     assert pair is not None
-    assert (pair.points, pair.counts[2]) == (("baseline better", "neither", "candidate better"), (0, 1, 0))
+    assert (pair.points, pair.counts[2]) == (("baseline better", "tie", "candidate better"), (0, 1, 0))

@@ -30,8 +30,8 @@ def test_an_excluded_item_is_settled_with_its_reason(queue: Queue, add_batch: Ad
     view = flagged(queue)
     done = queue.exclude("eve", view.lease_id, "  the passage is missing ", key="x")
     assert (done.standing.state, done.standing.value, done.standing.score) == ("excluded", None, None)
-    (found,) = queue.excluded("b1")
-    assert (found.item.id, found.reviewer, found.reason) == (view.item.id, "eve", "the passage is missing")
+    ((item, event),) = queue.excluded("b1")
+    assert (item.id, event.reviewer, event.note) == (view.item.id, "eve", "the passage is missing")
     (progress,) = queue.progress("b1")
     assert (progress.n_excluded, progress.n_flagged, progress.n_open, progress.n_items) == (1, 0, 1, 2)
     assert {each.reviewer: each.exclusions for each in progress.reviewers} == {"ann": 0, "eve": 1}
@@ -75,10 +75,10 @@ def test_a_settled_item_can_be_looked_at_and_no_other(queue: Queue, add_batch: A
     items = add_batch(2)
     view = flagged(queue)
     queue.exclude("eve", view.lease_id, "why", key="x")
-    assert queue.settled(view.item.id).id == view.item.id
+    assert queue.reveal(view.item.id).id == view.item.id
     (other,) = (item.id for item in items if item.id != view.item.id)
     with pytest.raises(ReviewError, match="is open: what is known of it is shown once it is settled"):
-        queue.settled(other)
+        queue.reveal(other)
 
 
 @pytest.mark.service
@@ -116,7 +116,7 @@ def test_a_merge_takes_exclusions_along(queue: Queue, add_batch: AddBatch, store
     queue.exclude("eve", flagged(queue).lease_id, "why", key="x")
     with Store.open(str(tmp_path / "other.db")) as other:
         other.merge(store)
-        assert [each.reason for each in Queue(other).excluded("b1")] == ["why"]
+        assert [event.note for _, event in Queue(other).excluded("b1")] == ["why"]
 
 
 def test_what_is_excluded_has_no_part_in_agreement(queue: Queue, add_batch: AddBatch) -> None:

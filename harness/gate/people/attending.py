@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence
 from harness.gate.people.verdicts import held_back
+from harness.records.review import Batch
 from harness.review.queue import Outlook
 from harness.store import Store
 
@@ -21,14 +22,20 @@ EVERY_S = 0.5
 
 
 @contextmanager
-def attended(store: Store, every_s: float = EVERY_S) -> Iterator[Mapping[str, Outlook]]:
+def attended(
+    store: Store, every_s: float = EVERY_S, on_decided: Callable[[Batch], None] = lambda _: None
+) -> Iterator[Mapping[str, Outlook]]:
     """While this is entered, a thread draws further items as labels come in, and closes what is decided.
 
     Labels of other processes count, too, and those that came in before. Gives what lies ahead of each batch that a gate
     decides, by their ids, kept up with the labels.
+
+    Args:
+        on_decided: called in the thread with each batch that labels close.
     """
     stopped, outlooks = threading.Event(), dict[str, Outlook]()
-    thread = threading.Thread(target=_watch, args=(store, stopped, every_s, outlooks), name="attendant", daemon=True)
+    watch = _Watch(store, stopped, every_s, outlooks, on_decided)
+    thread = threading.Thread(target=watch.run, name="attendant", daemon=True)
     thread.start()
     try:
         yield outlooks
@@ -82,39 +89,60 @@ def _outlook(store: Store, batch_id: str, evidence: LabelEvidence, before: Outlo
     return Outlook(evidence.labels_needed, evidence.most_items, enough, problem)
 
 
-def _watch(store: Store, stopped: threading.Event, every_s: float, outlooks: dict[str, Outlook]) -> None:
-    """Look for labels until stopped, whatever happens meanwhile: each trouble is logged once."""
-    attendant, logged = Attendant(store), set[str]()
-    seen, waiting = -1, set[str]()
-    while True:
-        try:
-            newest = store.review.last_event()
-            all_of_them = [batch.id for batch in store.review.batches()] if seen < 0 else []
-            waiting.update(all_of_them or (store.review.touched(seen) if newest > seen else []))
-            seen = newest
-        except StoreError:  # busy, or away for a while: the next look finds the same
-            pass
-        except Exception as error:  # noqa: BLE001 - without this thread labels would decide nothing any more
-            _log_once(logged, "Labels can't be looked for", error)
-        for batch_id in sorted(waiting):
-            if stopped.is_set():
-                break
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A look for labels every so often until stopped, whatever happens meanwhile: each trouble is logged once."""
+
+    store: Store
+    stopped: threading.Event
+    every_s: float
+    outlooks: dict[str, Outlook]
+    on_decided: Callable[[Batch], None]
+    logged: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Look until stopped."""
+        attendant, review = Attendant(self.store), self.store.review
+        seen, waiting = -1, set[str]()
+        while True:
             try:
-                evidence = attendant.attend(batch_id)
-                if evidence is not None:
-                    outlooks[batch_id] = _outlook(store, batch_id, evidence, outlooks.get(batch_id))
-            except StoreError:  # too busy for it: it waits
-                continue
-            except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on others
-                if isinstance(error, ReviewError) or not isinstance(error, SteelyardError):  # else its answers are gone
-                    _log_once(logged, f"Batch {batch_id} can't be decided, its labels stay", error)
-            waiting.discard(batch_id)
-        if stopped.wait(every_s):
+                newest = review.last_event()
+                all_of_them = [batch.id for batch in review.batches()] if seen < 0 else []
+                waiting.update(all_of_them or (review.touched(seen) if newest > seen else []))
+                seen = newest
+            except StoreError:  # busy, or away for a while: the next look finds the same
+                pass
+            except Exception as error:  # noqa: BLE001 - without this thread labels would decide nothing any more
+                self._log_once("Labels can't be looked for", error)
+            for batch_id in sorted(waiting):
+                if self.stopped.is_set():
+                    break
+                try:
+                    self._attend(attendant, batch_id)
+                except StoreError:  # too busy for it: it waits
+                    continue
+                except Exception as error:  # noqa: BLE001 - one that can't be decided must not end the work on others
+                    if isinstance(error, ReviewError) or not isinstance(error, SteelyardError):  # else it is gone
+                        self._log_once(f"Batch {batch_id} can't be decided, its labels stay", error)
+                waiting.discard(batch_id)
+            if self.stopped.wait(self.every_s):
+                return
+
+    def _attend(self, attendant: Attendant, batch_id: str) -> None:
+        was_open = self.store.review.batch(batch_id).closed is None
+        evidence = attendant.attend(batch_id)
+        if evidence is None:
             return
+        self.outlooks[batch_id] = _outlook(self.store, batch_id, evidence, self.outlooks.get(batch_id))
+        batch = self.store.review.batch(batch_id)
+        if was_open and batch.closed is not None:
+            try:
+                self.on_decided(batch)
+            except Exception as error:  # noqa: BLE001 - the batch is closed, whoever is told of it
+                self._log_once(f"Nobody was told that batch {batch_id} is closed", error)
 
-
-def _log_once(logged: set[str], what: str, error: Exception) -> None:
-    message = f"{what}: {type(error).__name__}: {error}"
-    if message not in logged:
-        logged.add(message)
-        _log.error(message)
+    def _log_once(self, what: str, error: Exception) -> None:
+        message = f"{what}: {type(error).__name__}: {error}"
+        if message not in self.logged:
+            self.logged.add(message)
+            _log.error(message)

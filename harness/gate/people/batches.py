@@ -27,7 +27,7 @@ from harness.review.batches.draws import (
     subject_of,
     to_the_end,
 )
-from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import ReviewPlan
 from harness.statistics.labels.drawing import next_draw
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
@@ -73,7 +73,7 @@ class GateBatch:
         drawn = read_ledger(self.store, self.batch, len(subject.items.scores))
         ledger = to_the_end(subject, drawn, self.questions)
         n_left = len(subject.cases) - sum(len(draw.passed) for draw in ledger.draws)
-        return LabelEvidence(_checks(subject, self.questions, ledger), ledger, n_left * len(subject.found))
+        return LabelEvidence(_checks(subject, self.questions, ledger), ledger, n_left * len(subject.populations))
 
     def settle(self) -> LabelEvidence:
         """Close the batch where it is decided, or no label could decide it any more; open it where labels were taken
@@ -106,7 +106,7 @@ def can_be_decided(subject: JudgedCases, questions: Sequence[LabelQuestion], led
 
 def shortfall(subject: JudgedCases, questions: Sequence[LabelQuestion]) -> str:
     """Say before the first label that the cases are too few to pass, and about how many would do; else nothing."""
-    n_cases, empty = len(subject.cases), DrawLedger.of([], [], False, len(subject.found))
+    n_cases, empty = len(subject.cases), DrawLedger.of([], [], False, len(subject.populations))
 
     def passes(n: int) -> bool:
         return _foreseen(subject.of_size(n), questions, empty, 1.0) is VerdictKind.PASSED
@@ -123,7 +123,7 @@ def _foreseen(
     subject: JudgedCases, questions: Sequence[LabelQuestion], ledger: DrawLedger, label: float
 ) -> VerdictKind:
     """The verdict if people give the candidate this label from now on, and the baseline the opposite."""
-    labels = [label, 1 - label][: len(subject.found)]
+    labels = [label, 1 - label][: len(subject.populations)]
     ledger = replace(ledger, labels=np.where(np.isnan(ledger.labels), labels, ledger.labels))
     while (draw := next_draw(subject.items, ledger, questions)) is not None:
         ledger = ledger.also(replace(draw, probability=1.0) if subject.is_whole else draw, labels)

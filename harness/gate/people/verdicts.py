@@ -16,7 +16,7 @@ from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence, fil
 from harness.records import Estimate, Plan, Report, ReviewSummary, Role, Usage, Verdict, VerdictKind, Waiver, waiver_of
 from harness.records.review import DECIDED, SETTLED, Batch, Form
 from harness.review.batches.draws import JudgedCases, subject_of
-from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
+from harness.review.batches.population import ReviewPlan, preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 

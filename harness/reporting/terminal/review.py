@@ -107,6 +107,12 @@ def _agreement(report: AgreementReport) -> Iterator[Block]:
     yield f"agreement   {both} have two labels or more, {differing} differing"
     if report.n_overlapping:
         yield _coefficient(report.people)
+    yield from (
+        [f"{plural(report.n_bad, 'label')} of both answers as bad, which counts as a tie"] if report.n_bad else []
+    )
+    for question in report.questions:
+        yield f"{printable(question.title, 30)}: {', '.join(f'{name} {n:,}' for name, n in question.counts.items())}"
+        yield _coefficient(question.people)
     if report.judge is None:
         yield "No item with a score by a judge has a label that counts yet."
     else:
@@ -114,7 +120,7 @@ def _agreement(report: AgreementReport) -> Iterator[Block]:
 
 
 def _coefficient(each: Coefficient) -> tuple[str, str]:
-    if (alpha := each.found) is None:
+    if (alpha := each.estimate) is None:
         return "", f"Krippendorff's alpha can't be told. {each.problem}"
     bounds = f"[{alpha.low:.2f}, {alpha.high:.2f}]"
     return "", f"Krippendorff's alpha {alpha.value:.2f} {bounds}   ({plural(alpha.n_units, 'item')})"

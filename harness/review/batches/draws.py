@@ -12,9 +12,8 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records.review import SETTLED, Answer, Batch, Item
-from harness.review.batches.plans import ReviewPlan
-from harness.review.batches.population import Population, populations
+from harness.records.review import SETTLED, Batch, Item
+from harness.review.batches.population import Population, ReviewPlan, populations
 from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw, shown
 from harness.statistics.labels.draws import Draw, DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence
@@ -25,6 +24,7 @@ Mode = Literal["uncertain", "failures", "all"]
 AHEAD = 20
 """Items that wait for a label at any time, beside those that reviewers have before the eyes or fetched ahead."""
 
+_ANY = ("utf-8", "surrogatepass")
 _MOST_BEYOND = 5 * AHEAD
 _MOST_DOUBT = 1.8
 
@@ -34,7 +34,7 @@ class JudgedCases:
     """The judged cases that a batch is drawn from.
 
     Attributes:
-        found: answers of each version, or the pairs of both.
+        populations: answers of each version, or the pairs of both.
         items: the same as the drawing looks at them.
         is_whole: whether every case is drawn.
         key: of what is reviewed: the same for the same samples, evaluation, metric and form.
@@ -42,7 +42,7 @@ class JudgedCases:
     """
 
     plan: ReviewPlan
-    found: tuple[Population, ...]
+    populations: tuple[Population, ...]
     cases: tuple[str, ...]
     items: Items
     is_whole: bool
@@ -71,44 +71,34 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     Raises:
         SettingsError: nothing of it can be reviewed.
     """
-    found = populations(store, run, plan)
-    cases = tuple(sorted(set.intersection(*(set(each.cases) for each in found))))
-    left_out = dict(sorted(sum((Counter(each.left_out) for each in found), Counter()).items()))
+    sources = populations(store, run, plan)
+    cases = tuple(sorted(set.intersection(*(set(each.cases) for each in sources))))
+    left_out = dict(sorted(sum((Counter(each.left_out) for each in sources), Counter()).items()))
     if not cases:
         lack = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "it has no scores"
         raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {lack}")
     lots = cast_lots(cases, 0)
     if mode == "all":
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
-    tables = [each.table(cases) for each in found]
-    same = None
-    if plan.form.is_pair:
-        pairs_shown = zip(cases, shown(tables[0], lots), strict=True)
-        answers = [found[0].items[case, int(at)].answers for case, at in pairs_shown]
-        same = np.array([first.text == second.text for first, second in answers], dtype=np.bool_)
-    elif len(found) == 2:
-        texts = [
-            [each.items[case, int(at)].answers[0].text for case, at in zip(cases, shown(table, lots), strict=True)]
-            for each, table in zip(found, tables, strict=True)
+    tables, same, doubt = [each.table(cases) for each in sources], None, None
+    if plan.form.is_pair or len(sources) == 2:
+        answers = [
+            [each.items[case, int(at)].answers for case, at in zip(cases, shown(table, lots), strict=True)]
+            for each, table in zip(sources, tables, strict=True)
         ]
-        same = np.array([one == other for one, other in zip(*texts, strict=True)], dtype=np.bool_)
-    doubt = None
+        sides = answers[0] if plan.form.is_pair else [(one[0], other[0]) for one, other in zip(*answers, strict=True)]
+        same = np.array([one.text == other.text for one, other in sides], dtype=np.bool_)
     if mode == "failures":
         lowest = np.min([np.nanmean(scores, axis=1) for scores in tables], axis=0)
         doubt = _MOST_DOUBT - (_MOST_DOUBT - LEAST_DOUBT) * lowest
-    items = Items(tables, lots, same, doubt)
-    return JudgedCases(plan, found, cases, items, mode == "all", _key(plan, found), left_out)
-
-
-def _key(plan: ReviewPlan, found: Sequence[Population]) -> str:
     digest = hashlib.sha256()
     about = (plan.evaluation_id, plan.metric, plan.form.kind, plan.form.rubric, *plan.roles)
-    digest.update("\0".join(map(str, about)).encode("utf-8", "surrogatepass"))
-    for each in found:
+    digest.update("\0".join(map(str, about)).encode(*_ANY))
+    for each in sources:
         for (case, sample), item in sorted(each.items.items()):
-            keys = b"".join(map(_identity, item.answers))
-            digest.update(f"\0{case}\0{sample}\0".encode("utf-8", "surrogatepass") + keys)
-    return digest.hexdigest()
+            digest.update(f"\0{case}\0{sample}\0".encode(*_ANY) + _identity(item))
+    items = Items(tables, lots, same, doubt)
+    return JudgedCases(plan, sources, cases, items, mode == "all", digest.hexdigest(), left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +154,7 @@ def to_the_end(subject: JudgedCases, ledger: DrawLedger, questions: Sequence[Lab
     if ledger.n_counting < len(ledger.draws):
         return ledger
     draw = next_draw(subject.items, ledger, questions)
-    return ledger if draw is None or draw.case is not None else ledger.also(draw, [np.nan] * len(subject.found))
+    return ledger if draw is None or draw.case is not None else ledger.also(draw, [np.nan] * len(subject.populations))
 
 
 def further_items(
@@ -175,7 +165,7 @@ def further_items(
     Where the first item without a label is stuck, drawing on soon ends: labels beyond it do not count. It ends sooner
     where somebody skipped it, who is offered it again once nothing else is left.
     """
-    n_waiting = (len(ledger.draws) - ledger.n_counting) * len(subject.found)
+    n_waiting = (len(ledger.draws) - ledger.n_counting) * len(subject.populations)
     room = ledger.n_held + min(AHEAD - ledger.n_open, (AHEAD if ledger.is_skipped else _MOST_BEYOND) - n_waiting)
     known = [evidence(ledger, question.of) for question in questions]
     items = list[Item]()
@@ -185,27 +175,23 @@ def further_items(
             break
         if subject.is_whole:
             draw = replace(draw, probability=1.0)
-        ledger = ledger.also(draw, [np.nan] * len(subject.found))
+        ledger = ledger.also(draw, [np.nan] * len(subject.populations))
         items += _items_of(subject, draw)
     return [replace(item, batch_id=batch_id, position=ledger.n_items + at) for at, item in enumerate(items)]
 
 
 def _items_of(subject: JudgedCases, draw: Draw) -> list[Item]:
-    """An item of each version, with its place in `found` beside the draw; their order does not tell which is whose."""
+    """An item of each version, with its place in `populations`; their order does not tell which is whose."""
     assert draw.case is not None
     case, stored = subject.cases[draw.case], asdict(draw)
     items = [
-        replace(found.items[case, sample], probability=draw.probability, draw={**stored, "version": version})
-        for version, (found, sample) in enumerate(zip(subject.found, draw.samples, strict=True))
+        replace(population.items[case, sample], probability=draw.probability, draw={**stored, "version": version})
+        for version, (population, sample) in enumerate(zip(subject.populations, draw.samples, strict=True))
     ]
-    return sorted(items, key=_lot)
+    # A random order, always the same, which only those can tell who know the samples' keys.
+    return sorted(items, key=lambda item: hashlib.sha256(f"{case}\0".encode(*_ANY) + _identity(item)).digest())
 
 
-def _identity(answer: Answer) -> bytes:
-    return answer.sample_key or answer.text.encode("utf-8", "surrogatepass")
-
-
-def _lot(item: Item) -> bytes:
-    """A random number for an item, always the same, which only those can tell who know the samples' keys."""
-    keys = b"".join(map(_identity, item.answers))
-    return hashlib.sha256(item.case_id.encode("utf-8", "surrogatepass") + b"\0" + keys).digest()
+def _identity(item: Item) -> bytes:
+    """The keys of the samples that an item's answers are; of one without a key, its text."""
+    return b"".join(answer.sample_key or answer.text.encode(*_ANY) for answer in item.answers)

@@ -1,4 +1,4 @@
-"""Finds what of a stored run can be reviewed: its answers, or pairs of them, with the scores that they were given."""
+"""What of a stored run can be reviewed: its answers, or pairs of them, with their scores; and by what form."""
 
 from __future__ import annotations
 
@@ -7,22 +7,55 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, Sample, ScoreRow, Shown, answer_turns
-from harness.records.review import Answer, Item
+from harness.records.review import PREFERENCES, Answer, Form, FormKind, FormQuestion, Item, LabelChoice
 from harness.records.tool_calls import turns_in_words, with_calls, words_of
 from harness.scoring.judging.prompts import harmless
+from harness.scoring.judging.rubric import Rubric
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
-if TYPE_CHECKING:
-    from harness.review.batches.plans import ReviewPlan
-
 _NO_SCORE, _NO_ANSWER, _NO_PARTNER = "without a score", "without a stored answer", "without a partner"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPlan:
+    """The part of a run that is to be reviewed.
+
+    Attributes:
+        metric: of the evaluation.
+        roles: of which versions single answers are drawn; of two, a draw is an answer of each to one case. A pair
+            always is the candidate's and the baseline's.
+    """
+
+    evaluation_id: str
+    metric: str
+    form: Form
+    roles: tuple[Role, ...] = ("candidate",)
+
+
+def rating_form(rubric: Rubric) -> Form:
+    """To score one answer on the rubric's scale.
+
+    Raises:
+        RubricError: the rubric has no scale.
+    """
+    rubric.check_scale()
+    return _form("scale", rubric, tuple(LabelChoice(score, name, rubric.value(score)) for score, name in rubric.scale))
+
+
+def preference_form(rubric: Rubric) -> Form:
+    """To say which of two answers is the better one."""
+    return _form("preference", rubric, PREFERENCES)
+
+
+def _form(kind: FormKind, rubric: Rubric, choices: tuple[LabelChoice, ...]) -> Form:
+    questions = tuple(FormQuestion(title, answers) for title, answers in rubric.questions)
+    return Form(kind, rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest, questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +74,7 @@ class Population:
         if row.value is None or answers is None:
             self.left_out[lack] += 1
             return
-        messages = (*asked, *_unsaid(shown, asked))
+        messages = (*asked, *_further_fields(shown, asked))
         self.items[row.case_id, row.sample_index] = Item(
             secrets.token_hex(8), "", row.case_id, messages, answers, shown.reference, judge_score=row.value
         )
@@ -85,17 +118,16 @@ def populations(store: Store, run: RunInfo, plan: ReviewPlan) -> tuple[Populatio
 
 
 def _singles(answers: _Answers, rows: Sequence[ScoreRow], where: str) -> Population:
-    found = Population()
+    population = Population()
     for row in rows:
         if row.value is not None and not 0 <= row.value <= 1:
             raise SettingsError(
                 f"{where}: {row.value:.6g} is a measure, not a score in [0, 1] that people could be asked about."
             )
-        given = answers.of(row)
-        answer, asked = given or (None, ())
+        answer, asked = answers.of(row) or (None, ())
         lack = _NO_SCORE if row.value is None else _NO_ANSWER
-        found.add(row, None if answer is None else (answer,), asked, answers.shown(row), lack)
-    return found
+        population.add(row, None if answer is None else (answer,), asked, answers.shown(row), lack)
+    return population
 
 
 def _pairs(answers: _Answers, ours: Sequence[ScoreRow], theirs: Sequence[ScoreRow]) -> Population:
@@ -105,7 +137,7 @@ def _pairs(answers: _Answers, ours: Sequence[ScoreRow], theirs: Sequence[ScoreRo
     other answer is stored with it.
     """
     partners = {(row.case_id, row.sample_index): row for row in theirs}
-    found = Population()
+    population = Population()
     for row in ours:
         partner = partners.get((row.case_id, row.sample_index))
         first = answers.of(row)
@@ -114,15 +146,16 @@ def _pairs(answers: _Answers, ours: Sequence[ScoreRow], theirs: Sequence[ScoreRo
         has_partner = partner is not None if theirs else second is not None
         lack = _NO_PARTNER if not has_partner else _NO_SCORE if preferred is None else _NO_ANSWER
         asked, both = _side_by_side(first, second) if first is not None and second is not None else ((), None)
-        found.add(replace(row, value=preferred if has_partner else None), both, asked, answers.shown(row), lack)
-    return found
+        scored = replace(row, value=preferred if has_partner else None)
+        population.add(scored, both, asked, answers.shown(row), lack)
+    return population
 
 
-_Told = tuple[Answer, Messages]
+_Asked = tuple[Answer, Messages]
 """An answer with what was asked."""
 
 
-def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, tuple[Answer, Answer]]:
+def _side_by_side(ours: _Asked, theirs: _Asked) -> tuple[Messages, tuple[Answer, Answer]]:
     """Find the messages that both sides were asked, and the answers.
 
     Of conversations those are the messages that both begin with, and each answer holds the rest of its own. Otherwise
@@ -150,9 +183,9 @@ def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
     return 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
 
 
-def _unsaid(shown: Shown, messages: Messages) -> Iterator[dict[str, str]]:
-    said = "\n".join(harmless(words_of(message)) for message in messages) if shown.fields else ""
-    return ({"role": name, "content": text} for name, text in shown.fields if text not in said)
+def _further_fields(shown: Shown, messages: Messages) -> Iterator[dict[str, str]]:
+    asked = "\n".join(harmless(words_of(message)) for message in messages) if shown.fields else ""
+    return ({"role": name, "content": text} for name, text in shown.fields if text not in asked)
 
 
 def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[ScoreRow]:
@@ -178,7 +211,7 @@ class _Answers:
         """What the judge was shown beside the answer, or else beside another one to the case."""
         return row.shown or self._shown.get(row.case_id, Shown())
 
-    def of(self, row: ScoreRow) -> _Told | None:
+    def of(self, row: ScoreRow) -> _Asked | None:
         """The answer and what was asked; None where the body asked nothing, or the sample was pruned."""
         first_index = int((self._run.spec.get(row.role) or {}).get("first_index", 0))
         key = row.sample_key or b""
@@ -190,9 +223,9 @@ class _Answers:
         if request is not None:
             asked = request.messages or ({"role": "user", "content": request.prompt or ""},)
         turns = answer_turns(() if request is None else request.messages, sample)
-        return self._told(row, (*asked, *turns), sample.text)
+        return self._asked(row, (*asked, *turns), sample.text)
 
-    def compared(self, row: ScoreRow) -> _Told | None:
+    def compared(self, row: ScoreRow) -> _Asked | None:
         """The other answer of a comparison, the baseline's, with what was asked; None where none is stored."""
         own = self.of(row)
         if own is None or row.shown is None or not row.shown.compared:
@@ -201,9 +234,9 @@ class _Answers:
         other = first if _last_words(first) != own[0].parts[0] == _last_words(second) else second
         other = (*own[1], {"role": "assistant", "content": other}) if isinstance(other, str) else other
         its_row = replace(row, role="baseline", fingerprint=self._run.spec["baseline"]["fingerprint"], sample_key=None)
-        return self._told(its_row, other, _last_words(other))
+        return self._asked(its_row, other, _last_words(other))
 
-    def _told(self, row: ScoreRow, turns: Messages, text: str) -> _Told:
+    def _asked(self, row: ScoreRow, turns: Messages, text: str) -> _Asked:
         """An answer, and all before it: what was asked as messages, and what an application did before it answered.
 
         System messages, which can tell one version from another, are left out.

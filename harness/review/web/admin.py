@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from harness.errors import ReviewerError, choices
 from harness.records.review import ROLES, Reviewer
 from harness.review.web.desk import admin_of, checked, desk_of, page
-from harness.review.web.showing import said_of
+from harness.review.web.showing import opinions_on
 
 router = APIRouter(prefix="/admin", dependencies=[Depends(checked)])
 Admin = Annotated[Reviewer, Depends(admin_of)]
@@ -71,10 +71,10 @@ def batch(request: Request, admin: Admin, batch_id: str) -> Response:
 def item(request: Request, admin: Admin, item_id: str) -> Response:
     """All that is known of an item that is settled: what was asked and answered, and what judge and people said."""
     desk = desk_of(request)
-    found = desk.queue.settled(item_id)
-    batch = desk.review.batch(found.batch_id)
-    said = said_of(found, batch.form, desk.review.events(item_id=item_id))
-    return _page(request, "settled.html", admin, item=found, batch=batch, said=said)
+    known = desk.queue.reveal(item_id)
+    its_batch = desk.review.batch(known.batch_id)
+    opinions = opinions_on(known, its_batch.form, desk.review.events(item_id=item_id))
+    return _page(request, "settled.html", admin, item=known, batch=its_batch, opinions=opinions)
 
 
 @router.post("/batches/{batch_id}/close")

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from harness.review.queue import LEASE_S, Outlook, Queue
-from harness.review.web import admin, failures, reviewing, signing_in
+from harness.review.web import admin, desk, failures, reviewing
 from harness.review.web.desk import LIFETIME_S, Attempts, Desk, Sessions
 from harness.review.web.server import origin_of, without_implied_port
 from harness.review.web.showing import template_environment
@@ -65,7 +65,7 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
     sessions = Sessions(options.sessions)
     queue = Queue(store, lease_s=options.lease_s)
     app.state.desk = Desk(queue, store.review, sessions, options.attempts, options.outlooks, template_environment())
-    for part in (reviewing, signing_in, admin):
+    for part in (reviewing, desk, admin):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     failures.install(app)

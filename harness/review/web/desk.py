@@ -1,4 +1,4 @@
-"""The desk at which every route works: the queue, who is signed in, and the pages that they see.
+"""The desk at which every route works: the queue, who is signed in and how, and the pages that they see.
 
 Starlette keeps a session in a cookie that is signed: the reviewer's name, the stamp of the token that the reviewer had
 when it began (`AdmittedReviewer.stamp`), and the token that each of its changes has to carry. Whether the reviewer
@@ -17,14 +17,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from jinja2 import Environment
+from starlette.responses import RedirectResponse
 
 from harness.errors import ReviewerError
 from harness.records.review import Reviewer
 from harness.review.queue import Outlook, Queue
+from harness.store.review.reviewers import AdmittedReviewer
 from harness.store.review.store import ReviewStore
 
 LIFETIME_S = 12 * 3600
@@ -33,9 +35,15 @@ LIFETIME_S = 12 * 3600
 class SignedOutError(Exception):
     """The request needs a reviewer, and comes from nobody who is signed in."""
 
+    def __str__(self) -> str:
+        return "You are not signed in, or not any more. Nothing was stored."
+
 
 class CsrfError(Exception):
     """The request does not carry its session's token, so a page of this server did not send it."""
+
+    def __str__(self) -> str:
+        return "The page that sent this is too old, or not of this server; nothing was stored. Reload it and try again."
 
 
 class Sessions:
@@ -141,7 +149,7 @@ class Desk:
         admitted = self.review.admitted(name)
         if admitted is None:
             raise ReviewerError(f"The reviewer {name!r} is disabled, or there is none of that name.")
-        return new_session(name, admitted.stamp)
+        return _new_session(admitted)
 
     def redeem(self, token: str) -> dict[str, str] | None:
         """The session that a token begins: a reviewer's own, or a ticket's, which does so once; None for any other.
@@ -152,7 +160,7 @@ class Desk:
         session = self.tickets.pop(_digest(token), None)
         if session is None:
             admitted = self.review.admitted_by(token)
-            return None if admitted is None else new_session(admitted.reviewer.name, admitted.stamp)
+            return None if admitted is None else _new_session(admitted)
         if self.present(session) is None:
             raise ReviewerError(f"The reviewer {session['name']!r} is disabled, or got another token since.")
         return session
@@ -165,9 +173,9 @@ class Desk:
         return None if admitted is None or admitted.stamp != session["stamp"] else admitted.reviewer
 
 
-def new_session(name: str, stamp: str) -> dict[str, str]:
-    """What the cookie of a new session holds."""
-    return {"name": name, "stamp": stamp, "id": secrets.token_hex(16), "csrf": secrets.token_hex(32)}
+def _new_session(admitted: AdmittedReviewer) -> dict[str, str]:
+    made = {"id": secrets.token_hex(16), "csrf": secrets.token_hex(32)}
+    return {"name": admitted.reviewer.name, "stamp": admitted.stamp, **made}
 
 
 def _digest(secret: str) -> str:
@@ -198,12 +206,7 @@ def signed_in(request: Request) -> str:
 
 
 def admin_of(request: Request) -> Reviewer:
-    """The admin who is signed in.
-
-    Raises:
-        SignedOutError: nobody is.
-        ReviewerError: the reviewer is no admin.
-    """
+    """The admin who is signed in; a ReviewerError for anybody else. Raises as `reviewer_of`."""
     reviewer = reviewer_of(request)
     if reviewer.role != "admin":
         raise ReviewerError(f"The reviewer {reviewer.name!r} is an {reviewer.role}; this page is for admins.")
@@ -227,3 +230,55 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     values["csrf"] = request.session.setdefault("csrf", secrets.token_hex(32))
     html = desk_of(request).pages.get_template(template).render(values)
     return Response(html.encode("utf-8", "replace"), status, media_type="text/html; charset=utf-8")
+
+
+router = APIRouter(dependencies=[Depends(checked)])
+
+
+@router.get("/sign-in")
+def show_sign_in(request: Request) -> Response:
+    """The form to sign in with."""
+    return sign_in_page(request)
+
+
+@router.post("/sign-in")
+def sign_in(request: Request, token: Annotated[str, Form()] = "") -> Response:
+    """Exchange a token for a session's cookie: a reviewer's own, or the one that was printed at the start, once."""
+    desk, address = desk_of(request), request.client.host if request.client else ""
+    wait_s = desk.attempts.wait_s(address)
+    if wait_s > 0:
+        response = sign_in_page(
+            request, f"Too many wrong tokens from here. Try again in {wait_s / 60:.0f} minutes.", 429
+        )
+        response.headers["Retry-After"] = f"{wait_s:.0f}"
+        return response
+    session = desk.redeem(token.strip())
+    if session is None:
+        desk.attempts.fail(address)
+        return sign_in_page(request, "This token is nobody's, or it was used already. Ask an admin for a new one.", 403)
+    end_session(request)
+    request.session.update(session)
+    return RedirectResponse("/", 303)
+
+
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    """End the session, and let others have the items that it holds."""
+    desk = desk_of(request)
+    reviewer = desk.present(request.session)
+    if reviewer is not None:
+        desk.queue.free(reviewer.name)
+    end_session(request)
+    return RedirectResponse("/sign-in", 303)
+
+
+def end_session(request: Request) -> None:
+    """End the session that a request comes with, if it comes with one."""
+    if "id" in request.session:
+        desk_of(request).sessions.end(request.session["id"])
+    request.session.clear()
+
+
+def sign_in_page(request: Request, error: str = "", status: int = 200) -> Response:
+    """The form to sign in with, and what was wrong with the last try."""
+    return page(request, "sign_in.html", status, error=error)

@@ -10,8 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from harness import errors
-from harness.review.web.desk import CsrfError, SignedOutError, page, reviewer_of
-from harness.review.web.signing_in import sign_in_page
+from harness.review.web.desk import CsrfError, SignedOutError, page, reviewer_of, sign_in_page
 
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.UnknownItemError: (404, "unknown_item"),
@@ -41,29 +40,20 @@ def install(app: FastAPI) -> None:
 def _on_refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, SignedOutError) and not _wants_json(request):
         return RedirectResponse("/sign-in", 303)
-    status, code = next(found for kind, found in _REFUSALS.items() if isinstance(error, kind))
-    return _refuse(request, status, code, _in_words(error))
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, errors.StoreError):
-        return f"{error} Nothing was stored."
-    if isinstance(error, SignedOutError):
-        return "You are not signed in, or not any more. Nothing was stored."
-    if isinstance(error, CsrfError):
-        return "The page that sent this is too old, or not of this server; nothing was stored. Reload it and try again."
+    status, code = next(refusal for kind, refusal in _REFUSALS.items() if isinstance(error, kind))
+    message = f"{error} Nothing was stored." if isinstance(error, errors.StoreError) else str(error)
     if isinstance(error, RequestValidationError):
         places = [(".".join(map(str, each["loc"][1:])) or "its body", each["msg"]) for each in error.errors()]
         problems = list(dict.fromkeys(f"{place}: {problem}" for place, problem in places))
-        return f"The request can't be understood: {'; '.join(problems[:5])}. Nothing was stored."
-    return str(error)
+        message = f"The request can't be understood: {'; '.join(problems[:5])}. Nothing was stored."
+    return _refuse(request, status, code, message)
 
 
 def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 400:  # a body that FastAPI can't parse, for another reason than its syntax
-        said = "The request can't be understood: it is no JSON in UTF-8. Nothing was stored."
-        return _refuse(request, status, "bad_request", said)
+        message = "The request can't be understood: it is no JSON in UTF-8. Nothing was stored."
+        return _refuse(request, status, "bad_request", message)
     message = f"{request.method} {request.url.path[:200]} leads nowhere."
     return _refuse(request, status, "not_found" if status == 404 else "http", message)
 

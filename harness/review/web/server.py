@@ -29,22 +29,23 @@ def is_loopback(host: str) -> bool:
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, False)
     """
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
 def check_host(host: str, public_url: str | None, *, allow_network: bool) -> None:
-    """Refuse an address that others can reach, unless that is what is wanted and it is known how they call it.
-
-    Raises:
-        SettingsError: with what it would mean.
+    """Raise a SettingsError for an address that others can reach, unless that is wanted and it is known how they call
+    it; and for a public address that browsers could not use.
     """
-    if public_url is not None:
-        _check_public_url(public_url)
+    match = _URL.fullmatch(public_url or "")
+    if public_url is not None and (match is None or int(match["port"] or 80) > _LAST_PORT):
+        shown = public_url if "@" not in public_url else f"…@{public_url.rpartition('@')[2]}"
+        raise SettingsError(
+            f"--public-url {shown!r} can't be used: write scheme, host and port with nothing after them and no user, "
+            "such as https://review.example.org or http://box:8700; names beyond ASCII as xn--…."
+        )
     if is_loopback(host):
         return
     if not allow_network:
@@ -58,34 +59,6 @@ def check_host(host: str, public_url: str | None, *, allow_network: bool) -> Non
             f"--host {host} is every address of this machine; say by --public-url http://NAME:PORT under which one "
             "reviewers reach it. Requests for any other are refused."
         )
-
-
-def _check_public_url(url: str) -> None:
-    problem = _problem_of(url)
-    if problem:
-        shown = url if "@" not in url else f"…@{url.rpartition('@')[2]}"
-        raise SettingsError(
-            f"--public-url {shown!r} {problem}; write it as https://review.example.org or http://box:8700."
-        )
-
-
-def _problem_of(url: str) -> str | None:
-    """Say why browsers could not reach this server under an address; None where they can."""
-    found = _URL.fullmatch(url)
-    if found and int(found["port"] or 80) <= _LAST_PORT:
-        return None
-    scheme, _, rest = url.partition("://")
-    place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    if scheme.lower() not in ("http", "https") or not place:
-        return "does not begin with http:// or https:// and a host"
-    if "@" in place:
-        return "has a user or a password in it, which would be printed and is not what this server asks for"
-    if rest not in (place, f"{place}/"):
-        return f"goes on after the host with {rest.removeprefix(place)[:80]!r}, and the pages lie at the top"
-    return (
-        f"has {place[:80]!r} for host and port: browsers send a host of ASCII letters, digits, '.', '-' and '_' (other "
-        f"names as xn--…), and a port from 1 to {_LAST_PORT}"
-    )
 
 
 def origin_of(url: str) -> str:
@@ -133,12 +106,12 @@ def addresses(host: str, port: int, public_url: str | None) -> tuple[str, ...]:
     ('http://127.0.0.1', 'http://localhost')
     """
     own = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    found = [] if public_url is None else [public_url]
+    urls = [] if public_url is None else [public_url]
     if host not in _EVERYWHERE:
-        found.append(own)
+        urls.append(own)
     if is_loopback(host):
-        found.append(f"http://localhost:{port}")
-    return tuple(dict.fromkeys(map(origin_of, found)))
+        urls.append(f"http://localhost:{port}")
+    return tuple(dict.fromkeys(map(origin_of, urls)))
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:

@@ -18,6 +18,7 @@ HEADINGS = {
     "Input": "write the name of a field of the cases on each line, such as `- prompt`.",
     "Reference": "write the name of the field of the cases that holds a right answer, such as `expected`.",
     "Guidelines": "say there what reviewers should know, or leave the heading out.",
+    "Questions": "write there what reviewers are asked besides, with the answers: `- Tone: rude, neutral, friendly`.",
 }
 """Each heading that a rubric may have, and what to write under it."""
 
@@ -27,6 +28,7 @@ _ITEMS = {
     "Scale": re.compile(r"[-*]\s+\**(-?\d+)\**\s*:\s*\**\s*(.*)$"),
     "Input": _FIELD,
     "Reference": _FIELD,
+    "Questions": re.compile(r"[-*]\s+\**([^:*]+?)\**\s*:\s*\**\s*(.*)$"),
 }
 
 
@@ -39,7 +41,7 @@ class Rubric:
         scale: each score with what it means, the lowest first; empty for one that only preferences are asked by.
         input: fields of the case that the judge is shown beside the answer; None for `prompt`, where the case has it.
         reference: the field of the case that holds a right answer, or None.
-        guidelines: for people who review, and not for the judge.
+        guidelines, questions: for people who review, and not for the judge; each question has its answers.
         digest: hash of the file.
     """
 
@@ -52,6 +54,7 @@ class Rubric:
     reference: str | None
     guidelines: str
     digest: str
+    questions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def scores(self) -> tuple[int, ...]:
@@ -122,6 +125,12 @@ def read_rubric(text: str, place: str) -> Rubric:
         raise RubricError(
             f"{place}, `## Reference`: a reference is one field of the case, not {len(items['Reference'])}."
         )
+    questions = {title: tuple(filter(None, map(str.strip, text.split(",")))) for title, text in items["Questions"]}
+    if len(questions) < len(items["Questions"]) or any(len({*each}) < max(2, len(each)) for each in questions.values()):
+        raise RubricError(
+            f"{place}, `## Questions`: each stands there once, with two answers or more that differ; "
+            f"{HEADINGS['Questions']}"
+        )
     return Rubric(
         place=place,
         title=title,
@@ -132,6 +141,7 @@ def read_rubric(text: str, place: str) -> Rubric:
         reference=next((field for (field,) in items["Reference"]), None),
         guidelines=_joined(sections.get("Guidelines", [])),
         digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        questions=tuple(questions.items()),
     )
 
 

@@ -49,7 +49,7 @@ def fold(happened: Sequence[Event], wanted: int) -> Standing:
     """Work out how an item stands after its events.
 
     The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
-    are a dispute.
+    are a dispute; not those that count for the same, as that both answers of a pair are good, or bad.
 
     >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
     >>> fold([four], 2).state, fold([four, two], 2).state
@@ -66,6 +66,6 @@ def fold(happened: Sequence[Event], wanted: int) -> Standing:
         return Standing("flagged", len(labels))
     if len(labels) < wanted:
         return Standing("open", len(labels))
-    if len({event.value for event in labels}) > 1:
+    if len({event.value if event.score is None else event.score for event in labels}) > 1:
         return Standing("disputed", len(labels))
     return Standing("done", len(labels), labels[0].value, labels[0].score)

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, text, update
 
 from harness.errors import UnknownItemError
-from harness.records.review import Answer, Batch, Event, Form, Item, LabelChoice, Standing
+from harness.records.review import Answer, Batch, Event, Form, FormQuestion, Item, LabelChoice, Standing
 from harness.store.database import Database
 from harness.store.review.events import fold
 from harness.store.samples import StoreTables, chunks
@@ -24,8 +24,8 @@ from harness.store.schema import batches, dumps, events, items
 
 _PAGE = 500
 _QUEUE_LOCK = 0x5734E2
-_EVENT = [events.c[field.name] for field in fields(Event)]
-_SAID_OF = select(*_EVENT).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
+EVENT = [events.c[field.name] for field in fields(Event)]
+_SAID_OF = select(*EVENT).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
 _BATCH = select(batches).where(batches.c.id == bindparam("of"))
 _ITEM = select(items).where(items.c.id == bindparam("of"))
 _TERMS = select(batches.c.form, items.c.wanted).join(items, items.c.batch_id == batches.c.id)
@@ -160,14 +160,14 @@ class ItemTables(StoreTables):
     def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
         """All events of a batch or an item, in the order in which they happened."""
         if batch_id is None:
-            return list(map(_event, self._database.rows(_SAID_OF, of=item_id)))
-        query = select(*_EVENT).join(items, items.c.id == events.c.item_id).where(items.c.batch_id == batch_id)
-        return list(map(_event, self._database.rows(query.order_by(events.c.number))))
+            return list(map(read_event, self._database.rows(_SAID_OF, of=item_id)))
+        query = select(*EVENT).join(items, items.c.id == events.c.item_id).where(items.c.batch_id == batch_id)
+        return list(map(read_event, self._database.rows(query.order_by(events.c.number))))
 
     def event_of(self, reviewer: str, *where: ColumnElement[bool]) -> Event | None:
         """The last event of a reviewer that is of some kind."""
-        query = select(*_EVENT).where(events.c.reviewer == reviewer, *where).order_by(events.c.number.desc()).limit(1)
-        return next(map(_event, self._database.rows(query)), None)
+        query = select(*EVENT).where(events.c.reviewer == reviewer, *where).order_by(events.c.number.desc()).limit(1)
+        return next(map(read_event, self._database.rows(query)), None)
 
     def last_event(self) -> int:
         """The number of the newest event; 0 where there is none."""
@@ -181,7 +181,7 @@ class ItemTables(StoreTables):
     def add_event(self, event: Event, wanted: int | None = None) -> tuple[Event, Standing]:
         """Add an event, which gets its number, and bring its item's standing up to date."""
         with self.turn() as connection:
-            row = {**asdict(event), "value": _json(event.value)}
+            row = {**asdict(event), "value": _json(event.value), "details": _json(event.details or None)}
             del row["number"]
             number = connection.execute(_INSERT, row).scalar_one()
             standing = fold(self.events(item_id=event.item_id), wanted or self.terms(event.item_id)[1])
@@ -196,6 +196,7 @@ def _no_item(item_id: str) -> UnknownItemError:
 
 def _form(text: str) -> Form:
     form = json.loads(text)
+    form["questions"] = tuple(FormQuestion(each["title"], tuple(each["choices"])) for each in form.get("questions", ()))
     return Form(**{**form, "choices": tuple(LabelChoice(**choice) for choice in form["choices"])})
 
 
@@ -240,10 +241,10 @@ def _standing(row: Any) -> Standing:
     return Standing(row.state, row.n_labels, None if row.value is None else json.loads(row.value), row.score)
 
 
-def _event(row: Any) -> Event:
-    values = [*row]
-    values[6] = None if row.value is None else json.loads(row.value)
-    return Event(*values)
+def read_event(row: Any) -> Event:
+    """The event of a row."""
+    read = {name: json.loads(row._mapping[name] or "null") for name in ("value", "details")}
+    return Event(**{**row._mapping, **read, "details": read["details"] or {}})
 
 
 def _json(value: Any) -> str | None:

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from harness.errors import (
+    LabelError,
     LeaseEndedError,
     LeaseError,
     LeaseExpiredError,
@@ -38,7 +39,7 @@ from harness.records.review import (
     Task,
     Value,
 )
-from harness.store.review.items import IN_FORCE, count_of
+from harness.store.review.items import EVENT, IN_FORCE, count_of, read_event
 from harness.store.review.reviewers import ReviewerTable
 from harness.store.schema import batches, events, items, leases
 
@@ -46,6 +47,7 @@ Clock = Callable[[], float]
 """Gives the time in epoch seconds."""
 _TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate": "adjudicate", "exclude": "adjudicate"}
 _STATES: dict[Task, tuple[str, ...]] = {"label": ("open",), "adjudicate": ("disputed", "flagged")}
+_MOST_CHANGEABLE = 500
 _LEASE = [leases.c[field.name] for field in fields(Lease)]
 _BY_ID = select(*_LEASE, leases.c.ended).where(leases.c.id == bindparam("of"))
 
@@ -121,10 +123,51 @@ class TurnTables(ReviewerTable):
                 raise LeaseError(f"The item was taken to {lease.task}, which is not to {submitted.kind}.")
             form, wanted = self.terms(lease.item_id)
             value, score = _read_value(form, submitted, swapped=lease.swapped)
+            details = form.read_details(submitted.details, swapped=lease.swapped)
+            missing = {each.title for each in form.questions} - set(details.get("answers", ()))
+            if value is not None and missing:
+                raise LabelError(f"Answer {', '.join(sorted(missing))}, too: a label answers all that its form asks.")
             _end(connection, lease.id, now)
+            kinds = [kind for kind, task in _TASKS.items() if task == lease.task]
+            own = events.c.item_id == lease.item_id, events.c.kind.in_(kinds), IN_FORCE
+            if (changed := self.event_of(submitted.reviewer, *own)) is not None:  # see `revise`
+                self._take_back(changed, now, f"{submitted.key}:changes")
             event = replace(submitted, item_id=lease.item_id, time=now, swapped=lease.swapped)
-            event = replace(event, value=value, score=score)
+            event = replace(event, value=value, score=score, details=details)
             return RecordedLabel(*self.add_event(event, wanted))
+
+    def _take_back(self, event: Event, now: float, key: str) -> RecordedLabel:
+        undone = Event(0, "undo", event.item_id, event.reviewer, now, key, undoes=event.number)
+        return RecordedLabel(*self.add_event(undone))
+
+    def own(self, reviewer: str, most: int) -> list[Event]:
+        """The last of a reviewer's events in force that may be changed, the newest first."""
+        query = select(*EVENT).where(events.c.reviewer == reviewer, events.c.kind.in_(_TASKS), IN_FORCE)
+        open_ids = [
+            each.id for each in self.batches() if each.closed is None or (each.closed_reason or "").startswith(DECIDED)
+        ]
+        query = query.join(items, items.c.id == events.c.item_id).where(items.c.batch_id.in_(open_ids))
+        query = query.order_by(events.c.number.desc()).limit(most)
+        return list(map(read_event, self._database.rows(query)))
+
+    def labelled_batches(self, reviewer: str) -> set[str]:
+        """The batches in which a reviewer said something that is in force."""
+        query = select(items.c.batch_id).join(events, items.c.id == events.c.item_id)
+        return set(self._database.values(query.where(events.c.reviewer == reviewer, IN_FORCE).distinct()))
+
+    def revise(self, clock: Clock, reviewer: str, number: int, lease_s: float) -> tuple[Event, HeldItem]:
+        """Lease the item of a reviewer's event anew, which counts until something else is said under the lease.
+
+        Raises:
+            NothingToUndoError, ReviewerError: and nothing is stored.
+        """
+        with self.turn() as connection:
+            event = next((each for each in self.own(reviewer, _MOST_CHANGEABLE) if each.number == number), None)
+            if event is None:
+                raise NothingToUndoError(f"{reviewer} has no label {number} that could be changed.")
+            task = _TASKS[event.kind]
+            turn = _Turn(connection, clock(), reviewer, self._role(reviewer, task), task, lease_s)
+            return event, self._with_item(turn.lease(event.item_id))
 
     def _again(self, event: Event, submitted: Event) -> RecordedLabel:
         """Give the result that a key had the first time, if it is submitted for the same once more."""
@@ -154,8 +197,9 @@ class TurnTables(ReviewerTable):
                 last = self.event_of(reviewer, IN_FORCE)
                 if last is None:
                     raise NothingToUndoError(f"{reviewer} has nothing that could be undone.")
-                undone = Event(0, "undo", last.item_id, reviewer, now, key, undoes=last.number)
-                recorded = RecordedLabel(*self.add_event(undone))
+                recorded = self._take_back(last, now, key)
+                own = leases.c.item_id == last.item_id, leases.c.reviewer == reviewer, leases.c.ended.is_(None)
+                connection.execute(update(leases).where(*own).values(ended=now))  # by which it was to be changed
                 task = _TASKS.get(last.kind, "label")
                 if last.kind == "skip" and last.lease_id is not None:
                     task = self._database.values(select(leases.c.task).where(leases.c.id == last.lease_id))[0]
@@ -250,7 +294,7 @@ class _Turn:
     def new(self) -> Lease | None:
         """A lease of an item that is new to the reviewer; else of a skipped one: labels may wait for it."""
         item_id = next(self._offered(), None)
-        return None if item_id is None else self._lease(item_id)
+        return None if item_id is None else self.lease(item_id)
 
     def again(self, item_id: str) -> Lease | None:
         """A lease of this very item, if it is offered to the reviewer and its batch is open, or was closed as decided.
@@ -260,7 +304,7 @@ class _Turn:
         query = select(batches.c.closed, batches.c.closed_reason).join(items, items.c.batch_id == batches.c.id)
         batch = self.connection.execute(query.where(items.c.id == item_id)).one()
         is_free = batch.closed is None or (batch.closed_reason or "").startswith(DECIDED)
-        return self._lease(item_id) if is_free and self.offers(item_id) else None
+        return self.lease(item_id) if is_free and self.offers(item_id) else None
 
     def offers(self, item_id: str) -> bool:
         """Tell whether the reviewer may have this item."""
@@ -285,7 +329,8 @@ class _Turn:
         rows = self.connection.execute(_OPEN).all()
         return [row.id for row in sorted(rows, key=lambda row: "key" not in json.loads(row.source))]
 
-    def _lease(self, item_id: str) -> Lease:
+    def lease(self, item_id: str) -> Lease:
+        """A new lease of an item."""
         of = item_id, self.reviewer, self.task, is_swapped(item_id, self.reviewer)
         lease = Lease(secrets.token_hex(16), *of, self.now, self.now + self.lease_s)
         self.connection.execute(leases.insert(), asdict(lease))

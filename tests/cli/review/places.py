@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.review import Queue
-from harness.review.batches.plans import rating_form
+from harness.review.batches.population import rating_form
 from harness.scoring.judging.rubric import read_rubric
 from harness.store import Store
 from tests.review import runs

@@ -11,7 +11,7 @@ from harness.gate.people.batches import Attendant, GateBatch, fill_batch
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.draws import subject_of
-from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 from tests.review import runs

@@ -16,7 +16,7 @@ from harness.records import Role
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.draws import subject_of
-from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 from harness.store.database import Database

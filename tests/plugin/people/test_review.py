@@ -9,13 +9,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
+from harness.cli.review import _notify
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
+from harness.records.review import Batch
 from harness.review import Queue, View
 from harness.review.batches.draws import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened
+from tests.plugin.test_notifying import Hook, hook  # noqa: F401 - a fixture
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import rubric, with_sections
 from tests.waiting import wait_until
@@ -172,10 +175,16 @@ def await_next(queue: Queue, batch_id: str) -> View | None:
     return views[-1]
 
 
-def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(project: Project, run: Run) -> None:
+def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(
+    project: Project,
+    run: Run,
+    hook: Hook,  # noqa: F811
+) -> None:
+    """And tells the web hook what the gate came to."""
     rating(project, 0.88)
     project.run()
-    with opened(project) as store, attended(store, every_s=0.02) as outlooks:
+    decided: list[Batch] = []
+    with opened(project) as store, attended(store, every_s=0.02, on_decided=decided.append) as outlooks:
         queue = Queue(store)
         queue.add_reviewer("ann")
         (batch,) = queue.batches()
@@ -193,6 +202,11 @@ def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(pro
         assert queue.batches()[0].closed_reason == "decided: passed"
         assert 20 < n_labels < 200
         assert len(store.review.items(batch.id)) <= n_labels + 20
+        wait_until(lambda: decided)
+        _notify(store, hook.settings(), decided[0])
+        assert [batch.id for batch in decided] == [each.id for each in queue.batches()]
+    (received,) = hook.received
+    assert (received["event"], received["verdict"], received["exit_code"]) == ("decided", "passed", 0)
 
 
 @pytest.mark.nightly

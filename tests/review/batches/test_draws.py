@@ -11,7 +11,7 @@ from harness.errors import SettingsError
 from harness.records.review import PREFERENCES, Batch, Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.draws import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
-from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import ReviewPlan
 from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.store import RunInfo, Store
 from tests.review import runs

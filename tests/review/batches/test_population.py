@@ -8,7 +8,7 @@ from harness.errors import SettingsError
 from harness.records import NewSample, Request, Sample, ScoreRow, Shown
 from harness.records.review import Form, Item
 from harness.review.batches.draws import JudgedCases, subject_of
-from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import ReviewPlan
 from harness.store import RunInfo, Store
 from tests.review import runs
 from tests.review.conftest import PAIR, SCALE
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.service
 def found_in(store: Store, run: RunInfo, form: Form) -> tuple[JudgedCases, dict[str, Item]]:
     """What can be drawn, and the items by their cases."""
     found = subject_of(store, run, ReviewPlan(EVALUATION, "score", form), "uncertain")
-    return found, {case: item for (case, _), item in found.found[0].items.items()}
+    return found, {case: item for (case, _), item in found.populations[0].items.items()}
 
 
 def test_which_version_comes_first_is_random_and_always_the_same(store: Store) -> None:
@@ -91,7 +91,7 @@ def test_a_pair_that_a_judge_compared_is_what_it_was_shown_whichever_stood_first
         if row.shown is not None
     ]
     store.add_scores(run.run_id, turned)
-    again = subject_of(store, run, ReviewPlan(EVALUATION, "turned", PAIR), "uncertain").found[0].items
+    again = subject_of(store, run, ReviewPlan(EVALUATION, "turned", PAIR), "uncertain").populations[0].items
     assert {case: item.answers for (case, _), item in again.items()} == {
         case: item.answers for case, item in items.items()
     }
@@ -161,6 +161,6 @@ def test_reviewers_see_the_reference_and_the_fields_that_the_prompt_lacks(store:
 def test_what_an_item_lacks_does_not_tell_which_version_answered(store: Store) -> None:
     run = runs.add_run(store, shown=lambda _, role: SHOWN if role == "candidate" else None)
     plan = ReviewPlan(EVALUATION, "score", SCALE, ("candidate", "baseline"))
-    for population in subject_of(store, run, plan, "uncertain").found:
+    for population in subject_of(store, run, plan, "uncertain").populations:
         assert {item.reference for item in population.items.values()} == {"right"}
         assert {item.messages[-1]["role"] for item in population.items.values()} == {"source"}

@@ -36,7 +36,7 @@ def share(store: Store, *, unblind: bool) -> list[SharedItem]:
 
 
 def label_of(value: Any) -> Any:
-    return GivenLabel("ann", value)
+    return GivenLabel(value, "ann")
 
 
 ITEM = {

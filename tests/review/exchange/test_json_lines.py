@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ReviewFileError
-from harness.records.review import Answer, Form, Item, LabelChoice
+from harness.records.review import Form, LabelChoice
 from harness.review.exchange import SharedItem, import_items
 from harness.store import Store
 from tests.review.conftest import NOW, PAIR, SCALE
@@ -19,19 +19,21 @@ pytestmark = pytest.mark.service
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"labels": [{**LABEL, "adjudicated": "no"}]}, "its label's adjudicated is 'no'. Write true or false."),
-        ({"labels": [{**LABEL, "time": "yesterday"}]}, "its label's time is 'yesterday'. Write seconds since 1970"),
-        ({"labels": [{**LABEL, "time": 1e300}]}, "its label's time is 1e+300. Write seconds since 1970"),
-        ({"labels": [{**LABEL, "note": 5}]}, "its label's note is 5. Write a text."),
-        ({"labels": [{**LABEL, "mood": 5}]}, "a label has no field 'mood'; its fields: reviewer, value"),
-        ({"labels": [{"reviewer": "ann"}]}, "it lacks 'value'"),
-        ({"labels": LABEL}, "Write a list of objects."),
-        ({"wanted": 1_000_000_000}, "its wanted is 1000000000. Write a whole number from 1 to 50."),
-        ({"wanted": True}, "its wanted is True. Write a whole number from 1 to 50."),
-        ({"item": "x\ud800"}, r"its item is 'x\ud800'. Write an id of 1 to 32 printable ASCII characters"),
-        ({"item": 5}, "its item is 5. Write an id"),
-        ({"messages": ["why?"]}, "its messages is ['why?']. Write messages such as"),
-        ({"answers": [None]}, "its answers is [None]. Write a list of texts."),
+        ({"labels": [{**LABEL, "adjudicated": "no"}]}, "labels.0.adjudicated = 'no': Input should be a valid boolean."),
+        ({"labels": [{**LABEL, "time": "yesterday"}]}, "labels.0.time = 'yesterday': Input should be a valid number."),
+        ({"labels": [{**LABEL, "time": 1e300}]}, "labels.0.time = 1e+300: Input should be less than or equal to"),
+        ({"labels": [{**LABEL, "note": 5}]}, "labels.0.note = 5: Input should be a valid string."),
+        ({"labels": [{**LABEL, "mood": 5}]}, "labels.0.mood = 5: Unexpected keyword argument."),
+        ({"labels": [{"reviewer": "ann"}]}, "labels.0.value: Field required."),
+        ({"labels": [{**LABEL, "answers": [1]}]}, "labels.0.answers = [1]: Input should be a"),
+        ({"labels": [{**LABEL, "marks": [["x", 1]]}]}, "labels.0.marks.0.0 = 'x': Input should be a valid integer."),
+        ({"labels": LABEL}, "labels = {'reviewer': 'ann', 'value': 3}: Input should be a valid array."),
+        ({"wanted": 1_000_000_000}, "wanted = 1000000000: Input should be less than or equal to 50."),
+        ({"wanted": True}, "wanted = True: Input should be a valid integer."),
+        ({"item": "x y"}, "item = 'x y': String should match pattern '^[!-~]{1,32}$'."),
+        ({"item": 5}, "item = 5: Input should be a valid string."),
+        ({"messages": ["why?"]}, "messages.0 = 'why?': Input should be an object."),
+        ({"answers": [None]}, "answers.0 = None: Input should be a valid string."),
     ],
 )
 def test_a_field_that_is_none_is_named_with_its_line_and_what_to_write(fields: dict[str, Any], said: str) -> None:
@@ -45,17 +47,20 @@ def test_a_field_that_is_none_is_named_with_its_line_and_what_to_write(fields: d
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        (replace(SCALE, choices=(LabelChoice(2, "", 50),)), "2 counts for 50, which is no number in"),
-        (replace(SCALE, choices=(LabelChoice(2, "", True),)), "2 counts for True, which is no number in"),
+        (replace(SCALE, choices=(LabelChoice(2, "", 50),)), "2 counts for 50.0, which is no number in"),
+        (
+            replace(SCALE, choices=(LabelChoice(2, "", True),)),
+            "form.choices.0.score = True: Input should be a valid number",
+        ),
         (replace(SCALE, choices=(LabelChoice("1", "", 0.0),)), "'1' is no whole number, as those of a scale are"),
-        (replace(SCALE, kind="text"), "kind 'text' with 5 choices"),
+        (replace(SCALE, kind="text"), "form.kind = 'text': Input should be 'scale' or 'preference'"),
         (replace(PAIR, choices=(LabelChoice("up", "", None),)), "'up' is no preference"),
     ],
 )
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_form_whose_values_can_not_count_is_refused(name: str, form: Form, said: str) -> None:
-    answers = (Answer("one"), Answer("other"))[: 2 if form.is_pair else 1]
-    text = FORMATS[name].write([SharedItem(Item("i1", "", "c", (), answers), "suites/test.py::test", form)])
+    answers = ("one", "other")[: 2 if form.is_pair else 1]
+    text = FORMATS[name].write([SharedItem("i1", "suites/test.py::test", "c", form, (), answers)])
     with pytest.raises(ReviewFileError, match=said):
         FORMATS[name].read(text)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ReviewFileError, UnknownItemError
-from harness.records.review import Answer, Batch, Event
+from harness.records.review import Batch, Event
 from harness.review import Queue
 from harness.review.exchange import import_items
 from harness.review.exchange.sharing import GivenLabel, SharedExclusion
@@ -107,7 +107,7 @@ def test_an_imported_label_fills_an_item_that_is_waiting(queue: Queue, store: St
     add_batch(2)
     (first, _) = share(store, unblind=False)
     import_items(store.review, [replace(first, labels=(label_of(5),))], NOW)
-    assert store.review.standing(first.item.id).score == 1.0
+    assert store.review.standing(first.item).score == 1.0
     view = queue.next("bob")
     assert view is not None
     assert view.item.id == "b1-00001"
@@ -142,11 +142,10 @@ def test_a_label_of_another_text_or_form_is_refused(
     add_batch(2, FORMS[kind])
     first, second = share(store, unblind=False)
     form = replace(second.form, title="Another")
-    texts = tuple(map(Answer, (*second.answers[1:], "another")))
-    item = replace(second.item, **({"case_id": first.item.case_id} if what == "case" else {"answers": texts}))
+    changes = {"case": first.case, "answer": (*second.answers[1:], "another"), "form": form}
     changed = replace(second, labels=(label_of(VALUES[kind][0]),))
-    changed = replace(changed, form=form) if what == "form" else replace(changed, item=item)
-    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item.id}: its {what} in the file is not the one"):
+    changed = replace(changed, **{{"answer": "answers"}.get(what, what): changes[what]})
+    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item}: its {what} in the file is not the one"):
         import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
     assert store.review.events(batch_id="b1") == []
 
@@ -178,15 +177,15 @@ def test_of_several_labels_of_a_reviewer_in_a_file_the_newest_counts(store: Stor
     first, second, third = share(store, unblind=False)
     shared = [
         replace(first, labels=(label_of(2), label_of(5))),
-        replace(second, labels=(GivenLabel("ann", 2, time=20.0), GivenLabel("ann", 5, time=10.0))),
-        replace(third, labels=(GivenLabel("ann", 3), GivenLabel("ann", 5, time=10.0), GivenLabel("bob", 4, time=10.0))),
+        replace(second, labels=(GivenLabel(2, "ann", time=20.0), GivenLabel(5, "ann", time=10.0))),
+        replace(third, labels=(GivenLabel(3, "ann"), GivenLabel(5, "ann", time=10.0), GivenLabel(4, "bob", time=10.0))),
     ]
     assert import_items(store.review, shared, NOW).labels == 4
-    values = [store.review.standing(each.item.id).value for each in shared]
+    values = [store.review.standing(each.item).value for each in shared]
     assert values == [5, 2, None]
     assert import_items(store.review, shared, NOW).labels == 0
-    older = [replace(second, labels=(GivenLabel("ann", 4, time=15.0),))]
+    older = [replace(second, labels=(GivenLabel(4, "ann", time=15.0),))]
     assert import_items(store.review, older, NOW).labels == 0
-    changed = [replace(second, labels=(GivenLabel("ann", 4, time=20.0),))]
+    changed = [replace(second, labels=(GivenLabel(4, "ann", time=20.0),))]
     assert import_items(store.review, changed, NOW).labels == 1
-    assert store.review.standing(second.item.id).value == 4
+    assert store.review.standing(second.item).value == 4

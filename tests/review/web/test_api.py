@@ -77,7 +77,9 @@ def test_an_undo_brings_the_item_back_and_says_what_was_undone(ann: Browser, sto
 def test_the_undo_of_a_pair_names_the_side_that_was_seen(sign_in: SignIn, store: Store) -> None:
     contents.add(store, contents.PAIR, contents.items_of("b1", "Q?", [["one", "two"]] * 8))
     ann = sign_in("ann")
-    for number, (value, said) in enumerate([("left", "A is better"), ("tie", "neither"), ("right", "B is better")] * 2):
+    for number, (value, said) in enumerate(
+        [("left", "A is better"), ("tie", "both as good"), ("right", "B is better")] * 2
+    ):
         ann.say(ann.take(), value=value)
         assert ann.post("/api/undo", json={"key": f"u{number}"}).json()["undone"] == f"labelled {said}"
 

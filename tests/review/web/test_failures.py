@@ -12,10 +12,10 @@ from tests.review.web.conftest import Browser, SignIn, csrf_in
 def test_a_refusal_keeps_the_way_on_of_whoever_is_signed_in(sign_in: SignIn, visitor: Browser) -> None:
     ann, zoe = sign_in("ann"), sign_in("zoe", "admin")
     for browser, path, links in (
-        (ann, "/admin", ["/"]),
-        (ann, "/nowhere", ["/"]),
-        (zoe, "/nowhere", ["/", "/adjudicate", "/admin"]),
-        (zoe, "/admin/batches/none", ["/", "/adjudicate", "/admin"]),
+        (ann, "/admin", ["/", "/own"]),
+        (ann, "/nowhere", ["/", "/own"]),
+        (zoe, "/nowhere", ["/", "/own", "/adjudicate", "/admin"]),
+        (zoe, "/admin/batches/none", ["/", "/own", "/adjudicate", "/admin"]),
         (visitor, "/nowhere", []),
     ):
         page = browser.get(path).text

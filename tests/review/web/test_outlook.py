@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.records.review import Batch
-from harness.review.web.reviewing import Ending, endings
+from harness.review.web.reviewing import endings
 from tests.review.web import contents
 
 
@@ -20,10 +20,7 @@ def test_the_gate_that_was_decided_last_is_told() -> None:
     old = batch("a", 1.0, "decided: failed", run="r0")
     by_hand = batch("b", 9.0, "closed by zoe")
     new = [batch("c", 2.0, "decided: passed"), batch("d", 3.0, "decided: regressed")]
-    assert endings([old, by_hand, *new]) == [
-        Ending("Faithful summary", "suites/c", "decided: passed"),
-        Ending("Faithful summary", "suites/d", "decided: regressed"),
-    ]
+    assert endings([old, by_hand, *new]) == [(new[0], "decided: passed"), (new[1], "decided: regressed")]
     assert endings([by_hand, batch("e")]) == []
 
 
@@ -51,6 +48,5 @@ def test_an_evaluation_whose_earlier_answers_came_back_is_not_told_as_decided() 
 
 
 def test_no_verdict_is_told_while_people_review_on() -> None:
-    assert endings([batch("c", 2.0, "decided: regressed"), batch("d")]) == [
-        Ending("Faithful summary", "suites/c", "decided")
-    ]
+    decided = batch("c", 2.0, "decided: regressed")
+    assert endings([decided, batch("d")]) == [(decided, "decided")]

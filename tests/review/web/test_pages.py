@@ -85,7 +85,7 @@ def test_an_adjudicator_sees_what_was_said_but_neither_by_whom_nor_of_which_vers
     bob.say(bob.take(), value="tie")
     found = eve.next("adjudicate")
     assert found is not None
-    for told in ("What reviewers said", "is better</strong>", "neither</strong>", "“clearer”"):
+    for told in ("What reviewers said", "is better</strong>", "both as good</strong>", "“clearer”"):
         assert told in found["html"]
     for secret in ("secret", "fingerprint", "ann", "bob", "0.7712", "0.1234"):
         assert secret not in re.sub(r"beginning|Answer", "", found["html"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.review.web.showing import SHOWN, readable
+from harness.review.web.markdown import SHOWN, mathml, readable
 
 
 class _Reader(HTMLParser):
@@ -129,7 +129,10 @@ def test_markdown_that_hides_nothing_is_set(text: str) -> None:
         "<http://a.b>",
         "[a]: http://b.c",
         "&lt;p&gt;",
-        r"\(x^2\) \*",
+        r"\( x \*",
+        r"$\phantom{not} 1$",
+        r"$\href{javascript:alert(1)}{x}$",
+        "$x % not\ny$",
         "Title\n=====",
         "<script>\n\nx</script>",
     ],
@@ -158,3 +161,62 @@ def test_of_a_long_text_the_beginning_is_shown() -> None:
 
 def test_half_a_surrogate_can_be_sent() -> None:
     assert readable("a\ud800b").encode() == b'<p dir="auto">a?b</p>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"so \(x^2\) is",
+        "so $x^2$ is",
+        "$$x^2$$",
+        "\\[\nx\n+ \\frac{1}{2}\n\\]",
+        r"$\begin{pmatrix}1&2\\3&4\end{pmatrix}$",
+    ],
+)
+def test_a_formula_is_set_without_a_script(text: str) -> None:
+    read = _Reader(str(readable(text)))
+    assert "math" in read.tags
+    assert not {"x^2", "\\frac"} & set(read.text.split())
+
+
+@pytest.mark.parametrize("text", ["It costs $5 and $6.", "`$a$`", "    $a$", "$ a $", r"\$x", "$$\n\n$$"])
+def test_what_is_no_formula_stays_text(text: str) -> None:
+    assert "<math" not in readable(text)
+
+
+LATEX = st.sampled_from(
+    [
+        *(r"\frac", r"\sqrt", r"\text", r"\phantom", r"\href", r"\style", r"\class", r"\color", r"\hspace", r"\left("),
+        *(
+            r"\begin{array}{cc}",
+            r"\end{array}",
+            r"\mathbb",
+            r"\unicode",
+            r"\tag",
+            r"\bbox",
+            "^",
+            "_",
+            "&",
+            r"\\",
+            "%",
+            "\n",
+        ),
+        *("{", "}", "{x}", "{javascript:alert(1)}", "{<img src=x onerror=alert(1)>}", "{display:none}", "<", ">", "$"),
+    ]
+)
+
+
+@given(st.lists(st.one_of(LATEX, st.text(max_size=4)), max_size=12).map("".join))
+def test_no_formula_holds_what_runs_leads_or_hides(latex: str) -> None:
+    read = _Reader(mathml(latex))
+    assert not {"img", "script", "a", "mphantom", "maction", "semantics", "annotation-xml"} & read.tags
+    assert not {"href", "style", "class", "id", "width", "mathcolor", "mathsize"} & {
+        name for name, _ in read.attributes
+    }
+    assert not any(name.startswith("on") for name, _ in read.attributes)
+
+
+def test_a_hostile_text_of_formulas_is_shown_soon_enough_to_be_read_as_it_is() -> None:
+    """Deep, unclosed and many ones: none of them is searched for its end beyond a thousand characters."""
+    for text in ("\\[\n" * 6_000, "$$\n" * 6_000, "$" + "{" * 900 + "$", "$" + "\\sqrt{" * 150 + "}" * 150 + "$"):
+        assert str(readable(text))

@@ -14,6 +14,7 @@ const PAUSES_MS = [250, 500, 1000, 2000, 4000];
 const LOOK_AGAIN_MS = [1000, 2000, 4000, 8000, 15000]; // a gate may be decided, or draw more, right after a label
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
+let marks = []; // passages of the answers: { place, text, range }
 let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; isAgain after an undo
 let ahead = []; // items that are leased and wait to be shown
 let outbox = [];
@@ -21,7 +22,7 @@ let canStore = true; // false where the browser lets nothing be stored: then the
 const dealtWith = new Set(); // leases that something was said under: an answer that comes late must not show them again
 let sending = false, asking = false, askedAt = 0, shownAt = 0, refusedAt = 0;
 let looks = 0; // how often was looked since there was something
-let nSaid = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
+let nActs = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
 let activeAt = Date.now();
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
@@ -76,29 +77,21 @@ async function flush() {
   if (!shown || (!ahead.length && !isOver)) ask();
 }
 
-const read = () => (canStore ? JSON.parse(recall(OUTBOX) ?? "[]") : outbox);
-
-function keepOutbox(entries) {
-  outbox = entries;
-  canStore = keep(OUTBOX, entries.length ? JSON.stringify(entries) : "");
-}
-
-/** Use what the browser keeps; tells whether that worked. */
-function use(storage) {
+/** What the browser keeps under a name, or a text to be kept there; null where it lets nothing be stored. */
+function stored(name, text) {
   try {
-    storage(localStorage);
-    return true;
+    if (text !== undefined) localStorage.setItem(name, text);
+    return localStorage.getItem(name) ?? "";
   } catch {
-    return false;
+    return null;
   }
 }
 
-const keep = (name, text) => use((kept) => (text ? kept.setItem(name, text) : kept.removeItem(name)));
+const read = () => (canStore ? JSON.parse(stored(OUTBOX) || "[]") : outbox);
 
-function recall(name) {
-  let text = null;
-  use((kept) => (text = kept.getItem(name)));
-  return text;
+function keepOutbox(entries) {
+  outbox = entries;
+  canStore = stored(OUTBOX, entries.length ? JSON.stringify(entries) : "") !== null;
 }
 
 /** Fetch an item to show, or the one after it. */
@@ -154,11 +147,12 @@ function show(view) {
 function settle() {
   shownAt = performance.now();
   $("comment").value = "";
+  highlight([]);
   $("verdict").replaceChildren($("choices").content.cloneNode(true));
   $("waiting").hidden = $("empty").hidden = true;
   $("stage").hidden = false;
   delete $("dock").dataset.idle;
-  $("item-number").textContent = `${nSaid + 1}${shown.isAgain ? ", again" : ""}`;
+  $("item-number").textContent = `${nActs + 1}${shown.isAgain ? ", again" : ""}`;
   const guide = $("guidelines");
   if (!guide) return;
   guide.open = guideOpen;
@@ -182,7 +176,7 @@ function showUndone({ undone, view }) {
   ahead = ahead.filter((each) => each.lease !== view.lease);
   if (shown) ahead.unshift(shown);
   shown = null;
-  nSaid = Math.max(nSaid - 1, 0);
+  nActs = Math.max(nActs - 1, 0);
   take({ ...view, isAgain: true });
 }
 
@@ -214,31 +208,62 @@ function tellRefused(entry, answer) {
   tell("refused", "bad", `Not counted: ${entry.words}.`, answer.message, "refused");
 }
 
-function act(kind, words, value) {
+/** Press a choice. When every question of the form has its answer, that is sent. */
+function pick(button) {
+  if (performance.now() - shownAt < SHORTEST_LOOK_MS) return;
+  const field = button.closest("fieldset");
+  for (const each of field.querySelectorAll(".choice")) each.setAttribute("aria-pressed", each === button);
+  const name = (each) => each.querySelector("b").textContent;
+  unanswered()?.scrollIntoView({ block: "nearest" });
+  if (unanswered()) return say(`${field.querySelector("legend").textContent}: ${name(button)}.`);
+  const [[, value], ...others] = fields().map((each) => [each.dataset.question, JSON.parse(pressed(each).dataset.value)]);
+  act("label", `labelled ${name(pressed(fields()[0]))}`, value, Object.fromEntries(others));
+}
+
+const fields = () => [...document.querySelectorAll("#verdict fieldset")];
+const pressed = (field) => field.querySelector('[aria-pressed="true"]');
+const unanswered = () => fields().find((each) => !pressed(each));
+
+/** Mark the passage of an answer that is selected; one that is marked already no more. */
+function mark() {
+  const selection = getSelection(), text = `${selection}`.trim();
+  const range = text && selection.getRangeAt(0).cloneRange();
+  const place = [...document.querySelectorAll(".item .answer")].findIndex((each) => range && each.contains(range.commonAncestorContainer));
+  if (place < 0) return say("Select a passage of an answer, then mark it.");
+  const others = marks.filter((each) => each.place !== place || each.text !== text);
+  highlight(others.length < marks.length ? others : [...marks, { place, text, range }]);
+  selection.removeAllRanges();
+  say(`${marks.length} ${marks.length === 1 ? "passage is" : "passages are"} marked.`);
+}
+
+function highlight(wanted) {
+  marks = wanted;
+  if (window.Highlight) CSS.highlights.set("marks", new Highlight(...marks.map((each) => each.range)));
+}
+
+function act(kind, words, value, answers = {}) {
   if (!shown || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
   const { lease } = shown;
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
-  nSaid++;
+  nActs++;
   looks = 0;
-  put({ act: kind, lease, words, value, note: $("comment").value.trim() });
+  put({ act: kind, lease, words, value, note: $("comment").value.trim(), answers, marks: marks.map(({ place, text }) => [place, text]) });
   showNext();
   flush();
 }
 
 /** Keep what was said until the server has it. */
-function put(said) {
+function put(entry) {
   const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  keepOutbox([...read(), { key, task, at: Date.now(), ...said }]);
+  keepOutbox([...read(), { key, task, at: Date.now(), ...entry }]);
 }
-
-const label = (button) =>
-  act("label", `labelled ${button.querySelector("b").textContent}`, JSON.parse(button.dataset.value));
 
 const ACTS = {
   skip: () => act("skip", "skipped"),
   undo: () => (put({ act: "undo", words: "undo" }), flush()),
   flag: () => act("flag", "flagged"),
+  mark,
   exclude() {
     if ($("comment").value.trim()) return act("exclude", "excluded");
     say("Write in the comment what is broken, then exclude it.");
@@ -296,7 +321,7 @@ function meant(event) {
   return /[ -~]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
 }
 
-const KEYS = { s: "skip", z: "undo", g: "guide", c: "comment", ...(task === "label" ? { f: "flag" } : { x: "exclude" }) };
+const KEYS = { s: "skip", z: "undo", g: "guide", c: "comment", m: "mark", ...(task === "label" ? { f: "flag" } : { x: "exclude" }) };
 
 document.addEventListener("keydown", (event) => {
   activeAt = Date.now();
@@ -307,8 +332,9 @@ document.addEventListener("keydown", (event) => {
   if (!$("single-keys").checked) return;
   if (/^Arrow/.test(event.key) && event.target.matches?.("pre")) return; // there it scrolls
   const wanted = meant(event);
-  const choice = [...document.querySelectorAll("#verdict .choice")].find((each) => each.dataset.keys.split(" ").includes(wanted));
-  if (choice) label(choice);
+  const choices = [...(unanswered()?.querySelectorAll(".choice") ?? [])];
+  const choice = choices.find((each) => each.dataset.keys.split(" ").includes(wanted));
+  if (choice) pick(choice);
   else if (KEYS[wanted]) ACTS[KEYS[wanted]]();
   else return;
   event.preventDefault();
@@ -318,16 +344,18 @@ document.addEventListener("click", (event) => {
   activeAt = Date.now();
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.matches("#verdict .choice")) label(button);
+  if (button.matches("#verdict .choice")) pick(button);
   else if (button.dataset.act) ACTS[button.dataset.act]();
 });
+
+document.addEventListener("pointerdown", (event) => event.target.closest("[data-act=mark]") && event.preventDefault()); // keeps the selection
 
 for (const moved of ["pointermove", "wheel", "touchstart"])
   document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
 
 $("verdict").addEventListener("submit", (event) => event.preventDefault());
-$("single-keys").checked = recall("steelyard keys") !== "off";
-$("single-keys").addEventListener("change", (event) => keep("steelyard keys", event.target.checked ? "" : "off"));
+$("single-keys").checked = stored("steelyard keys") !== "off";
+$("single-keys").addEventListener("change", (event) => stored("steelyard keys", event.target.checked ? "" : "off"));
 addEventListener("beforeunload", (event) => $("trouble").dataset.about === "connection" && event.preventDefault());
 addEventListener("online", () => flush());
 setInterval(watch, 1000);

@@ -1,0 +1,72 @@
+"""The practice round: items with known labels, before a reviewer's first label by the same form."""
+
+from dataclasses import replace
+
+from harness.review import Queue
+from harness.store import Store
+from tests.review.conftest import PAIR, SCALE, AddBatch
+from tests.review.queues import key, label, take
+
+
+def settle(queue: Queue, value: object = 2, note: str = "the year is wrong") -> None:
+    """Have ann flag the next item, and eve settle it."""
+    queue.flag("ann", take(queue, "ann").lease_id, key=key())
+    queue.adjudicate("eve", take(queue, "eve", task="adjudicate").lease_id, value, key=key(), note=note)
+
+
+def known(queue: Queue, reviewer: str = "bob") -> list[tuple[object, str]]:
+    return [(each.value, each.note) for each in queue.practice(reviewer)]
+
+
+def test_known_are_settled_labels_and_those_that_several_agree_in(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(3, batch_id="old", wanted=2)
+    settle(queue)
+    for reviewer in ("ann", "zoe"):
+        label(queue, reviewer, 4)
+    label(queue, "ann", 5)
+    assert known(queue) == [], "there is nothing else to label, so that there is nothing to practise for"
+    queue.close("old", "closed by zoe")
+    add_batch(2, batch_id="new", case_id="other")
+    assert known(queue) == [(2, "the year is wrong"), (4, "")]
+    assert known(queue, "ann") == [], "she has labelled by this form"
+    (first, _) = queue.practice("bob")
+    assert first.view.item.answers[0].version is None
+    label(queue, "bob", 5)
+    assert known(queue) == []
+
+
+def test_nothing_is_known_of_another_form_or_of_an_answer_that_is_asked_about(
+    queue: Queue, add_batch: AddBatch
+) -> None:
+    add_batch(2, batch_id="old")
+    settle(queue)
+    settle(queue)
+    add_batch(1, replace(SCALE, rubric="another"), batch_id="other")
+    assert known(queue) == []
+    add_batch(1, batch_id="new")
+    assert len(known(queue)) == 1, "case 0 is asked about anew, with the same answer"
+
+
+def test_of_a_pair_the_known_label_is_on_the_side_that_is_seen(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(8, PAIR, batch_id="old")
+    for _ in range(5):
+        queue.flag("ann", take(queue, "ann").lease_id, key=key())
+        view = take(queue, "eve", task="adjudicate")
+        better = "left" if view.item.answers[0].text.startswith("candidate") else "right"
+        queue.adjudicate("eve", view.lease_id, better, key=key())
+    queue.close("old", "decided: passed")
+    add_batch(1, PAIR, batch_id="new", case_id="other")
+    practice = queue.practice("bob")
+    assert len(practice) == 5
+    for each in practice:
+        left = each.view.item.answers[0].text.startswith("candidate")
+        assert each.value == ("left" if left else "right")
+
+
+def test_practice_leaves_no_trace(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    add_batch(1, batch_id="old")
+    settle(queue)
+    add_batch(1, batch_id="new", case_id="other")
+    before = store.review.last_event()
+    assert queue.practice("bob")
+    assert (store.review.last_event(), [each.held for each in queue.progress()]) == (before, [0, 0])
