@@ -21,7 +21,7 @@ UV = PYTHON="$(PYTHON)" sh .ci/uv
 TEST_ENV := $(VENV)/.tests
 GATE_ENV := $(if $(filter-out suites/foundation suites/foundation/%,$(SUITES)),$(TEST_ENV),$(VENV)/.gate)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
-ELSEWHERE := bench ci doors mutants test_docs.py test_light_install.py test_makefile.py test_project.py
+ELSEWHERE := bench ci entry_points mutants test_docs.py test_light_install.py test_makefile.py test_project.py
 LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.

@@ -19,7 +19,7 @@ import click
 import pytest
 
 import harness
-from harness import doors
+from harness import entry_points
 from harness.cli import main
 from harness.config import settings, versions
 from harness.config.typed import names_of
@@ -110,7 +110,7 @@ def public_names(module: str) -> str:
 
 def checks() -> str:
     """List the checks that Steelyard brings."""
-    own = ((door.name, doors.load(door)) for door in doors.of_group("checks") if door.is_own)
+    own = ((point.name, entry_points.load(point)) for point in entry_points.of_group("checks") if point.is_own)
     return listing((call(name, check), first_paragraph(check)) for name, check in own if inspect.isfunction(check))
 
 

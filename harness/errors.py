@@ -3,7 +3,7 @@
     SteelyardError
     ├── UsageError             what the user wrote is wrong: exit code 4, before the first request
     │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
-    │   │   └── DoorError          an engine, check, report or tracker that is not there, there twice, or broken
+    │   │   └── EntryPointError          an engine, check, report or tracker that is not there, there twice, or broken
     │   ├── CaseError          a case file or a case
     │   ├── CorpusError        documents of a corpus that are missing or malformed, or a recipe that can't be followed
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
@@ -67,7 +67,7 @@ class SettingsError(UsageError):
     """A settings file, an option or an environment variable is wrong."""
 
 
-class DoorError(SettingsError):
+class EntryPointError(SettingsError):
     """An entry point of a distribution is not there, is there twice, or can't be used."""
 
 

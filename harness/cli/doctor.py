@@ -17,7 +17,7 @@ from typing import Literal
 import click
 from packaging.requirements import Requirement
 
-from harness import doors
+from harness import entry_points
 from harness.cli.console import shows
 from harness.cli.init import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.cli.versions import list_version
@@ -155,8 +155,8 @@ def _optional_parts() -> Iterator[Finding]:
 
 def _plugins() -> Iterator[Finding]:
     """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
-    for each in doors.everything():
-        name = f"{doors.GROUPS[each.group]} {each.name}"
+    for each in entry_points.everything():
+        name = f"{entry_points.GROUPS[each.group]} {each.name}"
         if problem := load_problem(each):
             other = f"pip install --upgrade {each.distribution}, or do without: pip uninstall {each.distribution}"
             yield Finding("plugins", name, "problem", problem, install() if each.is_own else other)
@@ -214,7 +214,7 @@ def _sandboxes(chosen: str) -> Iterator[Finding]:
         yield Finding(section, name, state, lacks or "works", mend)
 
 
-def load_problem(door: doors.Door) -> str | None:
+def load_problem(point: entry_points.EntryPoint) -> str | None:
     """Say why an entry point is of no use. What its module prints goes to stderr.
 
     What Steelyard brings with an extra that is not installed is no problem: the extras have findings of their own.
@@ -228,13 +228,13 @@ def load_problem(door: doors.Door) -> str | None:
     }
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            loaders[door.group](door.name)
+            loaders[point.group](point.name)
     except (SteelyardError, ModuleNotFoundError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
         lacks = isinstance(cause, ModuleNotFoundError) and (cause.name or "").partition(".")[0] != "harness"
-        return None if door.is_own and lacks else str(error)
+        return None if point.is_own and lacks else str(error)
     return None
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from harness import doors
+from harness import entry_points
 from harness.config.artifacts import Artifact, Unbuilt
 from harness.config.asking import WhenAsked
 from harness.config.customization import STEPS, BuildStep, ContextSettings
@@ -32,7 +32,7 @@ from harness.config.typed import (
     names_of,
     read,
 )
-from harness.errors import DoorError, SettingsError, choices
+from harness.errors import EntryPointError, SettingsError, choices
 from harness.records import Price
 
 WEIGHTS_FORMS = (
@@ -303,7 +303,7 @@ def _version(
         known = {*EngineOptions.keys(), *_every_engines_keys()}
         for key in table.keys() - known:
             raise SettingsError(f"{here}: {choices('setting', key, known)}")
-        raise SettingsError(f"{here} has no engine. {doors.listed('engines')}")
+        raise SettingsError(f"{here} has no engine. {entry_points.listed('engines')}")
     engine = check(Text, table["engine"], "engine", where=here)
     options = _declared(engine, here)
     is_made = any(step.kind == "distilled" for step in steps) and "weights" in options.option_names() - table.keys()
@@ -330,19 +330,21 @@ def _version(
 
 def _declared(engine: str, where: str) -> type[EngineOptions]:
     try:
-        options = getattr(doors.load(doors.find("engines", engine)), "options", None)
-    except DoorError as error:
-        raise DoorError(f"{where}: {error}") from None
+        options = getattr(entry_points.load(entry_points.find("engines", engine)), "options", None)
+    except EntryPointError as error:
+        raise EntryPointError(f"{where}: {error}") from None
     if not (isinstance(options, type) and issubclass(options, EngineOptions)):
-        raise DoorError(f"{where}: the engine {engine!r} declares no options; its entry point names no EngineSpec.")
+        raise EntryPointError(
+            f"{where}: the engine {engine!r} declares no options; its entry point names no EngineSpec."
+        )
     return options
 
 
 def _every_engines_keys() -> set[str]:
     """The keys of all engines that can be loaded, to tell a misspelt `engine` from a missing one."""
     keys: set[str] = set()
-    for name in doors.names("engines"):
-        with suppress(DoorError):
+    for name in entry_points.names("engines"):
+        with suppress(EntryPointError):
             keys.update(_declared(name, "").option_names())
     return keys
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import doors
+from harness import entry_points
 from harness.config.corpora import CORPUS
 from harness.config.versions import EngineOptions, VersionSettings
-from harness.errors import DoorError, SettingsError
+from harness.errors import EntryPointError, SettingsError
 from harness.models.engine import Engine
 
 
@@ -130,15 +130,15 @@ def engine_spec(name: str) -> EngineSpec:
     """Find the declaration of the engine of this name, or what stands in the place of a corpus's.
 
     Raises:
-        DoorError: there is none, there are two, it can't be loaded, or it declares something else.
+        EntryPointError: there is none, there are two, it can't be loaded, or it declares something else.
     """
     if name == CORPUS:
         own: EngineSpec = pkgutil.resolve_name("harness.models.corpus.spec:CORPUS_SPEC")
         return own
-    door = doors.find("engines", name)
-    spec = doors.load(door)
+    point = entry_points.find("engines", name)
+    spec = entry_points.load(point)
     if not isinstance(spec, EngineSpec):
-        raise DoorError(
-            f"The engine {name!r} of {door.provider} is no EngineSpec: {door.target} is {type(spec).__name__}."
+        raise EntryPointError(
+            f"The engine {name!r} of {point.provider} is no EngineSpec: {point.target} is {type(spec).__name__}."
         )
     return spec

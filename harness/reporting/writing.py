@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from harness import doors
-from harness.errors import DoorError, SettingsError
+from harness import entry_points
+from harness.errors import EntryPointError, SettingsError
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 
 if TYPE_CHECKING:
@@ -64,26 +64,26 @@ OF_A_GATE = ("json", "html", "markdown")
 def formats() -> dict[str, ReportFormat]:
     """The formats that are written, by name, those of other distributions too; one that can't be loaded is left out."""
     loaded: dict[str, ReportFormat] = {}
-    for name in doors.names("reports"):
-        with suppress(DoorError):
+    for name in entry_points.names("reports"):
+        with suppress(EntryPointError):
             loaded[name] = load_format(name)
     return loaded
 
 
 def load_format(name: str) -> ReportFormat:
-    """The format that a distribution declares under this name. Raises DoorError: there is none, two distributions bring
-    it, it can't be loaded, or it is something else."""
-    door = doors.find("reports", name)
-    loaded = doors.load(door)
+    """The format that a distribution declares under this name. Raises EntryPointError: there is none, two distributions
+    bring it, it can't be loaded, or it is something else."""
+    point = entry_points.find("reports", name)
+    loaded = entry_points.load(point)
     if not isinstance(loaded, ReportFormat):
         kind = type(loaded).__name__
-        raise DoorError(f"The format {name!r} of {door.provider} is no ReportFormat: {door.target} is {kind}.")
+        raise EntryPointError(f"The format {name!r} of {point.provider} is no ReportFormat: {point.target} is {kind}.")
     return replace(loaded, name=name)
 
 
 def check_formats() -> None:
-    """Refuse a gate that could not write its reports. Raises DoorError: two distributions bring one of its formats, or
-    one can't be loaded."""
+    """Refuse a gate that could not write its reports. Raises EntryPointError: two distributions bring one of its
+    formats, or one can't be loaded."""
     for name in OF_A_GATE:
         load_format(name)
 
@@ -92,8 +92,8 @@ def find_format(name: str) -> ReportFormat:
     """The format of a name. Raises SettingsError: there is none, or what it needs is not installed."""
     try:
         chosen = load_format(name)
-    except DoorError as error:
-        raise DoorError(f"--format: {error}") from None
+    except EntryPointError as error:
+        raise EntryPointError(f"--format: {error}") from None
     if chosen.package is not None and importlib.util.find_spec(chosen.package) is None:
         others = ", ".join(other for other, each in formats().items() if each.package is None)
         raise SettingsError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from harness import doors
-from harness.errors import CheckError, DoorError
+from harness import entry_points
+from harness.errors import CheckError, EntryPointError
 
 
 def registered(name: str) -> Any:
@@ -16,9 +16,9 @@ def registered(name: str) -> Any:
         CheckError: there is none, two distributions bring it, it can't be imported, or it is no check.
     """
     try:
-        entry_point = doors.find("checks", name)
-        check = doors.load(entry_point)
-    except DoorError as error:
+        entry_point = entry_points.find("checks", name)
+        check = entry_points.load(entry_point)
+    except EntryPointError as error:
         raise CheckError(str(error)) from error
     if not callable(check) and not isinstance(check, ModuleType):
         raise CheckError(

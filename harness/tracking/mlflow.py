@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import doors
+from harness import entry_points
 from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
@@ -47,7 +47,7 @@ class MlflowTracker:
         if settings.tracking is None:
             raise SettingsError(
                 "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow "
-                f"into [tool.steelyard]. For another tracker say --to NAME. {doors.listed('trackers')}"
+                f"into [tool.steelyard]. For another tracker say --to NAME. {entry_points.listed('trackers')}"
             )
         with gate.opened() as (store, run):
 

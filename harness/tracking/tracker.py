@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness import doors
+from harness import entry_points
 from harness.config import Settings
-from harness.errors import DoorError
+from harness.errors import EntryPointError
 from harness.gate.history.runs import run_of
 from harness.records import Report
 from harness.store import RunInfo, Store, store_url
@@ -77,14 +77,15 @@ class Tracker(Protocol):
 
 
 def tracker(name: str) -> Tracker:
-    """The tracker of this name. Raises DoorError: there is none, there are two, it can't be imported, or it is none."""
-    door = doors.find("trackers", name)
-    loaded: Tracker = doors.load(door)
+    """The tracker of this name. Raises EntryPointError: there is none, or two, it can't be imported, or it is none."""
+    point = entry_points.find("trackers", name)
+    loaded: Tracker = entry_points.load(point)
     lacking = [method for method in ("check", "track", "later") if not callable(getattr(loaded, method, None))]
     if lacking:
-        raise DoorError(f"The tracker {name!r} of {door.provider} is none: {door.target} has no {', '.join(lacking)}.")
+        lacks = ", ".join(lacking)
+        raise EntryPointError(f"The tracker {name!r} of {point.provider} is none: {point.target} has no {lacks}.")
     if isinstance(loaded, type):
-        raise DoorError(
-            f"The tracker {name!r} of {door.provider} is none: {door.target} is a class; name an object of it."
+        raise EntryPointError(
+            f"The tracker {name!r} of {point.provider} is none: {point.target} is a class; name an object of it."
         )
     return loaded

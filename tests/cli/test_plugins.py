@@ -1,28 +1,28 @@
-"""What stands behind each entry point, tried. tests/doors/test_entry_points.py has the doctor's whole answer."""
+"""What stands behind each entry point, tried. tests/entry_points/test_entry_points.py has the doctor's whole answer."""
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import importlib.metadata
 from pathlib import Path
 
 import pytest
 
-from harness import doors
+from harness import entry_points
 from harness.cli.doctor import load_problem
-from harness.doors import Door
+from harness.entry_points import EntryPoint
 
 
-def declared(monkeypatch: pytest.MonkeyPatch, group: str, target: str, distribution: str) -> Door:
-    """A door that is the only one of its group."""
-    entry = EntryPoint("it", target, f"steelyard.{group}")
-    door = Door(group, "it", target, distribution, "1.0", entry)
-    monkeypatch.setattr("harness.doors.entry_points.of_group", lambda wanted: (door,) if wanted == group else ())
-    return door
+def declared(monkeypatch: pytest.MonkeyPatch, group: str, target: str, distribution: str) -> EntryPoint:
+    """A point that is the only one of its group."""
+    entry = importlib.metadata.EntryPoint("it", target, f"steelyard.{group}")
+    point = EntryPoint(group, "it", target, distribution, "1.0", entry)
+    monkeypatch.setattr("harness.entry_points.of_group", lambda wanted: (point,) if wanted == group else ())
+    return point
 
 
-@pytest.mark.parametrize("group", doors.GROUPS)
+@pytest.mark.parametrize("group", entry_points.GROUPS)
 def test_none_of_steelyard_s_own_is_broken(group: str) -> None:
-    assert [why for door in doors.of_group(group) if door.is_own and (why := load_problem(door))] == []
+    assert [why for point in entry_points.of_group(group) if point.is_own and (why := load_problem(point))] == []
 
 
 def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(

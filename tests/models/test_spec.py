@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.versions import VersionSettings
-from harness.errors import DoorError, SettingsError
+from harness.errors import EntryPointError, SettingsError
 from harness.models.engines import SCRIPTED
 from harness.models.spec import EngineSpec, engine_spec
 
@@ -49,5 +49,5 @@ def test_a_package_that_is_not_installed_is_named_with_what_installs_it() -> Non
 
 def test_an_engine_is_found_by_its_name() -> None:
     assert engine_spec("scripted") is SCRIPTED
-    with pytest.raises(DoorError, match="scripted"):
+    with pytest.raises(EntryPointError, match="scripted"):
         engine_spec("scriptd")

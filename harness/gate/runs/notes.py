@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness import doors
+from harness import entry_points
 from harness.config import Settings, VersionSettings
 from harness.config.environment import version_of
 from harness.config.repository import Repository
@@ -119,7 +119,7 @@ def environment(engines: Iterable[str]) -> dict[str, Any]:
     Args:
         engines: the kinds of engine that the run asks ("vllm", "openai", …).
     """
-    known = set(doors.names("engines"))
+    known = set(entry_points.names("engines"))
     asked = [engine_spec(engine) for engine in engines if engine in known]
     names = dict.fromkeys([*_ALWAYS, *(name for spec in asked for name in spec.distributions)])
     described = {

@@ -192,11 +192,11 @@ def _lm_eval() -> Any:
     """The adapter of lm-eval.
 
     Raises:
-        DoorError: it is not there.
+        EntryPointError: it is not there.
     """
-    from harness import doors
+    from harness import entry_points
 
-    return doors.load(doors.find("checks", "lm_eval"))
+    return entry_points.load(entry_points.find("checks", "lm_eval"))
 
 
 def _metrics(given: Any, where: str) -> Mapping[str, str | None]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness import doors
+from harness import entry_points
 from harness.errors import nearest
 from harness.scoring.registered import registered
 
@@ -49,14 +49,15 @@ else:
             AttributeError: there is none; the message lists those that there are.
             CheckError: two distributions declare it, or it can't be imported; or Steelyard's own are not declared.
         """
-        known = doors.names("checks")
-        is_stale = not any(door.is_own for door in doors.of_group("checks"))
+        known = entry_points.names("checks")
+        is_stale = not any(point.is_own for point in entry_points.of_group("checks"))
         if name.startswith("_") or (name not in known and not is_stale):
-            raise AttributeError(f"There is no check named {name!r}. {doors.listed('checks')}{nearest(name, known)}")
+            every = entry_points.listed("checks")
+            raise AttributeError(f"There is no check named {name!r}. {every}{nearest(name, known)}")
         check = globals()[name] = registered(name)
         return check
 
 
 def __dir__() -> list[str]:
     """List what is here, the checks of other distributions too."""
-    return sorted({*globals(), *doors.names("checks")})
+    return sorted({*globals(), *entry_points.names("checks")})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import doors
+from harness import entry_points
 from harness.config import VersionSettings
 from harness.config.artifacts import Artifact
 from harness.errors import CapabilityError, CorpusError, SettingsError
@@ -28,7 +28,7 @@ def corpus(artifact: Artifact | None = None, name: str = "clean", **options: Any
 
 def test_it_is_found_and_nobody_can_choose_it_for_a_model() -> None:
     assert engine_spec("corpus") is CORPUS_SPEC
-    assert "corpus" not in doors.names("engines")
+    assert "corpus" not in entry_points.names("engines")
     assert (answers(corpus()), answers(VersionSettings("v", "scripted"))) == (False, True)
 
 

@@ -33,7 +33,7 @@ def test_run_without_an_evaluation_imports_nothing_heavy(project: Project) -> No
     assert "harness.plugin" in loaded
     assert [name for name in loaded if name.split(".")[0] in HEAVY] == []
     parts = {name.split(".")[1] for name in loaded if name.startswith("harness.")}
-    assert parts <= {"plugin", "errors", "records", "config", "doors", "stages"}
+    assert parts <= {"plugin", "errors", "records", "config", "entry_points", "stages"}
 
 
 def test_collecting_evaluations_imports_no_engine(project: Project) -> None:

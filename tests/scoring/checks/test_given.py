@@ -7,14 +7,15 @@ import doctest
 
 import pytest
 
-from harness import Score, checks, doors
+from harness import Score, checks, entry_points
 from harness.errors import CheckError, ScoreError
 from harness.records import Sample
 from harness.scoring.checks import numbers, overlap, structure, text
 from harness.scoring.checks.given import import_library
 from tests.conftest import need
 
-OWN = [door.name for door in doors.of_group("checks") if door.is_own and door.name not in ("deepeval", "lm_eval")]
+EVERY = entry_points.of_group("checks")
+OWN = [point.name for point in EVERY if point.is_own and point.name not in ("deepeval", "lm_eval")]
 
 
 @pytest.mark.parametrize("module", [numbers, overlap, structure, text], ids=lambda module: module.__name__)

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from harness import doors
+from harness import entry_points
 from harness.config import Settings
 from harness.config.typed import Table
-from harness.errors import CorpusError, DoorError, SettingsError, nearest, shortened
+from harness.errors import CorpusError, EntryPointError, SettingsError, nearest, shortened
 from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.steps.step import URL, StepSpec
 
@@ -83,10 +83,11 @@ def find_step(name: str, root: Path) -> StepSpec:
     """The declaration of a step: one behind an entry point, or the user's own `"module:function"` under `root`."""
     if ":" in name:
         return _user_step(name, root)
-    door = doors.find("steps", name)
-    spec = doors.load(door)
+    point = entry_points.find("steps", name)
+    spec = entry_points.load(point)
     if not isinstance(spec, StepSpec):
-        raise DoorError(f"The step {name!r} of {door.provider} is no StepSpec: {door.target} is {type(spec).__name__}.")
+        kind = type(spec).__name__
+        raise EntryPointError(f"The step {name!r} of {point.provider} is no StepSpec: {point.target} is {kind}.")
     return spec
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from harness import doors
-from harness.errors import DoorError, EngineError
+from harness import entry_points
+from harness.errors import EngineError, EntryPointError
 from harness.models.openai.format import payload
 from harness.models.spec import ServerSpec, engine_spec
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
@@ -87,8 +87,8 @@ def server_spec(address: ServerAddress) -> ServerSpec | None:
             f"No server answers at {address.base_url} ({getattr(reason, 'strerror', None) or reason}). Start it, or "
             f"mend base_url of version {address.version.name!r}."
         ) from None
-    for name in doors.names("engines"):
-        with suppress(DoorError):  # one that can't be loaded is no engine of this version
+    for name in entry_points.names("engines"):
+        with suppress(EntryPointError):  # one that can't be loaded is no engine of this version
             server = engine_spec(name).server
             if server is not None and server.owner in owners:
                 return server

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness import doors
+from harness import entry_points
 from harness.errors import SettingsError
 from harness.stages.data.steps.step import package_versions, step_identity, step_options
 from harness.stages.data.steps.user import find_step
-from tests.doors.installing import declare, run
+from tests.entry_points.installing import declare, run
 from tests.stages.data.steps.judging import document, made, settings
 
 pytestmark = pytest.mark.service
 
-OWN = [door.name for door in doors.of_group("steps") if door.is_own]
+OWN = [point.name for point in entry_points.of_group("steps") if point.is_own]
 WHERE = "[tool.steelyard.corpora.clean]"
 
 

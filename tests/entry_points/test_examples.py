@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors.installing import COMMAND, GATE, ROOT, install, run
+from tests.entry_points.installing import COMMAND, GATE, ROOT, install, run
 
 pytestmark = pytest.mark.service
 

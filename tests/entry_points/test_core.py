@@ -1,4 +1,4 @@
-"""The core stands without the parts that register through doors: nothing imports them unless they are asked for."""
+"""The core stands without the parts that register by entry points: nothing imports them unless they are asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors.installing import COMMAND, GATE, run
+from tests.entry_points.installing import COMMAND, GATE, run
 
 pytestmark = pytest.mark.service
 

@@ -1,7 +1,7 @@
 """Finds what distributions declare under `steelyard.engines` and the other groups, and loads it.
 
 Steelyard's own engines, checks, reports and trackers are declared in the same way, so that no module knows them by
-name. Metadata alone is read, once for each group; a door's module is imported by `load` and not before.
+name. Metadata alone is read, once for each group; a point's module is imported by `load` and not before.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import DoorError, nearest
+from harness.errors import EntryPointError, nearest
 
 OWN = "steelyard"
-"""The distribution whose doors are the project's own."""
+"""The distribution whose entry points are the project's own."""
 
 GROUPS: Mapping[str, str] = MappingProxyType(
     {"engines": "engine", "checks": "check", "steps": "step", "reports": "format", "trackers": "tracker"}
 )
-"""The groups, without `steelyard.` before them, each with the word for one of its doors."""
+"""The groups, without `steelyard.` before them, each with the word for one of its entry_points."""
 
 _AGAIN = (
     "Steelyard's own metadata is older than its code, or not there. Install it again: `pip install -e .` in a clone, "
@@ -30,7 +30,7 @@ _AGAIN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class EntryPoint:
     """One name of one group, as a distribution declares it.
 
     Attributes:
@@ -70,24 +70,24 @@ def _distribution(distribution: importlib.metadata.Distribution) -> tuple[str, s
 
 
 @functools.cache
-def of_group(group: str) -> tuple[Door, ...]:
-    """All doors of a group, those of one name side by side. Nothing is imported."""
+def of_group(group: str) -> tuple[EntryPoint, ...]:
+    """All entry points of a group, those of one name side by side. Nothing is imported."""
     pairs = [
-        Door(group, entry.name, entry.value, *_distribution(entry.dist), entry)
+        EntryPoint(group, entry.name, entry.value, *_distribution(entry.dist), entry)
         for entry in _declared().select(group=f"{OWN}.{group}")
         if entry.dist is not None
     ]
-    return tuple(sorted(pairs, key=lambda door: (door.name, door.distribution)))
+    return tuple(sorted(pairs, key=lambda point: (point.name, point.distribution)))
 
 
 def names(group: str) -> list[str]:
-    """The names of a group's doors."""
-    return list(dict.fromkeys(door.name for door in of_group(group)))
+    """The names of a group's entry_points."""
+    return list(dict.fromkeys(point.name for point in of_group(group)))
 
 
-def everything() -> list[Door]:
-    """The doors of every group."""
-    return [door for group in GROUPS for door in of_group(group)]
+def everything() -> list[EntryPoint]:
+    """The entry points of every group."""
+    return [point for group in GROUPS for point in of_group(group)]
 
 
 def listed(group: str, hidden: Collection[str] = ()) -> str:
@@ -98,50 +98,50 @@ def listed(group: str, hidden: Collection[str] = ()) -> str:
     Args:
         hidden: names that are no choice where the sentence stands.
     """
-    known = [door for door in of_group(group) if door.name not in hidden]
-    own = any(door.is_own for door in known)
-    shown = ", ".join(door.name if door.is_own else f"{door.name} ({door.provider})" for door in known)
+    known = [point for point in of_group(group) if point.name not in hidden]
+    own = any(point.is_own for point in known)
+    shown = ", ".join(point.name if point.is_own else f"{point.name} ({point.provider})" for point in known)
     word = GROUPS[group].capitalize()
     sentences = [f"{word}s: {shown}." if known else f"There are no {GROUPS[group]}s.", "" if own else _AGAIN]
     return " ".join(filter(None, sentences))
 
 
-def find(group: str, name: str, hidden: Collection[str] = ()) -> Door:
-    """The one door of this name.
+def find(group: str, name: str, hidden: Collection[str] = ()) -> EntryPoint:
+    """The one point of this name.
 
     Args:
         hidden: names that the message does not list.
 
     Raises:
-        DoorError: there is none (the message lists those that there are, and who brings them), or two distributions
-            bring one each.
+        EntryPointError: there is none (the message lists those that there are, and who brings them), or two
+            distributions bring one each.
     """
-    matches = [door for door in of_group(group) if door.name == name]
+    matches = [point for point in of_group(group) if point.name == name]
     word = GROUPS[group]
     if not matches:
         known = [each for each in names(group) if each not in hidden]
-        raise DoorError(f"No {word} named {name!r}. {listed(group, hidden)}{nearest(name, known)}")
+        raise EntryPointError(f"No {word} named {name!r}. {listed(group, hidden)}{nearest(name, known)}")
     if len(matches) > 1:
-        both = " and ".join(door.provider for door in matches)
-        raise DoorError(f"The {word} {name!r} is brought by {both}, and which is meant can't be told: uninstall one.")
+        both = " and ".join(point.provider for point in matches)
+        raise EntryPointError(f"The {word} {name!r} is brought by {both}: uninstall one.")
     return matches[0]
 
 
-def load(door: Door) -> Any:
-    """The object behind a door; its module is imported here.
+def load(point: EntryPoint) -> Any:
+    """The object behind a point; its module is imported here.
 
     Raises:
-        DoorError: it can't be imported. The message names the distribution and the cause.
+        EntryPointError: it can't be imported. The message names the distribution and the cause.
     """
     try:
-        return door.entry.load()
+        return point.entry.load()
     except (Exception, SystemExit) as error:  # a module that exits must not end who looks at it
-        word = GROUPS[door.group]
+        word = GROUPS[point.group]
         is_missing = isinstance(error, AttributeError) or (
             isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("harness")
         )
-        stale = f" {_AGAIN}" if door.is_own and is_missing else ""
-        raise DoorError(
-            f"The {word} {door.name!r} of {door.provider} can't be loaded: {door.target} raises "
+        stale = f" {_AGAIN}" if point.is_own and is_missing else ""
+        raise EntryPointError(
+            f"The {word} {point.name!r} of {point.provider} can't be loaded: {point.target} raises "
             f"{type(error).__name__}: {error}.{stale}"
         ) from error

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import doors
-from harness.errors import DoorError
-from tests.doors.installing import COMMAND, GATE, declare, run
+from harness import entry_points
+from harness.errors import EntryPointError
+from tests.entry_points.installing import COMMAND, GATE, declare, run
 
 pytestmark = pytest.mark.service
 
@@ -44,28 +44,28 @@ def write(folder: Path, engine: str = "scripted", body: str = 'checks.exact(mode
 
 
 def test_the_project_s_own_stand_behind_entry_points() -> None:
-    assert {"openai", "scripted", "transformers", "vllm"} <= set(doors.names("engines"))
-    assert {"contains", "deepeval", "lm_eval", "runs"} <= set(doors.names("checks"))
-    assert {"csv", "html", "json", "junit", "markdown", "parquet", "terminal"} <= set(doors.names("reports"))
-    assert {"c4", "fineweb", "language", "minhash", "pii", "url"} <= set(doors.names("steps"))
-    assert "mlflow" in doors.names("trackers")
-    assert {door.provider for group in doors.GROUPS for door in doors.of_group(group) if door.is_own} == {
-        "steelyard 0.1.0"
-    }
+    assert {"openai", "scripted", "transformers", "vllm"} <= set(entry_points.names("engines"))
+    assert {"contains", "deepeval", "lm_eval", "runs"} <= set(entry_points.names("checks"))
+    assert {"csv", "html", "json", "junit", "markdown", "parquet", "terminal"} <= set(entry_points.names("reports"))
+    assert {"c4", "fineweb", "language", "minhash", "pii", "url"} <= set(entry_points.names("steps"))
+    assert "mlflow" in entry_points.names("trackers")
+    assert {
+        point.provider for group in entry_points.GROUPS for point in entry_points.of_group(group) if point.is_own
+    } == {"steelyard 0.1.0"}
 
 
-@pytest.mark.parametrize("group", doors.GROUPS)
+@pytest.mark.parametrize("group", entry_points.GROUPS)
 def test_each_of_them_can_be_loaded(group: str) -> None:
-    for door in doors.of_group(group):
-        if door.is_own and door.name not in ("deepeval", "lm_eval"):
-            assert doors.load(door) is not None
+    for point in entry_points.of_group(group):
+        if point.is_own and point.name not in ("deepeval", "lm_eval"):
+            assert entry_points.load(point) is not None
 
 
 def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(DoorError, match=r"No engine named 'vlm'\. Engines: .*scripted.* Did you mean 'vllm'\?"):
-        doors.find("engines", "vlm")
-    with pytest.raises(DoorError, match=r"No step named 'languages'\. Steps: .* Did you mean 'language'\?"):
-        doors.find("steps", "languages")
+    with pytest.raises(EntryPointError, match=r"No engine named 'vlm'\. Engines: .*scripted.* Did you mean 'vllm'\?"):
+        entry_points.find("engines", "vlm")
+    with pytest.raises(EntryPointError, match=r"No step named 'languages'\. Steps: .* Did you mean 'language'\?"):
+        entry_points.find("steps", "languages")
 
 
 def test_an_unknown_engine_tells_who_brings_the_others(folder: Path, installed: Path) -> None:
@@ -213,7 +213,7 @@ def test_the_doctor_loads_every_door_and_tells_which_is_broken(
     assert done.returncode == 1
     told = json.loads(done.stdout)
     (found,) = [each for each in told["findings"] if each["section"] == "plugins"]
-    assert (told["sound"], found["state"], found["name"]) == (False, "problem", f"{doors.GROUPS[group]} bad")
+    assert (told["sound"], found["state"], found["name"]) == (False, "problem", f"{entry_points.GROUPS[group]} bad")
     assert "faulty 1.0" in found["detail"]
     assert why in found["detail"]
     assert found["mend"] == "pip install --upgrade faulty, or do without: pip uninstall faulty"
@@ -301,7 +301,7 @@ def test_a_stored_run_that_can_not_be_tracked_ends_with_the_reason(
 
 
 def test_nothing_of_another_distribution_is_imported_unless_it_is_used(folder: Path, installed: Path) -> None:
-    groups = "\n".join(f"[steelyard.{group}]\nloud = loud:IT" for group in doors.GROUPS)
+    groups = "\n".join(f"[steelyard.{group}]\nloud = loud:IT" for group in entry_points.GROUPS)
     declare(installed, "loud", groups, loud="raise SystemExit('loud was imported')")
     done = run(*GATE, folder=folder, installed=installed)
     assert (done.returncode, "loud was imported" in done.stdout + done.stderr) == (0, False)
