@@ -30,7 +30,7 @@ COLUMNS = (
     "answer",
     "other_answer",
     "reference",
-    *_LABEL,
+    *_ALWAYS,
     "wanted",
     *_AS_JSON,
 )

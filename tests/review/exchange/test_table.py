@@ -10,9 +10,14 @@ import pytest
 from harness.errors import ReviewFileError
 from harness.records.review import Answer
 from harness.review.exchange import exported, import_items
+from harness.review.exchange.files import COLUMNS
 from harness.store import Store
 from tests.review.conftest import NOW, AddBatch
 from tests.review.exchange.queues import FORMATS, ITEM, LABEL, label_of, share
+
+
+def test_a_column_stands_once() -> None:
+    assert len(set(COLUMNS)) == len(COLUMNS)
 
 
 def test_the_rows_of_an_item_show_the_same(store: Store, add_batch: AddBatch) -> None:
@@ -70,7 +75,7 @@ def test_a_table_of_a_spreadsheet_with_another_delimiter_is_read(delimiter: str)
 
 def test_no_counts_as_no_in_a_table() -> None:
     (shared,) = FORMATS["jsonl"].read(json.dumps({**ITEM, "labels": [LABEL]}))
-    text = FORMATS["csv"].write([shared]).replace('"0.0","","","","1"', '"0.0","no","","","1"')
+    text = FORMATS["csv"].write([shared]).replace('"0.0","","1"', '"0.0","no","1"')
     assert '"no"' in text
     assert FORMATS["csv"].read(text) == [shared]
 
