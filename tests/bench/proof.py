@@ -16,6 +16,11 @@ from tests.bench.sampling import ROOT
 BENCHMARKS = ROOT / "reports" / "benchmarks"
 PAGE = BENCHMARKS / "proof.md"
 TABLE = re.compile(r"(<!-- proof -->\n).*?(<!-- /proof -->)", re.DOTALL)
+WRONG = (
+    r"^false |: false |^Steelyard.*(the same again|as good|on the threshold): red$"
+    r"|^Steelyard.*0\.05 (lower|below it): green$"
+)
+"""The figures of gates that are wrong; those of rivals have no goal."""
 Figures = Sequence[dict[str, Any]]
 
 
@@ -45,7 +50,9 @@ class Claim:
 
 
 def _worst(figures: Figures) -> str:
-    return f"{len(figures)} kinds of simulated gates: {max(each['value'] for each in figures):.3f} at most"
+    return (
+        f"{len(figures)} simulated settings, wrong in {max(each['value'] for each in figures):.3f} of the gates at most"
+    )
 
 
 def _faults(figures: Figures) -> str:
@@ -66,7 +73,7 @@ CLAIMS = (
         "Red and green are wrong at most 5 times in 100",
         ("decisions", "reruns", "labels", "practice"),
         _worst,
-        "^false |: false ",
+        WRONG,
     ),
     Claim("Also when run again until the colour is right", ("reruns",), _worst, "^reruns, "),
     Claim(
@@ -94,7 +101,8 @@ def figures_of(claim: Claim) -> list[dict[str, Any]]:
     """The recorded figures that bear on a claim, each with the date of its measurement."""
     known = [(name, json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))) for name in claim.sources]
     every = [{**figure, "date": document["date"]} for _, document in known for figure in document["figures"]]
-    return [each for each in every if each["goal"] and re.search(claim.wanted, each["name"])]
+    is_ours = (each for each in every if each["goal"] or each["name"].startswith("Steelyard"))
+    return [each for each in is_ours if re.search(claim.wanted, each["name"])]
 
 
 def rows() -> list[tuple[str, str, str, str]]:
@@ -123,7 +131,12 @@ def written() -> dict[str, str]:
         "",
     ]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = ["| promise | measured |", "| --- | --- |", *(f"| {row[0]} | {row[1]} |" for row in rows()), ""]
+    table = [
+        "| promise | measured | on |",
+        "|---|---|---|",
+        *(f"| {row[0]} | {row[1]} | {row[3]} |" for row in rows()),
+        "",
+    ]
     return {
         str(PAGE.relative_to(ROOT)): "\n".join(lines),
         "README.md": TABLE.sub(lambda found: found[1] + "\n".join(table) + found[2], readme),
