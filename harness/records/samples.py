@@ -17,6 +17,8 @@ Outcome = Literal["scored", "failed", "skipped", "error"]
 """How a body ended: with scores, by a failed assertion, without a say on the case, or by any other exception."""
 
 
+TIMES = ("s", "sec", "second", "seconds", "ms", "us", "µs", "ns", "milliseconds", "min", "minutes", "h", "hours")
+"""Units of a measure that say which way is better: more of them is mostly worse, and of other units better."""
 WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
 """Finish reasons of endpoints that keep an answer back, or a part of it, for what it holds."""
 
@@ -343,6 +345,7 @@ class Score:
 class Measure:
     """A figure in a unit: seconds, tokens/s, perplexity. Threshold and margin are then in its unit.
 
+    `higher_is_better` is True where left out; of a time it must be given, here or by the marker's `aim`.
     `at_most` (and `at_least`, 0 where left out) declare its range: it is then weighed as scores are, with the same
     promise, and a value beyond it is an error. Cut in the body what may take longer: `min(seconds, 30.0)`. `statistic`
     weighs a quantile in place of the mean, with a promise that needs no range: "median" or "p1" to "p99". With neither
@@ -354,11 +357,15 @@ class Measure:
 
     value: float
     unit: str
-    higher_is_better: bool = True
+    higher_is_better: bool | None = None
     reason: str | None = None
     at_most: float | None = None
     at_least: float | None = None
     statistic: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.higher_is_better is None and self.unit not in TIMES:
+            object.__setattr__(self, "higher_is_better", True)
 
 
 @dataclass(frozen=True, slots=True)

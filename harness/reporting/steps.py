@@ -152,8 +152,8 @@ _ABOUT = {
 _WAYS_ON = {
     "rest": "raise max_samples, so that all cases are drawn: it stays the same look",
     "suite": (
-        "raise --samples (and max_samples, if set). What is stored is not drawn again; it is another look, which "
-        "needs stronger evidence"
+        "raise --samples, and in the marker, which CI reads (max_samples too, if set). What is stored is not drawn "
+        "again; it is another look, which needs stronger evidence"
     ),
     "fixed": (
         "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "

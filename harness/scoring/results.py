@@ -38,11 +38,14 @@ PASS = Reading(1.0)
 _LARGEST = 1e100
 
 
-def read_result(result: Any) -> dict[str, Reading]:
+def read_result(result: Any, *, is_aimed: bool = False) -> dict[str, Reading]:
     """The metrics in what a body returned.
 
     None is 1 (the body got to its end), a bool or a number in [0, 1] is the score, a `Score` or `Measure` is itself,
     a dict is several metrics.
+
+    Args:
+        is_aimed: whether the marker says which way is better, so that a measure of a time need not.
 
     Raises:
         ScoreError: anything else, NaN, or a number outside [0, 1].
@@ -53,16 +56,16 @@ def read_result(result: Any) -> dict[str, Reading]:
     ['exact', 'f1']
     """
     if not isinstance(result, Mapping):
-        return {METRIC: PASS if result is None else _reading(result, METRIC)}
+        return {METRIC: PASS if result is None else _reading(result, METRIC, is_aimed)}
     if not result:
         raise ScoreError("The body returned an empty dict; return at least one metric, or nothing for a pass.")
     for name in result:
         if not isinstance(name, str) or not name:
             raise ScoreError(f"The body returned a metric named {name!r}; names are texts.")
-    return {name: _reading(value, name) for name, value in result.items()}
+    return {name: _reading(value, name, is_aimed) for name, value in result.items()}
 
 
-def _reading(value: Any, metric: str) -> Reading:
+def _reading(value: Any, metric: str, is_aimed: bool) -> Reading:
     if inspect.isawaitable(value):
         if inspect.iscoroutine(value):
             value.close()
@@ -75,7 +78,7 @@ def _reading(value: Any, metric: str) -> Reading:
     if not isinstance(reason, str | None):
         raise ScoreError(f"{metric}: reason={shortened(reason)} is not a text.")
     if isinstance(value, Measure):
-        return _measured(value, metric)
+        return _measured(value, metric, is_aimed)
     number = _finite(value.value if isinstance(value, Score) else value, metric)
     if not 0 <= number <= 1:
         raise ScoreError(
@@ -85,9 +88,10 @@ def _reading(value: Any, metric: str) -> Reading:
     return Reading(number, reason, judged_by=value.judged_by if isinstance(value, Score) else None)
 
 
-def _measured(measure: Any, metric: str) -> Reading:
+def _measured(measure: Any, metric: str, is_aimed: bool) -> Reading:
     figure = _finite(measure.value, metric)
     least, most = measure.at_least, measure.at_most
+    higher = True if is_aimed and measure.higher_is_better is None else measure.higher_is_better
     if most is not None and least is None:
         least = 0.0
     ends: dict[str, Any] = {"at_least": least, "at_most": most} if most is not None else {}
@@ -99,7 +103,12 @@ def _measured(measure: Any, metric: str) -> Reading:
     ]
     if not isinstance(measure.unit, str) or not measure.unit:
         wrong = [f"Measure(unit={measure.unit!r}) has no unit; write what it counts, such as 's'."]
-    elif not isinstance(measure.higher_is_better, bool):
+    elif higher is None:
+        wrong = [
+            f'Measure(…, "{measure.unit}") does not say which way is better: add higher_is_better=False (less is '
+            "better) or True."
+        ]
+    elif not isinstance(higher, bool):
         wrong = [f"Measure(higher_is_better={measure.higher_is_better!r}) is neither True nor False."]
     elif abs(figure) > _LARGEST:
         wrong = [f"Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken."]
@@ -122,7 +131,7 @@ def _measured(measure: Any, metric: str) -> Reading:
         figure,
         measure.reason,
         unit=measure.unit,
-        higher_is_better=measure.higher_is_better,
+        higher_is_better=higher,
         at_least=None if least is None else float(least),
         at_most=None if most is None else float(most),
         statistic=statistic,

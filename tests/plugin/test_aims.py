@@ -47,7 +47,11 @@ PLAIN = 'harness.Measure(value, "tokens")'
         (PLAIN, {"margin": 1.0, "aim": "same"}, "regressed"),
         (LOWER, {"margin": "30 %", "aim": "higher"}, "error"),
         ("value / 20", {"margin": "10 %"}, None),
-        ("harness.Measure(value - 12, 's')", {"margin": "10 %"}, "error"),
+        ("harness.Measure(value - 12, 's', True)", {"margin": "10 %"}, "error"),
+        ("harness.Measure(value, 's')", {"margin": 1.0}, "error"),
+        ("harness.Measure(value, 's')", {"margin": 1.0, "aim": "lower"}, "regressed"),
+        ("harness.Measure(value, 's')", {"margin": 1.0, "aim": "higher"}, "passed"),
+        ("harness.Measure(value, 's')", {"margin": 1.0, "aim": "same"}, "regressed"),
     ],
 )
 def test_the_marker_says_which_way_is_better(
@@ -90,7 +94,7 @@ def test_a_ratio_is_told_in_per_cent_wherever_it_is_shown(gate: Project) -> None
 
 
 def test_a_figure_of_nothing_has_no_ratio(gate: Project) -> None:
-    entry = measured(gate, "harness.Measure(value - 12, 's')", margin="10 %")
+    entry = measured(gate, "harness.Measure(value - 12, 's', True)", margin="10 %")
     assert "a margin in per cent is weighed by ratios, and the candidate measured 0 s" in entry["reason"]
 
 

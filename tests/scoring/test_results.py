@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from harness.errors import ScoreError
@@ -22,6 +24,16 @@ def test_a_measure_has_the_range_and_the_quantile_that_it_declares() -> None:
     assert (cold.at_least, cold.at_most, cold.statistic) == (-10.0, 0.0, "p50")
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "seconds", "min", "h"])
+def test_a_time_says_which_way_is_better_itself_or_by_the_marker(unit) -> None:
+    told = f'score: Measure(…, "{unit}") does not say which way is better: add higher_is_better=False '
+    with pytest.raises(ScoreError, match=re.escape(told)):
+        read_result(Measure(1.5, unit))
+    assert read_result(Measure(1.5, unit), is_aimed=True)["score"].higher_is_better
+    assert read_result(Measure(1.5, unit, higher_is_better=True))["score"].higher_is_better
+    assert read_result(Measure(1.5, "tokens/s"))["score"].higher_is_better
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -41,6 +53,6 @@ def test_a_measure_has_the_range_and_the_quantile_that_it_declares() -> None:
 )
 def test_a_range_or_quantile_that_can_not_be_is_refused(given, words) -> None:
     with pytest.raises(ScoreError) as caught:
-        read_result({"latency": Measure(**{"value": 1.5, "unit": "s", **given})})
+        read_result({"latency": Measure(**{"value": 1.5, "unit": "s", "higher_is_better": False, **given})})
     assert str(caught.value).startswith("latency: ")
     assert words in str(caught.value)

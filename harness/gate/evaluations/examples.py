@@ -24,12 +24,17 @@ _MOST, _MOST_OF_EACH = 50, 3
 
 
 def expected_of(case: Case) -> str | None:
-    """The start of what a case says is expected: its field `expected`, as text; None where it has none."""
+    """The start of what a case says is expected: its field `expected`, as text, or each of several texts; None where it
+    has none.
+    """
     expected = case.get("expected")
     if expected is None:
         return None
-    text = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False, default=str)
-    return text[:SHOWN]
+    if isinstance(expected, str):
+        return expected[:SHOWN]
+    is_any_of = isinstance(expected, list | tuple) and expected and all(isinstance(each, str) for each in expected)
+    texts = [json.dumps(each, ensure_ascii=False, default=str) for each in (expected if is_any_of else [expected])]
+    return " or ".join(texts)[:SHOWN]
 
 
 def changes(observed: Observations) -> list[Change]:

@@ -39,16 +39,24 @@ class SessionAbort(Exception):  # noqa: N818 - no error: someone wants the sessi
 
 
 async def run_body(
-    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending], trace: Trace
+    body: Callable[..., Any],
+    arguments: dict[str, Any],
+    classify: Callable[[BaseException], Ending],
+    trace: Trace,
+    *,
+    is_aimed: bool,
 ) -> BodyResult:
     """Run a body; whatever it raises becomes an outcome.
 
     An engine's error counts even where the body caught it: what it returned then says nothing about the model.
 
+    Args:
+        is_aimed: whether the marker says which way is better.
+
     Raises:
         Aborted: it raised what ends the session.
     """
-    outcome = await _ended(body, arguments, classify)
+    outcome = await _ended(body, arguments, classify, is_aimed)
     if trace.error is not None:
         return BodyResult(error=trace.error)
     if unawaited := trace.unawaited():
@@ -94,11 +102,11 @@ def starts_loop(what: str) -> str:
 
 
 async def _ended(
-    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending]
+    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending], is_aimed: bool
 ) -> BodyResult:
     task = asyncio.current_task()
     try:
-        return BodyResult(readings=read_result(await call_body(body, arguments)))
+        return BodyResult(readings=read_result(await call_body(body, arguments), is_aimed=is_aimed))
     except KeyboardInterrupt as error:
         raise SessionAbort(error) from error
     except asyncio.CancelledError as error:

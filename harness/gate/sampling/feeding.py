@@ -217,7 +217,8 @@ class Feeder:
                 return
             arguments["load"] = load
         try:
-            outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
+            is_aimed = evaluation.plan.aim is not None
+            outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace, is_aimed=is_aimed)
         except BaseException:
             if not self._is_left(feeding):
                 raise

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from harness.decisions import Observations, decide
-from harness.gate.evaluations.examples import changes, most_telling
-from harness.records import Change, Verdict, VerdictKind
+from harness.gate.evaluations.examples import changes, expected_of, most_telling
+from harness.records import Case, Change, Verdict, VerdictKind
 from tests.decisions.observations import of_plan, replace
 
 
@@ -78,3 +78,15 @@ def test_a_report_shows_the_worst_of_each_evaluation_first_and_three_of_each_tha
         assert [case for name, case in names if name == f"t{number}"] == ["c0", "c1", "c2"]
     assert sum(name == "t59" for name, _ in names) == 0
     assert len(told) == 25 + 3 * 30
+
+
+def test_of_several_accepted_answers_each_is_shown() -> None:
+    accepted = {"two": ["five days", "5 days"], "text": "nine", "none": [], "numbers": [1, 2], "object": {"a": "b"}}
+    shown = {name: expected_of(Case({"id": name, "expected": value})) for name, value in accepted.items()}
+    assert shown == {
+        "two": '"five days" or "5 days"',
+        "text": "nine",
+        "none": "[]",
+        "numbers": "[1, 2]",
+        "object": '{"a": "b"}',
+    }

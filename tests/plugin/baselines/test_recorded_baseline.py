@@ -234,7 +234,7 @@ def test_several_metrics_and_units_are_weighed(recorded: Project) -> None:
     ("body", "reason"),
     [
         ("return {'right': True}", r"metric 'right' is not in the baseline 'released' .*, which has 'score'; record"),
-        ("return harness.Measure(1.0, 's')", r"'score' is in s, higher being better now, a score in \[0, 1\], higher"),
+        ("return harness.Measure(1.0, 'm')", r"'score' is in m, higher being better now, a score in \[0, 1\], higher"),
     ],
     ids=["metric", "unit"],
 )

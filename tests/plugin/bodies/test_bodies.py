@@ -128,7 +128,7 @@ def test_measure_has_threshold_and_margin_in_its_unit(project: Project) -> None:
 
 
 def test_threshold_above_1_of_a_body_that_returns_scores_is_an_error(project: Project) -> None:
-    project.body("return 1.0 if case.id else harness.Measure(1, 's')", threshold=30.0)
+    project.body("return 1.0 if case.id else harness.Measure(1, 's', False)", threshold=30.0)
     assert project.run().ret == 1
     assert "threshold 30 is outside [0, 1]" in project.evaluation()["reason"]
 
@@ -380,7 +380,7 @@ def test_reasoning_is_no_part_of_the_answer(project: Project) -> None:
 
 
 def test_measure_beyond_its_range_is_an_error_that_says_what_to_do(project: Project) -> None:
-    project.body("return harness.Measure(31.5, 's', at_most=30.0)", threshold=3.0, margin=0.5)
+    project.body("return harness.Measure(31.5, 's', True, at_most=30.0)", threshold=3.0, margin=0.5)
     assert project.run().ret == 1
     reason = project.evaluation()["reason"]
     assert "the body measured 31.5 s, above at_most=30: cut it in the body" in reason
@@ -394,7 +394,7 @@ def test_measure_beyond_its_range_is_an_error_that_says_what_to_do(project: Proj
     ],
 )
 def test_a_requirement_outside_the_range_is_an_error(project: Project, plan, words: str) -> None:
-    project.body("return harness.Measure(2.0, 's', at_most=30.0)", **plan)
+    project.body("return harness.Measure(2.0, 's', True, at_most=30.0)", **plan)
     assert project.run().ret == 1
     assert words in project.evaluation()["reason"]
 

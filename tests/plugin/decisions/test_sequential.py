@@ -103,7 +103,7 @@ def test_max_samples_ends_what_is_undecided(project: Project) -> None:
 
 def test_a_quantile_that_max_samples_cuts_short_is_open(project: Project) -> None:
     """It is tested once: whoever may choose the number of cases would test it as often as there are numbers."""
-    body = "return harness.Measure(9.0 if model.ask(case.prompt) else 0.0, 's', statistic='p50')"
+    body = "return harness.Measure(9.0 if model.ask(case.prompt) else 0.0, 's', True, statistic='p50')"
     project.body(body, cases=60, threshold=20.0, margin=0.5, design="sequential", samples=1)
     assert project.run("max_samples=40").ret == 8
     entry = project.evaluation()
@@ -119,7 +119,7 @@ def test_a_quantile_of_a_helper_that_has_new_cases_decides_nothing_until_the_bod
     project: Project,
 ) -> None:
     """Each number of cases is another test of it, and nobody saw that the body measures."""
-    helper = "import harness\n\n\ndef timed(answer):\n    return harness.Measure(0.9, 's', statistic='p50')\n"
+    helper = "import harness\n\n\ndef timed(answer):\n    return harness.Measure(0.9, 's', True, statistic='p50')\n"
     (project.path / "timing.py").write_text(helper, encoding="utf-8")
     body = "from timing import timed\nreturn timed(model.ask(case.prompt))"
     marker = {"threshold": 0.5, "margin": 0.1, "design": "sequential", "about": "population", "samples": 1}

@@ -249,8 +249,8 @@ ADD_OR_RAISE = (
 )
 
 RAISE = (
-    "raise --samples (and max_samples, if set). What is stored is not drawn again; it is another look, which needs "
-    "stronger evidence"
+    "raise --samples, and in the marker, which CI reads (max_samples too, if set). What is stored is not drawn again; "
+    "it is another look, which needs stronger evidence"
 )
 
 ADD = "add cases: they are bet on where these ended, and it stays the same look"
