@@ -21,7 +21,7 @@ OWN = "steelyard"
 GROUPS: Mapping[str, str] = MappingProxyType(
     {"engines": "engine", "checks": "check", "steps": "step", "reports": "format", "trackers": "tracker"}
 )
-"""The groups, without `steelyard.` before them, each with the word for one of its entry_points."""
+"""The groups, without `steelyard.` before them, each with the word for one of its entry points."""
 
 _AGAIN = (
     "Steelyard's own metadata is older than its code, or not there. Install it again: `pip install -e .` in a clone, "
@@ -81,7 +81,7 @@ def of_group(group: str) -> tuple[EntryPoint, ...]:
 
 
 def names(group: str) -> list[str]:
-    """The names of a group's entry_points."""
+    """The names of a group's entry points."""
     return list(dict.fromkeys(point.name for point in of_group(group)))
 
 
@@ -107,7 +107,7 @@ def listed(group: str, hidden: Collection[str] = ()) -> str:
 
 
 def find(group: str, name: str, hidden: Collection[str] = ()) -> EntryPoint:
-    """The one point of this name.
+    """The one entry point of this name.
 
     Args:
         hidden: names that the message does not list.

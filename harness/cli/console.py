@@ -6,6 +6,7 @@ import functools
 import io
 import itertools
 import json
+import math
 import pkgutil
 import re
 import shutil
@@ -29,6 +30,22 @@ _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z])")
 View = Callable[[Any], Iterable[Block]]
 Mode = Literal["read", "write", "make"]
 """How a store is opened: "write" only where there is one, for a mistyped place shall make no empty store."""
+
+
+class Number(click.FloatRange):
+    """A number, of a range or any; not nan and not infinite, which click takes for numbers of every range."""
+
+    name = "float range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises BadParameter: it is no finite number, or out of the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
 
 
 class Ready(str):

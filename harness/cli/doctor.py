@@ -157,6 +157,12 @@ def _plugins() -> Iterator[Finding]:
     """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
     for each in entry_points.everything():
         name = f"{entry_points.GROUPS[each.group]} {each.name}"
+        rivals = [point for point in entry_points.of_group(each.group) if point.name == each.name]
+        if len(rivals) > 1:
+            if each is rivals[0]:
+                mend = ", or ".join(f"pip uninstall {point.distribution}" for point in rivals if not point.is_own)
+                yield Finding("plugins", name, "problem", load_problem(each) or "", mend)
+            continue
         if problem := load_problem(each):
             other = f"pip install --upgrade {each.distribution}, or do without: pip uninstall {each.distribution}"
             yield Finding("plugins", name, "problem", problem, install() if each.is_own else other)

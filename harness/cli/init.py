@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from harness.cli.console import say
-from harness.config.settings import load_settings
+from harness.config.settings import load_settings, settings_file
 from harness.config.versions import read_versions
 from harness.errors import UsageError
 
@@ -105,17 +105,18 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
     name, settings = _settings_text(engine, given)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file. Name a folder, or one that does not exist yet.")
-    source = load_settings(folder.resolve()).source
-    has_settings = source is not None and source.parent == folder.resolve()
+    source = None if settings_file(folder.resolve()) is None else load_settings(folder.resolve()).source
+    has_settings = source is not None
     texts = {} if has_settings else {"steelyard.toml": settings}
     if find_pytest_settings(folder) is None:
         texts["pytest.ini"] = f"[pytest]\naddopts = {NO_DEEPEVAL}\n"
-    texts |= {path: text for path, text in _scaffold(engine, name) if not (has_settings and path.startswith(_ANSWERS))}
+    named = _text_of(source) if source else settings
+    texts |= {path: text for path, text in _scaffold(engine, name) if not path.startswith(_ANSWERS) or path in named}
     try:
         done = [_write_new(folder, path, text) for path, text in texts.items()] + [_ignore(folder / ".gitignore")]
     except OSError as error:
         raise UsageError(f"{error.filename or folder} can't be written: {error.strerror}.") from None
-    if source is not None and has_settings:
+    if source is not None:
         done.insert(0, ("left", source.name, "it has settings already"))
     say(*((f"{what:<6} {path}", why) for what, path, why in done))
     steps = {} if folder.resolve() == Path.cwd() else {f"cd {shlex.quote(str(folder))}": ""}
@@ -145,6 +146,7 @@ def _settings_text(engine: str, given: Mapping[str, str]) -> tuple[str, str]:
     else:
         module = given["--call"].partition(":")[0].rpartition(".")[2]
         name = module if engine == "python" and module.isidentifier() else "application"
+        name = name if name.isascii() else "application"
         key = "call" if engine == "python" else "command"
         text = _APPLICATION.format(name=name, engine=engine, key=key, call=values["--call"])
     dict(read_versions(tomllib.loads(text)["models"], where=f"--engine {engine}"))  # refuses values that can't be
@@ -153,8 +155,9 @@ def _settings_text(engine: str, given: Mapping[str, str]) -> tuple[str, str]:
 
 def _toml(text: str) -> str:
     """A TOML basic string; JSON's is one, but for the escape of characters beyond the first plane."""
-    safe = text.encode("utf-8", "replace").decode()
-    return json.dumps(safe, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if text.encode("utf-8", "replace").decode() != text:
+        raise UsageError(f"{text!r} is no text in UTF-8, which settings are.")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _scaffold(engine: str, name: str) -> Iterator[tuple[str, str]]:

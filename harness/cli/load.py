@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.cli.console import build_line, shows
+from harness.cli.console import Number, build_line, shows
 from harness.config.settings import load_settings
 from harness.config.typed import read
 from harness.errors import UsageError
@@ -26,9 +26,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("version")
-@click.option("--rate", metavar="R", type=float, help="Requests a second, whatever the answers take.")
+@click.option("--rate", metavar="R", type=Number(), help="Requests a second, whatever the answers take.")
 @click.option("--concurrency", metavar="N", type=int, help="So many in flight, each followed by the next.")
-@click.option("--seconds", metavar="S", type=float, help="For how long requests are begun.")
+@click.option("--seconds", metavar="S", type=Number(), help="For how long requests are begun.")
 @click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300]")
 @click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, or a line each.  [random]")
 @click.option("--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt.")
@@ -41,7 +41,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--objective", metavar="NAME=S,…", help="Seconds that a good request keeps: ttft=0.5,itl=0.1 (tpot, e2e)."
 )
-@click.option("--timeout", "timeout_s", metavar="S", type=float, default=300, show_default=True, help="Of a request.")
+@click.option(
+    "--timeout", "timeout_s", metavar="S", type=Number(), default=300, show_default=True, help="Of a request."
+)
 @click.option(
     "--accept", metavar="DOUBT", multiple=True, help=f"Not invalid for this: {', '.join(DOUBTS)}; repeatable."
 )

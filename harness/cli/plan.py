@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from harness.cli.console import open_store, place_option, shows
+from harness.cli.console import Number, open_store, place_option, shows
 from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError
 from harness.gate.history.runs import WeighedVersion, find_version, stored_report
@@ -31,7 +31,7 @@ _NO_RUN = "none"
 _NEWEST_TRIED = 20
 _SPREAD = {"score": "mean", "correlation": "correlation", "differing": "differing"}
 _SHAPE = ("cases", "samples", "margin", "threshold", "design", "about")
-_SHARE, _COST, _POWER = click.FloatRange(0, 1), click.FloatRange(0, min_open=True), click.FloatRange(0.1, 0.99)
+_SHARE, _COST, _PER_CASE, _POWER = Number(0, 1), Number(0, min_open=True), Number(0), Number(0.1, 0.99)
 _ABOUT = "Verdicts about these cases, or cases like these.  [default: that of the run or settings]"
 _GATES = "Simulated for each figure.  [default: 300, or as many as some seconds allow]"
 
@@ -42,7 +42,7 @@ _GATES = "Simulated for each figure.  [default: 300, or as many as some seconds 
 @click.option("--evaluation", metavar="PATTERN", help="Only evaluations of the run whose name matches this.")
 @click.option("--cases", metavar="N", type=click.IntRange(2, 100_000), help="Of an evaluation.  [default: 200]")
 @click.option("--samples", metavar="N", type=click.IntRange(1, 10_000), help="Of a case.  [default: the settings']")
-@click.option("--margin", metavar="DROP", type=float, help="The largest drop that still counts as no worse.")
+@click.option("--margin", metavar="DROP", type=Number(), help="The largest drop that still counts as no worse.")
 @click.option("--threshold", metavar="SCORE", type=_SHARE, help="Weigh against this score, not against a baseline.")
 @click.option("--evaluations", metavar="N", type=click.IntRange(1, 1_000), help="Of the gate.  [default: 1]")
 @click.option("--score", metavar="SCORE", type=_SHARE, help="Mean score when nothing is wrong.  [default: 0.9]")
@@ -52,7 +52,7 @@ _GATES = "Simulated for each figure.  [default: 300, or as many as some seconds 
 @click.option("--about", type=click.Choice(["suite", "population"]), help=_ABOUT)
 @click.option("--drop", metavar="DROP", type=_SHARE, help="Tell how many cases it takes to find a drop of this size.")
 @click.option("--power", metavar="SHARE", type=_POWER, default=0.8, show_default=True, help="Of gates that find it.")
-@click.option("--cost-per-case", metavar="COST", type=_COST, help="What one more case costs, to write or to label.")
+@click.option("--cost-per-case", metavar="COST", type=_PER_CASE, help="What one more case costs, to write or to label.")
 @click.option("--cost-per-sample", metavar="COST", type=_COST, help="What one more sample of each version costs.")
 @click.option("--gates", metavar="N", type=click.IntRange(20, 100_000), help=_GATES)
 @shows(view)

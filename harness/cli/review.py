@@ -49,7 +49,8 @@ def review() -> None:
 def _find_batch(queue: Queue, text: str) -> Batch:
     """The batch of an id or its beginning."""
     batches = queue.batches()
-    matches = [each for each in batches if each.id == text] or [each for each in batches if each.id.startswith(text)]
+    begun = [each for each in batches if text and each.id.startswith(text)]
+    matches = [each for each in batches if each.id == text] or begun
     if len(matches) == 1:
         return matches[0]
     known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
@@ -135,7 +136,7 @@ def export(store: Store, unblind: bool, output: Path | None, batch_id: str) -> N
 @review.command("import")
 @with_store("write")
 @click.option("--reviewer", metavar="NAME", default="imported", show_default=True, help="Of labels that name nobody.")
-@click.argument("path", metavar="FILE", type=_FILE)
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_file(store: Store, reviewer: str, path: Path) -> None:
     """Bring in the labels of FILE (.jsonl or .csv), and the items that the queue does not have, as new batches.
 
@@ -151,8 +152,10 @@ def import_file(store: Store, reviewer: str, path: Path) -> None:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
-    except (UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError as error:
         raise ReviewFileError(f"{path} can't be read: {error}. Save it as UTF-8 (Excel: CSV UTF-8).") from None
+    except OSError as error:
+        raise ReviewFileError(f"{path} can't be read: {error.strerror or error}.") from None
     items = [
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
         for each in chosen.read(text)

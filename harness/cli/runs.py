@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from harness.cli import Group
-from harness.cli.console import Ready, open_store, place_option, run_argument, say, shows, with_store
+from harness.cli.console import Number, Ready, open_store, place_option, run_argument, say, shows, with_store
 from harness.config import typed
 from harness.config.ci import find_forge, read_job
 from harness.config.settings import MLFLOW, Settings, check_setting, load_settings
@@ -168,7 +168,7 @@ def _compared_view(compared: Compared) -> Iterator[Block]:
     "--cases", metavar="N", type=click.IntRange(0, 1000), default=10, help="Of those that moved, how many are shown."
 )
 @click.option("--margin", metavar="DROP", callback=_margin, help='The largest drop that is no worse: 0.05, or "5%".')
-@click.option("--confidence-level", metavar="LEVEL", type=float, help="1 - error rate of red and of green.")
+@click.option("--confidence-level", metavar="LEVEL", type=Number(), help="1 - error rate of red and of green.")
 @shows(_compared_view, "Write JSON in the shape of report.json.")
 def compare(store: Store, candidate: str, baseline: str, **asked: Any) -> Compared:
     """Weigh A against B from what is stored: the candidate against what it should be no worse than.

@@ -172,6 +172,32 @@ def test_a_pyproject_that_is_no_toml_is_refused_before_anything_is_written(run: 
     assert files(folder) == {"pyproject.toml": "[tool\n"}
 
 
+def test_what_is_wrong_in_a_folder_above_is_no_matter(run: Run, folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("[tool\n", encoding="utf-8")
+    assert run("init", "nested").exit_code == 0
+    assert "steelyard.toml" in files(folder / "nested")
+
+
+def test_a_second_time_brings_back_the_answers_that_the_settings_name(run: Run, folder: Path) -> None:
+    run("init")
+    before = files(folder)
+    (folder / "evals/foundation/capitals/answers/steady.json").unlink()
+    run("init")
+    assert files(folder) == before
+
+
+def test_a_module_whose_name_is_no_bare_key_gives_the_version_another(run: Run, folder: Path) -> None:
+    assert run("init", "--engine", "python", "--call", "pkg.ünder:f").exit_code == 0
+    assert set(load_settings(folder).versions) == {"application"}
+
+
+def test_what_is_no_text_is_refused(run: Run, folder: Path) -> None:
+    refused = run("init", *ENDPOINT[:-1], "a\udcff")
+    assert refused.exit_code == 4
+    assert "is no text in UTF-8" in refused.output
+    assert files(folder) == {}
+
+
 def test_a_folder_that_is_missing_is_made(run: Run, folder: Path) -> None:
     result = run("init", "some where/gate")
     assert set(files(folder / "some where" / "gate")) == WRITTEN

@@ -317,3 +317,17 @@ def test_a_newest_run_that_tells_nothing_is_passed_over(run: Run, folder: Path) 
     alone = {"c0": ours["c0"]}
     store_run(folder, "20261124-000000-000002", Scored("test_a.py::test_a", alone, {"c0": theirs["c0"]}))
     assert planned(run)["source"] == "as seen in run 20261124-000000-000001 (small against large)"
+
+
+@pytest.mark.parametrize(
+    "option", ["score", "correlation", "threshold", "differing", "drop", "margin", "cost-per-case"]
+)
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_what_is_no_finite_number_is_refused(run: Run, option: str, number: str) -> None:
+    refused = run("plan", f"--{option}", number)
+    assert refused.exit_code == 4
+    assert f"'--{option}'" in refused.output
+
+
+def test_cases_may_cost_nothing(run: Run) -> None:
+    assert planned(run, "--cases", "20", "--samples", "2", "--cost-per-case", "0")

@@ -179,7 +179,8 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
     done = run(*COMMAND, "doctor", folder=folder, installed=installed)
     assert done.returncode == 1
     text = " ".join(done.stdout.split())
-    assert "x engine echo The engine 'echo' is brought by other-echo 1.0 and steelyard-echo 1.0" in text
+    assert text.count("x engine echo The engine 'echo' is brought by other-echo 1.0 and steelyard-echo 1.0") == 1
+    assert "-> pip uninstall other-echo, or pip uninstall steelyard-echo" in text
 
 
 @pytest.mark.nightly

@@ -126,13 +126,13 @@ MUTANTS = (
         "recall-of-k",
         "recall is a share of the places, as precision is",
         "test_measures",
-        patch=Patch(_RANKING, "        found / len(grades), f", "        found / k, f"),
+        patch=Patch(_RANKING, "        n_hits / len(grades), f", "        n_hits / k, f"),
     ),
     Mutant(
         "precision-of-found",
         "precision is a share of what was found, where fewer were found than asked for",
         "test_measures",
-        patch=Patch(_RANKING, "Score(found / k, f", "Score(found / max(1, len(ranking[:k])), f"),
+        patch=Patch(_RANKING, "Score(n_hits / k, f", "Score(n_hits / max(1, len(ranking[:k])), f"),
     ),
     Mutant(
         "question-lost",

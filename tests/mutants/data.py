@@ -194,7 +194,7 @@ MUTANTS = (
         "any-ip",
         "private addresses of the internet are replaced as well",
         "test_precision[ip]",
-        patch=Patch(f"{_STEPS}/pii.py", "if pattern.validator is None or pattern.validator(found[0]):", "if found:"),
+        patch=Patch(f"{_STEPS}/pii.py", "if pattern.validator is None or pattern.validator(match[0]):", "if match:"),
     ),
     Mutant(
         "any-card",

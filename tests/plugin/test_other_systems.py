@@ -105,3 +105,15 @@ def test_gates_share_a_store_and_what_needs_another_system_says_so(tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "1 0", "the other holder is alive, and keeps its lease"
     assert "app needs a process group" in done.stdout
+
+
+def test_the_commands_are_there_and_the_doctor_looks(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "from harness.cli import main\n"
+        "main(['load', '--help'], standalone_mode=False)\n"
+        "main(['review', '--help'], standalone_mode=False)\n"
+        "main(['doctor'], standalone_mode=False)\n",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "there is no project here yet: `steelyard init` makes one"

@@ -62,7 +62,11 @@ def find_evaluations(pattern: str, ids: Iterable[str], *, where: str) -> list[st
     """
     names = display_names(ids)
     known = {identity: (identity, name, name.rpartition("/")[2]) for identity, name in names.items()}
-    matches = [each for each, own in known.items() if pattern in own or fnmatch.filter(own, pattern)]
+    matches = [
+        each
+        for each, own in known.items()
+        if any(pattern == name or fnmatch.fnmatchcase(name, pattern) for name in own)
+    ]
     if not matches:
         raise SettingsError(f"{where}: {choices('evaluation', pattern, names.values())}")
     return matches

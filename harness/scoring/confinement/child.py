@@ -18,7 +18,6 @@ import json
 import os
 import random
 import re
-import resource
 import signal
 import sys
 import types
@@ -77,6 +76,8 @@ def main() -> None:
 
 def restrict(order: dict[str, Any], parent: int) -> None:
     """Give up capabilities, files, resources and system calls; in a container, which has taken the rest, resources."""
+    import resource  # Windows has none, where this module is imported as well
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)

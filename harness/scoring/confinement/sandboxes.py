@@ -158,5 +158,5 @@ def rights(is_container: bool, folder: str, process_id: int) -> dict[str, Any]:
         "libraries": [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")],
         "readable": [*_SYSTEM_FILES, str(Path(sys.base_prefix) / "lib")],
         "landlock": landlock_version(),
-        "filter": filter_for(process_id).hex(),
+        "filter": filter_for(process_id, truncates=landlock_version() >= 3).hex(),
     }

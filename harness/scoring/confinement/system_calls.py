@@ -90,16 +90,20 @@ def libseccomp() -> ModuleType | None:
     return pyseccomp  # type: ignore[no-any-return]
 
 
-def filter_for(process_id: int) -> bytes:
-    """The filter for one process, as an array of `struct sock_filter`."""
+def filter_for(process_id: int, *, truncates: bool = False) -> bytes:
+    """The filter for one process, as an array of `struct sock_filter`.
+
+    Args:
+        truncates: whether a file may be cut by its path: where Landlock restricts that (from Linux 6.2).
+    """
     return b"".join(
         struct.pack("=HBBI", code, yes, no, process_id if value == _OWN_PROCESS else value)
-        for code, yes, no, value in struct.iter_unpack("=HBBI", _template())
+        for code, yes, no, value in struct.iter_unpack("=HBBI", _template(truncates))
     )
 
 
 @functools.cache
-def _template() -> bytes:
+def _template(truncates: bool) -> bytes:
     library = libseccomp()
     assert library is not None
     built = library.SyscallFilter(library.ERRNO(_ENOSYS))
@@ -117,6 +121,8 @@ def _template() -> bytes:
     _add(library, built, library.ERRNO(_EPERM), "clone", is_no_thread)
     for name, tests in _by_argument(library):
         _add(library, built, library.ALLOW, name, *tests)
+    if truncates:
+        _add(library, built, library.ALLOW, "truncate")
     with tempfile.TemporaryFile() as file:
         built.export_bpf(file)
         file.seek(0)

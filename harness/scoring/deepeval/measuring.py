@@ -81,7 +81,9 @@ async def _run(metric: Any, case: Any, judge: Any) -> None:
     except Exception as error:
         if judge.error is None and isinstance(error, ValueError) and type(metric).__module__.startswith("deepeval."):
             raise JudgeError(f"{type(metric).__name__}, judged by {judge.name}: {error}") from error
-        raise judge.error or error from None
+        if judge.error is None:
+            raise
+        raise judge.error from None
     finally:
         pop_run(token)
     if judge.error is not None:

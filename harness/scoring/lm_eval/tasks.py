@@ -77,6 +77,8 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     try:
         with surroundings():
             manager, name = _of_name(source, folders[0] / _OWN_TASKS) if path is None else _of_file(path)
+            for config in _configs(manager.task_index, name) if path is None else _configs_of_file(manager, path):
+                _check_config(config, where)
             tasks = _load(manager, name, folders)
             for task in tasks:
                 _check(task, where)
@@ -99,12 +101,51 @@ def _load(manager: Any, name: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     raise missing or FileNotFoundError(name)
 
 
+def _configs_of_file(manager: Any, path: Path) -> Iterator[Mapping[str, Any]]:
+    """What a file says of its task, or of the tasks of its group."""
+    config = _read_file(path)
+    return _members(manager.task_index, config) if "group" in config else iter([config])
+
+
+def _configs(index: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """What the files say of the tasks that a name stands for; functions are there as the paths of their files."""
+    config = getattr(index.get(name), "cfg", None)
+    if config is None:  # a tag, or nothing
+        yield from (each.cfg for each in index.values() if each.cfg is not None and name in each.tags)
+    elif "group" in config:
+        yield from _members(index, config)
+    else:
+        yield config
+
+
+def _members(index: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    members = group.get("task") or []
+    for member in members if isinstance(members, list) else [members]:
+        said = member if isinstance(member, Mapping) else {"task": member}
+        name = str(said.get("task"))
+        known = [each for each in _configs(index, name) if name != group.get("group")]
+        yield from ({**each, **said} for each in known or [said] if "dataset_path" in said or known)
+
+
+def _check_config(config: Mapping[str, Any], where: str) -> None:
+    """Refuse, before anything is loaded, a metric that would be looked up in the net, where its script would be run,
+    and a task without data.
+    """
+    if "class" in config:
+        return
+    if not config.get("dataset_path") and not config.get("custom_dataset"):
+        raise TaskError(
+            f"{where}: task {config.get('task')!r} has no dataset_path: write `dataset_path: json` with "
+            "`dataset_kwargs: {data_files: …}`, or the name of a data set on the hub."
+        )
+    is_own = config.get("process_results") is not None
+    _check_metrics(config.get("metric_list"), f"{where}: task {config.get('task')!r}", is_own=is_own)
+
+
 def _check(task: Any, where: str) -> None:
     """Refuse what requests of text can't ask, what would run a model's code, and a metric that lm-eval leaves out with
     no more than a line in its log.
     """
-    from lm_eval.api.registry import AGGREGATION_REGISTRY, METRIC_REGISTRY
-
     where = f"{where}: task {task.task_name!r}"
     if getattr(task, "MULTIMODAL", False):
         raise TaskError(f"{where} shows images or sounds, and requests hold text alone.")
@@ -113,13 +154,25 @@ def _check(task: Any, where: str) -> None:
             f"{where} is marked unsafe_code: it runs what a model writes in the tests' own process. Write an "
             "evaluation that scores with harness.checks.runs, which confines it."
         )
-    is_own = task.config.process_results is not None
-    for entry in task.config.metric_list or ():
+    _check_metrics(task.config.metric_list, where, is_own=task.config.process_results is not None)
+
+
+def _check_metrics(entries: Any, where: str, *, is_own: bool) -> None:
+    """Refuse metrics and aggregations that lm-eval does not have; a function is one, or the path of its file."""
+    import lm_eval.api.metrics  # noqa: F401 - registers them
+    from lm_eval.api.registry import AGGREGATION_REGISTRY, METRIC_REGISTRY
+
+    def is_function(value: Any) -> bool:
+        return callable(value) or (isinstance(value, str) and Path(value).is_absolute())
+
+    for entry in entries or ():
+        if not isinstance(entry, Mapping) or "metric" not in entry:
+            continue  # lm-eval says what is wrong with it
         name, aggregation = entry["metric"], entry.get("aggregation", "mean")
-        if not (is_own or callable(name) or entry.get("hf_evaluate") or name in METRIC_REGISTRY):
+        if not (is_own or is_function(name) or entry.get("hf_evaluate") is True or name in METRIC_REGISTRY):
             hint = " For one of the library evaluate, write `hf_evaluate: true` beside it."
             raise TaskError(f"{where}: {choices('metric', str(name), list(METRIC_REGISTRY))}{hint}")
-        if not (callable(aggregation) or aggregation in AGGREGATION_REGISTRY):
+        if not (is_function(aggregation) or aggregation in AGGREGATION_REGISTRY):
             raise TaskError(f"{where}: {choices('aggregation', str(aggregation), list(AGGREGATION_REGISTRY))}")
 
 
@@ -140,16 +193,23 @@ def _of_file(path: Path) -> tuple[Any, str]:
     """Give a manager that knows the task or group of a file, and its name there. A group refers to the tasks beside it,
     else to lm-eval's own.
     """
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    config = load_yaml(path, resolve_func=False)
+    config = _read_file(path)
     if "group" not in config:
+        if not isinstance(config.get("task", ""), str):
+            raise TaskError(f"{path}: task = {config['task']!r} is no name; a list of tasks needs `group:`.")
         return _manager(), str(path)
     beside, members = _manager(path.parent), config.get("task") or []
     members = members if isinstance(members, list) else [members]
     names = [member.get("task") if isinstance(member, Mapping) else member for member in members]
     is_whole = all(name in beside.task_index for name in names)
     return beside if is_whole else _complete(path.parent), str(config["group"])
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """Give what a task file says; functions stay the paths of their files."""
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    return load_yaml(path, resolve_func=False)  # type: ignore[no-any-return]
 
 
 def _of_name(name: str, folder: Path) -> tuple[Any, str]:

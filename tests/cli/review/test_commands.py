@@ -102,3 +102,9 @@ def test_an_unknown_batch_is_told_with_those_there_are(run: Run, batch: str) -> 
     result = run("review", "status", "zzz")
     assert result.exit_code == 4
     assert f"'zzz' is no batch of the review queue. Batches, the newest first: {batch} (" in result.output
+
+
+def test_the_empty_id_is_that_of_no_batch(run: Run, batch: str) -> None:
+    refused = run("review", "close", "")
+    assert refused.exit_code == 4
+    assert "'' is no batch of the review queue" in refused.output

@@ -72,3 +72,9 @@ def test_a_file_that_is_none_is_refused(run: Run, place: Path) -> None:
     result = run("review", "import", "x.txt")
     assert result.exit_code == 4
     assert "x.txt: No format named '.txt'. Formats: .csv, .jsonl" in " ".join(result.output.split())
+
+
+def test_a_file_that_is_not_there_is_no_matter_of_its_encoding(run: Run, place: Path) -> None:
+    refused = run("review", "import", "nope.jsonl")
+    assert "'nope.jsonl' does not exist" in refused.output
+    assert "UTF-8" not in refused.output

@@ -138,6 +138,7 @@ def test_some_arguments_alone_are_allowed(steps: bytes, call: str, arguments: tu
 def test_a_file_is_cut_by_nobody_who_can_not_write_it(steps: bytes) -> None:
     read, write, both, cut = 0, 1, 2, 0x200
     assert verdict(steps, "truncate") == ENOSYS
+    assert verdict(filter_for(PID, truncates=True), "truncate") == PERMITTED
     assert [verdict(steps, "openat", 0, 0, flags) for flags in (read, write, both)] == [PERMITTED] * 3
     assert [verdict(steps, "openat", 0, 0, flags | cut) for flags in (read, write, both)] == [ENOSYS, *[PERMITTED] * 2]
     if number("open") >= 0:

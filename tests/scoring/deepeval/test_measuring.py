@@ -174,10 +174,11 @@ def test_an_answer_that_is_no_judgement_is_an_error_of_the_judge(judge: Judge, a
 def test_what_deepeval_can_not_score_is_an_error_of_the_judge_and_a_users_fault_is_not(judge: Judge) -> None:
     class Counting(library.BaseMetric):
         async def a_measure(self, test_case: Any) -> float:
-            raise ValueError("Number of verdicts generated does not equal.")
+            raise ValueError("Number of verdicts generated does not equal.") from KeyError("verdicts")
 
-    with pytest.raises(ValueError, match=r"^Number of verdicts"):
+    with pytest.raises(ValueError, match=r"^Number of verdicts") as caught:
         judge.measure(Counting)
+    assert isinstance(caught.value.__cause__, KeyError)
     Counting.__module__ = "deepeval.metrics.counting"
     with pytest.raises(JudgeError, match=r"Counting, judged by the-judge: Number of verdicts"):
         judge.measure(Counting)

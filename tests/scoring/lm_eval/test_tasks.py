@@ -99,6 +99,8 @@ def test_a_malformed_line_of_data_is_told(tmp_path: Path) -> None:
         ("just a text\n", "Expected YAML dict"),
         ("include: other.yaml\ntask: x\n", "No such file"),
         ("dataset_path: json\n", r"keys=\['dataset_path'\]"),
+        ("task: x\n", r"task 'x' has no dataset_path: write `dataset_path: json` with"),
+        ("task: [a, b]\n", r"task = \['a', 'b'\] is no name; a list of tasks needs `group:`"),
     ],
 )
 def test_what_is_no_task_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -110,7 +112,7 @@ def test_what_is_no_task_file_is_refused(tmp_path: Path, text: str, message: str
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"metric": "acccc"}, "knows no such metric"),
+        ({"metric": "acccc"}, "No metric named 'acccc'"),
         (
             {"metric": "acccc", "aggregation": "mean"},
             "No metric named 'acccc'. Metrics: acc, .*write `hf_evaluate: true`",
@@ -122,6 +124,19 @@ def test_a_metric_that_lm_eval_would_leave_out_is_refused(tmp_path: Path, entry:
     write_task(tmp_path, CHOICE, metric_list=[entry])
     with pytest.raises(TaskError, match=message):
         load_tasks("choice.yaml", [tmp_path])
+
+
+@pytest.mark.parametrize("how", ["choice.yaml", "choice", "group.yaml", "tagged"])
+def test_a_mistyped_metric_is_not_looked_up_in_the_net(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("evaluate.load", lambda name, **_: asked.append(name))
+    write_task(tmp_path / "evals", CHOICE, metric_list=[{"metric": "acccc"}], tag="tagged")
+    (tmp_path / "evals" / "group.yaml").write_text(yaml.safe_dump({"group": "one", "task": ["choice"]}))
+    with pytest.raises(TaskError, match="task 'choice': No metric named 'acccc'"):
+        load_tasks(f"evals/{how}" if how.endswith("yaml") else how, [tmp_path])
+    assert asked == []
 
 
 def test_a_metric_of_the_task_itself_is_left_to_lm_eval(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import gc
 import os
 import pickle
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -197,6 +196,8 @@ def _open_session() -> aiohttp.ClientSession:
 
 def begin(**given: Any) -> Generator:
     """Make the generator of a process that does nothing else."""
+    import resource  # Windows has none, where this module is imported as well
+
     hurry()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
