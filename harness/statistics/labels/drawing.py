@@ -196,7 +196,7 @@ def next_draw(
     Parameters
     ----------
     items : the judged cases
-    said : all draws so far; labels that are still missing only make the draw less apt
+    labels : all draws so far; labels that are still missing only make the draw less apt
     questions : what is to be decided; one, or one of each kind
     known : the `evidence` for each question, where it is known already
 
@@ -362,7 +362,7 @@ def paced(question: LabelQuestion, evidence_now: Evidence, seen: Forecast, left:
 
     Parameters
     ----------
-    question, found : what is asked, and what is known
+    question, evidence_now : what is asked, and what is known
     seen : cases that had their turn, or were imagined, with what is expected of them now
     left : how many cases are still to come
     """
