@@ -19,7 +19,7 @@ Value = int | str
 ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
 LEFT, TIE, RIGHT, BAD = "left", "tie", "right", "bad"
 FIRST, SECOND = "first", "second"
-SETTLED: tuple[ItemState, ...] = ("done", "excluded")
+FINAL_STATES: tuple[ItemState, ...] = ("done", "excluded")
 """The states of items that nobody is asked about any more."""
 DECIDED = "decided"
 """Start of the reason for which a gate closed a batch that labels have decided."""

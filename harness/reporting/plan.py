@@ -13,7 +13,7 @@ from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block, printable
 from harness.scoring.results import METRIC
 
-_FOUND = (
+_FINDABLE = (
     ("", "", "", "finds", "green if", "cases used", ""),
     ("", "cases x samples", "margin", "a drop of", "unchanged", "same / dropped", "cost"),
 )
@@ -126,7 +126,7 @@ def _varies(row: PlanRow) -> str:
 
 def _table(wanted: PlanTarget, rows: Sequence[PlanRow]) -> list[tuple[str, ...]]:
     is_alone = len({_title(row) for row in rows}) == 1
-    table = [*(_FOUND if wanted.drop is None else _NEEDED)]
+    table = [*(_FINDABLE if wanted.drop is None else _NEEDED)]
     for row in rows:
         title, samples = "" if is_alone else printable(_title(row), 40), f"{row.shape.samples:,}"
         used = ["-" if each is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)]
