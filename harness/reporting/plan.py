@@ -145,7 +145,7 @@ def _table(wanted: PlanTarget, rows: Sequence[PlanRow]) -> list[tuple[str, ...]]
 
 
 def _blocks(plan: GatePlan) -> list[tuple[str, ...]]:
-    """What pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
+    """Return what pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
     level, wanted = plan.red_level, plan.wanted
     table: list[tuple[str, ...]] = [("", "pairs", "find a loss of", "spread of a pair", "pairs for")]
     for each in plan.gate.blocks:

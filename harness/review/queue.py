@@ -384,7 +384,7 @@ def _submitted(kind: EventKind, reviewer: str, lease_id: str, key: str, note: st
 
 
 def _asks(form: Form) -> tuple[Any, ...]:
-    """What two forms share that ask for the same labels."""
+    """Return what two forms share that ask for the same labels."""
     return form.kind, form.title, form.choices, form.rubric
 
 
