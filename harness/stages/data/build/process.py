@@ -171,7 +171,10 @@ def _build(request: BuildRequest, executor: Mapping[str, Any], watch: Watch) -> 
         digest = (digest + int(shard.pop("digest"), 16)) % (1 << 256)
         counts.update(shard)
     if counts["documents_out"] != total:
-        raise CorpusError(f"A step of {request.name!r} recorded documents that did not come to it as removed.")
+        raise CorpusError(
+            f"A step of {request.name!r} recorded documents as removed that it was never given: a fault of the step. "
+            "Have it record each document that it drops, and no other."
+        )
     statistics = CorpusStatistics(
         name=request.name,
         fingerprint=text_hash("corpus", f"{digest:064x}", str(total)),

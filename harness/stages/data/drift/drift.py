@@ -187,7 +187,7 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     for name, version in (("baseline", baseline), ("candidate", candidate)):
         if version.documents.sum() < FEWEST:
             raise CorpusError(
-                f"The {name} has {int(version.documents.sum())} documents: drift is told of {FEWEST} or more."
+                f"The {name} has {int(version.documents.sum())} documents: drift takes {FEWEST} or more. Give it more."
             )
     first, second, names = aligned(baseline, candidate)
     is_distance = column != "length"
