@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LINES, FUNCTION, FOLDER = 500, 50, 15
 
-VAGUE = frozenset({"told", "found", "said", "taken", "settled", "gone", "doors", "walls"})
+VAGUE = frozenset({"told", "found", "said", "taken", "settled", "gone", "doors", "walls", "lots", "rooms"})
 """No part of a name: it says what it holds, or what it returns or does."""
 
 
@@ -41,11 +41,11 @@ def vague(name: str, tree: ast.Module) -> Iterator[str]:
                 | ast.arg(arg=word)
             ):
                 pass
-            case ast.Name(id=word, ctx=ast.Store()):
+            case ast.Name(id=word, ctx=ast.Store()) | ast.Attribute(attr=word, ctx=ast.Store()):
                 pass
             case _:
                 continue
-        if VAGUE.intersection(word.split("_")):
+        if VAGUE.intersection(word.lower().split("_")):
             yield f"{name}:{node.lineno}: {word} says nothing; say what it holds, returns or does"
 
 

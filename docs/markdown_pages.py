@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pygments.lexers import TextLexer
@@ -47,17 +48,42 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.?]) ", plain, maxsplit=1)[0]
 
 
+def places(app: Sphinx) -> dict[Path, str]:
+    """Return where the site has the files that are no pages: images, downloads and what is copied as it is."""
+    source = Path(app.srcdir)
+    found = {source / path: f"_images/{name}" for path, (_, name) in app.env.images.items()}
+    found |= {source / path: f"_downloads/{name}" for path, (_, name) in app.env.dlfiles.items()}
+    folders = [source / each for each in app.config.html_extra_path]
+    found |= {path: path.relative_to(each).as_posix() for each in folders for path in each.rglob("*.*")}
+    return {path.resolve(): place for path, place in found.items()}
+
+
+def as_on_site(text: str, folder: str, source: Path, known: Mapping[Path, str]) -> str:
+    """Return a page whose links to files lead to where the site has them; a link to one that it lacks is its text."""
+
+    def link(found: re.Match[str]) -> str:
+        label, path, anchor = found.groups("")
+        file = (source / folder / path).resolve()
+        if place := known.get(file):
+            return f"{label}({posixpath.relpath(place, folder or '.')}{anchor})"
+        is_page = file.suffix == ".md" and file.is_relative_to(source)
+        return found[0] if is_page or not file.exists() else label[1:-1]
+
+    return re.sub(r"(\[[^\[\]]*\])\(([^)\s:#]+)(#[^)\s]*)?\)", link, text)
+
+
 def write_pages(app: Sphinx, exception: Exception | None) -> None:
     """Write what those read who read no HTML."""
     if exception is not None or app.builder.format != "html":
         return
     base = app.config.html_baseurl and app.config.html_baseurl.rstrip("/") + "/"
-    lines, section = [ABOUT.format(base=base)], ""
+    lines, section, known = [ABOUT.format(base=base)], "", places(app)
     for page in in_order(app.env):
         text = Path(app.env.doc2path(page)).read_text(encoding="utf-8")
         target = Path(app.outdir, f"{page}.md")
-        target.write_text(re.sub(r"^% .*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
         folder = page.rpartition("/")[0]
+        text = as_on_site(text, folder, Path(app.srcdir), known)
+        target.write_text(re.sub(r"^% .*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
         if folder != section:
             section = folder
             lines.append(f"\n## {section.replace('/', ': ')}\n\n")

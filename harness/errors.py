@@ -286,7 +286,9 @@ def install(extra: str = "") -> str:
         return f'pip install "steelyard{wanted} @ {commit["vcs"]}+{url}@{commit["commit_id"]}"'
     place = url2pathname(urlsplit(url).path) if url.startswith("file:") else ""
     option = "-e " if noted.get("dir_info", {}).get("editable") else ""
-    return f'pip install {option}"{place}{wanted}"' if place and Path(place).exists() else f'pip install ".{wanted}"'
+    if place and Path(place).exists():
+        return f'pip install {option}"{place}{wanted}"'
+    return f'pip install ".{wanted}" in a clone of Steelyard'
 
 
 def choices(kind: str, value: str, known: Iterable[str], plural: str | None = None) -> str:

@@ -369,6 +369,9 @@ def test_the_site_is_built_without_a_warning_and_asks_for_nothing_elsewhere(tmp_
         assert (site / f"{name}.md").is_file()
         html = (site / f"{name}.html").read_text(encoding="utf-8")
         assert re.findall(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', html) == []
+        text = _CODE.sub("", _FENCE.sub("", (site / f"{name}.md").read_text(encoding="utf-8")))
+        targets = [target for target in _LINK.findall(text) if not re.match(r"[a-z]+:", target)]
+        assert [each for each in targets if not ((site / name).parent / each.partition("#")[0]).exists()] == []
     assert (site / "steelyard" / "SKILL.md").is_file()
     assert not re.search(r"url\(['\"]?(?:https?:)?//", "".join(each.read_text("utf-8") for each in site.rglob("*.css")))
 

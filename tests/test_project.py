@@ -91,8 +91,8 @@ def test_no_text_has_a_name_installed_that_a_stranger_could_register() -> None:
             {"url": "https://host.example/steelyard.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}},
             'pip install "steelyard[review] @ git+https://host.example/steelyard.git@0a1b"',
         ),
-        ({"url": "file://{place}/gone.whl", "archive_info": {}}, 'pip install ".[review]"'),
-        (None, 'pip install ".[review]"'),
+        ({"url": "file://{place}/gone.whl", "archive_info": {}}, 'pip install ".[review]" in a clone of Steelyard'),
+        (None, 'pip install ".[review]" in a clone of Steelyard'),
     ],
     ids=["clone", "editable clone", "commit", "wheel that is gone", "not noted"],
 )

@@ -132,7 +132,7 @@ def _scores(answer: Mapping[str, Any]) -> str:
 
 
 def _beside(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What an answer came with: the turns before it, the last ones of many, and the fields of an application."""
+    """Yield what an answer came with: the turns before it, the last ones of many, and the fields of an application."""
     turns = answer.get("messages", ())[:-1]
     if len(turns) > _MOST_TURNS:
         yield f"{len(turns) - _MOST_TURNS:,} turns before these: --json has them all"

@@ -139,7 +139,7 @@ class Checkout:
         root: where the project lies in it, which relative paths start from.
         tree: the root of the repository in it.
         project: the root of the repository as it lies there now.
-        told: what to tell of the version, a sentence each.
+        notes: what to tell of the version, a sentence each.
     """
 
     commit: str

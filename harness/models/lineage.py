@@ -27,7 +27,7 @@ _TRAINED = ("distilled", "adapter")
 """Kinds of steps that change weights."""
 _FILES = ("weights", "dtype", "drop_layers", "quantized", "tokenizer")
 """Settings that decide what an engine loads, each of which changes what those before it give."""
-_TAKEN = ("teacher", "data", "folder", "start", "weights", "passages")
+_INPUTS = ("teacher", "data", "folder", "start", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
 _FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _UNQUANTIZED = (*_FTYPES.values(), "F64")
@@ -132,7 +132,7 @@ def _words(settings: Mapping[str, Any], otherwise: str) -> str:
 def _of_step(step: BuildStep, base: VersionSettings | None) -> LineageStep:
     """A step of a version: what it took beside its base, its method and its settings."""
     settings = settings_used(step.settings)
-    of = tuple(f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings)
+    of = tuple(f"{key} {settings.pop(key)}" for key in _INPUTS if key in settings)
     packages = ", ".join(map(_package, packages_of(step.settings)))
     digest = None if step.artifact is None else step.artifact.digest
     made_for = declared_base(step)

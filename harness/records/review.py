@@ -19,7 +19,7 @@ Value = int | str
 ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
 LEFT, TIE, RIGHT, BAD = "left", "tie", "right", "bad"
 FIRST, SECOND = "first", "second"
-SETTLED: tuple[ItemState, ...] = ("done", "excluded")
+FINAL_STATES: tuple[ItemState, ...] = ("done", "excluded")
 """The states of items that nobody is asked about any more."""
 DECIDED = "decided"
 """Start of the reason for which a gate closed a batch that labels have decided."""
@@ -116,7 +116,7 @@ class Form:
         return {stored: side for side, stored in _sides(swapped).items()}.get(str(value), value)
 
     def read_details(self, details: Mapping[str, Any], *, swapped: bool = False) -> dict[str, Any]:
-        """What a label says beside its value, as it is stored: `answers` by questions' titles, and `marks`.
+        """Return what a label says beside its value, as it is stored: `answers` by questions' titles, and `marks`.
 
         A mark is a passage with the place of its answer, as it was seen; by it this is its own inverse.
 

@@ -53,7 +53,7 @@ class VerdictKind(enum.StrEnum):
 
     @property
     def is_red(self) -> bool:
-        """Whether it makes the gate red."""
+        """True if it makes the gate red."""
         return self.severity >= VerdictKind.REGRESSED.severity
 
     @property
@@ -105,7 +105,7 @@ class LostClaim:
 
     @property
     def is_too_many(self) -> bool:
-        """Whether more are lost than the marker allows."""
+        """True if more are lost than the marker allows."""
         return self.max_lost is not None and self.n_decisive > self.max_lost
 
 
@@ -311,5 +311,5 @@ class Verdict(Weighed):
 
     @property
     def is_certain(self) -> bool:
-        """Whether nothing is left to chance: its body gives the same each time, and all its cases are there."""
+        """True if nothing is left to chance: its body gives the same each time, and all its cases are there."""
         return self.plan.is_exact and self.plan.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size

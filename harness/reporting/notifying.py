@@ -40,7 +40,7 @@ def notify(report: Report, settings: Settings, limit_s: float = LIMIT_S) -> str:
 
 
 def document(report: Report, settings: Settings) -> dict[str, Any]:
-    """What is told of a gate: figures and addresses, nothing that a model or a case said."""
+    """Return what is told of a gate: figures and addresses, nothing that a model or a case said."""
     counts = Counter(str(each.verdict) for each in report.evaluations)
     waiting, page = sum(each.review.n_waiting for each in report.evaluations if each.review is not None), ""
     with suppress(SettingsError):  # no job of a CI system

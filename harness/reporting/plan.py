@@ -13,7 +13,7 @@ from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block, printable
 from harness.scoring.results import METRIC
 
-_FOUND = (
+_FINDABLE = (
     ("", "", "", "finds", "green if", "cases used", ""),
     ("", "cases x samples", "margin", "a drop of", "unchanged", "same / dropped", "cost"),
 )
@@ -126,7 +126,7 @@ def _varies(row: PlanRow) -> str:
 
 def _table(wanted: PlanTarget, rows: Sequence[PlanRow]) -> list[tuple[str, ...]]:
     is_alone = len({_title(row) for row in rows}) == 1
-    table = [*(_FOUND if wanted.drop is None else _NEEDED)]
+    table = [*(_FINDABLE if wanted.drop is None else _NEEDED)]
     for row in rows:
         title, samples = "" if is_alone else printable(_title(row), 40), f"{row.shape.samples:,}"
         used = ["-" if each is None else f"{each.cases:,.0f}" for each in (row.unchanged, row.dropped)]
@@ -145,7 +145,7 @@ def _table(wanted: PlanTarget, rows: Sequence[PlanRow]) -> list[tuple[str, ...]]
 
 
 def _blocks(plan: GatePlan) -> list[tuple[str, ...]]:
-    """What pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
+    """Return what pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
     level, wanted = plan.red_level, plan.wanted
     table: list[tuple[str, ...]] = [("", "pairs", "find a loss of", "spread of a pair", "pairs for")]
     for each in plan.gate.blocks:

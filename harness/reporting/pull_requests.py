@@ -21,7 +21,7 @@ _TIMEOUT_S = 30
 _PAGE = 100
 _MOST_PAGES = 100
 _MOST_BYTES = 32 * 2**20
-_MOST_SAID = 300
+_LONGEST_REASON = 300
 _UNSET = {
     "github": "In a workflow, give the step `env: GITHUB_TOKEN: ${{ github.token }}`, and the job `permissions: "
     "pull-requests: write`.",
@@ -119,7 +119,7 @@ class _Forge:
                 raise self._refused(error) from None
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", None) or error)
-            raise ForgeError(f"{api} can't be reached: {reason[:_MOST_SAID]}.") from None
+            raise ForgeError(f"{api} can't be reached: {reason[:_LONGEST_REASON]}.") from None
         except (ValueError, RecursionError):
             pass
         raise ForgeError(f"{api} answered with something else than comments; is it the API's address?")
@@ -143,7 +143,7 @@ class _Forge:
         elif 300 <= error.code < 400:
             advice = "It points to another address, and a token is not sent elsewhere: name the new one."
         status = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".rstrip()
-        status += f" ({reason[:_MOST_SAID]})" if reason else ""
+        status += f" ({reason[:_LONGEST_REASON]})" if reason else ""
         return ForgeError(f"{self._job.api} refused the comment: {status}. {advice}".rstrip(), error.code)
 
 

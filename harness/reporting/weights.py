@@ -111,7 +111,7 @@ def version_view(version: DescribedVersion) -> Iterator[Block]:
 
 
 def difference_view(difference: VersionDifference) -> Iterator[Block]:
-    """What differs between two versions, with both values of each, after the files that differ."""
+    """Yield what differs between two versions, with both values of each, after the files that differ."""
     pair, files = difference.pair, difference.files
     unequal = _unequal(*(each.facts for each in pair))
     loaded = _unequal(*(each.in_engine.facts for each in pair))

@@ -30,7 +30,7 @@ from harness.requests.window import Window, check_capabilities
 
 LOCKED_S = 1.0
 """Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
-_TOLD_AFTER_S = 3.0
+_REPORTED_AFTER_S = 3.0
 _RENEWED_S = 2.0
 _LOOKED_AGAIN_S = 0.2
 """Seconds after which it is seen whether another run has drawn what is waited for."""
@@ -72,7 +72,9 @@ class Writer:
     def trouble(self) -> str:
         """Say how long the store has been locked; "" where it is not."""
         waited_s = 0.0 if self._since is None else time.monotonic() - self._since
-        return f"the store is locked by another process, for {waited_s:.0f} s now" if waited_s > _TOLD_AFTER_S else ""
+        return (
+            f"the store is locked by another process, for {waited_s:.0f} s now" if waited_s > _REPORTED_AFTER_S else ""
+        )
 
     async def write(self, call: Callable[[], Given]) -> Given:
         """Call in the thread, after all that was given before. Raises StoreError: what the store said; that it is

@@ -37,7 +37,7 @@ class VersionSpending:
 
     Attributes:
         passes: how often tokens passed through it like this; of requests under load the mean one, so often.
-        told_cost: what answers said that they cost; `priced` are the tokens of those that did not.
+        reported_cost: what answers said that they cost; `priced` are the tokens of those that did not.
     """
 
     price: Price | None = None

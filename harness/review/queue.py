@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import LabelError, ReviewError
 from harness.records.review import (
     DECIDED,
-    SETTLED,
+    FINAL_STATES,
     Batch,
     Event,
     EventKind,
@@ -279,7 +279,7 @@ class Queue:
         A ReviewError where labels are still wanted, so that it stays blind.
         """
         standing = self._review.standing(item_id)
-        if standing.state not in SETTLED:
+        if standing.state not in FINAL_STATES:
             raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
         return self._review.item(item_id)
 
@@ -384,7 +384,7 @@ def _submitted(kind: EventKind, reviewer: str, lease_id: str, key: str, note: st
 
 
 def _asks(form: Form) -> tuple[Any, ...]:
-    """What two forms share that ask for the same labels."""
+    """Return what two forms share that ask for the same labels."""
     return form.kind, form.title, form.choices, form.rubric
 
 

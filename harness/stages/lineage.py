@@ -38,7 +38,7 @@ class StageContext:
         generations: those of the draws of a version that bodies ask beside the one under test, the newest first.
         alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
         is_offline: whether nothing may be made that takes long.
-        told: called with what goes on, in a few words, as long as it does; "" for nothing.
+        progress: called with what goes on, in a few words, as long as it does; "" for nothing.
         sources: of all versions of the run; `source` of this one.
         baseline_settings: that the baseline is found in, as those of its commit; None for `settings`.
     """

@@ -62,7 +62,7 @@ def krippendorff_alpha(ratings: npt.ArrayLike, confidence_level: float = 0.95) -
     if units < 2:
         raise ValueError(f"{units} units with 2 ratings or more; agreement needs at least 2.")
     if len(values) < 2:
-        raise ValueError("All ratings are the same: without any variation agreement beyond chance can't be told.")
+        raise ValueError("All ratings are the same, so agreement beyond chance is not defined. Rate items that differ.")
     counts = (table.T[:, :, np.newaxis] == values).sum(axis=1)
     value = _alpha(counts)
     left_out = np.array([_alpha(np.delete(counts, unit, axis=0)) for unit in range(units)])

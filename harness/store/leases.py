@@ -23,7 +23,7 @@ from harness.store.schema import samples
 LEASE_S = 10.0
 _PLACE = leases.c.key, leases.c.sample_index
 _KEYS: Any = bindparam("keys", expanding=True)
-_TAKEN = union_all(
+_NOT_FREE = union_all(
     select(*_PLACE).where(leases.c.key.in_(_KEYS)),
     select(samples.c.key, samples.c.sample_index).where(samples.c.key.in_(_KEYS)),
 )
@@ -94,5 +94,5 @@ class DrawLeaseTable(StoreTables):
 def _free(connection: Connection, draws: Collection[Draw]) -> set[Draw]:
     free = set(draws)
     for keys in chunks({key for key, _ in draws}):
-        free.difference_update(map(tuple, connection.execute(_TAKEN, {"keys": keys})))
+        free.difference_update(map(tuple, connection.execute(_NOT_FREE, {"keys": keys})))
     return free

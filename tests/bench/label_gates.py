@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 from harness.decisions.labels import decide_labelled
 from harness.records import VerdictKind
 from harness.statistics.betting.sequential import Horizon, Units, tuned_wealth
-from harness.statistics.labels.drawing import Items, cast_lots, next_draw
+from harness.statistics.labels.drawing import Items, draw_randomness, next_draw
 from harness.statistics.labels.draws import DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence
 
@@ -89,8 +89,8 @@ class Gate:
         scores = [judge.scores(column, rng) for column in self.truth.T]
         if people.paired:
             scores[1] = np.where(same, scores[0], scores[1])
-        lots = cast_lots([str(i) for i in range(n_cases)], "-".join(map(str, seed)))
-        self.items = Items([each[:, np.newaxis] for each in scores], lots, same)
+        randomness = draw_randomness([str(i) for i in range(n_cases)], "-".join(map(str, seed)))
+        self.items = Items([each[:, np.newaxis] for each in scores], randomness, same)
         self.said = DrawnLabels.of([], [], n_versions=self.truth.shape[1])
         self.found = evidence(self.said, question.of)
 

@@ -91,7 +91,7 @@ def test_an_extra_that_is_not_installed_comes_with_its_command(run: Run, install
     judges = findings(run)["judges"]
     assert judges["state"] == "absent"
     assert judges["detail"] == "lacks absent-judge>=1"
-    assert judges["mend"] == 'pip install ".[judges]"'
+    assert judges["mend"] == 'pip install ".[judges]" in a clone of Steelyard'
     assert run("doctor").exit_code == 0
 
 

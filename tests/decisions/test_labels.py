@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.decisions.labels import decide_labelled, labelled_mean
 from harness.records import VerdictKind
 from harness.statistics.betting.sequential import Units, anytime_interval
-from harness.statistics.labels.drawing import Items, cast_lots, next_draw
+from harness.statistics.labels.drawing import Items, draw_randomness, next_draw
 from harness.statistics.labels.draws import DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence, prediction_powered
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
@@ -292,8 +292,8 @@ def test_cases_with_the_same_answers_decide_without_a_label():
     """Pairs, each a tie (0.5): nobody is asked, and that alone shows it, if the cases suffice."""
     question = LabelQuestion("rate", 0.5, 0.1)
     for n, kind in ((40, VerdictKind.INCONCLUSIVE), (120, VerdictKind.PASSED)):
-        lots = cast_lots([str(i) for i in range(n)], 1)
-        items = Items([np.full((n, 1), 0.9)], lots, np.ones(n, dtype=bool))
+        randomness = draw_randomness([str(i) for i in range(n)], 1)
+        items = Items([np.full((n, 1), 0.9)], randomness, np.ones(n, dtype=bool))
         nothing = DrawnLabels.of([], [])
         end = next_draw(items, nothing, [question])
         assert end.case is None

@@ -88,7 +88,7 @@ def test_an_index_that_is_not_built_is_told(indexed: tuple[VersionSettings, Path
 
 
 def test_a_question_without_a_word_is_refused(indexed: tuple[VersionSettings, Path]) -> None:
-    with pytest.raises(UsageError, match="holds nothing to look for"):
+    with pytest.raises(UsageError, match="is no query: give a text"):
         Enrichment(*indexed).of(" ")
 
 

@@ -14,7 +14,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import run_of
 from harness.gate.people.batches import Attendant, GateBatch, LabelEvidence, fill_batch
 from harness.records import Estimate, Plan, Report, ReviewSummary, Role, Usage, Verdict, VerdictKind, Waiver, waiver_of
-from harness.records.review import DECIDED, SETTLED, Batch, Form
+from harness.records.review import DECIDED, FINAL_STATES, Batch, Form
 from harness.review.batches.draws import JudgedCases, subject_of
 from harness.review.batches.population import ReviewPlan, preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
@@ -241,7 +241,7 @@ class _Order(NamedTuple):
 def _order(store: Store, batch: Batch) -> _Order:
     items, standings = store.review.items_and_standings(batch.id)
     states = [standings[item.id].state for item in items]
-    at = next((at for at, state in enumerate(states) if state not in SETTLED), None)
+    at = next((at for at, state in enumerate(states) if state not in FINAL_STATES), None)
     if at is None:
         return _Order(states.count("done"))
     is_stuck = states[at] in ("disputed", "flagged")

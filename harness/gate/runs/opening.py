@@ -39,7 +39,7 @@ from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
 _ROUNDING = 1e-9
-_TOLD = 5
+_MOST_NOTES = 5
 """Evaluations that are gone, each in a note of its own."""
 BASELINE_FIRST_INDEX = 1_000_000
 """The first draw of a baseline: never one of those that it was promoted by, nor of a candidate that is the same."""
@@ -439,9 +439,9 @@ def missing_notes(options: RunOptions, candidate: str, store: Store) -> tuple[st
             known.append(f"a gate of this candidate had it, {not_green[identity]}")
         if known:
             notes[identity] = f"{identity} is not in the suite any more: {'; '.join(known)}"
-    more = list(notes)[_TOLD:]
+    more = list(notes)[_MOST_NOTES:]
     others = f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"
-    return (*list(notes.values())[:_TOLD], *((others,) if more else ()))
+    return (*list(notes.values())[:_MOST_NOTES], *((others,) if more else ()))
 
 
 def _not_green(missing_ids: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:

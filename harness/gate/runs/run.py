@@ -57,7 +57,7 @@ class RunOptions:
         evaluations: all that may run; the ledger gets a look at each.
         family: the ids of all of the suite that could be run for the candidate, run or not: red is corrected over them.
         notes: sentences for the report on what is known of them.
-        is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
+        is_missing: tells of an id whether the suite had such an evaluation, and has it no more.
         waivers: the evaluations that are accepted, or were.
     """
 

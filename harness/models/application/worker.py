@@ -227,7 +227,7 @@ def as_json(value: Any) -> Any:
         return value
     fields = value if isinstance(value, Mapping) else _data_of(value)
     if not isinstance(fields, Mapping):
-        raise TypeError(f"its text can't be told; {WAY_OUT}")
+        raise TypeError(f"it has no text that Steelyard knows; {WAY_OUT}")
     for name in ("text", "reasoning", "finish_reason"):
         if not isinstance(fields.get(name), str | None):
             raise TypeError(f"{name} is {shortened(fields[name])}, not a text")

@@ -77,7 +77,7 @@ def read_hyperparameters(config: Config, n_tokens: int, *, is_folder: bool) -> H
     """The sizes of a model.
 
     Args:
-        said: the settings of a GGUF file without the architecture before their names, or what `flat_config` gives.
+        config: the settings of a GGUF file without the architecture before their names, or what `flat_config` gives.
         n_tokens: of its vocabulary.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.config import cache_dir
 from harness.config.files import replacing
 
-_SETTLED_NS = 2_000_000_000
+_TRUSTED_AFTER_NS = 2_000_000_000
 
 
 def file_hash(path: Path) -> str:
@@ -31,7 +31,7 @@ def file_hash(path: Path) -> str:
             return remembered
     with real.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    is_old_enough = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _SETTLED_NS
+    is_old_enough = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _TRUSTED_AFTER_NS
     if is_old_enough and _identity(real.stat()) == _identity(before):
         with contextlib.suppress(OSError):  # without a writable cache folder every run reads the file again
             memory.parent.mkdir(parents=True, exist_ok=True)

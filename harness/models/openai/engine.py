@@ -13,7 +13,7 @@ from harness.models.openai.retry import Clock, RetryPolicy
 from harness.records import Request, Sample
 
 _MOST_CHOICES = 128
-_NOT_FOUND = 404
+_NO_SUCH_PAGE = 404
 _REFUSES_SHAPE = (400, 422)
 _TOO_LARGE = 0
 _MOST_NAMES = 5
@@ -107,7 +107,7 @@ class OpenAIEngine(Endpoint):
             try:
                 choices = await self.post("/chat/completions" if is_chat else "/completions", body, read)
             except RejectedError as rejected:
-                if is_chat and rejected.status == _NOT_FOUND:
+                if is_chat and rejected.status == _NO_SUCH_PAGE:
                     raise UnreachableError(str(rejected)) from None
                 has_echo = request.kind not in WEIGHED or rejected.names.isdisjoint(("echo", "logprobs"))
                 if not is_chat and (rejected.status in _NO_SUCH_PATH or not has_echo):

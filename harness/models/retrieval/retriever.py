@@ -80,7 +80,7 @@ class Retriever:
         """
         k = self.settings.k if k is None else k
         if not isinstance(query, str) or not query.strip():
-            raise UsageError(f"query = {query!r} holds nothing to look for.")
+            raise UsageError(f"query = {query!r} is no query: give a text with a word or more.")
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise UsageError(f"k = {k!r}: give a number of passages, from 1.")
         if self.passages and k > len(self.passages):

@@ -78,7 +78,7 @@ class Collection:
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._collected: list[pytest.Function] = []
         self._skipped: set[str] = set()
-        self._found: set[str] = set()
+        self._collected_nodes: set[str] = set()
         self._reads: dict[Path, set[str]] = {}
 
     # -- hooks ------------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class Collection:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Called when a file or folder was collected, or skipped as a whole, whatever is in it."""
         if not report.failed:
-            (self._found if report.passed else self._skipped).add(report.nodeid)
+            (self._collected_nodes if report.passed else self._skipped).add(report.nodeid)
 
     # -- what was found ---------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Collection:
         """The files that were collected whole, with the evaluations of each."""
         if self._config.getoption("lf", False) and self._config.pluginmanager.hasplugin("lfplugin"):
             return {}
-        names = (each for each in (*self._found, *self._skipped) if "::" not in each)
+        names = (each for each in (*self._collected_nodes, *self._skipped) if "::" not in each)
         paths = (Path(self._config.rootpath, each).resolve() for each in names)
         by_file: dict[Path, dict[str, list[str]]] = {path: {} for path in paths if path.is_file()}
         for item in self._collected:

@@ -84,7 +84,7 @@ class Announcer:
             judges=run.judge_references(),
             evaluations=ids,
         )
-        self._told: set[str] = set()
+        self._announced: set[str] = set()
         self._complained: set[tuple[str, str]] = set()
 
     def started(self) -> None:
@@ -95,9 +95,9 @@ class Announcer:
         """Tell the verdicts that are known by now and have not been told."""
         by_id: dict[str, list[Any]] = {}
         for verdict in self._run.all_verdicts:
-            if verdict.id not in self._told:
+            if verdict.id not in self._announced:
                 by_id.setdefault(verdict.id, []).append(verdict)
-        self._told.update(by_id)
+        self._announced.update(by_id)
         for verdicts in by_id.values():
             self._call("steelyard_evaluation_decided", verdicts=tuple(verdicts))
 

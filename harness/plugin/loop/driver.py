@@ -56,7 +56,7 @@ class Driver:
         gc.set_threshold(*_COLLECT_AFTER)
         self._began_s = time.monotonic()
         self._progress: ProgressLine | None = None
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
 
     def decide(self, starting: Sequence[Evaluation], ids: Sequence[str]) -> None:
         """Begin to sample evaluations, wait until those of these ids are decided, and show progress.
@@ -121,8 +121,8 @@ class Driver:
         )
         self._progress.update(state)
         if self._progress.is_shown and run.options.n_evaluations <= _FEW:
-            for verdict in run.ended(self._told):  # while others are still sampled
-                self._told.add(verdict.id)
+            for verdict in run.ended(self._shown):  # while others are still sampled
+                self._shown.add(verdict.id)
                 self._progress.show_verdict(verdict)
 
     def report(self, exit_code: int, n_unreached: int) -> Report:

@@ -29,7 +29,7 @@ _AGAIN_S = 0.1
 """Seconds until the next body is interrupted after it, or the same one again if it goes on."""
 _PLUMBING = ("asyncio", "aiohttp")
 """Packages whose coroutines the engines' requests run in, as well as a body's own."""
-_TAKEN = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_USUAL_HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 """The signals that are heard, each with the handler that it has where nobody else has taken it."""
 
 
@@ -64,7 +64,7 @@ class Interrupts:
         self._task: asyncio.Task[Any] | None = None
         self._is_running = self._is_deaf = False
         self._heard_s = float("-inf")
-        self._told: str | None = None
+        self._signal_name: str | None = None
         self._nudges: threading.Thread | None = None
         self._is_over = threading.Event()
         self._nudged_by: signal.Signals | None = None
@@ -73,7 +73,7 @@ class Interrupts:
         """Begin to hear; outside the main thread, where Python hands no signal to, nothing changes."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for number, usual in _TAKEN.items():
+        for number, usual in _USUAL_HANDLERS.items():
             if number not in self._kept and signal.getsignal(number) is usual:
                 self._kept[number] = signal.signal(number, self._hear)
 
@@ -108,17 +108,17 @@ class Interrupts:
         Raises:
             Interrupted: it was interrupted.
         """
-        self._told = None
+        self._signal_name = None
         self._is_running = True
         try:
             result = _completed(runner.get_loop(), self._watched(work))
         except asyncio.CancelledError:
-            if self._told is None:
+            if self._signal_name is None:
                 raise
         finally:
             self._is_running = False
             self._task = None
-        heard: str | None = self._told  # which a signal has set meanwhile
+        heard: str | None = self._signal_name  # which a signal has set meanwhile
         if heard is not None:
             raise Interrupted(heard)
         return result
@@ -137,7 +137,9 @@ class Interrupts:
         if self._is_deaf or now - self._heard_s < _SAME_PRESS_S:
             return
         self._heard_s = now
-        self.interrupted_by = self._told = heard = signal.Signals(number).name  # also should a body keep what is raised
+        self.interrupted_by = self._signal_name = heard = signal.Signals(
+            number
+        ).name  # also should a body keep what is raised
         if self._run is not None:
             self._run.feeder.halt()
             self._nudge_after(_PATIENCE_S)

@@ -234,7 +234,7 @@ def margin_in_words(verdict: Verdict, against: Against | None = None) -> str:
 
 
 def _needs_in_words(verdict: Verdict) -> str:
-    """What a threshold demands: "needs 0.80: 0.90 less the margin 0.10"; "" without one."""
+    """Return what a threshold demands: "needs 0.80: 0.90 less the margin 0.10"; "" without one."""
     threshold = verdict.plan.threshold
     if threshold is None:
         return ""

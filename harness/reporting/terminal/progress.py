@@ -78,7 +78,7 @@ class LiveLine:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to write again."""
+        """True if it is time to write again."""
         return not self._silent and self._clock() >= self._next_s
 
     def write(self, pieces: Sequence[str]) -> None:
@@ -191,7 +191,7 @@ class ProgressLine(LiveLine):
         return [*filter(None, (sampled, *self._pace(state), decided, state.budget, elapsed, stored, in_flight))]
 
     def _pace(self, state: ProgressState) -> list[str]:
-        """How long it still takes and how fast it goes; or why that can't be told."""
+        """Return how long it still takes and how fast it goes; or why that can't be told."""
         left, per_second, idle_s = state.total - state.done, self._rate.per_second, self._rate.idle_s(self._clock())
         if state.trouble:
             return [state.trouble]

@@ -137,7 +137,7 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
 
 
 def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:
-    """What the slices come to, each of them where all is wanted."""
+    """Return what the slices come to, each of them where all is wanted."""
     lines = wrap(f"slices: {printable(slices_in_words(verdict), encoding=layout.encoding)}", room)
     for each in slice_rows(verdict, layout.encoding) if layout.verbosity > 0 else ():
         pieces = (f"{MARKS[each.result.verdict]} {each.name}", plural(each.result.n_cases, "case"), each.figures)
@@ -229,7 +229,7 @@ def chosen(report: Report) -> str:
 
 
 def facts(report: Report) -> list[str]:
-    """How many evaluations there are, how long they took, and on how much they rest."""
+    """Return how many evaluations there are, how long they took, and on how much they rest."""
     usage = report.usage
     known = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
     return [*known, *([] if usage.cost is None else [f"cost {amount(usage.cost)}"]), *flops_in_words(usage)]

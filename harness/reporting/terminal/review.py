@@ -121,7 +121,7 @@ def _agreement(report: AgreementReport) -> Iterator[Block]:
 
 def _coefficient(each: Coefficient) -> tuple[str, str]:
     if (alpha := each.estimate) is None:
-        return "", f"Krippendorff's alpha can't be told. {each.problem}"
+        return "", f"No Krippendorff's alpha. {each.problem}"
     bounds = f"[{alpha.low:.2f}, {alpha.high:.2f}]"
     return "", f"Krippendorff's alpha {alpha.value:.2f} {bounds}   ({plural(alpha.n_units, 'item')})"
 

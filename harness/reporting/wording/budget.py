@@ -58,7 +58,7 @@ def left(budget: Budget | None) -> str:
 
 
 def _given(budget: Budget) -> dict[LimitName, tuple[float, float]]:
-    """What is used of each limit that there is, and the limit."""
+    """Return what is used of each limit that there is, and the limit."""
     limits, spent = budget.limits, budget.spent
     every: dict[LimitName, tuple[float, float | None]] = {
         "max_requests": (spent.requests, limits.max_requests),

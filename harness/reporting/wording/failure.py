@@ -27,7 +27,7 @@ def way_on(errors: Sequence[Verdict], what: str = "error") -> str:
 
 
 def sentence(shown: TableRow, losses: Sequence[Loss] = (), encoding: str = "utf-8") -> str:
-    """What is worse, where, by how much, and what the lost cases have in common, beside the figures of the evaluation.
+    """Return what is worse, where, by how much, and what the lost cases have in common, with the figures.
 
     "topic orders 1.00 -> 0.61 (-0.47 to -0.27, margin 0.10); all 5 lost cases no longer call look_up". Where no slice
     is shown to be worse, and of what is not red, the reason of the verdict.

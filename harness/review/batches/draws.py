@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records.review import SETTLED, Batch, Item
+from harness.records.review import FINAL_STATES, Batch, Item
 from harness.review.batches.population import Population, ReviewPlan, populations
-from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw, shown
+from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Randomness, draw_randomness, next_draw, shown
 from harness.statistics.labels.draws import Draw, DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence
 from harness.store import RunInfo, Store
@@ -54,11 +54,11 @@ class JudgedCases:
         if n_cases == len(self.cases):
             return self
         rows = np.arange(n_cases) % len(self.cases)
-        lots, items = cast_lots([str(row) for row in range(n_cases)], 0), self.items
+        randomness, items = draw_randomness([str(row) for row in range(n_cases)], 0), self.items
         if self.is_whole:
-            lots = Lots(lots.order, np.zeros(n_cases), lots.picks)
+            randomness = Randomness(randomness.order, np.zeros(n_cases), randomness.picks)
         doubt = items.doubt[rows] if items.least_doubt < 1 else None
-        like = Items([scores[rows] for scores in items.scores], lots, items.same[rows], doubt)
+        like = Items([scores[rows] for scores in items.scores], randomness, items.same[rows], doubt)
         return replace(self, cases=tuple(self.cases[row] for row in rows), items=like)
 
 
@@ -77,13 +77,13 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     if not cases:
         lack = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "it has no scores"
         raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {lack}")
-    lots = cast_lots(cases, 0)
+    randomness = draw_randomness(cases, 0)
     if mode == "all":
-        lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
+        randomness = Randomness(randomness.order, np.zeros(len(cases)), randomness.picks)
     tables, same, doubt = [each.table(cases) for each in sources], None, None
     if plan.form.is_pair or len(sources) == 2:
         answers = [
-            [each.items[case, int(at)].answers for case, at in zip(cases, shown(table, lots), strict=True)]
+            [each.items[case, int(at)].answers for case, at in zip(cases, shown(table, randomness), strict=True)]
             for each, table in zip(sources, tables, strict=True)
         ]
         sides = answers[0] if plan.form.is_pair else [(one[0], other[0]) for one, other in zip(*answers, strict=True)]
@@ -97,7 +97,7 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     for each in sources:
         for (case, sample), item in sorted(each.items.items()):
             digest.update(f"\0{case}\0{sample}\0".encode(*_ANY) + _identity(item))
-    items = Items(tables, lots, same, doubt)
+    items = Items(tables, randomness, same, doubt)
     return JudgedCases(plan, sources, cases, items, mode == "all", digest.hexdigest(), left_out)
 
 
@@ -128,7 +128,7 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
         standing = [standings[item.id] for item in together]
         labels.append([np.nan if each.score is None else each.score for each in standing])
         excluded.append([each.state == "excluded" for each in standing])
-    first = next((item.id for item in items if standings[item.id].state not in SETTLED), None)
+    first = next((item.id for item in items if standings[item.id].state not in FINAL_STATES), None)
     return replace(
         DrawLedger.of(draws, labels, excluded or False, n_versions),
         n_items=len(items),

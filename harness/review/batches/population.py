@@ -208,7 +208,7 @@ class _Answers:
         self._shown = {row.case_id: row.shown for row in rows if row.shown is not None}
 
     def shown(self, row: ScoreRow) -> Shown:
-        """What the judge was shown beside the answer, or else beside another one to the case."""
+        """Return what the judge was shown beside the answer, or else beside another one to the case."""
         return row.shown or self._shown.get(row.case_id, Shown())
 
     def of(self, row: ScoreRow) -> _Asked | None:

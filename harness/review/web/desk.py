@@ -145,7 +145,7 @@ class Desk:
         return ticket
 
     def session_of(self, name: str) -> dict[str, str]:
-        """What the cookie of a new session of a reviewer holds. Raises as `ticket_for`."""
+        """Return what the cookie of a new session of a reviewer holds. Raises as `ticket_for`."""
         admitted = self.review.admitted(name)
         if admitted is None:
             raise ReviewerError(f"The reviewer {name!r} is disabled, or there is none of that name.")

@@ -81,7 +81,7 @@ def _queue(request: Request, task: Task, again: int | None) -> Response:
 
 @router.get("/own")
 def own(request: Request) -> Response:
-    """What the reviewer said last, to be changed."""
+    """Return what the reviewer said last, to be changed."""
     reviewer = reviewer_of(request)
     labels = desk_of(request).queue.own(reviewer.name)
     return page(request, "own.html", reviewer=reviewer, here="own", labels=labels)

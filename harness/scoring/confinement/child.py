@@ -163,7 +163,7 @@ def run_program(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None
 
 
 def _offered(module: types.ModuleType) -> dict[str, Any]:
-    """What a program has for its tests: the names of its functions, its plain values, and its output."""
+    """Return what a program has for its tests: the names of its functions, its plain values, and its output."""
     functions, values, modules = [], [], []
     for name, value in list(vars(module).items()):
         if name.startswith("__"):
@@ -182,7 +182,7 @@ def _offered(module: types.ModuleType) -> dict[str, Any]:
 
 
 def _raised(error: BaseException, description: str) -> dict[str, Any]:
-    """What a function raised, as the nearest exception of Python's own."""
+    """Return what a function raised, as the nearest exception of Python's own."""
     if not isinstance(error, Exception):
         return {"error": description}
     kind = next(each for each in type(error).__mro__ if getattr(builtins, each.__name__, None) is each)
@@ -236,7 +236,7 @@ class _Program:
         self.end: BaseException | None = None
 
     def names(self) -> dict[str, Any]:
-        """What the tests find: the program's functions and values. A name of Python's own stays Python's."""
+        """Return what the tests find: the program's functions and values. A name of Python's own stays Python's."""
         offered = self._next_answer()
         try:
             names: dict[str, Any] = {name: _read(value) for name, value in offered["values"]}
@@ -282,7 +282,7 @@ class _Program:
             raise self._ended(ProgramEnded(_NO_ANSWER)) from None
 
     def _exception(self, answer: Mapping[str, Any]) -> BaseException:
-        """What a function raised, built anew. An iterator of the tests must not take it for its own end."""
+        """Return what a function raised, built anew. An iterator of the tests must not take it for its own end."""
         kind = getattr(builtins, str(answer.get("raised")), None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             return self._ended(ProgramEnded(_NO_ANSWER))

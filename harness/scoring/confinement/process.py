@@ -243,7 +243,7 @@ class _Process:
                 raise _Ended(reason)
 
     def ending(self, deadline: float) -> str | None:
-        """How a program without tests ended: None where its exit code is 0."""
+        """Return how a program without tests ended: None where its exit code is 0."""
         line = self.receive(deadline)
         how = self.how_it_ended(deadline)
         if self._process.returncode == 0:

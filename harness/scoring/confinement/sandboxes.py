@@ -149,7 +149,7 @@ def _variables(folder: str) -> dict[str, str]:
 
 
 def rights(is_container: bool, folder: str, process_id: int) -> dict[str, Any]:
-    """What the process may read and call. In a container it may what the container lets it."""
+    """Return what the process may read and call. In a container it may what the container lets it."""
     if is_container:
         return {"is_container": True, "folder": _FOLDER_IN_CONTAINER, "filter": ""}
     return {

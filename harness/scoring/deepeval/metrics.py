@@ -141,7 +141,7 @@ def rule_of(metric: Metric) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no kind for: a set in order, an object as its type with its parts."""
+    """Return what JSON has no kind for: a set in order, an object as its type with its parts."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, set | frozenset):

@@ -63,7 +63,7 @@ class JudgeQuestion:
         }
 
     def read(self, sample: Sample) -> Opinion:
-        """What an answer counts for; `MalformedAnswerError` for one that follows neither form nor scale."""
+        """Return what an answer counts for; `MalformedAnswerError` for one that follows neither form nor scale."""
         text, name = shortened(sample.text, _SHOWN), self.name
         try:
             answer = json.loads(sample.text)

@@ -93,7 +93,7 @@ def _position(answer: JudgeAnswer) -> tuple[float, float]:
 
 
 def _pairs(answer: JudgeAnswer) -> list[tuple[float, float]]:
-    """What each pair of questions is worth for the first answer: shown first, and shown second."""
+    """Return what each pair of questions is worth for the first answer: shown first, and shown second."""
     values = [value for value, _ in answer.opinions]
     return [(first, 1 - second) for first, second in zip(values[::2], values[1::2], strict=True)]
 

@@ -50,7 +50,7 @@ _NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
-class Lots:
+class Randomness:
     """The random numbers of the cases: each has its own, so that they do not depend on which other cases there are.
 
     Attributes
@@ -65,18 +65,18 @@ class Lots:
     picks: FloatArray
 
 
-def cast_lots(case_ids: Sequence[str], seed: int | str) -> Lots:
-    """Lots made from a seed and the cases' own names, each given once, the same wherever and whenever they are cast.
+def draw_randomness(case_ids: Sequence[str], seed: int | str) -> Randomness:
+    """Draw from a seed and the cases' own names, each given once; the same wherever and whenever it is done.
 
     Examples
     --------
-    >>> cast_lots(["peru", "chad", "fiji"], seed=1).order.tolist()
+    >>> draw_randomness(["peru", "chad", "fiji"], seed=1).order.tolist()
     [1, 2, 0]
     """
     digests = [hashlib.sha256(f"{seed}\0{case}".encode("utf-8", "surrogatepass")).digest() for case in case_ids]
     words = np.array([np.frombuffer(each, dtype=">u8")[:3] for each in digests], dtype=np.uint64).reshape(-1, 3)
     numbers = (words >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return Lots(np.argsort(numbers[:, 0], kind="stable"), numbers[:, 1], numbers[:, 2])
+    return Randomness(np.argsort(numbers[:, 0], kind="stable"), numbers[:, 1], numbers[:, 2])
 
 
 class Items:
@@ -86,7 +86,7 @@ class Items:
     ----------
     scores : of each version, the candidate first: (n_cases, n_samples) judge's scores in [0, 1], more being better; NaN
         for missing samples, at least one for each case
-    lots : of these cases
+    randomness : of these cases
     same : (n_cases,) whether what both versions are shown to have said (`shown`) is the same text, so that there is
         nothing to ask about their difference; or, of pairs with one score each, both answers of it, so that it is a tie
     doubt : (n_cases,) `LEAST_DOUBT` or more: how far people scatter around what the judge's score lets expect, beside
@@ -95,11 +95,15 @@ class Items:
     """
 
     def __init__(
-        self, scores: Sequence[FloatArray], lots: Lots, same: BoolArray | None = None, doubt: FloatArray | None = None
+        self,
+        scores: Sequence[FloatArray],
+        randomness: Randomness,
+        same: BoolArray | None = None,
+        doubt: FloatArray | None = None,
     ) -> None:
-        n = len(lots.order)
-        self.scores, self.lots = tuple(scores), lots
-        self.shown = [shown(each, lots) for each in scores]
+        n = len(randomness.order)
+        self.scores, self.randomness = tuple(scores), randomness
+        self.shown = [shown(each, randomness) for each in scores]
         self.same = np.zeros(n, dtype=np.bool_) if same is None else same
         self.doubt = np.ones(n) if doubt is None else doubt
         self.least_doubt = 1.0 if doubt is None else LEAST_DOUBT
@@ -121,7 +125,7 @@ class Items:
     def judged_means(self, of: Of) -> FloatArray:
         """The judge's score of each case over all its samples, (n_cases,), in the order of turns."""
         means = np.stack([np.nanmean(scores, axis=1) for scores in self.scores], axis=1)
-        figures: FloatArray = (means @ WEIGHTS[of][: len(self.scores)])[self.lots.order]
+        figures: FloatArray = (means @ WEIGHTS[of][: len(self.scores)])[self.randomness.order]
         return figures
 
     def learnt(self, labels: DrawnLabels) -> FloatArray:
@@ -133,10 +137,10 @@ class Items:
         return fitted_curve(own.ravel(), others.ravel(), labels.labels[there].T.ravel())
 
 
-def shown(scores: FloatArray, lots: Lots) -> IntArray:
+def shown(scores: FloatArray, randomness: Randomness) -> IntArray:
     """Choose the sample of each case that people are shown, (n_cases,): any that is there, with the same chance."""
     there = ~np.isnan(scores)
-    wanted = np.floor(lots.picks * there.sum(axis=1)).astype(np.int64) + 1
+    wanted = np.floor(randomness.picks * there.sum(axis=1)).astype(np.int64) + 1
     return np.asarray((np.cumsum(there, axis=1) == wanted[:, np.newaxis]).argmax(axis=1), dtype=np.int64)
 
 
@@ -186,7 +190,7 @@ def next_draw(
 ) -> Draw | None:
     """The next item for people; None where every case has had its turn.
 
-    Cases have their turns in the order of the lots. Each is drawn with a probability of `ruin + budget * spread`: the
+    Cases have their turns in random order. Each is drawn with a probability of `ruin + budget * spread`: the
     spread of what people may say of it given the judge's scores (largest where it is in doubt), and what is needed for
     no single label to cost a bettor everything; never less than a tenth of the mean probability. The budget is the
     smallest that lets the cases still to come decide, set anew at each draw: by labels and judge, or, where these
@@ -196,7 +200,7 @@ def next_draw(
     Parameters
     ----------
     items : the judged cases
-    said : all draws so far; labels that are still missing only make the draw less apt
+    labels : all draws so far; labels that are still missing only make the draw less apt
     questions : what is to be decided; one, or one of each kind
     known : the `evidence` for each question, where it is known already
 
@@ -207,7 +211,7 @@ def next_draw(
     audits via weighted sampling without replacement, UAI (PMLR 216), for bets on labels so drawn.
     """
     turn = sum(len(draw.passed) + (draw.case is not None) for draw in labels.draws)
-    order = items.lots.order
+    order = items.randomness.order
     if turn >= len(order):
         return None
     curve, seen = items.learnt(labels), order[max(0, turn - _RECENT) : turn]
@@ -255,7 +259,7 @@ def _drawn(
         averages[is_known] = _TIE
     else:
         averages[is_known, 1] += means[is_known, 0] - means[is_known, 1]
-    drawn = np.flatnonzero((items.lots.coins[cases] < chances) & ~is_known)
+    drawn = np.flatnonzero((items.randomness.coins[cases] < chances) & ~is_known)
     end = int(drawn[0]) if len(drawn) else len(cases)
     passed = Draw(
         case=None,
@@ -362,7 +366,7 @@ def paced(question: LabelQuestion, evidence_now: Evidence, seen: Forecast, left:
 
     Parameters
     ----------
-    question, found : what is asked, and what is known
+    question, evidence_now : what is asked, and what is known
     seen : cases that had their turn, or were imagined, with what is expected of them now
     left : how many cases are still to come
     """

@@ -96,7 +96,7 @@ def evidence(labels: DrawnLabels, of: Of, excluded_as: float | None = None) -> E
 
     Parameters
     ----------
-    said : what comes after the first item without a label does not count yet
+    labels : what comes after the first item without a label does not count yet
     of : "difference" and "baseline" need two versions
     excluded_as : 0 for the worst that may be true of excluded items, 1 for the best; None for what was expected. They
         contradict no judge.
@@ -113,7 +113,7 @@ def labels_alone(
 
     Parameters
     ----------
-    said, of, excluded_as : as for `evidence`
+    labels, of, excluded_as : as for `evidence`
     question : to tune the stakes to, by the spread of the cases before, and cut where the question itself could ruin;
         without one nothing is staked
     """

@@ -25,7 +25,7 @@ from harness.store.schema import batches, dumps, events, items
 _PAGE = 500
 _QUEUE_LOCK = 0x5734E2
 EVENT = [events.c[field.name] for field in fields(Event)]
-_SAID_OF = select(*EVENT).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
+_EVENTS_OF = select(*EVENT).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
 _BATCH = select(batches).where(batches.c.id == bindparam("of"))
 _ITEM = select(items).where(items.c.id == bindparam("of"))
 _TERMS = select(batches.c.form, items.c.wanted).join(items, items.c.batch_id == batches.c.id)
@@ -160,7 +160,7 @@ class ItemTables(StoreTables):
     def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
         """All events of a batch or an item, in the order in which they happened."""
         if batch_id is None:
-            return list(map(read_event, self._database.rows(_SAID_OF, of=item_id)))
+            return list(map(read_event, self._database.rows(_EVENTS_OF, of=item_id)))
         query = select(*EVENT).join(items, items.c.id == events.c.item_id).where(items.c.batch_id == batch_id)
         return list(map(read_event, self._database.rows(query.order_by(events.c.number))))
 

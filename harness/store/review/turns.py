@@ -119,8 +119,11 @@ class TurnTables(ReviewerTable):
                     f"The lease of this item ran out {now - lease.expires:.0f} s ago, and nothing was stored. Renew "
                     "it, which works while nobody else has the item, or take the next one."
                 )
-            if lease.task != _TASKS.get(submitted.kind, lease.task):
-                raise LeaseError(f"The item was taken to {lease.task}, which is not to {submitted.kind}.")
+            if lease.task != (task := _TASKS.get(submitted.kind, lease.task)):
+                raise LeaseError(
+                    f"The item was given out to {lease.task}, and {submitted.kind!r} takes one given out to {task}. "
+                    "Take the next item for that."
+                )
             form, wanted = self.terms(lease.item_id)
             value, score = _read_value(form, submitted, swapped=lease.swapped)
             details = form.read_details(submitted.details, swapped=lease.swapped)

@@ -63,7 +63,7 @@ class TestRetrieve:
             (["rag", "open", "--k", "9"], "give 1 to 2, which is how many passages there are"),
             (["plain", "open"], "plain has no retriever: give it retrieval = { passages"),
             (["rga", "open"], "Did you mean 'rag'?"),
-            (["rag", " "], "holds nothing to look for"),
+            (["rag", " "], "is no query: give a text"),
         ],
     )
     def test_what_can_not_be_is_said_with_the_way_out(self, arguments: list[str], said: str) -> None:

@@ -54,7 +54,7 @@ def test_corpora_of_other_documents_and_too_few_of_them(run: Run) -> None:
     assert "they begin with different documents" in result.stdout
     assert "never came into few  250" in result.stdout
     assert "1 in few alone, such as new" in result.stdout
-    assert "The candidate has 51 documents: drift is told of 120 or more." in " ".join(result.stdout.split())
+    assert "The candidate has 51 documents: drift takes 120 or more." in " ".join(result.stdout.split())
     assert json.loads(run("corpus", "diff", "raw", "few", "--json").stdout)["drift"] is None
 
 

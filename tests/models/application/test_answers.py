@@ -107,8 +107,8 @@ def test_what_is_no_answer_says_why_and_what_to_return(value: Any, words: str) -
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (Thing(text="Nine."), "its text can't be told"),
-        (7, "its text can't be told; return the text"),
+        (Thing(text="Nine."), "it has no text that Steelyard knows"),
+        (7, "it has no text that Steelyard knows; return the text"),
         ({"text": b"Nine."}, "text is b'Nine.', not a text"),
     ],
 )

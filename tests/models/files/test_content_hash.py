@@ -36,7 +36,7 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path: Path, cache: P
 def test_what_is_remembered_stands_for_the_content_until_the_file_changes(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.models.files.content_hash._SETTLED_NS", -1)
+    monkeypatch.setattr("harness.models.files.content_hash._TRUSTED_AFTER_NS", -1)
     path = written(tmp_path / "a", b"abc")
     found = file_hash(path)
     (memory,) = [each for each in cache.rglob("*") if each.is_file()]

@@ -117,7 +117,7 @@ def test_a_number_that_can_not_be_found_is_refused(tmp_path: Path, k: object) ->
 
 
 def test_a_query_without_a_word_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds nothing to look for"):
+    with pytest.raises(UsageError, match="is no query: give a text"):
         index_of(tmp_path, TEXTS).search("  ")
 
 

@@ -130,7 +130,7 @@ def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
 def test_all_draws_every_case_for_certain(store: Store, run: RunInfo) -> None:
     subject, items, ledger = filled(store, run, plan(), "all")
     assert {item.probability for item in items} == {1.0}
-    assert [draw.case for draw in ledger.draws] == subject.items.lots.order[:AHEAD].tolist()
+    assert [draw.case for draw in ledger.draws] == subject.items.randomness.order[:AHEAD].tolist()
 
 
 def test_the_cases_after_the_last_item_count_once_all_others_have_labels(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.labels.drawing import FLOOR, LEAST_DOUBT, Items, cast_lots, next_draw, shown
+from harness.statistics.labels.drawing import FLOOR, LEAST_DOUBT, Items, draw_randomness, next_draw, shown
 from harness.statistics.labels.draws import DrawnLabels, LabelQuestion
 from harness.statistics.labels.evidence import evidence
 
@@ -35,7 +35,7 @@ def nothing(items):
 
 def one(scores, seed, **more):
     """Items of one version with one sample each."""
-    return Items([scores[:, np.newaxis]], cast_lots(NAMES[: len(scores)], seed), **more)
+    return Items([scores[:, np.newaxis]], draw_randomness(NAMES[: len(scores)], seed), **more)
 
 
 def judged(seed, n=400):
@@ -45,18 +45,18 @@ def judged(seed, n=400):
 
 
 def test_lots_depend_on_seed_and_name_alone():
-    first, again = cast_lots(NAMES, 7), cast_lots(NAMES[::-1], 7)
+    first, again = draw_randomness(NAMES, 7), draw_randomness(NAMES[::-1], 7)
     assert first.coins.tolist() == again.coins[::-1].tolist()
     assert [NAMES[i] for i in first.order] == [NAMES[::-1][i] for i in again.order]
-    assert cast_lots(NAMES, 8).order.tolist() != first.order.tolist()
+    assert draw_randomness(NAMES, 8).order.tolist() != first.order.tolist()
 
 
 def test_lots_are_uniform_and_independent():
-    lots = cast_lots([str(i) for i in range(20_000)], 1)
-    for numbers in (lots.coins, lots.picks):
+    randomness = draw_randomness([str(i) for i in range(20_000)], 1)
+    for numbers in (randomness.coins, randomness.picks):
         assert np.abs(np.histogram(numbers, 10, (0, 1))[0] - 2000).max() < 5 * math.sqrt(1800)
-    turns = np.argsort(lots.order)
-    for a, b in ((lots.coins, lots.picks), (lots.coins, turns), (lots.picks, turns)):
+    turns = np.argsort(randomness.order)
+    for a, b in ((randomness.coins, randomness.picks), (randomness.coins, turns), (randomness.picks, turns)):
         assert abs(np.corrcoef(a, b)[0, 1]) < 4 / math.sqrt(20_000)
 
 
@@ -76,7 +76,7 @@ def test_every_case_has_one_turn_in_the_order_of_the_lots():
     for draw in said.draws:
         turn += len(draw.passed)
         if draw.case is not None:
-            assert draw.case == items.lots.order[turn]
+            assert draw.case == items.randomness.order[turn]
             turn += 1
     assert turn == len(NAMES)
     assert next_draw(items, said, [RATE]) is None
@@ -157,7 +157,7 @@ def test_no_value_leaves_the_range_that_was_settled_before(seed, n_samples, pair
     if paired:
         scores[1][same] = scores[0][same]
     doubt = rng.choice([LEAST_DOUBT, 1.0, 3.0], 60) if seed % 3 else None
-    items = Items(scores, cast_lots(NAMES[:60], seed), same, doubt)
+    items = Items(scores, draw_randomness(NAMES[:60], seed), same, doubt)
     questions = [RATE, DIFFERENCE][: 1 + paired] if seed % 2 else [DIFFERENCE if paired else RATE]
 
     def label(draw):
@@ -178,7 +178,7 @@ def test_the_same_text_is_not_asked_about_where_only_the_difference_counts():
     truth, scores = judged(6)
     same = np.arange(400) % 2 == 0
     for questions, asked in (([DIFFERENCE], False), ([RATE, DIFFERENCE], True)):
-        items = Items([scores[:, np.newaxis]] * 2, cast_lots(NAMES, 1), same)
+        items = Items([scores[:, np.newaxis]] * 2, draw_randomness(NAMES, 1), same)
         said = run(items, questions, lambda d: truth[[d.case, d.case]])
         assert any(same[draw.case] for draw in said.draws if draw.case is not None) == asked
         assert len(evidence(said, "difference").values) == 400
@@ -186,7 +186,7 @@ def test_the_same_text_is_not_asked_about_where_only_the_difference_counts():
 
 def test_a_case_shows_one_of_the_samples_it_has():
     scores = np.array([[0.1, np.nan, 0.3], [np.nan, 0.2, np.nan]] * 200)
-    at = shown(scores, cast_lots(NAMES, 1))
+    at = shown(scores, draw_randomness(NAMES, 1))
     assert set(at[::2]) == {0, 2}
     assert set(at[1::2]) == {1}
     assert abs((at[::2] == 0).mean() - 0.5) < 0.15

@@ -17,7 +17,7 @@ _SMALL_SHARD_BYTES = 500_000
 _SMALL_SHARDS = 8
 """A small source has so many shards at most: enough to keep some workers busy."""
 _BUFFER_BYTES = 16_000_000
-_TOLD_EVERY = 1000
+_REPORTED_EVERY = 1000
 
 
 def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) -> tuple[ShardedCorpus, int]:
@@ -74,7 +74,7 @@ def _scatter(documents: Iterable[Placed], folder: Path, n_shards: int, tell: Cal
         if size >= _BUFFER_BYTES:
             flush()
             size = 0
-        if number % _TOLD_EVERY == 0:
+        if number % _REPORTED_EVERY == 0:
             tell(number)
     flush()
     tell(number)

@@ -33,7 +33,7 @@ from harness.stages.data.corpus import open_corpus
 from harness.stages.data.outcomes import CorpusStatistics, StepStatistics
 from harness.stages.data.recipe import CORPORA, Recipe
 
-_TOLD_EVERY_S = 0.25
+_REPORTED_EVERY_S = 0.25
 _KILLED = (2, 3)
 """CLD_KILLED and CLD_DUMPED of waitid(2): the child was ended by a signal."""
 
@@ -123,7 +123,7 @@ class Watch:
     def _watch(self) -> None:
         last: dict[str, Any] = {}
         while True:
-            child: Any = signal.sigtimedwait({signal.SIGCHLD}, _TOLD_EVERY_S)
+            child: Any = signal.sigtimedwait({signal.SIGCHLD}, _REPORTED_EVERY_S)
             is_killed = child is not None and child.si_code in _KILLED and child.si_status != signal.SIGTERM
             if is_killed and self._works.is_set():
                 end = signal.Signals(child.si_status)
@@ -171,7 +171,10 @@ def _build(request: BuildRequest, executor: Mapping[str, Any], watch: Watch) -> 
         digest = (digest + int(shard.pop("digest"), 16)) % (1 << 256)
         counts.update(shard)
     if counts["documents_out"] != total:
-        raise CorpusError(f"A step of {request.name!r} recorded documents that did not come to it as removed.")
+        raise CorpusError(
+            f"A step of {request.name!r} recorded documents as removed that it was never given: a fault of the step. "
+            "Have it record each document that it drops, and no other."
+        )
     statistics = CorpusStatistics(
         name=request.name,
         fingerprint=text_hash("corpus", f"{digest:064x}", str(total)),

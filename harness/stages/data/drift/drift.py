@@ -30,7 +30,7 @@ from harness.statistics.multiplicity import holm
 BLOCKS = 30
 """Blocks that documents fall into by their ids: a document that both versions have is in one block of both."""
 _PAIR_BITS = 12
-_TOLD_BY = 1000
+_LANGUAGE_LENGTH = 1000
 """Characters by which the language of a text is told."""
 FEWEST = 4 * BLOCKS
 """Documents that a version must have: fewer leave blocks empty."""
@@ -73,7 +73,7 @@ def _language(document: CorpusDocument) -> Iterable[Any]:
     """The likeliest language of a text's beginning, by one model for all versions, whatever steps have noted."""
     from harness.stages.data.steps.language import language_scores
 
-    text = document.text[:_TOLD_BY].strip()
+    text = document.text[:_LANGUAGE_LENGTH].strip()
     return [next(iter(language_scores(text)), "unknown") if text else "unknown"]
 
 
@@ -187,7 +187,7 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     for name, version in (("baseline", baseline), ("candidate", candidate)):
         if version.documents.sum() < FEWEST:
             raise CorpusError(
-                f"The {name} has {int(version.documents.sum())} documents: drift is told of {FEWEST} or more."
+                f"The {name} has {int(version.documents.sum())} documents: drift takes {FEWEST} or more. Give it more."
             )
     first, second, names = aligned(baseline, candidate)
     is_distance = column != "length"

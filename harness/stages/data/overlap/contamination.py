@@ -141,15 +141,15 @@ class CaseSearches:
     def __init__(self, root: Path, texts: Callable[[], Iterable[tuple[str, str]]]) -> None:
         self._root = root
         self._texts = texts
-        self._found: dict[str, Contamination] = {}
+        self._by_cases: dict[str, Contamination] = {}
 
     def find(self, cases: CaseSource) -> Contamination:
         """The overlap of the texts with cases."""
         filed = None if isinstance(cases, str | Path) else filed_cases(cases, (self._root,))
         key = str(cases) if filed is None else repr(filed)
-        if key not in self._found:
-            self._found[key] = find_contamination(self._texts(), filed or filed_cases(cases, (self._root,)))
-        return self._found[key]
+        if key not in self._by_cases:
+            self._by_cases[key] = find_contamination(self._texts(), filed or filed_cases(cases, (self._root,)))
+        return self._by_cases[key]
 
 
 class _Hit(NamedTuple):

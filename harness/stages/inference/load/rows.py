@@ -17,7 +17,7 @@ _Arrival = tuple[float, int | None]
 """When an event with tokens came, and how many the server had counted by then; None where it does not count along."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "text")
-_LONGEST_SAID = 300
+_LONGEST_MESSAGE = 300
 
 
 class Row(NamedTuple):
@@ -85,7 +85,7 @@ def read_row(row: Row, status: int, packets: Packets, redactor: Redactor) -> Row
         arrivals, usage = _read_stream(row, packets, body)
     except _NoAnswerError as failure:
         error, message = failure.args
-        return row._replace(error=error, message=redactor.text(message)[:_LONGEST_SAID])
+        return row._replace(error=error, message=redactor.text(message)[:_LONGEST_MESSAGE])
     details = usage.get("prompt_tokens_details")
     return row._replace(
         chunks=_chunks(arrivals, usage),

@@ -110,7 +110,7 @@ def test_unknown_column_is_named_with_the_nearest(base):
 
 
 def test_few_documents_tell_nothing(base):
-    with pytest.raises(CorpusError, match="The candidate has 119 documents: drift is told of 120 or more"):
+    with pytest.raises(CorpusError, match="The candidate has 119 documents: drift takes 120 or more"):
         table(base, base[:119])
 
 
