@@ -144,7 +144,7 @@ def with_answers(
     lower: Collection[tuple[str, str]] = (),
 ) -> list[Change]:
     """Changes with an answer of each version: of a drop the candidate's worst and the baseline's best, of a gain the
-    other way round; of equal ones the first; what was asked, and how many samples of each gave that answer.
+    other way round; of equal ones the commonest, then the first; what was asked, and how many samples of each gave that answer.
 
     Args:
         lower: the evaluations and metrics of which less is better.
@@ -172,16 +172,19 @@ def with_answers(
     samples, requests = store.find(keys), store.requests(keys)
     shown_changes = list(changes)
     for (number, role), own in drawn.items():
-        first, asked = sources[role].first_index, requests.get(own[0].sample_key or b"")
+        first = sources[role].first_index
         keyed = [(row.sample_key or b"", first + row.sample_index) for row in own]
         answers = [_shown(requests.get(key), samples.get(key, {}).get(index)) for key, index in keyed]
+        as_far = sum(row.value == own[0].value for row in own)  # sorted: those that score like the first
+        typical = max(range(as_far), key=lambda at: 0 if answers[at] is None else answers[:as_far].count(answers[at]))
+        answer, why = answers[typical], own[typical].why
         shown = {
-            f"{role}_answer": answers[0],
-            f"{role}_reason": own[0].why and own[0].why[:SHOWN],
-            f"{role}_same": 0 if answers[0] is None else answers.count(answers[0]),
+            f"{role}_answer": answer,
+            f"{role}_reason": why and why[:SHOWN],
+            f"{role}_same": 0 if answer is None else answers.count(answer),
         }
-        if role == "candidate" and answers[0] is not None:
-            shown["question"] = _asked(asked)
+        if role == "candidate" and answer is not None:
+            shown["question"] = _asked(requests.get(own[typical].sample_key or b""))
         shown_changes[number] = replace(shown_changes[number], **shown)  # type: ignore[arg-type]
     return shown_changes
 
