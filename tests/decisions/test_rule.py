@@ -56,8 +56,8 @@ def test_with_threshold_and_baseline_the_worse_verdict_counts_and_both_are_kept(
     verdict = one(share_right(60, 100), share_right(95, 100), threshold=0.9)
     assert verdict.verdict is FAILED
     assert {check.against: check.verdict for check in verdict.checks} == {"threshold": FAILED, "baseline": REGRESSED}
-    assert verdict.reason == "below 0.90"
-    assert [check.reason for check in verdict.checks] == ["below 0.90", "lower by more than 0.05"]
+    assert verdict.reason == "below the threshold 0.90"
+    assert [check.reason for check in verdict.checks] == ["below the threshold 0.90", "lower by more than 0.05"]
     assert verdict.difference.value == pytest.approx(-0.35)
 
 

@@ -11,6 +11,7 @@ from harness.gate.evaluations.examples import SHOWN
 from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns, together
 from harness.records.keys import KeyedQuestion, request_text
 from harness.records.tool_calls import turns_in_words, with_calls, words_of
+from harness.scoring.judging.prompts import unfenced
 from harness.store import RunInfo, ScoreSet, Store
 
 _ROWS_AT_ONCE = 1000
@@ -190,11 +191,11 @@ def with_answers(
 
 
 def _asked(request: Request | None) -> str | None:
-    """The start of the last thing that was asked; None where it is not known, or nothing was."""
+    """The start of the last thing that was asked; None where it is not known, or nothing was. Of a judge, what it was shown."""
     if request is None:
         return None
     turn = next((each for each in reversed(request.messages) if each.get("role") == "user"), None)
-    return (request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
+    return unfenced(request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
 
 
 def _shown(request: Request | None, sample: Sample | None) -> str | None:

@@ -97,6 +97,14 @@ def test_of_a_conversation_the_last_turns_are_shown(store: Store) -> None:
     assert (len(answer), answer[0], answer[-8:]) == (400, "…", ": Hello.")
 
 
+def test_what_a_judge_was_asked_is_shown_without_its_fence(store: Store) -> None:
+    code = "0123456789abcdef"
+    asked = f"The code is {code}.\n\n[begin answer {code}]\nLima.\n[end answer {code}]\n\nJudge. The code was {code}."
+    stored.run(store, "r1", Scored(candidate={"peru": [0]}, prompts={"peru": asked}))
+    (shown,) = with_answers(store, [Change(TEST, "peru", "score", 0.0, None, 1, None, None)], SOURCES)
+    assert shown.question == "answer: Lima."
+
+
 def test_a_likelihood_is_no_answer_and_has_its_reason(store: Store) -> None:
     shown = with_one(store, "", loglikelihood=-3.0)
     assert (shown.candidate_answer, shown.candidate_reason) == (None, "why")
