@@ -120,7 +120,7 @@ def test_a_measure_that_must_be_low_is_decided_the_other_way_round():
     assert worse.difference.value == pytest.approx(3, abs=0.2)
     assert same.reason == "proven below 12.50 s; no worse by more than 0.50 s, weighed by the median"
     assert same.difference.high < 0.5
-    assert one(slower, threshold=12.0, **seconds).reason == "above 12.00 s, weighed by the median"
+    assert one(slower, threshold=12.0, **seconds).reason == "above the threshold 12.00 s, weighed by the median"
 
 
 def test_lower_is_better_mirrors_higher_is_better():
