@@ -122,10 +122,10 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
     option, first, second = _NEXT[engine]
     if has_settings:
         option, first, second = "--candidate NAME", "weighs the candidate of your settings", "weighs another version"
-    steps |= {"steelyard models": "what is there to weigh?", "pytest suites": first, f"pytest suites {option}": second}
+    steps |= {"steelyard models": "what is there to weigh?", "pytest suites": first}
     if "git:" in option and not _is_in_git(folder):
-        second += ", after git init and a commit"
-        steps[f"pytest suites {option}"] = second
+        steps["git init -b main"] = "and commit, before the next"
+    steps[f"pytest suites {option}"] = second
     say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
     if "--call" in given:
         say((f"edit   {_QUESTIONS}", "your questions, each with what a right answer holds"))
