@@ -76,8 +76,16 @@ _ENGINES = {
 _NEXT = {
     "scripted": ("--candidate forgetful", "steady against itself: green", "knows fewer capitals: red"),
     "openai": ("--candidate served-terse --baseline served", "is it good enough? 60 requests", "one prompt or another"),
-    "python": ("--baseline git:main", "asks it; no answer passes while nothing is expected", "weighs a change against main"),
-    "command": ("--baseline git:main", "asks it; no answer passes while nothing is expected", "weighs a change against main"),
+    "python": (
+        "--baseline git:main",
+        "asks it; no answer passes while nothing is expected",
+        "weighs a change against main",
+    ),
+    "command": (
+        "--baseline git:main",
+        "asks it; no answer passes while nothing is expected",
+        "weighs a change against main",
+    ),
 }
 """The options of the second command to run, and what both show."""
 

@@ -161,8 +161,8 @@ class Repository:
             message = " ".join(done.stderr.decode(errors="replace").split())
             begin = "git init and commit first, " if "not a git repository" in message else ""
             raise SettingsError(
-                f"{self._name}: git says in {self._folder}: {message}. Run it in a clone of the project, {begin}or leave "
-                f"{self._name} out."
+                f"{self._name}: git says in {self._folder}: {message}. Run it in a clone of the project, "
+                f"{begin}or leave {self._name} out."
             )
         return os.fsdecode(done.stdout).rstrip("\n")
 

@@ -39,7 +39,12 @@ def finished(people, judge, question, seed, n_cases=1000):
     [
         (People(0.9), RATE, VerdictKind.PASSED, "proven above 0.75, by the first "),
         (People(0.6), RATE, VerdictKind.FAILED, "below the threshold 0.80, by the first "),
-        (People(0.8, 0.05, 0.05, paired=True), DIFFERENCE, VerdictKind.PASSED, "no worse by more than 0.05, by the first "),
+        (
+            People(0.8, 0.05, 0.05, paired=True),
+            DIFFERENCE,
+            VerdictKind.PASSED,
+            "no worse by more than 0.05, by the first ",
+        ),
         (People(0.6, 0.0, 0.3, paired=True), DIFFERENCE, VerdictKind.REGRESSED, "lower, by the first "),
     ],
 )

@@ -145,7 +145,8 @@ def with_answers(
     lower: Collection[tuple[str, str]] = (),
 ) -> list[Change]:
     """Changes with an answer of each version: of a drop the candidate's worst and the baseline's best, of a gain the
-    other way round; of equal ones the commonest, then the first; what was asked, and how many samples of each gave that answer.
+    other way round; of equal ones the commonest, then the first; what was asked, and how many samples of each gave that
+    answer.
 
     Args:
         lower: the evaluations and metrics of which less is better.
@@ -191,7 +192,7 @@ def with_answers(
 
 
 def _asked(request: Request | None) -> str | None:
-    """The start of the last thing that was asked; None where it is not known, or nothing was. Of a judge, what it was shown."""
+    """The start of the last thing that was asked, of a judge what it was shown; None where nothing is known."""
     if request is None:
         return None
     turn = next((each for each in reversed(request.messages) if each.get("role") == "user"), None)

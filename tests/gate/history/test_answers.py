@@ -81,7 +81,10 @@ def test_long_answers_and_reasons_are_shown_by_their_start(store: Store) -> None
 
 
 def test_of_answers_that_score_alike_the_commonest_is_shown(store: Store) -> None:
-    said = {("candidate", "peru"): ["Odd.", "Lima.", "So.", "So.", "Hm."], ("baseline", "peru"): ["A", "B", "B", "A", "A"]}
+    said = {
+        ("candidate", "peru"): ["Odd.", "Lima.", "So.", "So.", "Hm."],
+        ("baseline", "peru"): ["A", "B", "B", "A", "A"],
+    }
     scored = Scored(candidate={"peru": [0, 1, 0, 0, 0]}, baseline={"peru": [1, 1, 1, 0, 1]}, says=said)
     stored.run(store, "r1", scored)
     (shown,) = with_answers(store, [Change(TEST, "peru", "score", 0.2, 0.8, 5, 5, None)], SOURCES)
