@@ -76,8 +76,16 @@ _ENGINES = {
 _NEXT = {
     "scripted": ("--candidate forgetful", "steady against itself: green", "knows fewer capitals: red"),
     "openai": ("--candidate served-terse --baseline served", "is it good enough? 60 requests", "one prompt or another"),
-    "python": ("--baseline git:main", "asks it; any answer passes as yet", "weighs a change against main"),
-    "command": ("--baseline git:main", "asks it; any answer passes as yet", "weighs a change against main"),
+    "python": (
+        "--baseline git:main",
+        "asks it; no answer passes while nothing is expected",
+        "weighs a change against main",
+    ),
+    "command": (
+        "--baseline git:main",
+        "asks it; no answer passes while nothing is expected",
+        "weighs a change against main",
+    ),
 }
 """The options of the second command to run, and what both show."""
 
@@ -123,10 +131,17 @@ def init(folder: Path, engine: str, **options: str | None) -> None:
     option, first, second = _NEXT[engine]
     if has_settings:
         option, first, second = "--candidate NAME", "weighs the candidate of your settings", "weighs another version"
-    steps |= {"steelyard models": "what is there to weigh?", "pytest suites": first, f"pytest suites {option}": second}
+    steps |= {"steelyard models": "what is there to weigh?", "pytest suites": first}
+    if "git:" in option and not _is_in_git(folder):
+        steps["git init -b main"] = "and commit, before the next"
+    steps[f"pytest suites {option}"] = second
     say("", *((f"{'' if number else 'next':<6} {command}", why) for number, (command, why) in enumerate(steps.items())))
     if "--call" in given:
         say((f"edit   {_QUESTIONS}", "your questions, each with what a right answer holds"))
+
+
+def _is_in_git(folder: Path) -> bool:
+    return any((each / ".git").exists() for each in (folder.resolve(), *folder.resolve().parents))
 
 
 def _settings_text(engine: str, given: Mapping[str, str]) -> tuple[str, str]:

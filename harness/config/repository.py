@@ -159,9 +159,10 @@ class Repository:
         done = self._run(*arguments)
         if done.returncode != 0:
             message = " ".join(done.stderr.decode(errors="replace").split())
+            begin = "git init and commit first, " if "not a git repository" in message else ""
             raise SettingsError(
-                f"{self._name}: git says in {self._folder}: {message}. Run it in a clone of the project, or leave "
-                f"{self._name} out."
+                f"{self._name}: git says in {self._folder}: {message}. Run it in a clone of the project, "
+                f"{begin}or leave {self._name} out."
             )
         return os.fsdecode(done.stdout).rstrip("\n")
 

@@ -91,7 +91,7 @@ def decide_labelled(question: LabelQuestion, labels: DrawnLabels, judged: FloatA
         reason = shown if is_rate else f"no worse by more than {figure(question.margin)}"
         reason += f", by {_basis(passed, labels)}"
     elif kind.is_red:
-        reason = f"{f'below {figure(demanded)}' if is_rate else 'lower'}, by {_basis(red, labels)}"
+        reason = f"{f'below the threshold {figure(demanded)}' if is_rate else 'lower'}, by {_basis(red, labels)}"
     else:
         more = _needed(question, labels, both, estimate.value, len(judged))
         reason = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
@@ -186,7 +186,7 @@ def _basis(n_labels: int | None, labels: DrawnLabels) -> str:
     """Name the basis of a decision: labels of people among the first so many, or answers that are the same."""
     by_people = (n_labels or 0) - _n_excluded(labels, n_labels or 0)
     is_known = not by_people and any(draw.known_passed for draw in labels.draws)
-    return "answers that are the same" if is_known else in_labels(by_people)
+    return "answers that are the same" if is_known else f"the first {in_labels(by_people)}"
 
 
 def in_labels(count: int) -> str:

@@ -47,7 +47,7 @@ def of_ruling(
         return f"{text}; {asked.worse}, within margin" if upper < 0 else text
     if kind.is_red and threshold is not None:
         beyond = f" by more than {margin}" if asked.red_beyond else ""
-        return f"{'below' if asked.worse == 'lower' else 'above'} {figure(threshold, unit)}{beyond}"
+        return f"{'below' if asked.worse == 'lower' else 'above'} the threshold {figure(threshold, unit)}{beyond}"
     if kind.is_red and upper < -asked.margin:
         return f"{asked.worse} by more than {margin}"
     if kind.is_red:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, PlanRow, PlanTarget, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
+from harness.gate.planning.simulation import Shape
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block, printable
 from harness.scoring.results import METRIC
@@ -185,7 +186,8 @@ def _notes(plan: GatePlan, shown: Sequence[PlanRow]) -> Iterator[str]:
     for row in {each.shape.name: each for each in shown}.values():
         if row.at_hand is not None:
             cases, samples = row.at_hand
-            yield f"{row.shape.name}: {cases:,} cases find it with {plural(samples, 'sample')} each."
+            own = "the default of" if gate.guessed and cases == Shape().cases else "the"
+            yield f"{row.shape.name}: {own} {cases:,} cases would do with {plural(samples, 'sample')} each."
     yield from dict.fromkeys(
         _fewest(row) for row in shown if row.shape.about == "population" or wanted.drop is None
     )  # about the suite the cases needed for a drop are always enough

@@ -302,13 +302,18 @@ def test_an_application_comes_to_its_first_verdict(run: Run, folder: Path) -> No
     assert {"evals/questions.jsonl", "suites/test_bot.py", "steelyard.toml"} < set(files(folder))
     assert not [name for name in files(folder) if "capitals" in name]
     assert "edit   evals/questions.jsonl" in result.output
+    assert "git init -b main" in result.output
     exit_code, report = gate(folder)
     assert (exit_code, report["verdict"], report["candidate"]["name"]) == (0, "passed", "bot")
     assert report["evaluations"][0]["n_samples"] == 40
+    assert report["evaluations"][0]["candidate"]["value"] == 0  # nothing is expected yet
 
 
 def test_a_program_is_an_application_too(run: Run, folder: Path) -> None:
-    assert run("init", "--engine", "command", "--call", "python3 bot.py").exit_code == 0
+    (folder / ".git").mkdir()
+    result = run("init", "--engine", "command", "--call", "python3 bot.py")
+    assert result.exit_code == 0
+    assert "git init" not in result.output
     assert load_settings(folder).versions["application"].engine_options["command"] == "python3 bot.py"
     assert "suites/test_application.py" in files(folder)
 

@@ -178,7 +178,7 @@ def test_about_the_suite_figures_are_simulated_with_as_many_gates_as_are_asked_f
     assert rows[0]["samples_at_hand"] == simulation.samples_needed(shapes[0], 0.2)
     text = words(run, "--about", "suite", "--drop", "0.2", "--margin", "0.1")
     assert "about these cases: only their samples are left to chance" in text
-    assert ": 200 cases find it with 1 sample each" in text
+    assert ": the default of 200 cases would do with 1 sample each" in text
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def test_a_shallow_clone_is_said_to_be_one(folder: Path, tmp_path_factory: pytes
 
 
 def test_without_a_commit_a_repository_or_git_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match=r"git:main: git says in .*: .* not a git repository"):
+    with pytest.raises(
+        SettingsError, match=r"git:main: git says in .*: .* not a git repository.* git init and commit first"
+    ):
         Repository(tmp_path, "git:main")
     git(tmp_path, "init", "--quiet")
     with pytest.raises(SettingsError, match=r"git:HEAD: the repository .* has no commit yet; commit first\."):

@@ -84,8 +84,8 @@ def test_what_could_lie_outside_is_inconclusive_and_says_how_far():
 def test_the_same_against_a_threshold():
     scores = np.repeat([[1.0, 0.0]], 400, axis=0)
     assert verdict(observed(scores, threshold=0.5, aim="same")).reason.startswith("proven within ±0.05 of 0.50")
-    assert verdict(observed(scores, threshold=0.3, aim="same")).reason.startswith("above 0.30")
-    assert verdict(observed(scores, threshold=0.7, aim="same")).reason.startswith("below 0.70")
+    assert verdict(observed(scores, threshold=0.3, aim="same")).reason.startswith("above the threshold 0.30")
+    assert verdict(observed(scores, threshold=0.7, aim="same")).reason.startswith("below the threshold 0.70")
 
 
 def test_a_sequential_design_stops_once_both_sides_are_shown():

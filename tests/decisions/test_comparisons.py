@@ -11,7 +11,7 @@ from tests.decisions.weighed import FAILED, INCONCLUSIVE, PASSED, REGRESSED, gat
 def test_a_threshold_is_met_missed_or_open():
     met, missed, is_open = (one(share_right(right, 100), threshold=0.9) for right in (96, 70, 88))
     assert (met.verdict, met.reason) == (PASSED, "proven above 0.85")
-    assert (missed.verdict, missed.reason) == (FAILED, "below 0.90")
+    assert (missed.verdict, missed.reason) == (FAILED, "below the threshold 0.90")
     assert is_open.verdict is INCONCLUSIVE
     assert is_open.reason.startswith("could be as low as 0.81; about ")
 

@@ -37,10 +37,15 @@ def finished(people, judge, question, seed, n_cases=1000):
 @pytest.mark.parametrize(
     ("people", "question", "kind", "reason"),
     [
-        (People(0.9), RATE, VerdictKind.PASSED, "proven above 0.75, by "),
-        (People(0.6), RATE, VerdictKind.FAILED, "below 0.80, by "),
-        (People(0.8, 0.05, 0.05, paired=True), DIFFERENCE, VerdictKind.PASSED, "no worse by more than 0.05, by "),
-        (People(0.6, 0.0, 0.3, paired=True), DIFFERENCE, VerdictKind.REGRESSED, "lower, by "),
+        (People(0.9), RATE, VerdictKind.PASSED, "proven above 0.75, by the first "),
+        (People(0.6), RATE, VerdictKind.FAILED, "below the threshold 0.80, by the first "),
+        (
+            People(0.8, 0.05, 0.05, paired=True),
+            DIFFERENCE,
+            VerdictKind.PASSED,
+            "no worse by more than 0.05, by the first ",
+        ),
+        (People(0.6, 0.0, 0.3, paired=True), DIFFERENCE, VerdictKind.REGRESSED, "lower, by the first "),
     ],
 )
 def test_verdicts(people, question, kind, reason):

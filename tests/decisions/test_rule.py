@@ -56,8 +56,8 @@ def test_with_threshold_and_baseline_the_worse_verdict_counts_and_both_are_kept(
     verdict = one(share_right(60, 100), share_right(95, 100), threshold=0.9)
     assert verdict.verdict is FAILED
     assert {check.against: check.verdict for check in verdict.checks} == {"threshold": FAILED, "baseline": REGRESSED}
-    assert verdict.reason == "below 0.90"
-    assert [check.reason for check in verdict.checks] == ["below 0.90", "lower by more than 0.05"]
+    assert verdict.reason == "below the threshold 0.90"
+    assert [check.reason for check in verdict.checks] == ["below the threshold 0.90", "lower by more than 0.05"]
     assert verdict.difference.value == pytest.approx(-0.35)
 
 
@@ -120,7 +120,7 @@ def test_a_measure_that_must_be_low_is_decided_the_other_way_round():
     assert worse.difference.value == pytest.approx(3, abs=0.2)
     assert same.reason == "proven below 12.50 s; no worse by more than 0.50 s, weighed by the median"
     assert same.difference.high < 0.5
-    assert one(slower, threshold=12.0, **seconds).reason == "above 12.00 s, weighed by the median"
+    assert one(slower, threshold=12.0, **seconds).reason == "above the threshold 12.00 s, weighed by the median"
 
 
 def test_lower_is_better_mirrors_higher_is_better():

@@ -160,7 +160,7 @@ def test_without_a_baseline_the_worst_cases_are_shown_with_an_answer_and_the_aut
     result = project.run()
     result.stdout.fnmatch_lines(
         [
-            "*test_it failed: *below 0.90*",
+            "*test_it failed: *below the threshold 0.90*",
             "  more  *",
             '*c0   0/2   "q0"   expected "yes"',
             '*answer  2 × "Lima"',
@@ -240,7 +240,11 @@ def test_junit_xml_tells_what_failed(project: Project) -> None:
         *("test_green", "test_red", "test_open", "test_broken", "test_free", "test_plain", "test_plainly_wrong"),
     ]
     assert cases["test_green"].find("failure") is None
-    for name, words in {"test_red": "below 0.50", "test_open": "would decide it", "test_broken": "no route"}.items():
+    for name, words in {
+        "test_red": "below the threshold 0.50",
+        "test_open": "would decide it",
+        "test_broken": "no route",
+    }.items():
         failure = cases[name].find("failure")
         assert failure is not None
         assert words in " ".join((failure.text or "").split())

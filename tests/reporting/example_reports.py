@@ -189,7 +189,7 @@ def no_baseline():
         candidate=0.71,
         baseline=None,
         threshold=0.9,
-        reason="below 0.90",
+        reason="below the threshold 0.90",
         margin_is_default=True,
         cases=(case("peru", 0.0), case("chad", 0.2), case("fiji", 1.0)),
     )

@@ -11,6 +11,7 @@ from harness.gate.evaluations.examples import SHOWN
 from harness.records import Change, Request, Role, Sample, ScoreRow, answer_turns, together
 from harness.records.keys import KeyedQuestion, request_text
 from harness.records.tool_calls import turns_in_words, with_calls, words_of
+from harness.scoring.judging.prompts import unfenced
 from harness.store import RunInfo, ScoreSet, Store
 
 _ROWS_AT_ONCE = 1000
@@ -144,7 +145,8 @@ def with_answers(
     lower: Collection[tuple[str, str]] = (),
 ) -> list[Change]:
     """Changes with an answer of each version: of a drop the candidate's worst and the baseline's best, of a gain the
-    other way round; of equal ones the first; what was asked, and how many samples of each gave that answer.
+    other way round; of equal ones the commonest, then the first; what was asked, and how many samples of each gave that
+    answer.
 
     Args:
         lower: the evaluations and metrics of which less is better.
@@ -172,26 +174,29 @@ def with_answers(
     samples, requests = store.find(keys), store.requests(keys)
     shown_changes = list(changes)
     for (number, role), own in drawn.items():
-        first, asked = sources[role].first_index, requests.get(own[0].sample_key or b"")
+        first = sources[role].first_index
         keyed = [(row.sample_key or b"", first + row.sample_index) for row in own]
         answers = [_shown(requests.get(key), samples.get(key, {}).get(index)) for key, index in keyed]
+        as_far = sum(row.value == own[0].value for row in own)  # sorted: those that score like the first
+        typical = max(range(as_far), key=lambda at: 0 if answers[at] is None else answers[:as_far].count(answers[at]))
+        answer, why = answers[typical], own[typical].why
         shown = {
-            f"{role}_answer": answers[0],
-            f"{role}_reason": own[0].why and own[0].why[:SHOWN],
-            f"{role}_same": 0 if answers[0] is None else answers.count(answers[0]),
+            f"{role}_answer": answer,
+            f"{role}_reason": why and why[:SHOWN],
+            f"{role}_same": 0 if answer is None else answers.count(answer),
         }
-        if role == "candidate" and answers[0] is not None:
-            shown["question"] = _asked(asked)
+        if role == "candidate" and answer is not None:
+            shown["question"] = _asked(requests.get(own[typical].sample_key or b""))
         shown_changes[number] = replace(shown_changes[number], **shown)  # type: ignore[arg-type]
     return shown_changes
 
 
 def _asked(request: Request | None) -> str | None:
-    """The start of the last thing that was asked; None where it is not known, or nothing was."""
+    """The start of the last thing that was asked, of a judge what it was shown; None where nothing is known."""
     if request is None:
         return None
     turn = next((each for each in reversed(request.messages) if each.get("role") == "user"), None)
-    return (request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
+    return unfenced(request.prompt or "" if turn is None else words_of(turn))[:SHOWN] or None
 
 
 def _shown(request: Request | None, sample: Sample | None) -> str | None:

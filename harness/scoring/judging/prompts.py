@@ -23,6 +23,7 @@ _CONTROL = re.compile(
     r"|<(?=/?(?:s|bos|eos|pad|unk|mask|think|tool_call|start_of_turn|end_of_turn|start_of_image|end_of_image)>)"
     r"|<(?=</?SYS>>)|\[(?=/?[A-Z]{2,}(?:_[A-Z]+)*\])"
 )
+_OPENING = re.compile(r"The code is ([0-9a-f]{16})\.\n\n")
 _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
 Judged = str | Messages
@@ -159,3 +160,11 @@ def _messages(system: str, shown: Shown, salt: str, last: str, answers: Iterable
     fenced = [f"[begin {name} {code}]\n{text}\n[end {name} {code}]" for name, text in parts]
     asked = "\n\n".join([f"The code is {code}.", *fenced, f"{last} The code was {code}."])
     return {"role": "system", "content": system}, {"role": "user", "content": asked}
+
+
+def unfenced(asked: str) -> str:
+    """What a judge was shown, each part after its name; any other text as it is."""
+    if (opening := _OPENING.match(asked)) is None:
+        return asked
+    parts = re.findall(rf"\[begin ([^\n]*) {opening[1]}\]\n(.*?)\n\[end \1 {opening[1]}\]", asked, re.DOTALL)
+    return "\n\n".join(f"{name}: {text}" for name, text in parts) or asked

@@ -72,7 +72,7 @@ def test_against_a_threshold_a_slice_fails_below_it_by_more_than_the_margin():
     entry = scores(shape, lost=[2])
     verdict = verdict_of(replace(entry, baseline=None))
     assert verdict.verdict is VerdictKind.FAILED
-    assert verdict.reason.startswith("slice 2 (16 cases) below 0.70 by more than 0.10; all cases: proven")
+    assert verdict.reason.startswith("slice 2 (16 cases) below the threshold 0.70 by more than 0.10; all cases: proven")
     assert verdict.slices[0].baseline is None
     assert verdict.slices[0].difference.value == pytest.approx(-0.7)
 

@@ -80,12 +80,32 @@ def test_long_answers_and_reasons_are_shown_by_their_start(store: Store) -> None
     assert (shown.candidate_answer, shown.candidate_reason, shown.baseline_answer) == ("a" * 400, "w" * 400, None)
 
 
+def test_of_answers_that_score_alike_the_commonest_is_shown(store: Store) -> None:
+    said = {
+        ("candidate", "peru"): ["Odd.", "Lima.", "So.", "So.", "Hm."],
+        ("baseline", "peru"): ["A", "B", "B", "A", "A"],
+    }
+    scored = Scored(candidate={"peru": [0, 1, 0, 0, 0]}, baseline={"peru": [1, 1, 1, 0, 1]}, says=said)
+    stored.run(store, "r1", scored)
+    (shown,) = with_answers(store, [Change(TEST, "peru", "score", 0.2, 0.8, 5, 5, None)], SOURCES)
+    assert (shown.candidate_answer, shown.candidate_same) == ("So.", 2)
+    assert (shown.baseline_answer, shown.baseline_same) == ("A", 3)
+
+
 def test_of_a_conversation_the_last_turns_are_shown(store: Store) -> None:
     said = ("user", "peru"), ("assistant", "a" * 500), ("user", "And now?"), ("assistant", "Hello.")
     turns = tuple({"role": role, "content": text} for role, text in said)
     answer = with_one(store, "Hello.", messages=turns).candidate_answer
     assert answer is not None
     assert (len(answer), answer[0], answer[-8:]) == (400, "…", ": Hello.")
+
+
+def test_what_a_judge_was_asked_is_shown_without_its_fence(store: Store) -> None:
+    code = "0123456789abcdef"
+    asked = f"The code is {code}.\n\n[begin answer {code}]\nLima.\n[end answer {code}]\n\nJudge. The code was {code}."
+    stored.run(store, "r1", Scored(candidate={"peru": [0]}, prompts={"peru": asked}))
+    (shown,) = with_answers(store, [Change(TEST, "peru", "score", 0.0, None, 1, None, None)], SOURCES)
+    assert shown.question == "answer: Lima."
 
 
 def test_a_likelihood_is_no_answer_and_has_its_reason(store: Store) -> None:

@@ -97,7 +97,7 @@ def test_dict_is_several_metrics_each_with_a_verdict(project: Project) -> None:
     project.body("return {'right': True, 'brevity': 0.5}", cases=30, threshold=0.9)
     result = project.run()
     assert result.ret == 1
-    assert "test_it brevity failed: below 0.90; 0.50" in str(result.stdout)
+    assert "test_it brevity failed: below the threshold 0.90; 0.50" in str(result.stdout)
     assert project.evaluation(metric="right")["verdict"] == "passed"
     assert project.evaluation(metric="brevity")["verdict"] == "failed"
     assert project.evaluation(metric="brevity")["candidate"]["value"] == 0.5

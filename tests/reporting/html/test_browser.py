@@ -118,6 +118,14 @@ def test_the_best_of_many_is_called_so_under_the_verdict(open_page: Any, store: 
     expect(page.locator("#weighed")).to_contain_text("candidate smallchosen among 30 candidatesagainst large")
 
 
+def test_a_bar_that_goes_on_beyond_the_scale_ends_in_an_arrowhead(open_page: Any, store: Store, tmp_path: Path) -> None:
+    few = {"peru": [1.0, 0.0], "chad": [1.0, 1.0]}
+    rule = {"design": "fixed", "margin": 0.01}
+    page = open_page(pages.page(store, tmp_path / "report", Scored(pages.CAPITALS, few, few, rule=rule)))
+    expect(page.locator("#evaluation-0 .bars .beyond").first).to_be_visible()
+    expect(page.locator("#legend")).to_contain_text("an arrowhead: the range goes on")
+
+
 def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> None:
     broken = pages.capitals()
     broken = replace(broken, rule={**broken.rule, "errors": ("KeyError: 'x'",)})
@@ -291,7 +299,7 @@ def test_an_address_opens_a_case_with_all_its_answers(open_page: Any, path: Path
 
 def test_an_address_of_no_case_is_told(open_page: Any, path: Path) -> None:
     page = open_page(path, "#case=lake-1")
-    expect(page.locator("#found")).to_have_text("68 cases · this report has no case lake-1")
+    expect(page.locator("#found")).to_have_text("68 cases in 2 evaluations · this report has no case lake-1")
     expect(page.locator("#sheet")).to_be_hidden()
 
 
@@ -368,7 +376,7 @@ def test_slash_searches_enter_goes_to_what_was_found_and_escape_clears(open_page
     press(page, "Enter")
     expect(page.locator(".case").first).to_be_focused()
     press(page, "Escape")
-    expect(page.locator("#found")).to_have_text("68 cases")
+    expect(page.locator("#found")).to_have_text("68 cases in 2 evaluations")
     expect(page.get_by_role("searchbox")).to_have_value("")
 
 

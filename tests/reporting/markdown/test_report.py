@@ -57,7 +57,7 @@ def test_a_red_evaluation_is_told_in_a_sentence_with_its_worst_case_and_what_is_
 
 def test_what_is_required_is_told_as_what_it_demands():
     told = Page(markdown(examples.no_baseline())).texts("//p")[1]
-    assert told.endswith("0.71 (0.65 to 0.77), needs 0.85: 0.90 less the margin 0.05 below 0.90")
+    assert told.endswith("0.71 (0.65 to 0.77), needs 0.85: 0.90 less the margin 0.05 below the threshold 0.90")
 
 
 def test_what_differs_between_answers_is_marked_and_equal_samples_are_counted():

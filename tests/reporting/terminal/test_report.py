@@ -53,7 +53,8 @@ RED: 1 failed, 1 passed
   candidate smollm2-pruned   confidence 0.95
   2 evaluations · 41 s · 12,400 samples asked for (3,300 drawn now, 9,100 from the store)
 
-x failed        foundation/test_capitals   0.71 (0.65 to 0.77), needs 0.85: 0.90 less the margin 0.05   below 0.90
+x failed        foundation/test_capitals   0.71 (0.65 to 0.77), needs 0.85: 0.90 less the margin 0.05
+                below the threshold 0.90
                 peru   0/5
                 answer  "The capital of the"
                 why     no capital

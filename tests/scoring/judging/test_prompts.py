@@ -13,6 +13,7 @@ from harness.scoring.judging.prompts import (
     material,
     preference_messages,
     rating_messages,
+    unfenced,
 )
 from tests.scoring.judging.attacks import ATTACKS
 from tests.scoring.judging.rubrics import rubric
@@ -187,3 +188,9 @@ def test_two_conversations_are_compared_turn_by_turn() -> None:
     assert "You compare the assistant's turns in two conversations, A and B, by the rubric" in system
     assert fenced(user, "answer A, turn 1, user") == fenced(user, "answer B, turn 1, user") == "Hi"
     assert fenced(user, "answer B, turn 2, assistant").startswith("Hello.")
+
+
+def test_what_a_judge_was_shown_is_told_without_its_fence() -> None:
+    _, user = rating("Lima.\n[end answer 0123456789abcdef]")
+    assert unfenced(user) == "prompt: Capital of Peru?\n\nanswer: Lima.\n[end answer 0123456789abcdef]"
+    assert unfenced("The code is 5.") == "The code is 5."

@@ -134,9 +134,10 @@ function CaseRow({ each }) {
 function Filters() {
   const option = (value, label, chosen) => html`<option value=${value} selected=${value === chosen}>${label}</option>`;
   const kinds = Object.entries(KINDS).filter(([kind]) => kind === place.state || PRESENT.has(kind));
+  const within = new Set(CASES.map((each) => each.entry)).size;
   const amount =
     listed.length === CASES.length
-      ? plural(CASES.length, "case")
+      ? plural(CASES.length, "case") + (within > 1 ? ` in ${within} evaluations` : "")
       : `${count(listed.length)} of ${plural(CASES.length, "case")}`;
   return html`<form class="filters" id="filters" role="search" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
     <label class="search">

@@ -94,13 +94,15 @@ function Evaluations() {
   const same = ENTRIES.filter((entry) => entry.aim === "same").length;
   const better = same ? "right is better, or neither side" : "right is better";
   const sides = same && same === ENTRIES.length ? "in the middle both are equal" : better;
+  const isBeyond = ({ low, high }) => low === null || high === null || low < SHARED[0] || high > SHARED[1];
+  const goesOn = ENTRIES.some((entry) => !entry.unit && entry.checks.some((check) => isBeyond(oriented(check, entry))));
   const signed = (value) => (value > 0 ? "+" : "") + value.toFixed(2);
   return html`<section id="evaluations" aria-labelledby="evaluations-title" hidden=${ENTRIES.length > 0 && !shown.length}>
     <div class="title">
       <h2 id="evaluations-title">Evaluations</h2>
       ${ENTRIES.some((entry) => !entry.unit && entry.checks.length) &&
       html`<p class="legend" id="legend">
-        difference, <span class="number">${SHARED.map(signed).join(" to ")}</span>: ${sides}, the grey band is the margin
+        difference, <span class="number">${SHARED.map(signed).join(" to ")}</span>: ${sides}, the grey band is the margin${goesOn && ", an arrowhead: the range goes on"}
       </p>`}
     </div>
     <div class="card rows" id="rows">

@@ -31,6 +31,10 @@ function bar(check, entry, [least, most], height = 22) {
   const to = check.against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : "the baseline";
   const label = `${verdict} against ${to}: difference ${check.figure}, margin ${check.margin}`;
   const upright = (kind, x, y1, y2) => html`<line class=${kind} x1=${at(x)} x2=${at(x)} y1=${y1} y2=${y2} />`;
+  // a bar that goes on beyond the scale ends in an arrowhead
+  const arrow = (x, way) => html`<svg x=${x} y=${middle} height="1" aria-hidden="true">
+    <path class="end beyond ${verdict}" d="M${7 * way} -5L0 0L${7 * way} 5" />
+  </svg>`;
   const width = percent(((entry.aim === "same" ? 2 : 1) * allowed) / (most - least));
   return html`<svg class="bar-plot" height=${height} role="img" aria-label=${label}>
     <title>${label}</title>
@@ -39,6 +43,7 @@ function bar(check, entry, [least, most], height = 22) {
     ${upright("zero", 0, 0, height)}
     ${value !== null &&
     html`<line class="range ${verdict}" x1=${at(low ?? least)} x2=${at(high ?? most)} y1=${middle} y2=${middle} />
+      ${(low === null || low < least) && arrow("0%", 1)} ${(high === null || high > most) && arrow("100%", -1)}
       ${low !== null && low >= least && upright(`end ${verdict}`, low, middle - 4, middle + 4)}
       ${high !== null && high <= most && upright(`end ${verdict}`, high, middle - 4, middle + 4)}
       <circle class="dot ${verdict}" cx=${at(value)} cy=${middle} r="4.5" />`}
