@@ -162,12 +162,12 @@ class Queue:
         Raises:
             ReviewerError: no such reviewer, or one who may not do that.
         """
-        held = self._review.next(self._clock, reviewer, task, self._lease_s, frozenset(holding))
+        held = self._review.next(self._clock, reviewer, task, self._lease_s, frozenset(map(sendable, holding)))
         return None if held is None else View.of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
         """Give the item again, with a new expiry; after it ran out only while nobody else has it. Raises LeaseError."""
-        return View.of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
+        return View.of(self._review.renew(self._clock, reviewer, sendable(lease_id), lease_s=self._lease_s))
 
     def label(
         self,
@@ -215,9 +215,13 @@ class Queue:
         _check_key(submitted.key)
         if len(submitted.note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(submitted.note):,} characters; the most are {_LONGEST_NOTE:,}.")
-        if submitted.kind == "exclude" and not submitted.note.strip():
+        details = dict(submitted.details)
+        details["marks"] = [(place, sendable(text)) for place, text in details.get("marks") or ()]
+        submitted = replace(submitted, note=sendable(submitted.note.strip()), details=details)
+        submitted = replace(submitted, lease_id=sendable(submitted.lease_id or ""))
+        if submitted.kind == "exclude" and not submitted.note:
             raise LabelError("An item is excluded for a reason: write what is broken about it. Nothing was stored.")
-        return self._review.record(self._clock, replace(submitted, note=submitted.note.strip()))
+        return self._review.record(self._clock, submitted)
 
     def undo(self, reviewer: str, *, key: str) -> UndoResult:
         """Take back what the reviewer said last, and lease its item anew if it is free. Raises NothingToUndoError."""
@@ -392,6 +396,11 @@ def _texts(item: Item) -> tuple[str, ...]:
     return item.case_id, *sorted(answer.text for answer in item.answers)
 
 
+def sendable(text: str) -> str:
+    """The text with a question mark for each lone surrogate, which a model can write, and UTF-8 can't."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _check_key(key: str) -> None:
-    if not key or len(key) > _LONGEST_KEY:
+    if not key or len(key) > _LONGEST_KEY or key != sendable(key):
         raise ReviewError(f"A key has 1 to {_LONGEST_KEY} characters, made by the client anew for each press.")

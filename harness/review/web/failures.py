@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from harness import errors
+from harness.review.queue import sendable
 from harness.review.web.desk import CsrfError, SignedOutError, page, reviewer_of, sign_in_page
 
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -64,7 +65,7 @@ def _wants_json(request: Request) -> bool:
 
 def _refuse(request: Request, status: int, code: str, message: str) -> Response:
     if _wants_json(request):
-        return JSONResponse({"error": code, "message": message.encode("utf-8", "replace").decode()}, status)
+        return JSONResponse({"error": code, "message": sendable(message)}, status)
     if request.url.path == "/sign-in":
         return sign_in_page(request, message, status)
     reviewer = None

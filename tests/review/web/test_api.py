@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from harness.records.review import Form, LabelChoice
+from harness.records.tool_calls import with_calls
 from harness.review import Queue
 from harness.review.queue import Outlook
 from harness.review.web import WebOptions, create_app
@@ -245,6 +247,30 @@ def test_all_parts_of_what_was_asked_are_shown(sign_in: SignIn, store: Store) ->
         "the right one",
     ):
         assert part in shown
+
+
+def test_lone_surrogates_of_a_model_and_of_a_note_stop_nothing(sign_in: SignIn, store: Store) -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": '{"a": "\\ud800"}'}}
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[with_calls("", [call])], ["two"]]))
+    ann, headers = sign_in("ann"), {"Content-Type": "application/json"}
+    found = ann.next()
+    assert found is not None
+    assert "f(" in words(found["html"])
+    body = {"act": "label", "lease": found["lease"], "key": "k1", "value": 4, "note": "\ud800!", "want": True}
+    body["marks"] = [[0, "\udfff?"]]
+    sent = ann.post("/api/answer", content=json.dumps(body), headers=headers)
+    assert sent.status_code == 200
+    (event,) = store.review.events(batch_id="b1")
+    assert (event.note, event.details) == ("?!", {"marks": [[0, "??"]]})
+    for changed in ({"key": "\ud800"}, {"lease": "\ud800", "key": "k2"}, {"holding": ["\ud800"]}):
+        refused = ann.post("/api/answer", content=json.dumps(body | changed), headers=headers)
+        assert 200 <= refused.status_code < 500
+    for path, asked in (
+        ("next", {"holding": ["\ud800"] * 2}),
+        ("renew", {"lease": "\ud800"}),
+        ("undo", {"key": "\ud800"}),
+    ):
+        assert ann.post(f"/api/{path}", content=json.dumps(asked), headers=headers).status_code < 500
 
 
 # Bad input
