@@ -46,6 +46,16 @@ def test_a_change_that_is_left_changes_nothing(queue: Queue, store: Store, add_b
     assert queue.next("bob") is None, "the item has its label"
 
 
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_a_change_waits_while_another_tab_goes_on(queue: Queue, store: Store, add_batch: AddBatch, wanted: int) -> None:
+    add_batch(3, wanted=wanted)
+    label(queue, "ann", 1)
+    _, view = queue.revise("ann", numbers(queue, "ann")[0])
+    assert label(queue, "ann", 2).item.id == "b1-00001"
+    queue.label("ann", view.lease_id, 5, key=key())
+    assert [event.value for event in store.review.events(batch_id="b1") if event.kind == "label"] == [1, 2, 5]
+
+
 def test_a_label_becomes_a_flag_and_a_flag_a_label(queue: Queue, store: Store, add_batch: AddBatch) -> None:
     add_batch(1)
     label(queue, "ann", 1)

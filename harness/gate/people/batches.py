@@ -76,8 +76,9 @@ class GateBatch:
         return LabelEvidence(_checks(subject, self.questions, ledger), ledger, n_left * len(subject.populations))
 
     def settle(self) -> LabelEvidence:
-        """Close the batch where it is decided, or no label could decide it any more; say so anew where
-        changed labels decide it otherwise; open it where labels were taken back; and else draw what is missing. A batch that somebody closed stays closed.
+        """Close the batch where it is decided, or no label could decide it any more; anew where changed labels decide
+        it otherwise. Open it where labels were taken back; and else draw what is missing. A batch that somebody closed
+        stays closed.
         """
         outlook, batch, review = self.outlook(), self.batch, self.store.review
         is_decided = outlook.verdict is not VerdictKind.INCONCLUSIVE

@@ -128,8 +128,7 @@ class TurnTables(ReviewerTable):
             if value is not None and missing:
                 raise LabelError(f"Answer {', '.join(sorted(missing))}, too: a label answers all that its form asks.")
             _end(connection, lease.id, now)
-            kinds = [kind for kind, task in _TASKS.items() if task == lease.task]
-            own = events.c.item_id == lease.item_id, events.c.kind.in_(kinds), IN_FORCE
+            own = events.c.item_id == lease.item_id, events.c.kind.in_(_kinds(lease.task)), IN_FORCE
             if (changed := self.event_of(submitted.reviewer, *own)) is not None:  # see `revise`
                 self._take_back(changed, now, f"{submitted.key}:changes")
             event = replace(submitted, item_id=lease.item_id, time=now, swapped=lease.swapped)
@@ -252,6 +251,7 @@ class TurnTables(ReviewerTable):
 
 _LIVE = and_(leases.c.ended.is_(None), leases.c.expires > bindparam("now"))
 _OF_ITEM = leases.c.item_id == items.c.id
+_SAID = events.c.item_id == leases.c.item_id, events.c.reviewer == leases.c.reviewer, IN_FORCE
 _HELD = (
     select(*_LEASE, items.c.state, batches.c.closed)
     .join(items, _OF_ITEM)
@@ -281,8 +281,12 @@ class _Turn:
         return {"reviewer": self.reviewer, "task": self.task, "now": self.now, "holding": list(self.holding)}
 
     def held(self) -> Lease | None:
-        """A lease that the reviewer holds and has not before the eyes yet; those of what is offered no more end."""
-        for *fields_, state, closed in self.connection.execute(_HELD, self._own).all():
+        """A lease that the reviewer holds and has not before the eyes yet; those of what is offered no more end.
+
+        One under which the reviewer changes a word, in another tab, is neither given nor ended.
+        """
+        query = _HELD.where(count_of(*_SAID, events.c.kind.in_(_kinds(self.task))) == 0)
+        for *fields_, state, closed in self.connection.execute(query, self._own).all():
             lease = Lease(*fields_)
             if lease.id in self.holding:
                 continue
@@ -363,6 +367,10 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool, skipped: bool) -> Any
         .order_by(items.c.position)
         .limit(1)
     )
+
+
+def _kinds(task: Task) -> list[EventKind]:
+    return [kind for kind, of in _TASKS.items() if of == task]
 
 
 def _end(connection: Connection, lease_id: str, now: float) -> None:
