@@ -56,6 +56,16 @@ def test_a_change_waits_while_another_tab_goes_on(queue: Queue, store: Store, ad
     assert [event.value for event in store.review.events(batch_id="b1") if event.kind == "label"] == [1, 2, 5]
 
 
+def test_a_change_that_is_skipped_leaves_the_label(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    add_batch(2)
+    label(queue, "ann", 1)
+    _, view = queue.revise("ann", numbers(queue, "ann")[0])
+    queue.skip("ann", view.lease_id, key=key())
+    assert (values(store), [each.kind for each in store.review.events(batch_id="b1")]) == ([1, None], ["label"])
+    with pytest.raises(LeaseEndedError):
+        queue.label("ann", view.lease_id, 5, key=key())
+
+
 def test_a_label_becomes_a_flag_and_a_flag_a_label(queue: Queue, store: Store, add_batch: AddBatch) -> None:
     add_batch(1)
     label(queue, "ann", 1)

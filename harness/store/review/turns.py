@@ -104,6 +104,8 @@ class TurnTables(ReviewerTable):
     def record(self, clock: Clock, submitted: Event) -> RecordedLabel:
         """Store what a reviewer says under a lease, whose item it is of, and end that. The value is as it was seen.
 
+        A skip of what is to be changed leaves that as it is, and gives it.
+
         Raises:
             LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
         """
@@ -130,6 +132,8 @@ class TurnTables(ReviewerTable):
             _end(connection, lease.id, now)
             own = events.c.item_id == lease.item_id, events.c.kind.in_(_kinds(lease.task)), IN_FORCE
             if (changed := self.event_of(submitted.reviewer, *own)) is not None:  # see `revise`
+                if submitted.kind == "skip":
+                    return RecordedLabel(changed, self.standing(lease.item_id))
                 self._take_back(changed, now, f"{submitted.key}:changes")
             event = replace(submitted, item_id=lease.item_id, time=now, swapped=lease.swapped)
             event = replace(event, value=value, score=score, details=details)
