@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.errors import LeaseEndedError, NothingToUndoError
+from harness.errors import LeaseEndedError, LeaseError, NothingToUndoError
 from harness.review import Queue
 from harness.store import Store
 from tests.review.conftest import PAIR, AddBatch
@@ -101,7 +101,10 @@ def test_only_ones_own_labels_of_batches_that_are_open_or_decided_can_be_changed
     (number,) = numbers(queue, "ann")
     with pytest.raises(NothingToUndoError):
         queue.revise("bob", number)
-    queue.close("b1", "closed by zoe")
+    _, view = queue.revise("ann", number)
+    queue.close("b1", "superseded by run 2")
+    with pytest.raises(LeaseError, match="closed meanwhile"):
+        queue.label("ann", view.lease_id, 5, key=key())
     with pytest.raises(NothingToUndoError):
         queue.revise("ann", number)
     queue.close("b1", "decided: passed")

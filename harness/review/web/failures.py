@@ -55,6 +55,8 @@ def _on_http(request: Request, error: Exception) -> Response:
     if status == 400:  # a body that FastAPI can't parse, for another reason than its syntax
         message = "The request can't be understood: it is no JSON in UTF-8. Nothing was stored."
         return _refuse(request, status, "bad_request", message)
+    if status == 413:
+        return _refuse(request, status, "too_large", "The request is too large. Nothing was stored.")
     message = f"{request.method} {request.url.path[:200]} leads nowhere."
     return _refuse(request, status, "not_found" if status == 404 else "http", message)
 

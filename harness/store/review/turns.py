@@ -134,6 +134,8 @@ class TurnTables(ReviewerTable):
             if (changed := self.event_of(submitted.reviewer, *own)) is not None:  # see `revise`
                 if submitted.kind == "skip":
                     return RecordedLabel(changed, self.standing(lease.item_id))
+                if not _is_changeable(self.batch(self.item(lease.item_id).batch_id)):
+                    raise LeaseError("The batch was closed meanwhile, and its labels can't be changed any more.")
                 self._take_back(changed, now, f"{submitted.key}:changes")
             event = replace(submitted, item_id=lease.item_id, time=now, swapped=lease.swapped)
             event = replace(event, value=value, score=score, details=details)
@@ -146,9 +148,7 @@ class TurnTables(ReviewerTable):
     def own(self, reviewer: str, most: int) -> list[Event]:
         """The last of a reviewer's events in force that may be changed, the newest first."""
         query = select(*EVENT).where(events.c.reviewer == reviewer, events.c.kind.in_(_TASKS), IN_FORCE)
-        open_ids = [
-            each.id for each in self.batches() if each.closed is None or (each.closed_reason or "").startswith(DECIDED)
-        ]
+        open_ids = [each.id for each in self.batches() if _is_changeable(each)]
         query = query.join(items, items.c.id == events.c.item_id).where(items.c.batch_id.in_(open_ids))
         query = query.order_by(events.c.number.desc()).limit(most)
         return list(map(read_event, self._database.rows(query)))
@@ -371,6 +371,10 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool, skipped: bool) -> Any
         .order_by(items.c.position)
         .limit(1)
     )
+
+
+def _is_changeable(batch: Batch) -> bool:
+    return batch.closed is None or (batch.closed_reason or "").startswith(DECIDED)
 
 
 def _kinds(task: Task) -> list[EventKind]:

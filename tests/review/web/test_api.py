@@ -316,6 +316,14 @@ def test_a_body_that_python_can_not_read_is_refused(ann: Browser, body: bytes) -
     assert response.json()["message"].startswith("The request can't be understood: it is no JSON")
 
 
+@pytest.mark.parametrize("in_chunks", [True, False])
+def test_a_body_that_is_too_large_is_refused_as_that(ann: Browser, in_chunks: bool) -> None:
+    body = iter([b"[" * 600_000] * 2) if in_chunks else b"[" * 1_200_000
+    response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    assert "too large" in response.text.lower()
+
+
 @pytest.mark.parametrize("value", [6, 0, "4", "", None, "left", -1, 10**30])
 def test_a_value_outside_the_scale_is_refused_with_the_right_ones(ann: Browser, store: Store, value: Any) -> None:
     response = ann.say(ann.take(), value=value)
