@@ -80,7 +80,8 @@ def status(store: Store, as_json: bool, batch_id: str | None) -> None:
         name = each.batch_id
         outlook = ahead.needed.get(name), ahead.held_back.get(name), ahead.problems.get(name)
         agreement = queue.agreement(name) if as_json or batch_id is not None else None
-        batches.append(BatchStatus(each, origins[name], *outlook, agreement))
+        command = queue.verdict_command(store.review.batch(name))
+        batches.append(BatchStatus(each, origins[name], *outlook, command, agreement))
     serve = load_settings(Path.cwd()).review_url or f"steelyard review serve{option_for(store.url)}"
     emit(QueueStatus(tuple(batches), serve), view, as_json)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from harness.errors import LabelError, ReviewError
+from harness.errors import LabelError, ReviewError, SettingsError
 from harness.records.review import (
     DECIDED,
     FINAL_STATES,
@@ -24,6 +26,7 @@ from harness.records.review import (
     Value,
 )
 from harness.review.agreement import AgreementReport, agreement_of
+from harness.review.batches.population import ReviewPlan, populations
 from harness.store import Store
 from harness.store.location import option_for
 from harness.store.review.events import counting
@@ -149,6 +152,7 @@ class Queue:
         self._review = store.review
         self._lease_s = lease_s
         self._clock = clock
+        self._drawn_from: dict[str, frozenset[tuple[str, ...]]] = {}
 
     def next(self, reviewer: str, *, task: Task = "label", holding: Collection[str] = ()) -> View | None:
         """Lease the reviewer's next item; None where nothing is left for this reviewer.
@@ -162,12 +166,12 @@ class Queue:
         Raises:
             ReviewerError: no such reviewer, or one who may not do that.
         """
-        held = self._review.next(self._clock, reviewer, task, self._lease_s, frozenset(holding))
+        held = self._review.next(self._clock, reviewer, task, self._lease_s, frozenset(map(sendable, holding)))
         return None if held is None else View.of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
         """Give the item again, with a new expiry; after it ran out only while nobody else has it. Raises LeaseError."""
-        return View.of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
+        return View.of(self._review.renew(self._clock, reviewer, sendable(lease_id), lease_s=self._lease_s))
 
     def label(
         self,
@@ -215,9 +219,13 @@ class Queue:
         _check_key(submitted.key)
         if len(submitted.note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(submitted.note):,} characters; the most are {_LONGEST_NOTE:,}.")
-        if submitted.kind == "exclude" and not submitted.note.strip():
+        details = dict(submitted.details)
+        details["marks"] = [(place, sendable(text)) for place, text in details.get("marks") or ()]
+        submitted = replace(submitted, note=sendable(submitted.note.strip()), details=details)
+        submitted = replace(submitted, lease_id=sendable(submitted.lease_id or ""))
+        if submitted.kind == "exclude" and not submitted.note:
             raise LabelError("An item is excluded for a reason: write what is broken about it. Nothing was stored.")
-        return self._review.record(self._clock, replace(submitted, note=submitted.note.strip()))
+        return self._review.record(self._clock, submitted)
 
     def undo(self, reviewer: str, *, key: str) -> UndoResult:
         """Take back what the reviewer said last, and lease its item anew if it is free. Raises NothingToUndoError."""
@@ -245,22 +253,37 @@ class Queue:
         """List items with known labels for a reviewer who has not labelled by a form that labels are wanted by.
 
         Known are adjudicated labels, and those that several reviewers agree in, of batches that want no more and were
-        filled by the same form: earlier ones, or cases of a file. No answer of an open batch is among them.
+        filled by the same form: earlier ones, or cases of a file. No answer of an open batch is among them, nor one
+        that a gate may still draw.
         """
         batches = self.batches()
         wanted = {batch_id for batch_id, count in self._review.counts("label").items() if count.left}
         own = self._review.labelled_batches(reviewer)
         asked = {_asks(each.form) for each in batches if each.id in wanted}
         asked -= {_asks(each.form) for each in batches if each.id in own}
-        sources = [each for each in batches if each.id not in wanted and _asks(each.form) in asked]
+        drawing = [each for each in batches if each.closed is None and "key" in each.source]
+        settled = [each for each in batches if each.id not in wanted and each not in drawing]
+        sources = [each for each in settled if _asks(each.form) in asked]
         if not sources:
             return []
         secret = {_texts(item) for batch_id in wanted for item in self._review.items(batch_id)}
+        secret = secret.union(*map(self._drawable, drawing))
         known: dict[Any, list[KnownItem]] = {}
         for batch in sources:
             of_form = known.setdefault(_asks(batch.form), [])
             of_form += (each for each in self._known(batch, reviewer) if _texts(each.view.item) not in secret)
         return [each for of_form in known.values() for each in of_form[:_MOST_KNOWN]]
+
+    def _drawable(self, batch: Batch) -> frozenset[tuple[str, ...]]:
+        """What a gate may draw into a batch; where its run is gone, that is nothing."""
+        key = batch.source["key"]
+        runs = [] if key in self._drawn_from else self._store.runs()
+        for run in (each for each in runs if each.run_id == batch.run_id):
+            plan = ReviewPlan(batch.evaluation_id, batch.metric, batch.form, tuple(batch.source["roles"]))
+            with suppress(SettingsError):  # pruned in part: then it draws no more
+                found = populations(self._store, run, plan)
+                self._drawn_from[key] = frozenset(_texts(item) for each in found for item in each.items.values())
+        return self._drawn_from.get(key, frozenset())
 
     def _known(self, batch: Batch, reviewer: str) -> Iterator[KnownItem]:
         items, standings = self._review.items_and_standings(batch.id)
@@ -389,9 +412,16 @@ def _asks(form: Form) -> tuple[Any, ...]:
 
 
 def _texts(item: Item) -> tuple[str, ...]:
-    return item.case_id, *sorted(answer.text for answer in item.answers)
+    """What the answers to a case have in common with the same ones elsewhere, kept short."""
+    texts = sorted(answer.text for answer in item.answers)
+    return item.case_id, *(hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest() for each in texts)
+
+
+def sendable(text: str) -> str:
+    """The text with a question mark for each lone surrogate, which a model can write, and UTF-8 can't."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _check_key(key: str) -> None:
-    if not key or len(key) > _LONGEST_KEY:
+    if not key or len(key) > _LONGEST_KEY or key != sendable(key):
         raise ReviewError(f"A key has 1 to {_LONGEST_KEY} characters, made by the client anew for each press.")

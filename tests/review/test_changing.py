@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.errors import LeaseEndedError, NothingToUndoError
+from harness.errors import LeaseEndedError, LeaseError, NothingToUndoError
 from harness.review import Queue
 from harness.store import Store
 from tests.review.conftest import PAIR, AddBatch
@@ -46,6 +46,26 @@ def test_a_change_that_is_left_changes_nothing(queue: Queue, store: Store, add_b
     assert queue.next("bob") is None, "the item has its label"
 
 
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_a_change_waits_while_another_tab_goes_on(queue: Queue, store: Store, add_batch: AddBatch, wanted: int) -> None:
+    add_batch(3, wanted=wanted)
+    label(queue, "ann", 1)
+    _, view = queue.revise("ann", numbers(queue, "ann")[0])
+    assert label(queue, "ann", 2).item.id == "b1-00001"
+    queue.label("ann", view.lease_id, 5, key=key())
+    assert [event.value for event in store.review.events(batch_id="b1") if event.kind == "label"] == [1, 2, 5]
+
+
+def test_a_change_that_is_skipped_leaves_the_label(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    add_batch(2)
+    label(queue, "ann", 1)
+    _, view = queue.revise("ann", numbers(queue, "ann")[0])
+    queue.skip("ann", view.lease_id, key=key())
+    assert (values(store), [each.kind for each in store.review.events(batch_id="b1")]) == ([1, None], ["label"])
+    with pytest.raises(LeaseEndedError):
+        queue.label("ann", view.lease_id, 5, key=key())
+
+
 def test_a_label_becomes_a_flag_and_a_flag_a_label(queue: Queue, store: Store, add_batch: AddBatch) -> None:
     add_batch(1)
     label(queue, "ann", 1)
@@ -81,7 +101,10 @@ def test_only_ones_own_labels_of_batches_that_are_open_or_decided_can_be_changed
     (number,) = numbers(queue, "ann")
     with pytest.raises(NothingToUndoError):
         queue.revise("bob", number)
-    queue.close("b1", "closed by zoe")
+    _, view = queue.revise("ann", number)
+    queue.close("b1", "superseded by run 2")
+    with pytest.raises(LeaseError, match="closed meanwhile"):
+        queue.label("ann", view.lease_id, 5, key=key())
     with pytest.raises(NothingToUndoError):
         queue.revise("ann", number)
     queue.close("b1", "decided: passed")

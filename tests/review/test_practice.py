@@ -2,9 +2,16 @@
 
 from dataclasses import replace
 
+from harness.gate.people.batches import fill_batch
+from harness.records.review import Batch
 from harness.review import Queue
+from harness.review.batches.draws import subject_of
+from harness.review.batches.population import ReviewPlan
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
-from tests.review.conftest import PAIR, SCALE, AddBatch
+from harness.store.schema import items
+from tests.review import runs
+from tests.review.conftest import PAIR, SCALE, AddBatch, batch_of
 from tests.review.queues import key, label, take
 
 
@@ -45,6 +52,26 @@ def test_nothing_is_known_of_another_form_or_of_an_answer_that_is_asked_about(
     assert known(queue) == []
     add_batch(1, batch_id="new")
     assert len(known(queue)) == 1, "case 0 is asked about anew, with the same answer"
+
+
+def test_nothing_is_known_of_what_a_gate_still_draws_from(queue: Queue, store: Store) -> None:
+    run, asked = runs.add_run(store, n_cases=60), [LabelQuestion("rate", 0.7, 0.08)]
+    plan = ReviewPlan(runs.EVALUATION, "score", SCALE, ("candidate",))
+    old = fill_batch(store, run, subject_of(store, run, plan, "all"), asked, "all")
+    old.settle()
+    settle(queue)
+    queue.close(old.batch.id, "decided: passed")
+    rerun = runs.add_run(store, "20261125-161500-0a1b2c", n_cases=60)
+    store.review.add_batch(Batch("more", 1.0, "another", SCALE), batch_of(1, batch_id="more", case_id="other"))
+    assert len(known(queue)) == 1
+    new = fill_batch(store, rerun, subject_of(store, rerun, plan, "uncertain"), asked, "uncertain")
+    assert known(queue) == []
+    queue.close(new.batch.id, "closed by zoe")
+    assert len(known(queue)) == 1
+    queue.reopen(old.batch.id)
+    with store.review.turn() as connection:
+        connection.execute(items.delete().where(items.c.state == "open", items.c.batch_id == old.batch.id))
+    assert known(queue) == [], "it may still draw"
 
 
 def test_of_a_pair_the_known_label_is_on_the_side_that_is_seen(queue: Queue, add_batch: AddBatch) -> None:

@@ -31,7 +31,7 @@ def attended(
     decides, by their ids, kept up with the labels.
 
     Args:
-        on_decided: called in the thread with each batch that labels close.
+        on_decided: called in the thread with each batch that labels close, or decide otherwise than before.
     """
     stopped, outlooks = threading.Event(), dict[str, Outlook]()
     watch = _Watch(store, stopped, every_s, outlooks, on_decided)
@@ -129,13 +129,13 @@ class _Watch:
                 return
 
     def _attend(self, attendant: Attendant, batch_id: str) -> None:
-        was_open = self.store.review.batch(batch_id).closed is None
+        before = self.store.review.batch(batch_id)
         evidence = attendant.attend(batch_id)
         if evidence is None:
             return
         self.outlooks[batch_id] = _outlook(self.store, batch_id, evidence, self.outlooks.get(batch_id))
         batch = self.store.review.batch(batch_id)
-        if was_open and batch.closed is not None:
+        if batch.closed is not None and (before.closed, before.closed_reason) != (batch.closed, batch.closed_reason):
             try:
                 self.on_decided(batch)
             except Exception as error:  # noqa: BLE001 - the batch is closed, whoever is told of it

@@ -76,19 +76,18 @@ class GateBatch:
         return LabelEvidence(_checks(subject, self.questions, ledger), ledger, n_left * len(subject.populations))
 
     def settle(self) -> LabelEvidence:
-        """Close the batch where it is decided, or no label could decide it any more; open it where labels were taken
-        back; and else draw what is missing. A batch that somebody closed stays closed.
+        """Close the batch where it is decided, or no label could decide it any more; anew where changed labels decide
+        it otherwise. Open it where labels were taken back; and else draw what is missing. A batch that somebody closed
+        stays closed.
         """
         outlook, batch, review = self.outlook(), self.batch, self.store.review
         is_decided = outlook.verdict is not VerdictKind.INCONCLUSIVE
         if is_decided or not can_be_decided(self.subject, self.questions, outlook.ledger):
-            if batch.closed is None:
-                why = (
-                    ""
-                    if is_decided
-                    else f" ({batch.source.get('problem') or 'the labels that are left decide nothing'})"
-                )
-                review.set_closed(batch.id, time.time(), f"{DECIDED}: {outlook.verdict}{why}")
+            problem = batch.source.get("problem") or "the labels that are left decide nothing"
+            reason = f"{DECIDED}: {outlook.verdict}" + ("" if is_decided else f" ({problem})")
+            was_decided = (batch.closed_reason or "").startswith(DECIDED)
+            if batch.closed is None or (was_decided and batch.closed_reason != reason):
+                review.set_closed(batch.id, time.time(), reason)
         elif batch.closed is None or (batch.closed_reason or "").startswith(DECIDED):
             if batch.closed is not None:
                 review.set_closed(batch.id, None)

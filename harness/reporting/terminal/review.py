@@ -24,6 +24,7 @@ class BatchStatus:
         labels_needed: about how many more decide it, where anything tells.
         held_back: labels that are in and do not count yet, with what they wait for.
         problem: why it can't be decided.
+        command: writes the report of a decided one; empty where there is none.
         agreement: None where it was not asked for.
     """
 
@@ -32,6 +33,7 @@ class BatchStatus:
     labels_needed: int | None
     held_back: str | None
     problem: str | None
+    command: str
     agreement: AgreementReport | None
 
 
@@ -70,7 +72,7 @@ def view(status: QueueStatus) -> Iterator[Block]:
         if batch.agreement is not None:
             yield ""
             yield from _agreement(batch.agreement)
-    if any(each.progress.left and each.progress.closed is None for each in status.batches):
+    if any(each.progress.left for each in status.batches):
         yield from ("", ("next  ", status.serve))
 
 
@@ -82,13 +84,15 @@ def _progress(batch: BatchStatus) -> Iterator[str]:
     counts = f"{each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, {each.n_flagged:,} flagged"
     yield f"  {each.n_items:,} items: {counts}" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
     rest = ""
-    if each.left_s is not None and each.left and each.closed is None:
+    if each.left_s is not None and each.left:
         rest = f", about {duration(each.left_s, whole=True)} for one reviewer"
     names = ", ".join(f"{printable(who, 30)} {n:,}" for who, n in each.holders.items())
     held = f"; {plural(each.held, 'item')} with reviewers now ({names})" if each.held else ""
-    yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
+    wanted = f", {each.left:,} still wanted{rest}" if each.closed is None else ""
+    yield f"  {plural(each.labels, 'label')} in{wanted}{held}"
     if each.closed is not None:
         yield f"  closed: {each.closed_reason or ''}"
+        yield from [f"  the report and the exit code: {batch.command}"] if batch.command else []
     else:
         if batch.labels_needed is not None:
             yield f"  about {plural(batch.labels_needed, 'label')} left until it is decided"

@@ -92,7 +92,7 @@ def _read(path: Path | None) -> tuple[str, dict[str, float]]:
 
 
 class Attempts:
-    """A limit on how often an address may fail to sign in: `most` times within `within_s`."""
+    """A limit on how often an address may try wrong tokens: `most` times within `within_s`."""
 
     def __init__(self, most: int = 10, within_s: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._within_s, self._clock, self._lock = most, within_s, clock, threading.Lock()
@@ -243,16 +243,18 @@ def show_sign_in(request: Request) -> Response:
 
 @router.post("/sign-in")
 def sign_in(request: Request, token: Annotated[str, Form()] = "") -> Response:
-    """Exchange a token for a session's cookie: a reviewer's own, or the one that was printed at the start, once."""
+    """Exchange a token for a session's cookie: a reviewer's own, or the one that was printed at the start, once.
+
+    A right one counts at any time: behind a proxy, everybody comes from the address of whoever guesses.
+    """
     desk, address = desk_of(request), request.client.host if request.client else ""
-    wait_s = desk.attempts.wait_s(address)
-    if wait_s > 0:
+    session = desk.redeem(token.strip())
+    if session is None and (wait_s := desk.attempts.wait_s(address)) > 0:
         response = sign_in_page(
             request, f"Too many wrong tokens from here. Try again in {wait_s / 60:.0f} minutes.", 429
         )
         response.headers["Retry-After"] = f"{wait_s:.0f}"
         return response
-    session = desk.redeem(token.strip())
     if session is None:
         desk.attempts.fail(address)
         return sign_in_page(request, "This token is nobody's, or it was used already. Ask an admin for a new one.", 403)

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from harness import errors
+from harness.review.queue import sendable
 from harness.review.web.desk import CsrfError, SignedOutError, page, reviewer_of, sign_in_page
 
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -54,6 +55,8 @@ def _on_http(request: Request, error: Exception) -> Response:
     if status == 400:  # a body that FastAPI can't parse, for another reason than its syntax
         message = "The request can't be understood: it is no JSON in UTF-8. Nothing was stored."
         return _refuse(request, status, "bad_request", message)
+    if status == 413:
+        return _refuse(request, status, "too_large", "The request is too large. Nothing was stored.")
     message = f"{request.method} {request.url.path[:200]} leads nowhere."
     return _refuse(request, status, "not_found" if status == 404 else "http", message)
 
@@ -64,7 +67,7 @@ def _wants_json(request: Request) -> bool:
 
 def _refuse(request: Request, status: int, code: str, message: str) -> Response:
     if _wants_json(request):
-        return JSONResponse({"error": code, "message": message.encode("utf-8", "replace").decode()}, status)
+        return JSONResponse({"error": code, "message": sendable(message)}, status)
     if request.url.path == "/sign-in":
         return sign_in_page(request, message, status)
     reviewer = None

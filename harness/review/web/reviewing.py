@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from harness.errors import NothingToUndoError
 from harness.records.review import DECIDED, SUPERSEDED, Batch, Event, EventKind, Task
-from harness.review.queue import KnownItem, View
+from harness.review.queue import KnownItem, View, sendable
 from harness.review.web.desk import checked, desk_of, page, reviewer_of, signed_in
 from harness.review.web.showing import compared, in_dispute, in_words
 from harness.store.review.turns import RecordedLabel
@@ -142,7 +142,7 @@ def take_back(request: Request, name: Name, key: Text, task: Annotated[Task, Bod
     (event,) = (each for each in desk.review.events(item_id=item_id) if each.number == undone.done.event.undoes)
     form = desk.review.batch(desk.review.item(item_id).batch_id).form
     view = None if undone.view is None else _as_json(request, name, undone.view)
-    return {"undone": in_words(event, form), "view": view, "progress": _count(request, task)}
+    return {"undone": sendable(in_words(event, form)), "view": view, "progress": _count(request, task)}
 
 
 @router.post("/api/renew")
@@ -186,14 +186,18 @@ def _as_json(request: Request, name: str, view: View, before: str = "") -> dict[
     desk = desk_of(request)
     disputed = in_dispute(desk.review, view, name)
     html = desk.pages.get_template("_item.html").render(view=view, disputed=disputed, before=before)
-    return {"lease": view.lease_id, "expires_in_s": max(0.0, view.expires - time.time()), "html": Markup(html)}
+    return {
+        "lease": view.lease_id,
+        "expires_in_s": max(0.0, view.expires - time.time()),
+        "html": Markup(sendable(html)),
+    }
 
 
 def _count(request: Request, task: Task) -> dict[str, Any]:
     desk = desk_of(request)
     count = desk.queue.count(task, desk.outlooks)
     html = desk.pages.get_template("_progress.html").render(count=count, task=task)
-    return {**asdict(count), "html": Markup(html)}
+    return {**asdict(count), "html": Markup(sendable(html))}
 
 
 def _nothing_left(request: Request, task: Task) -> Markup:
@@ -201,7 +205,7 @@ def _nothing_left(request: Request, task: Task) -> Markup:
     desk = desk_of(request)
     batches = desk.queue.batches()
     values = {"task": task, "batches": batches, "endings": endings(batches), "left": desk.queue.count(task).left}
-    return Markup(desk.pages.get_template("_empty.html").render(values))
+    return Markup(sendable(desk.pages.get_template("_empty.html").render(values)))
 
 
 def endings(batches: Sequence[Batch]) -> list[tuple[Batch, str]]:

@@ -47,7 +47,7 @@ class BatchProgress:
 
     Attributes:
         n_items: open, done, disputed, flagged and excluded ones together.
-        left: how many labels are still wanted.
+        left: how many labels are still wanted; none of a closed one.
         held: how many items reviewers have before the eyes now, or fetched ahead; `holders` counts them by reviewer.
         seconds_per_label: the median time from one event of a reviewer to the next; None before there are two.
     """
@@ -103,7 +103,7 @@ class ReviewStore(TurnTables):
             **{
                 f"n_{name}": states.get(name, (0, 0))[0] for name in ("open", "done", "disputed", "flagged", "excluded")
             },
-            left=states.get("open", (0, 0))[1],
+            left=states.get("open", (0, 0))[1] if batch.closed is None else 0,
             held=sum(held.values()),
             reviewers=_by_reviewer(in_force(happened)),
             seconds_per_label=_pace([event for event in happened if event.lease_id is not None][-_RECENT:]),

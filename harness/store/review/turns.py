@@ -104,6 +104,8 @@ class TurnTables(ReviewerTable):
     def record(self, clock: Clock, submitted: Event) -> RecordedLabel:
         """Store what a reviewer says under a lease, whose item it is of, and end that. The value is as it was seen.
 
+        A skip of what is to be changed leaves that as it is, and gives it.
+
         Raises:
             LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
         """
@@ -131,9 +133,12 @@ class TurnTables(ReviewerTable):
             if value is not None and missing:
                 raise LabelError(f"Answer {', '.join(sorted(missing))}, too: a label answers all that its form asks.")
             _end(connection, lease.id, now)
-            kinds = [kind for kind, task in _TASKS.items() if task == lease.task]
-            own = events.c.item_id == lease.item_id, events.c.kind.in_(kinds), IN_FORCE
+            own = events.c.item_id == lease.item_id, events.c.kind.in_(_kinds(lease.task)), IN_FORCE
             if (changed := self.event_of(submitted.reviewer, *own)) is not None:  # see `revise`
+                if submitted.kind == "skip":
+                    return RecordedLabel(changed, self.standing(lease.item_id))
+                if not _is_changeable(self.batch(self.item(lease.item_id).batch_id)):
+                    raise LeaseError("The batch was closed meanwhile, and its labels can't be changed any more.")
                 self._take_back(changed, now, f"{submitted.key}:changes")
             event = replace(submitted, item_id=lease.item_id, time=now, swapped=lease.swapped)
             event = replace(event, value=value, score=score, details=details)
@@ -146,9 +151,7 @@ class TurnTables(ReviewerTable):
     def own(self, reviewer: str, most: int) -> list[Event]:
         """The last of a reviewer's events in force that may be changed, the newest first."""
         query = select(*EVENT).where(events.c.reviewer == reviewer, events.c.kind.in_(_TASKS), IN_FORCE)
-        open_ids = [
-            each.id for each in self.batches() if each.closed is None or (each.closed_reason or "").startswith(DECIDED)
-        ]
+        open_ids = [each.id for each in self.batches() if _is_changeable(each)]
         query = query.join(items, items.c.id == events.c.item_id).where(items.c.batch_id.in_(open_ids))
         query = query.order_by(events.c.number.desc()).limit(most)
         return list(map(read_event, self._database.rows(query)))
@@ -255,6 +258,7 @@ class TurnTables(ReviewerTable):
 
 _LIVE = and_(leases.c.ended.is_(None), leases.c.expires > bindparam("now"))
 _OF_ITEM = leases.c.item_id == items.c.id
+_SAID = events.c.item_id == leases.c.item_id, events.c.reviewer == leases.c.reviewer, IN_FORCE
 _HELD = (
     select(*_LEASE, items.c.state, batches.c.closed)
     .join(items, _OF_ITEM)
@@ -284,8 +288,12 @@ class _Turn:
         return {"reviewer": self.reviewer, "task": self.task, "now": self.now, "holding": list(self.holding)}
 
     def held(self) -> Lease | None:
-        """A lease that the reviewer holds and has not before the eyes yet; those of what is offered no more end."""
-        for *fields_, state, closed in self.connection.execute(_HELD, self._own).all():
+        """A lease that the reviewer holds and has not before the eyes yet; those of what is offered no more end.
+
+        One under which the reviewer changes a word, in another tab, is neither given nor ended.
+        """
+        query = _HELD.where(count_of(*_SAID, events.c.kind.in_(_kinds(self.task))) == 0)
+        for *fields_, state, closed in self.connection.execute(query, self._own).all():
             lease = Lease(*fields_)
             if lease.id in self.holding:
                 continue
@@ -366,6 +374,14 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool, skipped: bool) -> Any
         .order_by(items.c.position)
         .limit(1)
     )
+
+
+def _is_changeable(batch: Batch) -> bool:
+    return batch.closed is None or (batch.closed_reason or "").startswith(DECIDED)
+
+
+def _kinds(task: Task) -> list[EventKind]:
+    return [kind for kind, of in _TASKS.items() if of == task]
 
 
 def _end(connection: Connection, lease_id: str, now: float) -> None:

@@ -98,6 +98,19 @@ def test_a_batch_is_closed_and_opened_again(run: Run, batch: str) -> None:
     assert "closed" not in run("review", "status").output
 
 
+def test_of_a_decided_batch_no_label_is_wanted_and_the_command_for_its_report_is_told(
+    run: Run, place: Path, batch: str
+) -> None:
+    label(place, "ann", [3, 2])
+    with Store.open(str(place)) as store:
+        store.review.set_closed(batch, 1.0, "decided: passed")
+    told = run("review", "status").output
+    assert "wanted" not in told
+    assert "  2 labels in\n  closed: decided: passed\n" in told
+    assert "steelyard gate --resume 20261124-161500-0a1b2c" in told
+    assert json.loads(run("review", "status", "--json").output)[0]["left"] == 0
+
+
 def test_an_unknown_batch_is_told_with_those_there_are(run: Run, batch: str) -> None:
     result = run("review", "status", "zzz")
     assert result.exit_code == 4

@@ -11,8 +11,12 @@ import pytest
 from sqlalchemy import Connection
 
 from harness.gate.people.attending import Prospects, attended, prospects
-from harness.gate.people.batches import Attendant
+from harness.gate.people.batches import Attendant, fill_batch
 from harness.records.review import Form, LabelChoice
+from harness.review import Queue
+from harness.review.batches.draws import subject_of
+from harness.review.batches.population import ReviewPlan
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 from harness.store.database import Database
 from tests.review import runs
@@ -69,6 +73,27 @@ def test_a_batch_that_can_not_be_decided_leaves_the_others_attended(
         wait_until(lambda: counted.n_readings > before + 5)
     (told,) = caplog.messages
     assert told.startswith(f"Batch {batch.id} can't be decided, its labels stay: TypeError")
+
+
+def test_changed_labels_that_turn_a_decision_are_told_as_one(store: Store) -> None:
+    run = runs.add_run(store, n_cases=90)
+    plan, asked = ReviewPlan(runs.EVALUATION, "score", FORM, ("candidate",)), [LabelQuestion("rate", 0.7, 0.08)]
+    batch = fill_batch(store, run, subject_of(store, run, plan, "uncertain"), asked, "uncertain").batch
+    queue, attendant, told = Queue(store), Attendant(store), list[str | None]()
+    queue.add_reviewer("ann")
+    attendant.attend(batch.id)
+    while (view := queue.next("ann")) is not None:
+        queue.label("ann", view.lease_id, 3, key=view.lease_id)
+        attendant.attend(batch.id)
+    assert store.review.batch(batch.id).closed_reason == "decided: passed"
+    with attended(store, 0.01, lambda decided: told.append(decided.closed_reason)) as outlooks:
+        wait_until(lambda: batch.id in outlooks)
+        with store.review.turn():
+            for own in store.review.own("ann", 500):
+                _, changed = queue.revise("ann", own.number)
+                queue.label("ann", changed.lease_id, 1, key=changed.lease_id)
+        wait_until(lambda: told)
+    assert told == ["decided: failed"] == [store.review.batch(batch.id).closed_reason]
 
 
 def test_items_are_added_all_or_none(store: Store) -> None:

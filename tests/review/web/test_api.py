@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from harness.records.review import Form, LabelChoice
+from harness.records.tool_calls import with_calls
 from harness.review import Queue
 from harness.review.queue import Outlook
 from harness.review.web import WebOptions, create_app
@@ -247,6 +249,30 @@ def test_all_parts_of_what_was_asked_are_shown(sign_in: SignIn, store: Store) ->
         assert part in shown
 
 
+def test_lone_surrogates_of_a_model_and_of_a_note_stop_nothing(sign_in: SignIn, store: Store) -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": '{"a": "\\ud800"}'}}
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[with_calls("", [call])], ["two"]]))
+    ann, headers = sign_in("ann"), {"Content-Type": "application/json"}
+    found = ann.next()
+    assert found is not None
+    assert "f(" in words(found["html"])
+    body = {"act": "label", "lease": found["lease"], "key": "k1", "value": 4, "note": "\ud800!", "want": True}
+    body["marks"] = [[0, "\udfff?"]]
+    sent = ann.post("/api/answer", content=json.dumps(body), headers=headers)
+    assert sent.status_code == 200
+    (event,) = store.review.events(batch_id="b1")
+    assert (event.note, event.details) == ("?!", {"marks": [[0, "??"]]})
+    for changed in ({"key": "\ud800"}, {"lease": "\ud800", "key": "k2"}, {"holding": ["\ud800"]}):
+        refused = ann.post("/api/answer", content=json.dumps(body | changed), headers=headers)
+        assert 200 <= refused.status_code < 500
+    for path, asked in (
+        ("next", {"holding": ["\ud800"] * 2}),
+        ("renew", {"lease": "\ud800"}),
+        ("undo", {"key": "\ud800"}),
+    ):
+        assert ann.post(f"/api/{path}", content=json.dumps(asked), headers=headers).status_code < 500
+
+
 # Bad input
 
 
@@ -288,6 +314,14 @@ def test_a_body_that_python_can_not_read_is_refused(ann: Browser, body: bytes) -
     response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["error"]) == (400, "bad_request")
     assert response.json()["message"].startswith("The request can't be understood: it is no JSON")
+
+
+@pytest.mark.parametrize("in_chunks", [True, False])
+def test_a_body_that_is_too_large_is_refused_as_that(ann: Browser, in_chunks: bool) -> None:
+    body = iter([b"[" * 600_000] * 2) if in_chunks else b"[" * 1_200_000
+    response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    assert "too large" in response.text.lower()
 
 
 @pytest.mark.parametrize("value", [6, 0, "4", "", None, "left", -1, 10**30])
