@@ -43,8 +43,8 @@ def stored_now(store: Store, report: Report) -> Report:
 
 
 def step_in_words(step: Step) -> str:
-    """The command with the reason in brackets, or the reason alone."""
-    return f"{step.command}   ({step.why})" if step.command else step.why
+    """The command with the reason as a shell's comment, or the reason alone."""
+    return f"{step.command}   # {step.why}" if step.command else step.why
 
 
 def resume_steps(store: Store, report: Report, options: str) -> list[Step]:

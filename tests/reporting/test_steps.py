@@ -31,25 +31,25 @@ def reviewed(*reviews: ReviewSummary):
 @pytest.mark.parametrize(
     ("reviews", "step"),
     [
-        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes)"),
+        ([waiting(14, 240.0)], "steelyard review serve   # 14 items wait, about 4 minutes"),
         (
             [waiting(14, 240.0), waiting(6, 60.0)],
-            "steelyard review serve   (20 items wait, about 5 minutes)",
+            "steelyard review serve   # 20 items wait, about 5 minutes",
         ),
         (
             [waiting(14, 240.0, 2)],
-            "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2)",
+            "steelyard review serve   # 14 items wait, about 4 minutes; adjudicate 2",
         ),
-        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
+        ([waiting(0, 0.0, 1)], "steelyard review serve   # adjudicate 1 item"),
         (
             [waiting(0, 0.0, 0, "closed by hand")],
-            "steelyard review close 1f0c --undo   (batch 1f0c is closed: closed by hand)",
+            "steelyard review close 1f0c --undo   # batch 1f0c is closed: closed by hand",
         ),
         (
             [waiting(0, 0.0, 0, "superseded by run r2")],
             "batch 1f0c is closed: superseded by run r2",
         ),
-        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
+        ([waiting(1, 12.0)], "steelyard review serve   # 1 item waits, about a minute"),
     ],
 )
 def test_what_waits_is_told_with_its_time(reviews, step):
@@ -64,7 +64,7 @@ def test_the_store_of_the_command_line_is_that_of_the_next_one():
 def test_the_address_of_the_settings_takes_the_place_of_the_command():
     review = replace(waiting(14, 240.0, 2), url="https://review.example.org")
     assert review_step(reviewed(review), " --store x.db") == [
-        "https://review.example.org   (14 items wait, about 4 minutes; adjudicate 2)"
+        "https://review.example.org   # 14 items wait, about 4 minutes; adjudicate 2"
     ]
 
 

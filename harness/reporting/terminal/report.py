@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.config.environment import colours_wanted
-from harness.records import Change, Loss, Report, Verdict, VerdictKind, VersionRef
+from harness.records import Change, Loss, Report, Step, Verdict, VerdictKind, VersionRef
 from harness.records.budget import amount
 from harness.reporting.shared.cases import CaseToSee, Piece, case_to_see, shown_changes
 from harness.reporting.shared.figures import count, duration, plural
 from harness.reporting.shared.names import kind_in_words
 from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows, slice_rows, slices_in_words
-from harness.reporting.shared.text import cells, flow, hang, labelled, printable, symbol, wrap
-from harness.reporting.steps import step_in_words
+from harness.reporting.shared.text import cells, command_lines, flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.wording.budget import flops_in_words
 from harness.reporting.wording.failure import interrupted, progress, sentence
 
@@ -89,13 +88,25 @@ def render(
         indent = INDENT if width >= NARROW else len("  passed ")
         lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
     notes = [each for each in report.notes if each.kind != "ranges" or shown]
-    last = [("next", step_in_words(step)) for step in report.steps]
-    last += [("report", report_path)] if report_path else []
-    for group in ([(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes], last):
-        lines += [""] if group else []
-        for label, text in group:
-            lines += labelled(label, printable(text, encoding=encoding), width)
-    return lines
+    told = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes]
+    last = [("report", report_path)] if report_path else []
+    lines += [""] if told else []
+    lines += _labelled(told, width, encoding)
+    lines += [""] if report.steps or last else []
+    for step in report.steps:
+        lines += _step(step, width, encoding) if step.command else _labelled([("next", step.why)], width, encoding)
+    return lines + _labelled(last, width, encoding)
+
+
+def _labelled(texts: Sequence[tuple[str, str]], width: int, encoding: str) -> list[str]:
+    return [line for label, text in texts for line in labelled(label, printable(text, encoding=encoding), width)]
+
+
+def _step(step: Step, width: int, encoding: str) -> list[str]:
+    """A command with what it is good for; one whose words are longer than a line is wider than the terminal."""
+    command, why = (printable(text, encoding=encoding) for text in (step.command, step.why))
+    start = labelled("next", "", width)[0]
+    return hang(start, command_lines(command, why, width - len(start)))
 
 
 def render_stored(report: Report, layout: Layout, path: str | None = None) -> list[str]:

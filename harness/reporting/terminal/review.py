@@ -71,7 +71,7 @@ def view(status: QueueStatus) -> Iterator[Block]:
             yield ""
             yield from _agreement(batch.agreement)
     if any(each.progress.left and each.progress.closed is None for each in status.batches):
-        yield from ("", ("next  ", status.serve))
+        yield from ("", f"next    {status.serve}")
 
 
 def _progress(batch: BatchStatus) -> Iterator[str]:

@@ -323,9 +323,9 @@ def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_aga
 def test_the_address_of_the_queue_is_told_where_the_settings_have_one(project: Project, run: Run) -> None:
     rating(project, 0.85, n_cases=40)
     project.settings["review_url"] = "https://review.example.org"
-    project.run().stdout.fnmatch_lines(["next    https://review.example.org   (20 items wait, about 5 minutes)"])
+    project.run().stdout.fnmatch_lines(["next    https://review.example.org   # 20 items wait, about 5 minutes"])
     assert project.evaluation()["review"]["url"] == "https://review.example.org"
-    assert "\nnext    https://review.example.org   (20 items wait" in run("gate", "--resume", "latest").output
+    assert "\nnext    https://review.example.org   # 20 items wait" in run("gate", "--resume", "latest").output
     assert run("review", "status").output.endswith("\nnext    https://review.example.org\n")
 
 
