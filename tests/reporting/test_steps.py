@@ -78,3 +78,10 @@ def test_a_report_with_a_review_follows_the_schema_and_reads_back_equal():
     jsonschema.Draft202012Validator(schema()).validate(document)
     assert document["evaluations"][0]["labels_needed"] == 14
     assert from_json(document) == report
+
+
+@pytest.mark.parametrize("option", ["--lf", "--last-failed"])
+def test_the_red_ones_of_a_run_of_the_red_ones_are_asked_for_once(option):
+    report = replace(examples.red(), command=(option, "suites"))
+    commands = [step.command for step in with_steps(report).steps if step.command.startswith("pytest")]
+    assert commands[-2:] == ["pytest --lf suites", "pytest --lf --case=peru suites"]
