@@ -270,7 +270,7 @@ def test_what_would_decide_is_what_helps_the_claim_that_is_open():
     ]
     mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
     assert examples.steps(mixed) == [
-        f"pytest suites --samples 8   (about these cases: {RAISE})",
+        f"pytest suites --samples 8   # about these cases: {RAISE}",
         f"about cases like these, fixed: {ADD_OR_RAISE}",
         f"about cases like these: {ADD}",
     ]
