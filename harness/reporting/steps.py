@@ -20,7 +20,6 @@ from harness.reporting.wording.notes import with_notes
 from harness.store import Store
 from harness.store.location import option_for
 
-
 _LAST_FAILED = ("--lf", "--last-failed")
 
 

@@ -161,7 +161,6 @@ def test_without_a_baseline_the_worst_cases_are_shown_with_an_answer_and_the_aut
     result.stdout.fnmatch_lines(
         [
             "*test_it failed: *below 0.90*",
-            "  more  *",
             '*c0   0/2   "q0"   expected "yes"',
             '*answer  2 × "Lima"',
             "*why     not the capital",

@@ -149,7 +149,7 @@ class Pair:
         own, is_share = observed.plan, isinstance(margin, str) and observed.unit is not None
         chosen = share_of_baseline(margin, "--margin") if isinstance(margin, str) else margin
         plan = replace(own, margin=chosen, margin_is_default=False, margin_is_relative=is_share)
-        if own.slice_margin == own.margin or own.margin_is_relative != is_share:  # none of their own, or in another unit
+        if own.slice_margin == own.margin or own.margin_is_relative != is_share:  # none of their own, or another unit
             plan = replace(plan, slice_margin=None if own.slice_margin is None else chosen)
         weighed, margin = replace(observed, plan=plan, stakes=observed.tuned_to), chosen
         if is_share:

@@ -80,8 +80,9 @@ def render(
     first = headline(report)
     lines = [_coloured(line, _COLOURS.get(re.split("[:,]", first)[0]), layout) for line in wrap(first, width)]
     lines += [*_header(report, width, encoding), ""]
+    told: list[str | CaseToSee] = []
     for each in shown[: len(shown) - unseen]:
-        lines += block(each, report.losses, cases.get(_key(each), []), layout)
+        lines += block(each, report.losses, cases.get(_key(each), []), layout, told)
     if unseen:
         lines += wrap(f"  and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     if hidden:
@@ -125,8 +126,18 @@ def _by_evaluation(changes: Sequence[Change]) -> dict[tuple[str, str], list[Chan
     return groups
 
 
-def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
-    """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at."""
+def block(
+    shown: TableRow,
+    losses: Sequence[Loss],
+    changes: Sequence[Change],
+    layout: Layout,
+    told: list[str | CaseToSee],
+) -> list[str]:
+    """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at.
+
+    Args:
+        told: errors and cases of evaluations above, which are not told again; those of this one are added.
+    """
     verdict, encoding = shown.verdict, layout.encoding
     wide = layout.width >= NARROW
     indent = INDENT if wide else 2
@@ -136,15 +147,28 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
     lines = flow(filter(None, (shown.name, shown.figures, why if beside else "")), room)
     lines += wrap(why, room) if why and not beside else []
     for message in shown.errors:
-        lines += hang("- " if len(shown.errors) > 1 else "", wrap(message, room - 2))
+        start = "- " if len(shown.errors) > 1 else ""
+        lines += hang(start, wrap(_told_once(message, told, room - len(start), encoding), room - 2))
     if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
         lines += _slices(verdict, room, layout)
     for change in changes:
-        lines += case_lines(case_to_see(change, verdict, room - 12, encoding), room, layout)
+        case = case_to_see(change, verdict, room - 12, encoding)
+        same = replace(case, score="")
+        lines += flow([case.id, case.score, "as above"], room) if same in told else case_lines(case, room, layout)
+        told.append(same)
     colour = "33" if verdict.verdict is VerdictKind.INCONCLUSIVE else "31" if verdict.verdict.is_red else None
     status = _coloured(shown.status, colour, layout)
     start = status + " " * (INDENT - cells(shown.status))
     return hang(start, lines, indent) if wide else [status, *(f"  {line}" for line in lines)]
+
+
+def _told_once(message: str, told: list[str | CaseToSee], room: int, encoding: str) -> str:
+    """An error, or the beginning of one that stands above, whatever number of bodies it ended there."""
+    same = re.sub(r" \([\d,]+ (bodies|times)\b.*\)$", "", message)
+    if same not in told:
+        told.append(same)
+        return message
+    return f"as above: {printable(message, max(_LEAST_WIDTH, room - 12), encoding=encoding)}"
 
 
 def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:

@@ -87,9 +87,7 @@ RED: 2 errors, 2 passed
                 - case 'chad': KeyError: 'x'
                 - and 1 more message in report.json
 ! error         evaluation/test_summaries
-                case 'peru': version 'served': no answer
-                from http://127.0.0.1:8000/v1 after 10
-                attempts (200 times)
+                as above: case 'peru': version 'ser…(+75)
   passed        stage_0/test_00
                 0.93 -> 0.93 (-0.06 to +0.06, margin 0.05)
                 no worse by more than 0.05
@@ -380,7 +378,21 @@ def test_a_copied_command_runs_with_all_of_its_words_at_any_width():
         lines = render(replace(examples.red(), steps=steps), Layout(width=width))
         pasted = "\n".join(line[8:] for line in lines[lines.index("") :] if line.startswith(("next", " " * 8)))
         pasted = pasted[pasted.index("steelyard") :]
-        words = "pytest() { printf '<%s>' pytest \"$@\"; echo; }\nsteelyard() { printf '<%s>' steelyard \"$@\"; echo; }\n"
+        words = "".join(f"{name}() {{ printf '<%s>' {name} \"$@\"; echo; }}\n" for name in ("pytest", "steelyard"))
         done = subprocess.run(["sh", "-c", words + pasted], capture_output=True, text=True, check=True)
         wanted = ["".join(f"<{word}>" for word in shlex.split(each.command)) for each in steps]
         assert done.stdout.splitlines() == wanted
+
+
+def test_an_error_or_a_case_of_several_evaluations_is_told_once():
+    why = "python (new): shop:new returned {}: 'turns' is no field of an answer. Put what else there is into metadata."
+    error, texts = examples.broken().evaluations[0], [f"{why} ({n} bodies ended so, such as 'a')" for n in (660, 429)]
+    broken = [replace(error, id=f"suites/t.py::test_{n}", errors=(told,)) for n, told in enumerate(texts)]
+    shown = text(examples.report(*broken))
+    assert shown.count("Put what else") == 1
+    assert "as above: python (new): shop:new returned {}: 't" in shown
+    reds = [replace(examples.regressed(), id=f"suites/t.py::test_{n}") for n in "ab"]
+    changes = [replace(examples.CHANGES[0], evaluation_id=each.id, metric=each.metric) for each in reds]
+    shown = text(examples.report(*reds, changes=changes))
+    assert shown.count('is   "The capital of the"') == 1
+    assert "peru   5/5 -> 0/5   as above" in shown
