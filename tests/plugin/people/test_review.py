@@ -55,7 +55,7 @@ def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Proj
     assert "nobody has labelled an item yet" in entry["reason"]
     assert entry["n_cases"] == 300
     assert entry["review"]["n_waiting"] == 20
-    step = "next steelyard review serve (20 items wait, about 5 minutes)"
+    step = "next steelyard review serve # 20 items wait, about 5 minutes"
     assert step in " ".join(str(result.stdout).split())
     with opened(project) as store:
         (batch,) = store.review.batches()
@@ -71,7 +71,7 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     assert ("came or went" in plain.output, plain.stderr) == (False, "")
     label(project, most=3)
     run_id = project.report()["run_id"]
-    step = f"steelyard gate --resume {run_id} (3 labels came or went since, and count there)"
+    step = f"steelyard gate --resume {run_id} # 3 labels came or went since, and count there"
     told = run("report")
     assert (f"next {step}" in " ".join(told.output.split()), told.stderr) == (True, "")
     assert "nobody has labelled an item yet" in " ".join(told.output.split())
@@ -86,7 +86,7 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     assert project.evaluation()["review"]["n_events"] == 3
     with opened(project) as store:
         Queue(store).undo("ann", key="undo")
-    assert "(4 labels came or went since" in " ".join(run("report").output.split())
+    assert "# 4 labels came or went since" in " ".join(run("report").output.split())
 
 
 def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -> None:
