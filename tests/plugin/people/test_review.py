@@ -336,7 +336,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"steelyard review close {batch.id} --undo (batch {batch.id} is closed: enough)"
+    step = f"steelyard review close {batch.id} --undo # batch {batch.id} is closed: enough"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
