@@ -52,7 +52,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     from harness.records import VerdictKind, waiver_of
     from harness.reporting.junit import origin, properties_of_item
     from harness.reporting.shared.names import row_names
-    from harness.reporting.wording.failure import failure_text, message
+    from harness.reporting.wording.failure import failure_line
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
@@ -63,7 +63,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     named = zip(verdicts, row_names(verdicts), strict=True)
     bad = [(verdict, name) for verdict, name in named if verdict.verdict is not VerdictKind.PASSED]
     bad.sort(key=lambda entry: -entry[0].verdict.severity)
-    text = "\n\n".join(failure_text(verdict, *versions, message(verdict, name)) for verdict, name in bad)
+    text = "\n".join(failure_line(verdict, name) for verdict, name in bad)
     if (waiver := waiver_of(bad[0][0], run.options.waivers)) is not None:
         item.stash[ACCEPTED] = True
         raise pytest.xfail.Exception(f"{waiver}\n{text}", pytrace=False)

@@ -23,6 +23,11 @@ WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
 """Finish reasons of endpoints that keep an answer back, or a part of it, for what it holds."""
 
 
+def may_lack(name: str) -> str:
+    """What to write where some cases have no such field."""
+    return f"Where cases may lack it, write case.get({name!r}), which is None then."
+
+
 class Case:
     """One input with what is expected of it. Fields are attributes: `case.id`, `case.prompt`, `case.expected`, …
 
@@ -54,10 +59,7 @@ class Case:
 
     def _lacks(self, name: str) -> str:
         known = ", ".join(self._fields)
-        return (
-            f"case {self.id!r} has no field {name!r}. Its fields: {known}. Where cases may lack it, write "
-            f"case.get({name!r}), which is None then."
-        )
+        return f"case {self.id!r} has no field {name!r}. Its fields: {known}. {may_lack(name)}"
 
     def __contains__(self, name: object) -> bool:
         return name in self._fields

@@ -20,6 +20,8 @@ from harness.reporting.wording.notes import with_notes
 from harness.store import Store
 from harness.store.location import option_for
 
+_LAST_FAILED = ("--lf", "--last-failed")
+
 
 def complete(report: Report, options: str = "") -> Report:
     """A report that was just made with all that its formats tell beside the figures: notes and next steps."""
@@ -43,8 +45,8 @@ def stored_now(store: Store, report: Report) -> Report:
 
 
 def step_in_words(step: Step) -> str:
-    """The command with the reason in brackets, or the reason alone."""
-    return f"{step.command}   ({step.why})" if step.command else step.why
+    """The command with the reason as a shell's comment, or the reason alone."""
+    return f"{step.command}   # {step.why}" if step.command else step.why
 
 
 def resume_steps(store: Store, report: Report, options: str) -> list[Step]:
@@ -106,7 +108,8 @@ def _verdicts(report: Report) -> list[Step]:
     steps += _more_samples(report)
     if (kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]) and report.command is not None:
         remembers = "no:cacheprovider" not in (each.removeprefix("-p") for each in report.command)
-        last, given = " --lf" if remembers else "", "".join(f" {shlex.quote(each)}" for each in report.command)
+        rest = [each for each in report.command if each not in _LAST_FAILED] if remembers else report.command
+        last, given = " --lf" if remembers else "", "".join(f" {shlex.quote(each)}" for each in rest)
         steps += [Step(f"pytest{last}{given}", "the red ones alone", is_local=True)] if remembers else []
         case = [Step(f"pytest{last} {one}{given}", "that case alone", is_local=True) for one in _case_option(report)]
         steps += case if not any(each.partition("=")[0] == "--case" for each in report.command) else []

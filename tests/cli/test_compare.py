@@ -186,10 +186,11 @@ def test_a_margin_of_measures_may_be_in_per_cent(run: Run, folder: Path, margin:
     assert run("compare", "latest", "latest", "--margin", margin).exit_code == exit_code
 
 
-def test_a_margin_of_scores_in_per_cent_is_refused_with_the_number(run: Run, place: Path) -> None:
-    result = run("compare", "latest", "20261123", "--margin", "5%")
-    assert result.exit_code == 4
-    assert "is a score in [0, 1]: write margin=0.05" in " ".join(result.stderr.split())
+def test_a_margin_of_scores_in_per_cent_is_that_number(run: Run, place: Path) -> None:
+    shown = [run("compare", "latest", "20261123", "--json", "--margin", margin) for margin in ("5%", "0.05")]
+    first, second = (json.loads(each.stdout)["evaluations"] for each in shown)
+    assert first == second
+    assert run("compare", "latest", "20261123", "--margin", "100%").exit_code == 4
 
 
 @pytest.mark.parametrize(

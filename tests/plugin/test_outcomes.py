@@ -161,12 +161,11 @@ def test_without_a_baseline_the_worst_cases_are_shown_with_an_answer_and_the_aut
     result.stdout.fnmatch_lines(
         [
             "*test_it failed: *below the threshold 0.90*",
-            "  more  *",
             '*c0   0/2   "q0"   expected "yes"',
             '*answer  2 × "Lima"',
             "*why     not the capital",
-            "next    steelyard store show c0   (all its answers)",
-            "next    pytest --lf --case=c0*   (that case alone)",
+            "next    steelyard store show c0   # all its answers",
+            "next    pytest --lf --case=c0*   # that case alone",
         ]
     )
     change = project.report()["changes"][0]

@@ -53,7 +53,7 @@ def test_an_inconclusive_one_may_be_accepted(project: Project) -> None:
     result.stdout.fnmatch_lines([f"INCONCLUSIVE, accepted until {LATER}: 1 inconclusive, 1 passed"])
 
 
-def test_every_report_shows_the_waiver_beside_the_evaluation_and_as_a_note(project: Project) -> None:
+def test_every_report_shows_the_waiver_beside_the_evaluation_and_of_another_as_a_note(project: Project) -> None:
     accept(project, "test_red", "test_green")
     result = project.run("-k", "green or red", "--junitxml", "junit.xml")
     told = f"accepted until {LATER}: copy changes"
@@ -61,8 +61,8 @@ def test_every_report_shows_the_waiver_beside_the_evaluation_and_as_a_note(proje
         [
             f"RED, accepted until {LATER}: 1 failed, 1 passed",
             "x failed        test_red",
-            f"*{told}; below*",
-            f"note    test_it.py::test_red {told}",
+            "*below*;",
+            f" *{told}",
             f"note    test_it.py::test_green {told}; it",
         ]
     )
@@ -72,7 +72,7 @@ def test_every_report_shows_the_waiver_beside_the_evaluation_and_as_a_note(proje
     folder = project.path / "reports" / "latest"
     for name in ("index.html", "report.md"):
         page = (folder / name).read_text(encoding="utf-8")
-        assert page.count(told) >= 2
+        assert told in page
         assert f"RED, accepted until {LATER}" in page
     stream = io.StringIO()
     write_junit(read_report(folder), stream)
@@ -102,7 +102,9 @@ def test_one_of_two_that_is_accepted_leaves_the_gate_red(project: Project) -> No
     project.module(RED_AND_GREEN + "\n    test_also = test_red\n")
     result = project.run("-k", "red or also")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["RED: 2 failed, 1 of them accepted"])
+    result.stdout.fnmatch_lines(
+        ["RED: 2 failed, 1 of them accepted", "x failed        test_also*", "x failed        test_red*"]
+    )
 
 
 def test_a_waiver_ends_by_itself_and_says_so(project: Project) -> None:

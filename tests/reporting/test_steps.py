@@ -31,25 +31,25 @@ def reviewed(*reviews: ReviewSummary):
 @pytest.mark.parametrize(
     ("reviews", "step"),
     [
-        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes)"),
+        ([waiting(14, 240.0)], "steelyard review serve   # 14 items wait, about 4 minutes"),
         (
             [waiting(14, 240.0), waiting(6, 60.0)],
-            "steelyard review serve   (20 items wait, about 5 minutes)",
+            "steelyard review serve   # 20 items wait, about 5 minutes",
         ),
         (
             [waiting(14, 240.0, 2)],
-            "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2)",
+            "steelyard review serve   # 14 items wait, about 4 minutes; adjudicate 2",
         ),
-        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
+        ([waiting(0, 0.0, 1)], "steelyard review serve   # adjudicate 1 item"),
         (
             [waiting(0, 0.0, 0, "closed by hand")],
-            "steelyard review close 1f0c --undo   (batch 1f0c is closed: closed by hand)",
+            "steelyard review close 1f0c --undo   # batch 1f0c is closed: closed by hand",
         ),
         (
             [waiting(0, 0.0, 0, "superseded by run r2")],
             "batch 1f0c is closed: superseded by run r2",
         ),
-        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
+        ([waiting(1, 12.0)], "steelyard review serve   # 1 item waits, about a minute"),
     ],
 )
 def test_what_waits_is_told_with_its_time(reviews, step):
@@ -64,7 +64,7 @@ def test_the_store_of_the_command_line_is_that_of_the_next_one():
 def test_the_address_of_the_settings_takes_the_place_of_the_command():
     review = replace(waiting(14, 240.0, 2), url="https://review.example.org")
     assert review_step(reviewed(review), " --store x.db") == [
-        "https://review.example.org   (14 items wait, about 4 minutes; adjudicate 2)"
+        "https://review.example.org   # 14 items wait, about 4 minutes; adjudicate 2"
     ]
 
 
@@ -78,3 +78,10 @@ def test_a_report_with_a_review_follows_the_schema_and_reads_back_equal():
     jsonschema.Draft202012Validator(schema()).validate(document)
     assert document["evaluations"][0]["labels_needed"] == 14
     assert from_json(document) == report
+
+
+@pytest.mark.parametrize("option", ["--lf", "--last-failed"])
+def test_the_red_ones_of_a_run_of_the_red_ones_are_asked_for_once(option):
+    report = replace(examples.red(), command=(option, "suites"))
+    commands = [step.command for step in with_steps(report).steps if step.command.startswith("pytest")]
+    assert commands[-2:] == ["pytest --lf suites", "pytest --lf --case=peru suites"]

@@ -136,8 +136,9 @@ class Pair:
 
         Args:
             metric: one of either side.
-            margin: in place of that of the candidate's run; a text is one in per cent, such as "5%". Bets keep the
-                stakes of the run: with the margin they would go for something else, and could lose what they had won.
+            margin: in place of that of the candidate's run, for slices without one of their own, too; a text is one in
+                per cent, such as "5%", of scores 0.05. Bets keep the stakes of the run: with the margin they would go
+                for something else, and could lose what they had won.
 
         Raises:
             SettingsError: the margin lets everything pass, or can't be.
@@ -145,10 +146,13 @@ class Pair:
         observed = self._observed(metric)
         if margin is None:
             return observed
-        plan = replace(observed.plan, margin_is_default=False, margin_is_relative=isinstance(margin, str))
-        plan = replace(plan, margin=share_of_baseline(margin, "--margin") if isinstance(margin, str) else margin)
-        weighed = replace(observed, plan=plan, stakes=observed.tuned_to)
-        if isinstance(margin, str):
+        own, is_share = observed.plan, isinstance(margin, str) and observed.unit is not None
+        chosen = share_of_baseline(margin, "--margin") if isinstance(margin, str) else margin
+        plan = replace(own, margin=chosen, margin_is_default=False, margin_is_relative=is_share)
+        if own.slice_margin == own.margin or own.margin_is_relative != is_share:  # none of their own, or another unit
+            plan = replace(plan, slice_margin=None if own.slice_margin is None else chosen)
+        weighed, margin = replace(observed, plan=plan, stakes=observed.tuned_to), chosen
+        if is_share:
             wrong = without_ratio(weighed)
         else:
             what = f"--margin {margin:g} lets everything pass: {metric!r} of {observed.id} is {kind_in_words(observed)}"

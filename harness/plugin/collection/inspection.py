@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import CaseError, CheckError, MarkerError, RubricError, choices, nearest
 from harness.records import Case
+from harness.records.samples import may_lack
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
 from harness.scoring.registered import registered
@@ -51,7 +52,7 @@ def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: 
     for case in cases if used else ():
         for written, (name, place) in used.items():
             if name not in case and written.removeprefix("case.") not in _OF_EVERY_CASE:
-                hint = nearest(name, list(case))
+                hint = f"{nearest(name, list(case))} {may_lack(name)}"
                 hint = hint if has_cases else " The marker has no `cases=`: give it cases with that field."
                 raise CaseError(
                     f"{where}, {place}: {written}, but case {case.id!r} has no field {name!r}. "

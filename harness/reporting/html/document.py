@@ -85,6 +85,7 @@ def _in_words(shown: TableRow, name: str, report: Report, details: Details) -> d
         "name": name,
         "figures": shown.figures,
         "sentence": sentence(shown, report.losses),
+        "is_accepted": bool(shown.accepted),
         "ranges": {"candidate": shown.candidate, "baseline": shown.baseline},
         "facts": _facts(entry),
         "sliced": slices_in_words(entry) if entry.slices else "",

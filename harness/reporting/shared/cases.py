@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from harness.records import Change, Report, Verdict, VerdictKind
 from harness.reporting.shared.figures import digits, figure
-from harness.reporting.shared.table import unit_of
+from harness.reporting.shared.table import unit_of, urgency
 from harness.reporting.shared.text import cells, printable, symbol
 
 MOST_CHANGES = 3
@@ -52,12 +52,12 @@ class CaseToSee:
 
 
 def shown_changes(report: Report) -> list[Change]:
-    """The worst case of each evaluation that did not pass: the worst evaluations first, three at most."""
+    """The worst case of each evaluation that did not pass: the most urgent evaluations first, three at most."""
     first: dict[tuple[str, str], Change] = {}
     for change in report.changes:
         first.setdefault((change.evaluation_id, change.metric), change)
     bad = [each for each in report.evaluations if each.verdict is not VerdictKind.PASSED]
-    bad.sort(key=lambda verdict: -verdict.verdict.severity)
+    bad.sort(key=lambda verdict: urgency(report, verdict))
     worst = (first.get((verdict.id, verdict.metric)) for verdict in bad)
     once = {(change.evaluation_id, change.case_id): change for change in worst if change is not None}
     return list(once.values())[:MOST_CHANGES]

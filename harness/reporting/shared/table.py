@@ -56,18 +56,23 @@ class TableRow:
 
 
 def rows(report: Report, encoding: str = "utf-8") -> list[TableRow]:
-    """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
+    """A row for each evaluation, the most urgent first, otherwise in the run's order."""
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
-    named.sort(key=lambda pair: -pair[0].verdict.severity)
+    named.sort(key=lambda pair: urgency(report, pair[0]))
     return [
         replace(row(verdict, name, encoding), accepted=_accepted(report, verdict, encoding)) for verdict, name in named
     ]
 
 
+def urgency(report: Report, verdict: Verdict) -> tuple[bool, bool, int]:
+    """The key that sorts verdicts: the worst first, those that are accepted after all that count, what passed last."""
+    return verdict.verdict is VerdictKind.PASSED, report.accepted(verdict) is not None, -verdict.verdict.severity
+
+
 def _accepted(report: Report, verdict: Verdict, encoding: str) -> str:
-    """Say until when and why a verdict is accepted, before the reason that it has; "" of another."""
+    """Say until when and why a verdict is accepted, after the reason that it has; "" of another."""
     waiver = report.accepted(verdict)
-    return "" if waiver is None else printable(f"{waiver}; ", _MOST_REASON_CELLS, cut="middle", encoding=encoding)
+    return "" if waiver is None else printable(str(waiver), _MOST_REASON_CELLS, cut="middle", encoding=encoding)
 
 
 def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> TableRow:

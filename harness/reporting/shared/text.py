@@ -19,6 +19,7 @@ _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they sh
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
 _LABEL = 8
+_SHELL_WORD = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"(?:\\.|[^"\\])*"|\\.)+""")
 _COMMAND = re.compile(r"(?<!\w)::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
 
 
@@ -101,6 +102,29 @@ def labelled(label: str, text: str, width: int) -> list[str]:
     """
     start = f"{label:<{_LABEL}}"
     return hang(start, wrap(text, width - len(start)))
+
+
+def command_lines(command: str, why: str, width: int) -> list[str]:
+    r"""A command as a shell takes it when it is copied: broken between its words alone, each line but the last with a
+    backslash at its end, and the reason as a comment. A word that is longer than a line stays whole.
+
+    >>> command_lines("pytest suites --candidate new --lf", "the red ones", 24)
+    ['pytest suites \\', '  --candidate new --lf', '# the red ones']
+    """
+    words = _SHELL_WORD.findall(command)
+    first, *rest = words if " ".join(words) == command else [command]
+    lines = [first]
+    for word in rest:
+        if cells(f"{lines[-1]} {word}") + (2 if word is not rest[-1] else 0) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"  {word}")
+    if why and cells(f"{lines[-1]}   # {why}") <= width:
+        lines[-1] += f"   # {why}"
+    elif why:
+        lines += [f"# {line}" for line in wrap(why, width - 2)]
+    return lines
 
 
 def hang(start: str, lines: Sequence[str], indent: int | None = None) -> list[str]:

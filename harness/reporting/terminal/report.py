@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.config.environment import colours_wanted
-from harness.records import Change, Loss, Report, Verdict, VerdictKind, VersionRef
+from harness.records import Change, Loss, Report, Step, Verdict, VerdictKind, VersionRef
 from harness.records.budget import amount
 from harness.reporting.shared.cases import CaseToSee, Piece, case_to_see, shown_changes
 from harness.reporting.shared.figures import count, duration, plural
 from harness.reporting.shared.names import kind_in_words
 from harness.reporting.shared.table import FEW, MARKS, TableRow, greens_in_words, rows, slice_rows, slices_in_words
-from harness.reporting.shared.text import cells, flow, hang, labelled, printable, symbol, wrap
-from harness.reporting.steps import step_in_words
+from harness.reporting.shared.text import cells, command_lines, flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.wording.budget import flops_in_words
 from harness.reporting.wording.failure import interrupted, progress, sentence
 
@@ -81,21 +80,34 @@ def render(
     first = headline(report)
     lines = [_coloured(line, _COLOURS.get(re.split("[:,]", first)[0]), layout) for line in wrap(first, width)]
     lines += [*_header(report, width, encoding), ""]
+    told: list[str | CaseToSee] = []
     for each in shown[: len(shown) - unseen]:
-        lines += block(each, report.losses, cases.get(_key(each), []), layout)
+        lines += block(each, report.losses, cases.get(_key(each), []), layout, told)
     if unseen:
         lines += wrap(f"  and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     if hidden:
         indent = INDENT if width >= NARROW else len("  passed ")
         lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
     notes = [each for each in report.notes if each.kind != "ranges" or shown]
-    last = [("next", step_in_words(step)) for step in report.steps]
-    last += [("report", report_path)] if report_path else []
-    for group in ([(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes], last):
-        lines += [""] if group else []
-        for label, text in group:
-            lines += labelled(label, printable(text, encoding=encoding), width)
-    return lines
+    said = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes]
+    last = [("report", report_path)] if report_path else []
+    lines += [""] if said else []
+    lines += _labelled(said, width, encoding)
+    lines += [""] if report.steps or last else []
+    for step in report.steps:
+        lines += _step(step, width, encoding) if step.command else _labelled([("next", step.why)], width, encoding)
+    return lines + _labelled(last, width, encoding)
+
+
+def _labelled(texts: Sequence[tuple[str, str]], width: int, encoding: str) -> list[str]:
+    return [line for label, text in texts for line in labelled(label, printable(text, encoding=encoding), width)]
+
+
+def _step(step: Step, width: int, encoding: str) -> list[str]:
+    """A command with what it is good for; one whose words are longer than a line is wider than the terminal."""
+    command, why = (printable(text, encoding=encoding) for text in (step.command, step.why))
+    start = labelled("next", "", width)[0]
+    return hang(start, command_lines(command, why, width - len(start)))
 
 
 def render_stored(report: Report, layout: Layout, path: str | None = None) -> list[str]:
@@ -114,8 +126,18 @@ def _by_evaluation(changes: Sequence[Change]) -> dict[tuple[str, str], list[Chan
     return groups
 
 
-def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], layout: Layout) -> list[str]:
-    """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at."""
+def block(
+    shown: TableRow,
+    losses: Sequence[Loss],
+    changes: Sequence[Change],
+    layout: Layout,
+    told: list[str | CaseToSee],
+) -> list[str]:
+    """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at.
+
+    Args:
+        told: errors and cases of evaluations above, which are not told again; those of this one are added.
+    """
     verdict, encoding = shown.verdict, layout.encoding
     wide = layout.width >= NARROW
     indent = INDENT if wide else 2
@@ -125,15 +147,28 @@ def block(shown: TableRow, losses: Sequence[Loss], changes: Sequence[Change], la
     lines = flow(filter(None, (shown.name, shown.figures, why if beside else "")), room)
     lines += wrap(why, room) if why and not beside else []
     for message in shown.errors:
-        lines += hang("- " if len(shown.errors) > 1 else "", wrap(message, room - 2))
+        start = "- " if len(shown.errors) > 1 else ""
+        lines += hang(start, wrap(_told_once(message, told, room - len(start), encoding), room - 2))
     if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
         lines += _slices(verdict, room, layout)
     for change in changes:
-        lines += case_lines(case_to_see(change, verdict, room - 12, encoding), room, layout)
+        case = case_to_see(change, verdict, room - 12, encoding)
+        same = replace(case, score="")
+        lines += flow([case.id, case.score, "as above"], room) if same in told else case_lines(case, room, layout)
+        told.append(same)
     colour = "33" if verdict.verdict is VerdictKind.INCONCLUSIVE else "31" if verdict.verdict.is_red else None
     status = _coloured(shown.status, colour, layout)
     start = status + " " * (INDENT - cells(shown.status))
     return hang(start, lines, indent) if wide else [status, *(f"  {line}" for line in lines)]
+
+
+def _told_once(message: str, told: list[str | CaseToSee], room: int, encoding: str) -> str:
+    """An error, or the beginning of one that stands above, whatever number of bodies it ended there."""
+    same = re.sub(r" \([\d,]+ (bodies|times)\b.*\)$", "", message)
+    if same not in told:
+        told.append(same)
+        return message
+    return f"as above: {printable(message, max(_LEAST_WIDTH, room - 12), encoding=encoding)}"
 
 
 def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:

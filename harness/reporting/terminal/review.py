@@ -73,7 +73,7 @@ def view(status: QueueStatus) -> Iterator[Block]:
             yield ""
             yield from _agreement(batch.agreement)
     if any(each.progress.left for each in status.batches):
-        yield from ("", ("next  ", status.serve))
+        yield from ("", f"next    {status.serve}")
 
 
 def _progress(batch: BatchStatus) -> Iterator[str]:

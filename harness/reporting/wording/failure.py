@@ -42,7 +42,7 @@ def sentence(shown: TableRow, losses: Sequence[Loss] = (), encoding: str = "utf-
             parts.append(f"{plural(len(others), 'more slice')} worse: {', '.join(others[:_MOST_OTHERS])}{more}")
     own = (each for each in losses if (each.evaluation_id, each.metric) == (verdict.id, verdict.metric))
     parts += [shared_in_words(each, encoding) for each in own]
-    return shown.accepted + "; ".join(filter(None, parts))
+    return "; ".join(filter(None, [*parts, shown.accepted]))
 
 
 def shared_in_words(loss: Loss, encoding: str = "utf-8") -> str:
@@ -74,13 +74,13 @@ def failure_text(
     candidate: VersionRef,
     baseline: VersionRef | None,
     first: str,
-    more: Sequence[str] = ("  more        its worst case and what to do stand at the end, under steelyard",),
+    more: Sequence[str] = (),
 ) -> str:
     """A failure in at most 80 columns: its message, the versions and, of an error, all that was raised.
 
     Args:
         first: the message.
-        more: lines that follow, unless it is an error; by default where the rest stands in the output of a session.
+        more: lines that follow, unless it is an error.
     """
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
     facts = [("versions", [printable(candidate.name, 40) + against])]
@@ -88,15 +88,32 @@ def failure_text(
     facts += [("error", each) for each in errors if len(errors) + len(each) > 2]  # a single line is the message
     hidden = len(verdict.errors) - _MOST_ERRORS
     facts += [("error", [f"and {plural(hidden, 'more message')} in report.json"])] if hidden > 0 else []
-    frames = [printable(frame, _MOST_FRAME_CELLS) for frame in verdict.traceback]
-    facts += [("raised at", frames)] if frames else []
+    facts += _frames(verdict)
     if verdict.verdict is VerdictKind.ERROR:
         facts.append(("next", [GO_ON if is_interrupted(verdict) else way_on([verdict])]))
-    lines = wrap(first, _WIDTH)
+    return "\n".join([*wrap(first, _WIDTH), *_hung(facts), *(() if verdict.verdict is VerdictKind.ERROR else more)])
+
+
+def failure_line(verdict: Verdict, name: str) -> str:
+    """A failure in the output of a session, at whose end the rest stands: its message in one line, cut, and of an error
+    what was raised where that takes several lines.
+    """
+    errors = [_lines(each) for each in verdict.errors[:_MOST_ERRORS]]
+    facts = [("error", each) for each in errors if len(each) > 1] + _frames(verdict)
+    return "\n".join([printable(message(verdict, name), _MOST_CELLS), *_hung(facts)])
+
+
+def _frames(verdict: Verdict) -> list[tuple[str, list[str]]]:
+    frames = [printable(frame, _MOST_FRAME_CELLS) for frame in verdict.traceback]
+    return [("raised at", frames)] if frames else []
+
+
+def _hung(facts: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    lines: list[str] = []
     for label, texts in facts:
         wrapped = [line for text in texts for line in wrap(text, _WIDTH - _LABEL_CELLS)]
         lines += hang(f"  {label:<{_LABEL_CELLS - 2}}", wrapped, _LABEL_CELLS)
-    return "\n".join([*lines, *(() if verdict.verdict is VerdictKind.ERROR else more)])
+    return lines
 
 
 def _lines(message: str) -> list[str]:

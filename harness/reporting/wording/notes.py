@@ -162,8 +162,11 @@ def record_in_words(record: BaselineRecord) -> str:
 
 
 def _waivers(report: Report) -> Iterator[Note]:
-    """Tell of each evaluation of the report that is accepted, or was."""
+    """Tell of each evaluation of the report that was accepted and no longer is; one that is says so itself."""
+    in_use = [report.accepted(each) for each in report.evaluations]
     for waiver in report.waivers:
+        if waiver in in_use:
+            continue
         kinds = {each.verdict for each in report.evaluations if each.id == waiver.evaluation_id}
         ending = "; it passed: steelyard accept --remove" if kinds == {VerdictKind.PASSED} else ""
         ending = "; an error is never accepted" if VerdictKind.ERROR in kinds else ending

@@ -222,3 +222,13 @@ def test_a_run_that_its_budget_ended_is_as_open_as_it_was(store: Store, design: 
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
     assert verdict.reason.startswith("stopped at max_tokens 9 after 30 of 200 cases; ")
     assert verdict == expected
+
+
+@pytest.mark.parametrize(("stated", "followed"), [(0.3, 0.02), (0.1, 0.1)])
+def test_a_chosen_margin_is_that_of_slices_without_one_of_their_own(
+    store: Store, stated: float, followed: float
+) -> None:
+    rule = {"margin": 0.3, "slice_fields": ("topic",), "slice_margin": stated}
+    sides = run(store, "r1", Scored("same", drawn(9, 0.9), drawn(15, 0.9), rule=rule)), side(store, "r1", "baseline")
+    plan = compare(store, *sides, ComparisonOptions(margin=0.02)).report.evaluations[0].plan
+    assert (plan.margin, plan.slice_margin) == (0.02, followed)

@@ -21,7 +21,9 @@ from tests.plugin.projects import Project
 @pytest.mark.service
 def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project) -> None:
     marked(project, "cases=[{'id': 'a', 'prompt': 'q'}, {'id': 'b'}]")
-    assert "test_it, line 6: case.prompt, but case 'b' has no field 'prompt'. Its fields: id." in refused(project)
+    told = " ".join(refused(project).split())
+    assert "test_it, line 6: case.prompt, but case 'b' has no field 'prompt'. Its fields: id." in told
+    assert "Where cases may lack it, write case.get('prompt'), which is None then." in told
 
 
 @pytest.mark.service

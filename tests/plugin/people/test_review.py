@@ -55,7 +55,7 @@ def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Proj
     assert "nobody has labelled an item yet" in entry["reason"]
     assert entry["n_cases"] == 300
     assert entry["review"]["n_waiting"] == 20
-    step = "next steelyard review serve (20 items wait, about 5 minutes)"
+    step = "next steelyard review serve # 20 items wait, about 5 minutes"
     assert step in " ".join(str(result.stdout).split())
     with opened(project) as store:
         (batch,) = store.review.batches()
@@ -71,7 +71,7 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     assert ("came or went" in plain.output, plain.stderr) == (False, "")
     label(project, most=3)
     run_id = project.report()["run_id"]
-    step = f"steelyard gate --resume {run_id} (3 labels came or went since, and count there)"
+    step = f"steelyard gate --resume {run_id} # 3 labels came or went since, and count there"
     told = run("report")
     assert (f"next {step}" in " ".join(told.output.split()), told.stderr) == (True, "")
     assert "nobody has labelled an item yet" in " ".join(told.output.split())
@@ -86,7 +86,7 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     assert project.evaluation()["review"]["n_events"] == 3
     with opened(project) as store:
         Queue(store).undo("ann", key="undo")
-    assert "(4 labels came or went since" in " ".join(run("report").output.split())
+    assert "# 4 labels came or went since" in " ".join(run("report").output.split())
 
 
 def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -> None:
@@ -323,9 +323,9 @@ def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_aga
 def test_the_address_of_the_queue_is_told_where_the_settings_have_one(project: Project, run: Run) -> None:
     rating(project, 0.85, n_cases=40)
     project.settings["review_url"] = "https://review.example.org"
-    project.run().stdout.fnmatch_lines(["next    https://review.example.org   (20 items wait, about 5 minutes)"])
+    project.run().stdout.fnmatch_lines(["next    https://review.example.org   # 20 items wait, about 5 minutes"])
     assert project.evaluation()["review"]["url"] == "https://review.example.org"
-    assert "\nnext    https://review.example.org   (20 items wait" in run("gate", "--resume", "latest").output
+    assert "\nnext    https://review.example.org   # 20 items wait" in run("gate", "--resume", "latest").output
     assert run("review", "status").output.endswith("\nnext    https://review.example.org\n")
 
 
@@ -336,7 +336,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"steelyard review close {batch.id} --undo (batch {batch.id} is closed: enough)"
+    step = f"steelyard review close {batch.id} --undo # batch {batch.id} is closed: enough"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")

@@ -42,7 +42,7 @@ def test_a_gate_writes_its_reports_and_the_command_makes_the_same(
     (red.path / ".steelyard" / "store.db").rename("moved.db")
     shown = call(main, ["report", "--store", "moved.db"]).stdout
     assert "steelyard store show c" in shown
-    assert " --store moved.db   (all its answers)" in shown
+    assert " --store moved.db   # all its answers" in shown
 
 
 def test_with_xdist_the_controller_writes_them(red: Project) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
+import subprocess
 
 import pytest
 
@@ -40,12 +42,12 @@ x regressed     foundation/test_capitals
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 ranges  each bound in brackets holds by itself with 95% confidence
 
-next    steelyard store show peru   (all its answers)
+next    steelyard store show peru   # all its answers
 next    add cases, or raise --samples where the reason asks for samples. What is
         stored is not drawn again; either is another look, which needs stronger
         evidence
-next    pytest --lf suites   (the red ones alone)
-next    pytest --lf --case=peru suites   (that case alone)
+next    pytest --lf suites   # the red ones alone
+next    pytest --lf --case=peru suites   # that case alone
 report  reports/latest/report.json"""
 
 NO_BASELINE_IN_120_COLUMNS = """\
@@ -64,9 +66,9 @@ x failed        foundation/test_capitals   0.71 (0.65 to 0.77), needs 0.85: 0.90
 note    margin 0.05 is the default; set it for an evaluation or the project
 ranges  each bound in brackets holds by itself with 95% confidence
 
-next    steelyard store show peru   (all its answers)
-next    pytest --lf suites   (the red ones alone)
-next    pytest --lf --case=peru suites   (that case alone)
+next    steelyard store show peru   # all its answers
+next    pytest --lf suites   # the red ones alone
+next    pytest --lf --case=peru suites   # that case alone
 report  reports/latest/report.json"""
 
 ERRORS_IN_60_COLUMNS = """\
@@ -86,9 +88,7 @@ RED: 2 errors, 2 passed
                 - case 'chad': KeyError: 'x'
                 - and 1 more message in report.json
 ! error         evaluation/test_summaries
-                case 'peru': version 'served': no answer
-                from http://127.0.0.1:8000/v1 after 10
-                attempts (200 times)
+                as above: case 'peru': version 'ser…(+75)
   passed        stage_0/test_00
                 0.93 -> 0.93 (-0.06 to +0.06, margin 0.05)
                 no worse by more than 0.05
@@ -261,7 +261,7 @@ def test_what_would_decide_is_what_helps_the_claim_that_is_open():
     suite, left = {"about": "suite", "suite_size": 200}, {"about": "suite", "suite_size": 300}
     bets = {"about": "population", "design": "sequential", "suite_size": 200}
     one = examples.report(examples.inconclusive(**suite))
-    assert examples.steps(one) == [f"pytest suites --samples 8   ({RAISE})"]
+    assert examples.steps(one) == [f"pytest suites --samples 8   # {RAISE}"]
     assert with_steps(replace(one, command=None)).steps == (Step("", RAISE),)
     assert examples.steps(examples.report(examples.inconclusive(**bets))) == [ADD]
     assert examples.steps(examples.report(examples.inconclusive(**left))) == [
@@ -269,7 +269,7 @@ def test_what_would_decide_is_what_helps_the_claim_that_is_open():
     ]
     mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
     assert examples.steps(mixed) == [
-        f"pytest suites --samples 8   (about these cases: {RAISE})",
+        f"pytest suites --samples 8   # about these cases: {RAISE}",
         f"about cases like these, fixed: {ADD_OR_RAISE}",
         f"about cases like these: {ADD}",
     ]
@@ -370,3 +370,30 @@ def test_before_the_first_label_there_is_no_difference_to_show():
     assert "no label yet" in text
     assert "n/a" not in text
     assert "no spread" not in text
+
+
+def test_a_copied_command_runs_with_all_of_its_words_at_any_width():
+    given = ("suites/foundation", "--candidate", "a version", "--baseline", "smollm2", "--samples=10", "-k", "it's 1")
+    steps = [step for step in with_steps(replace(examples.red(), command=given)).steps if step.command]
+    for width in (80, 50, 200):
+        lines = render(replace(examples.red(), steps=steps), Layout(width=width))
+        pasted = "\n".join(line[8:] for line in lines[lines.index("") :] if line.startswith(("next", " " * 8)))
+        pasted = pasted[pasted.index("steelyard") :]
+        words = "".join(f"{name}() {{ printf '<%s>' {name} \"$@\"; echo; }}\n" for name in ("pytest", "steelyard"))
+        done = subprocess.run(["sh", "-c", words + pasted], capture_output=True, text=True, check=True)
+        wanted = ["".join(f"<{word}>" for word in shlex.split(each.command)) for each in steps]
+        assert done.stdout.splitlines() == wanted
+
+
+def test_an_error_or_a_case_of_several_evaluations_is_told_once():
+    why = "python (new): shop:new returned {}: 'turns' is no field of an answer. Put what else there is into metadata."
+    error, texts = examples.broken().evaluations[0], [f"{why} ({n} bodies ended so, such as 'a')" for n in (660, 429)]
+    broken = [replace(error, id=f"suites/t.py::test_{n}", errors=(told,)) for n, told in enumerate(texts)]
+    shown = text(examples.report(*broken))
+    assert shown.count("Put what else") == 1
+    assert "as above: python (new): shop:new returned {}: 't" in shown
+    reds = [replace(examples.regressed(), id=f"suites/t.py::test_{n}") for n in "ab"]
+    changes = [replace(examples.CHANGES[0], evaluation_id=each.id, metric=each.metric) for each in reds]
+    shown = text(examples.report(*reds, changes=changes))
+    assert shown.count('is   "The capital of the"') == 1
+    assert "peru   5/5 -> 0/5   as above" in shown

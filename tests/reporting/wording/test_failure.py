@@ -12,8 +12,7 @@ from tests.reporting import example_reports as examples
 REGRESSED = """\
 foundation/test_capitals regressed: lower by more than 0.05; 0.93 -> 0.71 (-0.28
 to -0.16, margin 0.05)
-  versions    smollm2-pruned against smollm2
-  more        its worst case and what to do stand at the end, under steelyard"""
+  versions    smollm2-pruned against smollm2"""
 
 
 def text(report, verdict=None):

@@ -65,8 +65,9 @@ function mean(value, n, entry) {
   return isCount ? `${Math.round(right)}/${n}` : figure(value, entry);
 }
 
-// The evaluations, the worst first; each knows its stage, what decided it, and all its cases.
-const ENTRIES = DATA.evaluations.map((entry) => ({ ...entry })).sort((one, other) => rank(other) - rank(one));
+const urgency = (entry) => (entry.is_accepted ? rank(entry) / SEVERITY.length : rank(entry));
+// The evaluations, the worst first, accepted ones after all that count; each knows its stage, what decided it, and all its cases.
+const ENTRIES = DATA.evaluations.map((entry) => ({ ...entry })).sort((one, other) => urgency(other) - urgency(one));
 for (const entry of ENTRIES) {
   entry.stage = entry.id.split("::")[0].split("/").find((part) => STAGES.includes(part)) ?? "";
   const weight = ({ samples_needed }) => samples_needed ?? Number.MAX_VALUE;
