@@ -95,7 +95,7 @@ def test_a_gates_ledger_goes_on_behind_an_excluded_item(
         "predicted": [0.7],
         "expected": [0.6],
         "passed": [],
-        "told": [],
+        "known_passed": [],
         "floor": 0.1,
         "rules": {"rate": [-1.0, 2.0, 0.1, 0.1]},
     }
