@@ -262,8 +262,8 @@ class Queue:
         asked = {_asks(each.form) for each in batches if each.id in wanted}
         asked -= {_asks(each.form) for each in batches if each.id in own}
         drawing = [each for each in batches if each.closed is None and "key" in each.source]
-        settled = [each for each in batches if each.id not in wanted and each not in drawing]
-        sources = [each for each in settled if _asks(each.form) in asked]
+        done = [each for each in batches if each.id not in wanted and each not in drawing]
+        sources = [each for each in done if _asks(each.form) in asked]
         if not sources:
             return []
         secret = {_texts(item) for batch_id in wanted for item in self._review.items(batch_id)}
@@ -281,8 +281,8 @@ class Queue:
         for run in (each for each in runs if each.run_id == batch.run_id):
             plan = ReviewPlan(batch.evaluation_id, batch.metric, batch.form, tuple(batch.source["roles"]))
             with suppress(SettingsError):  # pruned in part: then it draws no more
-                found = populations(self._store, run, plan)
-                self._drawn_from[key] = frozenset(_texts(item) for each in found for item in each.items.values())
+                drawable = populations(self._store, run, plan)
+                self._drawn_from[key] = frozenset(_texts(item) for each in drawable for item in each.items.values())
         return self._drawn_from.get(key, frozenset())
 
     def _known(self, batch: Batch, reviewer: str) -> Iterator[KnownItem]:

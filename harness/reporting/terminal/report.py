@@ -80,19 +80,19 @@ def render(
     first = headline(report)
     lines = [_coloured(line, _COLOURS.get(re.split("[:,]", first)[0]), layout) for line in wrap(first, width)]
     lines += [*_header(report, width, encoding), ""]
-    told: list[str | CaseToSee] = []
+    shown_above: list[str | CaseToSee] = []
     for each in shown[: len(shown) - unseen]:
-        lines += block(each, report.losses, cases.get(_key(each), []), layout, told)
+        lines += block(each, report.losses, cases.get(_key(each), []), layout, shown_above)
     if unseen:
         lines += wrap(f"  and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     if hidden:
         indent = INDENT if width >= NARROW else len("  passed ")
         lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
     notes = [each for each in report.notes if each.kind != "ranges" or shown]
-    said = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes]
+    labelled = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes]
     last = [("report", report_path)] if report_path else []
-    lines += [""] if said else []
-    lines += _labelled(said, width, encoding)
+    lines += [""] if labelled else []
+    lines += _labelled(labelled, width, encoding)
     lines += [""] if report.steps or last else []
     for step in report.steps:
         lines += _step(step, width, encoding) if step.command else _labelled([("next", step.why)], width, encoding)
@@ -131,12 +131,12 @@ def block(
     losses: Sequence[Loss],
     changes: Sequence[Change],
     layout: Layout,
-    told: list[str | CaseToSee],
+    shown_above: list[str | CaseToSee],
 ) -> list[str]:
     """One evaluation: its figures, the sentence that says why, its errors and slices, and cases to look at.
 
     Args:
-        told: errors and cases of evaluations above, which are not told again; those of this one are added.
+        shown_above: errors and cases of evaluations above, which are not shown again; those of this one are added.
     """
     verdict, encoding = shown.verdict, layout.encoding
     wide = layout.width >= NARROW
@@ -148,25 +148,27 @@ def block(
     lines += wrap(why, room) if why and not beside else []
     for message in shown.errors:
         start = "- " if len(shown.errors) > 1 else ""
-        lines += hang(start, wrap(_told_once(message, told, room - len(start), encoding), room - 2))
+        lines += hang(start, wrap(_or_as_above(message, shown_above, room - len(start), encoding), room - 2))
     if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
         lines += _slices(verdict, room, layout)
     for change in changes:
         case = case_to_see(change, verdict, room - 12, encoding)
         same = replace(case, score="")
-        lines += flow([case.id, case.score, "as above"], room) if same in told else case_lines(case, room, layout)
-        told.append(same)
+        lines += (
+            flow([case.id, case.score, "as above"], room) if same in shown_above else case_lines(case, room, layout)
+        )
+        shown_above.append(same)
     colour = "33" if verdict.verdict is VerdictKind.INCONCLUSIVE else "31" if verdict.verdict.is_red else None
     status = _coloured(shown.status, colour, layout)
     start = status + " " * (INDENT - cells(shown.status))
     return hang(start, lines, indent) if wide else [status, *(f"  {line}" for line in lines)]
 
 
-def _told_once(message: str, told: list[str | CaseToSee], room: int, encoding: str) -> str:
+def _or_as_above(message: str, shown_above: list[str | CaseToSee], room: int, encoding: str) -> str:
     """An error, or the beginning of one that stands above, whatever number of bodies it ended there."""
     same = re.sub(r" \([\d,]+ (bodies|times)\b.*\)$", "", message)
-    if same not in told:
-        told.append(same)
+    if same not in shown_above:
+        shown_above.append(same)
         return message
     return f"as above: {printable(message, max(_LEAST_WIDTH, room - 12), encoding=encoding)}"
 

@@ -121,10 +121,10 @@ def _configs(index: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
 def _members(index: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     members = group.get("task") or []
     for member in members if isinstance(members, list) else [members]:
-        said = member if isinstance(member, Mapping) else {"task": member}
-        name = str(said.get("task"))
+        own = member if isinstance(member, Mapping) else {"task": member}
+        name = str(own.get("task"))
         known = [each for each in _configs(index, name) if name != group.get("group")]
-        yield from ({**each, **said} for each in known or [said] if "dataset_path" in said or known)
+        yield from ({**each, **own} for each in known or [own] if "dataset_path" in own or known)
 
 
 def _check_config(config: Mapping[str, Any], where: str) -> None:

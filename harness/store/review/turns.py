@@ -258,7 +258,7 @@ class TurnTables(ReviewerTable):
 
 _LIVE = and_(leases.c.ended.is_(None), leases.c.expires > bindparam("now"))
 _OF_ITEM = leases.c.item_id == items.c.id
-_SAID = events.c.item_id == leases.c.item_id, events.c.reviewer == leases.c.reviewer, IN_FORCE
+_IS_IN_FORCE = events.c.item_id == leases.c.item_id, events.c.reviewer == leases.c.reviewer, IN_FORCE
 _HELD = (
     select(*_LEASE, items.c.state, batches.c.closed)
     .join(items, _OF_ITEM)
@@ -292,7 +292,7 @@ class _Turn:
 
         One under which the reviewer changes a word, in another tab, is neither given nor ended.
         """
-        query = _HELD.where(count_of(*_SAID, events.c.kind.in_(_kinds(self.task))) == 0)
+        query = _HELD.where(count_of(*_IS_IN_FORCE, events.c.kind.in_(_kinds(self.task))) == 0)
         for *fields_, state, closed in self.connection.execute(query, self._own).all():
             lease = Lease(*fields_)
             if lease.id in self.holding:
