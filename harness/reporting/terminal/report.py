@@ -89,10 +89,10 @@ def render(
         indent = INDENT if width >= NARROW else len("  passed ")
         lines += hang("  passed".ljust(indent), wrap(greens_in_words(report, hidden), width - indent))
     notes = [each for each in report.notes if each.kind != "ranges" or shown]
-    labelled = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes]
+    notices = [(each.kind if each.kind in ("budget", "ranges") else "note", each.text) for each in notes]
     last = [("report", report_path)] if report_path else []
-    lines += [""] if labelled else []
-    lines += _labelled(labelled, width, encoding)
+    lines += [""] if notices else []
+    lines += _labelled(notices, width, encoding)
     lines += [""] if report.steps or last else []
     for step in report.steps:
         lines += _step(step, width, encoding) if step.command else _labelled([("next", step.why)], width, encoding)
