@@ -29,7 +29,6 @@ from harness.models.spec import engine_spec
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import Block
 from harness.reporting.writing import load_format
-from harness.scoring.confinement import sandboxes
 from harness.scoring.registered import registered
 from harness.stages.data.steps.user import find_step
 from harness.store.location import store_url, without_password
@@ -210,6 +209,11 @@ def _store(settings: Settings) -> Finding:
 def _sandboxes(chosen: str) -> Iterator[Finding]:
     """Each kind of sandbox. One that is chosen in the settings and does not work is a problem."""
     section = "sandbox (checks.runs)"
+    try:
+        from harness.scoring.confinement import sandboxes
+    except ImportError as error:
+        yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
+        return
     for name in SANDBOXES:
         lacks, mend = sandboxes.lacks(name), None
         state: State = "ok" if lacks is None else "absent"

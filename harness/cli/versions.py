@@ -23,7 +23,6 @@ from harness.models.description.contents import different_files
 from harness.models.description.description import WeightsDescription, describe_weights
 from harness.models.engine_creation import check_version
 from harness.models.lineage import LineageSources, differences, read_lineage
-from harness.models.mlflow.registry import pinned
 from harness.models.prompts.texts import read_texts
 from harness.models.retrieval.retriever import Find
 from harness.models.spec import engine_spec
@@ -310,6 +309,8 @@ def tokens(version: str, text: str, chat: bool) -> TokenListing:
     require_weights(settings, version)
     read = read_texts(version_named(settings, version), settings.root)
     if read.is_registered:
+        from harness.models.mlflow.registry import pinned
+
         read = pinned(read, settings.root, offline=True)[0]
     tokenizer = load_tokenizer(read.engine_options, settings.root)
     if not chat:
