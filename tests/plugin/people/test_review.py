@@ -347,7 +347,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
 
 @pytest.mark.nightly
 def test_labels_under_another_rubric_do_not_count_and_are_told(judged: Project) -> None:
-    judged.body(RATE, cases=6, arguments="model, case, judge", threshold=0.5, review="all")
+    judged.body(RATE, cases=60, arguments="model, case, judge", threshold=0.5, review="all")
     judged.run()
     n_labels = label(judged, most=4, says=lambda _: 1)
     assert n_labels == 4
