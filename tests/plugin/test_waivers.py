@@ -61,7 +61,7 @@ def test_every_report_shows_the_waiver_beside_the_evaluation_and_of_another_as_a
         [
             f"RED, accepted until {LATER}: 1 failed, 1 passed",
             "x failed        test_red",
-            "*below*;",
+            "*below the threshold*",
             f" *{told}",
             f"note    test_it.py::test_green {told}; it",
         ]
