@@ -57,7 +57,7 @@ def test_only_adjudicators_exclude_and_only_what_they_adjudicate(queue: Queue, a
         queue.exclude("ann", view.lease_id, "why", key="x")
     labelling = queue.next("eve")
     assert labelling is not None
-    with pytest.raises(LeaseError, match="taken to label"):
+    with pytest.raises(LeaseError, match="given out to label"):
         queue.exclude("eve", labelling.lease_id, "why", key="y")
     assert queue.progress("b1")[0].n_excluded == 0
 

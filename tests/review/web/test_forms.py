@@ -129,6 +129,7 @@ def test_a_practice_round_comes_first_and_leaves_nothing(page: Page, tmp_path: P
         expect(page.locator(".answer")).to_contain_text("known 0")
         page.keyboard.press("4")
         expect(page.get_by_role("status")).to_contain_text("The known label: 4, as you said “one detail”")
+        page.wait_for_load_state()  # keys are heard once its script has run
         page.keyboard.press("Enter")
         expect(page.locator(".answer")).to_contain_text("known 1")
         page.goto(server.url)
