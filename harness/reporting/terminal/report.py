@@ -24,6 +24,8 @@ from harness.reporting.wording.failure import interrupted, progress, sentence
 
 INDENT, NARROW = 16, 60
 _LEAST_WIDTH = 30
+_CELLS_ABOVE = 32
+"""Of an error that stands above."""
 _MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _USAGE_ERROR = 4
@@ -148,7 +150,7 @@ def block(
     lines += wrap(why, room) if why and not beside else []
     for message in shown.errors:
         start = "- " if len(shown.errors) > 1 else ""
-        lines += hang(start, wrap(_or_as_above(message, shown_above, room - len(start), encoding), room - 2))
+        lines += hang(start, wrap(_or_as_above(message, shown_above, encoding), room - 2))
     if verdict.slices and (layout.verbosity > 0 or verdict.verdict is not VerdictKind.PASSED):
         lines += _slices(verdict, room, layout)
     for change in changes:
@@ -164,13 +166,13 @@ def block(
     return hang(start, lines, indent) if wide else [status, *(f"  {line}" for line in lines)]
 
 
-def _or_as_above(message: str, shown_above: list[str | CaseToSee], room: int, encoding: str) -> str:
+def _or_as_above(message: str, shown_above: list[str | CaseToSee], encoding: str) -> str:
     """An error, or the beginning of one that stands above, whatever number of bodies it ended there."""
     same = re.sub(r" \([\d,]+ (bodies|times)\b.*\)$", "", message)
     if same not in shown_above:
         shown_above.append(same)
         return message
-    return f"as above: {printable(message, max(_LEAST_WIDTH, room - 12), encoding=encoding)}"
+    return f"as above: {printable(message, _CELLS_ABOVE, encoding=encoding)}"
 
 
 def _slices(verdict: Verdict, room: int, layout: Layout) -> list[str]:
