@@ -30,7 +30,6 @@ class Claim:
 
     Attributes:
         sources: names of files in reports/benchmarks/.
-        commands: those that write these files.
         summary: of the figures of the sources, one phrase.
         wanted: by name, the figures that bear on it, all of which must meet their goals.
     """
@@ -39,14 +38,6 @@ class Claim:
     sources: tuple[str, ...]
     summary: Callable[[Figures], str]
     wanted: str = ""
-
-    @property
-    def commands(self) -> list[str]:
-        """The command of each source."""
-        return [
-            f"make mutants STAGE={name.removeprefix('mutants-')}" if name.startswith("mutants-") else
-            f"make bench ARGS={name}" for name in self.sources
-        ]  # fmt: skip
 
 
 def _worst(figures: Figures) -> str:
@@ -97,10 +88,14 @@ CLAIMS = (
 )
 
 
+def _documents(claim: Claim) -> list[dict[str, Any]]:
+    """What was measured, a file each, with its command and its day."""
+    return [json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8")) for name in claim.sources]
+
+
 def figures_of(claim: Claim) -> list[dict[str, Any]]:
     """The recorded figures that bear on a claim, each with the date of its measurement."""
-    known = [(name, json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))) for name in claim.sources]
-    every = [{**figure, "date": document["date"]} for _, document in known for figure in document["figures"]]
+    every = [{**figure, "date": document["date"]} for document in _documents(claim) for figure in document["figures"]]
     is_ours = (each for each in every if each["goal"] or each["name"].startswith("Steelyard"))
     return [each for each in is_ours if re.search(claim.wanted, each["name"])]
 
@@ -112,13 +107,14 @@ def rows() -> list[tuple[str, str, str, str]]:
         figures = figures_of(claim)
         kept = "" if all(each["met"] for each in figures) else "**NOT KEPT**: "
         oldest = min(each["date"] for each in figures)
-        commands = ", ".join(f"`{command}`" for command in claim.commands)
+        commands = ", ".join(f"`{document['command']}`" for document in _documents(claim))
         table.append((claim.sentence, kept + claim.summary(figures), commands, oldest))
     return table
 
 
 def written() -> dict[str, str]:
     """The page, and README with its table, by path."""
+    known = rows()
     lines = [
         "# Proof",
         "",
@@ -127,14 +123,14 @@ def written() -> dict[str, str]:
         "",
         "| claim | measured | by | on |",
         "|---|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in rows()),
+        *(f"| {' | '.join(row)} |" for row in known),
         "",
     ]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = [
         "| promise | measured | on |",
         "|---|---|---|",
-        *(f"| {row[0]} | {row[1]} | {row[3]} |" for row in rows()),
+        *(f"| {row[0]} | {row[1]} | {row[3]} |" for row in known),
         "",
     ]
     return {
@@ -148,14 +144,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.proof", description=__doc__)
     parser.add_argument("--recorded", action="store_true", help="take the figures of reports/benchmarks as they are")
     if not parser.parse_args().recorded:
-        for command in dict.fromkeys(command for claim in CLAIMS for command in claim.commands):
+        for command in dict.fromkeys(document["command"] for claim in CLAIMS for document in _documents(claim)):
             print(command, flush=True)
             subprocess.run(command.split(), cwd=ROOT, check=False)  # a goal that is missed is in the figures
     for path, text in written().items():
         (ROOT / path).write_text(text, encoding="utf-8")
-    for sentence, figure, *_ in rows():
+    known = rows()
+    for sentence, figure, *_ in known:
         print(f"{sentence}: {figure}")
-    return 1 if any("NOT KEPT" in figure for _, figure, *_ in rows()) else 0
+    return 1 if any("NOT KEPT" in figure for _, figure, *_ in known) else 0
 
 
 if __name__ == "__main__":
