@@ -356,7 +356,7 @@ def test_every_page_that_code_and_templates_name_is_there() -> None:
 
 @pytest.mark.service
 def test_the_site_is_built_without_a_warning_and_asks_for_nothing_elsewhere(tmp_path: Path) -> None:
-    """Each page is there as HTML and as Markdown, and in llms.txt."""
+    """Each page is there as HTML and as Markdown, and in llms.txt. No link of a page or of a copied file is dead."""
     site = tmp_path / "site"
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(tmp_path / "doctrees")]
     built = subprocess.run([*sphinx, DOCS, site], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -369,9 +369,15 @@ def test_the_site_is_built_without_a_warning_and_asks_for_nothing_elsewhere(tmp_
         assert (site / f"{name}.md").is_file()
         html = (site / f"{name}.html").read_text(encoding="utf-8")
         assert re.findall(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', html) == []
-        text = _CODE.sub("", _FENCE.sub("", (site / f"{name}.md").read_text(encoding="utf-8")))
-        targets = [target for target in _LINK.findall(text) if not re.match(r"[a-z]+:", target)]
-        assert [each for each in targets if not ((site / name).parent / each.partition("#")[0]).exists()] == []
+    faults: list[str] = []
+    for path in site.rglob("*.md"):
+        text = _CODE.sub("", _FENCE.sub("", path.read_text(encoding="utf-8")))
+        targets = [target.partition("#")[0] for target in _LINK.findall(text) if not re.match(r"[a-z]+:", target)]
+        faults += [f"{path.relative_to(site)}: {each}" for each in targets if not (path.parent / each).exists()]
+    for path in site.rglob("*.html"):
+        targets = re.findall(r'<a [^>]*href="([^":#?]+)["#]', path.read_text(encoding="utf-8"))
+        faults += [f"{path.relative_to(site)}: {each}" for each in targets if not (path.parent / each).exists()]
+    assert faults == []
     assert (site / "steelyard" / "SKILL.md").is_file()
     assert not re.search(r"url\(['\"]?(?:https?:)?//", "".join(each.read_text("utf-8") for each in site.rglob("*.css")))
 
