@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -394,8 +395,7 @@ def test_a_link_to_a_file_beside_docs_leads_to_the_repository_or_is_text(
     address: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(DOCS)
-    from markdown_pages import without_neighbours
-
+    without_neighbours = importlib.import_module("markdown_pages").without_neighbours
     app = SimpleNamespace(srcdir=DOCS, config=SimpleNamespace(repository_files=address))
     text = "[here](../start.md#red), [fixed](../../SECURITY.md#x)."
     assert without_neighbours(text, DOCS / "howto", app) == expected
