@@ -19,6 +19,7 @@ copybutton_prompt_text = "$ "
 html_theme = "furo"
 html_title = "Steelyard"
 html_baseurl = os.environ.get("DOCS_URL", "")
+repository_files = os.environ.get("REPOSITORY_FILES", "")
 html_copy_source = False
 html_show_copyright = False
 smartquotes = False

@@ -20,17 +20,36 @@ ABOUT = """# Steelyard
 """
 
 
+_LINK = re.compile(r"(\[[^\[\]]*\])\(([^)\s:#]+)(#[^)\s]*)?\)")
+
+
 def keep_within(app: Sphinx, page: str, source: list[str]) -> None:
-    """Have links to Markdown that is no page of the site, such as SECURITY.md, lead to the file itself."""
+    """Have links to Markdown of docs that is no page, such as a rubric, lead to the file itself."""
     folder = Path(app.env.doc2path(page)).parent
 
-    def target(found: re.Match[str]) -> str:
-        path = found[1].partition("#")[0]
-        file = (folder / path).resolve()
+    def link(found: re.Match[str]) -> str:
+        file = (folder / found[2]).resolve()
         is_page = app.project.path2doc(file) in app.env.found_docs
-        return found[0] if is_page or not file.is_file() else f"](path:{path})"
+        return found[0] if is_page or file.suffix != ".md" or not file.is_file() else f"{found[1]}(path:{found[2]})"
 
-    source[0] = re.sub(r"\]\(([^):\s]+\.md(?:#[^)\s]*)?)\)", target, source[0])
+    source[0] = _LINK.sub(link, without_neighbours(source[0], folder, app))
+
+
+def without_neighbours(text: str, folder: Path, app: Sphinx) -> str:
+    """Return a page whose links to files beside docs lead to them at `repository_files`, or are their text without it.
+
+    A copy of such a file would have links of its own, to what the site lacks.
+    """
+    docs, address = Path(app.srcdir).resolve(), app.config.repository_files.rstrip("/")
+
+    def link(found: re.Match[str]) -> str:
+        label, path, anchor = found.groups("")
+        file = (folder / path).resolve()
+        if file.is_relative_to(docs) or not file.exists():
+            return found[0]
+        return f"{label}({address}/{file.relative_to(docs.parent)}{anchor})" if address else label[1:-1]
+
+    return _LINK.sub(link, text)
 
 
 def in_order(environment: BuildEnvironment, page: str = "index") -> Iterator[str]:
@@ -59,17 +78,15 @@ def places(app: Sphinx) -> dict[Path, str]:
 
 
 def as_on_site(text: str, folder: str, source: Path, known: Mapping[Path, str]) -> str:
-    """Return a page whose links to files lead to where the site has them; a link to one that it lacks is its text."""
+    """Return a page whose links to files of docs lead to where the site has them."""
 
     def link(found: re.Match[str]) -> str:
         label, path, anchor = found.groups("")
         file = (source / folder / path).resolve()
-        if place := known.get(file):
-            return f"{label}({posixpath.relpath(place, folder or '.')}{anchor})"
-        is_page = file.suffix == ".md" and file.is_relative_to(source)
-        return found[0] if is_page or not file.exists() else label[1:-1]
+        place = known.get(file)
+        return f"{label}({posixpath.relpath(place, folder or '.')}{anchor})" if place else found[0]
 
-    return re.sub(r"(\[[^\[\]]*\])\(([^)\s:#]+)(#[^)\s]*)?\)", link, text)
+    return _LINK.sub(link, text)
 
 
 def write_pages(app: Sphinx, exception: Exception | None) -> None:
@@ -82,6 +99,7 @@ def write_pages(app: Sphinx, exception: Exception | None) -> None:
         text = Path(app.env.doc2path(page)).read_text(encoding="utf-8")
         target = Path(app.outdir, f"{page}.md")
         folder = page.rpartition("/")[0]
+        text = without_neighbours(text, Path(app.srcdir, folder), app)
         text = as_on_site(text, folder, Path(app.srcdir), known)
         target.write_text(re.sub(r"^% .*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
         if folder != section:
@@ -95,6 +113,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Have Sphinx call what is above, and colour what these pages show."""
     for language in ("jsonl", "gitignore"):
         app.add_lexer(language, TextLexer)
+    app.add_config_value("repository_files", "", "env", str)
     app.connect("source-read", keep_within)
     app.connect("build-finished", write_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

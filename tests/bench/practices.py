@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from harness.decisions import Observations, decided_after, first_looks
 from harness.decisions.questions import Question, questions
@@ -72,6 +73,18 @@ def z_test(candidate: Scores, baseline: Scores) -> Outcomes:
     return _two_ways((ours - theirs) / error < -_Z_TWO_SIDED, candidate.shape[2])
 
 
+def pooled_t_test(candidate: Scores, baseline: Scores) -> Outcomes:
+    """All samples as if independent; red if lower with p < 0.05 (two-sided) by scipy's t test of two samples."""
+    ours, theirs = (scores.reshape(*scores.shape[:2], -1).astype(np.float64) for scores in (candidate, baseline))
+    return _lower_by_t(stats.ttest_ind(ours, theirs, axis=2), ours.shape[2])
+
+
+def paired_t_test(candidate: Scores, baseline: Scores) -> Outcomes:
+    """Means of all samples of a case; red if lower with p < 0.05 (two-sided) by scipy's paired t test over cases."""
+    tested = stats.ttest_rel(candidate.mean(axis=3), baseline.mean(axis=3), axis=2)
+    return _lower_by_t(tested, candidate.shape[2] * candidate.shape[3])
+
+
 def pooled(candidate: Scores, baseline: Scores) -> Outcomes:
     """All samples as if independent: the 95 % normal interval of the difference, read as Steelyard reads its own."""
     ours, theirs = candidate.mean(axis=(2, 3)), baseline.mean(axis=(2, 3))
@@ -94,6 +107,11 @@ def _three_runs(candidate: Scores, baseline: Scores) -> Flags:
     """Which of three runs of every case are red, (3, gates, evaluations)."""
     recorded = baseline[..., 0].mean(axis=2)
     return np.stack([_lower(candidate[..., i].mean(axis=2), recorded) for i in range(3)])
+
+
+def _lower_by_t(tested: Any, samples: int) -> Outcomes:
+    """What is significant is red; where no score differs, t is 0 / 0 and nothing is."""
+    return _two_ways((tested.statistic < 0) & (tested.pvalue < LEVEL), samples)
 
 
 def _two_ways(red: Flags, samples: float | Numbers) -> Outcomes:
@@ -167,6 +185,8 @@ PRACTICES: dict[str, Practice] = {
     "2 of 3 runs": two_of_three_runs,
     "2 of 3 votes for each case": two_of_three_votes,
     "unpaired z test, one run": z_test,
+    "unpaired t test on all samples": pooled_t_test,
+    "paired t test on case means": paired_t_test,
     "pooled interval over cases × samples": pooled,
     "Steelyard, fixed": partial(steelyard, design="fixed"),
     "Steelyard, sequential": partial(steelyard, design="sequential"),

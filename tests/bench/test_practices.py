@@ -70,6 +70,17 @@ def test_the_z_test_is_red_where_statsmodels_finds_p_below_5_in_100() -> None:
         assert said(practices.z_test, scores(right), scores(90)) == ("red" if p < 0.05 else "green", 100)
 
 
+def test_the_t_test_on_all_samples_takes_samples_for_cases() -> None:
+    for samples, colour in ((1, "green"), (50, "red")):
+        assert said(practices.pooled_t_test, scores(84, samples=samples), scores(90, samples=samples))[0] == colour
+
+
+def test_the_paired_t_test_is_red_where_its_formula_finds_p_below_5_in_100() -> None:
+    """Student 1908: n cases lost of 100 have a mean of n / 100, and t is beyond 1.984 from 4 on."""
+    for lost, colour in ((0, "green"), (3, "green"), (4, "red")):
+        assert said(practices.paired_t_test, scores(90 - lost), scores(90)) == (colour, 500)
+
+
 def test_the_pooled_interval_takes_samples_for_cases() -> None:
     """Ten samples of equal answers narrow it as ten times the cases would."""
     assert said(practices.pooled, scores(86), scores(90)) == ("open", 500)

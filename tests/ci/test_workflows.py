@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ NIGHTLY = ROOT / ".github" / "workflows" / "nightly.yml"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Programs that a bare runner has.
-ON_A_RUNNER = {"echo", "python", "sudo"}
+ON_A_RUNNER = {"echo", "python", "sed", "sudo"}
 
 
 def commands(path: Path) -> list[list[str]]:
@@ -100,6 +101,22 @@ def test_only_the_job_that_publishes_can_and_it_takes_what_was_built_and_tried()
     )
     assert (up["name"], up["path"]) == (down["name"], down["path"])
     assert not [step for step in jobs["publish"]["steps"] if "run" in step]
+
+
+def test_every_link_of_the_readme_that_is_built_is_absolute(tmp_path: Path) -> None:
+    """PyPI shows it from the metadata, and images from where they lie unrendered."""
+    step = next(each for each in load(RELEASE)["jobs"]["build"]["steps"] if "sed" in each.get("run", ""))
+    shutil.copy(ROOT / "README.md", tmp_path)
+    hub = {"GITHUB_SERVER_URL": "https://hub", "GITHUB_REPOSITORY": "me/steelyard", "GITHUB_REF_NAME": "v1.2.3"}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env={**os.environ, **hub}, check=True)
+    before, after = (re.findall(r"\]\(([^)]+)\)", (at / "README.md").read_text("utf-8")) for at in (ROOT, tmp_path))
+    assert {"docs/start.md", "docs/images/report.webp"} <= {*before}
+    expected = []
+    for link in before:
+        kind = "raw" if link.startswith("docs/images/") else "blob"
+        kept = ":" in link or link.startswith("#")
+        expected.append(link if kept else f"https://hub/me/steelyard/{kind}/v1.2.3/{link}")
+    assert after == expected
 
 
 def _step(job: dict[str, Any], action: str) -> dict[str, Any]:
