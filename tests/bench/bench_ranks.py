@@ -1,0 +1,129 @@
+"""Several candidates in one gate, and ranks: how often any verdict is wrong, and whether all ranks hold at once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from harness.decisions import decide
+from harness.decisions.looks import look_at
+from harness.gate.history.ranking import p_lower_of
+from harness.gate.planning.simulation import ScoreSpread, Shape, observed
+from harness.statistics.ranks import rank_intervals
+from tests.bench.sampling import Figure
+from tests.decisions.observations import replace
+from tests.simulated import versions_of
+
+LEVEL, GATES = 0.05, 2000
+_WORKERS, _AT_ONCE = 2, 100
+DESIGNS = (("suite", "sequential"), ("population", "sequential"), ("population", "fixed"))
+SHAPES = [Shape(cases=60, samples=3, margin=0.1, about=about, design=design) for about, design in DESIGNS]
+#: True drops below the first version, and the mean and the share of cases that differ.
+TRUTHS: dict[str, tuple[Sequence[float], ScoreSpread]] = {
+    "all equal": ((0, 0, 0), ScoreSpread(mean=0.8)),
+    "all equal, nearly all 0": ((0, 0, 0), ScoreSpread(mean=0.03)),
+    "all equal, nearly all 1": ((0, 0, 0), ScoreSpread(mean=0.97)),
+    "nearly equal": ((0.01, 0.02, 0.03), ScoreSpread(mean=0.8)),
+    "nearly equal, nearly all 0": ((0.002, 0.004, 0.006), ScoreSpread(mean=0.03)),
+    "two equal pairs": ((0, 0.3, 0.3), ScoreSpread(mean=0.8)),
+    "cases that differ in 5 of 100": ((0, 0, 0), ScoreSpread(mean=0.8, differing=0.05)),
+}
+
+Part = Callable[[int, int], float]
+"""A sum over so many simulations of a part: (part, simulations)."""
+
+
+def ranks(_: Path) -> list[Figure]:
+    """All figures."""
+    with ProcessPoolExecutor(_WORKERS) as workers:
+        return [figure for measure in (wrong_verdicts, coverage) for figure in measure(workers)]
+
+
+def wrong_verdicts(workers: Executor) -> Iterator[Figure]:
+    """Gates of 1 to 5 candidates against one baseline, some of which are worse by the margin, the others as good."""
+    for shape in SHAPES:
+        for m, colour in itertools.product((1, 2, 3, 5), ("green", "red")):
+            for n_worse in sorted({m // 2, m, 1} if colour == "green" else {0, m // 2}):
+                if colour == "green" and n_worse == 0:
+                    continue
+                value = _share(workers, partial(_any_wrong, shape, m, n_worse, colour), GATES)
+                name = f"{m} candidates, {n_worse} worse by the margin, {_said(shape)}: any falsely {colour}"
+                yield _figure(name, value, GATES)
+
+
+def coverage(workers: Executor) -> Iterator[Figure]:
+    """Rank intervals of four versions: in how many comparisons any of them misses its rank."""
+    for shape in (*SHAPES, replace(SHAPES[0], design="fixed")):
+        for name in TRUTHS:
+            value = _share(workers, partial(any_missed, shape, name), GATES)
+            yield _figure(f"ranks of 4 versions, {name}, {_said(shape)}: any missed", value, GATES)
+    for shape in SHAPES:
+        width = _share(workers, partial(_width, shape), 200)
+        yield Figure(f"ranks that each of two equal pairs 0.3 apart may have, {_said(shape)}", width, "ranks", "", True)
+
+
+def _said(shape: Shape) -> str:
+    return f"{shape.cases} × {shape.samples}, about the {shape.about}, {shape.design}"
+
+
+def _share(workers: Executor, part: Part, times: int) -> float:
+    n_parts = times // _AT_ONCE
+    return sum(workers.map(part, range(n_parts), [_AT_ONCE] * n_parts)) / times
+
+
+def _figure(name: str, value: float, times: int) -> Figure:
+    most = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / times)
+    return Figure(name, value, "of them", f"≤ {most:.3f}", value <= most, f"{times:,} simulated, promised {LEVEL}")
+
+
+def _any_wrong(shape: Shape, m: int, n_worse: int, colour: str, part: int, gates: int) -> int:
+    count = 0
+    for gate in range(gates):
+        rng = np.random.default_rng([61, m, n_worse, part, gate])
+        drops = [shape.margin] * n_worse + [0.0] * (m - n_worse)
+        baseline, *others = versions_of(shape, drops, rng)
+        entries = [observed(shape, each, baseline) for each in others]
+        look = look_at(1, 1, 1, best_of=m)
+        kinds = [decide([each], 1 - LEVEL, looks={each.id: look}, tells_lost=False)[0].verdict for each in entries]
+        if colour == "green":
+            count += any(kind == "passed" for kind in kinds[:n_worse])
+        else:
+            count += any(kind.is_red for kind in kinds[n_worse:])
+    return count
+
+
+def intervals_of(shape: Shape, truth: str, rng: np.random.Generator) -> list[list[int]]:
+    """The rank intervals of four versions of a truth, whose scores are drawn."""
+    drops, spread = TRUTHS[truth]
+    scores = versions_of(replace(shape, spread=spread), drops, rng)
+    p_lower = np.ones((len(scores), len(scores)))
+    for i, j in itertools.permutations(range(len(scores)), 2):
+        p_lower[i, j] = p_lower_of(observed(shape, scores[i], scores[j]), LEVEL)
+    found: list[list[int]] = rank_intervals([p_lower], LEVEL)[0].tolist()
+    return found
+
+
+def is_missed(truth: str, intervals: Sequence[Sequence[int]]) -> bool:
+    """Tell whether any version has a rank outside its interval, of those that it shares with its equals."""
+    drops = [0.0, *TRUTHS[truth][0]]
+    best = [1 + sum(other < own for other in drops) for own in drops]
+    worst = [sum(other <= own for other in drops) for own in drops]
+    return any(low > b or high < w for (low, high), b, w in zip(intervals, best, worst, strict=True))
+
+
+def any_missed(shape: Shape, truth: str, part: int, times: int) -> int:
+    """In how many of so many comparisons any interval misses its version's rank."""
+    number = list(TRUTHS).index(truth)
+    rngs = (np.random.default_rng([62, number, part, each]) for each in range(times))
+    return sum(is_missed(truth, intervals_of(shape, truth, rng)) for rng in rngs)
+
+
+def _width(shape: Shape, part: int, times: int) -> float:
+    rngs = (np.random.default_rng([63, part, each]) for each in range(times))
+    return sum(np.mean([high - low + 1 for low, high in intervals_of(shape, "two equal pairs", rng)]) for rng in rngs)
