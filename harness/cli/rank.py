@@ -1,4 +1,4 @@
-"""`steelyard rank`: stored versions in order, each with the ranks that it may have."""
+"""`steelyard rank`: stored versions in order, with the ranks that each may have."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ def _view(ranking: Ranking) -> Iterator[Block]:
 
     names = display_names(each.id for each in ranking.evaluations)
     for each in ranking.evaluations:
-        unit = f" in {each.unit}" if each.unit else ""
         about = "these cases" if each.about == "suite" else "cases like these"
-        yield (f"{names[each.id]} {each.metric}{unit}, about {about}: {plural(each.n_cases, 'case')}",)
-        places = digits([version.value for version in each.versions], unit=each.unit)
+        what = f"{each.metric} in {each.unit}" if each.unit else each.metric
+        yield (f"{names[each.id]} {what}, {plural(each.n_cases, 'case')}, about {about}",)
+        places = digits([one.value for one in each.versions], unit=each.unit)
         for one in each.versions:
             ranks = f"{one.lowest}" if one.lowest == one.highest else f"{one.lowest} to {one.highest}"
             yield f"  {ranks}", one.name, figure(one.value, places)
-        yield from ((f"  left out: {name}, {why}",) for name, why in each.left_out.items())
-        yield ""
+        yield from ((f"  left out: {name}: {why}",) for name, why in each.left_out.items())
     yield (f"all ranks together are right at least {100 * ranking.confidence_level:g} times in 100",)
 
 
@@ -39,11 +38,11 @@ def _view(ranking: Ranking) -> Iterator[Block]:
 @click.option("--on", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
 @shows(_view)
 def rank(store: Store, versions: tuple[str, ...], on: str | None) -> Ranking:
-    """Rank VERSIONs by what is stored: "1 to 2" is a version that may be the best or the second. No model is asked.
+    """Rank VERSIONs by what is stored: "1 to 2" may be the best or the second. No model is asked.
 
-    Each is a version's name, which stands for the newest finished run that weighed it, or a run, by its id or the
-    beginning of it, which stands for its candidate. Versions are compared in pairs, case by case, and all ranks that
-    are shown hold together. One that was not run on the same cases as the first is left out, and named.
+    Each is a version, by the newest finished run that weighed it, or a run's candidate, by its id or the beginning of
+    it. Versions are compared in pairs, case by case. One that was not run on the same cases as the first is left out,
+    and named.
 
     \b
     Examples:
@@ -56,15 +55,10 @@ def rank(store: Store, versions: tuple[str, ...], on: str | None) -> Ranking:
     from harness.gate.history.scores import Side
     from harness.reporting.shared.names import find_evaluations
 
-    runs, sides = store.runs(), dict[str, Side]()
-    for text in versions:
-        weighed = find_version(runs, text)
-        name = weighed.version.name
-        name = f"{name} of {weighed.run.run_id}" if name in sides else name
-        if any(weighed == each.weighed for each in sides.values()):
-            raise UsageError(f"{text!r} is {weighed}, which is named already. Name each version once.")
-        sides[name] = Side(weighed, stored_report(store, weighed.run.run_id))
-    if len(sides) < 2:
+    runs = store.runs()
+    weighed = {name: find_version(runs, name) for name in versions}
+    if len(weighed) < 2:
         raise UsageError("Name two versions or more: steelyard rank smollm2 smollm2-int8.")
-    ids = dict.fromkeys(entry.id for side in sides.values() for entry in side.report.evaluations)
+    sides = {name: Side(each, stored_report(store, each.run.run_id)) for name, each in weighed.items()}
+    ids = [entry.id for side in sides.values() for entry in side.report.evaluations]
     return ranked(store, sides, None if on is None else find_evaluations(on, ids, where="--on"))

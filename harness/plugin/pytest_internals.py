@@ -6,15 +6,12 @@ this module say what is relied on, so that a pytest that changes it fails there 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
 import pytest
-from _pytest._io import TerminalWriter
 from _pytest.assertion import util as assertion_util
-from _pytest.config import create_terminal_writer
 from _pytest.skipping import evaluate_skip_marks
 
 # -- items -------------------------------------------------------------------------------------------------------------
@@ -61,11 +58,6 @@ def terminal_file(config: pytest.Config) -> TextIO:
     """The file that pytest's reporter writes to."""
     file: TextIO = config.get_terminal_writer()._file
     return file
-
-
-def terminal_writer(config: pytest.Config) -> TerminalWriter:
-    """Make a writer to the terminal as pytest's options want it, before there is a reporter."""
-    return create_terminal_writer(config, sys.stdout)
 
 
 # -- assertions --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from harness import entry_points
 from harness.errors import EntryPointError, SettingsError
-from harness.reporting.shared.files import CANDIDATES, REPORT_DIR, prepare_folder, replacing
+from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -146,7 +146,6 @@ def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> tuple[Path,
 
 def discard(folder: Path) -> None:
     """Remove what a gate before this one wrote, which says nothing about this one. Raises OSError: it can't be."""
-    (folder / CANDIDATES).unlink(missing_ok=True)
     for each in map(load_format, OF_A_GATE):
         (folder / each.file_name).unlink(missing_ok=True)
         if each.beside:

@@ -1,9 +1,9 @@
-"""Stored versions in order: which ranks each may have, by the scores of the cases that all of them have."""
+"""Stored versions in order: the ranks that each may have, by the scores of the cases that all of them have."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,13 @@ from harness.decisions import Observations
 from harness.decisions.questions import questions
 from harness.errors import SettingsError
 from harness.gate.history.scores import Pair, Scores, Side, scores_of
-from harness.records import kind_and_direction, same_kind
+from harness.records import same_kind
 from harness.statistics.arrays import FloatArray
 from harness.statistics.ranks import rank_intervals
 from harness.store import Store
+
+_Table = tuple[str, Mapping[str, Scores], Mapping[str, str]]
+"""A metric, the scores of those that are ranked by it, and why others are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,6 @@ class RankedVersion:
 
     name: str
     run_id: str
-    role: str
     lowest: int
     highest: int
     value: float | None
@@ -33,12 +35,8 @@ class RankedVersion:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRanks:
-    """The versions by one metric of an evaluation, the best first.
-
-    Attributes:
-        about: "suite" for these cases, "population" for cases like these.
-        n_cases: those that every version has; of runs that stopped when they were decided, the fewest of two.
-        left_out: versions that can't be ranked with the first, each with the reason.
+    """The versions by one metric of an evaluation, the best first, with the fewest cases that one of them has; and why
+    others are left out.
     """
 
     id: str
@@ -52,7 +50,7 @@ class EvaluationRanks:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All ranks hold at once, with a chance of at least the confidence level."""
+    """Ranks that all hold at once with a chance of at least the confidence level."""
 
     confidence_level: float
     evaluations: tuple[EvaluationRanks, ...]
@@ -61,8 +59,7 @@ class Ranking:
 def rank(store: Store, sides: Mapping[str, Side], evaluations: Collection[str] | None = None) -> Ranking:
     """Rank versions of stored runs by each metric that at least two of them have.
 
-    The cases, the plan and the confidence level are those of the first. Pairs are weighed as a gate would weigh them,
-    and tell nothing where a gate would decide nothing.
+    The plan and the confidence level are those of the first. Pairs are weighed as a gate would weigh them.
 
     Args:
         sides: by what each is called.
@@ -71,67 +68,54 @@ def rank(store: Store, sides: Mapping[str, Side], evaluations: Collection[str] |
     Raises:
         SettingsError: no evaluation has two versions that can be ranked.
     """
-    confidence_level = next(iter(sides.values())).report.confidence_level
+    level = 1 - next(iter(sides.values())).report.confidence_level
     groups: dict[str, dict[str, Scores]] = {}
     for name, side in sides.items():
         for each in scores_of(store, side, evaluations):
             groups.setdefault(each.id, {})[name] = each
-    tables = [
-        _Table(group, metric, sides) for group in groups.values() for metric in next(iter(group.values())).metrics
-    ]
-    ranked = [table for table in tables if len(table.members) > 1]
-    if not ranked:
-        reasons = dict.fromkeys(f"{name}: {why}" for table in tables for name, why in table.left_out.items())
-        raise SettingsError(
-            f"No two of {', '.join(sides)} can be ranked ({'; '.join(reasons) or 'they have no scores of it'}). Run "
-            "their gates on the same suite, or name others."
-        )
-    intervals = rank_intervals([table.p_lower(1 - confidence_level) for table in ranked], 1 - confidence_level)
-    return Ranking(confidence_level, tuple(map(_Table.ranks, ranked, intervals)))
+    tables, reasons = list[_Table](), dict[str, None]()
+    for group in groups.values():
+        first = next(iter(group.values()))
+        for metric in first.entries:
+            why = dict.fromkeys(sides, "its run has no scores of it")
+            why |= {name: _why_apart(each, first, metric) for name, each in group.items()}
+            left_out = {name: text for name, text in why.items() if text}
+            reasons |= dict.fromkeys(f"{name}: {text}" for name, text in left_out.items())
+            members = {name: each for name, each in group.items() if name not in left_out}
+            tables += [(metric, members, left_out)] * (len(members) > 1)
+    if not tables:
+        why_none = "; ".join(reasons) or "their runs have no scores of it"
+        raise SettingsError(f"No two of {', '.join(sides)} can be ranked ({why_none}). Run gates of the same suite.")
+    intervals = rank_intervals([_p_lower([*members.values()], metric, level) for metric, members, _ in tables], level)
+    return Ranking(1 - level, tuple(_ranked(*table, each) for table, each in zip(tables, intervals, strict=True)))
 
 
-class _Table:
-    """The versions that can be ranked by one metric of an evaluation, and why the others can't."""
+def _ranked(
+    metric: str, members: Mapping[str, Scores], left_out: Mapping[str, str], ranks: npt.NDArray[np.intp]
+) -> EvaluationRanks:
+    versions, entry = [], next(iter(members.values())).entries[metric]
+    for (name, each), (lowest, highest) in zip(members.items(), ranks.tolist(), strict=True):
+        mean = getattr(each.entries[metric], each.side.weighed.role)
+        versions.append(RankedVersion(name, each.side.weighed.run.run_id, lowest, highest, mean and mean.value))
+    sign = -1 if entry.higher_is_better else 1
+    versions.sort(key=lambda each: (each.lowest + each.highest, sign * (each.value or 0.0)))
+    n_cases = min(len(each.known - each.skipped) for each in members.values())
+    return EvaluationRanks(entry.id, metric, entry.unit, entry.plan.about, n_cases, tuple(versions), left_out)
 
-    def __init__(self, group: Mapping[str, Scores], metric: str, sides: Mapping[str, Side]) -> None:
-        self._metric, first = metric, next(iter(group.values()))
-        self._entry = first.entries[metric]
-        why = {name: f"no score of it in run {side.weighed.run.run_id}" for name, side in sides.items()}
-        why |= {name: _why_apart(each, first, metric) for name, each in group.items()}
-        self.left_out = {name: text for name, text in why.items() if text}
-        self.members = {name: each for name, each in group.items() if not why[name]}
-        self._n_cases = 0
 
-    def p_lower(self, level: float) -> FloatArray:
-        """The p-values that `rank_intervals` takes."""
-        members, sizes = list(self.members.values()), []
-        p_values = np.ones((len(members), len(members)))
-        for i, j in itertools.combinations(range(len(members)), 2):
-            pair = Pair(members[i], members[j]).observed(self._metric)
-            assert pair.baseline is not None
-            turned = replace(pair, candidate=pair.baseline, baseline=pair.candidate)
-            p_values[i, j], p_values[j, i] = p_lower_of(pair, level), p_lower_of(turned, level)
-            sizes.append(len(pair.case_ids))
-        self._n_cases = min(sizes)
-        return p_values
-
-    def ranks(self, intervals: npt.NDArray[np.intp]) -> EvaluationRanks:
-        """The members with their intervals, the best first."""
-        entry, versions = self._entry, []
-        for (name, each), (lowest, highest) in zip(self.members.items(), intervals.tolist(), strict=True):
-            weighed = each.side.weighed
-            shown = getattr(each.entries[self._metric], weighed.role)
-            versions.append(
-                RankedVersion(name, weighed.run.run_id, weighed.role, lowest, highest, shown and float(shown.value))
-            )
-        sign = -1 if entry.higher_is_better else 1
-        versions.sort(key=lambda each: (each.lowest + each.highest, sign * (each.value or 0.0)))
-        known = entry.id, self._metric, entry.unit, entry.plan.about, self._n_cases
-        return EvaluationRanks(*known, tuple(versions), self.left_out)
+def _p_lower(members: Sequence[Scores], metric: str, level: float) -> FloatArray:
+    """The p-values that `rank_intervals` takes."""
+    p_lower = np.ones((len(members), len(members)))
+    for i, j in itertools.combinations(range(len(members)), 2):
+        pair = Pair(members[i], members[j]).observed(metric)
+        assert pair.baseline is not None
+        turned = replace(pair, candidate=pair.baseline, baseline=pair.candidate)
+        p_lower[i, j], p_lower[j, i] = p_lower_of(pair, level), p_lower_of(turned, level)
+    return p_lower
 
 
 def p_lower_of(pair: Observations, level: float) -> float:
-    """The p-value of a candidate that is at least as good as the baseline; 1 where they tell nothing."""
+    """The p-value of a candidate that is as good as the baseline; 1 where they tell nothing."""
     shown = replace(pair, plan=replace(pair.plan, threshold=None)).as_shown()
     asked = () if shown.undecided or not shown.may_decide else questions(shown, (level, level))
     return min((each.p_less for each in asked if each.directions), default=1.0)
@@ -139,19 +123,19 @@ def p_lower_of(pair: Observations, level: float) -> float:
 
 def _why_apart(scores: Scores, first: Scores, metric: str) -> str:
     """Say why a version can't be ranked with the first; "" where it can."""
-    entry, own, run_id = scores.entries.get(metric), first.entries[metric], scores.side.weighed.run.run_id
+    entry, own = scores.entries.get(metric), first.entries[metric]
     if entry is None or entry.errors:
-        return f"run {run_id} ended in an error" if entry else f"no {metric} in run {run_id}"
-    if own.plan.aim == "same" or own.plan.in_blocks:
-        return "neither way is better" if own.plan.aim == "same" else "blocks of several runs are no pairs"
-    if not same_kind(entry, own):
-        return f"{kind_and_direction(entry)}; of the first {kind_and_direction(own)}"
-    if scores.compared_with != first.compared_with:
-        return "its bodies compare with the baseline of their own run"
+        return "its run ended in an error, or has no such metric"
     fewer, more = sorted((scores, first), key=lambda each: len(each.known))
-    if fewer.known - more.known or (more.known != fewer.known and not fewer.is_in_order):
-        return "run on other cases than the first"
     contents = {case.id: case.content for case in own.cases}
-    if n_changed := sum(contents.get(case.id, case.content) != case.content for case in entry.cases):
-        return f"{n_changed:,} of its cases have the ids of other cases of the first"
-    return Pair(scores, first).other_orders
+    is_other = fewer.known - more.known or (fewer.known != more.known and not fewer.is_in_order)
+    is_changed = any(contents.get(case.id, case.content) != case.content for case in entry.cases)
+    reasons = {
+        "neither way is better": own.plan.aim == "same",
+        "blocks of several runs are no pairs": own.plan.in_blocks,
+        "measured in another unit or range than the first": not same_kind(entry, own),
+        "its bodies compare with the baseline of its own run": scores.compared_with != first.compared_with,
+        "run on other cases than the first": is_other or is_changed,
+        "its cases were drawn in another order (another `seed`)": Pair(scores, first).other_orders,
+    }
+    return next((text for text, holds in reasons.items() if holds), "")

@@ -13,8 +13,6 @@ from harness.records import Report
 from harness.records.report_json import FILE_NAME, print_report
 from harness.reporting.shared.text import printable
 
-CANDIDATES = "candidates.json"
-"""Beside the folders of several candidates' reports, what each came to."""
 REPORT_DIR = "--report-dir"
 """The option of a gate that names the folder of its reports."""
 
