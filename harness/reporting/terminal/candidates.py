@@ -33,8 +33,10 @@ def candidates_table(gated: Mapping[str, tuple[int, Report | None]], left: Seque
             *(f"{MARKS[one.verdict]} {one.verdict} {figure(value, places)}" if one else "" for one, value in pairs),
         )
     yield "gate", *(f"  {word}" for word in words.values())
-    yield "green", ", ".join(name for name, word in words.items() if word == "GREEN" and not gated[name][0]) or "none"
+    if any(each.checks for each in entries.values()):
+        green = [name for name, word in words.items() if word == "GREEN" and not gated[name][0]]
+        level = 100 * (1 - min(report.confidence_level for report in reports.values()))
+        yield "green", ", ".join(green) or "none"
+        yield "wrong", f"any green at most {level:.3g} times in 100 over all candidates, and any red"
     if missing := [*(name for name in gated if name not in reports), *left]:
         yield "not run", ", ".join(missing)
-    level = max((1 - report.confidence_level for report in reports.values()), default=0)
-    yield "wrong", f"any green at most {100 * level:.3g} times in 100 over all candidates, and any red"
