@@ -74,6 +74,20 @@ def test_who_was_not_run_on_the_same_cases_is_left_out_and_named(store: Store) -
         rank(store, {name: sides[name] for name in ("first", "fewer")})
 
 
+def test_runs_that_stopped_are_compared_by_the_cases_that_both_drew_first_in_one_order(store: Store) -> None:
+    rule = {"design": "sequential", "about": "population", "margin": 0.2}
+    whole = scores(40, cases=80)
+    values = {"whole": whole, "part": dict(list(whole.items())[:50]), "turned": dict(list(whole.items())[::-1])}
+    low = dict.fromkeys(list(whole)[:60], [0.0] * 6)
+    ranked = only(
+        store,
+        stored(store, **{name: Scored(candidate=each, rule=rule) for name, each in {**values, "low": low}.items()}),
+    )
+    assert shown(ranked) == [("part", 1, 2), ("whole", 1, 2), ("low", 3, 3)]
+    assert ranked.left_out == {"turned": "its cases were drawn in another order (another `seed`)"}
+    assert ranked.n_cases == 50
+
+
 def test_no_rank_follows_from_a_difference_without_a_direction(store: Store) -> None:
     entries = {name: Scored(candidate=scores(30), rule={**FIXED, "aim": "same"}) for name in ("one", "other")}
     with pytest.raises(SettingsError, match="neither way is better"):
