@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -46,21 +46,20 @@ def ranks(_: Path) -> list[Figure]:
 
 def wrong_verdicts(workers: Executor) -> Iterator[Figure]:
     """Gates of 1 to 5 candidates against one baseline, some of which are worse by the margin, the others as good."""
-    for shape in SHAPES[:1] + SHAPES[2:]:
-        for n, colour in itertools.product((1, 3, 5), ("green", "red")):
-            for n_worse in sorted({n, (n + 1) // 2} if colour == "green" else {0, n // 2}):
-                value = _share(workers, partial(_any_wrong, shape, n, n_worse, colour), GATES)
-                name = f"{n} candidates, {n_worse} worse by the margin, {_said(shape)}: any falsely {colour}"
-                yield _figure(name, value, GATES)
+    for shape, colour in itertools.product(SHAPES[:1] + SHAPES[2:], ("green", "red")):
+        values = {}
+        for n in (1, 3, 5):
+            for n_worse in {n, (n + 1) // 2} if colour == "green" else {0, n // 2}:
+                part = partial(_any_wrong, shape, n, n_worse, colour)
+                values[f"{n}, {n_worse} of them worse"] = _share(workers, part, GATES)
+        yield _most(f"several candidates, {_said(shape)}: any falsely {colour}", values, GATES)
 
 
 def coverage(workers: Executor) -> Iterator[Figure]:
     """Rank intervals of four versions: in how many comparisons any of them misses its rank."""
     for shape in SHAPES:
-        for name in TRUTHS:
-            value = _share(workers, partial(any_missed, shape, name), COMPARISONS)
-            yield _figure(f"ranks of 4 versions, {name}, {_said(shape)}: any missed", value, COMPARISONS)
-    for shape in SHAPES:
+        values = {name: _share(workers, partial(any_missed, shape, name), COMPARISONS) for name in TRUTHS}
+        yield _most(f"ranks of 4 versions, {_said(shape)}: any missed", values, COMPARISONS)
         width = _share(workers, partial(_width, shape), 200)
         yield Figure(f"ranks that each of two equal pairs 0.3 apart may have, {_said(shape)}", width, "ranks", "", True)
 
@@ -74,9 +73,11 @@ def _share(workers: Executor, part: Part, times: int) -> float:
     return sum(workers.map(part, range(n_parts), [_AT_ONCE] * n_parts)) / times
 
 
-def _figure(name: str, value: float, times: int) -> Figure:
-    most = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / times)
-    return Figure(name, value, "of them", f"≤ {most:.3f}", value <= most, f"{times:,} simulated, promised {LEVEL}")
+def _most(name: str, values: Mapping[str, float], times: int) -> Figure:
+    """The worst of several shares, with all of them beside it."""
+    worst, most = max(values.values()), LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / times)
+    beside = "; ".join(f"{key}: {value:.4f}" for key, value in values.items())
+    return Figure(name, worst, "at most", f"≤ {most:.3f}", worst <= most, f"{times:,} each, promised {LEVEL}: {beside}")
 
 
 def _any_wrong(shape: Shape, n: int, n_worse: int, colour: str, part: int, gates: int) -> int:
