@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from harness.decisions import Observations
 from harness.decisions.observations import CaseSlice
-from harness.gate.planning.simulation import Shape, moved, observed, simulated
+from harness.gate.planning.simulation import Shape, moved, observed, sampled, simulated
 from harness.gate.planning.simulation import true_means as means_of
 from harness.statistics.arrays import FloatArray
 from tests.decisions.observations import replace
 
-__all__ = ["SlicedShape", "means_of", "simulated", "sliced", "uneven"]
+__all__ = ["SlicedShape", "means_of", "simulated", "sliced", "uneven", "versions_of"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,17 @@ def uneven(shape: SlicedShape, means: FloatArray) -> FloatArray:
         else:
             found[number :: shape.slices] = 1 - (1 - own) * (1 - shape.margin / (1 - shape.spread.mean))
     return found
+
+
+def versions_of(shape: Shape, drops: Sequence[float], rng: np.random.Generator) -> list[FloatArray]:
+    """The scores of a baseline, (cases, samples), and of a version for each of these true drops below it."""
+    spread = shape.spread
+    _, baseline = means_of(shape, None, rng)
+    assert baseline is not None
+    every = [baseline]
+    for drop in drops:
+        share = max(spread.differing, min(1.0, 2 * drop / spread.mean))
+        others = means_of(shape, None, rng)[0] * (1 - drop / (share * spread.mean))
+        means = np.where(rng.random(shape.cases) < share, others, baseline)
+        every.append(moved(means, baseline.mean() - drop) if shape.about == "suite" else means)
+    return [sampled(each, shape.samples, spread.noise, rng) for each in every]

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import functools
-import io
-import itertools
 import json
 import math
 import pkgutil
-import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from harness.errors import StoreError
-from harness.reporting.shared.text import ASCII_SIGNS, Block, printable
+from harness.reporting.shared.grid import folded
+from harness.reporting.shared.text import Block
 
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.reporting.terminal.progress import BuildLine
     from harness.store import Store
 
-_NARROWEST = 30
-_COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z])")
 View = Callable[[Any], Iterable[Block]]
 Mode = Literal["read", "write", "make"]
 """How a store is opened: "write" only where there is one, for a mistyped place shall make no empty store."""
@@ -46,10 +42,6 @@ class Number(click.FloatRange):
 
     def _describe_range(self) -> str:
         return "" if self.min is None and self.max is None else super()._describe_range()
-
-
-class Ready(str):
-    """A line that was made for this terminal."""
 
 
 place_option = click.option(
@@ -156,40 +148,3 @@ def emit(result: Any, view: View | str, as_json: bool = False, *, err: bool = Fa
 def say(*blocks: Block, err: bool = False) -> None:
     """Write what is no result: of a command that does something, or beside one."""
     emit(blocks, iter, err=err)
-
-
-def folded(blocks: Iterable[Block], width: int = 80, encoding: str = "utf-8") -> Iterator[str]:
-    """The blocks as harmless lines, of which cells and tables are at most as wide."""
-    for n_cells, group in itertools.groupby(blocks, lambda block: len(block) if isinstance(block, tuple) else 0):
-        if n_cells:
-            yield from _grid(list(group), width, encoding)  # type: ignore[arg-type]
-            continue
-        for block in group:
-            if isinstance(block, list):
-                yield from _grid(block, width, encoding, figures=True)
-            else:
-                yield block if isinstance(block, Ready) else _harmless(block, encoding)  # type: ignore[arg-type]
-
-
-def _grid(rows: Sequence[Sequence[str]], width: int, encoding: str, *, figures: bool = False) -> Iterator[str]:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for number, _ in enumerate(rows[0]):
-        grid.add_column(justify="right" if figures and number else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(_harmless(cell, encoding)) for cell in row))
-    console = Console(file=io.StringIO(), width=max(_NARROWEST, width), color_system=None, legacy_windows=False)
-    with console.capture() as captured:
-        console.print(grid)
-    for line in captured.get().removesuffix("\n").split("\n"):
-        yield _COMMAND.sub(r"\1\\x3a", line.rstrip())  # which a line that was folded there may begin with
-
-
-def _harmless(text: str, encoding: str) -> str:
-    if not encoding.lower().startswith("utf"):
-        for sign, ascii_text in ASCII_SIGNS.items():
-            text = text.replace(sign, ascii_text)
-    return printable(text, encoding=encoding)

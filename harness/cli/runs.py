@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from harness.cli import Group
-from harness.cli.console import Number, Ready, open_store, place_option, run_argument, say, shows, with_store
+from harness.cli.console import Number, open_store, place_option, run_argument, say, shows, with_store
 from harness.config import typed
 from harness.config.ci import find_forge, read_job
 from harness.config.settings import MLFLOW, Settings, check_setting, load_settings
@@ -33,6 +33,7 @@ from harness.reporting.notifying import notify
 from harness.reporting.pull_requests import post
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.files import prepare_folder
+from harness.reporting.shared.grid import Ready
 from harness.reporting.shared.names import COMMENT_NAME, find_evaluations
 from harness.reporting.shared.text import Block
 from harness.reporting.steps import complete, resume_steps, step_in_words

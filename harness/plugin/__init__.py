@@ -49,6 +49,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         quieten_deepeval()
 
 
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Called to run the session: where several candidates are named, runs one for each of them instead."""
+    if "," not in (config.getoption("candidate") or "") or config.option.help or config.option.version:
+        return None
+    from harness.plugin.candidates import run_each
+
+    return run_each(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
     from harness.plugin import fixtures

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.gate.runs.run import RunOptions
 
 _OPTIONS: dict[str, tuple[str | None, str]] = {
-    "--candidate": ("VERSION", "the version under test; or git:REF, as it was at a commit"),
+    "--candidate": ("VERSION", "the version under test; or git:REF, as it was at a commit; A,B,C is a gate of three"),
     "--baseline": (
         "NAME",
         "what it is weighed against: a version, a recorded baseline, or git:REF, the candidate with the project's code "

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from harness.cli.console import folded
 from harness.records.report_json import plain
 from harness.reporting.corpora import Contaminated, contamination_view
+from harness.reporting.shared.grid import folded
 from harness.stages.data.overlap.contamination import RULE, CaseOverlap, Contamination, FoundPlace
 
 PLACES = tuple(

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli.console import folded
 from harness.records.report_json import plain
 from harness.reporting.corpora import CorpusDifference, difference_view
+from harness.reporting.shared.grid import folded
 from harness.stages.data.drift.differences import (
     AloneDocument,
     ChangedOption,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cli.console import folded
 from harness.reporting.corpora import outcomes_view, texts_view
+from harness.reporting.shared.grid import folded
 from harness.reporting.shared.text import cells
 from harness.stages.data.outcomes import Explanation
 from tests.reporting.data.corpora import explanation, removed

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli.console import folded
 from harness.reporting.corpora import statistics_view, summary
+from harness.reporting.shared.grid import folded
 from harness.reporting.shared.text import cells
 from tests.reporting.data.corpora import STATISTICS
 

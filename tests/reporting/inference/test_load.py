@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.cli.console import folded
 from harness.reporting.load import LoadReport, view
+from harness.reporting.shared.grid import folded
 from harness.stages.inference.load.figures import LoadResult, figures
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from tests.stages.inference.load.rows import row

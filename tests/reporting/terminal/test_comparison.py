@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.cli.console import Ready, folded
 from harness.gate.history.comparison import Comparison, ComparisonOptions, compare
 from harness.records import ScoringRule
 from harness.records.report_json import plain, schema
+from harness.reporting.shared.grid import Ready, folded
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.comparison import Compared, comparison_report, facts, notes
 from harness.reporting.terminal.report import Layout, render

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.console import folded
 from harness.models.lineage import LineageStep
+from harness.reporting.shared.grid import folded
 from harness.reporting.shared.text import cells
 from harness.reporting.weights import DescribedVersion, VersionDifference, difference_view, version_view
 from tests.models.description.made import write_gguf
