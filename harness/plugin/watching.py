@@ -5,49 +5,48 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from harness.config import Settings
 from harness.errors import UsageError
-from harness.gate.evaluations.evaluation import Evaluation
-from harness.plugin.collection.items import Collection
 from harness.plugin.collection.suite import COLLECTION
-from harness.plugin.pytest_internals import argument_names
+from harness.plugin.pytest_internals import argument_names, no_assertion_diffs
 
 _SHOWN = 20
 
 
 class _Handing:
-    """Stands before the gate: the evaluation is taken from it once it is collected, and called with its fixtures."""
+    """Stands before the gate: takes the evaluation from it once it is collected, and calls `use` with its fixtures."""
 
-    def __init__(self, use: Callable[[Evaluation, Settings], None]) -> None:
-        self._use, self.error, self.is_used = use, None, False
+    def __init__(self, use: Callable[[Any, Any], None]) -> None:
+        self._use = use
+        self.ended: list[UsageError | None] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Called after collection, before the gate would open a run."""
-        collection = session.config.pluginmanager.get_plugin(COLLECTION)
-        assert isinstance(collection, Collection)
+        collection: Any = session.config.pluginmanager.get_plugin(COLLECTION)
         if not collection.errors and len(collection.evaluations) != 1:
             collection.errors.append(f"{len(collection.evaluations)} evaluations are named; name one, as FILE::test.")
-        for item, evaluation in collection.evaluations.items():
-            item.runtest = functools.partial(self._run, item, evaluation, collection.settings)  # type: ignore[attr-defined]
-        if not collection.errors:
+        elif not collection.errors:
+            ((item, evaluation),) = collection.evaluations.items()
+            item.runtest = functools.partial(self._run, item, evaluation, collection.settings)
             collection.evaluations = {}
 
-    def _run(self, item: pytest.Function, evaluation: Evaluation, settings: Settings) -> None:
+    def _run(self, item: pytest.Function, evaluation: Any, settings: Any) -> None:
         own = {name: item.funcargs[name] for name in argument_names(item) if name not in evaluation.wants}
         try:
-            self._use(replace(evaluation, arguments=own), settings)
-            self.is_used = True
+            with no_assertion_diffs():
+                self._use(replace(evaluation, arguments=own), settings)
+            self.ended.append(None)
         except UsageError as error:
-            self.error = error
+            self.ended.append(error)
 
 
-def use_evaluation(name: str, options: list[str], use: Callable[[Evaluation, Settings], None]) -> None:
+def use_evaluation(name: str, options: Sequence[str], use: Callable[[Any, Any], None]) -> None:
     """Call `use` with the evaluation of pytest's id and the settings, while its fixtures are set up.
 
     Raises:
@@ -56,8 +55,8 @@ def use_evaluation(name: str, options: list[str], use: Callable[[Evaluation, Set
     handing, shown = _Handing(use), io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
         pytest.main([name, "-q", "-s", "--baseline", "none", *options], plugins=[handing])
-    if handing.error is not None:
-        raise handing.error
-    if not handing.is_used:
+    if not handing.ended:
         last = "\n".join(shown.getvalue().strip().splitlines()[-_SHOWN:])
         raise UsageError(f"{name} could not be run by pytest:\n{last}")
+    if (error := handing.ended[0]) is not None:
+        raise error

@@ -44,7 +44,7 @@ def draw_cases(traces: Traces, n: int, by: str | None) -> tuple[list[dict[str, A
 
     cases = [Case({"id": case.id, "prompt": case.prompt}) for case, _ in drawn]
     firsts: dict[str, str] = {}
-    alike = [(firsts.setdefault(case["session"], case.id), case.id) for case, _ in drawn if "session" in case]
+    alike = [(firsts.setdefault(case["session"], case.id), case.id) for case, _ in drawn if case.session]
     for one, other in [*((one.id, other.id) for one, other in near_pairs(cases)), *alike]:
         clusters[cluster_of(other)] = cluster_of(one)
     known = {"probability": n / max(1, len(order))}
@@ -56,7 +56,7 @@ def _hash(text: str) -> str:
 
 
 def case_of(case: Case, output: str) -> dict[str, Any]:
-    """The fields of a case of traffic with what was answered, placeholders for personal data, and without its session."""
+    """A case's fields with what was answered, placeholders for personal data, and without its session."""
     fields = {name: _cleaned(value) for name, value in {**case.fields, "output": output}.items() if name != "session"}
     return {**fields, "id": case.id}
 

@@ -49,13 +49,20 @@ class ProductionSample:
         return str(self.messages[-1]["content"])
 
     @property
+    def prompt(self) -> str:
+        """The last thing that a user said."""
+        return str(next(each["content"] for each in reversed(self.messages[:-1]) if each["role"] == "user"))
+
+    @property
     def case(self) -> Case:
-        """It as a case: `prompt` is the last thing that a user said, `messages` are all before the answer."""
-        asked = [dict(each) for each in self.messages[:-1]]
-        prompt = next(each["content"] for each in reversed(asked) if each["role"] == "user")
+        """It as a case: `messages` are all before the answer."""
         when = {} if self.time is None else {"time": datetime.fromtimestamp(self.time, UTC).isoformat()}
-        own = {"id": self.id, "prompt": prompt, "messages": asked, **({"session": self.session} if self.session else {})}
-        return Case({**self.fields, **own, **when})
+        asked = {
+            "prompt": self.prompt,
+            "messages": [dict(each) for each in self.messages[:-1]],
+            "session": self.session,
+        }
+        return Case({**self.fields, "id": self.id, **asked, **when})
 
 
 class Traces:
@@ -63,31 +70,26 @@ class Traces:
     by reason. Samples before `since` are passed over; `session` is the field that groups them, if not the trace's own.
     """
 
-    def __init__(self, paths: Sequence[Path], since: float = 0.0, session: str | None = None) -> None:
-        self.paths, self._since, self._session = paths, since, session
+    def __init__(
+        self, paths: Sequence[Path], since: float = 0.0, session: str | None = None, *, is_timed: bool = False
+    ) -> None:
+        self._paths, self._since, self._session, self._is_timed = paths, since, session, is_timed
         self.left_out: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[ProductionSample]:
         """Raises CaseError: a file can't be read."""
         self.left_out.clear()
         known: set[bytes] = set()
-        for path in self.paths:
-            for each in (sample for entry in self._entries(path) for sample in self._samples(entry)):
-                key = hashlib.blake2b(each.id.encode(), digest_size=12).digest()
-                if key in known:
-                    self.left_out["twice, by the id"] += 1
-                elif each.time is None or each.time >= self._since:
-                    own = self._session is not None and str(each.fields.get(self._session, ""))
-                    yield each if own is False else replace(each, session=own)
-                known.add(key)
-
-    def timed(self) -> Iterator[ProductionSample]:
-        """Those with a time; the others are left out."""
-        for each in self:
-            if each.time is not None:
-                yield each
-            else:
-                self.left_out["without a time"] += 1
+        for each in (
+            sample for path in self._paths for entry in self._entries(path) for sample in self._samples(entry)
+        ):
+            key = hashlib.blake2b(each.id.encode(), digest_size=12).digest()
+            if key in known or (each.time is None and self._is_timed):
+                self.left_out["twice, by the id" if key in known else "without a time"] += 1
+            elif each.time is None or each.time >= self._since:
+                own = each.session if self._session is None else str(each.fields.get(self._session, ""))
+                yield replace(each, session=own)
+            known.add(key)
 
     def _entries(self, path: Path) -> Iterator[Any]:
         """What a file holds: a value a line, or values that are printed over several; of lists their members."""
@@ -95,7 +97,7 @@ class Traces:
             with path.open(encoding="utf-8-sig", errors="replace") as lines:
                 for line in filter(str.strip, lines):
                     if line.rstrip() in ("{", "["):  # until the line that closes it, at the margin
-                        line += "".join(_until_closed(lines))  # noqa: PLW2901
+                        line += "".join(_until_closed(lines))
                     try:
                         entry = _read(line)
                     except (ValueError, RecursionError):
@@ -139,7 +141,7 @@ def _parts(entry: Any) -> Iterator[tuple[Callable[[Any], _Found | None], Any]]:
         yield from ((_span, span) for scope in scopes for span in scope.get("spans", ()))
     elif "attributes" in entry and "context" in entry:
         yield _span, entry
-    elif {"traceId", "trace_id"} & entry.keys() or ("timestamp" in entry and {"input", "observations"} & entry.keys()):
+    elif {"traceId", "trace_id", "timestamp", "startTime", "start_time"} & entry.keys():
         inner = entry.get("observations") if not entry.get("output") else None
         shared = {name: entry.get(name) for name in ("sessionId", "userId")}
         yield from ((_langfuse, {**shared, **each} if inner else entry) for each in inner or [entry])
@@ -147,7 +149,9 @@ def _parts(entry: Any) -> Iterator[tuple[Callable[[Any], _Found | None], Any]]:
         yield _plain, entry
 
 
-def _sample(name: Any, time: Any, asked: Any, answered: Any, session: Any, fields: dict[str, Any]) -> ProductionSample | None:
+def _sample(
+    name: Any, time: Any, asked: Any, answered: Any, session: Any, fields: dict[str, Any]
+) -> ProductionSample | None:
     """The sample; None where it has no text."""
     before, after = read_messages(_loaded(asked), "user"), read_messages(_loaded(answered), "assistant")
     if not any(each["role"] == "user" and each["content"] for each in before):
@@ -191,10 +195,19 @@ def _span(entry: Mapping[str, Any]) -> _Found | None:
     if {kind, fields.get("langfuse.observation.type")} - {*_ANSWERS} or (kind is None and not answered):
         return None
     context = entry.get("context") or entry
-    name, trace = (context.get(own) or context.get(other) for own, other in (("spanId", "span_id"), ("traceId", "trace_id")))
+    name, trace = (
+        context.get(own) or context.get(other) for own, other in (("spanId", "span_id"), ("traceId", "trace_id"))
+    )
     session = fields.get("gen_ai.conversation.id") or fields.get("session.id") or trace
     time = entry.get("startTimeUnixNano") or entry.get("start_time")
-    return name, time, asked, answered, session, {key: each for key, each in fields.items() if not _CONTENT.fullmatch(key)}
+    return (
+        name,
+        time,
+        asked,
+        answered,
+        session,
+        {key: each for key, each in fields.items() if not _CONTENT.fullmatch(key)},
+    )
 
 
 def _content(fields: Mapping[str, Any], turns: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
@@ -203,13 +216,12 @@ def _content(fields: Mapping[str, Any], turns: Sequence[dict[str, Any]]) -> tupl
     for match, value in ((_INDEXED.fullmatch(key), value) for key, value in fields.items()):
         if match:
             indexed[match[1]].setdefault(int(match[2]), {})[match[3]] = value
-    answers = [{**each, **_table(each.get("message")), "role": "assistant"} for each in turns if each["role"] == "choice"]
     pairs = [
         *((fields.get(f"{name}.input{end}"), fields.get(f"{name}.output{end}"))
           for name, end in (("gen_ai", ".messages"), ("langfuse.observation", ""))),
         (fields.get("gen_ai.prompt"), fields.get("gen_ai.completion")),
         ([each for _, each in sorted(indexed["prompt"].items())], [*indexed["completion"].values()]),
-        ([each for each in turns if each["role"] != "choice"], answers),
+        ([each for each in turns if each["role"] != "choice"], [each for each in turns if each["role"] == "choice"]),
     ]  # fmt: skip
     asked, answered = next((pair for pair in pairs if any(pair)), (None, None))
     if system := fields.get("gen_ai.system_instructions"):
@@ -263,7 +275,7 @@ def read_messages(value: Any, role: str) -> list[dict[str, Any]]:
     if not isinstance(value, Mapping):
         return [] if value is None else [{"role": role, "content": str(value)}]
     if inner := next((value[key] for key in ("messages", "choices", "message") if value.get(key)), None):
-        return read_messages(inner, role)
+        return read_messages(_loaded(inner), role)
     parts = next((value[key] for key in ("content", "parts", "text") if value.get(key) is not None), None)
     own, calls = str(value.get("role") or role).lower(), list(value.get("tool_calls") or ())
     if parts is None and not calls and "role" not in value:  # an application's own form
