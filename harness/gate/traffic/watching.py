@@ -65,7 +65,7 @@ def watch_samples(
         if own is None or not 0 < own < 1:
             why = "the evaluation has no threshold" if own is None else f"no mean falls below {own:g} ({words})"
             raise UsageError(f"There is no level to watch, for {why}: give --level SCORE, or --reference DAY..DAY.")
-        metrics[name] = {"level": own, "level_is": words, **_watched(observed, level, days * len(names))}
+        metrics[name] = {"level": own, "level_is": words, **_watched(observed, own, days * len(names))}
     by_day, alarms = _by_day(scored, names), [each for each in metrics.values() if each["alarm"]]
     parts, began = [*by_day.values()], min((each["began"] for each in alarms), default="")
     lost, latest = (
