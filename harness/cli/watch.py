@@ -89,8 +89,12 @@ def watch(files: tuple[Path, ...], evaluation: str, since: str | None, as_json: 
             with replacing(folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
-    with line:
-        use_evaluation(evaluation, [f"--{name}={each}" for name, each in given.items() if each is not None], use)
+    try:
+        with line:
+            use_evaluation(evaluation, [f"--{name}={each}" for name, each in given.items() if each is not None], use)
+    except KeyboardInterrupt:
+        say("Interrupted. What judges have answered is stored: run again to go on from there.", err=True)
+        sys.exit(2)  # as pytest's
     emit(reports[0], view, as_json)
     sys.exit(reports[0]["exit_code"])
 
@@ -153,9 +157,12 @@ def add(source: str, name: str, target: Path, expected: str | None, place: str |
     else:
         with open_store(settings_with_store(place)) as store:
             answers = answers_of_case(store, find_version(store.runs(), source).run, name)
-        pairs = ((each.request, each.sample) for each in answers if each.request and each.sample)
-        asked = next(((Case({"id": name, "prompt": request.user_turns[-1], "messages": [*request.messages]}), sample.text)
-                      for request, sample in pairs if request.user_turns), None)  # fmt: skip
+        stored = (
+            (each.request.user_turns, each.request, each.sample) for each in answers if each.request and each.sample
+        )
+        cases_of = ((Case({"id": name, "prompt": turns[-1], "messages": [*request.messages]}), sample.text)
+                    for turns, request, sample in stored if turns)  # fmt: skip
+        asked = next(cases_of, None)
     if asked is None:
         raise CaseError(f"{source} has no sample {name!r} with a question and an answer.")
     say(f"{target} has {add_case(case_of(*asked) | known, target):,} cases now, {name} among them")

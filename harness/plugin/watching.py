@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -51,10 +52,14 @@ def use_evaluation(name: str, options: Sequence[str], use: Callable[[Any, Any], 
 
     Raises:
         UsageError: pytest could not collect it, or what `use` raised.
+        KeyboardInterrupt: it was interrupted.
     """
     handing, shown = _Handing(use), io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        pytest.main([name, "-q", "-s", "--baseline", "none", *options], plugins=[handing])
+        alone = ["-n0"] if importlib.util.find_spec("xdist") else []
+        code = pytest.main([name, "-q", "-s", "--baseline", "none", *alone, *options], plugins=[handing])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     if not handing.ended:
         last = "\n".join(shown.getvalue().strip().splitlines()[-_SHOWN:])
         raise UsageError(f"{name} could not be run by pytest:\n{last}")

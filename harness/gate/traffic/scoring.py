@@ -86,7 +86,7 @@ async def score_samples(
     if others or evaluation.weighs_judge or evaluation.aggregation or plan.aim or "model" not in evaluation.wants:
         what = f"takes `{others[0]}`" if others else "does not score the answers of a `model`, each by itself, upwards"
         raise MarkerError(f"{evaluation.id} {what}: production has answers alone. Watch another evaluation.")
-    ended: list[tuple[ProductionSample, BodyResult]] = []
+    scored: list[ScoredSample] = []
     errors, rest, names = BodyErrors(), iter(samples), judge_names(settings) if "judge" in evaluation.wants else ()
     with Store.open(store_url(settings)) as store:
         players, spending = Players(settings, (), store), Spending(settings.limits)
@@ -97,23 +97,24 @@ async def score_samples(
             while chunk := list(islice(rest, _AT_ONCE)):
                 sampler.samples = {each.id: each for each in chunk}
                 bodies = await asyncio.gather(*(_run(evaluation, each, sampler, judges) for each in chunk))
-                ended += zip(chunk, bodies, strict=True)
-                seen(len(ended))
+                for sample, body in zip(chunk, bodies, strict=True):
+                    if body.error is not None:
+                        errors.add(len(scored), body.error)
+                    scored.append(_scored(sample, body))
+                seen(len(scored))
         finally:
             await sampler.close()
-    metrics = sorted({name for _, body in ended for name in body.readings or ()}) or [METRIC]
-    for number, (_, body) in enumerate(ended):
-        if body.error is not None:
-            errors.add(number, body.error)
-    why = errors.lines(len(ended), lambda number: ended[number][0].id)
-    return [_scored(sample, body, metrics) for sample, body in ended], why
+    zeros = dict.fromkeys(sorted({name for each in scored for name in each.scores or ()}) or [METRIC], 0.0)
+    filled = [each._replace(scores=zeros) if each.scores == {} else each for each in scored]
+    return filled, errors.lines(len(scored), lambda number: scored[number].id)
 
 
-def _scored(sample: ProductionSample, body: BodyResult, metrics: Sequence[str]) -> ScoredSample:
-    readings = body.readings or {}
-    scores = dict.fromkeys(metrics, 0.0) if body.failed else {name: each.value for name, each in readings.items()}
-    reason = next((each.reason for each in readings.values() if each.reason), body.reason or body.assertion)
-    return ScoredSample(sample.id, sample.time or 0.0, sample.session, scores or None, body.skipped, reason)
+def _scored(sample: ProductionSample, body: BodyResult) -> ScoredSample:
+    """The sample with its scores: {} where it failed an assertion, which names no metric."""
+    readings = {} if body.failed else body.readings
+    scores = None if readings is None else {name: each.value for name, each in readings.items()}
+    reason = next((each.reason for each in (readings or {}).values() if each.reason), body.reason or body.assertion)
+    return ScoredSample(sample.id, sample.time or 0.0, sample.session, scores, body.skipped, reason)
 
 
 async def _run(

@@ -29,7 +29,7 @@ _INDEXED = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.(role|content)")
 _CONTENT = re.compile(r"(gen_ai|langfuse\.observation)\.((input|output)(\.messages)?|prompt|completion)(\.\d+\..*)?")
 _LATEST = 4e9
 """Seconds since 1970 are fewer, until 2096: larger numbers are milliseconds, microseconds or nanoseconds."""
-_Found = tuple[Any, Any, Any, Any, Any, dict[str, Any]]
+_Entry = tuple[Any, Any, Any, Any, Any, dict[str, Any]]
 """Id, time, what was asked and answered, session, and what else is known."""
 
 
@@ -115,15 +115,17 @@ class Traces:
             parts = [(_plain, None)]
         for form, part in parts:
             try:
-                found = form(part)
-                sample = None if found is None else _sample(*found)
+                entry_parts = form(part)
+                sample = None if entry_parts is None else _sample(*entry_parts)
             except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
                 self.left_out["of an unknown form"] += 1
                 continue
             if sample is not None:
                 yield sample
             else:
-                reason = "no model's answer, but another step" if found is None else "without a question or an answer"
+                reason = (
+                    "no model's answer, but another step" if entry_parts is None else "without a question or an answer"
+                )
                 self.left_out[reason] += 1
 
 
@@ -134,7 +136,7 @@ def _until_closed(lines: Iterator[str]) -> Iterator[str]:
             return
 
 
-def _parts(entry: Any) -> Iterator[tuple[Callable[[Any], _Found | None], Any]]:
+def _parts(entry: Any) -> Iterator[tuple[Callable[[Any], _Entry | None], Any]]:
     """The spans, observations or samples in an entry, each with what reads it."""
     if "resourceSpans" in entry:
         scopes = (scope for each in entry["resourceSpans"] for scope in each.get("scopeSpans", ()))
@@ -167,13 +169,13 @@ def _sample(
 # -- forms --------------------------------------------------------------------------------------------------------
 
 
-def _plain(entry: Mapping[str, Any]) -> _Found:
+def _plain(entry: Mapping[str, Any]) -> _Entry:
     own = {name: entry.get(name) for name in ("id", "time", "messages", "prompt", "output", "session")}
     fields = {name: value for name, value in entry.items() if name not in own}
     return own["id"], own["time"], own["messages"] or own["prompt"], own["output"], own["session"], fields
 
 
-def _langfuse(entry: Mapping[str, Any]) -> _Found | None:
+def _langfuse(entry: Mapping[str, Any]) -> _Entry | None:
     if entry.get("type") not in _ANSWERS:
         return None
     known = {re.sub("_(.)", lambda match: match[1].upper(), name): value for name, value in entry.items()}
@@ -183,7 +185,7 @@ def _langfuse(entry: Mapping[str, Any]) -> _Found | None:
     return known.get("id"), time, known.get("input"), known.get("output"), session, fields
 
 
-def _span(entry: Mapping[str, Any]) -> _Found | None:
+def _span(entry: Mapping[str, Any]) -> _Entry | None:
     fields, turns = _attributes(entry.get("attributes")), []
     for event in entry.get("events") or ():
         name, own = str(event.get("name")), _attributes(event.get("attributes"))

@@ -71,7 +71,9 @@ def watch_samples(
     lost, latest = (
         [sum(each[key] for each in own) for key in ("unmeasured", "samples")] for own in (parts, parts[-_LATELY:])
     )
-    is_open = any(2 * n > total for n, total in (lost, latest)) or not any(each["mean"] for each in metrics.values())
+    is_open = any(2 * n > total for n, total in (lost, latest)) or not any(
+        each["observations"] for each in metrics.values()
+    )
     verdict, code = ("changed", 1) if alarms else ("could not measure", 8) if is_open else ("unchanged", 0)
     since = [(min(each.scores.values()), each) for each in scored if each.scores and day_of(each.time) >= began]
     lowest = sorted(since, key=lambda each: (each[0], each[1].time, each[1].id))[:_LOWEST]
