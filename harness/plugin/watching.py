@@ -30,9 +30,9 @@ class _Handing:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Called after collection, before the gate would open a run."""
         collection: Any = session.config.pluginmanager.get_plugin(COLLECTION)
-        if not collection.errors and len(collection.evaluations) != 1:
+        if session.items and not collection.errors and len(collection.evaluations) != 1:
             collection.errors.append(f"{len(collection.evaluations)} evaluations are named; name one, as FILE::test.")
-        elif not collection.errors:
+        elif collection.evaluations and not collection.errors:
             ((item, evaluation),) = collection.evaluations.items()
             item.runtest = functools.partial(self._run, item, evaluation, collection.settings)
             collection.evaluations = {}

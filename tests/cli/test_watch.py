@@ -40,11 +40,14 @@ def test_other(model, case):
 @pytest.mark.evaluation(cases=CASES, threshold=0.9, margin=0.05)
 async def test_judged(model, case, judge):
     return await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
+"""
+OTHERS = """
+import pytest
 
 
-@pytest.mark.evaluation(cases=CASES, threshold=0.9, margin=0.05)
-async def test_paired(model, baseline, case):
-    assert await model.ask(case.prompt) == await baseline.ask(case.prompt)
+@pytest.mark.evaluation()
+async def test_sampling(prompt):
+    assert prompt.texts
 """
 SETTINGS = """
 judge = "rater"
@@ -66,6 +69,7 @@ def place(folder: Path) -> Path:
     """A project, and 30 days of traffic that fall on the 20th."""
     (folder / "suites").mkdir()
     (folder / "suites" / "test_answers.py").write_text(SUITE)
+    (folder / "suites" / "test_others.py").write_text(OTHERS)
     (folder / "steelyard.toml").write_text(SETTINGS)
     (folder / "rubric.md").write_text(RUBRIC)
     start = datetime(2026, 11, 1, tzinfo=UTC)
@@ -143,12 +147,12 @@ def n_samples(place: Path) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--evaluation", "suites/test_answers.py::test_paired"), "takes `baseline`"),
-        (("--evaluation", "suites/test_answers.py"), "4 evaluations are named"),
+        (("--evaluation", "suites/test_others.py::test_sampling"), "takes `prompt`"),
+        (("--evaluation", "suites/test_answers.py"), "3 evaluations are named"),
         (("--evaluation", "suites/test_answers.py::test_none"), "could not be run by pytest"),
         ((*POLITE, "--reference", "2026-11-01..soon"), "--reference: 'soon' is no day"),
         ((*POLITE, "--level", "0.8", "--reference", "2026-11-01"), "are two levels"),
-        ((*POLITE, "--judge", "ratr"), "Did you mean 'rater'?"),
+        (("--evaluation", "suites/test_answers.py::test_judged", "--judge", "ratr"), "Did you mean 'rater'?"),
     ],
 )
 def test_what_can_t_be_watched_is_refused(place: Path, arguments: tuple[str, ...], message: str) -> None:

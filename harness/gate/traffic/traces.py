@@ -27,6 +27,7 @@ _ANSWERS = (None, "chat", "text_completion", "completion", "generate_content", "
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 _INDEXED = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.(role|content)")
 _CONTENT = re.compile(r"(gen_ai|langfuse\.observation)\.((input|output)(\.messages)?|prompt|completion)(\.\d+\..*)?")
+_OF_MESSAGES = {"role", "parts", "content", "messages", "message", "choices", "type"}
 _LATEST = 4e9
 """Seconds since 1970 are fewer, until 2096: larger numbers are milliseconds, microseconds or nanoseconds."""
 _Entry = tuple[Any, Any, Any, Any, Any, dict[str, Any]]
@@ -57,11 +58,7 @@ class ProductionSample:
     def case(self) -> Case:
         """It as a case: `messages` are all before the answer."""
         when = {} if self.time is None else {"time": datetime.fromtimestamp(self.time, UTC).isoformat()}
-        asked = {
-            "prompt": self.prompt,
-            "messages": [dict(each) for each in self.messages[:-1]],
-            "session": self.session,
-        }
+        asked = {"prompt": self.prompt, "messages": [*map(dict, self.messages[:-1])], "session": self.session}
         return Case({**self.fields, "id": self.id, **asked, **when})
 
 
@@ -80,9 +77,8 @@ class Traces:
         """Raises CaseError: a file can't be read."""
         self.left_out.clear()
         known: set[bytes] = set()
-        for each in (
-            sample for path in self._paths for entry in self._entries(path) for sample in self._samples(entry)
-        ):
+        entries = (entry for path in self._paths for entry in self._entries(path))
+        for each in (sample for entry in entries for sample in self._samples(entry)):
             key = hashlib.blake2b(each.id.encode(), digest_size=12).digest()
             if key in known or (each.time is None and self._is_timed):
                 self.left_out["twice, by the id" if key in known else "without a time"] += 1
@@ -114,19 +110,14 @@ class Traces:
         except (TypeError, AttributeError):
             parts = [(_plain, None)]
         for form, part in parts:
-            try:
-                entry_parts = form(part)
-                sample = None if entry_parts is None else _sample(*entry_parts)
-            except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
-                self.left_out["of an unknown form"] += 1
-                continue
-            if sample is not None:
-                yield sample
-            else:
-                reason = (
-                    "no model's answer, but another step" if entry_parts is None else "without a question or an answer"
-                )
-                self.left_out[reason] += 1
+            reason = "of an unknown form"
+            with suppress(TypeError, ValueError, KeyError, AttributeError, RecursionError):
+                known = form(part)
+                reason = "another step than a model's answer" if known is None else "without a question or an answer"
+                if known is not None and (sample := _sample(*known)) is not None:
+                    yield sample
+                    continue
+            self.left_out[reason] += 1
 
 
 def _until_closed(lines: Iterator[str]) -> Iterator[str]:
@@ -143,7 +134,7 @@ def _parts(entry: Any) -> Iterator[tuple[Callable[[Any], _Entry | None], Any]]:
         yield from ((_span, span) for scope in scopes for span in scope.get("spans", ()))
     elif "attributes" in entry and "context" in entry:
         yield _span, entry
-    elif {"traceId", "trace_id", "timestamp", "startTime", "start_time"} & entry.keys():
+    elif {"input", "observations", "traceId", "trace_id"} & entry.keys():
         inner = entry.get("observations") if not entry.get("output") else None
         shared = {name: entry.get(name) for name in ("sessionId", "userId")}
         yield from ((_langfuse, {**shared, **each} if inner else entry) for each in inner or [entry])
@@ -155,7 +146,7 @@ def _sample(
     name: Any, time: Any, asked: Any, answered: Any, session: Any, fields: dict[str, Any]
 ) -> ProductionSample | None:
     """The sample; None where it has no text."""
-    before, after = read_messages(_loaded(asked), "user"), read_messages(_loaded(answered), "assistant")
+    before, after = read_messages(asked, "user"), read_messages(answered, "assistant")
     if not any(each["role"] == "user" and each["content"] for each in before):
         return None
     if not after or not (after[-1]["content"] or after[-1].get("tool_calls")):
@@ -170,9 +161,10 @@ def _sample(
 
 
 def _plain(entry: Mapping[str, Any]) -> _Entry:
-    own = {name: entry.get(name) for name in ("id", "time", "messages", "prompt", "output", "session")}
+    own = {name: entry.get(name) for name in ("id", "time", "timestamp", "messages", "prompt", "output", "session")}
     fields = {name: value for name, value in entry.items() if name not in own}
-    return own["id"], own["time"], own["messages"] or own["prompt"], own["output"], own["session"], fields
+    time = own["time"] or own["timestamp"]
+    return own["id"], time, own["messages"] or own["prompt"], own["output"], own["session"], fields
 
 
 def _langfuse(entry: Mapping[str, Any]) -> _Entry | None:
@@ -196,20 +188,14 @@ def _span(entry: Mapping[str, Any]) -> _Entry | None:
     kind, (asked, answered) = fields.get("gen_ai.operation.name"), _content(fields, turns)
     if {kind, fields.get("langfuse.observation.type")} - {*_ANSWERS} or (kind is None and not answered):
         return None
-    context = entry.get("context") or entry
-    name, trace = (
-        context.get(own) or context.get(other) for own, other in (("spanId", "span_id"), ("traceId", "trace_id"))
-    )
-    session = fields.get("gen_ai.conversation.id") or fields.get("session.id") or trace
-    time = entry.get("startTimeUnixNano") or entry.get("start_time")
-    return (
-        name,
-        time,
-        asked,
-        answered,
-        session,
+    context, rest = (
+        entry.get("context") or {},
         {key: each for key, each in fields.items() if not _CONTENT.fullmatch(key)},
     )
+    trace = entry.get("traceId") or context.get("trace_id")
+    session = fields.get("gen_ai.conversation.id") or fields.get("session.id") or trace
+    time = entry.get("startTimeUnixNano") or entry.get("start_time")
+    return entry.get("spanId") or context.get("span_id"), time, asked, answered, session, rest
 
 
 def _content(fields: Mapping[str, Any], turns: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
@@ -225,9 +211,9 @@ def _content(fields: Mapping[str, Any], turns: Sequence[dict[str, Any]]) -> tupl
         ([each for _, each in sorted(indexed["prompt"].items())], [*indexed["completion"].values()]),
         ([each for each in turns if each["role"] != "choice"], [each for each in turns if each["role"] == "choice"]),
     ]  # fmt: skip
-    asked, answered = next((pair for pair in pairs if any(pair)), (None, None))
+    asked, answered = map(_loaded, next((pair for pair in pairs if any(pair)), (None, None)))
     if system := fields.get("gen_ai.system_instructions"):
-        asked = [{"role": "system", "content": _loaded(system)}, _loaded(asked)]
+        asked = [{"role": "system", "content": _loaded(system)}, asked]
     return asked, answered
 
 
@@ -248,10 +234,12 @@ def _value(value: Mapping[str, Any]) -> Any:
 
 
 def _loaded(value: Any) -> Any:
-    """What a text of JSON holds, where it is one of an object or a list."""
+    """The messages in a text of JSON; a text that is none of messages stays as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         with suppress(ValueError, RecursionError):
-            return _read(value)
+            known = _read(value)
+            first = known[0] if isinstance(known, list) and known else known
+            return known if isinstance(first, Mapping) and _OF_MESSAGES & first.keys() else value
     return value
 
 

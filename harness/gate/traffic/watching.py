@@ -63,7 +63,7 @@ def watch_samples(
         elif own is None and plan.threshold is not None:
             own, words = plan.threshold - plan.margin, f"threshold {plan.threshold:g} less margin {plan.margin:g}"
         if own is None or not 0 < own < 1:
-            why = "the evaluation has no threshold" if own is None else f"no mean falls below {own:g} ({words})"
+            why = "the evaluation has no threshold" if own is None else f"{own:g} ({words}) is not between 0 and 1"
             raise UsageError(f"There is no level to watch, for {why}: give --level SCORE, or --reference DAY..DAY.")
         metrics[name] = {"level": own, "level_is": words, **_watched(observed, own, days * len(names))}
     by_day, alarms = _by_day(scored, names), [each for each in metrics.values() if each["alarm"]]

@@ -47,7 +47,7 @@ def test_the_exports_of_real_clients_are_read_whole(name, n_others, sessions):
     traces = Traces([EXPORTS / name], is_timed=True)
     samples = list(traces)
     assert [turns(each) for each in samples][:3] == TALKS
-    assert traces.left_out == {"no model's answer, but another step": n_others}
+    assert traces.left_out == {"another step than a model's answer": n_others}
     assert sessions is None or [each.session for each in samples] == sessions
     assert len({each.id for each in samples}) == len(samples)
 
@@ -84,7 +84,7 @@ def test_an_id_that_is_missing_comes_from_the_content_and_stays(read):
         ({**LINE, "id": "b", "time": "yesterday"}, "without a time"),
         (
             {"id": "b", "traceId": "t", "type": "TOOL", "input": "x", "output": "y"},
-            "no model's answer, but another step",
+            "another step than a model's answer",
         ),
     ],
 )
@@ -94,14 +94,21 @@ def test_what_is_of_no_use_is_counted_and_the_rest_is_used(read, entry, reason):
 
 
 def test_half_characters_are_replaced_also_within_a_text_of_json(read):
-    odd = '{"id": "a", "time": 1, "prompt": "x\\ud800", "output": "{\\"content\\": \\"y\\\\udfff\\"}"}'
-    ((sample,), _) = read(odd)
+    answer = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "y\udfff"}]}])
+    attributes = {"gen_ai.input.messages": '[{"role": "user", "content": "x\ud800"}]', "gen_ai.output.messages": answer}
+    ((sample,), _) = read({"context": {"span_id": "1"}, "attributes": attributes})
     assert turns(sample) == [("user", "x?"), ("assistant", "y?")]
+
+
+@pytest.mark.parametrize("output", ['{"total":  7}', "[1, 2]", '{"content": "x"}', "{", '"quoted"'])
+def test_an_answer_that_is_json_stays_as_it_was_written(read, output):
+    ((sample,), _) = read({**LINE, "output": output})
+    assert sample.output == output
 
 
 @pytest.mark.parametrize("time", [1_795_514_400, 1_795_514_400_000, "1795514400000000000", "2026-11-24T11:20:00+01:00"])
 def test_times_are_read_in_seconds_finer_units_or_as_a_date(read, time):
-    ((sample,), _) = read({**LINE, "time": time})
+    ((sample,), _) = read({**LINE, "time": None, "timestamp": time})
     assert sample.time == pytest.approx(1_795_515_600 if isinstance(time, str) and "T" in time else 1_795_514_400)
 
 

@@ -96,7 +96,7 @@ def test_each_metric_has_a_share_of_the_false_alarms():
     ("plan", "options", "message"),
     [
         (Plan(), {}, "the evaluation has no threshold"),
-        (PLAN, {"level": 0.0}, "no mean falls below 0"),
+        (PLAN, {"level": 0.0}, "is not between 0 and 1"),
         (PLAN, {"reference": (900 * DAY, 901 * DAY)}, "--reference has 0 sessions"),
     ],
 )
