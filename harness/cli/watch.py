@@ -14,7 +14,7 @@ import click
 from harness.cli import Group
 from harness.cli.console import Number, emit, open_store, place_option, say
 from harness.errors import CaseError, UsageError
-from harness.gate.history.answers import answers_of_case
+from harness.gate.history.answers import StoredAnswer, answers_of_case
 from harness.gate.history.runs import find_version
 from harness.gate.traffic.drawing import add_case, case_of, draw_cases
 from harness.gate.traffic.scoring import score_samples
@@ -79,9 +79,11 @@ def watch(files: tuple[Path, ...], evaluation: str, since: str | None, as_json: 
     line = LiveLine(sys.stderr, sys.stderr.isatty(), 80, log_prefix="steelyard watch  ")
 
     def use(own: Any, settings: Any) -> None:
+        wanted = {"days": options["days"], "level": level, "reference": reference}
+        if reference is None:  # a level that can't be is refused before a judge is asked
+            watch_samples(own.plan, [], settings.confidence_level, **wanted)
         scoring = score_samples(own, traces, settings, lambda n: line.write([f"{n:,} samples scored"]))
         scored, errors = asyncio.run(scoring)
-        wanted = {"days": options["days"], "level": level, "reference": reference}
         report = {"evaluation": own.id, **watch_samples(own.plan, scored, settings.confidence_level, **wanted)}
         reports.append(report | {"errors": errors, "left_out": dict(traces.left_out)})
         folder = prepare_folder(options["report_dir"] or settings.report_folder)
@@ -131,11 +133,15 @@ def draw(files: tuple[Path, ...], n: int, by: str | None, since: str | None, out
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(lines, encoding="utf-8")
-    say(
-        f"{len(drawn):,} cases of {total:,} samples",
-        *(f"left out {k:,}: {why}" for why, k in traces.left_out.items()),
-        err=True,
-    )
+    reasons = (f"left out {number:,}: {reason}" for reason, number in traces.left_out.items())
+    say(f"{len(drawn):,} cases of {total:,} samples", *reasons, err=True)
+
+
+def _asked_in(answer: StoredAnswer) -> tuple[Case, str] | None:
+    request, sample = answer.request, answer.sample
+    if request is None or sample is None or not request.user_turns:
+        return None
+    return Case({"id": answer.case_id, "prompt": request.user_turns[-1], "messages": [*request.messages]}), sample.text
 
 
 @cases.command()
@@ -157,12 +163,7 @@ def add(source: str, name: str, target: Path, expected: str | None, place: str |
     else:
         with open_store(settings_with_store(place)) as store:
             answers = answers_of_case(store, find_version(store.runs(), source).run, name)
-        stored = (
-            (each.request.user_turns, each.request, each.sample) for each in answers if each.request and each.sample
-        )
-        cases_of = ((Case({"id": name, "prompt": turns[-1], "messages": [*request.messages]}), sample.text)
-                    for turns, request, sample in stored if turns)  # fmt: skip
-        asked = next(cases_of, None)
+        asked = next(filter(None, map(_asked_in, answers)), None)
     if asked is None:
         raise CaseError(f"{source} has no sample {name!r} with a question and an answer.")
     say(f"{target} has {add_case(case_of(*asked) | known, target):,} cases now, {name} among them")

@@ -29,7 +29,6 @@ def draw_cases(traces: Traces, n: int, by: str | None) -> tuple[list[dict[str, A
     References: D. G. Horvitz, D. J. Thompson (1952), JASA 47:663-685. W. G. Madow, L. H. Madow (1944), Annals of
     Mathematical Statistics 15:1-24 (systematic sampling).
     """
-    package_versions(PII)
     order = sorted((str(each.fields.get(by, "")) if by else "", _hash(each.id), each.id) for each in traces)
     n = min(n, len(order))
     start = int(_hash("".join(key for _, key, _ in order)), 16) / 16**16
@@ -57,6 +56,7 @@ def _hash(text: str) -> str:
 
 def case_of(case: Case, output: str) -> dict[str, Any]:
     """A case's fields with what was answered, placeholders for personal data, and without its session."""
+    package_versions(PII)
     fields = {name: _cleaned(value) for name, value in {**case.fields, "output": output}.items() if name != "session"}
     return {**fields, "id": case.id}
 

@@ -52,28 +52,20 @@ def watch_samples(
     names = sorted({name for each in scored for name in each.scores or ()}) or [METRIC]
     metrics: dict[str, dict[str, Any]] = {}
     for name in names:
-        observed, own, words = _observed(scored, name), level, "--level"
-        if reference is not None:
-            known = [value for time, value in observed if reference[0] <= time < reference[1]]
-            if len(known) < 2:
-                raise UsageError(f"--reference has {len(known)} sessions that could be measured: name other days.")
-            bound = threshold_contrast(known, 0.0).lower(confidence_level)
-            words = f"{bound:.3f}, proven for the reference's mean {np.mean(known):.3f}, less {plan.margin:g}"
-            own, observed = bound - plan.margin, [each for each in observed if each[0] >= reference[1]]
-        elif own is None and plan.threshold is not None:
-            own, words = plan.threshold - plan.margin, f"threshold {plan.threshold:g} less margin {plan.margin:g}"
-        if own is None or not 0 < own < 1:
-            why = "the evaluation has no threshold" if own is None else f"{own:g} ({words}) is not between 0 and 1"
-            raise UsageError(f"There is no level to watch, for {why}: give --level SCORE, or --reference DAY..DAY.")
+        observed = _observed(scored, name)
+        own, words = _level(plan, observed, confidence_level, level, reference)
+        observed = [each for each in observed if reference is None or each[0] >= reference[1]]
         metrics[name] = {"level": own, "level_is": words, **_watched(observed, own, days * len(names))}
     by_day, alarms = _by_day(scored, names), [each for each in metrics.values() if each["alarm"]]
-    parts, began = [*by_day.values()], min((each["began"] for each in alarms), default="")
+    began, n_observed = (
+        min((each["began"] for each in alarms), default=""),
+        sum(m["observations"] for m in metrics.values()),
+    )
+    parts = [*by_day.values()]
     lost, latest = (
         [sum(each[key] for each in own) for key in ("unmeasured", "samples")] for own in (parts, parts[-_LATELY:])
     )
-    is_open = any(2 * n > total for n, total in (lost, latest)) or not any(
-        each["observations"] for each in metrics.values()
-    )
+    is_open = any(2 * n > total for n, total in (lost, latest)) or not n_observed
     verdict, code = ("changed", 1) if alarms else ("could not measure", 8) if is_open else ("unchanged", 0)
     since = [(min(each.scores.values()), each) for each in scored if each.scores and day_of(each.time) >= began]
     lowest = sorted(since, key=lambda each: (each[0], each[1].time, each[1].id))[:_LOWEST]
@@ -89,6 +81,26 @@ def watch_samples(
         "days": by_day,
         "lowest": [{"id": e.id, "day": day_of(e.time), "score": score, "reason": e.reason} for score, e in lowest],
     }
+
+
+def _level(
+    plan: Plan, observed: _Observed, confidence_level: float, own: float | None, reference: tuple[float, float] | None
+) -> tuple[float, str]:
+    """The level that the mean is held against, and what it is."""
+    words = "--level"
+    if reference is not None:
+        known = [value for time, value in observed if reference[0] <= time < reference[1]]
+        if len(known) < 2:
+            raise UsageError(f"--reference has {len(known)} sessions that could be measured: name other days.")
+        bound = threshold_contrast(known, 0.0).lower(confidence_level)
+        own = bound - plan.margin
+        words = f"{bound:.3f}, proven for the reference's mean {np.mean(known):.3f}, less {plan.margin:g}"
+    elif own is None and plan.threshold is not None:
+        own, words = plan.threshold - plan.margin, f"threshold {plan.threshold:g} less margin {plan.margin:g}"
+    if own is None or not 0 < own < 1:
+        why = "the evaluation has no threshold" if own is None else f"{own:g} ({words}) is not between 0 and 1"
+        raise UsageError(f"There is no level to watch, for {why}: give --level SCORE, or --reference DAY..DAY.")
+    return own, words
 
 
 def _observed(scored: Sequence[ScoredSample], name: str) -> _Observed:

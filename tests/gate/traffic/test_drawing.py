@@ -9,7 +9,6 @@ from harness.errors import CaseError
 from harness.gate.traffic.drawing import add_case, draw_cases
 from harness.gate.traffic.traces import Traces
 
-pytest.importorskip("phonenumbers")
 LANGUAGES = ["de"] * 60 + ["en"] * 30 + ["fi"] * 10
 
 
