@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.reporting.markdown.report import prose
 from harness.reporting.shared.figures import count, figure
 from harness.reporting.shared.text import Block, printable
 
@@ -28,12 +30,15 @@ def view(report: Mapping[str, Any]) -> Iterator[Block]:
         (day, count(own["samples"]), count(own["unmeasured"]), *(figure(own[name]) for name in names))
         for day, own in [*report["days"].items()][-_DAYS:]
     ]
-    yield from ("", [("day", "samples", "not measured", *(printable(name, 20) for name in names)), *rows], "")
+    yield ""
+    yield [("day", "samples", "not measured", *(printable(name, 20) for name in names)), *rows]
+    yield ""
     for each in report["lowest"]:
         what = f"{printable(each['id'])}   {printable(each['reason'] or '', 160)}"
         yield f"{figure(each['score'])} on {each['day']}", what
     if report["lowest"]:
-        yield "next", f"steelyard cases add FILE {printable(report['lowest'][0]['id'])} --to evals/…/cases.jsonl"
+        name = shlex.quote(printable(report["lowest"][0]["id"]))
+        yield "next", f"steelyard cases add FILE {name} --to evals/…/cases.jsonl"
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -41,8 +46,8 @@ def markdown(report: Mapping[str, Any]) -> str:
     lines = []
     for block in view(report):
         if isinstance(block, list):
-            rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in block]
+            rows = [f"| {' | '.join(map(prose, row))} |" for row in block]
             lines += [rows[0], "|" + " --- |" * len(block[0]), *rows[1:]]
         else:
-            lines.append(f"- {': '.join(block)}" if isinstance(block, tuple) else block)
+            lines.append(f"- {': '.join(map(prose, block))}" if isinstance(block, tuple) else prose(block))
     return "# Watch\n\n" + "\n".join(lines) + "\n"

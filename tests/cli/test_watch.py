@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.reporting.watch import markdown, view
 from harness.store import Store
 from tests import warm
 from tests.cli.conftest import Run
@@ -159,6 +160,22 @@ def test_what_can_t_be_watched_is_refused(place: Path, arguments: tuple[str, ...
     done = steelyard(place, "watch", "traces.jsonl", *arguments)
     assert done.returncode == 4
     assert message in " ".join(done.stderr.split())
+
+
+def test_what_a_model_or_a_trace_wrote_is_harmless_on_a_page_and_in_a_command() -> None:
+    lowest = [{"id": "a;rm b|<b>", "day": "2026-11-20", "score": 0.0, "reason": "![x](http://x) \x1b[31m @ann"}]
+    report = {
+        "verdict": "unchanged",
+        "evaluation": "t.py::t",
+        "days_between_false_alarms": 90.0,
+        "samples": 1,
+        "skipped": 0,
+    }
+    report |= {"unmeasured": 0, "metrics": {}, "days": {}, "errors": ["# <i>"], "left_out": {}, "lowest": lowest}
+    page = markdown(report)
+    assert [each for each in ("<b>", "<i>", "![x", "@ann", "\x1b", "|<") if each in page] == []
+    commands = [block[1] for block in view(report) if isinstance(block, tuple) and block[0] == "next"]
+    assert commands == ["steelyard cases add FILE 'a;rm b|<b>' --to evals/…/cases.jsonl"]
 
 
 def test_cases_are_drawn_into_a_new_file(place: Path, run: Run) -> None:

@@ -50,7 +50,8 @@ class _TraceSampler(Sampler):
         """Raises EngineError: production was not asked this."""
         if source is not _SOURCE:
             return await super().draw(source, request, question, index)
-        if question.occurrence or (answer := answer_in(self.samples[question.case], request)) is None:
+        answer = None if question.occurrence else answer_in(self.samples[question.case], request)
+        if answer is None:
             asked = shortened(text_of([each.get("content") for each in request.messages[-1:]]) or request.prompt)
             raise EngineError(f"the body asks {asked}, which production was not asked", "another question")
         calls = tuple(answer.get("tool_calls", ())) or None

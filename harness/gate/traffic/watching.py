@@ -117,17 +117,10 @@ def _watched(observed: _Observed, level: float, limit: float) -> dict[str, Any]:
     """What became of a metric. At stake is the time since the observation before, a day at most."""
     times, scores = np.array(observed, dtype=float).reshape(-1, 2).T
     stakes = np.minimum(np.diff(times, prepend=times[:1]), _DAY_S) / _DAY_S
-    evidence, *places = detect_fall(scores, stakes, level, limit)
-    alarm, began = (None if place is None else day_of(times[place]) for place in places)
+    evidence, alarm, began = detect_fall(scores, stakes, level, limit)
+    days = {name: None if at is None else day_of(times[at]) for name, at in (("alarm", alarm), ("began", began))}
     mean = float(scores.mean()) if observed else None
-    return {
-        "observations": len(observed),
-        "mean": mean,
-        "evidence": evidence,
-        "limit": limit,
-        "alarm": alarm,
-        "began": began,
-    }
+    return {"observations": len(observed), "mean": mean, "evidence": evidence, "limit": limit, **days}
 
 
 def _by_day(scored: Sequence[ScoredSample], names: Sequence[str]) -> dict[str, dict[str, Any]]:

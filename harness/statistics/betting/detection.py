@@ -40,8 +40,9 @@ def evidence_of_fall(scores: npt.ArrayLike, stakes: npt.ArrayLike, level: float)
     sums, steps = _log_bets(scores, level)
     with np.errstate(divide="ignore"):
         placed = np.log(np.asarray(stakes, dtype=float))[..., None] - (sums - steps)
-    mean: FloatArray = np.logaddexp.reduce(np.logaddexp.accumulate(placed, axis=-2) + sums, axis=-1)
-    return mean - np.log(len(_SHARES))
+    own = np.logaddexp.accumulate(placed, axis=-2) + sums
+    mean: FloatArray = np.logaddexp.reduce(own, axis=-1) - np.log(len(_SHARES))
+    return mean
 
 
 def detect_fall(
@@ -54,7 +55,7 @@ def detect_fall(
     --------
     >>> evidence, alarm, began = detect_fall([1.0] * 20 + [0.0] * 9, [1.0] * 29, 0.8, 90)
     >>> alarm, began
-    (23, 20)
+    (24, 20)
     """
     values = np.exp(np.minimum(evidence_of_fall(scores, stakes, level), 700.0))
     over = np.flatnonzero(values >= limit)
