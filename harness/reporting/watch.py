@@ -27,7 +27,7 @@ def view(report: Mapping[str, Any]) -> Iterator[Block]:
     yield from (("left out", f"{count(number)}: {reason}") for reason, number in report["left_out"].items())
     names = [*report["metrics"]]
     rows = [
-        (day, count(own["samples"]), count(own["unmeasured"]), *(figure(own[name]) for name in names))
+        (day, count(own["samples"]), count(own["unmeasured"]), *(figure(own["means"][name]) for name in names))
         for day, own in [*report["days"].items()][-_DAYS:]
     ]
     yield ""

@@ -57,15 +57,11 @@ def watch_samples(
         observed = [each for each in observed if reference is None or each[0] >= reference[1]]
         metrics[name] = {"level": own, "level_is": words, **_watched(observed, own, days * len(names))}
     by_day, alarms = _by_day(scored, names), [each for each in metrics.values() if each["alarm"]]
-    began, n_observed = (
-        min((each["began"] for each in alarms), default=""),
-        sum(m["observations"] for m in metrics.values()),
+    parts, began = [*by_day.values()], min((each["began"] for each in alarms), default="")
+    is_open = not any(each["observations"] for each in metrics.values()) or any(
+        2 * sum(each["unmeasured"] for each in own) > sum(each["samples"] for each in own)
+        for own in (parts, parts[-_LATELY:])
     )
-    parts = [*by_day.values()]
-    lost, latest = (
-        [sum(each[key] for each in own) for key in ("unmeasured", "samples")] for own in (parts, parts[-_LATELY:])
-    )
-    is_open = any(2 * n > total for n, total in (lost, latest)) or not n_observed
     verdict, code = ("changed", 1) if alarms else ("could not measure", 8) if is_open else ("unchanged", 0)
     since = [(min(each.scores.values()), each) for each in scored if each.scores and day_of(each.time) >= began]
     lowest = sorted(since, key=lambda each: (each[0], each[1].time, each[1].id))[:_LOWEST]
@@ -76,7 +72,7 @@ def watch_samples(
         "days_between_false_alarms": days,
         "samples": len(scored),
         "skipped": sum(each.is_skipped for each in scored),
-        "unmeasured": lost[0],
+        "unmeasured": sum(each["unmeasured"] for each in parts),
         "metrics": metrics,
         "days": by_day,
         "lowest": [{"id": e.id, "day": day_of(e.time), "score": score, "reason": e.reason} for score, e in lowest],
@@ -133,5 +129,5 @@ def _by_day(scored: Sequence[ScoredSample], names: Sequence[str]) -> dict[str, d
         values = {name: [each[name] for each in scores if name in each] for name in names}
         means = {name: float(np.mean(known)) if known else None for name, known in values.items()}
         lost = len(own) - len(scores) - sum(each.is_skipped for each in own)
-        by_day[day] = {"samples": len(own), "unmeasured": lost, **means}
+        by_day[day] = {"samples": len(own), "unmeasured": lost, "means": means}
     return by_day
