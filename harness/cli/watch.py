@@ -103,7 +103,12 @@ def watch(files: tuple[Path, ...], evaluation: str, since: str | None, as_json: 
 
 @click.group(cls=Group)
 def cases() -> None:
-    """Draw cases from traffic, or add one that failed."""
+    """Draw cases from traffic, or add one that failed.
+
+    \b
+    Example:
+      steelyard cases from traces.jsonl --n 200 --output evals/support/cases.jsonl
+    """
 
 
 @cases.command("from")

@@ -19,7 +19,10 @@ def view(report: Mapping[str, Any]) -> Iterator[Block]:
     for name, own in report["metrics"].items():
         change = f"alarm on {own['alarm']}, begun on {own['began']} (an estimate)" if own["alarm"] else "no alarm"
         seen = f"mean {figure(own['mean'])} of {count(own['observations'])} sessions, level {figure(own['level'])}"
-        yield (printable(name, 12), f"{change}; {seen} ({own['level_is']}); {own['evidence']:.3g} of {own['limit']:g}")
+        yield (
+            printable(name, 12),
+            f"{change}; {seen} ({own['level_is']}); evidence {own['evidence']:.3g} of {own['limit']:g}",
+        )
     days, lost, skipped = report["days_between_false_alarms"], count(report["unmeasured"]), count(report["skipped"])
     yield "alarms", f"false ones {days:g} days apart or more, in the mean, while the mean is at the level or above"
     yield "samples", f"{count(report['samples'])}; {lost} could not be measured, {skipped} skipped"
