@@ -53,7 +53,8 @@ class _TraceSampler(Sampler):
         answer = None if question.occurrence else answer_in(self.samples[question.case], request)
         if answer is None:
             asked = shortened(text_of([each.get("content") for each in request.messages[-1:]]) or request.prompt)
-            raise EngineError(f"the body asks {asked}, which production was not asked", "another question")
+            again = " again" if question.occurrence else ""
+            raise EngineError(f"the body asks {asked}{again}, which production was not asked", "another question")
         calls = tuple(answer.get("tool_calls", ())) or None
         return question.key(0), Sample(answer["content"], tool_calls=calls, stored=True)
 
