@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -56,9 +57,12 @@ def _hash(text: str) -> str:
 
 def case_of(case: Case, output: str) -> dict[str, Any]:
     """A case's fields with what was answered, placeholders for personal data, and without its session."""
-    package_versions(PII)
+    _check_packages()
     fields = {name: _cleaned(value) for name, value in {**case.fields, "output": output}.items() if name != "session"}
     return {**fields, "id": case.id}
+
+
+_check_packages = functools.cache(lambda: package_versions(PII))
 
 
 def _cleaned(value: Any) -> Any:

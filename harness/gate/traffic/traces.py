@@ -27,6 +27,13 @@ _ANSWERS = (None, "chat", "text_completion", "completion", "generate_content", "
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 _INDEXED = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.(role|content)")
 _CONTENT = re.compile(r"(gen_ai|langfuse\.observation)\.((input|output)(\.messages)?|prompt|completion)(\.\d+\..*)?")
+_NAMES = (
+    ("id",),
+    ("time", "timestamp", "startTime", "start_time"),
+    ("messages", "prompt", "input"),
+    ("output",),
+    ("session", "sessionId", "session_id", "traceId", "trace_id"),
+)
 _OF_MESSAGES = {"role", "parts", "content", "messages", "message", "choices", "type"}
 _LATEST = 4e9
 """Seconds since 1970 are fewer, until 2096: larger numbers are milliseconds, microseconds or nanoseconds."""
@@ -108,7 +115,7 @@ class Traces:
         try:
             parts = [*_parts(entry)]
         except (TypeError, AttributeError):
-            parts = [(_plain, None)]
+            parts = [(_row, None)]
         for form, part in parts:
             reason = "of an unknown form"
             with suppress(TypeError, ValueError, KeyError, AttributeError, RecursionError):
@@ -134,12 +141,10 @@ def _parts(entry: Any) -> Iterator[tuple[Callable[[Any], _Entry | None], Any]]:
         yield from ((_span, span) for scope in scopes for span in scope.get("spans", ()))
     elif "attributes" in entry and "context" in entry:
         yield _span, entry
-    elif {"input", "observations", "traceId", "trace_id"} & entry.keys():
-        inner = entry.get("observations") if not entry.get("output") else None
-        shared = {name: entry.get(name) for name in ("sessionId", "userId")}
-        yield from ((_langfuse, {**shared, **each} if inner else entry) for each in inner or [entry])
+    elif isinstance(inner := entry.get("observations"), list) and not entry.get("output"):
+        yield from ((_row, {"sessionId": entry.get("sessionId"), **each}) for each in inner)
     else:
-        yield _plain, entry
+        yield _row, entry
 
 
 def _sample(
@@ -160,21 +165,16 @@ def _sample(
 # -- forms --------------------------------------------------------------------------------------------------------
 
 
-def _plain(entry: Mapping[str, Any]) -> _Entry:
-    own = {name: entry.get(name) for name in ("id", "time", "timestamp", "messages", "prompt", "output", "session")}
-    fields = {name: value for name, value in entry.items() if name not in own}
-    time = own["time"] or own["timestamp"]
-    return own["id"], time, own["messages"] or own["prompt"], own["output"], own["session"], fields
-
-
-def _langfuse(entry: Mapping[str, Any]) -> _Entry | None:
-    if entry.get("type") not in _ANSWERS:
+def _row(entry: Mapping[str, Any]) -> _Entry | None:
+    """A line of JSON, or an observation or a trace of Langfuse, which has other names for the same."""
+    if "input" in entry and entry.get("type") not in _ANSWERS:
         return None
-    known = {re.sub("_(.)", lambda match: match[1].upper(), name): value for name, value in entry.items()}
-    names = ("name", "model", "release", "version", "userId", "environment", "tags")
-    fields = {**_table(known.get("metadata")), **{name: known[name] for name in names if known.get(name)}}
-    time, session = known.get("startTime") or known.get("timestamp"), known.get("sessionId") or known.get("traceId")
-    return known.get("id"), time, known.get("input"), known.get("output"), session, fields
+    own = [next((entry[name] for name in names if entry.get(name) not in (None, "")), None) for names in _NAMES]
+    fields = {name: entry[name] for name in entry.keys() - {name for names in _NAMES for name in names}}
+    if isinstance(fields.get("metadata"), Mapping):
+        fields |= fields.pop("metadata")
+    name, time, asked, answered, session = own
+    return name, time, asked, answered, session, {name: fields[name] for name in sorted(fields)}
 
 
 def _span(entry: Mapping[str, Any]) -> _Entry | None:
