@@ -46,7 +46,7 @@ OTHERS = """
 import pytest
 
 
-@pytest.mark.evaluation()
+@pytest.mark.evaluation(threshold=0.9, margin=0.05)
 async def test_sampling(prompt):
     assert prompt.texts
 """
