@@ -37,6 +37,8 @@ _COMMANDS = {
     "report": ("runs", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "comment": ("runs", "Write the report into a pull request, kept up to date."),
     "track": ("runs", "Hand a stored run to a tracker, such as MLflow."),
+    "watch": ("watch", "Tell whether production has become worse, and since when."),
+    "cases": ("watch", "Draw cases from traffic, or add one that failed."),
     "store": ("store", "Look at stored samples, prune them, merge two stores."),
 }
 """The module of each subcommand, which has its name there, and its line in `steelyard --help`."""

@@ -29,6 +29,7 @@ from tests.bench import (
     bench_report,
     bench_reruns,
     bench_slices,
+    bench_watch,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -71,6 +72,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "slices": bench_slices.slices,
         "vllm": vllm,
+        "watch": bench_watch.watch,
     }
 
 

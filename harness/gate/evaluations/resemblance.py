@@ -56,12 +56,27 @@ class Alike(NamedTuple):
 
 
 def find_near(cases: Sequence[Case]) -> Alike | None:
-    """The cases whose words are, for a good part, those of another one; None where fewer than one in twenty are.
+    """The cases that resemble another one; None where fewer than one in twenty do."""
+    cases = cases[:_MOST]
+    alike = near_pairs(cases)
+    if len(alike) < max(1, _FEWEST * len(cases)):
+        return None
+    grouping: list[tuple[int, bool, str]] = []
+    for name in dict.fromkeys(name for case in cases for name in case if name != "id"):
+        n_values = len({str(case.get(name)) for case in cases})
+        n_agreeing = sum(str(one.get(name)) == str(other.get(name)) for one, other in alike)
+        if 1 < n_values < len(cases) and n_agreeing >= _AGREEING * len(alike):
+            grouping.append((n_values, name != "expected", name))
+    field = max(grouping, key=lambda each: each[:2])[2] if grouping else ""
+    return Alike(len(alike), (alike[0][0].id, alike[0][1].id), field)
+
+
+def near_pairs(cases: Sequence[Case]) -> list[tuple[Case, Case]]:
+    """The cases whose words are, for a good part, those of an earlier one, each after the first such.
 
     Words weigh by how rare they are, so that a template that all cases have is no likeness. A case is set beside the
     first ones that have its rarest words in common with it.
     """
-    cases = cases[:_MOST]
     texts = [set(_folded(" ".join(_texts(case.fields))).split()) for case in cases]
     counts = Counter(word for words in texts for word in words)
     weights = {word: math.log(len(cases) / count) ** 2 for word, count in counts.items()}
@@ -78,16 +93,7 @@ def find_near(cases: Sequence[Case]) -> Alike | None:
         like = next((other for other in sorted(others) if likeness(words, texts[other]) >= _ALIKE), None)
         if like is not None:
             alike.append((cases[like], case))
-    if len(alike) < max(1, _FEWEST * len(cases)):
-        return None
-    grouping: list[tuple[int, bool, str]] = []
-    for name in dict.fromkeys(name for case in cases for name in case if name != "id"):
-        n_values = len({str(case.get(name)) for case in cases})
-        n_agreeing = sum(str(one.get(name)) == str(other.get(name)) for one, other in alike)
-        if 1 < n_values < len(cases) and n_agreeing >= _AGREEING * len(alike):
-            grouping.append((n_values, name != "expected", name))
-    field = max(grouping, key=lambda each: each[:2])[2] if grouping else ""
-    return Alike(len(alike), (alike[0][0].id, alike[0][1].id), field)
+    return alike
 
 
 def _content(case: Case) -> str | None:
