@@ -176,9 +176,9 @@ def store_runs(store: Store, planted: Planted, numbers: Iterable[int] = range(1,
             rates = np.array([rate_of(code, area, case) for case in range(CASES)])
             drawn = (generator.random((CASES, SAMPLES)) < rates[:, np.newaxis]).astype(float).tolist()
             cases = {f"{area}-{case}": values for case, values in enumerate(drawn)}
-            rule = {"margin": MARGIN, "design": "fixed"}
+            rule = {"margin": MARGIN, "about": "suite"}
             evaluations.append(Scored(f"suites/test_shop.py::test_{area}", cases, rule=rule))
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(_FIRST_S + number * _HOUR_S + 600))
-        spec: dict[str, Any] = {"commit": planted.commits[number - 1]}
+        spec: dict[str, Any] = {"commit": planted.commits[number - 1], "files": {}}
         versions = {"candidate": {"name": "bot", "fingerprint": f"f-{code:02}", "first_index": 0}}
         run(store, f"run-{number:02}", *evaluations, created=created, spec=spec, versions=versions)

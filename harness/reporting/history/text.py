@@ -1,0 +1,107 @@
+"""A timeline in words: for the terminal and for a pull request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from harness.errors import some
+from harness.gate.baselines.timeline import Change, TimedVersion, Timeline, Trend
+from harness.reporting.shared.figures import digits, figure, plural
+from harness.reporting.shared.names import display_names
+from harness.reporting.shared.text import Block
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_COMMIT = 7
+_MOST_CELLS = 20
+
+
+def labels(versions: Sequence[TimedVersion]) -> list[str]:
+    """A short name of each version: its tag; its own name if no other has it; else its commit, or the day."""
+    times = Counter(each.name for each in versions)
+    return [
+        next(
+            filter(None, (*each.releases, each.name if times[each.name] == 1 else "", (each.commit or "")[:_COMMIT])),
+            f"{each.name} {each.when[:10]}",
+        )
+        for each in versions
+    ]
+
+
+def names(timeline: Timeline) -> list[str]:
+    """A name of each trend; the metric is in it where an evaluation has more than one."""
+    own = timeline.trends
+    short, times = display_names(each.id for each in own), Counter(each.id for each in own)
+    return [f"{short[each.id]} {each.metric}" if times[each.id] > 1 else short[each.id] for each in own]
+
+
+def figures(trend: Trend, *values: float) -> list[str]:
+    """Numbers of a trend, with as many digits as its points have."""
+    places = digits([each.estimate.value for each in trend.points[-2:]], unit=trend.unit)
+    return [figure(each, places) for each in values]
+
+
+def sentences(trend: Trend, shown: Sequence[str]) -> list[str]:
+    """What happened to an evaluation, a sentence each; `shown` are the labels of all versions."""
+
+    def where(change: Change) -> str:
+        return f"between {shown[change.last_before]} and {shown[change.first_after]}"
+
+    told = []
+    for each in trend.changes:
+        before, after = figures(trend, each.before, each.after)
+        told.append(f"{'fell' if each.after < each.before else 'rose'} from {before} to {after} {where(each)}")
+    for case, (one, *more) in trend.cases.items():
+        if not more and (one.before < 0.5) != (one.after < 0.5):
+            way = "wrong, then right" if one.after > one.before else "right, then wrong"
+            told.append(f"case {case}: {way} ({one.before:.2f} to {one.after:.2f}) {where(one)}")
+    if unsteady := [case for case, changes in trend.cases.items() if len(changes) > 1]:
+        told.append(f"{plural(len(unsteady), 'case')} changed more than once: {some(unsteady)}")
+    told += [f"{shown[each.version]}: {each.note}" for each in trend.points if each.note]
+    if missing := len(shown) - len(trend.points) - trend.n_left_out:
+        told.append(
+            f"no figure of {plural(missing, 'version')}: not run, only some cases, an error, or decided by people"
+        )
+    if trend.n_left_out:
+        told.append(f"measured otherwise in {plural(trend.n_left_out, 'older version')}, which is left out")
+    return told
+
+
+def sparkline(values: Sequence[float], most: int = _MOST_CELLS) -> str:
+    """The course of some numbers, a block character each; of more than `most` so many, evenly.
+
+    >>> sparkline([0.9, 0.9, 0.5]), sparkline([1.0, 1.0])
+    ('██▁', '▄▄')
+    """
+    if len(values) > most:
+        values = [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
+    low, high = min(values), max(values)
+    steps = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round((each - low) * steps)] if steps else _BLOCKS[3] for each in values)
+
+
+def moved(timeline: Timeline) -> list[tuple[str, str]]:
+    """Each evaluation whose mean changed, and its course in a picture and in words; none of less than 3 points."""
+    shown, trends = labels(timeline.versions), zip(names(timeline), timeline.trends, strict=True)
+    return [
+        (name, f"{_picture(each)}: {'; '.join(sentences(each, shown)[: len(each.changes)])}")
+        for name, each in trends
+        if each.changes and len(each.points) >= 3
+    ]
+
+
+def _picture(trend: Trend) -> str:
+    first, last = figures(trend, trend.points[0].estimate.value, trend.points[-1].estimate.value)
+    return f"{first} {sparkline([each.estimate.value for each in trend.points])} {last}"
+
+
+def view(timeline: Timeline) -> Iterator[Block]:
+    """A line for each evaluation, and what happened to it."""
+    versions = labels(timeline.versions)
+    yield f"{plural(len(versions), 'version')}, {versions[0]} to {versions[-1]}"
+    for name, each in zip(names(timeline), timeline.trends, strict=True):
+        yield f"{name}  {_picture(each)}"
+        for sentence in sentences(each, versions):
+            yield "", sentence
+    for note in timeline.notes:
+        yield "note", note
