@@ -100,9 +100,9 @@ class Repository:
         }
 
     def contents(self, folder: Path) -> Iterator[tuple[str, str, bytes]]:
-        """The files of a folder at the commits that wrote them, the oldest first: commit, name from the root, content."""
+        """The files of a folder at each commit that wrote them, oldest first: commit, name from the root, content."""
         what = ("--reverse", "--no-renames", "--diff-filter=AM", "--format=%x01%H", "--name-only", "--", str(folder))
-        for written in filter(None, self._text("log", *what).split("\1")):
+        for written in filter(None, os.fsdecode(self._run("log", *what).stdout).split("\1")):
             commit, *names = filter(None, written.splitlines())
             for name in names:
                 yield commit, name, self._run("show", f"{commit}:{name}").stdout

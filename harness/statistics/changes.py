@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,9 +11,11 @@ from scipy import special
 
 from harness.statistics.arrays import FloatArray, IntArray, case_means
 from harness.statistics.multiplicity import check_level
+from harness.statistics.spread import spread
 from harness.statistics.suites.lost import lost_cases
 
 _ROUNDING = 1e-9
+_FEW_DEGREES = 10
 
 
 def change_points(values: FloatArray, p_value: Callable[[int, int, int], float], level: float) -> tuple[int, ...]:
@@ -69,6 +72,7 @@ def _largest_shift(values: FloatArray) -> int:
 def one_mean(before: FloatArray, after: FloatArray, groups: IntArray) -> float:
     """The two-sided p-value of one mean before and after, by the scatter of points: Student's t with a variance that
     both sides share, whatever scatters a version's mean: its samples, or that it answers otherwise than the one before.
+    Where too few cases scatter to tell by how much, the spread over cases stands in for it.
 
     Parameters
     ----------
@@ -80,25 +84,23 @@ def one_mean(before: FloatArray, after: FloatArray, groups: IntArray) -> float:
     F. E. Satterthwaite (1946), An approximate distribution of estimates of variance components, Biometrics Bulletin
     2:110-114, for the degrees of freedom of a sum over cases.
     """
-    sides = before, after
+    sides, n = (before, after), int(groups.max()) + 1
     counts, means = [(~np.isnan(each)).sum(axis=1) for each in sides], [case_means(each) for each in sides]
     residuals = [np.nan_to_num(each - mean[:, np.newaxis]) for each, mean in zip(sides, means, strict=True)]
-    summed = np.zeros((groups.max() + 1, before.shape[1] + after.shape[1]))
+    summed, differences = np.zeros((n, before.shape[1] + after.shape[1])), means[1] - means[0]
     np.add.at(summed, groups, np.hstack(residuals))
-    degrees, shares = np.full(len(summed), np.inf), np.zeros(len(summed))
+    degrees, shares = np.full(n, np.inf), np.zeros(n)
     np.minimum.at(degrees, groups, counts[0] + counts[1] - 2.0)
     np.maximum.at(shares, groups, 1 / counts[0] + 1 / counts[1])
-    known = degrees > 0
-    if not known.any():
-        return 1.0
-    variances = (summed[known] ** 2).sum(axis=1) / degrees[known]
-    parts = variances * shares[known]
-    total = parts.sum() + (~known).sum() * variances.mean() * shares[~known].max(initial=0.0)
-    difference = abs(float((means[1] - means[0]).mean()))
-    if total == 0:
-        return float(difference < _ROUNDING)
-    freedom = parts.sum() ** 2 / (parts**2 / degrees[known]).sum()
-    return float(2 * special.stdtr(freedom, -difference * len(groups) / np.sqrt(total)))
+    parts = (summed**2).sum(axis=1) / np.maximum(degrees, 1) * shares
+    known, variance = degrees > 0, float(parts.sum())
+    freedom = variance**2 / float((parts[known] ** 2 / degrees[known]).sum()) if variance > 0 else 0.0
+    if n > 1 and (freedom < _FEW_DEGREES or not known.all()):
+        over_cases = spread(differences, groups)
+        variance, freedom = over_cases.variance * len(groups) ** 2, over_cases.degrees
+    if variance == 0 or freedom == 0:
+        return float(freedom == 0 or abs(differences.mean()) < _ROUNDING)
+    return float(2 * special.stdtr(freedom, -abs(differences.sum()) / math.sqrt(variance)))
 
 
 def one_rate(before: FloatArray, after: FloatArray) -> float:

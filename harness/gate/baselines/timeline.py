@@ -153,7 +153,7 @@ def timeline(
                 each.version.when = time.strftime(_TIME, time.gmtime(at))
     shown = sorted(known.values(), key=lambda each: each.version.when)
     if len(shown) > most:
-        notes.append(f"{len(shown) - most:,} older versions are left out")
+        notes.append(f"the newest {most:,} of {len(shown):,} versions are shown")
     shown, drawn = shown[-most:], dict[_Name, dict[int, Drawn]]()
     for place, each in enumerate(shown):
         for name, one in () if store is None else _of_stored(store, each, report_of):
