@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import glob
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.console import open_store, place_option, say, shows
-from harness.errors import SettingsError, StoreError, choices
+from harness.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from harness.gate.baselines.timeline import Timeline
@@ -43,11 +43,8 @@ def history(place: str | None, suite: str | None, evaluation: str | None, output
     from harness.store.location import settings_with_store
 
     def wanted(ids: Iterable[str]) -> Collection[str]:
-        own, name = [*ids], (suite or "").removeprefix("./").rstrip("/")
-        if name not in ("", "."):
-            known, own = own, [each for each in own if re.fullmatch(f"{re.escape(name)}([/:[].*)?", each, re.DOTALL)]
-            if not own:
-                raise SettingsError(choices("stored suite", name, sorted({each.partition("::")[0] for each in known})))
+        begun = f"{glob.escape(suite.removeprefix('./').rstrip('/'))}*" if suite and suite != "." else "*"
+        own = find_evaluations(begun, ids, where="SUITE")
         return find_evaluations(evaluation, own, where="--evaluation") if evaluation else own
 
     settings = settings_with_store(place)

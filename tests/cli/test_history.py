@@ -62,8 +62,7 @@ def test_a_suite_or_a_pattern_chooses(shop: Path, run: Run, arguments: list[str]
 
 def test_what_there_is_not_is_refused_with_the_nearest(shop: Path, run: Run) -> None:
     for arguments, wanted in (
-        (["suites/test_shp.py"], "Did you mean 'suites/test_shop.py'?"),
-        (["suites/test"], "No stored suite named 'suites/test'"),
+        (["suites/test_shp.py"], "SUITE: No evaluation named 'suites/test_shp.py*'"),
         (["--evaluation", "test_order"], "Did you mean 'test_orders'?"),
     ):
         result = run("history", *arguments)

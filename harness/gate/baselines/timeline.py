@@ -59,11 +59,10 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A change of a mean between the points of two versions: from the mean since the change before."""
+class LevelChange:
+    """A change of a mean, from what it was since the change before; `at` is the first point after it, by its place."""
 
-    last_before: int
-    first_after: int
+    at: int
     before: float
     after: float
 
@@ -78,8 +77,8 @@ class Trend(Kind):
     margin_is_relative: bool
     anchor: float | None
     points: tuple[Point, ...]
-    changes: tuple[Change, ...]
-    cases: Mapping[str, tuple[Change, ...]]
+    changes: tuple[LevelChange, ...]
+    cases: Mapping[str, tuple[LevelChange, ...]]
     n_left_out: int
 
 
@@ -281,9 +280,9 @@ def _trends(drawn: Sequence[Mapping[int, Drawn]], level: float) -> tuple[Trend, 
     by_case = [case_samples([*each.values()]) for each in alike]
     n_cases, trends = sum(map(len, by_case)), []
     for every, own, samples in zip(drawn, alike, by_case, strict=True):
-        places, points, newest = [*own], [*own.values()], [*own.values()][-1].observed
+        points, newest = [*own.values()], [*own.values()][-1].observed
         anchors = [one.anchor for one in points if one.anchor is not None]
-        changed = {case: case_changes(one, level / n_cases) for case, one in samples.items()}
+        moved = {case: case_changes(one, level / n_cases) for case, one in samples.items()}
         trends.append(
             Trend(
                 **newest.fields_of(Kind),
@@ -293,19 +292,12 @@ def _trends(drawn: Sequence[Mapping[int, Drawn]], level: float) -> tuple[Trend, 
                 margin_is_relative=newest.plan.margin_is_relative,
                 anchor=anchors[-1] if anchors else None,
                 points=tuple(_points(own, 1 - level / len(own))),
-                changes=_placed(mean_changes(points, level / len(drawn)), places),
-                cases={case: _placed(found, places) for (case, _), found in changed.items() if found},
+                changes=tuple(mean_changes(points, level / len(drawn))),
+                cases={case: tuple(changes) for (case, _), changes in moved.items() if changes},
                 n_left_out=len(every) - len(own),
             )
         )
     return tuple(trends)
-
-
-def _placed(changes: Iterable[Change], places: Sequence[int]) -> tuple[Change, ...]:
-    """Changes between points as changes between versions."""
-    return tuple(
-        replace(each, last_before=places[each.last_before], first_after=places[each.first_after]) for each in changes
-    )
 
 
 def _points(drawn: Mapping[int, Drawn], confidence_level: float) -> Iterator[Point]:
@@ -319,22 +311,18 @@ def _points(drawn: Mapping[int, Drawn], confidence_level: float) -> Iterator[Poi
                 ["its test has other code"] if None not in (before.code, one.code) and before.code != one.code else []
             )
             notes += ["other judges"] if before.judges != one.judges else []
-        own = estimate(observed, observed.candidate, confidence_level)
-        assert own is not None
-        counts = int(observed.scored.sum()), observed.n_samples
-        yield Point(place, own, observed.plan.threshold, *counts, "; ".join(notes), bool(others))
+        if (own := estimate(observed, observed.candidate, confidence_level)) is not None:
+            counts = int(observed.scored.sum()), observed.n_samples
+            yield Point(place, own, observed.plan.threshold, *counts, "; ".join(notes), bool(others))
         before = one
 
 
 def _other_cases(before: Drawn, now: Drawn) -> str:
-    """Count the cases that hold something else than before, that are new, and that are gone; "" where none is."""
+    """Count the cases that hold something else than before, and those that are new or gone; "" where none is."""
     then, own = dict(before.cases), dict(now.cases)
     is_whole = before.observed.is_whole and now.observed.is_whole
-    counts = {
-        "with other content": sum(own[case] != then[case] for case in own.keys() & then.keys()),
-        "new": len(own.keys() - then.keys()) * is_whole,
-        "gone": len(then.keys() - own.keys()) * is_whole,
-    }
+    counts = {"otherwise": sum(own[case] != then[case] for case in own.keys() & then.keys())}
+    counts |= {"new": len(own.keys() - then.keys()), "gone": len(then.keys() - own.keys())} if is_whole else {}
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
@@ -357,19 +345,19 @@ def case_samples(drawn: Sequence[Drawn]) -> dict[tuple[str, str | None], FloatAr
     return {case: own for case, own in rows.items() if np.nanmin(own) < np.nanmax(own)}
 
 
-def case_changes(samples: FloatArray, level: float) -> list[Change]:
+def case_changes(samples: FloatArray, level: float) -> list[LevelChange]:
     """The changes of one case's rate, by its own samples, between points."""
-    found = change_points(
+    splits = change_points(
         case_means(samples)[np.newaxis],
         lambda first, split, last: one_rate(samples[first:split], samples[split:last]),
         level,
     )
-    ends = [0, *found, len(samples)]
+    ends = [0, *splits, len(samples)]
     rates = [float(np.nanmean(samples[i:j])) for i, j in itertools.pairwise(ends)]
-    return [Change(i - 1, i, *both) for i, both in zip(found, itertools.pairwise(rates), strict=True)]
+    return [LevelChange(i, *both) for i, both in zip(splits, itertools.pairwise(rates), strict=True)]
 
 
-def mean_changes(drawn: Sequence[Drawn], level: float) -> list[Change]:
+def mean_changes(drawn: Sequence[Drawn], level: float) -> list[LevelChange]:
     """The changes of an evaluation's mean over these cases, between points; none of blocks, which are compared within a
     run alone.
 
@@ -407,10 +395,10 @@ def mean_changes(drawn: Sequence[Drawn], level: float) -> list[Change]:
         by_rule = min(asked.p_less for each in weighed for asked in questions(each, (0.05, 0.05)))
         return max(by_scatter, 2 * by_rule)
 
-    found = () if like.plan.in_blocks else change_points(values, p_value, level)
+    splits = () if like.plan.in_blocks else change_points(values, p_value, level)
     changes = []
-    for first, split, last in zip((0, *found), found, (*found[1:], len(drawn)), strict=False):
+    for first, split, last in zip((0, *splits), splits, (*splits[1:], len(drawn)), strict=False):
         both = common(first, split, last)
         means = (float(case_means(values[both, i:j]).mean()) for i, j in ((first, split), (split, last)))
-        changes.append(Change(split - 1, split, *means))
+        changes.append(LevelChange(split, *means))
     return changes

@@ -20,9 +20,8 @@ from harness.reporting.shared.files import prepare_folder, replacing
 _HERE = Path(__file__).parent
 _STYLES = _HERE.parent / "html" / "static" / "style.css", _HERE / "history.css"
 _WIDTHS = {"narrow": 330, "wide": 1120}
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 210, 46, 8, 24, 22
-_ROOM = 8
-"""Of a character of a label, in pixels."""
+_LEFT, _TOP, _BOTTOM, _CHARACTER = 46, 24, 186, 8
+"""Where the chart begins and ends, and the room of a character, in pixels."""
 
 
 def write_history(timeline: Timeline, path: Path) -> Path:
@@ -48,8 +47,7 @@ def page(timeline: Timeline) -> str:
         timeline=timeline,
         labels=shown,
         widths=_WIDTHS,
-        height=_HEIGHT,
-        bottom=_HEIGHT - _BOTTOM,
+        bottom=_BOTTOM,
         left=_LEFT,
         top=_TOP,
         trends=[
@@ -57,10 +55,10 @@ def page(timeline: Timeline) -> str:
                 "name": name,
                 "trend": each,
                 "ends": figures(each, *(each.points[place].estimate.value for place in (0, -1))),
-                "told": sentences(each, shown),
+                "lines": sentences(each, shown),
                 "references": [*_references(each)],
                 "words": partial(_in_words, each),
-                "chart": partial(_chart, each, timeline.versions, shown),
+                "chart": partial(_chart, each, timeline.versions),
             }
             for name, each in zip(names(timeline), timeline.trends, strict=True)
         ],
@@ -81,50 +79,39 @@ def _references(trend: Trend) -> Iterator[tuple[str, float, float]]:
         yield name, level, level + sign * trend.margin * (abs(level) if trend.margin_is_relative else 1)
 
 
-def _chart(trend: Trend, versions: Sequence[TimedVersion], shown: Sequence[str], width: int) -> dict[str, object]:
+def _chart(trend: Trend, versions: Sequence[TimedVersion], width: int) -> dict[str, object]:
     """Where everything stands, in pixels."""
-    step = (width - _LEFT - _RIGHT) / len(versions)
+    step, references = (width - _LEFT) / len(versions), [*_references(trend)]
+    ends = [each for p in trend.points for each in (p.estimate.value, p.estimate.low, p.estimate.high)]
+    ends += [each for _, *levels in references for each in levels]
     least, most = trend.span
-    ends = [each for point in trend.points for each in (point.estimate.low, point.estimate.high)]
-    ends += [each for _, *levels in _references(trend) for each in levels] + [p.estimate.value for p in trend.points]
     ends = [min(max(each, least), most) for each in ends if math.isfinite(each)]
     low, high = min(ends), max(ends)
-    scale = (_HEIGHT - _TOP - _BOTTOM) / ((high - low) or 1.0)
+    scale = (_BOTTOM - _TOP) / ((high - low) or 1.0)
 
     def x(place: float) -> float:
         return round(_LEFT + (place + 0.5) * step, 1)
 
     def y(value: float) -> float:
-        return round(_HEIGHT - _BOTTOM - (min(max(value, low), high) - low) * scale, 1)
+        return round(_BOTTOM - (min(max(value, low), high) - low) * scale, 1)
 
-    line, before = "", None
+    line, last, marks, free = "", -2, [], 0.0
     for point in trend.points:
-        is_apart = before is None or point.has_other_cases or point.version > before + 1
-        line += f"{'M' if is_apart else 'L'}{x(point.version)} {y(point.estimate.value)}"
-        before = point.version
-    marks, free = [], 0.0
-    for place, version in enumerate(versions):
-        text = ", ".join(version.releases)
+        line += "M" if point.has_other_cases or point.version > last + 1 else "L"
+        line += f"{x(point.version)} {y(point.estimate.value)}"
+        last = point.version
+    for place, text in enumerate(", ".join(each.releases) for each in versions):
+        start = max(0.0, min(x(place) - len(text) * _CHARACTER / 2, width - len(text) * _CHARACTER))
         if text:
-            start = max(0.0, min(x(place) - len(text) * _ROOM / 2, width - len(text) * _ROOM))
             marks.append((x(place), start, text if start >= free else ""))
-            free = start + len(text) * _ROOM if start >= free else free
-    starts, ends_at = [trend.points[0].version], trend.points[-1].version
-    starts += [each.first_after for each in trend.changes]
-    levels = [each.before for each in trend.changes] + [each.after for each in trend.changes[-1:]]
+            free = start + len(text) * _CHARACTER if start >= free else free
+    pairs = [(trend.points[each.at - 1].version + trend.points[each.at].version) / 2 for each in trend.changes]
     return {
         "line": line,
         "points": [(x(p.version), y(p.estimate.value), y(p.estimate.high), y(p.estimate.low), p) for p in trend.points],
         "half": round(min(9.0, step * 0.4), 1),
         "marks": marks,
-        "levels": [
-            (x(a - 0.4), x(b - 0.6), y(level))
-            for a, b, level in zip(starts, [*starts[1:], ends_at + 1], levels, strict=False)
-        ],
-        "changes": [(x((each.last_before + each.first_after) / 2), each) for each in trend.changes],
-        "breaks": [x(each.version - 0.5) for each in trend.points if each.has_other_cases],
-        "references": [(name, y(level), y(allowed)) for name, level, allowed in _references(trend)],
+        "changes": [x(place) for place in pairs],
+        "references": [(name, y(level), y(allowed)) for name, level, allowed in references],
         "ticks": [(y(value), text) for value, text in zip((low, high), figures(trend, low, high), strict=True)],
-        "first": shown[0],
-        "last": shown[-1] if len(shown) > 1 else "",
     }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.errors import some
-from harness.gate.baselines.timeline import Change, TimedVersion, Timeline, Trend
+from harness.gate.baselines.timeline import LevelChange, TimedVersion, Timeline, Trend
 from harness.reporting.shared.figures import digits, figure, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import Block
@@ -44,27 +44,27 @@ def figures(trend: Trend, *values: float) -> list[str]:
 def sentences(trend: Trend, shown: Sequence[str]) -> list[str]:
     """What happened to an evaluation, a sentence each; `shown` are the labels of all versions."""
 
-    def where(change: Change) -> str:
-        return f"between {shown[change.last_before]} and {shown[change.first_after]}"
+    def where(change: LevelChange) -> str:
+        return "between " + " and ".join(shown[each.version] for each in trend.points[change.at - 1 : change.at + 1])
 
-    told = []
+    lines = []
     for each in trend.changes:
         before, after = figures(trend, each.before, each.after)
-        told.append(f"{'fell' if each.after < each.before else 'rose'} from {before} to {after} {where(each)}")
+        lines.append(f"{'fell' if each.after < each.before else 'rose'} from {before} to {after} {where(each)}")
     for case, (one, *more) in trend.cases.items():
         if not more and (one.before < 0.5) != (one.after < 0.5):
             way = "wrong, then right" if one.after > one.before else "right, then wrong"
-            told.append(f"case {case}: {way} ({one.before:.2f} to {one.after:.2f}) {where(one)}")
+            lines.append(f"case {case}: {way} ({one.before:.2f} to {one.after:.2f}) {where(one)}")
     if unsteady := [case for case, changes in trend.cases.items() if len(changes) > 1]:
-        told.append(f"{plural(len(unsteady), 'case')} changed more than once: {some(unsteady)}")
-    told += [f"{shown[each.version]}: {each.note}" for each in trend.points if each.note]
+        lines.append(f"{plural(len(unsteady), 'case')} changed more than once: {some(unsteady)}")
+    lines += [f"{shown[each.version]}: {each.note}" for each in trend.points if each.note]
     if missing := len(shown) - len(trend.points) - trend.n_left_out:
-        told.append(
+        lines.append(
             f"no figure of {plural(missing, 'version')}: not run, only some cases, an error, or decided by people"
         )
     if trend.n_left_out:
-        told.append(f"measured otherwise in {plural(trend.n_left_out, 'older version')}, which is left out")
-    return told
+        lines.append(f"measured otherwise in {plural(trend.n_left_out, 'older version')}, which is left out")
+    return lines
 
 
 def sparkline(values: Sequence[float], most: int = _MOST_CELLS) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from harness.decisions import Observations
 from harness.gate.baselines.recording import FOLDER, recording_of, write_recording
-from harness.gate.baselines.timeline import Change, Drawn, Timeline, Trend, case_changes, mean_changes, timeline
+from harness.gate.baselines.timeline import Drawn, LevelChange, Timeline, Trend, case_changes, mean_changes, timeline
 from harness.records import Plan
 from harness.records.report_json import to_json
 from harness.store import Store
@@ -53,15 +53,15 @@ def test_a_planted_history_is_told_as_it_was(whole: tuple[Planted, Timeline]) ->
     planted, shown = whole
     trends = {each.id.partition("test_shop.py::test_")[2]: each for each in shown.trends}
 
-    def commit(change: Change) -> int:
-        return planted.number(shown.versions[change.first_after].commit or "")
+    def commit(of: Trend, change: LevelChange) -> int:
+        return planted.number(shown.versions[of.points[change.at].version].commit or "")
 
     (drop,), (mend,) = trends["orders"].changes, trends["refunds"].changes
-    assert abs(commit(drop) - story.DROP) <= 1
+    assert abs(commit(trends["orders"], drop) - story.DROP) <= 1
     assert [round(each, 1) for each in (drop.before, drop.after)] == [0.9, 0.8]
     assert mend.after > mend.before
     ((mended, (flip,)),) = trends["refunds"].cases.items()
-    assert (mended, commit(flip), flip.before, flip.after) == (story.MENDED, story.MEND, 0.0, 1.0)
+    assert (mended, commit(trends["refunds"], flip), flip.before, flip.after) == (story.MENDED, story.MEND, 0.0, 1.0)
     assert (trends["greetings"].changes, trends["greetings"].cases) == ((), {})
     assert all(each.after < each.before for each in trends["prices"].changes)
     assert trends["prices"].changes
@@ -143,7 +143,7 @@ def test_what_a_case_was_before_it_changed_meaning_is_no_evidence() -> None:
     points = [drawn(each, content) for each, content in ((before, "a"), (before, "a"), (after, "b"), (after, "b"))]
     assert mean_changes(points, 0.05) == []
     same = [replace(each, contents=("a",) * 20) for each in points]
-    assert [each.first_after for each in mean_changes(same, 0.05)] == [2]
+    assert [each.at for each in mean_changes(same, 0.05)] == [2]
 
 
 def drawn(values: Any, content: str = "a", **fields: Any) -> Drawn:
@@ -189,7 +189,7 @@ def test_a_case_that_comes_and_goes_by_chance_has_no_change_and_a_mended_one_has
     rng = np.random.default_rng(1)
     assert case_changes((rng.random((40, 5)) < 0.5).astype(float), 0.05) == []
     mended = np.repeat([0.0, 1.0], [28, 12])[:, np.newaxis] * np.ones((1, 5))
-    assert case_changes(mended, 0.05) == [Change(27, 28, 0.0, 1.0)]
+    assert case_changes(mended, 0.05) == [LevelChange(28, 0.0, 1.0)]
 
 
 def test_versions_that_answer_each_case_always_the_same_have_no_change_by_chance() -> None:

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from harness.gate.baselines.timeline import Change, Point, TimedVersion, Timeline, Trend
+from harness.gate.baselines.timeline import LevelChange, Point, TimedVersion, Timeline, Trend
 from harness.records import Estimate
 from harness.reporting.history.page import page, write_history
 from harness.reporting.history.text import labels, moved, names, sentences, sparkline, view
@@ -48,14 +48,14 @@ def timeline(*trends: Trend, n: int = 4, **changes: Any) -> Timeline:
     return replace(Timeline(0.95, tuple(version(number) for number in range(1, n + 1)), trends), **changes)
 
 
-DROP = Change(1, 2, 0.92, 0.7)
-DROPPED = trend(0.92, 0.92, 0.7, 0.7, changes=(DROP,), cases={"c7": (Change(1, 2, 1.0, 0.0),), "c8": (DROP, DROP)})
+DROP = LevelChange(2, 0.92, 0.7)
+DROPPED = trend(0.92, 0.92, 0.7, 0.7, changes=(DROP,), cases={"c7": (LevelChange(2, 1.0, 0.0),), "c8": (DROP, DROP)})
 
 
 def everything() -> Timeline:
     """A timeline with all that a page can have, and hostile names."""
     odd = trend(
-        0.5, 0.6, 0.9, id=f"t::test_{SCRIPT}", metric=SCRIPT, anchor=0.55, cases={SCRIPT: (Change(0, 1, 0, 1),)}
+        0.5, 0.6, 0.9, id=f"t::test_{SCRIPT}", metric=SCRIPT, anchor=0.55, cases={SCRIPT: (LevelChange(1, 0, 1),)}
     )
     apart = replace(odd.points[1], version=2, note="cases changed meaning here: 1 new", has_other_cases=True)
     bare = replace(odd.points[2], version=3, threshold=0.8, estimate=Estimate(0.9, 0, -math.inf, math.inf, ""))
@@ -148,7 +148,7 @@ def test_what_happened_is_told_in_sentences() -> None:
 
 
 def test_what_moved_is_a_picture_with_the_first_and_last_figure() -> None:
-    still, few = trend(0.9, 0.9, 0.9, id="still"), trend(0.9, 0.7, id="few", changes=(Change(0, 1, 0.9, 0.7),))
+    still, few = trend(0.9, 0.9, 0.9, id="still"), trend(0.9, 0.7, id="few", changes=(LevelChange(1, 0.9, 0.7),))
     assert moved(timeline(DROPPED, still, few)) == [
         ("test_t", "0.92 ██▁▁ 0.70: fell from 0.92 to 0.70 between 0000000 and 0000000")
     ]
@@ -173,5 +173,5 @@ def test_json_has_all_of_it() -> None:
     document = everything().as_json()
     assert document["schema_version"] == 1
     assert document["trends"][0]["id"] == "suites/test_t.py::test_t"
-    assert document["trends"][0]["changes"] == ({"last_before": 1, "first_after": 2, "before": 0.92, "after": 0.7},)
+    assert document["trends"][0]["changes"] == ({"at": 2, "before": 0.92, "after": 0.7},)
     assert document["versions"][0]["releases"] == ("v1.0", "anchor")
