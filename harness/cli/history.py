@@ -47,17 +47,20 @@ def history(place: str | None, suite: str | None, evaluation: str | None, output
         own = find_evaluations(begun, ids, where="SUITE")
         return find_evaluations(evaluation, own, where="--evaluation") if evaluation else own
 
+    if output == "-":
+        raise SettingsError("--output -: the page is a file; name one, such as history.html.")
     settings = settings_with_store(place)
     with ExitStack() as stack:
         try:
             store = stack.enter_context(open_store(settings))
         except StoreError as error:  # a fresh clone has what was recorded
-            store, missing = None, f" {error}"
-        else:
-            missing = f" The store {store.url} has no finished run."
+            if place is not None:
+                raise
+            store = None
+            say(("note", str(error)), err=True)
         shown = timeline(store, settings.root, settings.confidence_level, wanted)
     if not shown.trends:
-        raise SettingsError(f"Nothing to show: no baseline was ever recorded.{missing} Run a gate (pytest) first.")
+        raise SettingsError("Nothing to show: no finished run is stored, and no baseline recorded. Run pytest first.")
     path = write_history(shown, settings.root / _PAGE if output is None else Path.cwd() / output)
     say(("wrote", str(path)), err=True)
     return shown

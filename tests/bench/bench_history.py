@@ -16,8 +16,8 @@ from harness.statistics.arrays import FloatArray, IntArray
 from tests.bench.sampling import Figure
 
 LEVEL, MARGIN = 0.05, 0.05
-FALSE_RUNS, FOUND_RUNS, _WORKERS, _AT_ONCE = 400, 200, 2, 25
-POINTS = (3, 5, 10, 40)
+FALSE_RUNS, FOUND_RUNS, _WORKERS, _AT_ONCE = 300, 100, 2, 25
+POINTS = (3, 5, 10, 30)
 KINDS = {
     "rates of 0.9, 20 cases of 5 samples": (20, 5, lambda rng, n: np.full(n, 0.9)),
     "rates that differ, 20 cases of a sample": (20, 1, lambda rng, n: rng.beta(4.5, 0.5, n)),

@@ -71,11 +71,12 @@ def test_what_there_is_not_is_refused_with_the_nearest(shop: Path, run: Run) -> 
 
 
 def test_without_a_run_it_says_what_to_do(folder: Path, run: Run) -> None:
-    result = run("history")
-    assert (result.exit_code, "Run a gate" in result.stderr) == (4, True)
+    for arguments, wanted in (([], "Run pytest first"), (["--store", "no.db"], "There is no store at")):
+        result = run("history", *arguments)
+        assert (result.exit_code, wanted in " ".join(result.stderr.split())) == (4, True)
     Store.open(str(folder / STORE)).close()
     result = run("history")
-    assert (result.exit_code, "has no finished run" in result.stderr) == (4, True)
+    assert (result.exit_code, "no finished run is stored" in result.stderr) == (4, True)
     assert not (folder / "reports").exists()
 
 
@@ -86,14 +87,17 @@ def test_a_clone_without_a_store_has_what_was_recorded(folder: Path, run: Run, t
         )
         write_recording(recording_of(store, side.weighed, side.report, "released"), folder / FOLDER / "released.json")
     commit_all(folder)
-    assert "1 version, a to a" in run("history").stdout
+    result = run("history")
+    assert "1 version, a to a" in result.stdout
+    assert "There is no store" in " ".join(result.stderr.split())
 
 
 def test_a_page_that_cannot_be_written_is_refused(shop: Path, run: Run) -> None:
     (shop / "file").touch()
-    result = run("history", "--output", "file/history.html")
-    assert result.exit_code == 4
-    assert "--output" in result.stderr
+    for place in ("file/history.html", "reports", "-"):
+        (shop / "reports").mkdir(exist_ok=True)
+        result = run("history", "--output", place)
+        assert (result.exit_code, "--output" in result.stderr) == (4, True)
 
 
 def test_a_comment_has_what_moved_over_the_last_versions(shop: Path, run: Run) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -90,10 +90,7 @@ class Timeline:
     versions: tuple[TimedVersion, ...]
     trends: tuple[Trend, ...]
     notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """For a program."""
-        return {"schema_version": 1, **asdict(self)}
+    schema_version: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -387,13 +384,16 @@ def mean_changes(drawn: Sequence[Drawn], level: float) -> list[LevelChange]:
         own = tuple(cases[both].tolist())
         clusters = tuple(labels.get(case, f"case {case}") for case in own)
         by_scatter = one_mean(values[both, first:split], values[both, split:last], group_indices(clusters, len(own)))
-        part = replace(
-            like, case_ids=own, n_planned=len(own), suite_size=len(own), clusters=clusters if labels else None
-        )
-        sides = (samples[both, i:j].reshape(len(own), -1) for i, j in ((first, split), (split, last)))
-        weighed = (replace(part, candidate=x, baseline=y) for x, y in itertools.permutations(sides))
-        by_rule = min(asked.p_less for each in weighed for asked in questions(each, (0.05, 0.05)))
-        return max(by_scatter, 2 * by_rule)
+        sizes = {
+            "case_ids": own,
+            "n_planned": len(own),
+            "suite_size": len(own),
+            "clusters": clusters if labels else None,
+        }
+        sides = [samples[both, i:j].reshape(len(own), -1) for i, j in ((first, split), (split, last))]
+        weighed = (replace(like, candidate=x, baseline=y, **sizes) for x, y in itertools.permutations(sides))
+        asked = (one for each in weighed for one in questions(each, (0.05, 0.05)) if one.directions)
+        return max(by_scatter, 2 * min((one.p_less for one in asked), default=1.0))
 
     splits = () if like.plan.in_blocks else change_points(values, p_value, level)
     changes = []

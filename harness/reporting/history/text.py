@@ -50,7 +50,8 @@ def sentences(trend: Trend, shown: Sequence[str]) -> list[str]:
     lines = []
     for each in trend.changes:
         before, after = figures(trend, each.before, each.after)
-        lines.append(f"{'fell' if each.after < each.before else 'rose'} from {before} to {after} {where(each)}")
+        way, of = "fell" if each.after < each.before else "rose", "" if trend.weighed_by == "mean" else "the mean "
+        lines.append(f"{of}{way} from {before} to {after} {where(each)}")
     for case, (one, *more) in trend.cases.items():
         if not more and (one.before < 0.5) != (one.after < 0.5):
             way = "wrong, then right" if one.after > one.before else "right, then wrong"

@@ -138,6 +138,8 @@ def test_what_happened_is_told_in_sentences() -> None:
         "1 case changed more than once: c8",
         "measured otherwise in 1 older version, which is left out",
     ]
+    seconds = replace(DROPPED, unit="s", statistic="p95", cases={})
+    assert sentences(seconds, shown[:4]) == ["the mean fell from 0.920 to 0.700 between b and c"]
     noted = trend(0.9, points=(point(0, 0.9), point(1, 0.9, note="other judges")))
     assert sentences(noted, shown[:3]) == [
         "b: other judges",
@@ -167,11 +169,3 @@ def test_the_terminal_has_a_line_for_each_evaluation_and_metric() -> None:
         "test_t score  0.92 ██▁▁ 0.70",
         "test_t f1  0.50 ▄▄▄▄ 0.50",
     ]
-
-
-def test_json_has_all_of_it() -> None:
-    document = everything().as_json()
-    assert document["schema_version"] == 1
-    assert document["trends"][0]["id"] == "suites/test_t.py::test_t"
-    assert document["trends"][0]["changes"] == ({"at": 2, "before": 0.92, "after": 0.7},)
-    assert document["versions"][0]["releases"] == ("v1.0", "anchor")
