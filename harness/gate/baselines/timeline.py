@@ -217,10 +217,12 @@ def _of_stored(store: Store, known: _Known, report_of: Callable[[str], Report]) 
 
 
 def _is_shown(entry: Verdict) -> bool:
-    """False of an error, of what people decide with a judge, and of a chosen part of the cases (--case)."""
+    """False of an error, of what is sealed or people decide with a judge, and of some of the cases (--case)."""
+    if entry.review is not None or getattr(entry.plan, "candidates", "") == "sealed":
+        return False
     is_part = entry.plan.design == "fixed" and entry.n_cases + entry.n_skipped < entry.suite_size
     is_decided = entry.candidate is not None and entry.verdict is not VerdictKind.ERROR
-    return is_decided and entry.review is None and (not is_part or entry.stopped_at is not None)
+    return is_decided and (not is_part or entry.stopped_at is not None)
 
 
 def _of_scores(scores: Scores, metric: str, report: Report) -> Drawn:

@@ -6,16 +6,16 @@ import base64
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 from harness.gate.baselines.timeline import Point, TimedVersion, Timeline, Trend
-from harness.reporting.history.text import figures, labels, names, sentences
+from harness.reporting.history.text import figures, from_to, labels, sentences
 from harness.reporting.shared.figures import interval, plural
 from harness.reporting.shared.files import prepare_folder, replacing
+from harness.reporting.shared.names import row_names
 
 _HERE = Path(__file__).parent
 _STYLES = _HERE.parent / "html" / "static" / "style.css", _HERE / "history.css"
@@ -40,28 +40,23 @@ def page(timeline: Timeline) -> str:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["plural"] = plural
-    shown = labels(timeline.versions)
+    environment.globals |= {
+        "sentences": sentences,
+        "references": _references,
+        "words": _in_words,
+        "chart_of": _chart,
+        "from_to": from_to,
+    }
     return environment.get_template("history.html.jinja").render(
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=style,
         timeline=timeline,
-        labels=shown,
+        labels=labels(timeline.versions),
+        named=[*zip(row_names(timeline.trends), timeline.trends, strict=True)],
         widths=_WIDTHS,
-        bottom=_BOTTOM,
         left=_LEFT,
         top=_TOP,
-        trends=[
-            {
-                "name": name,
-                "trend": each,
-                "ends": figures(each, *(each.points[place].estimate.value for place in (0, -1))),
-                "lines": sentences(each, shown),
-                "references": [*_references(each)],
-                "words": partial(_in_words, each),
-                "chart": partial(_chart, each, timeline.versions),
-            }
-            for name, each in zip(names(timeline), timeline.trends, strict=True)
-        ],
+        bottom=_BOTTOM,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.errors import some
 from harness.gate.baselines.timeline import LevelChange, TimedVersion, Timeline, Trend
 from harness.reporting.shared.figures import digits, figure, plural
-from harness.reporting.shared.names import display_names
+from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import Block
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -26,13 +26,6 @@ def labels(versions: Sequence[TimedVersion]) -> list[str]:
         )
         for each in versions
     ]
-
-
-def names(timeline: Timeline) -> list[str]:
-    """A name of each trend; the metric is in it where an evaluation has more than one."""
-    own = timeline.trends
-    short, times = display_names(each.id for each in own), Counter(each.id for each in own)
-    return [f"{short[each.id]} {each.metric}" if times[each.id] > 1 else short[each.id] for each in own]
 
 
 def figures(trend: Trend, *values: float) -> list[str]:
@@ -83,7 +76,7 @@ def sparkline(values: Sequence[float], most: int = _MOST_CELLS) -> str:
 
 def moved(timeline: Timeline) -> list[tuple[str, str]]:
     """Each evaluation whose mean changed, and its course in a picture and in words; none of less than 3 points."""
-    shown, trends = labels(timeline.versions), zip(names(timeline), timeline.trends, strict=True)
+    shown, trends = labels(timeline.versions), zip(row_names(timeline.trends), timeline.trends, strict=True)
     return [
         (name, f"{_picture(each)}: {'; '.join(sentences(each, shown)[: len(each.changes)])}")
         for name, each in trends
@@ -91,16 +84,21 @@ def moved(timeline: Timeline) -> list[tuple[str, str]]:
     ]
 
 
-def _picture(trend: Trend) -> str:
+def from_to(trend: Trend, between: str = "→") -> str:
+    """The first and the last figure."""
     first, last = figures(trend, trend.points[0].estimate.value, trend.points[-1].estimate.value)
-    return f"{first} {sparkline([each.estimate.value for each in trend.points])} {last}"
+    return f"{first} {between} {last}"
+
+
+def _picture(trend: Trend) -> str:
+    return from_to(trend, sparkline([each.estimate.value for each in trend.points]))
 
 
 def view(timeline: Timeline) -> Iterator[Block]:
     """A line for each evaluation, and what happened to it."""
     versions = labels(timeline.versions)
     yield f"{plural(len(versions), 'version')}, {versions[0]} to {versions[-1]}"
-    for name, each in zip(names(timeline), timeline.trends, strict=True):
+    for name, each in zip(row_names(timeline.trends), timeline.trends, strict=True):
         yield f"{name}  {_picture(each)}"
         for sentence in sentences(each, versions):
             yield "", sentence
