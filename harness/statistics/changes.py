@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 
@@ -109,5 +108,6 @@ def one_rate(before: FloatArray, after: FloatArray) -> float:
     >>> round(one_rate(np.zeros(10), np.ones(10)), 6)
     1.1e-05
     """
-    sides = before.reshape(1, -1), after.reshape(1, -1)
-    return min(1.0, *(2 * float(lost_cases(*both, 0.5).p_values[0]) for both in itertools.permutations(sides)))
+    one, other = before.reshape(1, -1), after.reshape(1, -1)
+    tails = lost_cases(other, one, 0.5).p_values[0], lost_cases(one, other, 0.5).p_values[0]
+    return min(1.0, 2 * float(min(tails)))

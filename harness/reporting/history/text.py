@@ -17,15 +17,16 @@ _MOST_CELLS = 20
 
 
 def labels(versions: Sequence[TimedVersion]) -> list[str]:
-    """A short name of each version: its tag; its own name if no other has it; else its commit, or the day."""
-    times = Counter(each.name for each in versions)
-    return [
-        next(
-            filter(None, (*each.releases, each.name if times[each.name] == 1 else "", (each.commit or "")[:_COMMIT])),
-            f"{each.name} {each.when[:10]}",
-        )
-        for each in versions
-    ]
+    """A short name of each version: its tag; its own name if no other has it; else its commit, or the day. What two
+    would be called is numbered.
+    """
+    times, seen, named = Counter(each.name for each in versions), Counter[str](), []
+    for each in versions:
+        known = *each.releases, each.name if times[each.name] == 1 else "", (each.commit or "")[:_COMMIT]
+        label = next(filter(None, known), f"{each.name} {each.when[:10]}")
+        seen[label] += 1
+        named.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return named
 
 
 def figures(trend: Trend, *values: float) -> list[str]:

@@ -126,7 +126,8 @@ class TestInABrowser:
 
 def test_a_version_is_called_by_its_tag_its_own_name_its_commit_or_its_day() -> None:
     tagged, named = version(1, releases=("v1.0", "anchor")), version(2, name="int8")
-    assert labels([tagged, named, version(3), version(4, commit=None)]) == ["v1.0", "int8", "0000000", "bot 2026-11-04"]
+    own = [tagged, named, version(3), version(5), version(4, commit=None)]
+    assert labels(own) == ["v1.0", "int8", "0000000", "0000000 (2)", "bot 2026-11-04"]
 
 
 def test_what_happened_is_told_in_sentences() -> None:
@@ -152,7 +153,7 @@ def test_what_happened_is_told_in_sentences() -> None:
 def test_what_moved_is_a_picture_with_the_first_and_last_figure() -> None:
     still, few = trend(0.9, 0.9, 0.9, id="still"), trend(0.9, 0.7, id="few", changes=(LevelChange(1, 0.9, 0.7),))
     assert moved(timeline(DROPPED, still, few)) == [
-        ("test_t", "0.92 ██▁▁ 0.70: fell from 0.92 to 0.70 between 0000000 and 0000000")
+        ("test_t", "0.92 ██▁▁ 0.70: fell from 0.92 to 0.70 between 0000000 (2) and 0000000 (3)")
     ]
 
 
@@ -163,7 +164,7 @@ def test_a_course_of_many_points_is_thinned_evenly() -> None:
 def test_the_terminal_has_a_line_for_each_evaluation_and_metric() -> None:
     own = timeline(DROPPED, trend(0.5, 0.5, 0.5, 0.5, metric="f1"), notes=("older",))
     shown: Iterator[Any] = view(own)
-    assert next(shown) == "4 versions, 0000000 to 0000000"
+    assert next(shown) == "4 versions, 0000000 to 0000000 (4)"
     assert [each for each in shown if isinstance(each, str)] == [
         "test_t score  0.92 ██▁▁ 0.70",
         "test_t f1  0.50 ▄▄▄▄ 0.50",
