@@ -404,8 +404,8 @@ def comment(folder: Path | None, forge: str | None, name: str, link: str | None,
 
 def _commented(report: Report, name: str, link: str | None) -> str:
     changed: list[tuple[str, str]] = []
-    with suppress(StoreError, SettingsError), open_store(load_settings(Path.cwd())) as store:
-        changed = moved(timeline(store, None, report.confidence_level, most=_COMMENTED_VERSIONS))
+    with suppress(StoreError, SettingsError), open_store(settings := load_settings(Path.cwd())) as store:
+        changed = moved(timeline(store, settings.root, report.confidence_level, most=_COMMENTED_VERSIONS))
     return markdown(report, name, link, changed)
 
 

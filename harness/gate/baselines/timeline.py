@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -121,7 +122,7 @@ class _Known:
 
 def timeline(
     store: Store | None,
-    root: Path | None,
+    root: Path,
     confidence_level: float,
     wanted: Callable[[Iterable[str]], Collection[str]] = set,
     most: int = MOST_VERSIONS,
@@ -129,17 +130,14 @@ def timeline(
     """Return how evaluations came out over time.
 
     Args:
-        root: the project's folder, whose repository has recorded baselines and tags; None to leave these out.
+        root: the project's folder, whose repository has recorded baselines and tags.
         wanted: those of the evaluations that are shown.
         most: versions that are shown, the newest.
     """
     report_of, notes = cache(lambda run_id: stored_report(store, run_id)), list[str]()  # type: ignore[arg-type]
     known = {} if store is None else _of_runs(store, report_of)
-    try:
-        repository = None if root is None else Repository(root)
-    except SettingsError:  # no clone: no commit recorded anything, and no version has a tag
-        repository = None
-    if root is not None and repository is not None:
+    with suppress(SettingsError):  # of a folder that is no clone: no commit recorded anything, no version has a tag
+        repository = Repository(root)
         notes += _add_recordings(known, repository, root)
         dates = repository.dated(each.version.commit for each in known.values() if each.version.commit)
         for each in known.values():
@@ -167,9 +165,11 @@ def timeline(
 
 
 def _of_runs(store: Store, report_of: Callable[[str], Report]) -> dict[tuple[str, int], _Known]:
-    """The versions by fingerprint and generation of draws: runs of both equal have the same samples."""
+    """The versions by fingerprint and generation of draws: runs of both equal have the same samples. Of those of one
+    run the candidate comes last.
+    """
     known: dict[tuple[str, int], _Known] = {}
-    for run, role in itertools.product(store.runs(), get_args(Role)):
+    for run, role in itertools.product(store.runs(), reversed(get_args(Role))):
         entry: Any = run.spec.get(role)
         if run.finished and isinstance(entry, Mapping) and "fingerprint" in entry:
             key = entry["fingerprint"], int(entry.get("generation") or 0)
@@ -201,14 +201,14 @@ def _add_recordings(known: dict[tuple[str, int], _Known], repository: Repository
 
 
 def _of_stored(store: Store, known: _Known, report_of: Callable[[str], Report]) -> Iterator[tuple[_Name, Drawn]]:
-    """The scores of each metric, from the run that has most cases of it; of several the newest as candidate."""
-    best: dict[_Name, tuple[int, bool, int]] = {}
+    """The scores of each metric, from the run that has most cases and samples of it, rather as its candidate."""
+    best: dict[_Name, tuple[int, bool, int, int]] = {}
     for number, weighed in enumerate(known.runs):
         for entry in filter(_is_shown, report_of(weighed.run.run_id).evaluations):
-            rank = entry.n_cases, weighed.role == "candidate", number
+            rank = entry.n_cases, weighed.role == "candidate", entry.n_samples, number
             best[entry.id, entry.metric] = max(rank, best.get((entry.id, entry.metric), rank))
     for number in {number for *_, number in best.values()}:
-        own, weighed = {name for name, rank in best.items() if rank[2] == number}, known.runs[number]
+        own, weighed = {name for name, rank in best.items() if rank[-1] == number}, known.runs[number]
         report = report_of(weighed.run.run_id)
         for scores in scores_of(store, Side(weighed, report), {identity for identity, _ in own}):
             for name in ((scores.id, metric) for metric in scores.entries if scores.compared_with is None):

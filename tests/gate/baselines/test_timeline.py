@@ -21,6 +21,7 @@ from tests.gate.history.planted import Planted, plant, store_runs
 from tests.gate.stored import Scored
 from tests.repositories import commit_all, git
 
+NOWHERE = Path("/")
 RIGHT, WRONG = ({f"c{n}": [value] * 4 for n in range(20)} for value in (1.0, 0.0))
 
 
@@ -86,16 +87,16 @@ def test_an_old_commit_that_is_weighed_late_stands_where_it_was_made(store: Stor
 def test_a_single_point_has_the_estimate_of_its_report(store: Store) -> None:
     run(store, 1, one({f"c{n}": [1.0, 0.0, 1.0] for n in range(9)}))
     (entry,) = to_json(stored.side(store, "r1-{}").report)["evaluations"]
-    (point,) = trend_of(timeline(store, None, 0.95)).points
+    (point,) = trend_of(timeline(store, NOWHERE, 0.95)).points
     assert (point.estimate.value, point.estimate.low) == (entry["candidate"]["value"], entry["candidate"]["low"])
 
 
 def test_bands_of_more_points_are_wider(store: Store) -> None:
     for number in range(1, 4):
         run(store, number, one({f"c{n}": [1.0, 0.0, 1.0] for n in range(9)}))
-    bands = [each.estimate for each in trend_of(timeline(store, None, 0.95)).points]
+    bands = [each.estimate for each in trend_of(timeline(store, NOWHERE, 0.95)).points]
     assert len({each.low for each in bands}) == 1
-    (alone,) = trend_of(timeline(store, None, 0.95, most=1)).points
+    (alone,) = trend_of(timeline(store, NOWHERE, 0.95, most=1)).points
     assert bands[0].low < alone.estimate.low
 
 
@@ -103,15 +104,28 @@ def test_runs_of_the_same_samples_are_one_point_and_redrawn_ones_are_another(sto
     run(store, 1, one({"c0": [1.0]}))
     run(store, 2, one(RIGHT), fingerprint="f1")
     run(store, 3, one(WRONG), fingerprint="f1", generation=1)
-    shown = timeline(store, None, 0.95)
+    shown = timeline(store, NOWHERE, 0.95)
     assert [each.when[:10] for each in shown.versions] == ["2026-11-01", "2026-11-03"]
     assert [each.n_cases for each in trend_of(shown).points] == [20, 20]
+
+
+def test_of_two_runs_of_a_version_that_with_more_samples_is_its_point(store: Store) -> None:
+    run(store, 1, one({case: [1.0] * 20 for case in RIGHT}))
+    run(store, 2, one(RIGHT), fingerprint="f1", first_index=1_000_000)
+    assert [each.n_samples for each in trend_of(timeline(store, NOWHERE, 0.95)).points] == [400]
+
+
+def test_a_baseline_stands_before_the_candidate_of_its_run(store: Store) -> None:
+    stored.run(store, "r1", Scored("t", RIGHT, WRONG))
+    shown = timeline(store, NOWHERE, 0.95)
+    assert [each.name for each in shown.versions] == ["large", "small"]
+    assert [each.estimate.value for each in trend_of(shown).points] == [0.0, 1.0]
 
 
 def test_of_more_versions_than_are_shown_the_newest_are(store: Store) -> None:
     for number in range(1, 5):
         run(store, number, one(RIGHT))
-    shown = timeline(store, None, 0.95, most=3)
+    shown = timeline(store, NOWHERE, 0.95, most=3)
     assert [each.fingerprint for each in shown.versions] == ["f2", "f3", "f4"]
     assert shown.notes == ("the newest 3 of 4 versions are shown",)
 
@@ -121,7 +135,7 @@ def test_a_hole_is_no_point(store: Store) -> None:
         (one(RIGHT), Scored("other", RIGHT), one(RIGHT, errors=("boom",)), one(RIGHT)), 1
     ):
         run(store, number, evaluation)
-    shown = timeline(store, None, 0.95, lambda ids: [each for each in ids if each != "other"])
+    shown = timeline(store, NOWHERE, 0.95, lambda ids: [each for each in ids if each != "other"])
     assert [each.version for each in trend_of(shown).points] == [0, 3]
 
 
@@ -129,7 +143,7 @@ def test_other_cases_and_another_unit_are_told(store: Store) -> None:
     run(store, 1, one({"c0": [3.0], "c1": [4.0]}, unit="s", higher_is_better=False))
     run(store, 2, one(RIGHT))
     run(store, 3, one({**RIGHT, "new": [1.0] * 4}))
-    trend = trend_of(timeline(store, None, 0.95))
+    trend = trend_of(timeline(store, NOWHERE, 0.95))
     assert trend.n_left_out == 1
     assert [(each.note, each.has_other_cases) for each in trend.points] == [
         ("", False),

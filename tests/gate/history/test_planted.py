@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.gate.baselines.timeline import timeline
 from harness.store import Store
 from tests.gate.history import planted as story
 from tests.gate.history.planted import plant, store_runs
@@ -47,3 +48,21 @@ def test_its_application_runs_as_its_stored_runs_say(tmp_path: Path) -> None:
     verdicts = {each["id"].partition("::test_")[2]: each["verdict"] for each in report["evaluations"]}
     assert verdicts["orders"] == "regressed"
     assert "regressed" not in {verdicts[area] for area in story.AREAS if area != "orders"}
+
+
+@pytest.mark.nightly
+@pytest.mark.service
+def test_real_gates_of_it_tell_the_commit_of_the_drop_and_of_what_was_mended(tmp_path: Path) -> None:
+    """Its own application, asked in the repository, some commits out of their order."""
+    planted = plant(tmp_path / "shop")
+    for number in (18, 20, 24, 21, 22, 23, 25, 27, 28, 29, 31, 32):
+        assert planted.gate(number).returncode == 0
+    with Store.open(str(planted.folder / ".steelyard" / "store.db"), readonly=True) as store:
+        shown = timeline(store, planted.folder, 0.95)
+    trends = {each.id.partition("::test_")[2]: each for each in shown.trends}
+    (drop,), ((mended, (flip,)),) = trends["orders"].changes, trends["refunds"].cases.items()
+    commits = [planted.number(each.commit or "") for each in shown.versions]
+    assert commits == sorted(commits)
+    assert abs(commits[drop.at] - story.DROP) <= 1
+    assert (mended, commits[flip.at]) == (story.MENDED, story.MEND)
+    assert (trends["greetings"].changes, trends["greetings"].cases) == ((), {})
