@@ -22,7 +22,7 @@ from harness.gate.baselines.recording import FOLDER, Recording, parse_recording
 from harness.gate.history.runs import WeighedVersion, stored_report
 from harness.gate.history.scores import Scores, Side, scores_of
 from harness.records import Estimate, Kind, Plan, Report, Role, Verdict, VerdictKind, Weighed, same_kind
-from harness.statistics.arrays import BoolArray, FloatArray, case_means, group_indices
+from harness.statistics.arrays import BoolArray, FloatArray, case_means
 from harness.statistics.changes import change_points, one_mean, one_rate
 from harness.store import Store
 
@@ -383,17 +383,15 @@ def mean_changes(drawn: Sequence[Drawn], level: float) -> list[LevelChange]:
     def p_value(first: int, split: int, last: int) -> float:
         if not (both := common(first, split, last)).any():
             return 1.0
-        own = tuple(cases[both].tolist())
+        own, n = tuple(cases[both].tolist()), int(both.sum())
         clusters = tuple(labels.get(case, f"case {case}") for case in own)
-        by_scatter = one_mean(values[both, first:split], values[both, split:last], group_indices(clusters, len(own)))
-        sizes = {
-            "case_ids": own,
-            "n_planned": len(own),
-            "suite_size": len(own),
-            "clusters": clusters if labels else None,
-        }
-        sides = [samples[both, i:j].reshape(len(own), -1) for i, j in ((first, split), (split, last))]
-        weighed = (replace(like, candidate=x, baseline=y, **sizes) for x, y in itertools.permutations(sides))
+        groups = np.unique(np.array([str(each) for each in clusters]), return_inverse=True)[1]
+        by_scatter = one_mean(values[both, first:split], values[both, split:last], groups)
+        marks, sides = clusters if labels else None, (samples[both, first:split], samples[both, split:last])
+        weighed = (
+            replace(like, case_ids=own, candidate=x, baseline=y, clusters=marks, n_planned=n, suite_size=n)
+            for x, y in itertools.permutations(each.reshape(n, -1) for each in sides)
+        )
         asked = (one for each in weighed for one in questions(each, (0.05, 0.05)) if one.directions)
         return max(by_scatter, 2 * min((one.p_less for one in asked), default=1.0))
 
