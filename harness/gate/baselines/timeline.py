@@ -134,7 +134,16 @@ def timeline(
         wanted: those of the evaluations that are shown.
         most: versions that are shown, the newest.
     """
-    report_of, notes = cache(lambda run_id: stored_report(store, run_id)), list[str]()  # type: ignore[arg-type]
+    notes: list[str] = []
+
+    @cache
+    def report_of(run_id: str) -> Report | None:
+        try:
+            return None if store is None else stored_report(store, run_id)
+        except SettingsError as error:
+            notes.append(f"left out: {error}")
+            return None
+
     known = {} if store is None else _of_runs(store, report_of)
     with suppress(SettingsError):  # of a folder that is no clone: no commit recorded anything, no version has a tag
         repository = Repository(root)
@@ -164,7 +173,7 @@ def timeline(
 # -- what there is ---------------------------------------------------------------------------------------------------
 
 
-def _of_runs(store: Store, report_of: Callable[[str], Report]) -> dict[tuple[str, int], _Known]:
+def _of_runs(store: Store, report_of: Callable[[str], Report | None]) -> dict[tuple[str, int], _Known]:
     """The versions by fingerprint and generation of draws: runs of both equal have the same samples. Of those of one
     run the candidate comes last.
     """
@@ -178,7 +187,8 @@ def _of_runs(store: Store, report_of: Callable[[str], Report]) -> dict[tuple[str
             if role == ANCHOR:
                 each.version.releases = (ANCHOR,)
             if entry["name"].startswith(GIT):
-                each.version.commit, each.is_of_commit = getattr(report_of(run.run_id), role).commit, True
+                reference = getattr(report_of(run.run_id), role, None)
+                each.version.commit, each.is_of_commit = reference and reference.commit, True
             elif role == "candidate" and each.version.commit is None:
                 each.version.commit, each.is_of_commit = run.spec.get("commit"), "files" in run.spec
     return known
@@ -200,16 +210,18 @@ def _add_recordings(known: dict[tuple[str, int], _Known], repository: Repository
             own.version.releases = (ANCHOR,)
 
 
-def _of_stored(store: Store, known: _Known, report_of: Callable[[str], Report]) -> Iterator[tuple[_Name, Drawn]]:
+def _of_stored(store: Store, known: _Known, report_of: Callable[[str], Report | None]) -> Iterator[tuple[_Name, Drawn]]:
     """The scores of each metric, from the run that has most cases and samples of it, rather as its candidate."""
     best: dict[_Name, tuple[int, bool, int, int]] = {}
     for number, weighed in enumerate(known.runs):
-        for entry in filter(_is_shown, report_of(weighed.run.run_id).evaluations):
+        report = report_of(weighed.run.run_id)
+        for entry in filter(_is_shown, () if report is None else report.evaluations):
             rank = entry.n_cases, weighed.role == "candidate", entry.n_samples, number
             best[entry.id, entry.metric] = max(rank, best.get((entry.id, entry.metric), rank))
     for number in {number for *_, number in best.values()}:
         own, weighed = {name for name, rank in best.items() if rank[-1] == number}, known.runs[number]
         report = report_of(weighed.run.run_id)
+        assert report is not None
         for scores in scores_of(store, Side(weighed, report), {identity for identity, _ in own}):
             for name in ((scores.id, metric) for metric in scores.entries if scores.compared_with is None):
                 if name in own and (one := _of_scores(scores, name[1], report)).observed.scored.any():

@@ -130,6 +130,28 @@ def test_of_more_versions_than_are_shown_the_newest_are(store: Store) -> None:
     assert shown.notes == ("the newest 3 of 4 versions are shown",)
 
 
+def test_a_run_that_cannot_be_read_is_left_out_and_an_unfinished_one_too(store: Store) -> None:
+    run(store, 1, one(RIGHT))
+    for name, report in (("odd", {"schema_version": 99}), ("begun", None)):
+        store.begin_run(name, "2026-11-02T12:00:00Z", {"candidate": {"name": "git:main", "fingerprint": name}})
+        if report is not None:
+            store.finish_run(name, report)
+    shown = timeline(store, NOWHERE, 0.95)
+    assert len(trend_of(shown).points) == 1
+    assert [each.partition(": ")[0] for each in shown.notes] == ["left out"]
+    assert "odd" in shown.notes[0]
+
+
+def test_a_commit_that_is_not_in_the_clone_has_no_tag(store: Store, tmp_path: Path) -> None:
+    planted = plant(tmp_path / "shop")
+    version = {"candidate": {"name": "bot", "fingerprint": "f1"}}
+    for number, commit in ((1, "0" * 39 + "1"), (2, planted.commits[0])):
+        spec, day = {"commit": commit, "files": {}}, f"2026-11-{number:02}T12:00:00Z"
+        own = {"candidate": version["candidate"] | {"fingerprint": f"f{number}", "first_index": 0}}
+        stored.run(store, f"r{number}", one(RIGHT), created=day, spec=spec, versions=own)
+    assert [each.releases for each in timeline(store, planted.folder, 0.95).versions] == [("v1.0",), ()]
+
+
 def test_a_hole_is_no_point(store: Store) -> None:
     for number, evaluation in enumerate(
         (one(RIGHT), Scored("other", RIGHT), one(RIGHT, errors=("boom",)), one(RIGHT)), 1
