@@ -22,6 +22,14 @@ _STYLES = _HERE.parent / "html" / "static" / "style.css", _HERE / "history.css"
 _WIDTHS = {"narrow": 330, "wide": 1120}
 _LEFT, _TOP, _BOTTOM, _CHARACTER = 46, 24, 186, 8
 """Where the chart begins and ends, and the room of a character, in pixels."""
+_LEVELS = "reference", "allowed"
+_LEVEL = Markup('<line class="{0}" x1="{1}" x2="{2}" y1="{3}" y2="{3}"><title>{4}</title></line>')
+_UPRIGHT = Markup('<line class="{0}" x1="{1}" x2="{1}" y1="{2}" y2="{3}"/>')
+_TEXT = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
+_BAND = Markup(
+    '<rect class="band" x="{:.1f}" y="{}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>'
+    '<circle class="dot" cx="{}" cy="{}" r="2.5"/>'
+)
 
 
 def write_history(timeline: Timeline, path: Path) -> Path:
@@ -54,9 +62,7 @@ def page(timeline: Timeline) -> str:
         labels=labels(timeline.versions),
         named=[*zip(row_names(timeline.trends), timeline.trends, strict=True)],
         widths=_WIDTHS,
-        left=_LEFT,
-        top=_TOP,
-        bottom=_BOTTOM,
+        height=_BOTTOM + 22,
     )
 
 
@@ -74,12 +80,11 @@ def _references(trend: Trend) -> Iterator[tuple[str, float, float]]:
         yield name, level, level + sign * trend.margin * (abs(level) if trend.margin_is_relative else 1)
 
 
-def _chart(trend: Trend, versions: Sequence[TimedVersion], width: int) -> dict[str, object]:
-    """Where everything stands, in pixels."""
-    step, references = (width - _LEFT) / len(versions), [*_references(trend)]
+def _chart(trend: Trend, versions: Sequence[TimedVersion], shown: Sequence[str], width: int) -> Markup:
+    """What a chart of this width holds, as SVG; `shown` are the labels of the versions."""
+    step, references, (least, most) = (width - _LEFT) / len(versions), [*_references(trend)], trend.span
     ends = [each for p in trend.points for each in (p.estimate.value, p.estimate.low, p.estimate.high)]
     ends += [each for _, *levels in references for each in levels]
-    least, most = trend.span
     ends = [min(max(each, least), most) for each in ends if math.isfinite(each)]
     low, high = min(ends), max(ends)
     scale = (_BOTTOM - _TOP) / ((high - low) or 1.0)
@@ -90,23 +95,25 @@ def _chart(trend: Trend, versions: Sequence[TimedVersion], width: int) -> dict[s
     def y(value: float) -> float:
         return round(_BOTTOM - (min(max(value, low), high) - low) * scale, 1)
 
-    line, last, marks, free = "", -2, [], 0.0
-    for point in trend.points:
-        line += "M" if point.has_other_cases or point.version > last + 1 else "L"
-        line += f"{x(point.version)} {y(point.estimate.value)}"
-        last = point.version
+    drawn, free, path, last, half = [], 0.0, "", -2, min(9.0, step * 0.4)
     for place, text in enumerate(", ".join(each.releases) for each in versions):
-        start = max(0.0, min(x(place) - len(text) * _CHARACTER / 2, width - len(text) * _CHARACTER))
         if text:
-            marks.append((x(place), start, text if start >= free else ""))
-            free = start + len(text) * _CHARACTER if start >= free else free
-    pairs = [(trend.points[each.at - 1].version + trend.points[each.at].version) / 2 for each in trend.changes]
-    return {
-        "line": line,
-        "points": [(x(p.version), y(p.estimate.value), y(p.estimate.high), y(p.estimate.low), p) for p in trend.points],
-        "half": round(min(9.0, step * 0.4), 1),
-        "marks": marks,
-        "changes": [x(place) for place in pairs],
-        "references": [(name, y(level), y(allowed)) for name, level, allowed in references],
-        "ticks": [(y(value), text) for value, text in zip((low, high), figures(trend, low, high), strict=True)],
-    }
+            drawn.append(_UPRIGHT.format("release", x(place), _TOP - 6, _BOTTOM))
+            start = max(0.0, min(x(place) - len(text) * _CHARACTER / 2, width - len(text) * _CHARACTER))
+            if start >= free:
+                drawn.append(_TEXT.format(start, 13, "start", text))
+                free = start + len(text) * _CHARACTER
+    for point in trend.points:
+        at, value = x(point.version), y(point.estimate.value)
+        band = at - half, y(point.estimate.high), 2 * half, max(1, y(point.estimate.low) - y(point.estimate.high))
+        drawn.append(_BAND.format(*band, shown[point.version], _in_words(trend, point), at, value))
+        path += f"{'M' if point.has_other_cases or point.version > last + 1 else 'L'}{at} {value}"
+        last = point.version
+    for name, *levels in references:
+        drawn += [_LEVEL.format(kind, _LEFT, width, y(each), name) for kind, each in zip(_LEVELS, levels, strict=True)]
+    for each in trend.changes:
+        between = (trend.points[each.at - 1].version + trend.points[each.at].version) / 2
+        drawn.append(_UPRIGHT.format("change", x(between), _TOP, _BOTTOM))
+    drawn += [_TEXT.format(0, y(each) + 4, "start", figures(trend, each)[0]) for each in (low, high)]
+    drawn += [_TEXT.format(_LEFT, _BOTTOM + 17, "start", shown[0]), _TEXT.format(width, _BOTTOM + 17, "end", shown[-1])]
+    return Markup("\n").join([*drawn, Markup('<path class="mean" d="{}"/>').format(path)])

@@ -14,6 +14,7 @@ from harness.reporting.shared.text import Block
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _COMMIT = 7
 _MOST_CELLS = 20
+_MOST_FLIPS = 10
 
 
 def labels(versions: Sequence[TimedVersion]) -> list[str]:
@@ -46,10 +47,13 @@ def sentences(trend: Trend, shown: Sequence[str]) -> list[str]:
         before, after = figures(trend, each.before, each.after)
         way, of = "fell" if each.after < each.before else "rose", "" if trend.weighed_by == "mean" else "the mean "
         lines.append(f"{of}{way} from {before} to {after} {where(each)}")
-    for case, (one, *more) in trend.cases.items():
-        if not more and (one.before < 0.5) != (one.after < 0.5):
-            way = "wrong, then right" if one.after > one.before else "right, then wrong"
-            lines.append(f"case {case}: {way} ({one.before:.2f} to {one.after:.2f}) {where(one)}")
+    once = [(case, changes[0]) for case, changes in trend.cases.items() if len(changes) == 1]
+    flips = [(case, each) for case, each in once if (each.before < 0.5) != (each.after < 0.5)]
+    for case, each in flips[:_MOST_FLIPS]:
+        way = "wrong, then right" if each.after > each.before else "right, then wrong"
+        lines.append(f"case {case}: {way} ({each.before:.2f} to {each.after:.2f}) {where(each)}")
+    if len(flips) > _MOST_FLIPS:
+        lines.append(f"{plural(len(flips) - _MOST_FLIPS, 'more case')} flipped")
     if unsteady := [case for case, changes in trend.cases.items() if len(changes) > 1]:
         lines.append(f"{plural(len(unsteady), 'case')} changed more than once: {some(unsteady)}")
     lines += [f"{shown[each.version]}: {each.note}" for each in trend.points if each.note]

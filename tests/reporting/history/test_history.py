@@ -146,6 +146,11 @@ def test_what_happened_is_told_in_sentences() -> None:
         "b: other judges",
         "no figure of 1 version: not run, only some cases, an error, or decided by people",
     ]
+    many = replace(DROPPED, changes=(), cases={f"c{n}": (LevelChange(2, 1.0, 0.0),) for n in range(12)})
+    assert sentences(many, shown[:4])[9:] == [
+        "case c9: right, then wrong (1.00 to 0.00) between b and c",
+        "2 more cases flipped",
+    ]
     less = replace(DROPPED, cases={"c7": (DROP,)})
     assert len(sentences(less, shown[:4])) == 1, "a case that is right less often, and mostly right, did not flip"
 
