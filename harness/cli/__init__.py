@@ -27,6 +27,7 @@ _COMMANDS = {
     "retrieve": ("versions", "Show the passages that a version finds for a question."),
     "doctor": ("doctor", "Tell what is installed, what is missing, and what mends it."),
     "gate": ("runs", "Decide a stored run again, with the labels given since."),
+    "history": ("history", "Show how evaluations came out over time, on one page."),
     "accept": ("runs", "Accept a red evaluation until a day; the gate stays red."),
     "compare": ("runs", "Weigh two stored runs or versions against each other."),
     "rank": ("rank", "Rank stored versions, with the ranks that each may have."),

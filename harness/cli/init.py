@@ -27,7 +27,7 @@ _PYTEST_FILES = {
     "setup.cfg": "[tool:pytest]",
 }
 """The files that pytest looks at, in its order, and the table that makes them its settings."""
-_IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "__pycache__/")
+_IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "reports/history.html", "__pycache__/")
 _ANSWERS = "evals/foundation/capitals/answers/"
 _QUESTIONS, _SUITE = "evals/questions.jsonl", "suites/test_application.py"
 

@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from harness.config.ci import find_forge, read_job
 from harness.config.settings import MLFLOW, Settings, check_setting, load_settings
 from harness.config.waivers import FILE_NAME as WAIVERS
 from harness.config.waivers import checked_waiver, read_waivers, today, write_waivers
-from harness.errors import ForgeError, SettingsError, SteelyardError, UsageError
+from harness.errors import ForgeError, SettingsError, SteelyardError, StoreError, UsageError
 from harness.gate.baselines.recording import left_out, recorded_path, recording_of, too_few_samples, write_recording
+from harness.gate.baselines.timeline import timeline
 from harness.gate.history.comparison import ComparisonOptions, sides
 from harness.gate.history.comparison import compare as weigh
 from harness.gate.history.runs import find_version, stored_report
@@ -28,6 +30,7 @@ from harness.gate.history.scores import EVERY_CASE
 from harness.gate.people.verdicts import resumed
 from harness.records import Report
 from harness.records.report_json import FILE_NAME, read_report, schema, to_json
+from harness.reporting.history.text import moved
 from harness.reporting.markdown.report import markdown, without_report
 from harness.reporting.notifying import notify
 from harness.reporting.pull_requests import post
@@ -269,6 +272,7 @@ def record(store: Store, name: str | None, force: bool, run_name: str) -> None:
     )
 
 
+_COMMENTED_VERSIONS = 10
 _OUTPUT, _SCHEMA = "--output", "Write the JSON schema of the format json, and no report."
 
 
@@ -372,7 +376,8 @@ def comment(folder: Path | None, forge: str | None, name: str, link: str | None,
     """Write the report of the last gate into the pull request (merge request) that this job runs for.
 
     FOLDER holds report.json; by default it is the one of the settings. The comment of the run before, found by its
-    first line among those of the token's own user, is replaced. No model and no store is asked.
+    first line among those of the token's own user, is replaced. No model is asked; where the store has three versions
+    or more, the comment shows the evaluations that changed over the last ten.
 
     Exit code: 0, also where nothing could be written: a comment never changes what a gate came to. 4 for options that
     can't be.
@@ -386,7 +391,7 @@ def comment(folder: Path | None, forge: str | None, name: str, link: str | None,
     link = link or (this_job.page or None if this_job else None)
     place = folder or load_settings(Path.cwd()).report_folder
     has_report = (place / FILE_NAME if place.is_dir() else place).exists()
-    body = markdown(read_report(place), name, link) if has_report else without_report(name, link)
+    body = _commented(read_report(place), name, link) if has_report else without_report(name, link)
     if this_job is None:
         click.echo(body, nl=False)
     elif (number := job["pull_request"] or this_job.pull_request) is None:
@@ -396,6 +401,13 @@ def comment(folder: Path | None, forge: str | None, name: str, link: str | None,
             say(f"Comment {post(this_job, number, body, job['token_env'])}")
         except (ForgeError, SettingsError) as error:  # the exit code stays 0
             say(f"No comment: {error}", err=True)
+
+
+def _commented(report: Report, name: str, link: str | None) -> str:
+    changed: list[tuple[str, str]] = []
+    with suppress(StoreError, SettingsError), open_store(settings := load_settings(Path.cwd())) as store:
+        changed = moved(timeline(store, settings.root, report.confidence_level, most=_COMMENTED_VERSIONS))
+    return markdown(report, name, link, changed)
 
 
 @dataclass(frozen=True, slots=True)

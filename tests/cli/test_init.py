@@ -136,7 +136,8 @@ def test_no_file_is_overwritten(run: Run, folder: Path) -> None:
     after = files(folder)
     assert after["conftest.py"] == mine["conftest.py"]
     assert after["suites/foundation/test_capitals.py"] == mine["suites/foundation/test_capitals.py"]
-    assert after[".gitignore"] == mine[".gitignore"] + ".steelyard/\nreports/latest/\nreports/20*/\n__pycache__/\n"
+    ignored = ".steelyard/\nreports/latest/\nreports/20*/\nreports/history.html\n__pycache__/\n"
+    assert after[".gitignore"] == mine[".gitignore"] + ignored
     assert "left   conftest.py" in result.output
 
 

@@ -300,11 +300,17 @@ def read_recording(path: Path) -> Recording:
         SettingsError: it can't be read, or is none.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        json.loads(text, object_pairs_hook=unique_keys)  # a merge may leave a case twice
-        return replace(_RECORDING.validate_json(text, strict=True), name=path.stem)
+        return parse_recording(path.read_bytes(), path)
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+
+
+def parse_recording(content: bytes, path: Path) -> Recording:
+    """The recording that a file has, or had at a commit. Raises SettingsError: it is none."""
+    try:
+        text = content.decode("utf-8")
+        json.loads(text, object_pairs_hook=unique_keys)  # a merge may leave a case twice
+        return replace(_RECORDING.validate_json(text, strict=True), name=path.stem)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         why = f"{', '.join(map(str, first['loc']))}: {first['msg']}"

@@ -166,9 +166,7 @@ def _cases_digest(evaluation: Evaluation) -> str:
 
 
 def commit_note(settings: Settings) -> dict[str, str]:
-    """The commit that the project is at, where gates are logged; nothing where it is no clone or git is not there."""
-    if settings.tracking is None:
-        return {}
+    """The commit that the project is at; nothing where it is no clone or git is not there."""
     try:
         return {"commit": Repository(settings.root).commit("HEAD")}
     except SettingsError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -49,19 +50,22 @@ def marker(name: str) -> str:
     return f"<!-- steelyard: {name} -->"
 
 
-def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) -> str:
+def markdown(
+    report: Report, name: str = COMMENT_NAME, link: str | None = None, moved: Sequence[tuple[str, str]] = ()
+) -> str:
     """The report as GitHub's and GitLab's Markdown, shorter than a comment may be.
 
     Args:
         name: of the comment; one pull request may have several, each kept up to date by itself.
         link: the address of the whole report.
+        moved: evaluations that changed over the last versions, and how.
 
     Raises:
         SettingsError: the name or the address can't be.
     """
     address = None if link is None else checked_link(link)
     for limits in _LIMITS:
-        text = _rendered(report, name, address, *limits)
+        text = _rendered(report, name, address, moved, *limits)
         if len(text) <= MOST_CHARACTERS:
             break
     return text
@@ -99,7 +103,9 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.md.jinja")
 
 
-def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases: int) -> str:
+def _rendered(
+    report: Report, name: str, link: str | None, moved: Sequence[tuple[str, str]], n_rows: int, n_cases: int
+) -> str:
     every, changes = rows(report), shown_changes(report)[:n_cases]
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
     passed = every[len(worse) :]
@@ -120,6 +126,7 @@ def _rendered(report: Report, name: str, link: str | None, n_rows: int, n_cases:
         others=others[:n_rows],
         n_hidden=max(0, len(others) - n_rows),
         passed=greens_in_words(report, passed) if passed else "",
+        moved=moved[:n_rows],
         notes=notes[:_MOST_NOTES],
         n_more_notes=max(0, len(notes) - _MOST_NOTES),
         ranges=[note for note in report.notes if note.kind == "ranges"],

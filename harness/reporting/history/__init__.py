@@ -1,0 +1,1 @@
+"""How evaluations came out over time, as a page, as text, and as JSON."""
