@@ -21,49 +21,45 @@ from harness.store.location import settings_with_store
 if TYPE_CHECKING:
     from harness.gate.history.bisection import Bisection, Measured
 
-_SHOWN = 10
+_FEWEST, _MOST = 5, 20_000
+_WEIGHTS = ("config.json", "adapter_config.json")
 
 
-def _view(found: Bisection) -> Iterator[Block]:
-    wrong, n_left = f"{100 * (1 - found.confidence_level):g} times in 100", len(found.possible)
-    steps = f"{n_left} of {plural(found.n_versions - 1, 'version')}"
-    heads = {
-        "found": f"{steps} may be the first that is worse; it is another at most {wrong}, if there is one step",
-        "no single step": f"the decline is spread: {found.between} lies between both ends",
-    }
-    yield "bisect ", heads.get(found.outcome, found.outcome)
-    yield from (("       ", name) for name in found.possible[:_SHOWN])
-    yield "scores ", f"{found.good:.3f} at first, {found.bad:.3f} at last, over {plural(found.n_cases, 'case')}"
-    cost = "" if found.cost is None else f", for {found.cost:.4g}"
-    yield "samples", f"{found.n_samples:,} of {plural(len(found.rounds), 'version')}, {found.n_drawn:,} drawn now{cost}"
-    yield from (("skipped", f"{name}: {why}") for name, why in found.skipped.items())
-    if found.rounds_needed is not None:
-        yield "needs  ", f"some {found.rounds_needed:,} samples of each case of both ends, if the drop is as seen"
+def _view(search: Bisection) -> Iterator[Block]:
+    wrong = f"wrong at most {100 * (1 - search.confidence_level):g} times in 100, if there is one step"
+    places = f"the first worse one is among {len(search.possible)} of {len(search.versions) - 1}; {wrong}"
+    yield "outcome", search.outcome if search.exit_code else places
+    yield from (("       ", name) for name in search.possible)
+    if search.between:
+        yield "spread ", f"{search.between} is worse than the first and better than the last: search both sides of it"
+    yield "scores ", f"{search.good:.3f} at first, {search.bad:.3f} at last, over {plural(search.n_cases, 'case')}"
+    n_distinct, cost = len({*search.fingerprints.values()}), "" if search.cost is None else f", for {search.cost:.4g}"
+    yield "samples", f"{search.n_samples:,} of {plural(n_distinct, 'version')}; {search.n_drawn:,} drawn now{cost}"
+    yield from (("skipped", f"{name}: {why}") for name, why in search.skipped.items())
+    if search.rounds_needed:
+        yield "needs  ", f"some {search.rounds_needed:,} samples of each case of both ends, if the drop is as seen"
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(each), "") if each.isdigit() else (-1, each) for each in re.split(r"(\d+)", name)]
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(each), "") if each.isdigit() else (-1, each) for each in re.split(r"(\d+)", path.name)]
 
 
-def _series(versions: str) -> dict[str, tuple[str, str]]:
-    """The versions of a series by what they are called, each with its name for pytest and the weights that it has."""
-    if found := re.fullmatch(rf"({REGISTERED}[^/]+)/(\d+)\.\.(\d+)", versions):
-        numbers = range(int(found[2]), int(found[3]) + 1)
-        addresses = [f"{found[1]}/{number}" for number in numbers]
+def _series(text: str) -> dict[str, tuple[str, str]]:
+    """The versions of a series by what they are called: each one's name in a session, and the weights that it has."""
+    if numbers := re.fullmatch(rf"({REGISTERED}[^/]+)/(\d+)\.\.(\d+)", text):
+        addresses = [f"{numbers[1]}/{number}" for number in range(int(numbers[2]), int(numbers[3]) + 1)]
         series = {each: (each.removeprefix(REGISTERED), each) for each in addresses}
-    elif ".." in versions.strip("./"):
-        good, _, bad = versions.rpartition("..")
-        repository = Repository(Path.cwd(), versions)
-        series = {f"{each[:12]} {rest}": (GIT + each, "") for each, rest in repository.series(good, bad or "HEAD")}
-    elif (folder := Path(versions)).is_dir():
-        holds = ("config.json", "adapter_config.json")
-        paths = [each for each in folder.resolve().iterdir() if any((each / name).is_file() for name in holds)]
-        paths.sort(key=lambda each: _natural(each.name))
-        series = {each.name: (each.name, str(each)) for each in paths}
+    elif (folder := Path(text).resolve()).is_dir():
+        paths = [path for path in folder.iterdir() if any((path / name).is_file() for name in _WEIGHTS)]
+        series = {path.name: (path.name, str(path)) for path in sorted(paths, key=_natural)}
+    elif ".." in text:
+        good, _, bad = text.partition("..")
+        commits = Repository(Path.cwd(), text).series(good, bad or "HEAD")
+        series = {f"{commit[:12]} {about}": (GIT + commit, "") for commit, about in commits}
     else:
-        raise SettingsError(f"{versions!r} is no series: write GOOD..BAD of git, FOLDER of checkpoints, or models:/NAME/1..9.")
+        raise SettingsError(f"{text!r} is no series: write GOOD..BAD, a FOLDER of checkpoints or models:/NAME/1..9.")
     if len(series) < 2:
-        raise SettingsError(f"{versions} holds {plural(len(series), 'version')}; a step lies between two or more.")
+        raise SettingsError(f"{text} has {plural(len(series), 'version')}: a step lies between two or more.")
     return series
 
 
@@ -72,13 +68,26 @@ def _series(versions: str) -> dict[str, tuple[str, str]]:
 @click.argument("suite", nargs=-1, required=True)
 @place_option
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Only evaluations that match, as pytest has it.")
-@click.option("--samples", metavar="N", type=click.IntRange(1), help="Of a case, at first.  [default: the settings']")
-@click.option("--max-samples", metavar="N", type=click.IntRange(1), default=20_000, show_default=True, help="Of all.")
+@click.option("--samples", metavar="N", type=click.IntRange(1), help="Of a case of a version, at first.  [default: 5]")
+@click.option("--max-samples", metavar="N", type=click.IntRange(1), default=_MOST, show_default=True, help="Of all.")
 @shows(_view)
 def bisect(
     versions: str, suite: tuple[str, ...], place: str | None, keyword: str | None, samples: int | None, max_samples: int
 ) -> Bisection:
-    """Find the version that made SUITE worse: the first of VERSIONS is good, and the last is bad.
+    """Find which of VERSIONS made SUITE worse: a set of them that misses it at most 5 times in 100.
+
+    VERSIONS is GOOD..BAD of git (along first parents), a FOLDER of checkpoints in the order of their numbers, or
+    models:/NAME/1..9 of MLflow's registry. The first must be shown to be better than the last. What answers is the
+    version that the settings name: as it was at a commit, or with those weights. Each is measured by sessions of pytest
+    on SUITE, the worst of which decides nothing and is no look at a candidate. Stored samples are used again, so that
+    the same command goes on where it was stopped.
+
+    Exit code: 0 with a set, 8 without one, 4 for what can't be.
+
+    \b
+    Examples:
+      steelyard bisect v1.2..main suites
+      steelyard bisect checkpoints suites/test_support.py -k orders
     """
     from harness.gate.history.bisection import Bisection, measured
     from harness.plugin.measuring import measure
@@ -96,9 +105,10 @@ def bisect(
             return measured(store, report)
 
     def tell(text: str) -> None:
-        say(text, err=True)
+        say(("bisect ", text), err=True)
 
-    first, level = samples or settings.samples, settings.confidence_level
-    search = Bisection([*series], level, first, max_samples, ask, tell)
+    names, first = [*series], samples or max(_FEWEST, settings.samples)
+    tell(f"{plural(len(names), 'version')}, from {names[0]} to {names[-1]}: at most {max_samples:,} samples")
+    search = Bisection(names, settings.confidence_level, first, max_samples, ask, tell)
     search.run()
     return search

@@ -40,6 +40,7 @@ def _version_of(commits: Mapping[str, Settings], name: str) -> VersionSettings:
 
 
 def with_versions(more: Mapping[str, _Read], known: Mapping[str, _Read]) -> Mapping[str, _Read]:
+    """The known ones, of which none is read before it is asked for, and more, which count where both have a name."""
     return WhenAsked([*known, *more], partial(_of_either, more, known))
 
 

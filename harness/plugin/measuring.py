@@ -1,6 +1,6 @@
 """Sessions of pytest that measure a version and decide nothing, each in a process of its own: how a bisection draws.
 
-What they draw are a baseline's draws: a candidate's own are those that its gate is decided by.
+They take the draws of a baseline: those that a candidate is decided by are its gate's.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,14 +31,14 @@ def measure(version: str, weights: str, arguments: Sequence[str]) -> Report | st
     """Measure a version by a session with these arguments of pytest; gives its report, or why there is none.
 
     Args:
-        version: its name, or git:COMMIT.
-        weights: what it has in place of its own: a folder, of an adapter too, or an address; "" for its own.
+        version: git:COMMIT; or the name of one like the candidate with these `weights`: a folder, of an adapter too, or
+            an address.
     """
     from harness.records.report_json import FILE_NAME, read_report
 
-    given = ["--for-baseline", "-q", "--tb=no", *(["-n0"] if find_spec("xdist") else []), *arguments]
     with TemporaryDirectory(prefix="steelyard-") as folder:
-        code = f"from {__name__} import main; main()"
+        code, here = f"from {__name__} import main; main()", ["-n0"] if find_spec("xdist") else []
+        given = ["--for-baseline", "-q", "--tb=no", *here, *arguments]
         done = subprocess.run(
             [sys.executable, "-P", "-c", code, version, weights, *given, "--report-dir", folder],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -47,8 +47,8 @@ def measure(version: str, weights: str, arguments: Sequence[str]) -> Report | st
             text=True,
             check=False,
         )
-        if (path := Path(folder, FILE_NAME)).exists() and done.returncode in (0, 1, 8):
-            return read_report(path)
+        if Path(folder, FILE_NAME).exists():
+            return read_report(Path(folder))
     lines = [each.removeprefix("ERROR: ") for each in (done.stderr or done.stdout).splitlines() if each.strip()]
     return lines[-1] if lines else f"pytest ended with exit code {done.returncode}"
 
@@ -68,23 +68,23 @@ class _Measuring:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Called once Steelyard is there: the settings of the session."""
+        """Called once Steelyard is there."""
         collection = config.pluginmanager.get_plugin(COLLECTION)
+        assert collection is not None
         with refusing():
-            own = replace(collection.settings, notify=None, trackers={}, is_tracked=False)
-            collection.settings = with_weights(own, self._version, self._weights) if self._weights else own
+            settings = replace(collection.settings, notify=None, trackers={}, is_tracked=False)
+            collection.settings = _with_weights(settings, self._version, self._weights) if self._weights else settings
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Called with all items: evaluations alone stay, without what would decide them."""
         items[:] = filter(is_evaluation, items)
-        for marker in (each for item in items for each in item.iter_markers("evaluation")):
-            for word in {"threshold", "review"} & marker.kwargs.keys():
-                del marker.kwargs[word]  # type: ignore[attr-defined]
+        for keywords in (marker.kwargs for item in items for marker in item.iter_markers("evaluation")):
+            for word in {"threshold", "review"} & keywords.keys():
+                del keywords[word]  # type: ignore[attr-defined]
 
 
-def with_weights(settings: Settings, name: str, weights: str) -> Settings:
-    """The settings with a version of this name under test: the candidate with other weights, or another adapter."""
+def _with_weights(settings: Settings, name: str, weights: str) -> Settings:
     from harness.config.commits import with_versions
     from harness.config.customization import STEPS, BuildStep
     from harness.config.roles import candidate_name
@@ -93,11 +93,12 @@ def with_weights(settings: Settings, name: str, weights: str) -> Settings:
 
     own = settings.version(candidate_name(settings))
     if "weights" not in engine_spec(own.engine).options.option_names():
-        raise SettingsError(f"{own.name} has no weights: its engine {own.engine} takes none, so no checkpoint fits it.")
-    kind, options, steps = "distilled", {**own.engine_options, "weights": weights}, ()
-    if Path(weights, "adapter_config.json").is_file():
-        kind, options = "adapter", own.engine_options
-        steps = (BuildStep(kind, name, read(STEPS[kind], weights, where=name)),)
-    steps = (*(each for each in own.steps if each.kind != kind), *steps)
-    version = replace(own, name=name, engine_options=options, steps=steps)
+        raise SettingsError(f"{own.name} can't have the weights of {name}: its engine {own.engine} takes none.")
+    is_adapter = Path(weights, "adapter_config.json").is_file()
+    replaced = "adapter" if is_adapter else "distilled"
+    steps = [each for each in own.steps if each.kind != replaced]
+    if is_adapter:
+        steps.append(BuildStep(replaced, name, read(STEPS[replaced], weights, where=name)))
+    options = own.engine_options if is_adapter else {**own.engine_options, "weights": weights}
+    version = replace(own, name=name, engine_options=options, steps=tuple(steps))
     return replace(settings, candidate=name, versions=with_versions({name: version}, settings.versions))

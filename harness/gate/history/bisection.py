@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,13 +51,12 @@ class Bisection:
     """A search for the first worse version of a series, which begins with a good one and ends with a bad one.
 
     Attributes:
-        measure: gives a version's scores by so many samples of each case, or says why it can't.
         first: samples of each case that a version is measured by at first; `most` of all that the answer rests on.
+        measure: gives a version's scores by so many samples of each case, or says why it can't.
         tell: is told how far it is, a line each.
         outcome: "found" where `possible` misses the first worse version with a chance of at most 1 - confidence_level,
             if there is one step; else why it is not known.
         good, bad: the mean scores of both ends.
-        same: versions that are others under another name; `skipped` ones can't be measured, for the reason given.
         between: a version that is neither like those before one step nor like those after it.
         rounds_needed: samples of each case of both ends that would show a drop like the one seen.
     """
@@ -76,11 +75,10 @@ class Bisection:
     n_samples: int = 0
     n_drawn: int = 0
     cost: float | None = None
-    same: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     between: str | None = None
     rounds_needed: int | None = None
-    _measured: dict[str, str] = field(default_factory=dict)  # fingerprints
     _scores: dict[str, FloatArray] = field(default_factory=dict)  # by fingerprint
     _repeats: bool = False
     _cases: list[tuple[str, str]] = field(default_factory=list)
@@ -92,8 +90,7 @@ class Bisection:
 
     def as_json(self) -> dict[str, Any]:
         """What it came to."""
-        names = [each.name for each in fields(self) if not each.name.startswith("_")]
-        return {name: getattr(self, name) for name in names if name not in ("measure", "tell")}
+        return {name: value for name, value in vars(self).items() if name[0] != "_" and not callable(value)}
 
     def run(self) -> None:
         """Search until one version is left, none of those left can be told apart, or the samples are spent.
@@ -110,7 +107,7 @@ class Bisection:
             search = StepSearch(good, bad, len(self.versions), self.confidence_level)
             self.good, self.bad, self.rounds_needed = search.good, search.bad, search.rounds_needed
             self.tell(f"{ends[0]}: {search.good:.3f}; {ends[1]}: {search.bad:.3f}")
-            if self._measured[ends[0]] == self._measured[ends[1]]:
+            if self.fingerprints[ends[0]] == self.fingerprints[ends[1]]:
                 self.outcome = "the first and the last are the same version"
             elif search.is_shown:
                 self.rounds_needed, self.outcome = None, self._narrow(search)
@@ -120,10 +117,10 @@ class Bisection:
 
     def _narrow(self, search: StepSearch) -> str:
         """Sample versions in between; gives the outcome."""
-        names, count, ends = self.versions, len(self.versions), {self._measured[self.versions[at]]: at for at in (0, -1)}
-        while search.possible.sum() > 1:
-            usable = [each not in self.skipped and not (self._repeats and each in self._measured) for each in names]
-            place = search.next_place(np.array(usable))
+        names, ends = self.versions, {self.fingerprints[self.versions[end]]: end for end in (0, -1)}
+        while search.possible.sum() > 1 and not self.between:
+            known = self.fingerprints if self._repeats else {}
+            place = search.next_place(np.array([each not in self.skipped and each not in known for each in names]))
             if place is None:
                 break
             if self._is_over(self.first):
@@ -132,24 +129,23 @@ class Bisection:
             if n_new is None:
                 self.tell(f"{name}: skipped, {self.skipped[name]}")
                 continue
-            search.place(self._measured[name], place, end=ends.get(self._measured[name]))
-            if n_new:
-                search.add(self._measured[name], self._of(name), n_new)
-            self.tell(f"{name}: {self._of(name).mean():.3f}; {search.possible.sum()} of {count - 1} are left")
-            if search.lies_between(self._of(name)):
-                self.between = name
-                break
+            own, scores = self.fingerprints[name], self._of(name)
+            search.place(own, place, ends.get(own))
+            if n_new and own not in ends:
+                search.add(own, scores, n_new)
+            self.tell(f"{name}: {scores.mean():.3f}; {search.possible.sum()} of {len(names) - 1} are left")
+            self.between = name if search.lies_between(scores) else None
         return "no single step" if self.between or not search.possible.any() else "found"
 
     def _of(self, version: str) -> FloatArray:
-        return self._scores[self._measured[version]]
+        return self._scores[self.fingerprints[version]]
 
     def _is_over(self, n_rounds: int) -> bool:
         return self.n_samples + n_rounds * self.n_cases > self.most
 
     def _more(self, version: str) -> int | None:
         """Measure a version by a quarter more rounds than it has; gives how many are new, None where it is skipped."""
-        has = self._of(version).shape[1] if version in self._measured else 0
+        has = self._of(version).shape[1] if version in self.fingerprints else 0
         asked = has + max(self.first, has // 4)
         result = self.measure(version, asked)
         if isinstance(result, Measured):
@@ -160,9 +156,7 @@ class Bisection:
             self.skipped[version] = result
             return None
         own, self._repeats = result.fingerprint, self._repeats or result.repeats
-        if twin := next((name for name, known in self._measured.items() if known == own and name != version), None):
-            self.same[version] = self.same.get(twin, twin)
-        self._measured[version], self.n_drawn = own, self.n_drawn + result.n_drawn
+        self.fingerprints[version], self.n_drawn = own, self.n_drawn + result.n_drawn
         self.cost = None if result.cost is None else (self.cost or 0.0) + result.cost
         asked, before = 1 if result.repeats else asked, self._scores.get(own, np.empty((0, 0))).shape[1]
         if asked > before:

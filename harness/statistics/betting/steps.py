@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,32 +17,7 @@ _APART = 0.25
 #: Shares of the wealth that are staked on a bound side by side: which is best depends on how long it takes.
 _SHARES = MOST_LOST * 2.0 ** -np.arange(6)
 _CAUTION = 0.9
-_LARGEST_LOG = 700.0
-_SURE = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Rounds:
-    """Samples as they are bet on, (n_cases, n_rounds): less what is expected of their case, plus the mean of that; and
-    by how much they can lie below 0, (n_rounds,).
-    """
-
-    values: FloatArray
-    room: FloatArray
-
-    @classmethod
-    def of(cls, scores: FloatArray, prior: FloatArray, weight: float) -> _Rounds:
-        """What is expected is the mean of a case's earlier samples and of `prior`, (n_cases,), for so many of them."""
-        before = np.cumsum(scores, axis=1) - scores
-        expected = (weight * prior[:, np.newaxis] + before) / (weight + np.arange(scores.shape[1]))
-        mean = expected.mean(axis=0)
-        return cls(scores - expected + mean, expected.max(axis=0) - mean)
-
-    def logs(self, mean: float, share: float | FloatArray) -> FloatArray:
-        """The logarithm of each round's factor, (n_rounds,), with this share staked on lying above `mean`."""
-        ratios = (self.values + self.room) / np.maximum(mean + self.room, LEAST_ROOM)
-        factors: FloatArray = np.log1p(share * (ratios - 1)).sum(axis=0)
-        return factors
+_LARGEST_LOG, _SURE = 700.0, 30.0
 
 
 def lower_bound(scores: FloatArray, tail: float) -> float:
@@ -70,13 +44,31 @@ def lower_bound(scores: FloatArray, tail: float) -> float:
     >>> round(lower_bound(np.ones((20, 10)), 0.01), 3), lower_bound(np.zeros((20, 10)), 0.01)
     (0.967, 0.0)
     """
-    rounds = _Rounds.of(scores, np.full(len(scores), 0.5), 1.0)
+    values, room = _centred(scores, np.full(len(scores), 0.5), 1.0)
 
     def log_wealth(mean: float) -> float:
-        logs = np.stack([rounds.logs(mean, share).cumsum() for share in _SHARES])
+        logs = np.stack([_logs(values, room, mean, share).cumsum() for share in _SHARES])
         return float(np.logaddexp.reduce(logs, axis=0).max()) - math.log(len(_SHARES) / tail)
 
     return crossing(log_wealth, 0.0, 1.0)
+
+
+def _centred(scores: FloatArray, prior: FloatArray, weight: float) -> tuple[FloatArray, FloatArray]:
+    """Samples less what is expected of their case, plus the mean of that; and by how much they can lie below 0.
+
+    What is expected is the mean of a case's earlier samples and of `prior`, (n_cases,), which counts for `weight`.
+    """
+    before = np.cumsum(scores, axis=1) - scores
+    expected = (weight * prior[:, np.newaxis] + before) / (weight + np.arange(scores.shape[1]))
+    mean = expected.mean(axis=0)
+    return scores - expected + mean, expected.max(axis=0) - mean
+
+
+def _logs(values: FloatArray, room: FloatArray, mean: float, share: float | FloatArray) -> FloatArray:
+    """The logarithm of each round's factor, (n_rounds,), with this share staked on lying above `mean`."""
+    ratios = (values + room) / np.maximum(mean + room, LEAST_ROOM)
+    factors: FloatArray = np.log1p(share * (ratios - 1)).sum(axis=0)
+    return factors
 
 
 class StepSearch:
@@ -102,13 +94,13 @@ class StepSearch:
     """
 
     def __init__(self, good: FloatArray, bad: FloatArray, n_versions: int, confidence_level: float) -> None:
-        self._level = (1 - confidence_level) * (1 - _OF_LEVELS)
-        tail = (1 - confidence_level) * _OF_LEVELS / 2
-        self.before, self.after = lower_bound(good, tail), 1 - lower_bound(1 - bad, tail)
+        levels = (1 - confidence_level) * _OF_LEVELS
+        self._level = 1 - confidence_level - levels
+        self.before, self.after = lower_bound(good, levels / 2), 1 - lower_bound(1 - bad, levels / 2)
         self.good, self.bad = float(good.mean()), float(bad.mean())
+        self.drop, self.width = self.good - self.bad, self.before - self.after
         self.possible: BoolArray = np.arange(n_versions) > 0
-        self._rounds = good.shape[1]
-        self._priors = good.mean(axis=1), bad.mean(axis=1)
+        self._n_rounds, self._priors = good.shape[1], (good.mean(axis=1), bad.mean(axis=1))
         self._variance = float(good.var(axis=1).mean() + bad.var(axis=1).mean()) / 2 + LEAST_ROOM
         self._spans: dict[str, tuple[int, int]] = {}
         self._evidence: dict[str, FloatArray] = {}  # for above `after`, for below `before`, for good against bad
@@ -116,22 +108,20 @@ class StepSearch:
     @property
     def is_shown(self) -> bool:
         """True if the last version is shown to be worse, by enough that those in between can be told."""
-        return self.before - self.after >= _APART * (self.good - self.bad) > 0
+        return self.width >= _APART * self.drop > 0
 
     @property
     def rounds_needed(self) -> int | None:
         """The rounds of both ends that would show a drop of the size seen; None where none was seen."""
-        drop = self.good - self.bad
-        widths = (drop - self.before + self.after) / (1 - _APART)
-        return math.ceil(self._rounds * (widths / drop) ** 2) if drop > 0 else None
+        widths = (self.drop - self.width) / (1 - _APART)
+        return math.ceil(self._n_rounds * (widths / self.drop) ** 2) if self.drop > 0 else None
 
     @property
     def posterior(self) -> FloatArray:
         """The chance of each place, (n_versions,), of those that are possible."""
         logs = np.where(self.possible, sum(each[2] * good for each, _, good in self._claims()), -np.inf)
-        shares = np.exp(logs - logs.max())
-        result: FloatArray = shares / shares.sum()
-        return result
+        shares: FloatArray = np.exp(logs - logs.max())
+        return shares / shares.sum()
 
     def _claims(self) -> Iterator[tuple[FloatArray, BoolArray, BoolArray]]:
         """The evidence of each version, with the places that take it for bad, and those that take it for good."""
@@ -141,9 +131,8 @@ class StepSearch:
 
     def next_place(self, usable: BoolArray) -> int | None:
         """The version nearest to the median of the posterior, of those that tell possible places apart."""
-        places = np.flatnonzero(self.possible)
+        places, chances = np.flatnonzero(self.possible), self.posterior.cumsum()
         telling = [place for place in range(places[0], places[-1]) if usable[place]]
-        chances = self.posterior.cumsum()
         return min(telling, key=lambda place: abs(chances[place] - 0.5), default=None)
 
     def place(self, fingerprint: str, place: int, end: int | None = None) -> None:
@@ -155,26 +144,24 @@ class StepSearch:
 
     def add(self, fingerprint: str, scores: FloatArray, n_new: int) -> None:
         """Take in the samples of a version, (n_cases, n_rounds), of which the last `n_new` rounds are new."""
-        drop = self.good - self.bad
-        steps = (scores.mean(axis=0) - (self.good + self.bad) / 2)[-n_new:] * drop * len(scores) / self._variance
-        chance = float(np.clip(self.posterior[self._spans[fingerprint][1] + 1 :].sum(), 1e-9, 1 - 1e-9))
-        logits = np.clip(math.log(chance / (1 - chance)) + np.cumsum(steps) - steps, -_SURE, _SURE)
-        belief = 1 / (1 + np.exp(-logits))  # before each round
-        above = self._logs(scores, self._priors[0], self.after, (self.good + self.before) / 2)
-        below = self._logs(1 - scores, 1 - self._priors[1], 1 - self.before, 1 - (self.bad + self.after) / 2)
-        for number, (staked, logs) in enumerate(((belief**2, above), ((1 - belief) ** 2, below))):
-            self._evidence[fingerprint][number] += np.log1p(staked * np.expm1(logs[-n_new:])).sum()
-        self._evidence[fingerprint][2] += steps.sum()
+        means = scores.mean(axis=0)[-n_new:] - (self.good + self.bad) / 2
+        steps = means * self.drop * len(scores) / self._variance
+        chance = np.clip(self.posterior[self._spans[fingerprint][1] + 1 :].sum(), 1e-9, 1 - 1e-9)
+        logits = np.log(chance / (1 - chance)) + np.cumsum(steps) - steps
+        belief = 1 / (1 + np.exp(-np.clip(logits, -_SURE, _SURE)))  # before each round
+        above = self._factors(scores, self._priors[0], self.after, (self.good + self.before) / 2)
+        below = self._factors(1 - scores, 1 - self._priors[1], 1 - self.before, 1 - (self.bad + self.after) / 2)
+        wealth = [np.log1p(belief**2 * above[-n_new:]), np.log1p((1 - belief) ** 2 * below[-n_new:]), steps]
+        self._evidence[fingerprint] += np.sum(wealth, axis=1)
         logs = sum(each[0] * bad + each[1] * good for each, bad, good in self._claims())
         self.possible &= logs < -math.log(self._level)
 
-    def _logs(self, scores: FloatArray, prior: FloatArray, mean: float, aim: float) -> FloatArray:
-        """The logarithm of each round's factor against a mean, with the share that grows fastest if the truth is at
-        `aim`.
-        """
-        rounds = _Rounds.of(scores, prior, self._rounds)
+    def _factors(self, scores: FloatArray, prior: FloatArray, mean: float, aim: float) -> FloatArray:
+        """What each round wins of a stake against a mean, at the share that grows fastest if the truth is at `aim`."""
+        values, room = _centred(scores, prior, self._n_rounds)
         stake = _CAUTION * (aim - mean) / (self._variance + (aim - mean) ** 2)
-        return np.minimum(rounds.logs(mean, np.minimum(stake * (mean + rounds.room), MOST_LOST)), _LARGEST_LOG)
+        logs = _logs(values, room, mean, np.minimum(stake * (mean + room), MOST_LOST))
+        return np.expm1(np.minimum(logs, _LARGEST_LOG))
 
     def lies_between(self, scores: FloatArray) -> bool:
         """Tell whether a version is shown to be worse than those before one step and better than those after it. In a
