@@ -51,26 +51,38 @@ def run(
     names: Mapping[str, str] = NAMES,
     level: float = 0.95,
     finished: bool = True,
+    created: str = "2026-11-24T16:03:12Z",
+    versions: Mapping[str, Mapping[str, Any]] | None = None,
+    spec: Mapping[str, Any] | None = None,
 ) -> Side:
-    """Store a run with its samples, scores and report; gives its candidate."""
-    versions = {
-        role: {"name": name, "fingerprint": _fingerprint(name), "first_index": 0} for role, name in names.items()
-    }
-    if len(set(names.values())) < len(names):
-        versions["baseline"]["first_index"] = 1_000_000
+    """Store a run with its samples, scores and report; gives its candidate.
+
+    `versions` has what stands in the spec of each role, in place of what `names` gives; `spec` what else does.
+    """
+    versions = versions or _versions(names)
     judges = [
         {"name": "judge", "fingerprint": name}
         for each in evaluations
         for name in (each.judged_by.judges if each.judged_by else ())
     ]
-    spec = {"confidence_level": level, **versions, **({"judges": judges} if judges else {})}
-    store.begin_run(run_id, "2026-11-24T16:03:12Z", spec)
+    described = {"confidence_level": level, **versions, **({"judges": judges} if judges else {}), **(spec or {})}
+    store.begin_run(run_id, created, described)
     for evaluation in evaluations:
         for role in versions:
             _stored(store, run_id, evaluation, role, versions[role])
     if finished:
-        store.finish_run(run_id, to_json(_report(run_id, evaluations, versions, level)))
+        report = replace(_report(run_id, evaluations, versions, level), created=created)
+        store.finish_run(run_id, to_json(report))
     return side(store, run_id)
+
+
+def _versions(names: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
+    versions: dict[str, dict[str, Any]] = {
+        role: {"name": name, "fingerprint": _fingerprint(name), "first_index": 0} for role, name in names.items()
+    }
+    if len(set(names.values())) < len(names):
+        versions["baseline"]["first_index"] = 1_000_000
+    return versions
 
 
 def side(store: Store, run_id: str, role: Role = "candidate") -> Side:
