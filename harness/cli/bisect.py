@@ -31,7 +31,7 @@ def _view(search: Bisection) -> Iterator[Block]:
     yield "outcome", search.outcome if search.exit_code else places
     yield from (("       ", name) for name in search.possible)
     if search.between:
-        yield "spread ", f"{search.between} is worse than the first and better than the last: search both sides of it"
+        yield "spread ", f"{search.between} is like neither end: search before it and after it"
     yield "scores ", f"{search.good:.3f} at first, {search.bad:.3f} at last, over {plural(search.n_cases, 'case')}"
     n_distinct, cost = len({*search.fingerprints.values()}), "" if search.cost is None else f", for {search.cost:.4g}"
     yield "samples", f"{search.n_samples:,} of {plural(n_distinct, 'version')}; {search.n_drawn:,} drawn now{cost}"

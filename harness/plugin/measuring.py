@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.records import Report
 
+_MOST_SHOWN = 300
+
 
 def measure(version: str, weights: str, arguments: Sequence[str]) -> Report | str:
     """Measure a version by a session with these arguments of pytest; gives its report, or why there is none.
@@ -49,8 +51,8 @@ def measure(version: str, weights: str, arguments: Sequence[str]) -> Report | st
         )
         if Path(folder, FILE_NAME).exists():
             return read_report(Path(folder))
-    lines = [each.removeprefix("ERROR: ") for each in (done.stderr or done.stdout).splitlines() if each.strip()]
-    return lines[-1] if lines else f"pytest ended with exit code {done.returncode}"
+    text = " ".join((done.stderr or done.stdout).replace("ERROR: ", "").split())
+    return f"{text[:_MOST_SHOWN]}…" if len(text) > _MOST_SHOWN else text or f"pytest ended with {done.returncode}"
 
 
 def main() -> None:

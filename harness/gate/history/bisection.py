@@ -17,6 +17,10 @@ from harness.statistics.betting.steps import StepSearch
 from harness.store import Store
 
 
+_MOST_TIMES = 3
+"""As many samples as told the ends apart, so many times, tell any version between them, if it is like one of them."""
+
+
 class Measured(NamedTuple):
     """The scores of a version by evaluation and case, (n_rounds,) each, or (1,) where a body comes to the same each
     time; and what was drawn for them. Where it `repeats` itself, all samples of a case are one draw.
@@ -57,7 +61,7 @@ class Bisection:
         outcome: "found" where `possible` misses the first worse version with a chance of at most 1 - confidence_level,
             if there is one step; else why it is not known.
         good, bad: the mean scores of both ends.
-        between: a version that is neither like those before one step nor like those after it.
+        between: a version that is like neither end, by far more samples than told these apart.
         rounds_needed: samples of each case of both ends that would show a drop like the one seen.
     """
 
@@ -134,7 +138,8 @@ class Bisection:
             if n_new and own not in ends:
                 search.add(own, scores, n_new)
             self.tell(f"{name}: {scores.mean():.3f}; {search.possible.sum()} of {len(names) - 1} are left")
-            self.between = name if search.lies_between(scores) else None
+            if search.possible.sum() > 1 and scores.shape[1] > _MOST_TIMES * self._of(names[0]).shape[1]:
+                self.between = name
         return "no single step" if self.between or not search.possible.any() else "found"
 
     def _of(self, version: str) -> FloatArray:

@@ -162,10 +162,3 @@ class StepSearch:
         stake = _CAUTION * (aim - mean) / (self._variance + (aim - mean) ** 2)
         logs = _logs(values, room, mean, np.minimum(stake * (mean + room), MOST_LOST))
         return np.expm1(np.minimum(logs, _LARGEST_LOG))
-
-    def lies_between(self, scores: FloatArray) -> bool:
-        """Tell whether a version is shown to be worse than those before one step and better than those after it. In a
-        series with one step any is, with a chance of at most 1 - confidence_level.
-        """
-        tail = self._level / len(self.possible)
-        return lower_bound(scores, tail) > self.after and 1 - lower_bound(1 - scores, tail) < self.before

@@ -38,6 +38,7 @@ def bisected(
 ) -> Bisection:
     """A search in a series of these rates, (n_versions, CASES); `broken` versions can't be measured."""
     told: list[str] = given.pop("told", [])
+    drawn: dict[int, int] = {}
     own: Sequence[int] = given.pop("same", range(len(truth)))
 
     def measure(name: str, n_rounds: int) -> Measured | str:
@@ -45,8 +46,10 @@ def bisected(
         if place in broken:
             return "it does not start"
         scores = scores_of(truth[place], n_rounds, (*seed, place))
+        n_new = max(0, n_rounds - drawn.get(place, 0))
+        drawn[place] = drawn.get(place, 0) + n_new
         rows = {("suite", f"case {case}"): row for case, row in enumerate(scores)}
-        return Measured(f"print {place}", rows, n_drawn=scores.size, **given)
+        return Measured(f"print {place}", rows, n_drawn=n_new * CASES, **given)
 
     search = Bisection([str(place) for place in range(len(truth))], 0.95, 5, most, measure, told.append)
     search.run()
