@@ -51,7 +51,7 @@ def measure(version: str, weights: str, arguments: Sequence[str]) -> Report | st
         )
         if Path(folder, FILE_NAME).exists():
             return read_report(Path(folder))
-    text = " ".join((done.stderr or done.stdout).replace("ERROR: ", "").split())
+    text = " ".join((done.stderr or done.stdout).replace("ERROR: ", "").replace("steelyard: ", "").split())
     return f"{text[:_MOST_SHOWN]}…" if len(text) > _MOST_SHOWN else text or f"pytest ended with {done.returncode}"
 
 

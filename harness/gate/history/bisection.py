@@ -16,7 +16,6 @@ from harness.statistics.arrays import FloatArray
 from harness.statistics.betting.steps import StepSearch
 from harness.store import Store
 
-
 _MOST_TIMES = 3
 """As many samples as told the ends apart, so many times, tell any version between them, if it is like one of them."""
 

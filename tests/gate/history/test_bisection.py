@@ -52,23 +52,30 @@ def test_ends_that_are_alike_are_not_bisected() -> None:
     same = bisected(SERIES, (85,), same=[0] * 12)
     assert (same.outcome, same.exit_code) == ("the first and the last are the same version", 8)
     alike = bisected(stepped(GOOD, 12, 7, 0.0), (85,), most=2_000)
-    assert (alike.outcome, alike.possible, alike.exit_code) == ("the last is not shown to be worse than the first", [], 8)
+    assert (alike.outcome, alike.possible, alike.exit_code) == (
+        "the last is not shown to be worse than the first",
+        [],
+        8,
+    )
     less = bisected(stepped(GOOD, 12, 7, 0.04), (86,), most=2_000)
     assert less.good > less.bad
-    assert less.rounds_needed is not None and less.rounds_needed > 50
+    assert less.rounds_needed is not None
+    assert less.rounds_needed > 50
 
 
 def test_a_decline_that_is_spread_is_told() -> None:
     shares = np.linspace(0, 1, 13)[:, np.newaxis]
     search = bisected((1 - shares) * GOOD + shares * stepped(GOOD, 2, 1, 0.4)[1], (87,))
     assert (search.outcome, search.exit_code) == ("no single step", 8)
-    assert search.between is not None and 4 <= int(search.between) <= 8
+    assert search.between is not None
+    assert 4 <= int(search.between) <= 8
 
 
 def test_it_stops_where_the_samples_are_spent() -> None:
     search = bisected(SERIES, (82,), most=600)
     assert (search.outcome, search.exit_code) == ("not decided by the samples allowed", 8)
-    assert "7" in search.possible and search.n_samples <= 600
+    assert "7" in search.possible
+    assert search.n_samples <= 600
 
 
 def test_answers_that_repeat_are_one_draw() -> None:
