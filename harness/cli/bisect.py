@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from harness.gate.history.bisection import Bisection, Measured
 
 _FEWEST, _MOST = 5, 20_000
-_WEIGHTS = ("config.json", "adapter_config.json")
+CHECKPOINT = "CHECKPOINT"
+"""The variable that stands for a checkpoint in the settings."""
 
 
 def _view(search: Bisection) -> Iterator[Block]:
@@ -44,18 +45,18 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(each), "") if each.isdigit() else (-1, each) for each in re.split(r"(\d+)", path.name)]
 
 
-def _series(text: str) -> dict[str, tuple[str, str]]:
-    """The versions of a series by what they are called: each one's name in a session, and the weights that it has."""
+def _series(text: str) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """The versions of a series by what they are called: arguments of pytest and variables that each is asked by."""
     if numbers := re.fullmatch(rf"({REGISTERED}[^/]+)/(\d+)\.\.(\d+)", text):
         addresses = [f"{numbers[1]}/{number}" for number in range(int(numbers[2]), int(numbers[3]) + 1)]
-        series = {each: (each.removeprefix(REGISTERED), each) for each in addresses}
+        series = {each: ([], {CHECKPOINT: each}) for each in addresses}
     elif (folder := Path(text).resolve()).is_dir():
-        paths = [path for path in folder.iterdir() if any((path / name).is_file() for name in _WEIGHTS)]
-        series = {path.name: (path.name, str(path)) for path in sorted(paths, key=_natural)}
+        paths = [path for path in folder.iterdir() if re.search(r"\d", path.name)]
+        series = {path.name: ([], {CHECKPOINT: str(path)}) for path in sorted(paths, key=_natural)}
     elif ".." in text:
         good, _, bad = text.partition("..")
         commits = Repository(Path.cwd(), text).series(good, bad or "HEAD")
-        series = {f"{commit[:12]} {about}": (GIT + commit, "") for commit, about in commits}
+        series = {f"{commit[:12]} {about}": (["--candidate", GIT + commit], {}) for commit, about in commits}
     else:
         raise SettingsError(f"{text!r} is no series: write GOOD..BAD, a FOLDER of checkpoints or models:/NAME/1..9.")
     if len(series) < 2:
@@ -76,11 +77,10 @@ def bisect(
 ) -> Bisection:
     """Find which of VERSIONS made SUITE worse: a set of them that misses it at most 5 times in 100.
 
-    VERSIONS is GOOD..BAD of git (along first parents), a FOLDER of checkpoints in the order of their numbers, or
-    models:/NAME/1..9 of MLflow's registry. The first must be shown to be better than the last. What answers is the
-    version that the settings name: as it was at a commit, or with those weights. Each is measured by sessions of pytest
-    on SUITE, the worst of which decides nothing and is no look at a candidate. Stored samples are used again, so that
-    the same command goes on where it was stopped.
+    VERSIONS is GOOD..BAD of git, along first parents; a FOLDER of checkpoints, by the numbers in their names; or
+    models:/NAME/1..9 of MLflow's registry. The candidate of the settings is measured, as it was at a commit; or with a
+    checkpoint as the variable of its `weights = "${CHECKPOINT}"`. Sessions of pytest on SUITE draw what it takes: they
+    decide nothing and are no looks. Stored samples are used, so that the same command goes on where it was stopped.
 
     Exit code: 0 with a set, 8 without one, 4 for what can't be.
 
@@ -98,7 +98,8 @@ def bisect(
     given = [*suite, "--store", store_url(settings), *(["-k", keyword] if keyword else [])]
 
     def ask(name: str, n_samples: int) -> Measured | str:
-        report = measure(*series[name], [*given, "--samples", str(n_samples)])
+        arguments, variables = series[name]
+        report = measure([*given, *arguments, "--samples", str(n_samples)], variables)
         if isinstance(report, str):
             return report
         with open_store(settings) as store:

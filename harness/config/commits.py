@@ -32,15 +32,14 @@ def with_commits(settings: Settings, default: str | None = None) -> Settings:
     candidate = default if settings.candidate in names else settings.candidate
     commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate), settings.candidate))
     at_commits = WhenAsked(names, partial(_version_of, commits))
-    return replace(settings, versions=with_versions(at_commits, settings.versions), commits=commits)
+    return replace(settings, versions=_with(at_commits, settings.versions), commits=commits)
 
 
 def _version_of(commits: Mapping[str, Settings], name: str) -> VersionSettings:
     return commits[name].versions[name]
 
 
-def with_versions(more: Mapping[str, _Read], known: Mapping[str, _Read]) -> Mapping[str, _Read]:
-    """The known ones, of which none is read before it is asked for, and more, which count where both have a name."""
+def _with(more: Mapping[str, _Read], known: Mapping[str, _Read]) -> Mapping[str, _Read]:
     return WhenAsked([*known, *more], partial(_of_either, more, known))
 
 
@@ -74,9 +73,9 @@ def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
     checkout = Checkout(commit, own, root, tree, repository.root, (note,))
     prices = {each: getattr(settings.version(own), each) for each in ("price", "price_per_hour")}
     version = replace(home.version(own), name=name, checkout=checkout, **prices)
-    home = replace(home, versions=with_versions({name: version}, home.versions))
+    home = replace(home, versions=_with({name: version}, home.versions))
     if own in home.corpora:
-        return replace(home, corpora=with_versions({name: replace(home.corpora[own], name=name)}, home.corpora))
+        return replace(home, corpora=_with({name: replace(home.corpora[own], name=name)}, home.corpora))
     return home
 
 

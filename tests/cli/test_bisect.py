@@ -20,15 +20,14 @@ CHECKPOINTS = ("checkpoint-1000", "checkpoint-200", "checkpoint-30")
 def test_checkpoints_are_taken_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for name in CHECKPOINTS:
         (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").touch()
     (tmp_path / "runs").mkdir()
     series = bisect._series(str(tmp_path))
     assert [*series] == ["checkpoint-30", "checkpoint-200", "checkpoint-1000"]
-    assert series["checkpoint-30"] == ("checkpoint-30", str(tmp_path / "checkpoint-30"))
+    assert series["checkpoint-30"] == ([], {"CHECKPOINT": str(tmp_path / "checkpoint-30")})
 
 
 def test_registered_versions_are_a_range() -> None:
-    assert bisect._series("models:/bot/9..11")["models:/bot/10"] == ("bot/10", "models:/bot/10")
+    assert bisect._series("models:/bot/9..11")["models:/bot/10"] == ([], {"CHECKPOINT": "models:/bot/10"})
 
 
 @pytest.mark.parametrize(
@@ -62,10 +61,10 @@ def test_a_set_is_shown_with_what_it_rests_on() -> None:
 
 
 @pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Planted]:
+def planted(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Planted]:
     """The planted history, with the current folder in it."""
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    made = plant(tmp_path / "shop")
+    made = plant(folder / "shop")
     monkeypatch.chdir(made.folder)
     return made
 
