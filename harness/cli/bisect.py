@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +46,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 def _series(text: str) -> dict[str, tuple[list[str], dict[str, str]]]:
     """The versions of a series by what they are called: arguments of pytest and variables that each is asked by."""
+    series: dict[str, tuple[list[str], dict[str, str]]]
     if numbers := re.fullmatch(rf"({REGISTERED}[^/]+)/(\d+)\.\.(\d+)", text):
         addresses = [f"{numbers[1]}/{number}" for number in range(int(numbers[2]), int(numbers[3]) + 1)]
         series = {each: ([], {CHECKPOINT: each}) for each in addresses}
@@ -91,11 +91,9 @@ def bisect(
     """
     from harness.gate.history.bisection import Bisection, measured
     from harness.plugin.measuring import measure
-    from harness.store import store_url
 
     settings, series = settings_with_store(place), _series(versions)
-    settings = replace(settings, store=store_url(settings))
-    given = [*suite, "--store", store_url(settings), *(["-k", keyword] if keyword else [])]
+    given = [*suite, *(["--store", str(settings.store)] if place else []), *(["-k", keyword] if keyword else [])]
 
     def ask(name: str, n_samples: int) -> Measured | str:
         arguments, variables = series[name]
@@ -106,7 +104,7 @@ def bisect(
             return measured(store, report)
 
     def tell(text: str) -> None:
-        say(("bisect ", text), err=True)
+        say((text,), err=True)
 
     names, first = [*series], samples or max(_FEWEST, settings.samples)
     tell(f"{plural(len(names), 'version')}, from {names[0]} to {names[-1]}: at most {max_samples:,} samples")

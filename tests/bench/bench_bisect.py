@@ -15,7 +15,7 @@ from harness.statistics.arrays import FloatArray
 from tests.bench.sampling import Figure
 from tests.gate.history.series import bisected, rates, scores_of, stepped
 
-LEVEL, MARGIN, HISTORIES, SAMPLES = 0.05, 0.05, 200, 5
+LEVEL, MARGIN, HISTORIES, SAMPLES = 0.05, 0.05, 100, 5
 _WORKERS = 2
 
 

@@ -22,7 +22,7 @@ _MOST_TIMES = 3
 
 class Measured(NamedTuple):
     """The scores of a version by evaluation and case, (n_rounds,) each, or (1,) where a body comes to the same each
-    time; and what was drawn for them. Where it `repeats` itself, all samples of a case are one draw.
+    time; and what was drawn. Where it `repeats` itself, all samples of a case are one draw.
     """
 
     fingerprint: str
@@ -37,7 +37,8 @@ def measured(store: Store, report: Report) -> Measured | str:
     wrong = [f"{each.id}: {why}" for each in report.evaluations for why in (*each.errors, each.stopped_at) if why]
     if wrong:
         return wrong[0]
-    side, rows = Side(WeighedVersion(run_of(store, report.run_id), "candidate"), report), {}
+    rows: dict[tuple[str, str], FloatArray] = {}
+    side = Side(WeighedVersion(run_of(store, report.run_id), "candidate"), report)
     entries = [each for each in report.evaluations if each.weighed_by == "mean"]
     for each in scores_of(store, side, {entry.id for entry in entries}):
         own = [entry for entry in entries if entry.id == each.id]
@@ -109,13 +110,14 @@ class Bisection:
             good, bad = (self._of(each) for each in ends)
             search = StepSearch(good, bad, len(self.versions), self.confidence_level)
             self.good, self.bad, self.rounds_needed = search.good, search.bad, search.rounds_needed
-            self.tell(f"{ends[0]}: {search.good:.3f}; {ends[1]}: {search.bad:.3f}")
+            price = "" if not self.cost else f"; at most {self.most * self.cost / self.n_drawn:.4g} by --max-samples"
+            self.tell(f"{ends[0]}: {search.good:.3f}; {ends[1]}: {search.bad:.3f}{price}")
             if self.fingerprints[ends[0]] == self.fingerprints[ends[1]]:
                 self.outcome = "the first and the last are the same version"
             elif search.is_shown:
                 self.rounds_needed, self.outcome = None, self._narrow(search)
                 self.possible = [self.versions[place] for place in np.flatnonzero(search.possible)]
-            elif self._repeats or self._is_over(2 * max(self.first, good.shape[1] // 4)):
+            elif self._repeats or self._is_over(2 * max(self.first, good.shape[1] // 2)):
                 self.outcome = "the last is not shown to be worse than the first"
 
     def _narrow(self, search: StepSearch) -> str:
@@ -148,9 +150,9 @@ class Bisection:
         return self.n_samples + n_rounds * self.n_cases > self.most
 
     def _more(self, version: str) -> int | None:
-        """Measure a version by a quarter more rounds than it has; gives how many are new, None where it is skipped."""
+        """Measure a version by half as many rounds again; gives how many are new, None where it is skipped."""
         has = self._of(version).shape[1] if version in self.fingerprints else 0
-        asked = has + max(self.first, has // 4)
+        asked = has + max(self.first, has // 2)
         result = self.measure(version, asked)
         if isinstance(result, Measured):
             self._cases = self._cases or [*result.scores]
@@ -162,7 +164,7 @@ class Bisection:
         own, self._repeats = result.fingerprint, self._repeats or result.repeats
         self.fingerprints[version], self.n_drawn = own, self.n_drawn + result.n_drawn
         self.cost = None if result.cost is None else (self.cost or 0.0) + result.cost
-        asked, before = 1 if result.repeats else asked, self._scores.get(own, np.empty((0, 0))).shape[1]
+        asked, before = 1 if result.repeats else asked, self._scores[own].shape[1] if own in self._scores else 0
         if asked > before:
             self._scores[own] = np.array([np.resize(result.scores[case], asked) for case in self._cases])
         self.n_cases, self.n_samples = len(self._cases), sum(each.size for each in self._scores.values())
