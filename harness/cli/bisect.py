@@ -107,7 +107,8 @@ def bisect(
         say((text,), err=True)
 
     names, first = [*series], samples or max(_FEWEST, settings.samples)
-    tell(f"{plural(len(names), 'version')}, from {names[0]} to {names[-1]}: at most {max_samples:,} samples")
+    tell(f"{plural(len(names), 'version')}, from {names[0]} to {names[-1]}")
+    tell(f"at most {max_samples:,} samples; a drop of 0.05 takes some 12,000, of 0.10 4,000, of 0.20 1,500")
     search = Bisection(names, settings.confidence_level, first, max_samples, ask, tell)
     search.run()
     return search

@@ -82,13 +82,15 @@ def bisect(_: Path) -> list[Figure]:
     """All figures."""
     with ProcessPoolExecutor(_WORKERS) as workers:
 
-        def shares(measure: Callable[[int], object]) -> FloatArray:
-            return np.array(list(workers.map(measure, range(HISTORIES), chunksize=10)), dtype=float).mean(axis=0)
+        def shares(measure: Callable[[int], object]) -> list[float]:
+            rows = np.array(list(workers.map(measure, range(HISTORIES), chunksize=10)), dtype=float)
+            means: list[float] = rows.reshape(HISTORIES, -1).mean(axis=0).tolist()
+            return means
 
         return list(_figures(shares))
 
 
-def _figures(shares: Callable[[Callable[[int], object]], FloatArray]) -> Iterator[Figure]:
+def _figures(shares: Callable[[Callable[[int], object]], list[float]]) -> Iterator[Figure]:
     most = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / HISTORIES)
     for number, setting in enumerate((*STEPS, *HARD)):
         given, missed, size, n_samples = shares(partial(searched, number, setting))
@@ -98,7 +100,7 @@ def _figures(shares: Callable[[Callable[[int], object]], FloatArray]) -> Iterato
         yield Figure(f"bisect, {setting.name}: size of the set", size, "commits", "", True, beside)
         if setting in STEPS:
             for samples in (1, SAMPLES):
-                wrong = float(shares(partial(git_bisect, number, setting, samples)))
+                (wrong,) = shares(partial(git_bisect, number, setting, samples))
                 name = f"git bisect run, {setting.name}, {samples} × 20 samples a commit: names a wrong one"
                 yield Figure(name, wrong, "of the histories", "", True)
     given, _, _, n_samples = shares(partial(searched, 98, NONE))
