@@ -107,6 +107,18 @@ class Repository:
             for name in names:
                 yield commit, name, self._run("show", f"{commit}:{name}").stdout
 
+    def series(self, good: str, bad: str) -> list[tuple[str, str]]:
+        """The commit `good` and those from there to `bad` along first parents, each with its date and message.
+
+        Raises:
+            SettingsError: there is no such commit, or the one does not lead to the other.
+        """
+        ends = self.commit(good), self.commit(bad)
+        if self._run("merge-base", "--is-ancestor", *ends).returncode:
+            raise SettingsError(f"{self._name}: {good} is no ancestor of {bad}; name a good commit before the bad one.")
+        later = self._text("rev-list", "--first-parent", "--reverse", f"{ends[0]}..{ends[1]}").split()
+        return [(each, self.described(each)) for each in (ends[0], *later)]
+
     def check_out(self, commit: str) -> Path:
         """The folder with the files as they were at a commit: a worktree in the cache, made once, and mended where
         somebody changed it. Of several processes one makes it, and the others wait.

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench import (
     bench_application,
     bench_attack,
+    bench_bisect,
     bench_builds,
     bench_corpus,
     bench_decisions,
@@ -66,6 +67,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "ranks": bench_ranks.ranks,
         "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
+        "bisect": bench_bisect.bisect,
         "distillation": bench_distillation.distillation,
         "history": bench_history.history,
         "labels": bench_labels.labels,

@@ -235,3 +235,21 @@ def test_a_cache_that_can_t_be_written_is_told(shop: Path, monkeypatch: pytest.M
     monkeypatch.setenv("STEELYARD_CACHE", str(write(shop.parent, "file")))
     with pytest.raises(SettingsError, match=r"git:HEAD~1: no worktree can be made in .*: Not a directory\."):
         checked_out(shop)
+
+
+def test_a_series_leads_along_first_parents_from_a_good_commit_to_a_bad_one(folder: Path) -> None:
+    git(folder, "tag", "good")
+    git(folder, "checkout", "-q", "-b", "aside")
+    commit_all(folder, "aside")
+    git(folder, "checkout", "-q", "main")
+    second = commit_all(folder, "second")
+    git(folder, "merge", "-q", "--no-ff", "-m", "merged", "aside")
+    series = Repository(folder).series("good", "main")
+    assert [commit for commit, _ in series] == [
+        git(folder, "rev-parse", "good"),
+        second,
+        git(folder, "rev-parse", "HEAD"),
+    ]
+    assert [text.partition(" ")[2] for _, text in series] == ["as it is", "second", "merged"]
+    with pytest.raises(SettingsError, match="main is no ancestor of good; name a good commit before the bad one"):
+        Repository(folder).series("main", "good")

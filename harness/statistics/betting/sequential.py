@@ -96,7 +96,7 @@ class Wealth:
         """
         if len(self.stakes) == 0:
             return self.units.low
-        return _crossing(lambda mean: float(self.log(mean).max()) + math.log(level), self.units.low, high)
+        return crossing(lambda mean: float(self.log(mean).max()) + math.log(level), self.units.low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _most(mean: float, low: float) -> float:
     return MOST_LOST / max(mean - low, LEAST_ROOM)
 
 
-def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
+def crossing(falling: Callable[[float], float], low: float, high: float) -> float:
     """The largest number found in a range at which a falling function is not below 0, or `low`.
 
     It lies less than _NEAR of the range below the point where the function crosses 0. Halving would find that in 34

@@ -1,0 +1,67 @@
+"""Sessions that measure a version and decide nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plugin.measuring import measure
+from harness.records import Report
+from harness.store import Store
+from tests.models.adapters.adapters import write_adapter
+from tests.models.conftest import write_tiny_llama
+from tests.plugin.projects import Project
+from tests.repositories import commit_all
+
+pytestmark = pytest.mark.service
+
+
+def _shop(project: Project) -> str:
+    """A project whose one version is right half of the time, and an evaluation that would look at it; its commit."""
+    project.versions = {"only": {"engine": "scripted", "default": {"yes": 0.5, "no": 0.5}}}
+    project.body('return model.ask(case.prompt) == "yes"', threshold=0.9)
+    project.settings["notify"] = "http://127.0.0.1:9/hook"
+    project.write(".gitignore", ".steelyard/\nreports/\n__pycache__/\n.pytest_cache/\n")
+    project.configure()
+    return commit_all(project.path)
+
+
+def test_a_session_measures_a_commit_without_looking_at_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = _shop(project)
+    monkeypatch.setenv("STEELYARD_CACHE", str(project.path.parent / "cache"))
+    store = project.path / ".steelyard" / "store.db"
+    report = measure(["test_it.py", "--candidate", f"git:{commit}", "--samples", "7", "--store", str(store)], {})
+    assert isinstance(report, Report), report
+    (verdict,) = report.evaluations
+    assert (str(verdict.verdict), verdict.n_samples, report.candidate.commit) == ("passed", 21, commit)
+    with Store.open(str(store), readonly=True) as opened:
+        assert [*opened.looks.of_candidate(report.candidate.fingerprint)] == []
+        (run,) = opened.runs()
+        assert run.spec["candidate"]["first_index"] == 1_000_000
+    assert not (project.path / "reports").exists()
+
+
+def test_what_cannot_be_measured_is_said(project: Project) -> None:
+    _shop(project)
+    told = measure(["test_it.py", "--candidate", "git:mian"], {})
+    assert isinstance(told, str)
+    assert told.startswith("git:mian: no commit of this name is known here. Did you mean 'main'?")
+
+
+@pytest.mark.nightly
+def test_checkpoints_answer_with_their_own_weights(project: Project) -> None:
+    tuned = {"base": "m", "weights": "first", "adapter": "${CHECKPOINT}"}
+    sampling = {"max_tokens": 2}
+    project.versions = {
+        "m": {"engine": "transformers", "weights": "${CHECKPOINT}", "sampling": sampling},
+        "tuned": tuned,
+    }
+    project.body("return len(model.ask(case.prompt)) > 0", cases=2)
+    project.configure()
+    first = write_tiny_llama(project.path / "first")
+    adapter = write_adapter(first, project.path / "adapter-1")
+    prints = set()
+    for name, place in (("m", first), ("tuned", adapter)):
+        report = measure(["test_it.py", "--candidate", name, "--samples", "2"], {"CHECKPOINT": str(place)})
+        assert isinstance(report, Report), report
+        prints.add(report.candidate.fingerprint)
+    assert len(prints) == 2
