@@ -27,6 +27,7 @@ from harness.errors import CaseError, MarkerError, SettingsError
 from harness.gate.evaluations.resemblance import Copies
 from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
+from harness.records.plan import Candidates
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
 from harness.stages.inference.blocks.plan import LOAD_WORDS, BlockPlan
@@ -57,6 +58,7 @@ class MarkerWords(Table):
     requirement: Text | None = None
     review: Literal["uncertain", "failures", "all"] | None = None
     weighs: Literal["model", "judge"] = "model"
+    sealed: bool = False
     task: Any = None
     load: Any = None
 
@@ -115,7 +117,8 @@ def read_plan(
         samples = samples_for_recording(samples)
     samples = words.samples or 1 if exact else samples
     design = values.get("design", settings.design)
-    if words.review is not None or is_recorded:  # people and recordings need all that is drawn
+    candidates: Candidates = "sealed" if words.sealed else settings.candidates
+    if words.review is not None or is_recorded or candidates != "noted":  # they need all that is drawn
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
@@ -139,6 +142,7 @@ def read_plan(
         weighs=words.weighs,
         review_mode=words.review,
         is_exact=exact,
+        candidates=candidates,
     )
     _check_plan(plan, where, measures)
     return plan
@@ -250,6 +254,23 @@ def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part
     drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "
     if plan.design == "sequential":
         drawn, what = plan.samples, "a sequential design draws at least "
+    if plan.candidates != "noted" and (plan.about != "suite" or plan.per == "case" or plan.review_mode is not None):
+        asked = "sealed=True" if plan.candidates == "sealed" else 'candidates = "counted"'
+        clash = next(
+            name
+            for name, is_so in (
+                ("load=", plan.in_blocks),
+                ("review=", plan.review_mode),
+                ('per="case"', plan.per == "case"),
+                ('about="population"', True),
+            )
+            if is_so
+        )
+        raise MarkerError(
+            f"{where}: {asked} does not go with {clash}: candidates are counted by draws of their own on the same "
+            'cases, so that a verdict is about all of these cases (about="suite"), by their scores. Cases that '
+            "others were weighed on say nothing new of cases like these."
+        )
     if plan.max_samples is not None and drawn > plan.max_samples:
         raise MarkerError(
             f"{where}: {what}{drawn:,} samples, more than max_samples = {plan.max_samples:,}. "

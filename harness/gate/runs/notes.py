@@ -31,6 +31,8 @@ from harness.stages.data.corpus import open_corpus
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
+COUNTED = "counted"
+"""The note of the evaluations whose candidates are counted."""
 _DIGITS = 16
 _SETTINGS = ("samples", "max_samples", "margin", "design", "best_of")
 _ALWAYS = ("steelyard", "pytest", "numpy", "scipy")
@@ -66,6 +68,8 @@ def specification(
         }
     elif baseline is not None:
         described["baseline"] = noted(baseline, "baseline")
+    if counted := [name for name, entry in ledger.items() if entry.turn.number]:
+        described[COUNTED] = counted
     if judges:
         described["judges"] = [noted(judge, judge.version.fingerprint) for judge in judges]
     asked = [each for each in (candidate, baseline, *judges) if isinstance(each, SampleSource)]

@@ -15,7 +15,7 @@ from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError, some
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.recording import Recording
-from harness.gate.runs.notes import specification
+from harness.gate.runs.notes import COUNTED, specification
 from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.versions import (
     Generations,
@@ -27,11 +27,12 @@ from harness.gate.runs.versions import (
     why_unasked,
 )
 from harness.gate.sampling.blocks import never_red
+from harness.gate.sampling.candidates import GreenRun, turn_in_words
 from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Note
+from harness.records import Note, VerdictKind
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, version_named
@@ -280,6 +281,7 @@ def _assemble(
         **files_note(candidate.version, settings.root),
     }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    counted = _candidate_notes(ledger, 1 - settings.confidence_level)
     suite = (*options.notes, *missing_notes(options, candidate.version.fingerprint, store))
     store.begin_run(run_id, created, described)
     return Run(
@@ -294,7 +296,10 @@ def _assemble(
         sampler=sampler,
         store=store,
         created=created,
-        notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in suite)),
+        notes=(
+            *(Note("version", text) for text in notes),
+            *(Note("suite", text) for text in (*suite, *counted)),
+        ),
         opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
@@ -346,8 +351,29 @@ def _enter(
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
+        green_runs=partial(_green_runs, store),
     )
     return enter_looks(store.looks, family, run_id, asked)
+
+
+def _green_runs(store: Store) -> list[GreenRun]:
+    """The runs with counted candidates that were green."""
+    green = [run.spec for run in store.runs() if run.verdict == VerdictKind.PASSED and run.spec.get(COUNTED)]
+    return [
+        GreenRun(
+            (spec["candidate"]["fingerprint"], (spec.get("baseline") or {}).get("fingerprint", "")),
+            frozenset(spec["candidate"].get("draws", ())),
+        )
+        for spec in green
+    ]
+
+
+def _candidate_notes(ledger: Mapping[str, Entry], level: float) -> list[str]:
+    """Say which candidate it is on the cases of the evaluations, of each number once."""
+    first = level * share_of(1)
+    return list(
+        dict.fromkeys(filter(None, (turn_in_words(each.turn, each.n_candidates, first) for each in ledger.values())))
+    )
 
 
 def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:
@@ -362,8 +388,8 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
     if not may_draw:
         raise SettingsError(
             "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
-            "samples are older than max_age, so that all would be drawn anew, as another look. Run without --offline, "
-            "or with the cases that were seen and a longer max_age."
+            "samples are older than max_age, or a candidate that is counted is new, so that all would be drawn anew. "
+            "Run without --offline, or with the cases that were seen and a longer max_age."
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}

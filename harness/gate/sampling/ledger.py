@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -21,6 +21,15 @@ from harness.decisions import Look, Observations, look_at, share_of
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
+from harness.gate.sampling.candidates import (
+    NOT_COUNTED,
+    CountedLook,
+    GreenRun,
+    Turn,
+    baseline_level,
+    next_turn,
+    on_these_cases,
+)
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
@@ -30,6 +39,8 @@ RULE = 3
 """Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
 _ANEW = "drawn anew"
+_COUNTED = '"candidates":"counted"'
+"""In the JSON of a question whose candidate is counted."""
 Draws = tuple[int, ...]
 """Generations of draws, in the order in which they are looked through for a sample."""
 
@@ -50,6 +61,7 @@ class Asked:
         may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
         unpaired: digests of the cases that a recorded baseline lacks.
         recorded: which draws a recorded baseline is of.
+        turn: the place of its candidate among those that are counted on the same cases.
     """
 
     words: dict[str, str | int | float | None]
@@ -62,6 +74,12 @@ class Asked:
     may_grow: bool = False
     unpaired: frozenset[str] = frozenset()
     recorded: tuple[str, ...] = ()
+    turn: Turn = NOT_COUNTED
+
+    @property
+    def recorded_scores(self) -> object:
+        """Which recorded scores it is weighed against."""
+        return self.words["recording"], self.weighed
 
     @property
     def digest(self) -> str:
@@ -165,6 +183,7 @@ class Entry:
         spent: the shares of all looks, this one included; above 1 where two stores handed out the same level.
         undecided: why it decides nothing and is no look, in words; "" where it is one.
         order: the numbers of the cases in the order in which they are drawn; None for that of the run's own seed.
+        n_candidates: how many candidates were weighed on these cases by now, this one with them.
     """
 
     look: Look
@@ -173,6 +192,12 @@ class Entry:
     spent: float = 0.0
     undecided: str = ""
     order: tuple[int, ...] | None = None
+    n_candidates: int = 1
+
+    @property
+    def turn(self) -> Turn:
+        """The place of the candidate among those that are counted."""
+        return NOT_COUNTED if self.question is None else self.question.turn
 
     def draws(self, name: str) -> Draws | None:
         """The generations that a version's samples come from, by its role or a judge's fingerprint; None for those of
@@ -200,6 +225,7 @@ class Family:
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         begin: begins a generation of each version, by role or a judge's fingerprint.
+        green_runs: the runs that were wholly green, of those with evaluations that are counted.
     """
 
     candidate: str
@@ -214,6 +240,7 @@ class Family:
     is_fresh: bool = False
     max_age_s: float | None = None
     begin: Callable[[], Mapping[str, Draws]] = dict
+    green_runs: Callable[[], Sequence[GreenRun]] = tuple
 
 
 class Looks(Protocol):
@@ -221,6 +248,9 @@ class Looks(Protocol):
 
     def settle(self, candidate: str, settle: Settle) -> None:
         """Add the rows that `settle` makes of those of a candidate, while nobody else does."""
+
+    def of_evaluations(self, names: Collection[str]) -> list[LookRow]:
+        """The rows of evaluations, whichever candidate they are of."""
 
 
 def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence[Evaluation]) -> dict[str, Entry]:
@@ -238,10 +268,12 @@ def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence
         known: dict[str, list[LookRow]] = {}
         for row in (*rows, *added):
             known.setdefault(row.evaluation_id, []).append(row)
+        others = _Others(family, asking, looks.of_evaluations(family.evaluations))
         for each in asking:
-            entering = _Entering(each, run_id, known[each.evaluation.id], anew)
+            name = each.evaluation.id
+            entering = _Entering(each, run_id, known[name], anew, others)
             entry, changed = entering.entry()
-            entries[each.evaluation.id] = replace(entry, order=each.numbers(entry))
+            entries[name] = replace(entry, order=each.numbers(entry), n_candidates=others.count(name))
             lacking = lacking or entering.is_lacking
             added += [] if changed is None else [changed]
         return [] if lacking else added
@@ -267,7 +299,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
-        self._digests = [built_digest(each) for each in evaluation.cases]
+        self.digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
     def question(self, seed: int) -> Asked:
@@ -276,12 +308,12 @@ class _Asking:
 
     def numbers(self, entry: Entry) -> tuple[int, ...]:
         """The numbers of the cases in the order in which they are drawn."""
-        numbers = {digest: number for number, digest in enumerate(self._digests)}
+        numbers = {digest: number for number, digest in enumerate(self.digests)}
         cases = () if entry.question is None else entry.question.cases
         return tuple(numbers[digest] for digest in cases if digest in numbers)
 
     def _of(self, seed: int) -> Asked:
-        evaluation, family, side, digests = self.evaluation, self.family, self.side, self._digests
+        evaluation, family, side, digests = self.evaluation, self.family, self.side, self.digests
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -309,6 +341,8 @@ class _Asking:
             "most samples": size if plan.per == "case" and evaluation.may_measure else None,
             "recording": side.run_id,
         }
+        if plan.candidates != "noted":
+            words["candidates"] = "counted"
         return Asked(
             words=words,
             draws={**family.draws, **(family.judges if judged else {})},
@@ -323,20 +357,70 @@ class _Asking:
         )
 
 
+class _Others:
+    """The looks at all candidates on the cases that a run asks about.
+
+    Args:
+        rows: those of the whole suite, of all candidates.
+    """
+
+    def __init__(self, family: Family, asking: Sequence[_Asking], rows: Sequence[LookRow]) -> None:
+        self._family, self._weighing = family, (family.candidate, family.against)
+        self._rows = on_these_cases(rows, {each.evaluation.id: each.digests for each in asking})
+        self._members: dict[tuple[str, str], set[str]] = {}
+        for row in rows:
+            self._members.setdefault((row.candidate, row.against), set()).add(row.evaluation_id)
+        known = ((row, _read(row.question)) for row in self._rows if _COUNTED in row.question)
+        looks = (CountedLook(row, own.turn, own.recorded_scores) for row, own in known if own is not None)
+        self._looks = list(looks)
+
+    def count(self, evaluation_id: str) -> int:
+        """Count the candidates that were weighed on cases of an evaluation, this one with them."""
+        own = (row.candidate for row in self._rows if row.evaluation_id == evaluation_id)
+        return len({*own, self._family.candidate})
+
+    def turn(self, evaluation_id: str, recorded: object) -> tuple[Turn, bool]:
+        """The turn of the candidate, which it keeps; and whether the evaluation is weighed in it for the first time.
+
+        Args:
+            recorded: the recorded scores that it is weighed against; None where the baseline is drawn.
+        """
+        family, level = self._family, 1 - self._family.confidence_level
+        own = [each for each in self._looks if each.weighing == self._weighing and _is_young(each.row, family)]
+        if own:
+            turn = own[-1].turn
+        else:
+            how = {"level": level, "is_recorded": bool(family.recorded)}
+            turn = next_turn(self._looks, self._members, family.green_runs, **how)
+        if recorded is not None:
+            there = [each for each in self._looks if each.row.evaluation_id == evaluation_id]
+            bound = baseline_level(recorded, there, level=level, evaluations=len(family.evaluations))
+            turn = replace(turn, baseline_level=bound)
+        return turn, all(each.row.evaluation_id != evaluation_id for each in own)
+
+
+def _is_young(row: LookRow, family: Family) -> bool:
+    """Tell whether a look counts yet: what it rests on is not too old."""
+    return family.max_age_s is None or abs(time.time() - row.begun) <= family.max_age_s
+
+
 class _Entering:
     """Enters one evaluation.
 
     Args:
         rows: all of it for the candidate, whatever it was weighed against.
         anew: generations begun for this run, by role or fingerprint.
+        others: the looks at all candidates.
     """
 
-    def __init__(self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws]) -> None:
+    def __init__(
+        self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws], others: _Others
+    ) -> None:
         self._asking, self._family, self._run_id, self._anew = asking, asking.family, run_id, anew
-        age, now = self._family.max_age_s, time.time()
+        self._others = others
         looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
         self._asked = [(row, _read(row.question)) for row in looked]
-        self._counted = [each for each in self._asked if age is None or abs(now - each[0].begun) <= age]
+        self._counted = [each for each in self._asked if _is_young(each[0], self._family)]
         self._member = next(row for row in rows if row.against == self._family.against)
         self.is_lacking = False
         """True where draws have to be begun first."""
@@ -363,7 +447,8 @@ class _Entering:
             return Entry(look, entry, is_new=False, spent=spent), grown
         if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
             return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
-        draws, is_anew = self._draws(wanted)
+        wanted, is_first = self._with_turn(wanted)
+        draws, is_anew = (self._drawn_anew(wanted), False) if is_first else self._draws(wanted)
         nearest = min(reversed(tried), key=len, default=[])  # of several the newest
         number, asked, why = len(own) + 1, replace(wanted, draws=draws), ", ".join(nearest)
         before_it = [row.number for row, _ in self._asked if row.against == against]
@@ -371,7 +456,7 @@ class _Entering:
             why = "seen before with other cases"
         if is_anew and why and not why.endswith(_ANEW):
             why = f"{why}, so {_ANEW}"
-        look, share = self._look(number, asked, why), share_of(number)
+        look, share = self._look(number, asked, why), share_of(number) * asked.turn.share
         row = replace(
             self._member,
             number=max(before_it, default=0) + 1,
@@ -395,7 +480,23 @@ class _Entering:
             if place > number:
                 number, because = place, because or "its threshold was looked at before"
         best_of = self._family.best_of
-        return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
+        look = look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
+        return replace(look, share=look.share * asked.turn.share)  # red is promised to each candidate by itself
+
+    def _with_turn(self, wanted: Asked) -> tuple[Asked, bool]:
+        """The question with the turn of its candidate, where that is counted, and whether it is the first in it."""
+        if "candidates" not in wanted.words:
+            return wanted, False
+        recorded = wanted.recorded_scores if self._family.recorded else None
+        turn, is_first = self._others.turn(self._asking.evaluation.id, recorded)
+        return replace(wanted, turn=turn), is_first
+
+    def _drawn_anew(self, wanted: Asked) -> dict[str, Draws]:
+        """Draws that nobody has seen: what is known of others must say nothing of them."""
+        if self._family.is_fresh:
+            return wanted.draws
+        self.is_lacking = not self._anew
+        return {name: self._anew.get(_role(name), (0,)) for name in wanted.draws}
 
     def _as_before(self, before: Asked | None, wanted: Asked) -> Asked:
         """Return what is wanted, on the draws of a look before, where these are not too old (those that another run
