@@ -17,6 +17,7 @@ from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import COUNTED, specification
 from harness.gate.runs.run import Run, RunOptions
+from harness.gate.runs.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.versions import (
     Generations,
     Players,
@@ -280,10 +281,16 @@ def _assemble(
         **options.noted,
         **files_note(candidate.version, settings.root),
     }
+    sealed = sealed_ids(options.evaluations)
+    is_looked_at = bool(sealed) and not closed_ids(options.evaluations, settings)
+    if sealed:
+        described[SEALED] = {"evaluations": sealed, "seal": settings.seal}
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     counted = _candidate_notes(ledger, 1 - settings.confidence_level)
     suite = (*options.notes, *missing_notes(options, candidate.version.fingerprint, store))
     store.begin_run(run_id, created, described)
+    if is_looked_at:
+        store.note_looked_at(run_id)
     return Run(
         run_id=run_id,
         settings=settings,

@@ -22,6 +22,7 @@ from harness.gate.evaluations.examples import most_telling
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
+from harness.gate.runs.sealing import closed_ids, verdict_alone
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
@@ -92,6 +93,7 @@ class Run:
         notes: on the versions and the suite, for a reader of the report.
         opening_lines: what to say before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
+        closed: the sealed evaluations of which nothing but the verdict leaves the run.
     """
 
     run_id: str
@@ -116,6 +118,7 @@ class Run:
         if self.baseline is not None:
             self._sources["baseline"] = self.baseline
         self._level = self.settings.confidence_level
+        self.closed = closed_ids(self.options.evaluations, self.settings)
         self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
         self._blocks = BlockRoom(self.store, self.sampler, self._sources)
         self.collectors: dict[str, Collector] = {}  # by the id of the evaluation
@@ -278,10 +281,16 @@ class Run:
             collector = self.collectors[name]
             judges = collector.judges(self._level)
             own = [collector.described(replace(each, judges=judges)) for each in verdicts if each.id == name]
-            self._verdicts[name] = collector.with_aggregates(own)
+            self._verdicts[name] = self._shown_to_all(collector.with_aggregates(own))
+            if name in self.closed:
+                continue
             changes = {each.metric: collector.changes(each) for each in observed[name]}
             self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
         self._shown = None
+
+    def _shown_to_all(self, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+        """Return what every report and every hook gets of verdicts: of sealed ones no more than what they are."""
+        return tuple(verdict_alone(each) if each.id in self.closed else each for each in verdicts)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -387,7 +396,7 @@ class Run:
                 with suppress(ArithmeticError, ValueError):  # is told at the end
                     looks = {name: collector.entry.look}
                     verdicts += decide(collector.observed(), self._level, looks=looks, tells_lost=False)
-        return verdicts
+        return list(self._shown_to_all(verdicts))
 
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
