@@ -1,17 +1,19 @@
-"""Candidates in a row: how often one that is worse is green, when they are chosen by whoever saw all verdicts before."""
+"""Candidates in a row, each chosen by whoever saw all verdicts before: how often one that is worse is green."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from harness.decisions import share_of
-from harness.gate.planning.simulation import moved, sampled
-from harness.gate.sampling.candidates import NOT_COUNTED, CountedLook, Turn, baseline_level, next_turn
+from harness.gate.planning.simulation import moved
+from harness.gate.sampling.candidates import NOT_COUNTED, CountedLook, GreenRun, Turn, baseline_level, next_turn
 from harness.statistics.arrays import FloatArray
 from harness.statistics.suites.shared import shared_baseline_contrast
 from harness.statistics.suites.suites import suite_contrast
@@ -20,14 +22,14 @@ from tests.bench.sampling import Figure
 
 LEVEL, MARGIN, TRIES = 0.05, 0.05, 100
 #: Histories of a figure; fewer where a candidate that is as good costs a whole bound each time.
-MOST, SOME = 600, 240
-_RECORDED, _LUCK = 4, 100
+MOST, SOME = 400, 100
+_WORKERS, _RECORDED, _LUCK = 2, 4, 100
 """A recorded baseline has so many times the samples; an unlucky one is the lowest of so many recordings."""
 
 
 @dataclass
 class Past:
-    """What became of the candidates so far: the true drop of each, what its gate estimated, and whether it was green."""
+    """What became of the candidates so far: the true drop of each, its estimate, and whether it was green."""
 
     drops: list[float] = field(default_factory=list)
     estimates: list[float] = field(default_factory=list)
@@ -46,6 +48,10 @@ class Past:
 
 Choose = Callable[[Past, np.random.Generator], float | None]
 """The true drop of the next candidate; None to stop."""
+
+
+def as_good(past: Past, rng: np.random.Generator) -> float | None:
+    return 0.0
 
 
 def all_worse(past: Past, rng: np.random.Generator) -> float | None:
@@ -112,14 +118,34 @@ def history(setting: Setting, choose: Choose, tries: int, seed: int) -> Past:
         if drop is None:
             break
         if setting.counted and setting.baseline == "drawn":
-            theirs = sampled(truth, setting.samples, 1.0, rng)
+            theirs = _drawn(truth, setting.samples, rng)
         turn = _turn(setting, looks, past.green) if setting.counted else NOT_COUNTED
-        ours = sampled(moved(truth, float(truth.mean()) - drop), setting.samples, 1.0, rng)
+        ours = _drawn(moved(truth, float(truth.mean()) - drop), setting.samples, rng)
         past.drops.append(drop)
-        past.estimates.append(float(ours.mean() - theirs.mean()))
+        past.estimates.append(ours.mean - theirs.mean)
         past.green.append(_is_green(ours, theirs, turn))
         looks.append(CountedLook(LookRow(str(number), "b", "t", 1, 0.0, 1, 1, ""), turn, "recorded"))
     return past
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How many of so many samples of each case were right."""
+
+    right: FloatArray
+    samples: int
+
+    @property
+    def mean(self) -> float:
+        return float(self.right.sum()) / (len(self.right) * self.samples)
+
+    @property
+    def scores(self) -> FloatArray:
+        return (np.arange(self.samples) < self.right[:, np.newaxis]).astype(np.float64)
+
+
+def _drawn(truth: FloatArray, samples: int, rng: np.random.Generator) -> Drawn:
+    return Drawn(rng.binomial(samples, truth).astype(np.float64), samples)
 
 
 def _truth(setting: Setting, rng: np.random.Generator) -> FloatArray:
@@ -127,17 +153,15 @@ def _truth(setting: Setting, rng: np.random.Generator) -> FloatArray:
     return np.asarray(rng.beta(0.9, 0.1, setting.cases)) * 0.98 + 0.01
 
 
-def _baseline(setting: Setting, truth: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _baseline(setting: Setting, truth: FloatArray, rng: np.random.Generator) -> Drawn:
     if setting.baseline == "drawn":
-        return sampled(truth, setting.samples, 1.0, rng)
+        return _drawn(truth, setting.samples, rng)
     size = setting.samples * _RECORDED
-    drawn = [sampled(truth, size, 1.0, rng) for _ in range(_LUCK if setting.baseline == "unlucky recorded" else 1)]
-    return sorted(drawn, key=np.mean)[1 if len(drawn) > 1 else 0]
+    drawn = [_drawn(truth, size, rng) for _ in range(_LUCK if setting.baseline == "unlucky recorded" else 1)]
+    return sorted(drawn, key=lambda each: each.mean)[1 if len(drawn) > 1 else 0]
 
 
 def _turn(setting: Setting, looks: list[CountedLook], green: list[bool]) -> Turn:
-    from harness.gate.sampling.candidates import GreenRun
-
     runs = [GreenRun((str(number), "b"), frozenset("t")) for number, is_green in enumerate(green) if is_green]
     is_recorded = setting.baseline != "drawn"
     turn = next_turn(looks, {}, lambda: runs, level=LEVEL, is_recorded=is_recorded)
@@ -145,40 +169,52 @@ def _turn(setting: Setting, looks: list[CountedLook], green: list[bool]) -> Turn
     return Turn(turn.number, turn.greens, turn.share, bound)
 
 
-def _is_green(ours: FloatArray, theirs: FloatArray, turn: Turn) -> bool:
+def _is_green(ours: Drawn, theirs: Drawn, turn: Turn) -> bool:
     """The rule of a gate at its first look; what is nowhere near is not worked out."""
-    value, level = float(ours.mean() - theirs.mean()), LEVEL * share_of(1) * turn.share
-    spread = sum(float(each.var(axis=1, ddof=1).sum()) / each.shape[1] for each in (ours, theirs)) / len(ours) ** 2
-    if value + MARGIN <= 1.6 * math.sqrt(spread):
+    beyond, level = ours.mean - theirs.mean + MARGIN, LEVEL * share_of(1) * turn.share
+    if beyond <= 0 or beyond <= 1.6 * math.sqrt(sum(map(_variance, (ours, theirs)))):
         return False
     if turn.baseline_level:
-        return shared_baseline_contrast(ours, theirs, turn.baseline_level).lower(1 - level) > -MARGIN
-    return suite_contrast(ours, theirs).lower(1 - level) > -MARGIN
+        return shared_baseline_contrast(ours.scores, theirs.scores, turn.baseline_level).lower(1 - level) > -MARGIN
+    return suite_contrast(ours.scores, theirs.scores).lower(1 - level) > -MARGIN
+
+
+def _variance(drawn: Drawn) -> float:
+    """Of the mean, by the noise within cases; no bound is narrower than a normal one with it."""
+    rate = drawn.right / drawn.samples
+    return float((rate * (1 - rate)).sum()) / (drawn.samples - 1) / len(rate) ** 2
 
 
 def candidates(_: Path) -> list[Figure]:
     """All figures."""
-    return [*today(), *sequences(), *honest()]
+    with ProcessPoolExecutor(_WORKERS) as workers:
+        return [figure for part in (today, sequences, honest) for figure in part(workers)]
 
 
-def today() -> Iterator[Figure]:
+def _histories(workers: Executor, setting: Setting, choose: Choose, n: int, tries: int = TRIES) -> list[Past]:
+    return list(workers.map(partial(history, setting, choose, tries), range(n), chunksize=10))
+
+
+def today(workers: Executor) -> Iterator[Figure]:
     """One drawn baseline for all, each candidate at the level of a first look: not counted."""
-    pasts = [history(Setting(counted=False), all_worse, TRIES, seed) for seed in range(MOST)]
+    pasts = _histories(workers, Setting(counted=False), copies, MOST)
     for tries in (10, 30, TRIES):
         value = sum(any(past.green[:tries]) for past in pasts) / MOST
         yield Figure(f"not counted: any of {tries} worse by the margin is green", value, "of histories", "", True)
 
 
-def sequences() -> Iterator[Figure]:
+def sequences(workers: Executor) -> Iterator[Figure]:
     """Up to 100 candidates, each chosen by what became of those before it."""
     for baseline in ("drawn", "recorded", "unlucky recorded"):
         for name, choose in STRATEGIES.items():
-            n = SOME if choose in (half_worse, walk, stopper) else MOST
-            pasts = [history(Setting(baseline=baseline), choose, TRIES, seed) for seed in range(n)]
+            n = SOME if choose in (half_worse, walk, climb, stopper) else MOST
+            pasts = _histories(workers, Setting(baseline=baseline), choose, n)
             shares = np.array([past.share for past in pasts])
             what = f"share of greens that are worse, {name}, {baseline} baseline"
             any_false = sum(past.false > 0 for past in pasts) / n
-            yield _wrong(what, float(shares.mean()), float(shares.std(ddof=1)), n, f"any false green in {any_false:.3f}")
+            yield _wrong(
+                what, float(shares.mean()), float(shares.std(ddof=1)), n, f"any false green in {any_false:.3f}"
+            )
 
 
 def _wrong(name: str, value: float, spread: float, n: int, beside: str) -> Figure:
@@ -186,12 +222,12 @@ def _wrong(name: str, value: float, spread: float, n: int, beside: str) -> Figur
     return Figure(name, value, "", f"≤ {most:.3f}", value <= most, f"{beside}; {n} histories, promised 0.05")
 
 
-def honest() -> Iterator[Figure]:
+def honest(workers: Executor) -> Iterator[Figure]:
     """Ten candidates in a row that are as good as the baseline."""
     for cases, samples in ((100, 5), (50, 10)):
         for baseline in ("drawn", "recorded"):
             setting = Setting(cases, samples, baseline)
-            greens = np.mean([history(setting, lambda *_: 0.0, 10, seed).green for seed in range(SOME)], axis=0)
+            greens = np.mean([past.green for past in _histories(workers, setting, as_good, SOME, 10)], axis=0)
             shown = ", ".join(f"{each:.2f}" for each in greens)
             least = float(greens.min())
             name = f"ten as good in a row, the one that is green least often, {setting.in_words}"

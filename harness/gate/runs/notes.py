@@ -22,6 +22,7 @@ from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
+from harness.gate.sampling.candidates import COUNTED
 from harness.gate.sampling.ledger import Entry
 from harness.models.spec import engine_spec
 from harness.models.version import answers
@@ -31,8 +32,6 @@ from harness.stages.data.corpus import open_corpus
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
-COUNTED = "counted"
-"""The note of the evaluations whose candidates are counted."""
 _DIGITS = 16
 _SETTINGS = ("samples", "max_samples", "margin", "design", "best_of")
 _ALWAYS = ("steelyard", "pytest", "numpy", "scipy")

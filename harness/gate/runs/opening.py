@@ -15,7 +15,7 @@ from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError, some
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.recording import Recording
-from harness.gate.runs.notes import COUNTED, specification
+from harness.gate.runs.notes import specification
 from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.versions import (
@@ -28,12 +28,12 @@ from harness.gate.runs.versions import (
     why_unasked,
 )
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.candidates import GreenRun, turn_in_words
+from harness.gate.sampling.candidates import green_runs, turn_in_words
 from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Note, VerdictKind
+from harness.records import Note
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, version_named
@@ -358,21 +358,9 @@ def _enter(
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
-        green_runs=partial(_green_runs, store),
+        green_runs=lambda: green_runs(store.runs()),
     )
     return enter_looks(store.looks, family, run_id, asked)
-
-
-def _green_runs(store: Store) -> list[GreenRun]:
-    """The runs with counted candidates that were green."""
-    green = [run.spec for run in store.runs() if run.verdict == VerdictKind.PASSED and run.spec.get(COUNTED)]
-    return [
-        GreenRun(
-            (spec["candidate"]["fingerprint"], (spec.get("baseline") or {}).get("fingerprint", "")),
-            frozenset(spec["candidate"].get("draws", ())),
-        )
-        for spec in green
-    ]
 
 
 def _candidate_notes(ledger: Mapping[str, Entry], level: float) -> list[str]:

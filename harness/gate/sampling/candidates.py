@@ -11,11 +11,15 @@ from dataclasses import dataclass, replace
 
 from harness.decisions import Observations
 from harness.decisions.looks import ordinal
+from harness.records import VerdictKind
 from harness.statistics.online import BASELINE_SHARE, any_by_luck, candidate_level, decaying_share
+from harness.store import RunInfo
 from harness.store.ledger import LookRow
 
 Weighing = tuple[str, str]
 """A candidate and what it is weighed against, by their fingerprints."""
+COUNTED = "counted"
+"""What a run notes of the evaluations whose candidates are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,26 @@ class CountedLook:
         return self.row.candidate, self.row.against
 
 
+def green_runs(runs: Iterable[RunInfo]) -> list[GreenRun]:
+    """The runs with counted candidates that were green."""
+    green = [run.spec for run in runs if run.verdict == VerdictKind.PASSED and run.spec.get(COUNTED)]
+    return [
+        GreenRun(
+            (spec["candidate"]["fingerprint"], (spec.get("baseline") or {}).get("fingerprint", "")),
+            frozenset(spec["candidate"].get("draws", ())),
+        )
+        for spec in green
+    ]
+
+
+def members_of(rows: Iterable[LookRow]) -> dict[Weighing, set[str]]:
+    """The evaluations of the suite that each candidate was weighed with."""
+    members: dict[Weighing, set[str]] = {}
+    for row in rows:
+        members.setdefault((row.candidate, row.against), set()).add(row.evaluation_id)
+    return members
+
+
 def on_these_cases(rows: Iterable[LookRow], digests: Mapping[str, Collection[str]]) -> list[LookRow]:
     """The looks that had any of these cases, the first first.
 
@@ -78,7 +102,7 @@ def on_these_cases(rows: Iterable[LookRow], digests: Mapping[str, Collection[str
 def next_turn(
     looks: Sequence[CountedLook],
     members: Mapping[Weighing, Collection[str]],
-    green_runs: Callable[[], Collection[GreenRun]],
+    known_runs: Callable[[], Collection[GreenRun]],
     *,
     level: float,
     is_recorded: bool,
@@ -88,11 +112,11 @@ def next_turn(
     Args:
         looks: those on the same cases that were counted.
         members: the evaluations of the suite that each was weighed with.
-        green_runs: a discovery is a whole suite that is green.
+        known_runs: those that were green; a discovery is a whole suite that is.
         level: the error rate of the gate, of which bounds of recorded baselines have a part.
     """
     numbers = {each.turn.number: each.weighing for each in looks}
-    runs = green_runs() if numbers else ()
+    runs = known_runs() if numbers else ()
     is_green = {
         each for each in members for run in runs if run.weighing == each and run.evaluations >= {*members[each]}
     }

@@ -27,6 +27,7 @@ from harness.gate.sampling.candidates import (
     GreenRun,
     Turn,
     baseline_level,
+    members_of,
     next_turn,
     on_these_cases,
 )
@@ -367,12 +368,8 @@ class _Others:
     def __init__(self, family: Family, asking: Sequence[_Asking], rows: Sequence[LookRow]) -> None:
         self._family, self._weighing = family, (family.candidate, family.against)
         self._rows = on_these_cases(rows, {each.evaluation.id: each.digests for each in asking})
-        self._members: dict[tuple[str, str], set[str]] = {}
-        for row in rows:
-            self._members.setdefault((row.candidate, row.against), set()).add(row.evaluation_id)
-        known = ((row, _read(row.question)) for row in self._rows if _COUNTED in row.question)
-        looks = (CountedLook(row, own.turn, own.recorded_scores) for row, own in known if own is not None)
-        self._looks = list(looks)
+        self._members = members_of(rows)
+        self._looks = counted_looks(self._rows)
 
     def count(self, evaluation_id: str) -> int:
         """Count the candidates that were weighed on cases of an evaluation, this one with them."""
@@ -397,6 +394,18 @@ class _Others:
             bound = baseline_level(recorded, there, level=level, evaluations=len(family.evaluations))
             turn = replace(turn, baseline_level=bound)
         return turn, all(each.row.evaluation_id != evaluation_id for each in own)
+
+
+def counted_looks(rows: Iterable[LookRow]) -> list[CountedLook]:
+    """The looks of these rows at candidates that are counted."""
+    known = ((row, _read(row.question)) for row in rows if _COUNTED in row.question)
+    return [CountedLook(row, own.turn, own.recorded_scores) for row, own in known if own is not None]
+
+
+def newest_cases(rows: Iterable[LookRow]) -> dict[str, tuple[str, ...]]:
+    """The digests of the cases that each evaluation was looked at with last."""
+    known = ((row, _read(row.question)) for row in sorted(rows, key=lambda row: row.begun) if row.number)
+    return {row.evaluation_id: own.cases for row, own in known if own is not None}
 
 
 def _is_young(row: LookRow, family: Family) -> bool:
