@@ -35,8 +35,7 @@ from harness.statistics.intervals.ratios import LOG_OF_ZERO, log_figures, ratio_
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
-from harness.statistics.suites.shared import shared_baseline_contrast
-from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
+from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast, suite_threshold_contrast
 
 Against = Literal["threshold", "baseline"]
 Ruling = tuple[VerdictKind, float, float]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-#: The power by which shares fall with the number of candidates that were not green, and what they sum to (Riemann's
-#: zeta function at it).
-_POWER, _SUM = 1.5, 2.612375348685488
+#: The sum of n^-1.5 over all n, Riemann's zeta function at 1.5.
+_SUM = 2.612375348685488
 BASELINE_SHARE = 0.1
 """Share of the error rate that bounds of baselines have to themselves, where candidates share one."""
 
@@ -19,7 +18,7 @@ def decaying_share(number: int) -> float:
     """
     if number < 1:
         raise ValueError(f"number = {number!r} is below 1: they are counted from 1.")
-    return float(number) ** -_POWER / _SUM
+    return 1 / (_SUM * number * math.sqrt(number))
 
 
 def candidate_level(number: int, greens: int, level: float) -> float:

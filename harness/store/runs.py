@@ -13,7 +13,7 @@ from typing import Any, get_args
 from sqlalchemy import LargeBinary, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
-from harness.config.sealing import is_open
+from harness.config.environment import is_open
 from harness.errors import StoreError
 from harness.records import Outcome, Request, ScoreRow, ScoringRule
 from harness.store.database import BUSY_S, Database

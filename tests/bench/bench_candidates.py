@@ -15,14 +15,13 @@ from harness.decisions import share_of
 from harness.gate.planning.simulation import moved
 from harness.gate.sampling.candidates import NOT_COUNTED, CountedLook, GreenRun, Turn, baseline_level, next_turn
 from harness.statistics.arrays import FloatArray
-from harness.statistics.suites.shared import shared_baseline_contrast
-from harness.statistics.suites.suites import suite_contrast
+from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast
 from harness.store.ledger import LookRow
 from tests.bench.sampling import Figure
 
 LEVEL, MARGIN, TRIES = 0.05, 0.05, 100
 #: Histories of a figure; fewer where a candidate that is as good costs a whole bound each time.
-MOST, SOME = 400, 100
+MOST, SOME = 200, 50
 _WORKERS, _RECORDED, _LUCK = 2, 4, 100
 """A recorded baseline has so many times the samples; an unlucky one is the lowest of so many recordings."""
 
@@ -188,7 +187,7 @@ def _variance(drawn: Drawn) -> float:
 def candidates(_: Path) -> list[Figure]:
     """All figures."""
     with ProcessPoolExecutor(_WORKERS) as workers:
-        return [figure for part in (today, sequences, honest) for figure in part(workers)]
+        return [figure for part in (today, honest, sequences) for figure in part(workers)]
 
 
 def _histories(workers: Executor, setting: Setting, choose: Choose, n: int, tries: int = TRIES) -> list[Past]:

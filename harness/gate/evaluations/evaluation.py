@@ -113,11 +113,9 @@ def read_plan(
     values = {name: value for name, value in given.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
     is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
-    if is_recorded and "samples" not in options:
-        samples = samples_for_recording(samples)
+    samples = samples_for_recording(samples) if is_recorded and "samples" not in options else samples
     samples = words.samples or 1 if exact else samples
-    design = values.get("design", settings.design)
-    candidates: Candidates = "sealed" if words.sealed else settings.candidates
+    design, candidates = values.get("design", settings.design), _candidates(words, settings)
     if words.review is not None or is_recorded or candidates != "noted":  # they need all that is drawn
         design = "fixed"
     elif words.per == "case":
@@ -146,6 +144,10 @@ def read_plan(
     )
     _check_plan(plan, where, measures)
     return plan
+
+
+def _candidates(words: MarkerWords, settings: Settings) -> Candidates:
+    return "sealed" if words.sealed else settings.candidates
 
 
 def _limit(name: str, value: Any, where: str, measures: bool) -> float:
@@ -243,9 +245,22 @@ def is_exact(wants: Collection[str]) -> bool:
     return bool(others) and all(name in STAGE_FIXTURES and STAGE_FIXTURES[name].is_exact for name in others)
 
 
+def _check_counted(plan: Plan, where: str) -> None:
+    """Refuse to count candidates where they have no draws of their own that a verdict is about."""
+    clashes = {"load=": plan.in_blocks, "review=": plan.review_mode, 'per="case"': plan.per == "case"}
+    clash = next((name for name, is_so in clashes.items() if is_so), 'about="population"')
+    if plan.candidates != "noted" and (plan.about != "suite" or clash in clashes):
+        asked = "sealed=True" if plan.candidates == "sealed" else 'candidates = "counted"'
+        raise MarkerError(
+            f"{where}: {asked} does not go with {clash}: candidates are counted by draws of their own on the same "
+            'cases, so that a verdict is about all of these cases (about="suite"), by their scores.'
+        )
+
+
 def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
     """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
     check_slices(plan.slice_fields, cases, where=where, is_part=is_part)
+    _check_counted(plan, where)
     lacking = next((case for case in cases if plan.cluster and plan.cluster not in case), None)
     if lacking is not None:
         raise CaseError(
@@ -254,23 +269,6 @@ def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part
     drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "
     if plan.design == "sequential":
         drawn, what = plan.samples, "a sequential design draws at least "
-    if plan.candidates != "noted" and (plan.about != "suite" or plan.per == "case" or plan.review_mode is not None):
-        asked = "sealed=True" if plan.candidates == "sealed" else 'candidates = "counted"'
-        clash = next(
-            name
-            for name, is_so in (
-                ("load=", plan.in_blocks),
-                ("review=", plan.review_mode),
-                ('per="case"', plan.per == "case"),
-                ('about="population"', True),
-            )
-            if is_so
-        )
-        raise MarkerError(
-            f"{where}: {asked} does not go with {clash}: candidates are counted by draws of their own on the same "
-            'cases, so that a verdict is about all of these cases (about="suite"), by their scores. Cases that '
-            "others were weighed on say nothing new of cases like these."
-        )
     if plan.max_samples is not None and drawn > plan.max_samples:
         raise MarkerError(
             f"{where}: {what}{drawn:,} samples, more than max_samples = {plan.max_samples:,}. "

@@ -10,8 +10,7 @@ from harness.gate.history.runs import stored_report
 from harness.gate.planning.power import ErrorRates, Simulation
 from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
-from harness.gate.sampling.candidates import COUNTED, green_runs, members_of, next_turn, on_these_cases
-from harness.gate.sampling.ledger import counted_looks, newest_cases
+from harness.gate.sampling.candidates import COUNTED, SameCases, green_runs, newest_cases, next_turn
 from harness.records import Verdict
 from harness.statistics.online import BASELINE_SHARE, candidate_level
 from harness.statistics.searching import first_that
@@ -59,19 +58,23 @@ def next_candidates(
         return ()
     report, counted = stored_report(store, newest.run_id), set(newest.spec[COUNTED])
     rows = store.looks.of_evaluations(counted)
-    looks = counted_looks(on_these_cases(rows, newest_cases(rows)))
-    level, is_recorded = 1 - report.confidence_level, any(each.turn.baseline_level for each in looks)
-    turn = next_turn(looks, members_of(rows), lambda: green_runs(runs), level=level, is_recorded=is_recorded)
+    known, level = SameCases(rows, newest_cases(rows)), 1 - report.confidence_level
+    is_recorded = any(each.turn.baseline_level for each in known.looks)
+    turn = next_turn(known.looks, known.members, lambda: green_runs(runs), level=level, is_recorded=is_recorded)
     level *= 1 - BASELINE_SHARE if is_recorded else 1
     opened = [stored_report(store, run.run_id) for run in runs if run.finished and run.run_id in store.looked_at()]
-    seen = {each.id: each.n_cases for known in opened for each in known.evaluations}
-    found = []
-    for verdict, name in zip(report.evaluations, names_of(report.evaluations), strict=True):
-        if verdict.id in counted:
-            shape, is_sealed = _shape(verdict, name, gate.shapes), verdict.plan.candidates == "sealed"
-            looked_at = seen.get(verdict.id, 0) if is_sealed else None
-            found.append(_next(shape, level, (turn.number, turn.greens), looked_at))
-    return tuple(found)
+    seen = {each.id: each.n_cases for of_run in opened for each in of_run.evaluations}
+    named = zip(report.evaluations, names_of(report.evaluations), strict=True)
+    return tuple(
+        _next(
+            _shape(verdict, name, gate.shapes),
+            level,
+            (turn.number, turn.greens),
+            seen.get(verdict.id, 0) if verdict.plan.candidates == "sealed" else None,
+        )
+        for verdict, name in named
+        if verdict.id in counted
+    )
 
 
 def _shape(verdict: Verdict, name: str, known: Sequence[Shape]) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -272,24 +272,21 @@ def _assemble(
         baseline=None if baseline is None else baseline.version,
         sources=sides,
     )
-    now = time.time()
-    run_id = new_run_id(now)
+    run_id = new_run_id(now := time.time())
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {
-        "n_evaluations": options.n_evaluations,
         **options.noted,
+        "n_evaluations": options.n_evaluations,
         **files_note(candidate.version, settings.root),
     }
-    sealed = sealed_ids(options.evaluations)
-    is_looked_at = bool(sealed) and not closed_ids(options.evaluations, settings)
-    if sealed:
-        described[SEALED] = {"evaluations": sealed, "seal": settings.seal}
+    sealed, closed = sealed_ids(options.evaluations), closed_ids(options.evaluations, settings)
+    described |= {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    counted = _candidate_notes(ledger, 1 - settings.confidence_level)
-    suite = (*options.notes, *missing_notes(options, candidate.version.fingerprint, store))
+    suite = [*options.notes, *missing_notes(options, candidate.version.fingerprint, store)]
+    suite += _candidate_notes(ledger, 1 - settings.confidence_level)
     store.begin_run(run_id, created, described)
-    if is_looked_at:
+    if sealed and not closed:
         store.note_looked_at(run_id)
     return Run(
         run_id=run_id,
@@ -303,10 +300,7 @@ def _assemble(
         sampler=sampler,
         store=store,
         created=created,
-        notes=(
-            *(Note("version", text) for text in notes),
-            *(Note("suite", text) for text in (*suite, *counted)),
-        ),
+        notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in suite)),
         opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
@@ -341,6 +335,8 @@ def _enter(
     asked = [each for each in required if can_have(home, version, each.bound_names)]
     if not asked:
         return {}
+    if any(each.plan.candidates != "noted" for each in asked):
+        _refuse_seeds(filter(None, (candidate, baseline)))
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
     prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
@@ -361,6 +357,16 @@ def _enter(
         green_runs=lambda: green_runs(store.runs()),
     )
     return enter_looks(store.looks, family, run_id, asked)
+
+
+def _refuse_seeds(sources: Iterable[SampleSource]) -> None:
+    """Refuse versions that answer as before when they are drawn anew: candidates would share their luck."""
+    for source in sources:
+        if "seed" in source.version.settings.sampling:
+            raise SettingsError(
+                f"{source.version.name} has a seed in its sampling, so that it gives the same answers again, and "
+                "candidates are counted by draws of their own. Leave the seed out."
+            )
 
 
 def _candidate_notes(ledger: Mapping[str, Entry], level: float) -> list[str]:

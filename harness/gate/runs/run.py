@@ -22,7 +22,7 @@ from harness.gate.evaluations.examples import most_telling
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
-from harness.gate.runs.sealing import closed_ids, verdict_alone
+from harness.gate.runs.sealing import closed_ids, without_sealed
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
@@ -140,8 +140,7 @@ class Run:
         self._collect(evaluation)
         if evaluation.plan.in_blocks:
             self._measuring.add(evaluation.id)
-        began = time.monotonic()
-        self._spans[evaluation.id] = (began, began)
+        self._spans[evaluation.id] = (began := time.monotonic(), began)
         task = self._tasks[evaluation.id] = asyncio.get_running_loop().create_task(self._sample(evaluation))
         task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
 
@@ -215,8 +214,7 @@ class Run:
         roles: tuple[Role, ...] = ("candidate",) if is_alone else tuple(self._sources)
         prints = {role: self._sources[role].version.fingerprint for role in roles}
         may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) if recorded is None else 2
-        drawn = entry.order
-        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=entry.order)
         collector = Collector(evaluation, order, prints, self._keep_row, entry, recorded)
         collector.alone_because = alone_because
         self.collectors[evaluation.id] = collector
@@ -227,10 +225,8 @@ class Run:
         if len(self._rows) >= _ROWS_AT_ONCE and (self._storing is None or self._storing[0].done()):
             self._await_storing()
             rows, self._rows = self._rows, []
-            self._storing = (
-                self.sampler.writer.submit(lambda: self.store.add_scores(self.run_id, rows, LOCKED_S)),
-                rows,
-            )
+            stored = self.sampler.writer.submit(lambda: self.store.add_scores(self.run_id, rows, LOCKED_S))
+            self._storing = stored, rows
 
     def _await_storing(self) -> None:
         """Wait for the scores that are being stored; those that could not be come once more."""
@@ -281,16 +277,11 @@ class Run:
             collector = self.collectors[name]
             judges = collector.judges(self._level)
             own = [collector.described(replace(each, judges=judges)) for each in verdicts if each.id == name]
-            self._verdicts[name] = self._shown_to_all(collector.with_aggregates(own))
-            if name in self.closed:
-                continue
-            changes = {each.metric: collector.changes(each) for each in observed[name]}
-            self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
+            self._verdicts[name] = without_sealed(collector.with_aggregates(own), self.closed)
+            if name not in self.closed:
+                changes = {each.metric: collector.changes(each) for each in observed[name]}
+                self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
         self._shown = None
-
-    def _shown_to_all(self, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
-        """Return what every report and every hook gets of verdicts: of sealed ones no more than what they are."""
-        return tuple(verdict_alone(each) if each.id in self.closed else each for each in verdicts)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -396,7 +387,7 @@ class Run:
                 with suppress(ArithmeticError, ValueError):  # is told at the end
                     looks = {name: collector.entry.look}
                     verdicts += decide(collector.observed(), self._level, looks=looks, tells_lost=False)
-        return list(self._shown_to_all(verdicts))
+        return list(without_sealed(verdicts, self.closed))
 
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""

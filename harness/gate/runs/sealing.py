@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from harness.config import Settings
-from harness.config.sealing import SEAL_KEY, is_open
+from harness.config.environment import SEAL_KEY, is_open
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import Verdict
 
@@ -29,7 +29,12 @@ def closed_ids(evaluations: Iterable[Evaluation], settings: Settings) -> frozens
     return frozenset() if not sealed or is_open(settings.seal) else frozenset(sealed)
 
 
-def verdict_alone(verdict: Verdict) -> Verdict:
+def without_sealed(verdicts: Iterable[Verdict], closed: Container[str]) -> tuple[Verdict, ...]:
+    """Return what every report and every hook gets of verdicts: of sealed ones no more than what they are."""
+    return tuple(_alone(each) if each.id in closed else each for each in verdicts)
+
+
+def _alone(verdict: Verdict) -> Verdict:
     """A verdict without cases, scores, answers, and what was made of them."""
     text = f"sealed: {'what went wrong' if verdict.errors else 'its figures'} can be seen with the key ({SEAL_KEY})"
     return replace(

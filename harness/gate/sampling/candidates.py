@@ -6,6 +6,7 @@ its judges are drawn anew. So its test is valid whatever the one who chose it kn
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,8 @@ Weighing = tuple[str, str]
 """A candidate and what it is weighed against, by their fingerprints."""
 COUNTED = "counted"
 """What a run notes of the evaluations whose candidates are counted."""
+_IS_COUNTED = '"candidates":"counted"'
+"""In the JSON of a question whose candidate is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +70,45 @@ class CountedLook:
 def green_runs(runs: Iterable[RunInfo]) -> list[GreenRun]:
     """The runs with counted candidates that were green."""
     green = [run.spec for run in runs if run.verdict == VerdictKind.PASSED and run.spec.get(COUNTED)]
-    return [
-        GreenRun(
-            (spec["candidate"]["fingerprint"], (spec.get("baseline") or {}).get("fingerprint", "")),
-            frozenset(spec["candidate"].get("draws", ())),
-        )
-        for spec in green
-    ]
+    names = [(each["candidate"], (each.get("baseline") or {}).get("fingerprint", "")) for each in green]
+    return [GreenRun((own["fingerprint"], against), frozenset(own.get("draws", ()))) for own, against in names]
 
 
-def members_of(rows: Iterable[LookRow]) -> dict[Weighing, set[str]]:
-    """The evaluations of the suite that each candidate was weighed with."""
-    members: dict[Weighing, set[str]] = {}
-    for row in rows:
-        members.setdefault((row.candidate, row.against), set()).add(row.evaluation_id)
-    return members
-
-
-def on_these_cases(rows: Iterable[LookRow], digests: Mapping[str, Collection[str]]) -> list[LookRow]:
-    """The looks that had any of these cases, the first first.
+class SameCases:
+    """The looks at all candidates on the same cases.
 
     Args:
+        rows: those of the whole suite.
         digests: of the cases of each evaluation, by its id; any case counts of one that is not in it.
     """
 
-    def has_any(row: LookRow) -> bool:
-        known = digests.get(row.evaluation_id)
-        return known is None or any(f'"{each}"' in row.question for each in known)
+    def __init__(self, rows: Sequence[LookRow], digests: Mapping[str, Collection[str]]) -> None:
+        def has_any(row: LookRow) -> bool:
+            known = digests.get(row.evaluation_id)
+            return known is None or any(f'"{each}"' in row.question for each in known)
 
-    own = (row for row in rows if row.number and has_any(row))
-    return sorted(own, key=lambda row: (row.begun, row.candidate, row.against))
+        looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.candidate, row.against))
+        self._rows = [row for row in looked if has_any(row)]
+        self.looks = [_counted_look(row) for row in self._rows if _IS_COUNTED in row.question]
+        self.members: dict[Weighing, set[str]] = {}
+        for row in rows:
+            self.members.setdefault((row.candidate, row.against), set()).add(row.evaluation_id)
+
+    def count(self, evaluation_id: str, candidate: str) -> int:
+        """Count the candidates that were weighed on cases of an evaluation, this one with them."""
+        return len({candidate, *(row.candidate for row in self._rows if row.evaluation_id == evaluation_id)})
+
+
+def _counted_look(row: LookRow) -> CountedLook:
+    asked = json.loads(row.question)
+    weighed = frozenset(asked["cases"]) - frozenset(asked["unpaired"])
+    return CountedLook(row, Turn(**asked["turn"]), (asked["words"]["recording"], weighed))
+
+
+def newest_cases(rows: Iterable[LookRow]) -> dict[str, list[str]]:
+    """The digests of the cases that each evaluation was looked at with last."""
+    looked = sorted((row for row in rows if row.number), key=lambda row: row.begun)
+    return {row.evaluation_id: json.loads(row.question)["cases"] for row in looked}
 
 
 def next_turn(
@@ -117,12 +129,10 @@ def next_turn(
     """
     numbers = {each.turn.number: each.weighing for each in looks}
     runs = known_runs() if numbers else ()
-    is_green = {
-        each for each in members for run in runs if run.weighing == each and run.evaluations >= {*members[each]}
-    }
-    number, greens = max(numbers, default=0) + 1, sum(each in is_green for each in numbers.values())
+    green = {run.weighing for run in runs if run.evaluations >= {*members.get(run.weighing, ())}}
+    number, greens = max(numbers, default=0) + 1, sum(each in green for each in numbers.values())
     left = level * (1 - BASELINE_SHARE) if is_recorded else level
-    return Turn(number, min(greens, number - 1), candidate_level(number, min(greens, number - 1), left) / level)
+    return Turn(number, greens, candidate_level(number, greens, left) / level)
 
 
 def baseline_level(recorded: object, looks: Sequence[CountedLook], *, level: float, evaluations: int) -> float:

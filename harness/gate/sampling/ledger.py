@@ -8,28 +8,32 @@ says that samples were pruned.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
-
-import pydantic
 
 from harness.decisions import Look, Observations, look_at, share_of
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
+from harness.gate.sampling.asked import (
+    ANEW,
+    Asked,
+    Draws,
+    changes,
+    is_same_threshold,
+    of_other_side,
+    read_asked,
+    role_of,
+)
 from harness.gate.sampling.candidates import (
     NOT_COUNTED,
-    CountedLook,
     GreenRun,
+    SameCases,
     Turn,
     baseline_level,
-    members_of,
     next_turn,
-    on_these_cases,
 )
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide, Stakes
@@ -39,122 +43,6 @@ from harness.store.ledger import LookRow, Settle
 RULE = 3
 """Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
-_ANEW = "drawn anew"
-_COUNTED = '"candidates":"counted"'
-"""In the JSON of a question whose candidate is counted."""
-Draws = tuple[int, ...]
-"""Generations of draws, in the order in which they are looked through for a sample."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """All that the bets of an evaluation depend on, settled before anything is seen, whatever is asked for later.
-
-    Attributes:
-        words: what makes it another question, by the name that is told then.
-        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" (with
-            "@INDEX" where these have draws of their own) and of judges by fingerprint.
-        cases: a digest of each case, in the order drawn.
-        stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
-        seed: of the order.
-        largest_cluster: the most cases that were one bet by their sum.
-        n_cases: with how many it was first asked.
-        may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
-        unpaired: digests of the cases that a recorded baseline lacks.
-        recorded: which draws a recorded baseline is of.
-        turn: the place of its candidate among those that are counted on the same cases.
-    """
-
-    words: dict[str, str | int | float | None]
-    draws: dict[str, Draws]
-    cases: tuple[str, ...]
-    stakes: Stakes
-    seed: int = 0
-    largest_cluster: int = 1
-    n_cases: int = 0
-    may_grow: bool = False
-    unpaired: frozenset[str] = frozenset()
-    recorded: tuple[str, ...] = ()
-    turn: Turn = NOT_COUNTED
-
-    @property
-    def recorded_scores(self) -> object:
-        """Which recorded scores it is weighed against."""
-        return self.words["recording"], self.weighed
-
-    @property
-    def digest(self) -> str:
-        """Names the question, whatever cases came later."""
-        return hashlib.sha256(json.dumps([self.words, self.draws], sort_keys=True).encode()).hexdigest()[:16]
-
-    @property
-    def weighed(self) -> frozenset[str]:
-        """The cases that are weighed against the baseline."""
-        return frozenset(self.cases) - self.unpaired
-
-    @property
-    def plain(self) -> str:
-        """As JSON."""
-        return _JSON.dump_json(self).decode()
-
-    def with_cases(self, cases: Iterable[str]) -> tuple[str, ...]:
-        """Its cases in their order, and behind them those of these digests that it has not."""
-        return tuple(dict.fromkeys((*self.cases, *cases)))
-
-    def drawn(self, *, of_candidate: bool = False) -> set[tuple[str, int]]:
-        """Whose draws of which generation it rests on, or the candidate's alone."""
-        names = (name for name in self.draws if _role(name) == "candidate" or not of_candidate)
-        return {(name, number) for name in names for number in self.draws[name]}
-
-    def of_threshold(self) -> Asked:
-        """The question about the candidate's score alone."""
-        draws = {name: numbers for name, numbers in self.draws.items() if _role(name) != "baseline"}
-        return replace(self, words={**self.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
-
-
-_JSON = pydantic.TypeAdapter(Asked)
-
-
-def _role(name: str) -> str:
-    return name.partition("@")[0]
-
-
-def _read(plain: str) -> Asked | None:
-    """The question that was written; None for what can't be read as one."""
-    try:
-        return _JSON.validate_json(plain)
-    except pydantic.ValidationError:
-        return None
-
-
-def changes(before: Asked | None, now: Asked) -> list[str]:
-    """Say what makes it another question than one before; nothing where a run goes on with that."""
-    if before is None:
-        return ["another rule of the gate"]
-    changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
-    why = [
-        f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
-        for name, (old, new) in changed.items()
-        if old != new
-    ]
-    judged, judges = (
-        {name: each for name, each in asked.draws.items() if _role(name) not in ("candidate", "baseline")}
-        for asked in (before, now)
-    )
-    if judged.keys() != judges.keys():
-        why.append("other judges")
-    elif judged != judges:
-        why.append("judged anew")
-    elif before.draws != now.draws:
-        why.append(_ANEW)
-    old, new = set(before.cases if now.may_grow else before.cases[: before.n_cases]), set(now.cases)
-    if n_missing := len(old - new):
-        why.append(f"{n_missing:,} {'case' if n_missing == 1 else 'cases'} changed or left out")
-    elif (added := len(new - old)) and not now.may_grow:
-        why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
-    if (before.unpaired ^ now.unpaired) & old & new:
-        why.append("other cases have recorded scores")
-    return why
 
 
 def unless_grown(question: Asked | None, observed: Observations) -> Observations:
@@ -205,7 +93,7 @@ class Entry:
         the run.
         """
         known = {} if self.question is None else self.question.draws
-        return next((numbers for each, numbers in known.items() if _role(each) == name), None)
+        return next((numbers for each, numbers in known.items() if role_of(each) == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +157,14 @@ def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence
         known: dict[str, list[LookRow]] = {}
         for row in (*rows, *added):
             known.setdefault(row.evaluation_id, []).append(row)
-        others = _Others(family, asking, looks.of_evaluations(family.evaluations))
+        others = SameCases(
+            looks.of_evaluations(family.evaluations), {each.evaluation.id: each.digests for each in asking}
+        )
         for each in asking:
             name = each.evaluation.id
             entering = _Entering(each, run_id, known[name], anew, others)
             entry, changed = entering.entry()
-            entries[name] = replace(entry, order=each.numbers(entry), n_candidates=others.count(name))
+            entries[name] = replace(entry, order=each.numbers(entry), n_candidates=others.count(name, family.candidate))
             lacking = lacking or entering.is_lacking
             added += [] if changed is None else [changed]
         return [] if lacking else added
@@ -358,56 +248,6 @@ class _Asking:
         )
 
 
-class _Others:
-    """The looks at all candidates on the cases that a run asks about.
-
-    Args:
-        rows: those of the whole suite, of all candidates.
-    """
-
-    def __init__(self, family: Family, asking: Sequence[_Asking], rows: Sequence[LookRow]) -> None:
-        self._family, self._weighing = family, (family.candidate, family.against)
-        self._rows = on_these_cases(rows, {each.evaluation.id: each.digests for each in asking})
-        self._members = members_of(rows)
-        self._looks = counted_looks(self._rows)
-
-    def count(self, evaluation_id: str) -> int:
-        """Count the candidates that were weighed on cases of an evaluation, this one with them."""
-        own = (row.candidate for row in self._rows if row.evaluation_id == evaluation_id)
-        return len({*own, self._family.candidate})
-
-    def turn(self, evaluation_id: str, recorded: object) -> tuple[Turn, bool]:
-        """The turn of the candidate, which it keeps; and whether the evaluation is weighed in it for the first time.
-
-        Args:
-            recorded: the recorded scores that it is weighed against; None where the baseline is drawn.
-        """
-        family, level = self._family, 1 - self._family.confidence_level
-        own = [each for each in self._looks if each.weighing == self._weighing and _is_young(each.row, family)]
-        if own:
-            turn = own[-1].turn
-        else:
-            how = {"level": level, "is_recorded": bool(family.recorded)}
-            turn = next_turn(self._looks, self._members, family.green_runs, **how)
-        if recorded is not None:
-            there = [each for each in self._looks if each.row.evaluation_id == evaluation_id]
-            bound = baseline_level(recorded, there, level=level, evaluations=len(family.evaluations))
-            turn = replace(turn, baseline_level=bound)
-        return turn, all(each.row.evaluation_id != evaluation_id for each in own)
-
-
-def counted_looks(rows: Iterable[LookRow]) -> list[CountedLook]:
-    """The looks of these rows at candidates that are counted."""
-    known = ((row, _read(row.question)) for row in rows if _COUNTED in row.question)
-    return [CountedLook(row, own.turn, own.recorded_scores) for row, own in known if own is not None]
-
-
-def newest_cases(rows: Iterable[LookRow]) -> dict[str, tuple[str, ...]]:
-    """The digests of the cases that each evaluation was looked at with last."""
-    known = ((row, _read(row.question)) for row in sorted(rows, key=lambda row: row.begun) if row.number)
-    return {row.evaluation_id: own.cases for row, own in known if own is not None}
-
-
 def _is_young(row: LookRow, family: Family) -> bool:
     """Tell whether a look counts yet: what it rests on is not too old."""
     return family.max_age_s is None or abs(time.time() - row.begun) <= family.max_age_s
@@ -423,12 +263,12 @@ class _Entering:
     """
 
     def __init__(
-        self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws], others: _Others
+        self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws], others: SameCases
     ) -> None:
         self._asking, self._family, self._run_id, self._anew = asking, asking.family, run_id, anew
         self._others = others
         looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
-        self._asked = [(row, _read(row.question)) for row in looked]
+        self._asked = [(row, read_asked(row.question)) for row in looked]
         self._counted = [each for each in self._asked if _is_young(each[0], self._family)]
         self._member = next(row for row in rows if row.against == self._family.against)
         self.is_lacking = False
@@ -463,8 +303,8 @@ class _Entering:
         before_it = [row.number for row, _ in self._asked if row.against == against]
         if is_anew and not before_it:
             why = "seen before with other cases"
-        if is_anew and why and not why.endswith(_ANEW):
-            why = f"{why}, so {_ANEW}"
+        if is_anew and why and not why.endswith(ANEW):
+            why = f"{why}, so {ANEW}"
         look, share = self._look(number, asked, why), share_of(number) * asked.turn.share
         row = replace(
             self._member,
@@ -483,9 +323,13 @@ class _Entering:
         if asked.words["threshold"]:
             seen: list[Asked] = []
             for _, before in self._counted:
-                if before is not None and before.words["threshold"] and not any(_same(each, before) for each in seen):
+                if (
+                    before is not None
+                    and before.words["threshold"]
+                    and not any(is_same_threshold(each, before) for each in seen)
+                ):
                     seen.append(before)
-            place = next((at for at, each in enumerate(seen, 1) if _same(each, asked)), len(seen) + 1)
+            place = next((at for at, each in enumerate(seen, 1) if is_same_threshold(each, asked)), len(seen) + 1)
             if place > number:
                 number, because = place, because or "its threshold was looked at before"
         best_of = self._family.best_of
@@ -496,8 +340,19 @@ class _Entering:
         """The question with the turn of its candidate, where that is counted, and whether it is the first in it."""
         if "candidates" not in wanted.words:
             return wanted, False
-        recorded = wanted.recorded_scores if self._family.recorded else None
-        turn, is_first = self._others.turn(self._asking.evaluation.id, recorded)
+        family, known, name = self._family, self._others, self._asking.evaluation.id
+        level, weighing = 1 - family.confidence_level, (family.candidate, family.against)
+        own = [each for each in known.looks if each.weighing == weighing and _is_young(each.row, family)]
+        is_first, is_recorded = all(each.row.evaluation_id != name for each in own), bool(family.recorded)
+        if own:
+            turn = own[-1].turn
+        else:
+            turn = next_turn(known.looks, known.members, family.green_runs, level=level, is_recorded=is_recorded)
+        if is_recorded:
+            there = [each for each in known.looks if each.row.evaluation_id == name]
+            recorded, n_evaluations = (wanted.words["recording"], wanted.weighed), len(family.evaluations)
+            bound = baseline_level(recorded, there, level=level, evaluations=n_evaluations)
+            turn = replace(turn, baseline_level=bound)
         return replace(wanted, turn=turn), is_first
 
     def _drawn_anew(self, wanted: Asked) -> dict[str, Draws]:
@@ -505,7 +360,7 @@ class _Entering:
         if self._family.is_fresh:
             return wanted.draws
         self.is_lacking = not self._anew
-        return {name: self._anew.get(_role(name), (0,)) for name in wanted.draws}
+        return {name: self._anew.get(role_of(name), (0,)) for name in wanted.draws}
 
     def _as_before(self, before: Asked | None, wanted: Asked) -> Asked:
         """Return what is wanted, on the draws of a look before, where these are not too old (those that another run
@@ -547,7 +402,7 @@ class _Entering:
         missing = {name for name, _ in entry.drawn() & seen}
         missing |= {name for name, numbers in entry.draws.items() if last.draws.get(name, numbers) != numbers}
         self.is_lacking = bool(missing) and not self._anew
-        begun = {name: self._anew.get(_role(name), (0,)) for name in missing}
+        begun = {name: self._anew.get(role_of(name), (0,)) for name in missing}
         return {name: begun.get(name) or numbers for name, numbers in entry.draws.items()}, bool(missing)
 
     def _left_of_recording(self, wanted: Asked, own: Sequence[Asked]) -> str:
@@ -555,7 +410,7 @@ class _Entering:
         whatever name they are recorded.
         """
         name, known = wanted.words["recording"], {*wanted.recorded, *self._asking.side.asked}
-        same = [each for each in own if each.words["recording"] == name or known.intersection(_of_other_side(each))]
+        same = [each for each in own if each.words["recording"] == name or known.intersection(of_other_side(each))]
         n_missing = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
         advice = "record it anew, from a run with --fresh"
         return (
@@ -579,15 +434,3 @@ class _Entering:
                 stakes = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
                 return replace(wanted, cases=cases, draws=draws, **stakes)  # type: ignore[arg-type]
         return wanted
-
-
-def _same(before: Asked, now: Asked) -> bool:
-    """Tell whether two questions about a threshold are one, whichever has cases that came later."""
-    one, other = before.of_threshold(), now.of_threshold()
-    return not changes(one, other) or not changes(other, one)
-
-
-def _of_other_side(asked: Asked) -> list[str]:
-    """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
-    drawn = ((*name.partition("@")[::2], number) for name, number in asked.drawn())
-    return [*asked.recorded, *(f"{index or 0}:{number}" for role, index, number in drawn if role == "baseline")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.config.sealing import SEAL_KEY, seal_of
+from harness.config.environment import SEAL_KEY, seal_of
 from harness.store import Store
 from tests.plugin.projects import Project
 

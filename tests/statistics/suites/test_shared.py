@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.statistics.suites.shared import shared_baseline_contrast
-from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
+from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast, suite_threshold_contrast
 
 
 def _scores(rates: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
