@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.decisions import share_of
 from harness.gate.planning.simulation import moved
-from harness.gate.sampling.candidates import NOT_COUNTED, CountedLook, GreenRun, Turn, baseline_level, next_turn
+from harness.gate.sampling.candidates import NOT_COUNTED, CountedLook, Turn, baseline_level, next_turn
 from harness.statistics.arrays import FloatArray
 from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast
 from harness.store.ledger import LookRow
@@ -22,7 +22,7 @@ from tests.bench.sampling import Figure
 LEVEL, MARGIN, TRIES = 0.05, 0.05, 100
 #: Histories of a figure; fewer where a candidate that is as good costs a whole bound each time.
 MOST, SOME = 200, 50
-_WORKERS, _RECORDED, _LUCK = 2, 4, 100
+_WORKERS, _RECORDED, _LUCK = 2, 8, 100
 """A recorded baseline has so many times the samples; an unlucky one is the lowest of so many recordings."""
 
 
@@ -161,7 +161,7 @@ def _baseline(setting: Setting, truth: FloatArray, rng: np.random.Generator) -> 
 
 
 def _turn(setting: Setting, looks: list[CountedLook], green: list[bool]) -> Turn:
-    runs = [GreenRun((str(number), "b"), frozenset("t")) for number, is_green in enumerate(green) if is_green]
+    runs = [((str(number), "b"), frozenset("t")) for number, is_green in enumerate(green) if is_green]
     is_recorded = setting.baseline != "drawn"
     turn = next_turn(looks, {}, lambda: runs, level=LEVEL, is_recorded=is_recorded)
     bound = baseline_level("recorded", looks, level=LEVEL, evaluations=1) if is_recorded else 0.0

@@ -112,10 +112,12 @@ def read_plan(
     given = {name: getattr(words, name) for name in keywords if name not in options}
     values = {name: value for name, value in given.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
+    candidates = _candidates(words, settings)
     is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
-    samples = samples_for_recording(samples) if is_recorded and "samples" not in options else samples
+    if is_recorded and "samples" not in options:  # of all candidates that are counted a recording has one bound
+        samples = samples_for_recording(samples) * (1 if candidates == "noted" else 2)
     samples = words.samples or 1 if exact else samples
-    design, candidates = values.get("design", settings.design), _candidates(words, settings)
+    design = values.get("design", settings.design)
     if words.review is not None or is_recorded or candidates != "noted":  # they need all that is drawn
         design = "fixed"
     elif words.per == "case":

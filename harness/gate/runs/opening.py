@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Builds, knowing
@@ -275,13 +276,8 @@ def _assemble(
     run_id = new_run_id(now := time.time())
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
-    described |= {
-        **options.noted,
-        "n_evaluations": options.n_evaluations,
-        **files_note(candidate.version, settings.root),
-    }
     sealed, closed = sealed_ids(options.evaluations), closed_ids(options.evaluations, settings)
-    described |= {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
+    described |= _noted(options, candidate.version, settings, sealed)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     suite = [*options.notes, *missing_notes(options, candidate.version.fingerprint, store)]
     suite += _candidate_notes(ledger, 1 - settings.confidence_level)
@@ -304,6 +300,12 @@ def _assemble(
         opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
+
+
+def _noted(options: RunOptions, version: Version, settings: Settings, sealed: Sequence[str]) -> dict[str, Any]:
+    """Return what the store keeps of a run beside its specification."""
+    own = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
+    return {"n_evaluations": options.n_evaluations, **options.noted, **files_note(version, settings.root), **own}
 
 
 def _lineages(sides: Sequence[SampleSource], shared: StageContext) -> Lineages:

@@ -124,7 +124,7 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
     return why
 
 
-def is_same_threshold(before: Asked, now: Asked) -> bool:
+def is_same(before: Asked, now: Asked) -> bool:
     """Tell whether two questions about a threshold are one, whichever has cases that came later."""
     one, other = before.of_threshold(), now.of_threshold()
     return not changes(one, other) or not changes(other, one)

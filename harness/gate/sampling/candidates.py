@@ -19,6 +19,8 @@ from harness.store.ledger import LookRow
 
 Weighing = tuple[str, str]
 """A candidate and what it is weighed against, by their fingerprints."""
+GreenRun = tuple[Weighing, frozenset[str]]
+"""A finished run with counted evaluations that were all green, and which it had a look at."""
 COUNTED = "counted"
 """What a run notes of the evaluations whose candidates are counted."""
 _IS_COUNTED = '"candidates":"counted"'
@@ -46,14 +48,6 @@ NOT_COUNTED = Turn()
 
 
 @dataclass(frozen=True, slots=True)
-class GreenRun:
-    """A finished run with counted evaluations that were all green, and which it had a look at."""
-
-    weighing: Weighing
-    evaluations: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class CountedLook:
     """A look at a candidate that was counted: its row, its turn, and which recorded scores it was weighed against."""
 
@@ -71,7 +65,7 @@ def green_runs(runs: Iterable[RunInfo]) -> list[GreenRun]:
     """The runs with counted candidates that were green."""
     green = [run.spec for run in runs if run.verdict == VerdictKind.PASSED and run.spec.get(COUNTED)]
     names = [(each["candidate"], (each.get("baseline") or {}).get("fingerprint", "")) for each in green]
-    return [GreenRun((own["fingerprint"], against), frozenset(own.get("draws", ()))) for own, against in names]
+    return [((own["fingerprint"], against), frozenset(own.get("draws", ()))) for own, against in names]
 
 
 class SameCases:
@@ -129,7 +123,7 @@ def next_turn(
     """
     numbers = {each.turn.number: each.weighing for each in looks}
     runs = known_runs() if numbers else ()
-    green = {run.weighing for run in runs if run.evaluations >= {*members.get(run.weighing, ())}}
+    green = {weighing for weighing, evaluations in runs if evaluations >= {*members.get(weighing, ())}}
     number, greens = max(numbers, default=0) + 1, sum(each in green for each in numbers.values())
     left = level * (1 - BASELINE_SHARE) if is_recorded else level
     return Turn(number, greens, candidate_level(number, greens, left) / level)

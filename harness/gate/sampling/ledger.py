@@ -17,24 +17,8 @@ from harness.decisions import Look, Observations, look_at, share_of
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
-from harness.gate.sampling.asked import (
-    ANEW,
-    Asked,
-    Draws,
-    changes,
-    is_same_threshold,
-    of_other_side,
-    read_asked,
-    role_of,
-)
-from harness.gate.sampling.candidates import (
-    NOT_COUNTED,
-    GreenRun,
-    SameCases,
-    Turn,
-    baseline_level,
-    next_turn,
-)
+from harness.gate.sampling.asked import ANEW, Asked, Draws, changes, is_same, of_other_side, read_asked, role_of
+from harness.gate.sampling.candidates import NOT_COUNTED, GreenRun, SameCases, Turn, baseline_level, next_turn
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
@@ -323,13 +307,9 @@ class _Entering:
         if asked.words["threshold"]:
             seen: list[Asked] = []
             for _, before in self._counted:
-                if (
-                    before is not None
-                    and before.words["threshold"]
-                    and not any(is_same_threshold(each, before) for each in seen)
-                ):
+                if before is not None and before.words["threshold"] and not any(is_same(each, before) for each in seen):
                     seen.append(before)
-            place = next((at for at, each in enumerate(seen, 1) if is_same_threshold(each, asked)), len(seen) + 1)
+            place = next((at for at, each in enumerate(seen, 1) if is_same(each, asked)), len(seen) + 1)
             if place > number:
                 number, because = place, because or "its threshold was looked at before"
         best_of = self._family.best_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.decisions import share_of
-from harness.gate.sampling.candidates import GreenRun, turn_in_words, unless_uncountable
+from harness.gate.sampling.candidates import turn_in_words, unless_uncountable
 from harness.gate.sampling.ledger import Entry, Family
 from harness.records import Kind
 from harness.statistics.online import BASELINE_SHARE, candidate_level, decaying_share
@@ -59,7 +59,7 @@ def test_against_another_baseline_it_is_another_test_with_other_draws() -> None:
 def test_a_suite_that_was_wholly_green_earns(evaluations: set[str], greens: int) -> None:
     store = Memory()
     weigh(store, "c1")
-    family = replace(FAMILY, green_runs=lambda: [GreenRun(("c1", "b"), frozenset(evaluations))])
+    family = replace(FAMILY, green_runs=lambda: [(("c1", "b"), frozenset(evaluations))])
     turn = weigh(store, "c2", family=family).turn
     assert (turn.number, turn.greens) == (2, greens)
     assert turn.share == pytest.approx(candidate_level(2, greens, 0.05) / 0.05)
