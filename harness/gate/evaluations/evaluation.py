@@ -71,13 +71,14 @@ Aggregation = Callable[[Sequence[Any]], Mapping[str, float]]
 """Makes named figures of the parts of many bodies."""
 
 
-def samples_for_recording(n_samples: int) -> int:
-    """Return how many samples of a case a recorded baseline should have, for gates with so many: it is drawn once.
+def samples_for_recording(n_samples: int, candidates: Candidates = "noted") -> int:
+    """Return how many samples of a case a recorded baseline should have, for gates with so many: it is drawn once. All
+    candidates that are counted have one bound of it.
 
-    >>> samples_for_recording(1), samples_for_recording(10)
-    (20, 40)
+    >>> samples_for_recording(1), samples_for_recording(10), samples_for_recording(10, "counted")
+    (20, 40, 80)
     """
-    return max(20, 4 * n_samples)
+    return max(20, 4 * n_samples) * (1 if candidates == "noted" else 2)
 
 
 # -- the marker ---------------------------------------------------------------------------------------------------
@@ -112,12 +113,10 @@ def read_plan(
     given = {name: getattr(words, name) for name in keywords if name not in options}
     values = {name: value for name, value in given.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
-    candidates = _candidates(words, settings)
-    is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
-    if is_recorded and "samples" not in options:  # of all candidates that are counted a recording has one bound
-        samples = samples_for_recording(samples) * (1 if candidates == "noted" else 2)
-    samples = words.samples or 1 if exact else samples
-    design = values.get("design", settings.design)
+    is_recorded, candidates = "for_baseline" in options, _candidates(words, settings)
+    samples = values.get("samples", settings.samples)
+    samples = samples_for_recording(samples, candidates) if is_recorded and "samples" not in options else samples
+    samples, design = words.samples or 1 if exact else samples, values.get("design", settings.design)
     if words.review is not None or is_recorded or candidates != "noted":  # they need all that is drawn
         design = "fixed"
     elif words.per == "case":
