@@ -28,9 +28,10 @@ from harness.gate.runs.versions import (
     version_notes,
     why_unasked,
 )
+from harness.gate.sampling.asked import Draws
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.candidates import green_runs, turn_in_words
-from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version

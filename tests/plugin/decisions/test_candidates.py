@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 
 from harness.config.environment import SEAL_KEY, seal_of
+from harness.decisions import share_of
+from harness.gate.planning.candidates import next_candidates
+from harness.gate.planning.power import PlanTarget
+from harness.gate.planning.shapes import PlannedGate
+from harness.gate.planning.simulation import Shape
+from harness.reporting.plan import GatePlan, view
+from harness.reporting.shared.names import row_names
+from harness.statistics.online import candidate_level
 from harness.store import Store
 from tests.plugin.projects import Project
 
@@ -95,3 +103,40 @@ def test_the_key_opens_it_and_that_is_noted(gate: Project, monkeypatch: pytest.M
     assert gate.evaluation()["difference"] is not None
     with Store.open(url, readonly=True) as store:
         assert gate.report()["run_id"] in store.looked_at()
+
+
+def test_a_plan_tells_what_the_next_candidate_passes_at_and_when_fresh_cases_are_due(gate: Project) -> None:
+    """The first is green, the second worse: the third has two thirds of the level that it would have had else."""
+    gate.versions["bad"] = {"engine": "scripted", "default": {"yes": 0.5, "xylophone": 0.5}}
+    for name in ("one", "bad"):
+        gate.run("--candidate", name)
+    with Store.open(str(gate.path / ".steelyard/store.db"), readonly=True) as store:
+        (following,) = next_candidates(store, PlannedGate((Shape(),), 1, 0.95, "assumed"), row_names)
+        assert next_candidates(store, PlannedGate((), 1, 0.95, ""), row_names)[0].evaluation == following.evaluation
+    assert (following.number, following.greens, following.cases, following.looked_at) == (3, 1, 30, None)
+    assert following.level == pytest.approx(candidate_level(3, 1, 0.05) * share_of(1))
+    assert following.green <= following.green_first
+    assert following.due is not None
+    plan = GatePlan(PlannedGate((), 1, 0.95, "assumed"), PlanTarget(), (), (following,))
+    assert plan.as_json()["candidates"][0]["number"] == 3
+    assert "the next candidate is the third counted on these cases, 1 green before it" in _words(plan)
+
+
+def _words(plan: GatePlan) -> str:
+    return " ".join(" ".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in view(plan))
+
+
+def test_versions_that_give_the_same_answers_again_are_refused(gate: Project) -> None:
+    gate.versions["two"]["sampling"] = {"seed": 7}
+    result = gate.run("--candidate", "two")
+    assert result.ret == 4
+    assert "two has a seed in its sampling" in result.stdout.str() + result.stderr.str()
+
+
+def test_the_first_counted_look_takes_nothing_that_was_seen(gate: Project) -> None:
+    """Who measures first, and weighs what came out well, would choose by what they saw."""
+    del gate.settings["candidates"]
+    gate.run("--candidate", "one")
+    gate.settings["candidates"] = "counted"
+    gate.run("--candidate", "one")
+    assert gate.report()["usage"]["model_calls"] == 240
