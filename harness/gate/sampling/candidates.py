@@ -45,6 +45,7 @@ class Turn:
 
 
 NOT_COUNTED = Turn()
+_FEWEST_NOTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +155,14 @@ def unless_uncountable(observed: Observations) -> Observations:
 
 
 def turn_in_words(turn: Turn, n_weighed: int, level: float) -> str:
-    """Say which candidate it is on these cases, and what that means for a green one; "" for the first, uncounted.
+    """Say which candidate it is on these cases, and what that means for a green one; "" for the first two, uncounted.
 
     Args:
         n_weighed: how many were weighed by now, this one with them.
         level: at which one passes, where none is counted.
 
     >>> turn_in_words(NOT_COUNTED, 14, 0.045)[:60]
-    'the 14th candidate weighed on these cases: of 14 that are wo'
+    'the 14th candidate weighed on these cases: of 14 tried blind'
     >>> turn_in_words(Turn(3, 2, 0.9), 3, 0.045)
     'the third candidate counted on these cases, 2 green before it: a pass is decided at 0.04'
     """
@@ -171,10 +172,10 @@ def turn_in_words(turn: Turn, n_weighed: int, level: float) -> str:
             f"the {ordinal(turn.number)} candidate counted on these cases{before}: a pass is decided at "
             f"{level * turn.share:.2g}"
         )
-    if n_weighed < 2:
+    if n_weighed < _FEWEST_NOTED:
         return ""
     return (
-        f"the {ordinal(n_weighed)} candidate weighed on these cases: of {n_weighed:,} that are worse by the margin, "
-        f"tried blindly, any is green by luck in up to {any_by_luck(n_weighed, level):.2f} (a bound); who picks by "
-        'what was seen has more luck, and candidates = "counted" pays for it'
+        f"the {ordinal(n_weighed)} candidate weighed on these cases: of {n_weighed:,} tried blindly that are worse by "
+        f"the margin, any is green by luck in up to {any_by_luck(n_weighed, level):.2f} (a bound; "
+        'candidates = "counted" pays for it)'
     )

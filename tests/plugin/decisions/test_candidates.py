@@ -49,10 +49,12 @@ def test_the_second_candidate_is_decided_at_its_turn_and_both_versions_are_drawn
 
 def test_without_counting_the_report_says_how_many_there_were(gate: Project) -> None:
     del gate.settings["candidates"]
-    gate.run("--candidate", "one")
-    assert not any("candidate weighed" in note for note in gate.notes())
-    gate.run("--candidate", "two")
-    assert any("the second candidate weighed on these cases" in note for note in gate.notes())
+    gate.versions["three"] = {"base": "good", "system": "three"}
+    for name in ("one", "two"):
+        gate.run("--candidate", name)
+        assert not any("candidate weighed" in note for note in gate.notes())
+    gate.run("--candidate", "three")
+    assert any("the third candidate weighed on these cases: of 3 tried blindly" in note for note in gate.notes())
 
 
 @pytest.mark.parametrize(
