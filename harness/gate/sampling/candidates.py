@@ -164,7 +164,7 @@ def turn_in_words(turn: Turn, n_weighed: int, level: float) -> str:
     >>> turn_in_words(NOT_COUNTED, 14, 0.045)[:60]
     'the 14th candidate weighed on these cases: of 14 tried blind'
     >>> turn_in_words(Turn(3, 2, 0.9), 3, 0.045)
-    'the third candidate counted on these cases, 2 green before it: a pass is decided at 0.04'
+    'the third candidate counted on these cases, 2 green before it: a pass is decided at 0.041'
     """
     if turn.number:
         before = f", {turn.greens:,} green before it" if turn.number > 1 else ""
