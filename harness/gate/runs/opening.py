@@ -392,8 +392,8 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
     if not may_draw:
         raise SettingsError(
             "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
-            "samples are older than max_age, or a candidate that is counted is new, so that all would be drawn anew. "
-            "Run without --offline, or with the cases that were seen and a longer max_age."
+            "samples are older than max_age, so that all would be drawn anew, as another look; or a candidate that is "
+            "counted is new. Run without --offline, or with the cases that were seen and a longer max_age."
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}
