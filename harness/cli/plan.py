@@ -17,6 +17,7 @@ from harness.errors import SettingsError
 from harness.gate.history.runs import WeighedVersion, find_version, stored_report
 from harness.gate.history.scores import Side
 from harness.gate.planning.blocks import pairs_of_blocks
+from harness.gate.planning.candidates import NextCandidate, next_candidates
 from harness.gate.planning.power import PlanTarget, plan_rows, sizes
 from harness.gate.planning.shapes import PlannedGate, shapes_of_run
 from harness.gate.planning.simulation import ScoreSpread, Shape
@@ -62,7 +63,8 @@ def plan(place: str | None, **options: Any) -> GatePlan:
     Gates are simulated and decided by the rule of a real one. How scores vary is taken from the newest run in the
     store, and the output names it; without a run it is assumed, and the options say what. Against a threshold a drop
     counts from the threshold. A drop within the margin may pass, so none is looked for. Of a run that was measured in
-    pairs of blocks it tells the smallest loss that so many pairs find, and how many a loss takes. No model is asked.
+    pairs of blocks it tells the smallest loss that so many pairs find, and how many a loss takes. Where candidates are
+    counted it tells what the next one passes at, and when fresh cases are due. No model is asked.
 
     \b
     Examples:
@@ -81,7 +83,16 @@ def plan(place: str | None, **options: Any) -> GatePlan:
     shapes = sizes(gate, target, any_samples="samples" not in asked)
     shown = sys.stderr if sys.stderr.isatty() else io.StringIO()
     with click.progressbar(plan_rows(gate, shapes, target), length=len(shapes), label="simulated", file=shown) as bar:
-        return GatePlan(gate, target, tuple(bar))
+        rows = tuple(bar)
+    return GatePlan(gate, target, rows, () if asked.get("run") == _NO_RUN else _next_candidates(settings, gate))
+
+
+def _next_candidates(settings: Settings, gate: PlannedGate) -> tuple[NextCandidate, ...]:
+    url = store_url(settings)
+    if "://" not in url and not Path(url).exists():
+        return ()
+    with open_store(settings) as store:
+        return next_candidates(store, gate, row_names)
 
 
 def _assumed_gate(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:

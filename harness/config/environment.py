@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
+import hmac
 import importlib.metadata
 import os
 import re
+import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from harness.errors import SettingsError, nearest, shortened
 
 COMMIT = "GIT_SHA"
 """The variable that is the repository's commit where it is not set, or empty."""
+SEAL_KEY = "STEELYARD_SEAL_KEY"
+"""The variable that holds the key to what is sealed. Only a salted hash of it is ever written down."""
 _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _PLACE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -105,6 +110,38 @@ def token(variable: str) -> str:
     if not (value.isascii() and value.isprintable()):
         raise SettingsError(f"The environment variable {variable} holds characters that no token has; set it anew.")
     return value
+
+
+def seal_of(key: str, salt: str = "") -> str:
+    """The setting `seal` for a key: a salt and the hash of both (scrypt: C. Percival, S. Josefsson, 2016, RFC 7914)."""
+    salt = salt or secrets.token_hex(8)
+    digest = hashlib.scrypt(key.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16)
+    return f"{salt}.{digest.hex()}"
+
+
+def is_open(seal: str | None) -> bool:
+    """Tell whether the environment holds the key to a seal; without a key nothing is open.
+
+    Raises:
+        SettingsError: the key is another, or the settings had no `seal` (the message has the line to add).
+    """
+    key = os.environ.get(SEAL_KEY, "").strip()
+    return bool(key) and _opens(key, seal)
+
+
+@lru_cache(maxsize=64)
+def _opens(key: str, seal: str | None) -> bool:
+    if not seal:
+        raise SettingsError(
+            f"{SEAL_KEY} is set, and what it is to open was sealed without a key: no `seal` stood in the settings. "
+            f'For this key add: seal = "{seal_of(key)}"'
+        )
+    salt, _, digest = seal.partition(".")
+    if not digest:
+        raise SettingsError(f'seal = "{seal}" is no salted hash of a key. For the key in {SEAL_KEY}: "{seal_of(key)}"')
+    if not hmac.compare_digest(seal_of(key, salt), seal):
+        raise SettingsError(f"The key in {SEAL_KEY} does not open this seal. Unset it to go on with verdicts alone.")
+    return True
 
 
 def quieten_deepeval() -> None:

@@ -45,6 +45,7 @@ Samples = Annotated[int, Between(1, 1_000_000)]
 Margin = Annotated[NotNegative, Must(lambda drop: drop < 1, "lets everything pass: scores lie in [0, 1].")]
 Design = Annotated[str, OneOf(("auto", "sequential", "fixed"))]
 About = Literal["suite", "population"]
+Candidates = Literal["noted", "counted"]
 Billion = Annotated[int, Between(1, 1_000_000_000)]
 
 
@@ -61,6 +62,8 @@ class SettingsTable(Table):
     confidence_level: Annotated[float, Between(0.5, 0.9999)] = 0.95
     design: Design = "auto"
     about: About = "suite"
+    candidates: Candidates = "noted"
+    seal: Text | None = field(default=None, repr=False)
     seed: Seed = 0
     concurrency: Annotated[int, Between(1, 10_000)] = 128
     store: PathText | None = None
@@ -108,6 +111,9 @@ class Settings(SettingsTable):
         design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample, "auto" does
             what decides more often for its size.
         about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.
+        candidates: "counted" where all candidates that are weighed on the same cases share the error rate of green;
+            "noted" where the report says how many there were.
+        seal: the salted hash of the key that opens what is sealed; None where nothing does.
         seed: of the random order in which a sequential design takes the cases; that of a first look stays.
         concurrency: requests in flight.
         store: an SQLite path or a SQLAlchemy URL; `.steelyard/store.db` where left out.

@@ -53,6 +53,7 @@ class Observations(Weighed):
             baseline's; a pair that is not in it may not pass.
         asides: what else a reader must know of how it was drawn, in words.
         slices: parts of its cases that are weighed by themselves, too.
+        baseline_level: at which a bound of the baseline is wrong that all candidates share; 0 where pairs are weighed.
     """
 
     case_ids: tuple[str, ...]
@@ -67,6 +68,7 @@ class Observations(Weighed):
     unanswered: Mapping[str, float] = field(default_factory=dict)
     asides: tuple[str, ...] = ()
     slices: tuple[CaseSlice, ...] = ()
+    baseline_level: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse shapes that no decision can be made from."""

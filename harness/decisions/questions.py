@@ -35,7 +35,7 @@ from harness.statistics.intervals.ratios import LOG_OF_ZERO, log_figures, ratio_
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
-from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
+from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast, suite_threshold_contrast
 
 Against = Literal["threshold", "baseline"]
 Ruling = tuple[VerdictKind, float, float]
@@ -200,10 +200,12 @@ class _Sides:
             return independent_contrast(self.ours.ravel(), theirs.ravel())
         return paired_contrast(self.ours, theirs, self.clusters)
 
-    def by_noise(self) -> Contrast:
-        """The bound of a whole suite."""
+    def by_noise(self, baseline_level: float) -> Contrast:
+        """The bound of a whole suite, or, above 0, of one whose baseline is bounded at a level of its own."""
         if self.theirs is None:
             return suite_threshold_contrast(self.ours, self.level or 0.0, self.clusters)
+        if baseline_level:
+            return shared_baseline_contrast(self.ours, self.theirs, baseline_level, self.clusters)
         return suite_contrast(self.ours, self.theirs, self.clusters)
 
     def computed(self) -> Contrast:
@@ -225,7 +227,8 @@ def _contrast(observed: Observations, against: Against, levels: Levels) -> Contr
             own = levels[0] * (shares[0] or 1.0), levels[1] * (shares[1] or 1.0)
             early = betting_contrast(inner, sides.level, own, width, hurries=False)
         if observed.is_whole:
-            whole = scaled(sides.computed() if plan.is_exact else sides.by_noise(), width)
+            shared = observed.baseline_level / (2 if observed.is_same else 1)  # its two sides, in turn
+            whole = scaled(sides.computed() if plan.is_exact else sides.by_noise(shared), width)
         two_stages = TwoStageContrast(early, whole, shares, len(observed.case_ids), plan.margin, width)
         return two_stages if early or whole else None
     if observed.is_sequential and not plan.in_blocks:

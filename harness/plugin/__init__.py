@@ -14,7 +14,7 @@ from harness.plugin.options import add_options
 
 MARKER = (
     "evaluation(cases, samples, max_samples, threshold, margin, aim, about, design, per, cluster, slices, "
-    "slice_margin, max_lost, requirement, review, weighs, task, load): "
+    "slice_margin, max_lost, requirement, review, weighs, sealed, task, load): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 

@@ -178,7 +178,8 @@ class GateSession:
             driver.run.fail(evaluation, "its setup failed, see the error of the test")
             driver.announcer.decided()
         if call.when == "call":
-            report.sections = [(title, harmless(text)) for title, text in report.sections]
+            printed = [] if driver.run.closed else report.sections  # bodies of all evaluations print together
+            report.sections = [(title, harmless(text)) for title, text in printed]
             report.duration = driver.run.duration_s(evaluation.id)
             report.steelyard_verdict = item.stash.get(VERDICT, None)  # type: ignore[attr-defined]
             report.steelyard_accepted = item.stash.get(ACCEPTED, False)  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Aim = Literal["higher", "lower", "same"]
+Candidates = Literal["noted", "counted", "sealed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Plan:
             enough.
         in_blocks: whether its cases are pairs of blocks of time under load, in a drawn order.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
+        candidates: "counted" where all candidates that are weighed on its cases share the error rate, "sealed" where
+            moreover nothing but its verdict is shown; "noted" where the report says how many there were.
     """
 
     requirement: str | None = None
@@ -55,6 +58,7 @@ class Plan:
     review_mode: Literal["uncertain", "failures", "all"] | None = None
     in_blocks: bool = False
     is_exact: bool = False
+    candidates: Candidates = "noted"
 
     def __post_init__(self) -> None:
         """Refuse numbers that no decision can be made from."""

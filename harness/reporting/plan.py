@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.decisions.looks import ordinal
+from harness.gate.planning.candidates import NextCandidate
 from harness.gate.planning.power import MOST_CASES, SIMULATED_CASES, ErrorRates, PlanRow, PlanTarget, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
@@ -40,6 +42,7 @@ class GatePlan:
     gate: PlannedGate
     wanted: PlanTarget
     rows: tuple[PlanRow, ...]
+    candidates: tuple[NextCandidate, ...] = ()
 
     @property
     def red_level(self) -> float:
@@ -73,6 +76,7 @@ class GatePlan:
                 }
                 for row in self.rows
             ],
+            "candidates": [asdict(each) for each in self.candidates],
             "blocks": [
                 {
                     **asdict(each),
@@ -199,6 +203,27 @@ def _notes(plan: GatePlan, shown: Sequence[PlanRow]) -> Iterator[str]:
         yield f"Cheapest: {best.shape.samples:,} samples of {best.shape.cases:,} cases."
     if shown:
         yield from _doubts(gate)
+    for each in plan.candidates:
+        yield " ".join(_of_candidates(each))
+
+
+def _of_candidates(each: NextCandidate) -> Iterator[str]:
+    """Say what the next candidate that is counted can come to, and when fresh cases are due."""
+    yield (
+        f"{each.evaluation}: the next candidate is the {ordinal(each.number)} counted on these cases, "
+        f"{each.greens:,} green before it: a pass at {each.level:.2g}. One that is as good is green in "
+        f"{each.green:.2f} of the gates, the first was in {each.green_first:.2f}."
+    )
+    fresh = f"{each.cases:,} in the place of all that there are begin anew."
+    if each.due is None:
+        yield "No fresh cases are due in the next 1,000."
+    else:
+        when = "now" if each.due == 0 else f"after {plural(each.due, 'more candidate')} not green"
+        yield f"Fresh cases are due {when}: {fresh}"
+    if each.looked_at:
+        yield f"{each.looked_at:,} of the cases were looked at: they are burnt for whoever saw them."
+    elif each.looked_at == 0:
+        yield "Nobody has looked at the cases with the key."
 
 
 def _certainty(rows: Sequence[PlanRow], what: str) -> str:

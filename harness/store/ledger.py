@@ -76,6 +76,12 @@ class LookStore(StoreTables):
         rows = self._database.rows(query.order_by(looks.c.against, looks.c.evaluation_id, looks.c.number))
         return [LookRow(**row._mapping) for row in rows]
 
+    def of_evaluations(self, names: Collection[str]) -> list[LookRow]:
+        """The rows of evaluations, whichever candidate they are of."""
+        some = chunks(sorted(names))
+        rows = (row for own in some for row in self._database.rows(select(looks).where(looks.c.evaluation_id.in_(own))))
+        return [LookRow(**row._mapping) for row in rows]
+
     def merge(self, theirs: Sequence[LookRow]) -> int:
         """Bring in the looks of another store at a candidate; gives how many levels had been handed out in both.
 

@@ -6,22 +6,26 @@ import json
 import time
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any, get_args
 
 from sqlalchemy import LargeBinary, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
+from harness.config.environment import is_open
 from harness.errors import StoreError
 from harness.records import Outcome, Request, ScoreRow, ScoringRule
-from harness.store.database import BUSY_S
+from harness.store.database import BUSY_S, Database
 from harness.store.samples import SampleTables, chunks
-from harness.store.schema import dumps, runs, score_sets, scores, stored_shown
+from harness.store.schema import dumps, meta, runs, score_sets, scores, stored_shown
 from harness.store.summaries import RunInfo, ScoreArray, ScoreSet
 
 _OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _FAILED, _SKIPPED = _OUTCOMES.index("failed"), _OUTCOMES.index("skipped")
 _PAGE = 2000
+LOOKED_AT = "looked at "
+"""What the name of a note begins with that what a run sealed was opened; the run's id follows."""
 _STREAM = {"yield_per": _PAGE}
 _OF_SET = ("evaluation_id", "metric", "role", "fingerprint")
 _OF_SCORE = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "shown", "assertion")
@@ -32,6 +36,9 @@ _SCORES = select(scores.c.set_id, *(scores.c[name] for name in _OF_SCORE)).order
 
 class RunTables(SampleTables):
     """What runs scored, and what they came to."""
+
+    _address = ""
+    """Where a store that is open for reading is opened for writing."""
 
     def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
         """Record that a run begins.
@@ -96,7 +103,7 @@ class RunTables(SampleTables):
         """The ids of sets of scores, which are made where there are none."""
         made = [{"run_id": run_id, **dict(zip(_OF_SET, own, strict=True))} for own in wanted]
         self._database.add(score_sets, made)
-        return {tuple(getattr(each, name) for name in _OF_SET): each.id for each in self.score_sets(run_id)}
+        return {tuple(getattr(each, name) for name in _OF_SET): each.id for each in self._all_score_sets(run_id)}
 
     def set_id(self, row: Mapping[str, Any]) -> int:
         """The id of a set of scores, which is made where there is none."""
@@ -109,7 +116,44 @@ class RunTables(SampleTables):
             yield from self.scores_of([each])
 
     def score_sets(self, run_id: str) -> list[ScoreSet]:
-        """List what a run scored, as it was first scored; `score_array` gives the scores of one."""
+        """List what a run scored, as it was first scored; `score_array` gives the scores of one.
+
+        All that reads scores and answers of a run goes by this list. Without the key it has no sealed evaluation; with
+        it, that they were looked at is noted.
+
+        Raises:
+            SettingsError: there is a key, and it is another.
+        """
+        sealed = self._sealed(run_id)
+        if sealed and is_open(sealed.get("seal")):
+            self.note_looked_at(run_id)
+            sealed = {}
+        hidden = set(sealed.get("evaluations", ()))
+        return [each for each in self._all_score_sets(run_id) if each.evaluation_id not in hidden]
+
+    def note_looked_at(self, run_id: str) -> None:
+        """Note that what a run sealed was opened."""
+        if run_id in self.looked_at():
+            return
+        row = {"name": f"{LOOKED_AT}{run_id}", "value": repr(time.time())}
+        if not self._database.readonly:
+            self._database.add(meta, [row])
+            return
+        with closing(Database.open(self._address, readonly=False)) as writing:
+            writing.add(meta, [row])
+
+    def looked_at(self) -> frozenset[str]:
+        """The runs of which what was sealed was opened."""
+        names = self._database.values(select(meta.c.name).where(meta.c.name.startswith(LOOKED_AT)))
+        return frozenset(name.removeprefix(LOOKED_AT) for name in names)
+
+    def _sealed(self, run_id: str) -> Mapping[str, Any]:
+        """Return what a run noted of what it sealed."""
+        for spec in self._database.values(select(runs.c.spec).where(runs.c.run_id == run_id)):
+            return json.loads(spec).get("sealed") or {}
+        return {}
+
+    def _all_score_sets(self, run_id: str) -> list[ScoreSet]:
         query = select(score_sets.c.id, *(score_sets.c[name] for name in _OF_SET)).filter_by(run_id=run_id)
         return [ScoreSet(*row) for row in self._database.rows(query.order_by(score_sets.c.id))]
 

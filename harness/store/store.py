@@ -17,7 +17,7 @@ from harness.store.leases import DrawLeaseTable
 from harness.store.ledger import LookStore
 from harness.store.maintenance import Upkeep
 from harness.store.review.store import ReviewStore
-from harness.store.runs import RunTables
+from harness.store.runs import LOOKED_AT, RunTables
 from harness.store.samples import StoreTables, chunks
 from harness.store.schema import (
     batches,
@@ -28,6 +28,7 @@ from harness.store.schema import (
     generations,
     items,
     looks,
+    meta,
     requests,
     reviewers,
     runs,
@@ -93,7 +94,9 @@ class Store(RunTables, Upkeep):
             StoreError: it can't be opened or written, it is of another schema or something else than a store, or
                 the driver for it is not installed.
         """
-        return cls(Database.open(url, readonly=readonly))
+        store = cls(Database.open(url, readonly=readonly))
+        store._address = url
+        return store
 
     @property
     def url(self) -> str:
@@ -117,6 +120,7 @@ class Store(RunTables, Upkeep):
         with there.one_state():
             _merge_generations(here, there)
             left = _merge_samples(here, there, counts)
+            here.add(meta, _plain(there.rows(select(meta).where(meta.c.name.startswith(LOOKED_AT)))))
             here.add(failures, _plain(there.rows(select(failures))))
             _merge_runs(self, other, left, counts)
             known = set(self.builds.contents())

@@ -27,6 +27,7 @@ from harness.errors import CaseError, MarkerError, SettingsError
 from harness.gate.evaluations.resemblance import Copies
 from harness.gate.evaluations.slices import check_slices, read_slices
 from harness.records import Case, Plan
+from harness.records.plan import Candidates
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
 from harness.stages.inference.blocks.plan import LOAD_WORDS, BlockPlan
@@ -57,6 +58,7 @@ class MarkerWords(Table):
     requirement: Text | None = None
     review: Literal["uncertain", "failures", "all"] | None = None
     weighs: Literal["model", "judge"] = "model"
+    sealed: bool = False
     task: Any = None
     load: Any = None
 
@@ -69,13 +71,14 @@ Aggregation = Callable[[Sequence[Any]], Mapping[str, float]]
 """Makes named figures of the parts of many bodies."""
 
 
-def samples_for_recording(n_samples: int) -> int:
-    """Return how many samples of a case a recorded baseline should have, for gates with so many: it is drawn once.
+def samples_for_recording(n_samples: int, candidates: Candidates = "noted") -> int:
+    """Return how many samples of a case a recorded baseline should have, for gates with so many: it is drawn once. All
+    candidates that are counted have one bound of it.
 
-    >>> samples_for_recording(1), samples_for_recording(10)
-    (20, 40)
+    >>> samples_for_recording(1), samples_for_recording(10), samples_for_recording(10, "counted")
+    (20, 40, 80)
     """
-    return max(20, 4 * n_samples)
+    return max(20, 4 * n_samples) * (1 if candidates == "noted" else 2)
 
 
 # -- the marker ---------------------------------------------------------------------------------------------------
@@ -110,12 +113,11 @@ def read_plan(
     given = {name: getattr(words, name) for name in keywords if name not in options}
     values = {name: value for name, value in given.items() if value is not None}
     values |= {name: _limit(name, values[name], where, measures) for name in _LIMITS if name in values}
-    is_recorded, samples = "for_baseline" in options, values.get("samples", settings.samples)
-    if is_recorded and "samples" not in options:
-        samples = samples_for_recording(samples)
-    samples = words.samples or 1 if exact else samples
-    design = values.get("design", settings.design)
-    if words.review is not None or is_recorded:  # people and recordings need all that is drawn
+    is_recorded, candidates = "for_baseline" in options, _candidates(words, settings)
+    samples = values.get("samples", settings.samples)
+    samples = samples_for_recording(samples, candidates) if is_recorded and "samples" not in options else samples
+    samples, design = words.samples or 1 if exact else samples, values.get("design", settings.design)
+    if words.review is not None or is_recorded or candidates != "noted":  # they need all that is drawn
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
@@ -139,9 +141,14 @@ def read_plan(
         weighs=words.weighs,
         review_mode=words.review,
         is_exact=exact,
+        candidates=candidates,
     )
     _check_plan(plan, where, measures)
     return plan
+
+
+def _candidates(words: MarkerWords, settings: Settings) -> Candidates:
+    return "sealed" if words.sealed else settings.candidates
 
 
 def _limit(name: str, value: Any, where: str, measures: bool) -> float:
@@ -239,9 +246,22 @@ def is_exact(wants: Collection[str]) -> bool:
     return bool(others) and all(name in STAGE_FIXTURES and STAGE_FIXTURES[name].is_exact for name in others)
 
 
+def _check_counted(plan: Plan, where: str) -> None:
+    """Refuse to count candidates where they have no draws of their own that a verdict is about."""
+    clashes = {"load=": plan.in_blocks, "review=": plan.review_mode, 'per="case"': plan.per == "case"}
+    clash = next((name for name, is_so in clashes.items() if is_so), 'about="population"')
+    if plan.candidates != "noted" and (plan.about != "suite" or clash in clashes):
+        asked = "sealed=True" if plan.candidates == "sealed" else 'candidates = "counted"'
+        raise MarkerError(
+            f"{where}: {asked} does not go with {clash}: candidates are counted by draws of their own on the same "
+            'cases, so that a verdict is about all of these cases (about="suite"), by their scores.'
+        )
+
+
 def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
     """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
     check_slices(plan.slice_fields, cases, where=where, is_part=is_part)
+    _check_counted(plan, where)
     lacking = next((case for case in cases if plan.cluster and plan.cluster not in case), None)
     if lacking is not None:
         raise CaseError(

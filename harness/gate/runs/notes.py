@@ -22,6 +22,7 @@ from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
+from harness.gate.sampling.candidates import COUNTED
 from harness.gate.sampling.ledger import Entry
 from harness.models.spec import engine_spec
 from harness.models.version import answers
@@ -66,6 +67,8 @@ def specification(
         }
     elif baseline is not None:
         described["baseline"] = noted(baseline, "baseline")
+    if counted := [name for name, entry in ledger.items() if entry.turn.number]:
+        described[COUNTED] = counted
     if judges:
         described["judges"] = [noted(judge, judge.version.fingerprint) for judge in judges]
     asked = [each for each in (candidate, baseline, *judges) if isinstance(each, SampleSource)]

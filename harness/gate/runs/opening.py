@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Builds, knowing
@@ -17,6 +18,7 @@ from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import specification
 from harness.gate.runs.run import Run, RunOptions
+from harness.gate.runs.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.versions import (
     Generations,
     Players,
@@ -26,8 +28,10 @@ from harness.gate.runs.versions import (
     version_notes,
     why_unasked,
 )
+from harness.gate.sampling.asked import Draws
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Draws, Entry, Family, enter_looks
+from harness.gate.sampling.candidates import green_runs, turn_in_words
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -270,18 +274,17 @@ def _assemble(
         baseline=None if baseline is None else baseline.version,
         sources=sides,
     )
-    now = time.time()
-    run_id = new_run_id(now)
+    run_id = new_run_id(now := time.time())
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
-    described |= {
-        "n_evaluations": options.n_evaluations,
-        **options.noted,
-        **files_note(candidate.version, settings.root),
-    }
+    sealed, closed = sealed_ids(options.evaluations), closed_ids(options.evaluations, settings)
+    described |= _noted(options, candidate.version, settings, sealed)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    suite = (*options.notes, *missing_notes(options, candidate.version.fingerprint, store))
+    suite = [*options.notes, *missing_notes(options, candidate.version.fingerprint, store)]
+    suite += _candidate_notes(ledger, 1 - settings.confidence_level)
     store.begin_run(run_id, created, described)
+    if sealed and not closed:
+        store.note_looked_at(run_id)
     return Run(
         run_id=run_id,
         settings=settings,
@@ -298,6 +301,12 @@ def _assemble(
         opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
+
+
+def _noted(options: RunOptions, version: Version, settings: Settings, sealed: Sequence[str]) -> dict[str, Any]:
+    """Return what the store keeps of a run beside its specification."""
+    own = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
+    return {"n_evaluations": options.n_evaluations, **options.noted, **files_note(version, settings.root), **own}
 
 
 def _lineages(sides: Sequence[SampleSource], shared: StageContext) -> Lineages:
@@ -329,6 +338,8 @@ def _enter(
     asked = [each for each in required if can_have(home, version, each.bound_names)]
     if not asked:
         return {}
+    if any(each.plan.candidates != "noted" for each in asked):
+        _refuse_seeds(filter(None, (candidate, baseline)))
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
     prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
@@ -346,8 +357,27 @@ def _enter(
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
+        green_runs=lambda: green_runs(store.runs()),
     )
     return enter_looks(store.looks, family, run_id, asked)
+
+
+def _refuse_seeds(sources: Iterable[SampleSource]) -> None:
+    """Refuse versions that answer as before when they are drawn anew: candidates would share their luck."""
+    for source in sources:
+        if "seed" in source.version.settings.sampling:
+            raise SettingsError(
+                f"{source.version.name} has a seed in its sampling, so that it gives the same answers again, and "
+                "candidates are counted by draws of their own. Leave the seed out."
+            )
+
+
+def _candidate_notes(ledger: Mapping[str, Entry], level: float) -> list[str]:
+    """Say which candidate it is on the cases of the evaluations, of each number once."""
+    first = level * share_of(1)
+    return list(
+        dict.fromkeys(filter(None, (turn_in_words(each.turn, each.n_candidates, first) for each in ledger.values())))
+    )
 
 
 def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:
@@ -362,8 +392,8 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
     if not may_draw:
         raise SettingsError(
             "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
-            "samples are older than max_age, so that all would be drawn anew, as another look. Run without --offline, "
-            "or with the cases that were seen and a longer max_age."
+            "samples are older than max_age, so that all would be drawn anew, as another look; or a candidate that is "
+            "counted is new. Run without --offline, or with the cases that were seen and a longer max_age."
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}

@@ -20,7 +20,8 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
     verdicts = run.all_verdicts
     candidate, baseline = run.references()
     failed_early = not verdicts and exit_code != 0
-    late = ((name, errors) for name, each in run.collectors.items() if (errors := each.late_errors))
+    shown = {name: each for name, each in run.collectors.items() if name not in run.closed}
+    late = ((name, errors) for name, each in shown.items() if (errors := each.late_errors))
     return Report(
         run_id=run.run_id,
         created=run.created,
@@ -51,7 +52,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
 
 def _losses(run: Run) -> tuple[Loss, ...]:
     """Return what each red evaluation lost, as far as the store has the answers."""
-    red = [each for each in run.all_verdicts if each.verdict.is_red]
+    red = [each for each in run.all_verdicts if each.verdict.is_red and each.id not in run.closed]
     with suppress(StoreError):  # is told at the end, unless it can be done then
         if red:
             run.flush(LOCKED_S)

@@ -22,6 +22,7 @@ from harness.gate.evaluations.examples import most_telling
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
+from harness.gate.runs.sealing import closed_ids, without_sealed
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
@@ -92,6 +93,7 @@ class Run:
         notes: on the versions and the suite, for a reader of the report.
         opening_lines: what to say before the first request, a line each: what looking again costs.
         changed: tells which versions are not what they were when the run began, a sentence each.
+        closed: the sealed evaluations of which nothing but the verdict leaves the run.
     """
 
     run_id: str
@@ -116,6 +118,7 @@ class Run:
         if self.baseline is not None:
             self._sources["baseline"] = self.baseline
         self._level = self.settings.confidence_level
+        self.closed = closed_ids(self.options.evaluations, self.settings)
         self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
         self._blocks = BlockRoom(self.store, self.sampler, self._sources)
         self.collectors: dict[str, Collector] = {}  # by the id of the evaluation
@@ -137,8 +140,7 @@ class Run:
         self._collect(evaluation)
         if evaluation.plan.in_blocks:
             self._measuring.add(evaluation.id)
-        began = time.monotonic()
-        self._spans[evaluation.id] = (began, began)
+        self._spans[evaluation.id] = (began := time.monotonic(), began)
         task = self._tasks[evaluation.id] = asyncio.get_running_loop().create_task(self._sample(evaluation))
         task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
 
@@ -212,8 +214,7 @@ class Run:
         roles: tuple[Role, ...] = ("candidate",) if is_alone else tuple(self._sources)
         prints = {role: self._sources[role].version.fingerprint for role in roles}
         may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) if recorded is None else 2
-        drawn = entry.order
-        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=entry.order)
         collector = Collector(evaluation, order, prints, self._keep_row, entry, recorded)
         collector.alone_because = alone_because
         self.collectors[evaluation.id] = collector
@@ -224,10 +225,8 @@ class Run:
         if len(self._rows) >= _ROWS_AT_ONCE and (self._storing is None or self._storing[0].done()):
             self._await_storing()
             rows, self._rows = self._rows, []
-            self._storing = (
-                self.sampler.writer.submit(lambda: self.store.add_scores(self.run_id, rows, LOCKED_S)),
-                rows,
-            )
+            stored = self.sampler.writer.submit(lambda: self.store.add_scores(self.run_id, rows, LOCKED_S))
+            self._storing = stored, rows
 
     def _await_storing(self) -> None:
         """Wait for the scores that are being stored; those that could not be come once more."""
@@ -278,9 +277,10 @@ class Run:
             collector = self.collectors[name]
             judges = collector.judges(self._level)
             own = [collector.described(replace(each, judges=judges)) for each in verdicts if each.id == name]
-            self._verdicts[name] = collector.with_aggregates(own)
-            changes = {each.metric: collector.changes(each) for each in observed[name]}
-            self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
+            self._verdicts[name] = without_sealed(collector.with_aggregates(own), self.closed)
+            if name not in self.closed:
+                changes = {each.metric: collector.changes(each) for each in observed[name]}
+                self._changes += [(each, changes[each.metric]) for each in self._verdicts[name]]
         self._shown = None
 
     @property
@@ -387,7 +387,7 @@ class Run:
                 with suppress(ArithmeticError, ValueError):  # is told at the end
                     looks = {name: collector.entry.look}
                     verdicts += decide(collector.observed(), self._level, looks=looks, tells_lost=False)
-        return verdicts
+        return list(without_sealed(verdicts, self.closed))
 
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""

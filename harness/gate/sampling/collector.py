@@ -18,6 +18,7 @@ from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, describe, missing_metrics
+from harness.gate.sampling.candidates import unless_uncountable
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry, unless_grown
 from harness.gate.sampling.order import Order
@@ -326,9 +327,11 @@ class Collector:
             traceback=self._tally.traceback(self._end()),
             unanswered=excess_unanswered(self.loads),
             slices=self._slices,
+            baseline_level=self.entry.turn.baseline_level / max(1, len(self.kinds)),
             **clusters_of(self.evaluation, kept),
         )
-        return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
+        observed = observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
+        return unless_uncountable(observed)
 
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """The work of each judge in the bodies that count."""

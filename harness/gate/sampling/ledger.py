@@ -8,19 +8,17 @@ says that samples were pruned.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
-
-import pydantic
 
 from harness.decisions import Look, Observations, look_at, share_of
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
+from harness.gate.sampling.asked import ANEW, Asked, Draws, changes, is_same, of_other_side, read_asked, role_of
+from harness.gate.sampling.candidates import NOT_COUNTED, GreenRun, SameCases, Turn, baseline_level, next_turn
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
@@ -29,113 +27,6 @@ from harness.store.ledger import LookRow, Settle
 RULE = 3
 """Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
-_ANEW = "drawn anew"
-Draws = tuple[int, ...]
-"""Generations of draws, in the order in which they are looked through for a sample."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """All that the bets of an evaluation depend on, settled before anything is seen, whatever is asked for later.
-
-    Attributes:
-        words: what makes it another question, by the name that is told then.
-        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" (with
-            "@INDEX" where these have draws of their own) and of judges by fingerprint.
-        cases: a digest of each case, in the order drawn.
-        stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
-        seed: of the order.
-        largest_cluster: the most cases that were one bet by their sum.
-        n_cases: with how many it was first asked.
-        may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
-        unpaired: digests of the cases that a recorded baseline lacks.
-        recorded: which draws a recorded baseline is of.
-    """
-
-    words: dict[str, str | int | float | None]
-    draws: dict[str, Draws]
-    cases: tuple[str, ...]
-    stakes: Stakes
-    seed: int = 0
-    largest_cluster: int = 1
-    n_cases: int = 0
-    may_grow: bool = False
-    unpaired: frozenset[str] = frozenset()
-    recorded: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """Names the question, whatever cases came later."""
-        return hashlib.sha256(json.dumps([self.words, self.draws], sort_keys=True).encode()).hexdigest()[:16]
-
-    @property
-    def weighed(self) -> frozenset[str]:
-        """The cases that are weighed against the baseline."""
-        return frozenset(self.cases) - self.unpaired
-
-    @property
-    def plain(self) -> str:
-        """As JSON."""
-        return _JSON.dump_json(self).decode()
-
-    def with_cases(self, cases: Iterable[str]) -> tuple[str, ...]:
-        """Its cases in their order, and behind them those of these digests that it has not."""
-        return tuple(dict.fromkeys((*self.cases, *cases)))
-
-    def drawn(self, *, of_candidate: bool = False) -> set[tuple[str, int]]:
-        """Whose draws of which generation it rests on, or the candidate's alone."""
-        names = (name for name in self.draws if _role(name) == "candidate" or not of_candidate)
-        return {(name, number) for name in names for number in self.draws[name]}
-
-    def of_threshold(self) -> Asked:
-        """The question about the candidate's score alone."""
-        draws = {name: numbers for name, numbers in self.draws.items() if _role(name) != "baseline"}
-        return replace(self, words={**self.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
-
-
-_JSON = pydantic.TypeAdapter(Asked)
-
-
-def _role(name: str) -> str:
-    return name.partition("@")[0]
-
-
-def _read(plain: str) -> Asked | None:
-    """The question that was written; None for what can't be read as one."""
-    try:
-        return _JSON.validate_json(plain)
-    except pydantic.ValidationError:
-        return None
-
-
-def changes(before: Asked | None, now: Asked) -> list[str]:
-    """Say what makes it another question than one before; nothing where a run goes on with that."""
-    if before is None:
-        return ["another rule of the gate"]
-    changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
-    why = [
-        f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
-        for name, (old, new) in changed.items()
-        if old != new
-    ]
-    judged, judges = (
-        {name: each for name, each in asked.draws.items() if _role(name) not in ("candidate", "baseline")}
-        for asked in (before, now)
-    )
-    if judged.keys() != judges.keys():
-        why.append("other judges")
-    elif judged != judges:
-        why.append("judged anew")
-    elif before.draws != now.draws:
-        why.append(_ANEW)
-    old, new = set(before.cases if now.may_grow else before.cases[: before.n_cases]), set(now.cases)
-    if n_missing := len(old - new):
-        why.append(f"{n_missing:,} {'case' if n_missing == 1 else 'cases'} changed or left out")
-    elif (added := len(new - old)) and not now.may_grow:
-        why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
-    if (before.unpaired ^ now.unpaired) & old & new:
-        why.append("other cases have recorded scores")
-    return why
 
 
 def unless_grown(question: Asked | None, observed: Observations) -> Observations:
@@ -165,6 +56,7 @@ class Entry:
         spent: the shares of all looks, this one included; above 1 where two stores handed out the same level.
         undecided: why it decides nothing and is no look, in words; "" where it is one.
         order: the numbers of the cases in the order in which they are drawn; None for that of the run's own seed.
+        n_candidates: how many candidates were weighed on these cases by now, this one with them.
     """
 
     look: Look
@@ -173,13 +65,19 @@ class Entry:
     spent: float = 0.0
     undecided: str = ""
     order: tuple[int, ...] | None = None
+    n_candidates: int = 1
+
+    @property
+    def turn(self) -> Turn:
+        """The place of the candidate among those that are counted."""
+        return NOT_COUNTED if self.question is None else self.question.turn
 
     def draws(self, name: str) -> Draws | None:
         """The generations that a version's samples come from, by its role or a judge's fingerprint; None for those of
         the run.
         """
         known = {} if self.question is None else self.question.draws
-        return next((numbers for each, numbers in known.items() if _role(each) == name), None)
+        return next((numbers for each, numbers in known.items() if role_of(each) == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +98,7 @@ class Family:
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         begin: begins a generation of each version, by role or a judge's fingerprint.
+        green_runs: the runs that were wholly green, of those with evaluations that are counted.
     """
 
     candidate: str
@@ -214,6 +113,7 @@ class Family:
     is_fresh: bool = False
     max_age_s: float | None = None
     begin: Callable[[], Mapping[str, Draws]] = dict
+    green_runs: Callable[[], Sequence[GreenRun]] = tuple
 
 
 class Looks(Protocol):
@@ -221,6 +121,9 @@ class Looks(Protocol):
 
     def settle(self, candidate: str, settle: Settle) -> None:
         """Add the rows that `settle` makes of those of a candidate, while nobody else does."""
+
+    def of_evaluations(self, names: Collection[str]) -> list[LookRow]:
+        """The rows of evaluations, whichever candidate they are of."""
 
 
 def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence[Evaluation]) -> dict[str, Entry]:
@@ -238,10 +141,14 @@ def enter_looks(looks: Looks, family: Family, run_id: str, evaluations: Sequence
         known: dict[str, list[LookRow]] = {}
         for row in (*rows, *added):
             known.setdefault(row.evaluation_id, []).append(row)
+        others = SameCases(
+            looks.of_evaluations(family.evaluations), {each.evaluation.id: each.digests for each in asking}
+        )
         for each in asking:
-            entering = _Entering(each, run_id, known[each.evaluation.id], anew)
+            name = each.evaluation.id
+            entering = _Entering(each, run_id, known[name], anew, others)
             entry, changed = entering.entry()
-            entries[each.evaluation.id] = replace(entry, order=each.numbers(entry))
+            entries[name] = replace(entry, order=each.numbers(entry), n_candidates=others.count(name, family.candidate))
             lacking = lacking or entering.is_lacking
             added += [] if changed is None else [changed]
         return [] if lacking else added
@@ -267,7 +174,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
-        self._digests = [built_digest(each) for each in evaluation.cases]
+        self.digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
     def question(self, seed: int) -> Asked:
@@ -276,12 +183,12 @@ class _Asking:
 
     def numbers(self, entry: Entry) -> tuple[int, ...]:
         """The numbers of the cases in the order in which they are drawn."""
-        numbers = {digest: number for number, digest in enumerate(self._digests)}
+        numbers = {digest: number for number, digest in enumerate(self.digests)}
         cases = () if entry.question is None else entry.question.cases
         return tuple(numbers[digest] for digest in cases if digest in numbers)
 
     def _of(self, seed: int) -> Asked:
-        evaluation, family, side, digests = self.evaluation, self.family, self.side, self._digests
+        evaluation, family, side, digests = self.evaluation, self.family, self.side, self.digests
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -309,6 +216,8 @@ class _Asking:
             "most samples": size if plan.per == "case" and evaluation.may_measure else None,
             "recording": side.run_id,
         }
+        if plan.candidates != "noted":
+            words["candidates"] = "counted"
         return Asked(
             words=words,
             draws={**family.draws, **(family.judges if judged else {})},
@@ -323,20 +232,28 @@ class _Asking:
         )
 
 
+def _is_young(row: LookRow, family: Family) -> bool:
+    """Tell whether a look counts yet: what it rests on is not too old."""
+    return family.max_age_s is None or abs(time.time() - row.begun) <= family.max_age_s
+
+
 class _Entering:
     """Enters one evaluation.
 
     Args:
         rows: all of it for the candidate, whatever it was weighed against.
         anew: generations begun for this run, by role or fingerprint.
+        others: the looks at all candidates.
     """
 
-    def __init__(self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws]) -> None:
+    def __init__(
+        self, asking: _Asking, run_id: str, rows: Sequence[LookRow], anew: Mapping[str, Draws], others: SameCases
+    ) -> None:
         self._asking, self._family, self._run_id, self._anew = asking, asking.family, run_id, anew
-        age, now = self._family.max_age_s, time.time()
+        self._others = others
         looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
-        self._asked = [(row, _read(row.question)) for row in looked]
-        self._counted = [each for each in self._asked if age is None or abs(now - each[0].begun) <= age]
+        self._asked = [(row, read_asked(row.question)) for row in looked]
+        self._counted = [each for each in self._asked if _is_young(each[0], self._family)]
         self._member = next(row for row in rows if row.against == self._family.against)
         self.is_lacking = False
         """True where draws have to be begun first."""
@@ -363,15 +280,16 @@ class _Entering:
             return Entry(look, entry, is_new=False, spent=spent), grown
         if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
             return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
-        draws, is_anew = self._draws(wanted)
+        wanted, is_first = self._with_turn(wanted)
+        draws, is_anew = (self._drawn_anew(wanted), False) if is_first else self._draws(wanted)
         nearest = min(reversed(tried), key=len, default=[])  # of several the newest
         number, asked, why = len(own) + 1, replace(wanted, draws=draws), ", ".join(nearest)
         before_it = [row.number for row, _ in self._asked if row.against == against]
         if is_anew and not before_it:
             why = "seen before with other cases"
-        if is_anew and why and not why.endswith(_ANEW):
-            why = f"{why}, so {_ANEW}"
-        look, share = self._look(number, asked, why), share_of(number)
+        if is_anew and why and not why.endswith(ANEW):
+            why = f"{why}, so {ANEW}"
+        look, share = self._look(number, asked, why), share_of(number) * asked.turn.share
         row = replace(
             self._member,
             number=max(before_it, default=0) + 1,
@@ -389,13 +307,40 @@ class _Entering:
         if asked.words["threshold"]:
             seen: list[Asked] = []
             for _, before in self._counted:
-                if before is not None and before.words["threshold"] and not any(_same(each, before) for each in seen):
+                if before is not None and before.words["threshold"] and not any(is_same(each, before) for each in seen):
                     seen.append(before)
-            place = next((at for at, each in enumerate(seen, 1) if _same(each, asked)), len(seen) + 1)
+            place = next((at for at, each in enumerate(seen, 1) if is_same(each, asked)), len(seen) + 1)
             if place > number:
                 number, because = place, because or "its threshold was looked at before"
         best_of = self._family.best_of
-        return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
+        look = look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
+        return replace(look, share=look.share * asked.turn.share)  # red is promised to each candidate by itself
+
+    def _with_turn(self, wanted: Asked) -> tuple[Asked, bool]:
+        """The question with the turn of its candidate, where that is counted, and whether it is the first in it."""
+        if "candidates" not in wanted.words:
+            return wanted, False
+        family, known, name = self._family, self._others, self._asking.evaluation.id
+        level, weighing = 1 - family.confidence_level, (family.candidate, family.against)
+        own = [each for each in known.looks if each.weighing == weighing and _is_young(each.row, family)]
+        is_first, is_recorded = all(each.row.evaluation_id != name for each in own), bool(family.recorded)
+        if own:
+            turn = own[-1].turn
+        else:
+            turn = next_turn(known.looks, known.members, family.green_runs, level=level, is_recorded=is_recorded)
+        if is_recorded:
+            there = [each for each in known.looks if each.row.evaluation_id == name]
+            recorded, n_evaluations = (wanted.words["recording"], wanted.weighed), len(family.evaluations)
+            bound = baseline_level(recorded, there, level=level, evaluations=n_evaluations)
+            turn = replace(turn, baseline_level=bound)
+        return replace(wanted, turn=turn), is_first
+
+    def _drawn_anew(self, wanted: Asked) -> dict[str, Draws]:
+        """Draws that nobody has seen: what is known of others must say nothing of them."""
+        if self._family.is_fresh:
+            return wanted.draws
+        self.is_lacking = not self._anew
+        return {name: self._anew.get(role_of(name), (0,)) for name in wanted.draws}
 
     def _as_before(self, before: Asked | None, wanted: Asked) -> Asked:
         """Return what is wanted, on the draws of a look before, where these are not too old (those that another run
@@ -437,7 +382,7 @@ class _Entering:
         missing = {name for name, _ in entry.drawn() & seen}
         missing |= {name for name, numbers in entry.draws.items() if last.draws.get(name, numbers) != numbers}
         self.is_lacking = bool(missing) and not self._anew
-        begun = {name: self._anew.get(_role(name), (0,)) for name in missing}
+        begun = {name: self._anew.get(role_of(name), (0,)) for name in missing}
         return {name: begun.get(name) or numbers for name, numbers in entry.draws.items()}, bool(missing)
 
     def _left_of_recording(self, wanted: Asked, own: Sequence[Asked]) -> str:
@@ -445,7 +390,7 @@ class _Entering:
         whatever name they are recorded.
         """
         name, known = wanted.words["recording"], {*wanted.recorded, *self._asking.side.asked}
-        same = [each for each in own if each.words["recording"] == name or known.intersection(_of_other_side(each))]
+        same = [each for each in own if each.words["recording"] == name or known.intersection(of_other_side(each))]
         n_missing = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
         advice = "record it anew, from a run with --fresh"
         return (
@@ -469,15 +414,3 @@ class _Entering:
                 stakes = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
                 return replace(wanted, cases=cases, draws=draws, **stakes)  # type: ignore[arg-type]
         return wanted
-
-
-def _same(before: Asked, now: Asked) -> bool:
-    """Tell whether two questions about a threshold are one, whichever has cases that came later."""
-    one, other = before.of_threshold(), now.of_threshold()
-    return not changes(one, other) or not changes(other, one)
-
-
-def _of_other_side(asked: Asked) -> list[str]:
-    """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
-    drawn = ((*name.partition("@")[::2], number) for name, number in asked.drawn())
-    return [*asked.recorded, *(f"{index or 0}:{number}" for role, index, number in drawn if role == "baseline")]

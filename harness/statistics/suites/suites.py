@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from harness.statistics.arrays import FloatArray, as_finite, as_scores, case_means, group_indices, is_binary, is_bounded
-from harness.statistics.intervals.contrasts import HalfContrast
+from harness.statistics.intervals.contrasts import HalfContrast, ScaledContrast
 from harness.statistics.noise import (
     Draws,
     Noise,
@@ -81,6 +81,37 @@ def suite_threshold_contrast(
     """
     nothing = "scores holds no number: every sample is missing (NaN)."
     return _contrast((_checked(scores, "scores"),), as_finite(threshold, "threshold"), clusters, nothing)
+
+
+def shared_baseline_contrast(
+    candidate: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    level: float,
+    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
+) -> ScaledContrast:
+    """The difference to a baseline that many candidates share: the lower bound is the candidate's own, less the upper
+    one of the baseline, which is wrong with a chance of `level` for all of them together.
+
+    Who has seen a baseline's scores knows whether they were unlucky, and pairs of scores are then no evidence at the
+    level that they have for somebody who has not. Given that the baseline's true mean lies below its bound, each
+    candidate's own bound is wrong with the chance that it has by itself, whatever was seen before it was drawn. Red is
+    promised to each candidate alone: the upper bound is that of pairs.
+
+    Parameters
+    ----------
+    candidate, baseline, clusters : as for `suite_contrast`, errors too; the baseline may have more samples
+
+    Examples
+    --------
+    >>> contrast = shared_baseline_contrast([[1, 1, 1, 1, 1]] * 40, [[1, 1, 1, 1, 1]] * 40, 0.005)
+    >>> round(contrast.lower(0.95), 4)
+    -0.0149
+    """
+    pair = suite_contrast(candidate, baseline, clusters)
+    own, other = (suite_threshold_contrast(each, 0.0, clusters) for each in (candidate, baseline))
+    most = other.upper(1 - level)
+    method = f"{pair.method}; the lower one less {most:.4g}, which bounds the baseline for all candidates"
+    return ScaledContrast(pair, lambda each: each, 1.0, method, own, lambda each: max(-1.0, each - most))
 
 
 def _checked(scores: npt.ArrayLike, name: str) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.opening import looks_in_words
-from harness.gate.sampling.ledger import PRUNED, Draws, Entry, Family, enter_looks, unless_grown
+from harness.gate.sampling.asked import Draws
+from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks, unless_grown
 from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
@@ -47,6 +48,9 @@ class Memory:
         keys = {(row.candidate, row.against, row.evaluation_id, row.number) for row in added}
         kept = [r for r in self.rows if (r.candidate, r.against, r.evaluation_id, r.number) not in keys]
         self.rows = [*kept, *added]
+
+    def of_evaluations(self, names: Collection[str]) -> list[LookRow]:
+        return [row for row in self.rows if row.evaluation_id in names]
 
 
 def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: object) -> Evaluation:

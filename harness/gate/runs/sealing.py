@@ -1,0 +1,59 @@
+"""What is left of a sealed evaluation for all who have no key: its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import replace
+
+from harness.config import Settings
+from harness.config.environment import SEAL_KEY, is_open
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.records import Verdict
+
+SEALED = "sealed"
+"""The note of a run on what it sealed."""
+
+
+def sealed_ids(evaluations: Iterable[Evaluation]) -> list[str]:
+    """The evaluations whose cases and answers are shown to nobody without the key."""
+    return [each.id for each in evaluations if each.plan.candidates == "sealed"]
+
+
+def closed_ids(evaluations: Iterable[Evaluation], settings: Settings) -> frozenset[str]:
+    """Those of them that the key in the environment does not open.
+
+    Raises:
+        SettingsError: there is a key, and it is another.
+    """
+    sealed = sealed_ids(evaluations)
+    return frozenset() if not sealed or is_open(settings.seal) else frozenset(sealed)
+
+
+def without_sealed(verdicts: Iterable[Verdict], closed: Container[str]) -> tuple[Verdict, ...]:
+    """Return what every report and every hook gets of verdicts: of sealed ones no more than what they are."""
+    return tuple(_alone(each) if each.id in closed else each for each in verdicts)
+
+
+def _alone(verdict: Verdict) -> Verdict:
+    """A verdict without cases, scores, answers, and what was made of them."""
+    text = f"sealed: {'what went wrong' if verdict.errors else 'its figures'} can be seen with the key ({SEAL_KEY})"
+    return replace(
+        verdict,
+        reason=text,
+        errors=(text,) if verdict.errors else (),
+        traceback=(),
+        interruption=None,
+        n_truncated=0,
+        candidate=None,
+        baseline=None,
+        difference=None,
+        samples_needed=None,
+        cases=(),
+        checks=(),
+        slices=(),
+        lost=None,
+        judges=(),
+        aggregates=(),
+        largest_cluster=1,
+        n_clusters=None,
+    )
