@@ -75,7 +75,7 @@ class Observations(Weighed):
         """Refuse shapes that no decision can be made from."""
         n_cases = len(self.case_ids)
         for name, scores in self.sides.items():
-            if (scores.ndim != 2 or len(scores) != n_cases):
+            if scores.ndim != 2 or len(scores) != n_cases:
                 raise ValueError(f"{self.id}: {name} has shape {scores.shape} for {n_cases} cases.")
         if self.clusters is not None and len(self.clusters) != n_cases:
             raise ValueError(f"{self.id}: {len(self.clusters)} clusters for {n_cases} cases.")

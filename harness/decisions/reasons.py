@@ -53,9 +53,7 @@ def of_ruling(
     if kind.is_red and upper < -asked.margin:
         return f"{asked.worse}{than} by more than {margin}"
     if kind.is_red:
-        return f"{asked.worse} than {name}" + (
-            "" if observed.is_sequential else f", perhaps by more than {margin}"
-        )
+        return f"{asked.worse} than {name}" + ("" if observed.is_sequential else f", perhaps by more than {margin}")
     if asked.red_beyond and upper < 0:
         return f"{asked.worse}{than}, not shown to be by more than {margin}"
     if observed.plan.in_blocks and asked.against != "threshold":

@@ -33,13 +33,13 @@ def decide(
 ) -> tuple[Verdict, ...]:
     """One verdict for each evaluation and metric, in the order given.
 
-    Let L and U be bounds of candidate minus threshold, baseline or anchor, less than 0 being worse. L is the one-sided bound at
-    the level at which this look may pass; U the one at the level at which this comparison is judged among all those of
-    its batch, by Holm's procedure with weights. L > -margin is `passed`; else U < 0 is `failed` (threshold) or
-    `regressed` (baseline, anchor); else `inconclusive`. A pass needs no correction over evaluations: a green gate needs all of
-    them (intersection-union). A sequential design is decided by its first rows that suffice; what was drawn beyond them
-    does not count. One that was cut short (`stopped_at`) has no verdict but those that all of its rows would give as
-    well, and else is `inconclusive`: a sequential design by what is settled, a fixed one always.
+    Let L and U be bounds of candidate minus threshold, baseline or anchor, less than 0 being worse. L is the one-sided
+    bound at the level at which this look may pass; U the one at the level at which this comparison is judged among all
+    those of its batch, by Holm's procedure with weights. L > -margin is `passed`; else U < 0 is `failed` (threshold) or
+    `regressed` (baseline, anchor); else `inconclusive`. A pass needs no correction over evaluations: a green gate needs
+    all of them (intersection-union). A sequential design is decided by its first rows that suffice; what was drawn
+    beyond them does not count. One that was cut short (`stopped_at`) has no verdict but those that all of its rows
+    would give as well, and else is `inconclusive`: a sequential design by what is settled, a fixed one always.
 
     Args:
         observed: every evaluation of the run: red is corrected over all of them at once.

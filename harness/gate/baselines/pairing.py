@@ -129,7 +129,7 @@ class Pairing:
         for metric, values in self.recorded.cases[case].scores.items():
             rule = rules[0] if len(rules := self._rules(metric)) == 1 else None
             for index, value in enumerate(values):
-                yield ScoreRow(own[0], metric, "baseline", own[1], case, index, value, outcome, judged_by=rule)
+                yield ScoreRow(own[0], metric, self.recording.role, own[1], case, index, value, outcome, judged_by=rule)
 
     @property
     def is_hopeless(self) -> bool:
@@ -164,7 +164,8 @@ class Pairing:
             scored_otherwise=None not in (then, now) and then != now,
         )
         notes = [] if self.trouble or verdict.errors else self._notes(record, otherwise)
-        return replace(verdict, reason="; ".join([verdict.reason, *notes]), baseline_record=record)
+        known = replace(verdict, reason="; ".join([verdict.reason, *notes]))
+        return replace(known, baseline_record=record) if self.recording.role == "baseline" else known
 
     def _notes(self, record: BaselineRecord, otherwise: Sequence[str]) -> list[str]:
         """Note what a reader must know of the pairs, for the reason of the verdict."""
@@ -188,6 +189,11 @@ def _state(case: Case, recorded: RecordedEvaluation) -> State:
     if known is None:
         return "skipped" if case.id in recorded.skipped else "new"
     return "paired" if known.content == content_digest(case) else "changed"
+
+
+def unanchored(anchor: Recording, evaluation: Evaluation) -> str:
+    """Why an evaluation can't be weighed against a recorded anchor that was there before it; "" where it can."""
+    return "" if evaluation.id in anchor.evaluations else f"{anchor.in_words} has no scores of it"
 
 
 def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:

@@ -17,6 +17,7 @@ from harness import entry_points
 from harness.config import Settings, VersionSettings
 from harness.config.environment import version_of
 from harness.config.repository import Repository
+from harness.config.roles import OtherRole
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.cases import built_digest
@@ -28,6 +29,7 @@ from harness.models.version import answers
 from harness.records import VersionRef
 from harness.requests import SampleSource
 from harness.stages.data.corpus import open_corpus
+from harness.store import RunInfo
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
@@ -40,7 +42,7 @@ _DRIVER = Path("/proc/driver/nvidia/gpus")
 def specification(
     settings: Settings,
     candidate: SampleSource,
-    baseline: SampleSource | Recording | None,
+    against: Mapping[OtherRole, SampleSource | Recording],
     judges: Sequence[SampleSource],
     ledger: Mapping[str, Entry],
 ) -> dict[str, Any]:
@@ -57,20 +59,49 @@ def specification(
         "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "candidate": noted(candidate, "candidate"),
     }
-    if isinstance(baseline, Recording):  # it has no samples in the store
-        described["baseline"] = {
-            "name": baseline.reference.name,
-            "fingerprint": baseline.reference.fingerprint,
-            "first_index": baseline.first_index,
-            "recorded": {"name": baseline.name, "run_id": baseline.run_id, "created": baseline.created},
-        }
-    elif baseline is not None:
-        described["baseline"] = noted(baseline, "baseline")
+    for role, other in against.items():
+        described[role] = _recorded_note(other) if isinstance(other, Recording) else noted(other, role)
     if judges:
         described["judges"] = [noted(judge, judge.version.fingerprint) for judge in judges]
-    asked = [each for each in (candidate, baseline, *judges) if isinstance(each, SampleSource)]
+    asked = [each for each in (candidate, *against.values(), *judges) if isinstance(each, SampleSource)]
     engines = {each.version.settings.engine for each in asked}
     return described | {"environment": environment(sorted(engines))}
+
+
+def _recorded_note(recording: Recording) -> dict[str, Any]:
+    """A version that has no samples in the store."""
+    return {
+        "name": recording.reference.name,
+        "fingerprint": recording.reference.fingerprint,
+        "first_index": recording.first_index,
+        "recorded": {"name": recording.name, "run_id": recording.run_id, "created": recording.created},
+    }
+
+
+def anchor_notes(described: Mapping[str, Any], recording: Recording | None, runs: Iterable[RunInfo]) -> tuple[str, ...]:
+    """Tell that the anchor is another than in the last gate of a version of this name, and why it was promoted.
+
+    Args:
+        described: the run, as the store has it.
+        recording: that stands for the anchor; None where it is asked, or there is none.
+        runs: those before this one, the oldest first.
+    """
+    gates = [run for run in runs if run.finished and "baseline" in run.spec]
+    own = [run for run in gates if run.spec["candidate"]["name"] == described["candidate"]["name"]]
+    if not own or "baseline" not in described or (before := own[-1].spec.get("anchor")) is None:
+        return ()
+    now = described.get("anchor")
+    if now is None:
+        was = f"{before['name']} in run {own[-1].run_id}"
+        return (
+            () if described["baseline"]["fingerprint"] == before["fingerprint"] else (f"no anchor now: it was {was}",)
+        )
+    if all(now.get(key) == before.get(key) for key in ("fingerprint", "recorded")):
+        return ()
+    promoted = [*recording.history.values()][-1:] if recording is not None else []
+    why = "".join(f"; promoted because: {each.reason}" for each in promoted)
+    then, name = (f"{each['name']} ({each['fingerprint'].removeprefix('sha256:')[:8]})" for each in (before, now))
+    return (f"the anchor is {name} now: in run {own[-1].run_id} it was {then}{why}",)
 
 
 def _version_note(source: SampleSource, draws: Mapping[str, list[int]]) -> dict[str, Any]:

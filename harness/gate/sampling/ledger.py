@@ -8,20 +8,18 @@ says that samples were pruned.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-import pydantic
-
-from harness.decisions import Look, Observations, look_at, share_of
+from harness.config.roles import AGAINST
+from harness.decisions import Look, look_at, share_of
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.order import draw_order, most_samples
+from harness.gate.sampling.question import ANEW, Asked, Draws, changes, is_same, read_question, role_of
 from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, Settle
@@ -29,129 +27,6 @@ from harness.store.ledger import LookRow, Settle
 RULE = 3
 """Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
-_ANEW = "drawn anew"
-Draws = tuple[int, ...]
-"""Generations of draws, in the order in which they are looked through for a sample."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """All that the bets of an evaluation depend on, settled before anything is seen, whatever is asked for later.
-
-    Attributes:
-        words: what makes it another question, by the name that is told then.
-        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" (with
-            "@INDEX" where these have draws of their own) and of judges by fingerprint.
-        cases: a digest of each case, in the order drawn.
-        stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
-        seed: of the order.
-        largest_cluster: the most cases that were one bet by their sum.
-        n_cases: with how many it was first asked.
-        may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
-        unpaired: digests of the cases that a recorded baseline lacks.
-        recorded: which draws a recorded baseline is of.
-    """
-
-    words: dict[str, str | int | float | None]
-    draws: dict[str, Draws]
-    cases: tuple[str, ...]
-    stakes: Stakes
-    seed: int = 0
-    largest_cluster: int = 1
-    n_cases: int = 0
-    may_grow: bool = False
-    unpaired: frozenset[str] = frozenset()
-    recorded: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """Names the question, whatever cases came later."""
-        return hashlib.sha256(json.dumps([self.words, self.draws], sort_keys=True).encode()).hexdigest()[:16]
-
-    @property
-    def weighed(self) -> frozenset[str]:
-        """The cases that are weighed against the baseline."""
-        return frozenset(self.cases) - self.unpaired
-
-    @property
-    def plain(self) -> str:
-        """As JSON."""
-        return _JSON.dump_json(self).decode()
-
-    def with_cases(self, cases: Iterable[str]) -> tuple[str, ...]:
-        """Its cases in their order, and behind them those of these digests that it has not."""
-        return tuple(dict.fromkeys((*self.cases, *cases)))
-
-    def drawn(self, *, of_candidate: bool = False) -> set[tuple[str, int]]:
-        """Whose draws of which generation it rests on, or the candidate's alone."""
-        names = (name for name in self.draws if _role(name) == "candidate" or not of_candidate)
-        return {(name, number) for name in names for number in self.draws[name]}
-
-    def of_threshold(self) -> Asked:
-        """The question about the candidate's score alone."""
-        draws = {name: numbers for name, numbers in self.draws.items() if _role(name) != "baseline"}
-        return replace(self, words={**self.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
-
-
-_JSON = pydantic.TypeAdapter(Asked)
-
-
-def _role(name: str) -> str:
-    return name.partition("@")[0]
-
-
-def _read(plain: str) -> Asked | None:
-    """The question that was written; None for what can't be read as one."""
-    try:
-        return _JSON.validate_json(plain)
-    except pydantic.ValidationError:
-        return None
-
-
-def changes(before: Asked | None, now: Asked) -> list[str]:
-    """Say what makes it another question than one before; nothing where a run goes on with that."""
-    if before is None:
-        return ["another rule of the gate"]
-    changed = {name: (before.words.get(name), now.words.get(name)) for name in (before.words | now.words)}
-    why = [
-        f"{name} {' → '.join('none' if each in (None, '') else str(each) for each in (old, new))}"
-        for name, (old, new) in changed.items()
-        if old != new
-    ]
-    judged, judges = (
-        {name: each for name, each in asked.draws.items() if _role(name) not in ("candidate", "baseline")}
-        for asked in (before, now)
-    )
-    if judged.keys() != judges.keys():
-        why.append("other judges")
-    elif judged != judges:
-        why.append("judged anew")
-    elif before.draws != now.draws:
-        why.append(_ANEW)
-    old, new = set(before.cases if now.may_grow else before.cases[: before.n_cases]), set(now.cases)
-    if n_missing := len(old - new):
-        why.append(f"{n_missing:,} {'case' if n_missing == 1 else 'cases'} changed or left out")
-    elif (added := len(new - old)) and not now.may_grow:
-        why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
-    if (before.unpaired ^ now.unpaired) & old & new:
-        why.append("other cases have recorded scores")
-    return why
-
-
-def unless_grown(question: Asked | None, observed: Observations) -> Observations:
-    """The same; undecided where it can't be bet on and has grown since it was first asked: each number of cases is
-    another test. That a body may measure was not seen then, or it would have been another question.
-    """
-    if question is None or observed.undecided or observed.plan.design == "fixed" or observed.is_sequential:
-        return observed
-    by_samples = observed.plan.per == "case"
-    has_more = observed.n_planned > question.stakes.horizon if by_samples else len(question.cases) > question.n_cases
-    what = "samples" if by_samples else "cases"
-    text = (
-        f"a measure that can't be bet on, with more {what} than when it was first looked at (say -> harness.Measure, "
-        "and they are another look)"
-    )
-    return replace(observed, undecided=text) if has_more else observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +54,17 @@ class Entry:
         the run.
         """
         known = {} if self.question is None else self.question.draws
-        return next((numbers for each, numbers in known.items() if _role(each) == name), None)
+        return next((numbers for each, numbers in known.items() if role_of(each) == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A fixed version that candidates are weighed against beside the baseline: its fingerprint, and what is recorded of
+    it by evaluation, of those that are weighed against it: nothing where it is asked.
+    """
+
+    fingerprint: str
+    sides: Mapping[str, RecordedSide]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +82,7 @@ class Family:
             baseline.
         judges: the same of judges, by fingerprint.
         recorded: what is recorded of the baseline, by evaluation; empty where it is drawn.
+        anchor: what else the candidate must be no worse than.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         begin: begins a generation of each version, by role or a judge's fingerprint.
@@ -211,6 +97,7 @@ class Family:
     draws: Mapping[str, Draws] = field(default_factory=dict)
     judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: Mapping[str, RecordedSide] = field(default_factory=dict)
+    anchor: Anchor | None = None
     is_fresh: bool = False
     max_age_s: float | None = None
     begin: Callable[[], Mapping[str, Draws]] = dict
@@ -267,6 +154,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
+        self.anchor = None if family.anchor is None else family.anchor.sides.get(evaluation.id)
         self._digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
@@ -282,6 +170,7 @@ class _Asking:
 
     def _of(self, seed: int) -> Asked:
         evaluation, family, side, digests = self.evaluation, self.family, self.side, self._digests
+        anchor = self.anchor or RecordedSide()
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -309,9 +198,14 @@ class _Asking:
             "most samples": size if plan.per == "case" and evaluation.may_measure else None,
             "recording": side.run_id,
         }
+        draws = {**family.draws, **(family.judges if judged else {})}
+        if family.anchor is not None and self.anchor is not None:
+            words |= {"anchor": family.anchor.fingerprint, "anchor recording": anchor.run_id}
+        else:
+            draws = {name: numbers for name, numbers in draws.items() if role_of(name) != "anchor"}
         return Asked(
             words=words,
-            draws={**family.draws, **(family.judges if judged else {})},
+            draws=draws,
             cases=tuple(digests[number] for number in order),
             stakes=Stakes(plan.threshold, plan.margin, size, may_stop),
             seed=seed,
@@ -320,6 +214,8 @@ class _Asking:
             may_grow=not evaluation.may_measure and may_stop and plan.about == "population",
             unpaired=frozenset(digests[n] for n in order if evaluation.cases[n].id in side.unpaired),
             recorded=tuple(side.draws.split()),
+            unanchored=frozenset(digests[n] for n in order if evaluation.cases[n].id in anchor.unpaired),
+            anchored=tuple(anchor.draws.split()),
         )
 
 
@@ -335,7 +231,7 @@ class _Entering:
         self._asking, self._family, self._run_id, self._anew = asking, asking.family, run_id, anew
         age, now = self._family.max_age_s, time.time()
         looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
-        self._asked = [(row, _read(row.question)) for row in looked]
+        self._asked = [(row, read_question(row.question)) for row in looked]
         self._counted = [each for each in self._asked if age is None or abs(now - each[0].begun) <= age]
         self._member = next(row for row in rows if row.against == self._family.against)
         self.is_lacking = False
@@ -344,7 +240,7 @@ class _Entering:
     def entry(self) -> tuple[Entry, LookRow | None]:
         """The look, with the row that has to be written for it."""
         wanted, against = self._wanted(), self._family.against
-        own = [each for each in self._counted if each[0].against == against]
+        own = [each for each in self._counted if each[0].against == against and _has_same_anchor(each[1], wanted)]
         tried = [changes(asked, self._as_before(asked, wanted)) for _, asked in own]
         spent = sum(row.share for row, _ in own)
         going = [
@@ -357,11 +253,12 @@ class _Entering:
             number, row, before = exact[-1] if exact else going[0]
             cases = before.with_cases(wanted.cases)
             entry = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
+            entry = replace(entry, unanchored=wanted.unanchored, anchored=wanted.anchored)
             look = self._look(number, entry, PRUNED if row.pruned else row.because)
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(row, question=entry.plain) if entry != before else None
             return Entry(look, entry, is_new=False, spent=spent), grown
-        if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
+        if undecided := self._left_of_recording(wanted):
             return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
         draws, is_anew = self._draws(wanted)
         nearest = min(reversed(tried), key=len, default=[])  # of several the newest
@@ -369,8 +266,8 @@ class _Entering:
         before_it = [row.number for row, _ in self._asked if row.against == against]
         if is_anew and not before_it:
             why = "seen before with other cases"
-        if is_anew and why and not why.endswith(_ANEW):
-            why = f"{why}, so {_ANEW}"
+        if is_anew and why and not why.endswith(ANEW):
+            why = f"{why}, so {ANEW}"
         look, share = self._look(number, asked, why), share_of(number)
         row = replace(
             self._member,
@@ -385,15 +282,14 @@ class _Entering:
         return Entry(look, asked, spent=spent + share), row
 
     def _look(self, number: int, asked: Asked, because: str) -> Look:
-        """The look of this number, or a later one: a threshold is one question, whatever the baseline."""
-        if asked.words["threshold"]:
-            seen: list[Asked] = []
-            for _, before in self._counted:
-                if before is not None and before.words["threshold"] and not any(_same(each, before) for each in seen):
-                    seen.append(before)
-            place = next((at for at, each in enumerate(seen, 1) if _same(each, asked)), len(seen) + 1)
-            if place > number:
-                number, because = place, because or "its threshold was looked at before"
+        """The look of this number, or a later one: each comparison is one question, whatever is asked beside it."""
+        for comparison in self._comparisons(asked):
+            one, seen = asked.of(comparison), list[Asked]()
+            for before in self._seen_of(comparison, asked):
+                seen += [] if any(is_same(each, before) for each in seen) else [before]
+            place = next((at for at, each in enumerate(seen, 1) if is_same(each, one)), len(seen) + 1)
+            if seen and place > number:
+                number, because = place, because or f"its {comparison} was looked at before"
         best_of = self._family.best_of
         return look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
 
@@ -422,12 +318,17 @@ class _Entering:
         if self._family.is_fresh:
             return wanted.draws, False
         seen: set[tuple[str, int]] = set()
-        known = [(row.against == self._family.against, asked) for row, asked in self._asked if asked is not None]
-        for is_own, asked in known:
-            if asked.weighed - wanted.weighed:
-                seen |= asked.drawn(of_candidate=not is_own)
+        known = [(row.against, asked) for row, asked in self._asked if asked is not None]
+        for against, asked in known:
+            shared = [each for each in AGAINST if self._is_of(each, against, asked, wanted)]
+            for one, now in ((asked.of(each), wanted.of(each)) for each in shared):
+                seen |= one.drawn() if one.weighed - now.weighed else set()
+            if not shared and asked.weighed - wanted.weighed:
+                seen |= asked.drawn(of_candidate=True)
         cases = set(wanted.cases)
-        own = sorted((asked for is_own, asked in known if is_own), key=lambda each: len(cases.intersection(each.cases)))
+        own = [asked for against, asked in known if against == self._family.against]
+        own = [each if _has_same_anchor(each, wanted) else each.of("baseline") for each in own]
+        own.sort(key=lambda each: len(cases.intersection(each.cases)))
         for before in reversed(own):
             kept = self._as_before(before, wanted)
             if kept.drawn(of_candidate=True) == before.drawn(of_candidate=True) and seen.isdisjoint(kept.drawn()):
@@ -437,47 +338,54 @@ class _Entering:
         missing = {name for name, _ in entry.drawn() & seen}
         missing |= {name for name, numbers in entry.draws.items() if last.draws.get(name, numbers) != numbers}
         self.is_lacking = bool(missing) and not self._anew
-        begun = {name: self._anew.get(_role(name), (0,)) for name in missing}
+        begun = {name: self._anew.get(role_of(name), (0,)) for name in missing}
         return {name: begun.get(name) or numbers for name, numbers in entry.draws.items()}, bool(missing)
 
-    def _left_of_recording(self, wanted: Asked, own: Sequence[Asked]) -> str:
+    def _left_of_recording(self, wanted: Asked) -> str:
         """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
         whatever name they are recorded.
         """
-        name, known = wanted.words["recording"], {*wanted.recorded, *self._asking.side.asked}
-        same = [each for each in own if each.words["recording"] == name or known.intersection(_of_other_side(each))]
-        n_missing = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
-        advice = "record it anew, from a run with --fresh"
-        return (
-            f"what is left of a recording without {n_missing:,} of its cases that were seen ({advice})"
-            if n_missing
-            else ""
-        )
+        for comparison, side in (("baseline", self._asking.side), ("anchor", self._asking.anchor)):
+            now = wanted.of(comparison)
+            name, known = now.words["recording"], {*now.recorded, *(side.asked if side is not None else ())}
+            seen = self._seen_of(comparison, wanted) if name else []
+            same = [each for each in seen if each.words["recording"] == name or known & each.draws_of_other]
+            if n_missing := max((len(each.weighed - now.weighed) for each in same), default=0):
+                advice = "record it anew, from a run with --fresh"
+                return f"what is left of a recording without {n_missing:,} of its cases that were seen ({advice})"
+        return ""
+
+    def _is_of(self, comparison: str, against: str, before: Asked, now: Asked) -> bool:
+        """Tell whether a question that was asked against this baseline has a comparison of another one."""
+        if comparison == "baseline":
+            return against == self._family.against
+        return now.words.get(comparison) is not None and before.words.get(comparison) == now.words[comparison]
+
+    def _seen_of(self, comparison: str, now: Asked) -> list[Asked]:
+        """The questions before that have this comparison of a question, each as of that alone."""
+        known = ((row.against, before) for row, before in self._counted if before is not None)
+        return [before.of(comparison) for against, before in known if self._is_of(comparison, against, before, now)]
+
+    def _comparisons(self, now: Asked) -> tuple[str, ...]:
+        """Those that may have been asked beside others before."""
+        asked = [now, *(before for _, before in self._counted if before is not None)]
+        return ("threshold", *AGAINST) if any("anchor" in each.words for each in asked) else ("threshold",)
 
     def _wanted(self) -> Asked:
         """The question that the run asks, in the order of the first look, whose seed was chosen before anything was
-        seen; where its threshold was looked at before, with the stakes and the candidate's draws of that.
+        seen; where one of its comparisons was made before, with the stakes and the draws of that.
         """
         seeds = (asked.seed for _, asked in self._asked if asked is not None)
         wanted = self._asking.question(next(seeds, self._family.seed))
-        for _, before in self._counted if wanted.words["threshold"] else ():
-            if before is None:
-                continue
-            one = before.of_threshold()
-            if not changes(one, self._as_before(before, wanted).of_threshold()):
-                cases, draws = before.with_cases(wanted.cases), {**wanted.draws, **one.draws}
+        for comparison in self._comparisons(wanted):
+            for one in self._seen_of(comparison, wanted):
+                if changes(one, self._as_before(one, wanted.of(comparison))):
+                    continue
+                cases, draws = one.with_cases(wanted.cases), {**wanted.draws, **one.draws}
                 stakes = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
                 return replace(wanted, cases=cases, draws=draws, **stakes)  # type: ignore[arg-type]
         return wanted
 
 
-def _same(before: Asked, now: Asked) -> bool:
-    """Tell whether two questions about a threshold are one, whichever has cases that came later."""
-    one, other = before.of_threshold(), now.of_threshold()
-    return not changes(one, other) or not changes(other, one)
-
-
-def _of_other_side(asked: Asked) -> list[str]:
-    """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
-    drawn = ((*name.partition("@")[::2], number) for name, number in asked.drawn())
-    return [*asked.recorded, *(f"{index or 0}:{number}" for role, index, number in drawn if role == "baseline")]
+def _has_same_anchor(before: Asked | None, now: Asked) -> bool:
+    return before is None or before.words.get("anchor") == now.words.get("anchor")
