@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from harness.config import Settings, VersionSettings
 from harness.config.settings import NO_BASELINE
 from harness.errors import SettingsError
+from harness.records import Role
 
-OtherRole = Literal["baseline", "anchor"]
-AGAINST: tuple[OtherRole, ...] = ("baseline", "anchor")
+AGAINST: tuple[Role, ...] = ("baseline", "anchor")
 """The roles of what the candidate is weighed against."""
 
 
@@ -38,7 +36,7 @@ def candidate_name(settings: Settings) -> str:
     )
 
 
-def baseline_name(settings: Settings, role: OtherRole = "baseline") -> str | None:
+def baseline_name(settings: Settings, role: Role = "baseline") -> str | None:
     """The version that the candidate is weighed against, if any."""
     name = getattr(settings, role)
     return None if name in (None, NO_BASELINE) else settings.version(name).name

@@ -88,7 +88,7 @@ class Observations(Weighed):
         known = {"candidate": self.candidate, "baseline": self.baseline, "anchor": self.anchor}
         return {role: scores for role, scores in known.items() if scores is not None}  # type: ignore[misc]
 
-    def on_sides(self, change: Callable[[FloatArray], FloatArray]) -> dict[str, FloatArray]:
+    def on_sides(self, change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
         """What `change` makes of the scores of each version that it has."""
         return {role: change(scores) for role, scores in self.sides.items()}
 

@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSeria
 from harness.config import Settings
 from harness.config.files import replacing, unique_keys
 from harness.config.repository import Repository
-from harness.config.roles import AGAINST, OtherRole
+from harness.config.roles import AGAINST
 from harness.config.settings import NO_BASELINE
 from harness.config.versions import GIT
 from harness.errors import SettingsError, choices, some, without_traceback
@@ -333,7 +333,7 @@ def read_recording(path: Path, role: Role = "baseline") -> Recording:
     )
 
 
-def recording_named(settings: Settings, role: OtherRole = "baseline") -> Recording | None:
+def recording_named(settings: Settings, role: Role = "baseline") -> Recording | None:
     """The recording that `baseline` or `anchor` of the settings names; None where it names a version, or there is none.
 
     A version's name wins; then a file reports/baselines/NAME.json; then a path, from the project's folder or from that

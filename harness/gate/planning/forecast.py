@@ -75,7 +75,7 @@ def forecast(
         n_judged = len(judges) * (1 + each.is_pairwise) * _is_judged(each)
         n_asks = max((1 + len(answer.earlier) for answer in answers[each.id]), default=1) * each.needs_version
         own = {role: name for role, name in roles.items() if role != "anchor" or not each.no_anchor}
-        for role in ["candidate"] if each.is_pairwise else own:
+        for role in [*own][: 1 if each.is_pairwise else None]:
             sides = list(own.values()) if each.is_pairwise else [own[role]]
             n_own = min(order.n_bodies, sum(sample < order.n_samples for _, sample in bodies[each.id, role]))
             left, n_of_body = order.n_bodies - n_own, n_asks * len(sides) + n_judged

@@ -17,7 +17,6 @@ from harness import entry_points
 from harness.config import Settings, VersionSettings
 from harness.config.environment import version_of
 from harness.config.repository import Repository
-from harness.config.roles import OtherRole
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.cases import built_digest
@@ -26,7 +25,7 @@ from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.gate.sampling.ledger import Entry
 from harness.models.spec import engine_spec
 from harness.models.version import answers
-from harness.records import VersionRef
+from harness.records import Role, VersionRef
 from harness.requests import SampleSource
 from harness.stages.data.corpus import open_corpus
 from harness.store import RunInfo
@@ -42,7 +41,7 @@ _DRIVER = Path("/proc/driver/nvidia/gpus")
 def specification(
     settings: Settings,
     candidate: SampleSource,
-    against: Mapping[OtherRole, SampleSource | Recording],
+    against: Mapping[Role, SampleSource | Recording],
     judges: Sequence[SampleSource],
     ledger: Mapping[str, Entry],
 ) -> dict[str, Any]:

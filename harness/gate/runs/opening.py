@@ -9,13 +9,12 @@ from functools import partial
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Builds, knowing
-from harness.config.roles import AGAINST, OtherRole, baseline_name, candidate_name, judge_names
+from harness.config.roles import AGAINST, baseline_name, candidate_name, judge_names
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError, some
-from harness.gate.baselines.pairing import recorded_side, unanchored
+from harness.gate.baselines.pairing import recorded_sides, sides_of_anchor
 from harness.gate.baselines.recording import Recording
-from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.notes import anchor_notes, specification
 from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.versions import (
@@ -33,7 +32,7 @@ from harness.gate.sampling.question import Draws
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Note, RecordedSide
+from harness.records import Note, Role
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, version_named
@@ -92,7 +91,7 @@ def _judges(settings: Settings, options: RunOptions) -> Sequence[str]:
     return judge_names(settings) if options.is_judged else ()
 
 
-def _against(settings: Settings, options: RunOptions) -> dict[OtherRole, str]:
+def _against(settings: Settings, options: RunOptions) -> dict[Role, str]:
     """The versions that are asked as baseline and anchor."""
     known = {role: baseline_name(settings, role) for role in AGAINST if role not in options.recordings}
     return {role: name for role, name in known.items() if name is not None}
@@ -167,8 +166,8 @@ def candidate_first_index(fingerprint: str, recordings: Iterable[Recording], *, 
     """The index of a candidate's first draw: those recorded of this very version are not drawn again. What is weighed
     against nothing may be drawn as a baseline is, to be recorded.
     """
-    is_taken = any(each.version.fingerprint == fingerprint and each.first_index == 0 for each in recordings)
-    return BASELINE_FIRST_INDEX if as_baseline or is_taken else 0
+    has_own = any(each.version.fingerprint == fingerprint and each.first_index == 0 for each in recordings)
+    return BASELINE_FIRST_INDEX if as_baseline or has_own else 0
 
 
 def oldest(*sides: SampleSource | None) -> float | None:
@@ -186,7 +185,7 @@ def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
 
 
 def known_draws(
-    store: Store, candidate: SampleSource, against: Mapping[OtherRole, SampleSource]
+    store: Store, candidate: SampleSource, against: Mapping[Role, SampleSource]
 ) -> dict[str, tuple[int, ...]]:
     """The draws of all versions by what bets call them: those that a baseline has as one are told by their index."""
     name = f"candidate@{candidate.first_index}" if candidate.first_index > 0 else "candidate"
@@ -205,7 +204,7 @@ class _Sources:
     """Where samples come from: of the candidate, of what it is weighed against as far as that is asked, of judges."""
 
     candidate: SampleSource
-    against: Mapping[OtherRole, SampleSource]
+    against: Mapping[Role, SampleSource]
     judges: tuple[SampleSource, ...]
 
     @property
@@ -287,11 +286,8 @@ def _assemble(
     run_id = new_run_id(now)
     ledger = _enter(settings, options, asked, store, run_id)
     described = specification(settings, candidate, {**against, **options.recordings}, judges, ledger)
-    described |= {
-        "n_evaluations": options.n_evaluations,
-        **options.noted,
-        **files_note(candidate.version, settings.root),
-    }
+    described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    described |= files_note(candidate.version, settings.root)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     suite = (*options.notes, *missing_notes(options, candidate.version.fingerprint, store))
     notes += anchor_notes(described, options.recordings.get("anchor"), store.runs())
@@ -317,11 +313,12 @@ def _assemble(
 
 def _one_of_each(options: RunOptions, sources: _Sources) -> tuple[RunOptions, _Sources]:
     """The same without an anchor that is the baseline's version: it would be the same comparison."""
-    prints = {role: each.version.fingerprint for role, each in (sources.against | options.recordings).items()}
+    every: dict[Role, SampleSource | Recording] = {**sources.against, **options.recordings}
+    prints = {role: each.version.fingerprint for role, each in every.items()}
     if prints.get("anchor") != prints.get("baseline"):
         return options, sources
-    asked = {role: each for role, each in sources.against.items() if role != "anchor"}
-    recorded = {role: each for role, each in options.recordings.items() if role != "anchor"}
+    asked: dict[Role, SampleSource] = {role: each for role, each in sources.against.items() if role != "anchor"}
+    recorded: dict[Role, Recording] = {role: each for role, each in options.recordings.items() if role != "anchor"}
     return replace(options, recordings=recorded), replace(sources, against=asked)
 
 
@@ -345,7 +342,7 @@ def _enter(
 ) -> Mapping[str, Entry]:
     """Enter this look at the candidate into the store's ledger, before anything is drawn."""
     candidate, judges, recording = sources.candidate, sources.judges, options.recording
-    sides = {**sources.against, **options.recordings}
+    sides: dict[Role, SampleSource | Recording] = {**sources.against, **options.recordings}
     against, anchor = (sides[role].version.fingerprint if role in sides else "" for role in AGAINST)
     version, home = candidate.version.settings, settings.home(candidate.version.name)
     whole = (each for each in options.evaluations if each.cases and not each.is_part)
@@ -353,8 +350,9 @@ def _enter(
     asked = [each for each in required if can_have(home, version, each.bound_names)]
     if not asked:
         return {}
-    every = {"candidate": candidate, **sources.against, **{each.version.fingerprint: each for each in judges}}
-    prints = {name: each.version.fingerprint for name, each in every.items()}
+    prints: dict[str, str] = {each.version.fingerprint: each.version.fingerprint for each in judges}
+    prints |= {"candidate": candidate.version.fingerprint}
+    prints |= {role: each.version.fingerprint for role, each in sources.against.items()}
     asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
     draws = known_draws(store, candidate, sources.against)
     family = Family(
@@ -366,26 +364,13 @@ def _enter(
         best_of=settings.best_of,
         draws=draws,
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
-        recorded={} if recording is None else _recorded_sides(recording, asked, store),
-        anchor=Anchor(anchor, _anchored(options.recordings.get("anchor"), asked, store)) if anchor else None,
+        recorded=recorded_sides(recording, asked, store.begun),
+        anchor=Anchor(anchor, sides_of_anchor(options.recordings.get("anchor"), asked, store.begun)),
         is_fresh=options.fresh,
         max_age_s=None if options.recordings else oldest(*sources.sides),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
     return enter_looks(store.looks, family, run_id, asked)
-
-
-def _recorded_sides(recording: Recording, asked: Iterable[Evaluation], store: Store) -> dict[str, RecordedSide]:
-    begun = store.begun(recording.version.fingerprint)
-    return {each.id: recorded_side(recording, each, begun) for each in asked}
-
-
-def _anchored(recording: Recording | None, asked: Iterable[Evaluation], store: Store) -> dict[str, RecordedSide]:
-    """What is recorded of the evaluations that are weighed against the anchor; nothing of each where it is asked."""
-    own = [each for each in asked if not each.no_anchor]
-    if recording is None:
-        return {each.id: RecordedSide() for each in own}
-    return _recorded_sides(recording, [each for each in own if not unanchored(recording, each)], store)
 
 
 def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError, UsageError
-from harness.gate.baselines.pairing import Pairing, unanchored
+from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
+from harness.gate.baselines.pairing import Against, Pairing, why_unanchored
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
+from harness.gate.runs.versions import flops_spent
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.body_errors import describe
-from harness.gate.sampling.collector import Against, Collector
+from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
@@ -32,7 +32,6 @@ from harness.models.version import Version, answers
 from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
-from harness.requests.spending import VersionSpending
 from harness.stages.lineage import Lineages
 from harness.store import Store
 from harness.store.database import BUSY_S
@@ -218,19 +217,16 @@ class Run:
         weight, best_of = 1 / self.options.n_evaluations, self.settings.best_of
         alone = Look(share=1 / best_of, red_share=weight / best_of, weight=weight, batch=CLOSED)
         entry = self.ledger.get(evaluation.id) or Entry(alone)
-        judges, without = tuple(judge.version.fingerprint for judge in self.judges), dict(lacking)
-        anchor = self._recordings.get("anchor")
-        why = evaluation.no_anchor or ("" if anchor is None else unanchored(anchor, evaluation))
-        if why and (anchor is not None or self.anchor is not None):
-            without["anchor"] = why
+        judges, anchor = tuple(judge.version.fingerprint for judge in self.judges), self._recordings.get("anchor")
+        why = why_unanchored(evaluation, anchor) if anchor is not None or self.anchor is not None else ""
+        without: dict[Role, str] = {**lacking, "anchor": why} if why else dict(lacking)
         kept = {role: each for role, each in self._recordings.items() if role not in without}
         recorded = {role: Pairing(each, evaluation, self.options.cases, judges) for role, each in kept.items()}
         own = (role for role in self._sources if role not in without)
         roles: tuple[Role, ...] = ("candidate",) if evaluation.is_pairwise else tuple(own)
         prints = {role: self._sources[role].version.fingerprint for role in roles}
         may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) + len(recorded)
-        drawn = entry.order
-        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+        order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=entry.order)
         beside = Against(recorded, without, self.settings.anchor or "")
         collector = Collector(evaluation, order, prints, self._keep_row, entry, beside)
         self.collectors[evaluation.id] = collector
@@ -483,35 +479,3 @@ def check_answers(evaluation: Evaluation, version: Version, baseline: Version | 
     for each in asked:
         if not answers(each.settings):
             raise AnswersNothingError(each.name)
-
-
-def flops_spent(
-    versions: Iterable[Version], spent: Mapping[str, VersionSpending], root: Path
-) -> dict[str, float | None]:
-    """The operations of each version's forward passes in this run; None where they can't be told.
-
-    They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
-    written or weighed, and for the last of a prompt. They can't be told without weights, or where answers do not tell
-    their tokens.
-
-    Args:
-        spent: what was counted, by the name of the version; nothing for one that was not asked.
-        root: folder that relative paths of weights start from.
-    """
-    asked = {version.name: version for version in versions if version.name in spent}
-    return {name: _flops(version, spent[name], root) for name, version in asked.items()}
-
-
-def _flops(version: Version, tokens: VersionSpending, root: Path) -> float | None:
-    options = version.settings.engine_options
-    if not tokens.counts or "weights" not in options:
-        return 0.0 if tokens.counts and not tokens.passes else None
-    from harness.models.description.description import describe_weights
-
-    try:
-        architecture = describe_weights(options, root).in_engine.architecture
-    except (UsageError, OSError):
-        return None  # weights that are gone by now, or of a kind that can't be described
-    flops_of = architecture.flops_of
-    passes = tokens.passes.items()
-    return float(sum(n * flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting) for each, n in passes))

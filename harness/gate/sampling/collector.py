@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from harness.decisions import Observations
-from harness.gate.baselines.pairing import Pairing
+from harness.gate.baselines.pairing import Against
 from harness.gate.evaluations.cases import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
 from harness.gate.evaluations.examples import SHOWN, Parts, Place, changes, expected_of
@@ -27,21 +27,6 @@ from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.stages.inference.blocks.measured import excess_unanswered
 from harness.statistics.arrays import FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """What an evaluation is weighed against beside versions that are asked.
-
-    Attributes:
-        recorded: the recorded scores that stand for a baseline's or an anchor's, by role.
-        without: the roles that it is not weighed against, though there are such versions, and why.
-        anchor_name: the anchor as reasons name it.
-    """
-
-    recorded: Mapping[Role, Pairing] = field(default_factory=dict)
-    without: Mapping[Role, str] = field(default_factory=dict)
-    anchor_name: str = ""
 
 
 class Collector:
@@ -67,12 +52,12 @@ class Collector:
         fingerprints: Mapping[Role, str],
         keep: Callable[[ScoreRow], None],
         entry: Entry,
-        against: Against = Against(),
+        against: Against | None = None,
     ) -> None:
         self.evaluation, self.order, self.entry = evaluation, order, entry
         self.roles: tuple[Role, ...] = tuple(fingerprints)
-        self._fingerprints, self._keep, self._recorded = fingerprints, keep, against.recorded
-        self._without, self._anchor_name = against.without, against.anchor_name
+        self._fingerprints, self._keep, self._against = fingerprints, keep, against or Against()
+        self._recorded = self._against.recorded
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
         self._n_batches = order.n_steps // max(1, len(order.cases))
@@ -164,7 +149,7 @@ class Collector:
         """Say why there is no baseline or anchor though the run has one, and which cases are left out that some bodies,
         or those of one version, did not skip.
         """
-        for role, why in self._without.items():
+        for role, why in self._against.without.items():
             if role == "anchor" or "anchor" in self.weighed:
                 yield f"not weighed against the {role}: {why}"
             else:
@@ -338,7 +323,7 @@ class Collector:
             candidate=candidate,
             baseline=known.get("baseline"),
             anchor=known.get("anchor"),
-            anchor_name=self._anchor_name,
+            anchor_name=self._against.anchor_name,
             recorded=frozenset(recorded),
             **kind.fields_of(Kind),
             largest_cluster=self._largest_cluster,

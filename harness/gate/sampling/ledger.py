@@ -63,8 +63,8 @@ class Anchor:
     it by evaluation, of those that are weighed against it: nothing where it is asked.
     """
 
-    fingerprint: str
-    sides: Mapping[str, RecordedSide]
+    fingerprint: str = ""
+    sides: Mapping[str, RecordedSide] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Family:
     draws: Mapping[str, Draws] = field(default_factory=dict)
     judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: Mapping[str, RecordedSide] = field(default_factory=dict)
-    anchor: Anchor | None = None
+    anchor: Anchor = Anchor()
     is_fresh: bool = False
     max_age_s: float | None = None
     begin: Callable[[], Mapping[str, Draws]] = dict
@@ -154,7 +154,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
-        self.anchor = None if family.anchor is None else family.anchor.sides.get(evaluation.id)
+        self.anchor = family.anchor.sides.get(evaluation.id) if family.anchor.fingerprint else None
         self._digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
@@ -199,7 +199,7 @@ class _Asking:
             "recording": side.run_id,
         }
         draws = {**family.draws, **(family.judges if judged else {})}
-        if family.anchor is not None and self.anchor is not None:
+        if self.anchor is not None:
             words |= {"anchor": family.anchor.fingerprint, "anchor recording": anchor.run_id}
         else:
             draws = {name: numbers for name, numbers in draws.items() if role_of(name) != "anchor"}

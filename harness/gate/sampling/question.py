@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pydantic
 
@@ -83,7 +84,7 @@ class Asked:
             is_anchor = comparison == "anchor"
             words["recording"] = self.words.get("anchor recording", "") if is_anchor else ""
             unpaired, recorded = (self.unanchored, self.anchored) if is_anchor else (frozenset(), ())
-        more = {"unpaired": unpaired, "recorded": recorded, "unanchored": frozenset(), "anchored": ()}
+        more: dict[str, Any] = {"unpaired": unpaired, "recorded": recorded, "unanchored": frozenset(), "anchored": ()}
         return replace(self, words=words, draws=draws, **more)
 
     @property

@@ -63,7 +63,7 @@ def with_notes(report: Report) -> Report:
 
 def _of_versions(report: Report) -> Iterator[Note]:
     """Tell which were answered under another name than asked for, and what applications printed, each version once."""
-    versions = [report.candidate, *([report.baseline] if report.baseline else []), *report.judges]
+    versions = [report.candidate, *filter(None, (report.baseline, report.anchor)), *report.judges]
     for version in dict.fromkeys(versions):
         if version.model and version.answered_as:
             yield Note("version", _answered_as(version))
