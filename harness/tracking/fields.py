@@ -114,9 +114,9 @@ def _entry_metrics(entry: Document, name: str) -> dict[str, float]:
     if difference is not None:
         metrics |= _difference(f"{name}.difference", difference)
         metrics[f"{name}.p_value"] = difference["p_value"]
-    for check in entry.get("checks", ()):
-        if check["difference"] != difference:
-            metrics |= _difference(f"{name}.{check['against']}_difference", check["difference"])
+    checks = {check["against"]: check for check in entry.get("checks", ())}
+    for against in checks.keys() & {"threshold", "anchor"} if len(checks) > 1 else ():  # that left is `difference`
+        metrics |= _difference(f"{name}.{against}_difference", checks[against]["difference"])
     metrics |= {f"{name}.{count}": entry.get(count) for count in _COUNTS}
     for aggregate in entry.get("aggregates", ()):
         figure = key(name, aggregate["name"])
