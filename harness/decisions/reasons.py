@@ -200,7 +200,9 @@ def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
     text = "; ".join(check.reason for check in given)
     if worst.is_red and all(check.against == "anchor" for check in given):
         beside = [check.verdict is VerdictKind.PASSED for check in checks if check.against == "baseline"]
-        text += ", though no worse than the baseline" if all(beside) else ", though not shown to be so by the baseline"
+        text += (
+            ", though no worse than the baseline" if all(beside) else ", though not shown to be worse than the baseline"
+        )
     return text
 
 

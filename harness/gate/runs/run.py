@@ -304,9 +304,11 @@ class Run:
         return self._shown
 
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
-        drawn, recorded = self._sources.items(), self._recordings.items()
+        recording = self.options.recording
+        drawn = [(role, each) for role, each in self._sources.items() if role != "anchor"]
         sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
-        sources |= {role: AnswerSource(each.run_id, "candidate", each.first_index) for role, each in recorded}
+        if recording is not None:
+            sources["baseline"] = AnswerSource(recording.run_id, "candidate", recording.first_index)
         lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
         with suppress(StoreError):  # is told at the end, unless it can be done then
             if changes:
