@@ -75,7 +75,7 @@ def _declines(workers: Executor, shape: Shape) -> Iterator[Figure]:
     name = f"20 releases each lower by 0.2 margins, {_words(shape)}"
     beside = f"90th percentile {np.quantile(lost, 0.9):.2g}; {never:.2f} of histories have no red in 20 releases"
     yield Figure(f"{name}, no anchor: lost at the first red", float(np.median(lost)), "margins", "", True, beside)
-    histories = [History(shape), History(shape, recorded=4 * shape.samples)]
+    histories = [History(shape, recorded=recorded) for recorded in _recorded(shape)]
     histories += [History(shape, by_case=True)] if shape.cases * STEP * MARGIN == 1 else []
     for history in histories:
         codes, recorded = outcomes(workers, history), history.recorded
@@ -95,7 +95,7 @@ def _declines(workers: Executor, shape: Shape) -> Iterator[Figure]:
 
 def _alike(workers: Executor, shape: Shape) -> Iterator[Figure]:
     """Releases that are all alike: false reds, of all gates and of the unluckiest anchors."""
-    for recorded in (0, 4 * shape.samples):
+    for recorded in _recorded(shape):
         codes = outcomes(workers, History(shape, step=0.0, recorded=recorded))
         reds = (codes == 2).mean(axis=1)
         value, spread = float(reds.mean()), float(reds.std()) / math.sqrt(HISTORIES)
@@ -106,6 +106,11 @@ def _alike(workers: Executor, shape: Shape) -> Iterator[Figure]:
         )
         what = f"20 releases as good as the anchor, {_words(shape)}, anchor {_asked(recorded)}: red"
         yield Figure(what, value, "of the gates", f"≤ {limit:.3f}", value <= limit, beside)
+
+
+def _recorded(shape: Shape) -> tuple[int, ...]:
+    """The samples of a case that anchors are recorded with: 0 for one that is asked, else as `--for-baseline` has it."""
+    return (0, 4 * shape.samples) if shape.cases == SHAPES[0].cases else (0,)
 
 
 def _words(shape: Shape) -> str:

@@ -165,8 +165,9 @@ class Recording:
 
     @property
     def reference(self) -> VersionRef:
-        """The baseline as a report names it: never like a version that was asked."""
-        return VersionRef(f"{self.name} (recorded {self.created[:10]})", self.version.fingerprint)
+        """The baseline as a report names it: never like a version that was asked. An anchor goes by its version."""
+        name = self.version.name if self.role == "anchor" else self.name
+        return VersionRef(f"{name} (recorded {self.created[:10]})", self.version.fingerprint)
 
 
 def too_few_samples(recorded: RecordedEvaluation, n_samples: int) -> str:

@@ -227,7 +227,8 @@ class Run:
         prints = {role: self._sources[role].version.fingerprint for role in roles}
         may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) + len(recorded)
         order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=entry.order)
-        beside = Against(recorded, without, self.settings.anchor or "")
+        name = (self.settings.anchor or "") if anchor is None else anchor.version.name
+        beside = Against(recorded, without, name)
         collector = Collector(evaluation, order, prints, self._keep_row, entry, beside)
         self.collectors[evaluation.id] = collector
         return collector
