@@ -109,7 +109,7 @@ def _alike(workers: Executor, shape: Shape) -> Iterator[Figure]:
 
 
 def _recorded(shape: Shape) -> tuple[int, ...]:
-    """The samples of a case that anchors are recorded with: 0 for one that is asked, else as `--for-baseline` has it."""
+    """The samples of a case that anchors have: 0 for those of all, of one that is asked, or so many as are recorded."""
     return (0, 4 * shape.samples) if shape.cases == SHAPES[0].cases else (0,)
 
 
