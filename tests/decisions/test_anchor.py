@@ -65,7 +65,7 @@ def test_an_open_comparison_with_the_anchor_says_what_would_decide_it():
     entry = observed(
         binary(rng, rates, 2), share_right(30, 60, 2), anchor=binary(rng, rates, 2), anchor_name="v1.2", margin=0.01
     )
-    (verdict,) = decide([replace(entry, recorded=frozenset({"anchor"}))], 0.95)
+    (verdict,) = decide([replace(entry, margin=0.01, recorded=frozenset({"anchor"}))], 0.95)
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
     assert verdict.reason.startswith("could be lower than the anchor v1.2 by up to ")
     assert verdict.samples_needed > 0
