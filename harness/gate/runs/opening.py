@@ -448,16 +448,17 @@ def missing_notes(options: RunOptions, candidate: str, store: Store) -> tuple[st
     Args:
         candidate: its fingerprint.
     """
-    recording, notes = options.recording, dict[str, str]()
-    recorded = {} if recording is None else recording.evaluations
+    recordings, notes = options.recordings.values(), dict[str, str]()
+    recorded = [name for each in recordings for name in each.evaluations]
     seen = (row.evaluation_id for row in store.looks.of_candidate(candidate))
     missing = list(filter(options.is_missing, dict.fromkeys([*recorded, *seen])))
     not_green = _not_green({*missing}, {*options.family}, candidate, store) if missing else {}
     for identity in missing:
         known = []
-        if recording is not None and identity in recorded:
-            n_cases = len(recorded[identity].cases)
-            known.append(f"{recording.in_words} has {n_cases:,} case{'' if n_cases == 1 else 's'} of it")
+        for each in recordings:
+            if identity in each.evaluations:
+                n_cases = len(each.evaluations[identity].cases)
+                known.append(f"{each.in_words} has {n_cases:,} case{'' if n_cases == 1 else 's'} of it")
         if identity in not_green:
             known.append(f"a gate of this candidate had it, {not_green[identity]}")
         if known:
