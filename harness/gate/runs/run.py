@@ -307,7 +307,9 @@ class Run:
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         recording = self.options.recording
         drawn = [(role, each) for role, each in self._sources.items() if role != "anchor"]
-        sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
+        sources: dict[Role, AnswerSource] = {
+            role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn
+        }
         if recording is not None:
             sources["baseline"] = AnswerSource(recording.run_id, "candidate", recording.first_index)
         lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
