@@ -1,4 +1,4 @@
-"""What is made of stored runs: `steelyard gate`, `accept`, `compare`, `baseline`, `report`, `comment` and `track`."""
+"""What is made of stored runs: `steelyard gate`, `accept`, `compare`, `report`, `comment` and `track`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from harness.cli import Group
 from harness.cli.console import Number, open_store, place_option, run_argument, say, shows, with_store
 from harness.config import typed
 from harness.config.ci import find_forge, read_job
@@ -21,7 +20,6 @@ from harness.config.settings import MLFLOW, Settings, check_setting, load_settin
 from harness.config.waivers import FILE_NAME as WAIVERS
 from harness.config.waivers import checked_waiver, read_waivers, today, write_waivers
 from harness.errors import ForgeError, SettingsError, SteelyardError, StoreError, UsageError
-from harness.gate.baselines.recording import left_out, recorded_path, recording_of, too_few_samples, write_recording
 from harness.gate.baselines.timeline import timeline
 from harness.gate.history.comparison import ComparisonOptions, sides
 from harness.gate.history.comparison import compare as weigh
@@ -34,7 +32,6 @@ from harness.reporting.history.text import moved
 from harness.reporting.markdown.report import markdown, without_report
 from harness.reporting.notifying import notify
 from harness.reporting.pull_requests import post
-from harness.reporting.shared.figures import plural
 from harness.reporting.shared.files import prepare_folder
 from harness.reporting.shared.grid import Ready
 from harness.reporting.shared.names import COMMENT_NAME, find_evaluations
@@ -209,67 +206,6 @@ def compare(store: Store, candidate: str, baseline: str, **asked: Any) -> Compar
     comparison = weigh(store, ours, theirs, options)
     usage = replace(comparison.report.usage, wall_s=time.monotonic() - began)
     return Compared(replace(comparison, report=replace(comparison.report, usage=usage)))
-
-
-@click.group(cls=Group)
-def baseline() -> None:
-    """Record a finished run as a baseline: a file in reports/baselines that is reviewed and committed like a snapshot.
-
-    A gate against it asks no baseline model: `pytest … --baseline NAME`.
-
-    \b
-    Example:
-      steelyard baseline record latest --name released
-    """
-
-
-@baseline.command()
-@with_store()
-@click.option("--name", metavar="NAME", help="What it is called; default: the candidate's version name.")
-@click.option("--force", is_flag=True, help="Overwrite a recording of this name that holds something else.")
-@run_argument
-def record(store: Store, name: str | None, force: bool, run_name: str) -> None:
-    """Write the scores of a RUN's candidate to reports/baselines/NAME.json.
-
-    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version: the newest run that
-    has it as its candidate. A run with errors is refused, and so is one that was interrupted or stopped as soon as it
-    was decided, for its scores lean one way. Draw for a baseline with pytest --for-baseline: everything, and more
-    samples than a gate draws, for they are drawn once and used many times.
-
-    \b
-    Examples:
-      pytest suites --candidate smollm2 --for-baseline
-      steelyard baseline record --name released
-    """
-    settings, weighed = load_settings(Path.cwd()), find_version(store.runs(), run_name, ("candidate",))
-    report = stored_report(store, weighed.run.run_id)
-    path = recorded_path(settings, name or weighed.version.name)
-    recording = recording_of(store, weighed, report, path.stem)
-    is_new = write_recording(recording, path, force=force)
-    evaluations = recording.evaluations
-    n_cases, n_bytes = sum(len(each.cases) for each in evaluations.values()), path.stat().st_size
-    what = f"{plural(len(evaluations), 'evaluation')}, {plural(n_cases, 'case')} of run {recording.run_id}"
-    size = f"{n_bytes:,} bytes, {n_bytes / max(1, n_cases):.0f} a case"
-    option = recording.name
-    if option in settings.versions:  # the name alone is a version's
-        option = f"{option}.json   ({option!r} alone is the version)"
-    few = {identity: too_few_samples(each, settings.samples) for identity, each in evaluations.items()}
-    notes = [f"{each}: its bodies compare with a baseline themselves: left out" for each in left_out(report, recording)]
-    notes += [each.text for each in report.notes if each.kind in ("problem", "version", "draws", "suite")]
-    if recording.first_index == 0 and any(each.checks for each in report.evaluations):
-        notes.append(
-            "its samples are those that it was weighed by, and one that passed by luck looks better than it is: record "
-            "a run of pytest --for-baseline, which draws others"
-        )
-    red = [each for each in report.evaluations if each.verdict.is_red]
-    notes += [f"its gate was red: {each.id} {each.verdict} ({each.reason})" for each in red]
-    place = f"{path.relative_to(settings.root)}{'' if is_new else ', the same is there already'}"
-    say(
-        ("wrote " if is_new else "found ", f"{place}   {what} ({size})"),
-        *(("warning", f"{identity}: {text}") for identity, text in few.items() if text),
-        *(("note", each) for each in notes),
-        ("next", f"pytest … --baseline {option}"),
-    )
 
 
 _COMMENTED_VERSIONS = 10

@@ -20,12 +20,12 @@ _Read = TypeVar("_Read")
 
 
 def with_commits(settings: Settings, default: str | None = None) -> Settings:
-    """The settings with the versions that candidate and baseline name by a commit, each made when it is asked for.
+    """The settings with the versions that candidate, baseline and anchor name by a commit, made when asked for.
 
     Args:
         default: the candidate where the one of `settings` is a commit.
     """
-    roles = (settings.candidate, settings.baseline)
+    roles = (settings.candidate, settings.baseline, settings.anchor)
     names = [name for name in dict.fromkeys(roles) if name and name.startswith(GIT) and name not in settings.versions]
     if not names:
         return settings

@@ -5,6 +5,10 @@ from __future__ import annotations
 from harness.config import Settings, VersionSettings
 from harness.config.settings import NO_BASELINE
 from harness.errors import SettingsError
+from harness.records import Role
+
+AGAINST: tuple[Role, ...] = ("baseline", "anchor")
+"""The roles of what the candidate is weighed against."""
 
 
 def candidate_name(settings: Settings) -> str:
@@ -32,11 +36,10 @@ def candidate_name(settings: Settings) -> str:
     )
 
 
-def baseline_name(settings: Settings) -> str | None:
+def baseline_name(settings: Settings, role: Role = "baseline") -> str | None:
     """The version that the candidate is weighed against, if any."""
-    if settings.baseline is None or settings.baseline == NO_BASELINE:
-        return None
-    return settings.version(settings.baseline).name
+    name = getattr(settings, role)
+    return None if name in (None, NO_BASELINE) else settings.version(name).name
 
 
 def judge_names(settings: Settings) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class SettingsTable(Table):
 
     candidate: Text | None = None
     baseline: Text | None = None
+    anchor: Text | None = None
     judge: Names = ()
     samples: Samples = 5
     max_samples: Billion | None = None
@@ -102,6 +103,8 @@ class Settings(SettingsTable):
         source: the settings file, or None where there is none.
         prefix: what the tables of the settings file begin with: "tool.steelyard." or nothing.
         candidate, baseline: version names; a baseline also as `--baseline` has it, such as "git:main".
+        anchor: what the candidate must be no worse than either, named as a baseline is; it stays where it is while
+            baselines move on.
         judge: the version that judges, or a list of several: a panel.
         samples: samples for each case.
         max_samples: the most samples of one version that one evaluation may draw.

@@ -55,7 +55,7 @@ def needed(
     later = levels[0] * next_share, levels[1] * next_share / len(asked.directions)
     n_samples, n_scored, n_units = observed.n_samples, max(1, int(observed.scored.sum())), len(observed.cluster_sizes)
     per_case, units = n_samples / n_scored, n_samples if observed.by_samples else n_units
-    is_recorded = asked.against == "baseline" and observed.baseline_is_recorded
+    is_recorded = asked.against in observed.recorded
     if observed.is_about_suite and not observed.is_whole:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
@@ -64,7 +64,7 @@ def needed(
         return None if factor is None else _more_samples(observed, factor, per_case, is_recorded=is_recorded)
     if is_recorded and observed.by_samples:  # no more of the baseline's can come
         return None
-    if observed.plan.in_blocks and asked.against == "baseline":
+    if observed.plan.in_blocks and asked.against != "threshold":
         more = _pairs(contrast, n_scored, asked.margin, later)
     elif asked.bets and not observed.is_about_suite:
         more = _more_bets(observed, asked, levels)
@@ -86,12 +86,10 @@ def _asked_again(observed: Observations, asked: Question, levels: Levels, n: int
     """The same question of so many cases (samples, of a single one), those that there are over and over again."""
     is_single, seen = observed.by_samples or observed.plan.per == "case", len(observed.case_ids)
     rows = np.resize(np.arange(seen), 1 if is_single else n)
-    sides = (None if each is None else each[rows] for each in (observed.candidate, observed.baseline))
-    ours, theirs = (np.resize(each, (1, n)) if is_single and each is not None else each for each in sides)
-    assert ours is not None
+    sides = observed.on_sides(lambda scores: np.resize(scores[rows], (1, n)) if is_single else scores[rows])
     labels, ids = observed.clusters, tuple(map(str, range(len(rows))))
     clusters = labels and tuple((labels[row], place // seen) for place, row in enumerate(rows.tolist()))
-    grown = replace(observed, case_ids=ids, candidate=ours, baseline=theirs, clusters=clusters)
+    grown = replace(observed, case_ids=ids, clusters=clusters, **sides)
     again = questions(grown, levels, red_beyond=asked.red_beyond)
     return next(each for each in again if each.against == asked.against)
 

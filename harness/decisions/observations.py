@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.records import Kind, Plan, Stakes, Weighed
+from harness.records import Kind, Plan, Role, Stakes, Weighed
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 
 Required = TypeVar("Required", Plan, Stakes)
@@ -41,10 +41,11 @@ class Observations(Weighed):
     Attributes:
         case_ids: one for each row of `candidate`.
         candidate: (n_cases, n_samples), NaN for missing samples.
-        baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
+        baseline, anchor: (n_cases, samples of its own) of the same cases in the same order, or None.
         clusters: the cluster of each case, or None for independent cases. Of two cases of a cluster that are not
             adjacent, the later one adds no evidence to a sequential design.
-        baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
+        anchor_name: the anchor, as reasons name it.
+        recorded: the sides whose scores were drawn for another run, so that no more of them can be drawn.
         stopped_at: the limit of the run, in words, at which nothing more was drawn though it was not decided; else "".
         may_decide: False for a part of a fixed design, which is shown and decides nothing.
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
@@ -60,7 +61,9 @@ class Observations(Weighed):
     candidate: FloatArray
     baseline: FloatArray | None
     clusters: tuple[Any, ...] | None = None
-    baseline_is_recorded: bool = False
+    anchor: FloatArray | None = None
+    anchor_name: str = ""
+    recorded: frozenset[Role] = frozenset()
     stopped_at: str = ""
     may_decide: bool = True
     undecided: str = ""
@@ -73,13 +76,27 @@ class Observations(Weighed):
     def __post_init__(self) -> None:
         """Refuse shapes that no decision can be made from."""
         n_cases = len(self.case_ids)
-        for name, scores in (("candidate", self.candidate), ("baseline", self.baseline)):
-            if scores is not None and (scores.ndim != 2 or len(scores) != n_cases):
+        for name, scores in self.sides.items():
+            if scores.ndim != 2 or len(scores) != n_cases:
                 raise ValueError(f"{self.id}: {name} has shape {scores.shape} for {n_cases} cases.")
         if self.clusters is not None and len(self.clusters) != n_cases:
             raise ValueError(f"{self.id}: {len(self.clusters)} clusters for {n_cases} cases.")
         if self.plan.per == "case" and n_cases > 1:
             raise ValueError(f"{self.id}: per='case' decides one case at a time, and {n_cases} were given.")
+
+    @property
+    def sides(self) -> dict[Role, FloatArray]:
+        """The scores of each version that it has."""
+        known = {"candidate": self.candidate, "baseline": self.baseline, "anchor": self.anchor}
+        return {role: scores for role, scores in known.items() if scores is not None}  # type: ignore[misc]
+
+    def on_sides(self, change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
+        """What `change` makes of the scores of each version that it has."""
+        return {role: change(scores) for role, scores in self.sides.items()}
+
+    def beside(self, against: str) -> Observations:
+        """The same, with the anchor in the baseline's place where that is what it is weighed against."""
+        return replace(self, baseline=self.anchor) if against == "anchor" else self
 
     @property
     def is_same(self) -> bool:
@@ -88,9 +105,8 @@ class Observations(Weighed):
 
     @property
     def is_binary(self) -> bool:
-        """True if every score of both versions is 0 or 1."""
-        sides = (each for each in (self.candidate, self.baseline) if each is not None)
-        return self.unit is None and all(map(is_binary, sides))
+        """True if every score of all versions is 0 or 1."""
+        return self.unit is None and all(map(is_binary, self.sides.values()))
 
     @property
     def is_by_mean(self) -> bool:
@@ -185,8 +201,7 @@ class Observations(Weighed):
         low, width = self.at_least, self.width
         return replace(
             self,
-            candidate=(self.candidate - low) / width,
-            baseline=None if self.baseline is None else (self.baseline - low) / width,
+            **self.on_sides(lambda scores: (scores - low) / width),
             plan=_scaled(self.plan, low, width),
             stakes=None if self.stakes is None else _scaled(self.stakes, low, width),
             **{**self.fields_of(Kind), "unit": None, "at_least": None, "at_most": None},
@@ -209,8 +224,7 @@ class Observations(Weighed):
         """The first `n` rows alone; of a single case its first `n` samples."""
         if not self.by_samples:
             return self.rows(range(min(n, len(self.case_ids))))
-        baseline = None if self.baseline is None else self.baseline[:, :n]
-        return replace(self, candidate=self.candidate[:, :n], baseline=baseline)
+        return replace(self, **self.on_sides(lambda scores: scores[:, :n]))
 
     def rows(self, kept: Sequence[int]) -> Observations:
         """Some of its rows alone."""
@@ -218,8 +232,7 @@ class Observations(Weighed):
         return replace(
             self,
             case_ids=tuple(self.case_ids[i] for i in kept),
-            candidate=self.candidate[rows],
-            baseline=None if self.baseline is None else self.baseline[rows],
+            **self.on_sides(lambda scores: scores[rows]),
             clusters=None if self.clusters is None else tuple(self.clusters[i] for i in kept),
         )
 

@@ -37,7 +37,7 @@ from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
 from harness.statistics.suites.suites import shared_baseline_contrast, suite_contrast, suite_threshold_contrast
 
-Against = Literal["threshold", "baseline"]
+Against = Literal["threshold", "baseline", "anchor"]
 Ruling = tuple[VerdictKind, float, float]
 """What the rule says, with the lower and the upper bound that it goes by."""
 #: A change of a mean by less is rounding.
@@ -132,17 +132,13 @@ class Question:
 
 
 def questions(observed: Observations, levels: Levels, *, red_beyond: bool = False) -> tuple[Question, ...]:
-    """The comparisons with threshold and baseline, as far as the evaluation has them."""
+    """The comparisons with threshold, baseline and anchor, as far as the evaluation has them."""
     about: Literal["suite", "population"] = "suite" if observed.is_about_suite and observed.may_decide else "population"
-    claim = replace(
-        observed,
-        plan=replace(observed.plan, about=about),
-        candidate=observed.as_drawn(observed.candidate),
-        baseline=None if observed.baseline is None else observed.as_drawn(observed.baseline),
-    )
+    claim = replace(observed, plan=replace(observed.plan, about=about), **observed.on_sides(observed.as_drawn))
     asked: list[Against] = ["threshold"] if observed.plan.threshold is not None else []
     asked += ["baseline"] if observed.baseline is not None else []
-    return tuple(_question(claim, each, levels, red_beyond=red_beyond) for each in asked)
+    asked += ["anchor"] if observed.anchor is not None else []
+    return tuple(_question(claim.beside(each), each, levels, red_beyond=red_beyond) for each in asked)
 
 
 def _question(claim: Observations, against: Against, levels: Levels, *, red_beyond: bool) -> Question:
@@ -217,7 +213,7 @@ class _Sides:
 def _contrast(observed: Observations, against: Against, levels: Levels) -> Contrast | None:
     """The difference with the bounds of its engine; None where nothing can be compared yet."""
     plan, width = observed.plan, observed.width
-    if observed.quantile is not None or (plan.in_blocks and against == "baseline"):
+    if observed.quantile is not None or (plan.in_blocks and against != "threshold"):
         return _by_order(observed, against)
     inner = observed.as_scores()
     sides = _Sides.of(inner, against)
@@ -228,6 +224,7 @@ def _contrast(observed: Observations, against: Against, levels: Levels) -> Contr
             early = betting_contrast(inner, sides.level, own, width, hurries=False)
         if observed.is_whole:
             shared = observed.baseline_level / (2 if observed.is_same else 1)  # its two sides, in turn
+            shared = shared if against == "baseline" else 0.0
             whole = scaled(sides.computed() if plan.is_exact else sides.by_noise(shared), width)
         two_stages = TwoStageContrast(early, whole, shares, len(observed.case_ids), plan.margin, width)
         return two_stages if early or whole else None

@@ -34,34 +34,34 @@ def of_ruling(
     """
     kind, lower, upper = ruling
     unit, margin = observed.unit, _share(observed, asked, asked.margin)
+    name = f"the anchor {observed.anchor_name}".rstrip() if asked.against == "anchor" else "the baseline"
+    than = f" than {name}" if asked.against == "anchor" else ""
     threshold = observed.plan.threshold if asked.against == "threshold" else None
     if kind is VerdictKind.PASSED:
         if observed.is_same:
-            what = "the baseline" if threshold is None else figure(threshold, unit)
+            what = name if threshold is None else figure(threshold, unit)
             text = f"{'proven ' * (threshold is not None)}within ±{margin} of {what}"
         elif threshold is not None:
             side, sign = ("above", -1) if observed.higher_is_better else ("below", 1)
             text = f"proven {side} {figure(threshold + sign * asked.margin, unit, apart_from=threshold)}"
         else:
-            text = f"no worse by more than {margin}" if asked.margin else "better"
+            text = f"no worse{than} by more than {margin}" if asked.margin else f"better{than}"
         return f"{text}; {asked.worse}, within margin" if upper < 0 else text
     if kind.is_red and threshold is not None:
         beyond = f" by more than {margin}" if asked.red_beyond else ""
         return f"{'below' if asked.worse == 'lower' else 'above'} the threshold {figure(threshold, unit)}{beyond}"
     if kind.is_red and upper < -asked.margin:
-        return f"{asked.worse} by more than {margin}"
+        return f"{asked.worse}{than} by more than {margin}"
     if kind.is_red:
-        return f"{asked.worse} than the baseline" + (
-            "" if observed.is_sequential else f", perhaps by more than {margin}"
-        )
+        return f"{asked.worse} than {name}" + ("" if observed.is_sequential else f", perhaps by more than {margin}")
     if asked.red_beyond and upper < 0:
-        return f"{asked.worse}, not shown to be by more than {margin}"
-    if observed.plan.in_blocks and asked.against == "baseline":
+        return f"{asked.worse}{than}, not shown to be by more than {margin}"
+    if observed.plan.in_blocks and asked.against != "threshold":
         return _of_pairs(observed, asked, lower, more, levels, next_share)
     if not math.isfinite(lower):
         few = f"too few {observed.units_in_words}s to bound {observed.statistic or 'the median'}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
-    text = _reach(observed, asked, lower)
+    text = _reach(observed, asked, lower, than)
     if more is None:
         return text
     if more.is_rest:
@@ -70,15 +70,16 @@ def of_ruling(
     return f"{text}; {more_in_words(more)} would decide it"
 
 
-def _reach(observed: Observations, asked: Question, lower: float) -> str:
+def _reach(observed: Observations, asked: Question, lower: float, than: str = "") -> str:
     """Say how much worse the candidate could still be."""
     threshold = observed.plan.threshold
     if not observed.is_same and asked.against == "threshold" and threshold is not None:
         sign, end = (1, "low") if observed.higher_is_better else (-1, "high")
         return f"could be as {end} as {figure(threshold + sign * lower, observed.unit, apart_from=threshold)}"
     if not observed.is_same and lower >= 0:
-        return "not proven to be better"
-    what = "could differ" if observed.is_same else f"could be {asked.worse}"
+        return f"not proven to be better{than}"
+    apart = than.replace("than", "from")
+    what = f"could differ{apart}" if observed.is_same else f"could be {asked.worse}{than}"
     return f"{what} by up to {_share(observed, asked, -lower, apart_from=asked.margin)}"
 
 
@@ -153,8 +154,7 @@ def where_stopped(observed: Observations) -> str:
     text = f", decided after {n:,} of {observed.n_planned:,} {observed.units_in_words}s"
     if observed.by_samples:
         return text
-    both = (scores for scores in (observed.candidate, observed.baseline) if scores is not None)
-    return f"{text}, on their {sum(int((~np.isnan(scores)).sum()) for scores in both):,} samples"
+    return f"{text}, on their {sum(int((~np.isnan(scores)).sum()) for scores in observed.sides.values()):,} samples"
 
 
 def cut_short(observed: Observations, otherwise: str) -> str:
@@ -197,7 +197,13 @@ def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
     given = [check for check in checks if check.verdict is worst]
     if worst is VerdictKind.INCONCLUSIVE:
         given = [max(given, key=most_needed)]
-    return "; ".join(check.reason for check in given)
+    text = "; ".join(check.reason for check in given)
+    if worst.is_red and all(check.against == "anchor" for check in given):
+        beside = [check.verdict is VerdictKind.PASSED for check in checks if check.against == "baseline"]
+        text += (
+            ", though no worse than the baseline" if all(beside) else ", though not shown to be worse than the baseline"
+        )
+    return text
 
 
 def counted(count: int, what: str) -> str:

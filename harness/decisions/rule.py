@@ -33,13 +33,13 @@ def decide(
 ) -> tuple[Verdict, ...]:
     """One verdict for each evaluation and metric, in the order given.
 
-    Let L and U be bounds of candidate minus threshold or baseline, less than 0 being worse. L is the one-sided bound at
-    the level at which this look may pass; U the one at the level at which this comparison is judged among all those of
-    its batch, by Holm's procedure with weights. L > -margin is `passed`; else U < 0 is `failed` (threshold) or
-    `regressed` (baseline); else `inconclusive`. A pass needs no correction over evaluations: a green gate needs all of
-    them (intersection-union). A sequential design is decided by its first rows that suffice; what was drawn beyond them
-    does not count. One that was cut short (`stopped_at`) has no verdict but those that all of its rows would give as
-    well, and else is `inconclusive`: a sequential design by what is settled, a fixed one always.
+    Let L and U be bounds of candidate minus threshold, baseline or anchor, less than 0 being worse. L is the one-sided
+    bound at the level at which this look may pass; U the one at the level at which this comparison is judged among all
+    those of its batch, by Holm's procedure with weights. L > -margin is `passed`; else U < 0 is `failed` (threshold) or
+    `regressed` (baseline, anchor); else `inconclusive`. A pass needs no correction over evaluations: a green gate needs
+    all of them (intersection-union). A sequential design is decided by its first rows that suffice; what was drawn
+    beyond them does not count. One that was cut short (`stopped_at`) has no verdict but those that all of its rows
+    would give as well, and else is `inconclusive`: a sequential design by what is settled, a fixed one always.
 
     Args:
         observed: every evaluation of the run: red is corrected over all of them at once.
@@ -124,6 +124,7 @@ def check(
     observed: Observations, asked: Question, levels: Levels, correction: str = "", next_share: float = 1.0
 ) -> Check:
     """The rule, applied to one comparison; its level of red has a `correction` over those that it is weighed with."""
+    observed = observed.beside(asked.against)
     if not asked.directions:
         nothing = "no case has a score of both versions" if observed.scored.any() else reasons.no_scores(observed)
         return Check(asked.against, _OPEN, nothing, _unbounded(math.nan, math.inf, "no scores to compare"))
@@ -198,6 +199,8 @@ def _verdict(
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
+        anchor=estimate(observed, observed.anchor, 1 - level),
+        anchor_difference=next((each.difference for each in checks if each.against == "anchor"), None),
         samples_needed=_samples_needed(checks) if kind is _OPEN else None,
         cases=case_results(observed),
         checks=checks,
@@ -278,7 +281,7 @@ def n_comparisons(observed: Sequence[Observations]) -> int:
     and all slices together are one beside each comparison of all cases.
     """
     return sum(
-        (1 + bool(each.slices)) * ((each.plan.threshold is not None) + (each.baseline is not None))
+        (1 + bool(each.slices)) * (len(each.sides) - 1 + (each.plan.threshold is not None))
         + (each.baseline is not None and each.plan.max_lost is not None)
         for each in observed
     )

@@ -90,7 +90,12 @@ def settings_of(config: pytest.Config) -> Settings:
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
-    return with_commits(replace(settings, **given), settings.candidate)
+    named = replace(settings, **given)
+    if named.baseline is None:  # alone, an anchor is a baseline
+        named = replace(named, baseline=named.anchor)
+    elif named.baseline == NO_BASELINE:
+        named = replace(named, anchor=None)
+    return with_commits(named, settings.candidate)
 
 
 def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:

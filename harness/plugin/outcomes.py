@@ -56,8 +56,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
-    versions = run.references()
-    item.user_properties += properties_of_item(verdicts, origin(run.run_id, *versions))
+    item.user_properties += properties_of_item(verdicts, origin(run.run_id, *run.references()))
     if worst.verdict is VerdictKind.PASSED:
         return
     named = zip(verdicts, row_names(verdicts), strict=True)

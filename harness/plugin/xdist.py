@@ -121,7 +121,7 @@ class XdistHooks:
         session.interrupts.listen()
 
     def _check_run(self, *, is_judged: bool) -> None:
-        from harness.gate.baselines.recording import recording_named
+        from harness.gate.baselines.recording import recordings_of
         from harness.gate.runs.opening import check_run
         from harness.gate.runs.run import RunOptions
         from harness.plugin.hooks.announcing import find_hooks
@@ -132,8 +132,8 @@ class XdistHooks:
         find_hooks(config.pluginmanager)
         check_trackers(settings)
         prepare_reports(settings)
-        recording = recording_named(settings)
-        known = RunOptions(n_evaluations=self._session.n_chosen, is_judged=is_judged, recording=recording)
+        recordings = recordings_of(settings)
+        known = RunOptions(n_evaluations=self._session.n_chosen, is_judged=is_judged, recordings=recordings)
         with shown_builds(config) as progress:
             check_run(settings, run_options(config, known), progress)
 

@@ -165,6 +165,7 @@ class Report:
     steps: tuple[Step, ...] = ()
     schema_version: int = 1
     waivers: tuple[Waiver, ...] = ()
+    anchor: VersionRef | None = None
 
     def accepted(self, verdict: Verdict) -> Waiver | None:
         """The waiver that a verdict is accepted by; an error is never accepted, for nothing was weighed."""

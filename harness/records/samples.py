@@ -11,7 +11,7 @@ from harness.records.budget import Price
 from harness.records.tool_calls import new_turns, read_calls, words_of
 
 Messages = tuple[Mapping[str, Any], ...]
-Role = Literal["candidate", "baseline"]
+Role = Literal["candidate", "baseline", "anchor"]
 Kind = Literal["chat", "completion", "loglikelihood", "rolling"]
 Outcome = Literal["scored", "failed", "skipped", "error"]
 """How a body ended: with scores, by a failed assertion, without a say on the case, or by any other exception."""

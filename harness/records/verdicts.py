@@ -83,9 +83,9 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One of the two comparisons of an evaluation."""
+    """One of the comparisons of an evaluation."""
 
-    against: Literal["threshold", "baseline"]
+    against: Literal["threshold", "baseline", "anchor"]
     verdict: VerdictKind
     reason: str
     difference: Difference
@@ -308,6 +308,8 @@ class Verdict(Weighed):
     look: Look | None = None
     n_clusters: int | None = None
     slices: tuple[SliceResult, ...] = ()
+    anchor: Estimate | None = None
+    anchor_difference: Difference | None = None
 
     @property
     def is_certain(self) -> bool:

@@ -26,10 +26,12 @@ _SECONDS = len("2026-11-24T16:15:00")
 Properties = list[tuple[str, str]]
 
 
-def origin(run_id: str, candidate: VersionRef, baseline: VersionRef | None) -> Properties:
+def origin(
+    run_id: str, candidate: VersionRef, baseline: VersionRef | None, anchor: VersionRef | None = None
+) -> Properties:
     """The run and the versions that verdicts come from."""
     named = [("run_id", run_id)]
-    for role, version in (("candidate", candidate), ("baseline", baseline)):
+    for role, version in (("candidate", candidate), ("baseline", baseline), ("anchor", anchor)):
         if version is not None:
             named += [(f"{role}_version", version.name), (f"{role}_fingerprint", version.fingerprint)]
     return [(name, _legal(text)) for name, text in named]
@@ -50,6 +52,8 @@ def properties(verdict: Verdict, of_run: Properties) -> Properties:
         "difference": getattr(difference, "value", None),
         "low": getattr(difference, "low", None),
         "high": getattr(difference, "high", None),
+        "anchor": getattr(verdict.anchor, "value", None),
+        "anchor_difference": getattr(verdict.anchor_difference, "value", None),
         "threshold": plan.threshold,
         "margin": plan.margin,
         "margin_is_relative": "true" if plan.margin_is_relative else None,
@@ -97,7 +101,7 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
     suite = ElementTree.SubElement(root, "testsuite", totals | more)
     of_all = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
     of_all += [("best_of", str(report.best_of))] if report.best_of > 1 else []
-    of_run = origin(report.run_id, report.candidate, report.baseline)
+    of_run = origin(report.run_id, report.candidate, report.baseline, report.anchor)
     _add_properties(suite, [*of_all, *of_run])
     times = Counter(verdict.id for verdict in report.evaluations)
     for verdict, name in zip(report.evaluations, row_names(report.evaluations), strict=True):
@@ -106,7 +110,7 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
         if verdict.verdict is VerdictKind.PASSED:
             continue
         first = message(verdict, name, report.losses)
-        text = failure_text(verdict, report.candidate, report.baseline, first, _more(verdict, report))
+        text = failure_text(verdict, (report.candidate, report.baseline, report.anchor), first, _more(verdict, report))
         if (waiver := report.accepted(verdict)) is not None:
             about = {"type": "accepted", "message": _legal(str(waiver))}
             ElementTree.SubElement(case, "skipped", about).text = text

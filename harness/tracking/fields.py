@@ -58,7 +58,7 @@ def run_parameters(spec: Document, report: Document) -> dict[str, str]:
     """Collect a gate's parameters: settings, versions, judges, limits of the budget, and the environment."""
     given: dict[str, Any] = {"confidence_level": report["confidence_level"], **spec.get("settings", {})}
     given |= {name: spec.get(name) for name in ("seed", "inconclusive")}
-    for role in ("candidate", "baseline"):
+    for role in ("candidate", "baseline", "anchor"):
         if spec.get(role):
             given |= _version(role, spec[role])
     for judge in spec.get("judges", ()):
@@ -109,13 +109,14 @@ def _entry_metrics(entry: Document, name: str) -> dict[str, float]:
     """The estimates of one evaluation and metric, the candidate's under `name` itself."""
     metrics: dict[str, Any] = _estimate(name, entry["candidate"], join=".")
     metrics |= _estimate(f"{name}.baseline", entry["baseline"])
+    metrics |= _estimate(f"{name}.anchor", entry.get("anchor"))
     difference = entry["difference"]
     if difference is not None:
         metrics |= _difference(f"{name}.difference", difference)
         metrics[f"{name}.p_value"] = difference["p_value"]
     checks = {check["against"]: check for check in entry.get("checks", ())}
-    if len(checks) > 1:  # the other one is `difference`
-        metrics |= _difference(f"{name}.threshold_difference", checks["threshold"]["difference"])
+    for against in checks.keys() & {"threshold", "anchor"} if len(checks) > 1 else ():  # that left is `difference`
+        metrics |= _difference(f"{name}.{against}_difference", checks[against]["difference"])
     metrics |= {f"{name}.{count}": entry.get(count) for count in _COUNTS}
     for aggregate in entry.get("aggregates", ()):
         figure = key(name, aggregate["name"])
@@ -153,6 +154,7 @@ def run_tags(spec: Document, report: Document, description: str) -> dict[str, st
         "mlflow.note.content": description,
         **_version_tags(spec, report, "candidate"),
         **_version_tags(spec, report, "baseline"),
+        **_version_tags(spec, report, "anchor"),
     }
     stopped_by = (report.get("budget") or {}).get("stopped_by")
     if stopped_by:
@@ -166,7 +168,7 @@ def run_tags(spec: Document, report: Document, description: str) -> dict[str, st
 
 def _version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
     """Tag the version in a role: name and fingerprint, where its prompt stands, and its name in the model registry."""
-    if not report[role]:
+    if not report.get(role):
         return {}
     tags = {f"steelyard.{role}": report[role]["name"], f"steelyard.{role}.fingerprint": report[role]["fingerprint"]}
     prompts = (spec.get(role) or {}).get("prompts") or {}

@@ -41,7 +41,7 @@ def test_the_keys_are_those_that_were_promised():
     evaluation = document["evaluations"][-1]
     assert set(document) >= TOP_KEYS
     more = {"changes", "judges", "n_unreached", "budget", "best_of", "skipped", "notes", "from_store", "losses"}
-    more |= {"command", "steps", "waivers"}
+    more |= {"command", "steps", "waivers", "anchor"}
     assert set(document) - TOP_KEYS == more
     assert set(document["usage"]) == USAGE_KEYS
     version_keys = {"name", "fingerprint", "model", "answered_as", "n_documents", "commit", "printed_lines"}

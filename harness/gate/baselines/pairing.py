@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.errors import SettingsError, some
@@ -19,6 +19,7 @@ from harness.records import (
     Kind,
     Outcome,
     RecordedSide,
+    Role,
     ScoreRow,
     ScoringRule,
     Verdict,
@@ -129,7 +130,7 @@ class Pairing:
         for metric, values in self.recorded.cases[case].scores.items():
             rule = rules[0] if len(rules := self._rules(metric)) == 1 else None
             for index, value in enumerate(values):
-                yield ScoreRow(own[0], metric, "baseline", own[1], case, index, value, outcome, judged_by=rule)
+                yield ScoreRow(own[0], metric, self.recording.role, own[1], case, index, value, outcome, judged_by=rule)
 
     @property
     def is_hopeless(self) -> bool:
@@ -164,7 +165,8 @@ class Pairing:
             scored_otherwise=None not in (then, now) and then != now,
         )
         notes = [] if self.trouble or verdict.errors else self._notes(record, otherwise)
-        return replace(verdict, reason="; ".join([verdict.reason, *notes]), baseline_record=record)
+        known = replace(verdict, reason="; ".join([verdict.reason, *notes]))
+        return replace(known, baseline_record=record) if self.recording.role == "baseline" else known
 
     def _notes(self, record: BaselineRecord, otherwise: Sequence[str]) -> list[str]:
         """Note what a reader must know of the pairs, for the reason of the verdict."""
@@ -190,6 +192,32 @@ def _state(case: Case, recorded: RecordedEvaluation) -> State:
     return "paired" if known.content == content_digest(case) else "changed"
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What an evaluation is weighed against beside versions that are asked.
+
+    Attributes:
+        recorded: the recorded scores that stand for a baseline's or an anchor's, by role.
+        without: the roles that it is not weighed against, though there are such versions, and why.
+        anchor_name: the anchor as reasons name it.
+    """
+
+    recorded: Mapping[Role, Pairing] = field(default_factory=dict)
+    without: Mapping[Role, str] = field(default_factory=dict)
+    anchor_name: str = ""
+
+
+def why_unanchored(evaluation: Evaluation, recording: Recording | None) -> str:
+    """Why an evaluation is weighed against the baseline alone though there is an anchor; "" where it is not.
+
+    Args:
+        recording: that stands for the anchor; it may be older than the evaluation, which is no reason to promote
+            another.
+    """
+    is_recorded = recording is None or evaluation.id in recording.evaluations
+    return evaluation.no_anchor or ("" if is_recorded or recording is None else f"{recording.in_words} has none of it")
+
+
 def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:
     """Return what a recording has of an evaluation, for the ledger.
 
@@ -204,6 +232,28 @@ def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[i
         unpaired=frozenset(case for case, state in pairing.states.items() if state in ("new", "changed")),
         asked=frozenset(each.rpartition(":")[0] for each in draws if each.partition(":")[2] in here),
     )
+
+
+def recorded_sides(
+    recording: Recording | None, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
+) -> dict[str, RecordedSide]:
+    """What a recording has of each evaluation; nothing where there is none.
+
+    Args:
+        begun: gives when each generation of a version, by its fingerprint, began in this store.
+    """
+    if recording is None:
+        return {}
+    known = begun(recording.version.fingerprint)
+    return {each.id: recorded_side(recording, each, known) for each in evaluations}
+
+
+def sides_of_anchor(
+    recording: Recording | None, evaluations: Iterable[Evaluation], begun: Callable[[str], Mapping[int, float]]
+) -> dict[str, RecordedSide]:
+    """What is recorded of the evaluations that are weighed against the anchor; nothing of each where it is asked."""
+    own = [each for each in evaluations if not why_unanchored(each, recording)]
+    return {each.id: RecordedSide() for each in own} | recorded_sides(recording, own, begun)
 
 
 def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> None:

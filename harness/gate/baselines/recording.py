@@ -6,6 +6,7 @@ Its file has a line for each case, sorted, so that a review and `git diff` show 
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSeria
 from harness.config import Settings
 from harness.config.files import replacing, unique_keys
 from harness.config.repository import Repository
+from harness.config.roles import AGAINST
 from harness.config.settings import NO_BASELINE
 from harness.config.versions import GIT
 from harness.errors import SettingsError, choices, some, without_traceback
@@ -27,7 +29,7 @@ from harness.gate.evaluations.evaluation import samples_for_recording
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side, scores_of
-from harness.records import Kind, Report, VerdictKind, VersionRef
+from harness.records import Kind, Report, Role, VerdictKind, VersionRef
 from harness.scoring.results import METRIC
 from harness.store import Store
 
@@ -122,12 +124,26 @@ class RecordedEvaluation:
 
 
 @dataclass(frozen=True)
+class Promotion:
+    """The reason why a version became the anchor, and the commit at which it did; "" where none is known."""
+
+    reason: str
+    commit: str
+    run_id: str
+    version: str
+    fingerprint: str
+    __pydantic_config__: ClassVar[ConfigDict] = _WHOLE
+
+
+@dataclass(frozen=True)
 class Recording:
     """The candidate of a run, as a file keeps it; called as the file is.
 
     Attributes:
         first_index: the index of the stored sample that its sample 0 is.
         environment: engine and packages that answered, for those who read the file.
+        history: of an anchor, by the time of it, why each was promoted; the last is this one.
+        role: as which it is read.
     """
 
     version: Annotated[VersionRef, PlainSerializer(lambda its: {"name": its.name, "fingerprint": its.fingerprint})]
@@ -137,18 +153,21 @@ class Recording:
     first_index: Annotated[int, Field(ge=0, lt=2**62)] = 0
     environment: Mapping[str, Any] = field(default_factory=dict)
     baseline_version: Literal[1] = 1
+    history: Annotated[Mapping[str, Promotion], Field(exclude_if=operator.not_)] = field(default_factory=dict)
     name: Annotated[str, Field(exclude=True)] = ""
+    role: Annotated[Role, Field(exclude=True)] = "baseline"
     __pydantic_config__: ClassVar[ConfigDict] = _WHOLE
 
     @property
     def in_words(self) -> str:
         """The recording in a sentence."""
-        return f"the baseline {self.name!r} recorded {self.created[:10]}"
+        return f"the {self.role} {self.name!r} recorded {self.created[:10]}"
 
     @property
     def reference(self) -> VersionRef:
-        """The baseline as a report names it: never like a version that was asked."""
-        return VersionRef(f"{self.name} (recorded {self.created[:10]})", self.version.fingerprint)
+        """The baseline as a report names it: never like a version that was asked. An anchor goes by its version."""
+        name = self.version.name if self.role == "anchor" else self.name
+        return VersionRef(f"{name} (recorded {self.created[:10]})", self.version.fingerprint)
 
 
 def too_few_samples(recorded: RecordedEvaluation, n_samples: int) -> str:
@@ -293,14 +312,14 @@ def write_recording(recording: Recording, path: Path, *, force: bool = False) ->
     return True
 
 
-def read_recording(path: Path) -> Recording:
-    """The recording in a file; it is called as the file is.
+def read_recording(path: Path, role: Role = "baseline") -> Recording:
+    """The recording in a file, to be read in this role; it is called as the file is.
 
     Raises:
         SettingsError: it can't be read, or is none.
     """
     try:
-        return parse_recording(path.read_bytes(), path)
+        return replace(parse_recording(path.read_bytes(), path), role=role)
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
 
@@ -321,8 +340,8 @@ def parse_recording(content: bytes, path: Path) -> Recording:
     )
 
 
-def recording_named(settings: Settings) -> Recording | None:
-    """The recording that `baseline` of the settings names; None where it names a version, or there is none.
+def recording_named(settings: Settings, role: Role = "baseline") -> Recording | None:
+    """The recording that `baseline` or `anchor` of the settings names; None where it names a version, or there is none.
 
     A version's name wins; then a file reports/baselines/NAME.json; then a path, from the project's folder or from that
     one.
@@ -330,18 +349,18 @@ def recording_named(settings: Settings) -> Recording | None:
     Raises:
         UsageError: it is none of these, with the nearest of what there is; a file that is no recording.
     """
-    name, folder = settings.baseline, settings.root / FOLDER
+    name, folder = getattr(settings, role), settings.root / FOLDER
     if name is None or name in settings.versions or name == NO_BASELINE:
         return None
     is_path = name.endswith(_SUFFIX) or "/" in name
     for place in (settings.root / name, folder / name) if is_path else (folder / f"{name}{_SUFFIX}",):
         with suppress(OSError, ValueError):  # a name too long for a file, or with a NUL
             if place.is_file():
-                return read_recording(place)
+                return read_recording(place, role)
     known = sorted(folder.glob(f"*{_SUFFIX}"))
     if is_path:
         names = [path.name for path in known]
-        raise SettingsError(f"{choices('recorded baseline', name, names)} Looked in {settings.root} and {folder}.")
+        raise SettingsError(f"{choices(f'recorded {role}', name, names)} Looked in {settings.root} and {folder}.")
     more = (
         f"Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{_SUFFIX}, which "
         f"`steelyard baseline record --name {name}` writes of a run."
@@ -350,7 +369,15 @@ def recording_named(settings: Settings) -> Recording | None:
         Repository(settings.root).commit(name)
         more = f"Did you mean {GIT}{name}, the candidate as it was at that commit?"
     names = list(dict.fromkeys([*settings.versions, *(path.stem for path in known)]))
-    raise SettingsError(f"{choices('baseline', name, names)} {more}")
+    raise SettingsError(f"{choices(role, name, names)} {more}")
+
+
+def recordings_of(settings: Settings) -> dict[Role, Recording]:
+    """The recordings that stand for baseline and anchor; no anchor that is of the baseline's version."""
+    known = {role: recording_named(settings, role) for role in AGAINST}
+    kept: dict[Role, Recording] = {role: each for role, each in known.items() if each is not None}
+    prints = [each.version.fingerprint for each in kept.values()]
+    return {"baseline": kept["baseline"]} if len(prints) > len({*prints}) else kept
 
 
 def recorded_path(settings: Settings, name: str) -> Path:

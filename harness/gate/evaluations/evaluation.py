@@ -326,6 +326,16 @@ class Evaluation:
         return self.plan.weighs == "judge"
 
     @property
+    def no_anchor(self) -> str:
+        """Why it is weighed against the baseline alone, whatever the anchor; "" where it is weighed against both."""
+        kinds = {
+            "its body compares with the baseline itself": self.is_pairwise,
+            "blocks are measured in pairs": self.plan.in_blocks,
+            "people are shown the answers of candidate and baseline": self.plan.review_mode is not None,
+        }
+        return next((why for why, is_so in kinds.items() if is_so), "")
+
+    @property
     def needs_version(self) -> bool:
         """True if the version under test itself is asked, and not a judge alone."""
         return self.weighs_judge or bool(self.wants & {"model", "baseline"})

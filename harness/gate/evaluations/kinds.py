@@ -65,8 +65,7 @@ def without_ratio(observed: Observations) -> list[str]:
         what = f"margin={100 * plan.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]"
         return [f"{what}: write margin={plan.margin:g}"]
     may_be_zero = plan.in_blocks and observed.higher_is_better  # the worst there is: signed ranks need order alone
-    sides = {} if observed.baseline is None else {"candidate": observed.candidate, "baseline": observed.baseline}
-    for role, scores in sides.items():
+    for role, scores in observed.sides.items() if len(observed.sides) > 1 else ():
         rows, _ = np.nonzero(scores < 0 if may_be_zero and role == "candidate" else scores <= 0)
         if len(rows):
             return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -67,7 +68,7 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
             scores.
     """
     if not {candidate, baseline} & {LATEST, *(run.run_id for run in runs)}:
-        for one, other in (_ROLES, _ROLES[::-1]):
+        for one, other in itertools.permutations(_ROLES, 2):
             for run in reversed(runs):
                 if run.finished and (_name(run, one), _name(run, other)) == (candidate, baseline):
                     return WeighedVersion(run, one), WeighedVersion(run, other)

@@ -194,7 +194,7 @@ class Pair:
             n_skipped=entry.n_skipped if self.is_of_one_run else self.n_skipped,
             n_truncated=entry.n_truncated if is_counted else 0,
             errors=self._errors(ours.entries.get(metric), theirs.entries.get(metric)),
-            baseline_is_recorded=theirs.side.weighed.is_recorded,
+            recorded=frozenset({"baseline"} if theirs.side.weighed.is_recorded else ()),
             stopped_at=ours.stopped_at or theirs.stopped_at,
             stakes=entry.look.stakes if entry.look is not None else None,
             undecided=self.undecided,

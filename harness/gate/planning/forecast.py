@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from harness.config import Settings
 from harness.config.artifacts import Builds, knowing
-from harness.config.roles import baseline_name, candidate_name, judge_names
+from harness.config.roles import AGAINST, baseline_name, candidate_name, judge_names
 from harness.errors import StoreError, UsageError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.answers import StoredAnswer, answers_of_run
@@ -20,7 +20,7 @@ from harness.gate.runs.notes import evaluation_notes
 from harness.gate.runs.opening import BASELINE_FIRST_INDEX
 from harness.gate.sampling.order import order_of
 from harness.models.version import load_version
-from harness.records import Price, Sample
+from harness.records import Price, Role, Sample
 from harness.stages.building import built
 from harness.store import Store, store_url
 
@@ -40,12 +40,16 @@ class Left(NamedTuple):
 
 
 def forecast(
-    settings: Settings, evaluations: Sequence[Evaluation], *, is_asked: bool = True, is_drawn_anew: bool = False
+    settings: Settings,
+    evaluations: Sequence[Evaluation],
+    *,
+    recorded: Container[Role] = (),
+    is_drawn_anew: bool = False,
 ) -> Left:
     """The most that a gate of these evaluations can ask, within the limits of the settings.
 
     Args:
-        is_asked: whether the baseline is a version, and no recording.
+        recorded: the roles that no version is asked in.
         is_drawn_anew: whether nothing that is stored counts.
 
     Raises:
@@ -53,8 +57,11 @@ def forecast(
     """
     asking = [each for each in evaluations if (each.needs_version or "judge" in each.wants) and each.blocks is None]
     judges = judge_names(settings) if any(map(_is_judged, asking)) else ()
-    names = {"candidate": candidate_name(settings), "baseline": baseline_name(settings) if is_asked else None}
+    names: dict[Role, str | None] = {"candidate": candidate_name(settings)}
+    names |= {role: None if role in recorded else baseline_name(settings, role) for role in AGAINST}
     roles = {role: name for role, name in names.items() if name is not None}
+    if roles.get("baseline") == roles.get("anchor"):
+        roles.pop("anchor", None)
     answers: dict[str, list[StoredAnswer]] = defaultdict(list)
     bodies: dict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
     for answer, is_own in _stored(settings, {each.id: each for each in asking}, roles, judges):
@@ -67,8 +74,9 @@ def forecast(
         samples = [answer.sample for answer in answers[each.id] if answer.sample is not None]
         n_judged = len(judges) * (1 + each.is_pairwise) * _is_judged(each)
         n_asks = max((1 + len(answer.earlier) for answer in answers[each.id]), default=1) * each.needs_version
-        for role in ["candidate"] if each.is_pairwise else roles:
-            sides = list(roles.values()) if each.is_pairwise else [roles[role]]
+        own = {role: name for role, name in roles.items() if role != "anchor" or not each.no_anchor}
+        for role in [*own][: 1 if each.is_pairwise else None]:
+            sides = list(own.values()) if each.is_pairwise else [own[role]]
             n_own = min(order.n_bodies, sum(sample < order.n_samples for _, sample in bodies[each.id, role]))
             left, n_of_body = order.n_bodies - n_own, n_asks * len(sides) + n_judged
             n, n_kept = n + left * n_of_body, n_kept + n_own * n_of_body
@@ -84,7 +92,7 @@ def forecast(
 
 
 def _stored(
-    settings: Settings, asking: Mapping[str, Evaluation], roles: Mapping[str, str], judges: Sequence[str]
+    settings: Settings, asking: Mapping[str, Evaluation], roles: Mapping[Role, str], judges: Sequence[str]
 ) -> Iterator[tuple[StoredAnswer, bool]]:
     """The answers that the newest runs have of these evaluations, and whether a gate would have each from the store:
     drawn of the same version in the same role, for the same cases, by the same code and judges.
@@ -99,7 +107,7 @@ def _stored(
             if {each["fingerprint"] for each in run.spec.get("judges", ())} != {prints[each] for each in judges}:
                 is_same -= {name for name in asking if _is_judged(asking[name])}
             oldest = {role: time.time() - (settings.version(roles[role]).max_age_s or math.inf) for role in roles}
-            wanted = {role: (prints[roles[role]], BASELINE_FIRST_INDEX * (role == "baseline")) for role in roles}
+            wanted = {role: (prints[roles[role]], BASELINE_FIRST_INDEX * (role != "candidate")) for role in roles}
             noted = {role: (each["fingerprint"], each["first_index"]) for role in roles if (each := run.spec.get(role))}
             same_roles = {role for role in noted if noted[role] == wanted[role]}
             only = {name: [case.id for case in asking[name].cases] for name in asking.keys() & theirs.keys()}

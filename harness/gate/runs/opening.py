@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.artifacts import Builds, knowing
-from harness.config.roles import baseline_name, candidate_name, judge_names
+from harness.config.roles import AGAINST, baseline_name, candidate_name, judge_names
 from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
-from harness.errors import SettingsError, StoreError, some
-from harness.gate.baselines.pairing import recorded_side
+from harness.errors import SettingsError, StoreError
+from harness.gate.baselines.pairing import recorded_sides, sides_of_anchor
 from harness.gate.baselines.recording import Recording
-from harness.gate.runs.notes import specification
+from harness.gate.runs.notes import anchor_notes, missing_notes, specification
 from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.versions import (
@@ -28,14 +28,14 @@ from harness.gate.runs.versions import (
     version_notes,
     why_unasked,
 )
-from harness.gate.sampling.asked import Draws
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.candidates import green_runs, turn_in_words
-from harness.gate.sampling.ledger import Entry, Family, enter_looks
+from harness.gate.sampling.ledger import Anchor, Entry, Family, enter_looks
+from harness.gate.sampling.question import Draws
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Note
+from harness.records import Note, Role
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, version_named
@@ -43,8 +43,6 @@ from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
 _ROUNDING = 1e-9
-_MOST_NOTES = 5
-"""Evaluations that are gone, each in a note of its own."""
 BASELINE_FIRST_INDEX = 1_000_000
 """The first draw of a baseline: never one of those that it was promoted by, nor of a candidate that is the same."""
 
@@ -94,17 +92,17 @@ def _judges(settings: Settings, options: RunOptions) -> Sequence[str]:
     return judge_names(settings) if options.is_judged else ()
 
 
-def _against(settings: Settings, options: RunOptions) -> str | None:
-    """The version that is asked as the baseline."""
-    return baseline_name(settings) if options.recording is None else None
+def _against(settings: Settings, options: RunOptions) -> dict[Role, str]:
+    """The versions that are asked as baseline and anchor."""
+    known = {role: baseline_name(settings, role) for role in AGAINST if role not in options.recordings}
+    return {role: name for role, name in known.items() if name is not None}
 
 
 def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     """Candidate, baseline and judges, which can answer as far as one can see without asking."""
     if options.offline and options.fresh:
         raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
-    against = _against(settings, options)
-    names = [candidate_name(settings), *([] if against is None else [against]), *_judges(settings, options)]
+    names = [candidate_name(settings), *_against(settings, options).values(), *_judges(settings, options)]
     if not options.offline:
         check_versions(settings, names)
     return names
@@ -165,14 +163,12 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
 # -- draws -------------------------------------------------------------------------------------------------------------
 
 
-def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_baseline: bool) -> int:
+def candidate_first_index(fingerprint: str, recordings: Iterable[Recording], *, as_baseline: bool) -> int:
     """The index of a candidate's first draw: those recorded of this very version are not drawn again. What is weighed
     against nothing may be drawn as a baseline is, to be recorded.
     """
-    if recording is None:
-        return BASELINE_FIRST_INDEX if as_baseline else 0
-    is_same = recording.version.fingerprint == fingerprint
-    return BASELINE_FIRST_INDEX if is_same and recording.first_index == 0 else 0
+    has_own = any(each.version.fingerprint == fingerprint and each.first_index == 0 for each in recordings)
+    return BASELINE_FIRST_INDEX if as_baseline or has_own else 0
 
 
 def oldest(*sides: SampleSource | None) -> float | None:
@@ -189,21 +185,33 @@ def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
     return store.first_draws(source.version.fingerprint, (source.generation, *source.older), source.first_index)
 
 
-def known_draws(store: Store, candidate: SampleSource, baseline: SampleSource | None) -> dict[str, tuple[int, ...]]:
-    """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
+def known_draws(
+    store: Store, candidate: SampleSource, against: Mapping[Role, SampleSource]
+) -> dict[str, tuple[int, ...]]:
+    """The draws of all versions by what bets call them: those that a baseline has as one are told by their index."""
     name = f"candidate@{candidate.first_index}" if candidate.first_index > 0 else "candidate"
     generations = {name: generations_of(store, candidate)}
-    if baseline is not None:
-        is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
-        generations[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
+    for role, other in against.items():
+        is_apart = other.first_index > 0 and other.version.fingerprint != candidate.version.fingerprint
+        generations[f"{role}@{other.first_index}" if is_apart else role] = generations_of(store, other)
     return generations
 
 
 # -- the run -----------------------------------------------------------------------------------------------------------
 
 
-_Sources = tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]
-"""The candidate, the baseline and the judges."""
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where samples come from: of the candidate, of what it is weighed against as far as that is asked, of judges."""
+
+    candidate: SampleSource
+    against: Mapping[Role, SampleSource]
+    judges: tuple[SampleSource, ...]
+
+    @property
+    def sides(self) -> tuple[SampleSource, ...]:
+        """All but the judges', the candidate's first."""
+        return self.candidate, *self.against.values()
 
 
 def _sources(
@@ -220,17 +228,17 @@ def _sources(
         engine = None if unasked else engines.get(name)
         return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
 
-    name, against = candidate_name(settings), _against(settings, options)
-    as_baseline = options.for_baseline and against is None
-    index = candidate_first_index(versions[name].fingerprint, options.recording, as_baseline=as_baseline)
+    name, asked, recordings = candidate_name(settings), _against(settings, options), options.recordings
+    as_baseline = options.for_baseline and not asked and not recordings
+    index = candidate_first_index(versions[name].fingerprint, recordings.values(), as_baseline=as_baseline)
     candidate, judges = source(name, index), tuple(map(source, _judges(settings, options)))
-    baseline = None if against is None else source(against, BASELINE_FIRST_INDEX)
-    for each in filter(None, (candidate, baseline)):
+    against = {role: source(name, BASELINE_FIRST_INDEX) for role, name in asked.items()}
+    for each in (candidate, *against.values()):
         # Where some answers are stored, a body that asks for others ends in the same error.
         known = each.generation, *each.older
         if each.unasked and not store.has_draws(each.version.fingerprint, known, each.first_index):
             raise each.missing()
-    return candidate, baseline, judges
+    return _Sources(candidate, against, judges)
 
 
 def _sampler(
@@ -261,8 +269,9 @@ def _assemble(
     store: Store,
 ) -> Run:
     generations = Generations(store, is_fresh=options.fresh)
-    candidate, baseline, judges = _sources(settings, options, versions, engines, store, generations)
-    sides = (candidate,) if baseline is None else (candidate, baseline)
+    options, asked = _one_of_each(options, _sources(settings, options, versions, engines, store, generations))
+    candidate, against, judges, sides = asked.candidate, asked.against, asked.judges, asked.sides
+    baseline, anchor = against.get("baseline"), against.get("anchor")
     notes = version_notes(*(each.version for each in (*sides, *judges)), root=settings.root, runs=store.runs)
     sampler = _sampler(settings, options, versions, (*sides, *judges), store)
     shared = StageContext(
@@ -275,13 +284,14 @@ def _assemble(
         sources=sides,
     )
     run_id = new_run_id(now := time.time())
-    ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_id)
-    described = specification(settings, candidate, options.recording or baseline, judges, ledger)
+    ledger = _enter(settings, options, asked, store, run_id)
+    described = specification(settings, candidate, {**against, **options.recordings}, judges, ledger)
     sealed, closed = sealed_ids(options.evaluations), closed_ids(options.evaluations, settings)
     described |= _noted(options, candidate.version, settings, sealed)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    suite = [*options.notes, *missing_notes(options, candidate.version.fingerprint, store)]
-    suite += _candidate_notes(ledger, 1 - settings.confidence_level)
+    missing = missing_notes(options, candidate.version.fingerprint, store)
+    suite = *options.notes, *missing, *_candidate_notes(ledger, 1 - settings.confidence_level)
+    notes += anchor_notes(described, options.recordings.get("anchor"), store.runs())
     store.begin_run(run_id, created, described)
     if sealed and not closed:
         store.note_looked_at(run_id)
@@ -291,8 +301,9 @@ def _assemble(
         options=options,
         candidate=candidate,
         baseline=baseline,
+        anchor=anchor,
         judges=judges,
-        lineages=_lineages(sides, shared),
+        lineages=_lineages(sides, baseline, shared),
         ledger=ledger,
         sampler=sampler,
         store=store,
@@ -309,29 +320,39 @@ def _noted(options: RunOptions, version: Version, settings: Settings, sealed: Se
     return {"n_evaluations": options.n_evaluations, **options.noted, **files_note(version, settings.root), **own}
 
 
-def _lineages(sides: Sequence[SampleSource], shared: StageContext) -> Lineages:
-    """Make the lineages that give both versions their stage fixtures."""
+def _one_of_each(options: RunOptions, sources: _Sources) -> tuple[RunOptions, _Sources]:
+    """The same without an anchor that is the baseline's version: it would be the same comparison."""
+    every: dict[Role, SampleSource | Recording] = {**sources.against, **options.recordings}
+    prints = {role: each.version.fingerprint for role, each in every.items()}
+    if prints.get("anchor") != prints.get("baseline"):
+        return options, sources
+    asked: dict[Role, SampleSource] = {role: each for role, each in sources.against.items() if role != "anchor"}
+    recorded: dict[Role, Recording] = {role: each for role, each in options.recordings.items() if role != "anchor"}
+    return replace(options, recordings=recorded), replace(sources, against=asked)
+
+
+def _lineages(sides: Sequence[SampleSource], baseline: SampleSource | None, shared: StageContext) -> Lineages:
+    """Make the lineages that give all versions their stage fixtures."""
     contexts = {}
-    for side in reversed(sides):  # the candidate's wins where both are one version
-        name, home = side.version.name, shared.settings.home(side.version.name)
-        contexts[name] = replace(shared, engine=side.engine, source=side, settings=home)
-        if side is not sides[0]:
-            shared = replace(shared, baseline_settings=home)
+    of_baseline = None if baseline is None else shared.settings.home(baseline.version.name)
+    shared = replace(shared, baseline_settings=of_baseline)
+    for side in reversed(sides):  # the candidate's wins where several are one version
+        home = shared.settings.home(side.version.name)
+        contexts[side.version.name] = replace(shared, engine=side.engine, source=side, settings=home)
     return Lineages(contexts)
 
 
 def _enter(
     settings: Settings,
     options: RunOptions,
-    sources: tuple[SampleSource, SampleSource | None, *tuple[SampleSource, ...]],
+    sources: _Sources,
     store: Store,
     run_id: str,
 ) -> Mapping[str, Entry]:
     """Enter this look at the candidate into the store's ledger, before anything is drawn."""
-    (candidate, baseline, *judges), recording = sources, options.recording
-    against = "" if baseline is None else baseline.version.fingerprint
-    if recording is not None:
-        against = recording.version.fingerprint
+    candidate, judges, recording = sources.candidate, sources.judges, options.recording
+    sides: dict[Role, SampleSource | Recording] = {**sources.against, **options.recordings}
+    against, anchor = (sides[role].version.fingerprint if role in sides else "" for role in AGAINST)
     version, home = candidate.version.settings, settings.home(candidate.version.name)
     whole = (each for each in options.evaluations if each.cases and not each.is_part)
     required = (each for each in whole if each.plan.threshold is not None or against)
@@ -339,11 +360,12 @@ def _enter(
     if not asked:
         return {}
     if any(each.plan.candidates != "noted" for each in asked):
-        _refuse_seeds(filter(None, (candidate, baseline)))
-    sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
-    prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
+        _refuse_shared_luck((candidate, *sources.against.values()), options.recordings)
+    prints: dict[str, str] = {each.version.fingerprint: each.version.fingerprint for each in judges}
+    prints |= {"candidate": candidate.version.fingerprint}
+    prints |= {role: each.version.fingerprint for role, each in sources.against.items()}
     asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
-    draws, begun = known_draws(store, candidate, baseline), store.begun(against)
+    draws = known_draws(store, candidate, sources.against)
     family = Family(
         candidate=candidate.version.fingerprint,
         against=against,
@@ -353,17 +375,23 @@ def _enter(
         best_of=settings.best_of,
         draws=draws,
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
-        recorded={} if recording is None else {each.id: recorded_side(recording, each, begun) for each in asked},
+        recorded=recorded_sides(recording, asked, store.begun),
+        anchor=Anchor(anchor, sides_of_anchor(options.recordings.get("anchor"), asked, store.begun)),
         is_fresh=options.fresh,
-        max_age_s=None if recording is not None else oldest(candidate, baseline),
+        max_age_s=None if options.recordings else oldest(*sources.sides),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
         green_runs=lambda: green_runs(store.runs()),
     )
     return enter_looks(store.looks, family, run_id, asked)
 
 
-def _refuse_seeds(sources: Iterable[SampleSource]) -> None:
-    """Refuse versions that answer as before when they are drawn anew: candidates would share their luck."""
+def _refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[Role]) -> None:
+    """Refuse what answers as before when it is drawn anew, or can't be: candidates would share its luck."""
+    if "anchor" in recordings:
+        raise SettingsError(
+            "Where candidates are counted, an anchor is drawn anew for each of them, and a recorded one can't be: name "
+            "its version as the anchor."
+        )
     for source in sources:
         if "seed" in source.version.settings.sampling:
             raise SettingsError(
@@ -446,49 +474,3 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
 
 def _who(names: Sequence[str]) -> str:
     return f"{names[0]} was" if len(names) == 1 else f"{len(names):,} evaluations were"
-
-
-def missing_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
-    """Tell of evaluations that are gone from the suite, and that the recorded baseline has, or that were not green in a
-    gate of this candidate: else to delete one that is red makes a gate green without a trace.
-
-    Args:
-        candidate: its fingerprint.
-    """
-    recording, notes = options.recording, dict[str, str]()
-    recorded = {} if recording is None else recording.evaluations
-    seen = (row.evaluation_id for row in store.looks.of_candidate(candidate))
-    missing = list(filter(options.is_missing, dict.fromkeys([*recorded, *seen])))
-    not_green = _not_green({*missing}, {*options.family}, candidate, store) if missing else {}
-    for identity in missing:
-        known = []
-        if recording is not None and identity in recorded:
-            n_cases = len(recorded[identity].cases)
-            known.append(f"{recording.in_words} has {n_cases:,} case{'' if n_cases == 1 else 's'} of it")
-        if identity in not_green:
-            known.append(f"a gate of this candidate had it, {not_green[identity]}")
-        if known:
-            notes[identity] = f"{identity} is not in the suite any more: {'; '.join(known)}"
-    more = list(notes)[_MOST_NOTES:]
-    others = f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"
-    return (*list(notes.values())[:_MOST_NOTES], *((others,) if more else ()))
-
-
-def _not_green(missing_ids: set[str], own: set[str], candidate: str, store: Store) -> dict[str, str]:
-    """Return what those that are gone came to in the newest gate of the candidate that had them, where that is not
-    green.
-
-    Args:
-        own: the evaluations of this suite: a gate that had none of them was of another project with the same store.
-    """
-    last_verdicts: dict[str, tuple[str, str]] = {}
-    for run in reversed(store.runs()):
-        version = run.spec.get("candidate") or {}
-        looks = version.get("draws", {}).keys() if version.get("fingerprint") == candidate else set()
-        missing = missing_ids & looks - last_verdicts.keys() if run.finished and looks & own else set()
-        if missing:
-            entries = (store.report(run.run_id) or {}).get("evaluations", ())
-            last_verdicts |= {each["id"]: (each["verdict"], run.run_id) for each in entries if each["id"] in missing}
-    return {
-        name: f"{verdict} in run {run_id}" for name, (verdict, run_id) in last_verdicts.items() if verdict != "passed"
-    }

@@ -18,7 +18,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
     """The report of a run: verdicts in the order of the evaluations, and what they cost."""
     settings = run.settings
     verdicts = run.all_verdicts
-    candidate, baseline = run.references()
+    candidate, baseline, anchor = run.references()
     failed_early = not verdicts and exit_code != 0
     shown = {name: each for name, each in run.collectors.items() if name not in run.closed}
     late = ((name, errors) for name, each in shown.items() if (errors := each.late_errors))
@@ -30,6 +30,7 @@ def make_report(run: Run, *, exit_code: int, wall_s: float, n_unreached: int = 0
         confidence_level=settings.confidence_level,
         candidate=candidate,
         baseline=baseline,
+        anchor=anchor,
         usage=run.usage(wall_s),
         evaluations=verdicts,
         changes=run.changes,
@@ -69,7 +70,7 @@ def _of_older_draws(run: Run) -> list[str]:
     """
     notes = []
     is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
-    for source in filter(None, (run.candidate, run.baseline)):
+    for source in filter(None, (run.candidate, run.baseline, run.anchor)):
         version = source.version
         has_begun = is_interrupted and not source.older and version.settings.max_age_s is None  # by --fresh
         if n_older := run.sampler.origins(source).n_older:

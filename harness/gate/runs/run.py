@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError, UsageError
-from harness.gate.baselines.pairing import Pairing
+from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
+from harness.gate.baselines.pairing import Against, Pairing, why_unanchored
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
@@ -23,6 +22,7 @@ from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
 from harness.gate.runs.sealing import closed_ids, without_sealed
+from harness.gate.runs.versions import flops_spent
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.body_errors import describe
 from harness.gate.sampling.collector import Collector
@@ -33,7 +33,6 @@ from harness.models.version import Version, answers
 from harness.records import Change, Note, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef, Waiver
 from harness.requests import Sampler, SampleSource
 from harness.requests.sampler import LOCKED_S
-from harness.requests.spending import VersionSpending
 from harness.stages.lineage import Lineages
 from harness.store import Store
 from harness.store.database import BUSY_S
@@ -50,7 +49,7 @@ class RunOptions:
     Attributes:
         is_judged: whether any evaluation asks the judge that settings or command line name.
         weighs_judges: whether the versions under test judge in any evaluation.
-        recording: that the candidate is weighed against, in place of a version that is asked.
+        recordings: what the candidate is weighed against in place of a version that is asked, by role.
         cases: the pattern of ids that the run is restricted to.
         for_baseline: whether the candidate is drawn as a baseline is.
         noted: what else the store keeps of the run, for those who read it later.
@@ -67,7 +66,7 @@ class RunOptions:
     n_evaluations: int = 1
     is_judged: bool = False
     weighs_judges: bool = False
-    recording: Recording | None = None
+    recordings: Mapping[Role, Recording] = field(default_factory=dict)
     cases: str = "*"
     for_baseline: bool = False
     noted: Mapping[str, Any] = field(default_factory=dict)
@@ -78,13 +77,19 @@ class RunOptions:
     is_missing: Callable[[str], bool] = field(default=lambda _: False)
     waivers: tuple[Waiver, ...] = ()
 
+    @property
+    def recording(self) -> Recording | None:
+        """What stands for the baseline."""
+        return self.recordings.get("baseline")
+
 
 @dataclass(eq=False)
 class Run:
     """Samples evaluations as they are started, and decides them in batches.
 
     Attributes:
-        candidate, baseline: where the samples come from; no baseline where none is asked.
+        candidate, baseline, anchor: where the samples come from; no baseline or anchor where none is asked. An anchor
+            that is the same version as the baseline is none.
         judges: where the judges' samples come from; none where nothing is judged.
         lineages: makes what bodies take of a version beside its answers.
         ledger: which look at the candidate this is, by evaluation; one that is not in it is looked at this once.
@@ -101,6 +106,7 @@ class Run:
     options: RunOptions
     candidate: SampleSource
     baseline: SampleSource | None
+    anchor: SampleSource | None
     judges: tuple[SampleSource, ...]
     lineages: Lineages
     ledger: Mapping[str, Entry]
@@ -113,10 +119,10 @@ class Run:
 
     def __post_init__(self) -> None:
         """Begin with nothing sampled."""
-        self._recording = self.options.recording
-        self._sources: dict[Role, SampleSource] = {"candidate": self.candidate}
-        if self.baseline is not None:
-            self._sources["baseline"] = self.baseline
+        asked: dict[Role, SampleSource | None]
+        asked = {"candidate": self.candidate, "baseline": self.baseline, "anchor": self.anchor}
+        self._recordings = self.options.recordings
+        self._sources: dict[Role, SampleSource] = {role: each for role, each in asked.items() if each is not None}
         self._level = self.settings.confidence_level
         self.closed = closed_ids(self.options.evaluations, self.settings)
         self.feeder = Feeder(self._sources, self.judges, self.sampler, self.settings.concurrency, 1 - self._level)
@@ -171,14 +177,14 @@ class Run:
             self._skip(evaluation.id, collector.lack)
 
     async def _prepare(self, evaluation: Evaluation) -> None:
-        """Make what the bodies take of the versions' lineages. A baseline that has no such thing is left out.
+        """Make what the bodies take of the versions' lineages. A baseline or anchor that has no such thing is left out.
 
         Raises:
             NotInLineageError: the candidate has no such thing.
             Exception: whatever a maker raises.
         """
         made: dict[Role, Mapping[str, object]] = {}
-        against = None if self.baseline is None else self.baseline.version
+        against, lacking = None if self.baseline is None else self.baseline.version, dict[Role, str]()
         for role in self.collectors[evaluation.id].roles:
             version = self._sources[role].version
             try:
@@ -187,7 +193,9 @@ class Run:
             except NotInLineageError as error:
                 if role == "candidate":
                     raise
-                self._collect(evaluation, alone_because=str(error))
+                lacking[role] = str(error)
+        if lacking:
+            self._collect(evaluation, lacking)
         self.collectors[evaluation.id].of_stages = made
 
     async def _measure(self, evaluation: Evaluation) -> None:
@@ -202,21 +210,28 @@ class Run:
         self._skipped[name] = why
         del self.collectors[name]
 
-    def _collect(self, evaluation: Evaluation, alone_because: str = "") -> Collector:
-        """Make the collector of an evaluation; without an entry in the ledger it has its equal share of all."""
+    def _collect(self, evaluation: Evaluation, lacking: Mapping[Role, str] = {}) -> Collector:
+        """Make the collector of an evaluation; without an entry in the ledger it has its equal share of all.
+
+        Args:
+            lacking: the versions that have nothing of what it asks about, by role, and why.
+        """
         weight, best_of = 1 / self.options.n_evaluations, self.settings.best_of
         alone = Look(share=1 / best_of, red_share=weight / best_of, weight=weight, batch=CLOSED)
         entry = self.ledger.get(evaluation.id) or Entry(alone)
-        recorded, judges = None, tuple(judge.version.fingerprint for judge in self.judges)
-        if self._recording is not None:
-            recorded = Pairing(self._recording, evaluation, self.options.cases, judges)
-        is_alone = evaluation.is_pairwise or bool(alone_because)
-        roles: tuple[Role, ...] = ("candidate",) if is_alone else tuple(self._sources)
+        judges, anchor = tuple(judge.version.fingerprint for judge in self.judges), self._recordings.get("anchor")
+        why = why_unanchored(evaluation, anchor) if anchor is not None or self.anchor is not None else ""
+        without: dict[Role, str] = {**lacking, "anchor": why} if why else dict(lacking)
+        kept = {role: each for role, each in self._recordings.items() if role not in without}
+        recorded = {role: Pairing(each, evaluation, self.options.cases, judges) for role, each in kept.items()}
+        own = (role for role in self._sources if role not in without)
+        roles: tuple[Role, ...] = ("candidate",) if evaluation.is_pairwise else tuple(own)
         prints = {role: self._sources[role].version.fingerprint for role in roles}
-        may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) if recorded is None else 2
+        may_be_cut, n_versions = self.sampler.spending.limits.bounded, len(prints) + len(recorded)
         order = order_of(evaluation, n_versions, self.settings.seed, may_be_cut=may_be_cut, drawn=entry.order)
-        collector = Collector(evaluation, order, prints, self._keep_row, entry, recorded)
-        collector.alone_because = alone_because
+        name = (self.settings.anchor or "") if anchor is None else anchor.version.name
+        beside = Against(recorded, without, name)
+        collector = Collector(evaluation, order, prints, self._keep_row, entry, beside)
         self.collectors[evaluation.id] = collector
         return collector
 
@@ -291,8 +306,11 @@ class Run:
         return self._shown
 
     def _with_answers(self, changes: Sequence[Change]) -> tuple[Change, ...]:
-        drawn, recording = self._sources.items(), self._recording
-        sources = {role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn}
+        recording = self.options.recording
+        drawn = [(role, each) for role, each in self._sources.items() if role != "anchor"]
+        sources: dict[Role, AnswerSource] = {
+            role: AnswerSource(self.run_id, role, source.first_index) for role, source in drawn
+        }
         if recording is not None:
             sources["baseline"] = AnswerSource(recording.run_id, "candidate", recording.first_index)
         lower = {(each.id, each.metric) for each in self.all_verdicts if not each.higher_is_better}
@@ -389,11 +407,12 @@ class Run:
                     verdicts += decide(collector.observed(), self._level, looks=looks, tells_lost=False)
         return list(without_sealed(verdicts, self.closed))
 
-    def references(self) -> tuple[VersionRef, VersionRef | None]:
-        """Candidate and baseline as a report names them."""
-        if self._recording is not None:
-            return version_reference(self.candidate), self._recording.reference
-        return version_reference(self.candidate), None if self.baseline is None else version_reference(self.baseline)
+    def references(self) -> tuple[VersionRef, VersionRef | None, VersionRef | None]:
+        """Candidate, baseline and anchor as a report names them."""
+        known = {role: version_reference(each) for role, each in self._sources.items()}
+        known |= {role: each.reference for role, each in self._recordings.items()}
+        baseline = known.get("baseline")
+        return known["candidate"], baseline, known.get("anchor", baseline if self.settings.anchor else None)
 
     def judge_references(self) -> tuple[VersionRef, ...]:
         """The judges as a report names them."""
@@ -466,35 +485,3 @@ def check_answers(evaluation: Evaluation, version: Version, baseline: Version | 
     for each in asked:
         if not answers(each.settings):
             raise AnswersNothingError(each.name)
-
-
-def flops_spent(
-    versions: Iterable[Version], spent: Mapping[str, VersionSpending], root: Path
-) -> dict[str, float | None]:
-    """The operations of each version's forward passes in this run; None where they can't be told.
-
-    They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
-    written or weighed, and for the last of a prompt. They can't be told without weights, or where answers do not tell
-    their tokens.
-
-    Args:
-        spent: what was counted, by the name of the version; nothing for one that was not asked.
-        root: folder that relative paths of weights start from.
-    """
-    asked = {version.name: version for version in versions if version.name in spent}
-    return {name: _flops(version, spent[name], root) for name, version in asked.items()}
-
-
-def _flops(version: Version, tokens: VersionSpending, root: Path) -> float | None:
-    options = version.settings.engine_options
-    if not tokens.counts or "weights" not in options:
-        return 0.0 if tokens.counts and not tokens.passes else None
-    from harness.models.description.description import describe_weights
-
-    try:
-        architecture = describe_weights(options, root).in_engine.architecture
-    except (UsageError, OSError):
-        return None  # weights that are gone by now, or of a kind that can't be described
-    flops_of = architecture.flops_of
-    passes = tokens.passes.items()
-    return float(sum(n * flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting) for each, n in passes))

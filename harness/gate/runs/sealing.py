@@ -47,6 +47,8 @@ def _alone(verdict: Verdict) -> Verdict:
         candidate=None,
         baseline=None,
         difference=None,
+        anchor=None,
+        anchor_difference=None,
         samples_needed=None,
         cases=(),
         checks=(),

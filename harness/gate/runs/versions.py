@@ -21,6 +21,7 @@ from harness.models.engine_creation import check_version, create_engine, engine_
 from harness.models.spec import engine_spec
 from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
+from harness.requests.spending import VersionSpending
 from harness.stages.building import built
 from harness.store import RunInfo, Store
 
@@ -293,3 +294,35 @@ class Players:
         if not answers(made):
             raise AnswersNothingError(name)
         return load_version(made, self.settings.root, offline=self.is_offline)
+
+
+def flops_spent(
+    versions: Iterable[Version], spent: Mapping[str, VersionSpending], root: Path
+) -> dict[str, float | None]:
+    """The operations of each version's forward passes in this run; None where they can't be told.
+
+    They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
+    written or weighed, and for the last of a prompt. They can't be told without weights, or where answers do not tell
+    their tokens.
+
+    Args:
+        spent: what was counted, by the name of the version; nothing for one that was not asked.
+        root: folder that relative paths of weights start from.
+    """
+    asked = {version.name: version for version in versions if version.name in spent}
+    return {name: _flops(version, spent[name], root) for name, version in asked.items()}
+
+
+def _flops(version: Version, tokens: VersionSpending, root: Path) -> float | None:
+    options = version.settings.engine_options
+    if not tokens.counts or "weights" not in options:
+        return 0.0 if tokens.counts and not tokens.passes else None
+    from harness.models.description.description import describe_weights
+
+    try:
+        architecture = describe_weights(options, root).in_engine.architecture
+    except (UsageError, OSError):
+        return None  # weights that are gone by now, or of a kind that can't be described
+    flops_of = architecture.flops_of
+    passes = tokens.passes.items()
+    return float(sum(n * flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting) for each, n in passes))

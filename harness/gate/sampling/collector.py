@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.decisions import Observations
-from harness.gate.baselines.pairing import Pairing
+from harness.gate.baselines.pairing import Against
 from harness.gate.evaluations.cases import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together, clusters_of
 from harness.gate.evaluations.examples import SHOWN, Parts, Place, changes, expected_of
@@ -20,8 +20,9 @@ from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, describe, missing_metrics
 from harness.gate.sampling.candidates import unless_uncountable
 from harness.gate.sampling.judges import CountedBodies, Judges
-from harness.gate.sampling.ledger import Entry, unless_grown
+from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
+from harness.gate.sampling.question import unless_grown
 from harness.records import Change, Interruption, JudgeSummary, Kind, Outcome, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -38,10 +39,9 @@ class Collector:
         fingerprints: of the versions that its body runs for, by role.
         keep: takes each score on its way to the store.
         entry: what the ledger says of the evaluation.
-        recorded: the recorded scores that stand for a baseline's; None where there are none.
+        against: what it is weighed against beside what is drawn.
 
     Attributes:
-        alone_because: why its body runs for the candidate alone though there is a baseline; "" where it does not.
         of_stages: what its bodies get of each version's lineage, by role and name.
         loads: the blocks that were measured for them, by role and case, or the error that a case has in their place.
     """
@@ -53,12 +53,12 @@ class Collector:
         fingerprints: Mapping[Role, str],
         keep: Callable[[ScoreRow], None],
         entry: Entry,
-        recorded: Pairing | None = None,
+        against: Against | None = None,
     ) -> None:
         self.evaluation, self.order, self.entry = evaluation, order, entry
         self.roles: tuple[Role, ...] = tuple(fingerprints)
-        self._fingerprints, self._keep, self._recorded = fingerprints, keep, recorded
-        self.alone_because = ""
+        self._fingerprints, self._keep, self._against = fingerprints, keep, against or Against()
+        self._recorded = self._against.recorded
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
         self._n_batches = order.n_steps // max(1, len(order.cases))
@@ -92,6 +92,11 @@ class Collector:
         self._largest_cluster = bet_on_together(evaluation) if question is None else question.largest_cluster
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
+
+    @property
+    def weighed(self) -> set[Role]:
+        """The roles of the versions that have scores, drawn or recorded."""
+        return {*self.roles, *self._recorded}
 
     @property
     def total(self) -> int:
@@ -142,12 +147,15 @@ class Collector:
         return [case for case in self.order.cases[:end] if case not in self._skips]
 
     def _asides(self, end: int, n_bodies: int) -> Iterator[str]:
-        """Say why there is no baseline though the run has one, and which cases are left out that some bodies, or those
-        of one version, did not skip.
+        """Say why there is no baseline or anchor though the run has one, and which cases are left out that some bodies,
+        or those of one version, did not skip.
         """
-        if self.alone_because:
-            is_held = self.evaluation.plan.threshold is not None
-            yield f"{self.alone_because}: {'held to the threshold alone' if is_held else 'nothing to compare it with'}"
+        for role, why in self._against.without.items():
+            if role == "anchor" or "anchor" in self.weighed:
+                yield f"not weighed against the {role}: {why}"
+            else:
+                is_held = self.evaluation.plan.threshold is not None
+                yield f"{why}: {'held to the threshold alone' if is_held else 'nothing to compare it with'}"
         skips = [self._skips[case] for case in self.order.cases[:end] if case in self._skips]
         partly = [each for each in skips if any(each[role] < n_bodies for role in self.roles)]
         if partly and not self._tally.lines(end, self._case_of):
@@ -209,8 +217,8 @@ class Collector:
         self._keep_recorded(case, {} if outcome.failed else readings)
 
     def _keep_recorded(self, case: int, readings: Mapping[str, Reading]) -> None:
-        if self._recorded is not None:
-            for row in self._recorded.add(self.evaluation.cases[case].id, readings):
+        for each in self._recorded.values():
+            for row in each.add(self.evaluation.cases[case].id, readings):
                 self._keep(row)
 
     def _emit(
@@ -233,7 +241,7 @@ class Collector:
         """True where more cases can't help: the body itself is broken, the endpoint was given up, or what is recorded
         can't be weighed.
         """
-        return self._tally.is_hopeless or (self._recorded is not None and self._recorded.is_hopeless)
+        return self._tally.is_hopeless or any(each.is_hopeless for each in self._recorded.values())
 
     def note(self, error: str) -> None:
         """Note an error of the evaluation as a whole."""
@@ -285,7 +293,7 @@ class Collector:
         """The metrics that are decided, and what they are; where each body failed an assertion the recorded ones, or
         one alone.
         """
-        recorded = {} if self._recorded is None else self._recorded.kinds
+        recorded = next((each.kinds for each in self._recorded.values() if each.kinds), None)
         return self._kinds or recorded or {METRIC: Reading(0.0, higher_is_better=self.evaluation.plan.aim != "lower")}
 
     def _failed_assertions(self) -> list[str]:
@@ -296,7 +304,12 @@ class Collector:
     def _observed(self, metric: str, sides: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observations:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
         recorded, case_ids = self._recorded, tuple(self.evaluation.cases[i].id for i in kept)
-        errors = [*([] if recorded is None else recorded.errors), *errors, *against_aim(metric, kind, plan.aim)]
+        known = sides | {role: each.scores(metric, case_ids) for role, each in recorded.items()}
+        errors = [
+            *(text for each in recorded.values() for text in each.errors),
+            *errors,
+            *against_aim(metric, kind, plan.aim),
+        ]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         observed = Observations(
             id=self.evaluation.id,
@@ -305,12 +318,14 @@ class Collector:
                 plan,
                 design="sequential" if self.order.stops else "fixed",
                 # How recorded answers came about is not known.
-                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"} and recorded is None),
+                is_exact=plan.is_exact or (plan.per == "suite" and self._ways == {"weighed"} and not recorded),
             ),
             case_ids=case_ids,
             candidate=candidate,
-            baseline=sides.get("baseline") if recorded is None else recorded.scores(metric, case_ids),
-            baseline_is_recorded=recorded is not None,
+            baseline=known.get("baseline"),
+            anchor=known.get("anchor"),
+            anchor_name=self._against.anchor_name,
+            recorded=frozenset(recorded),
             **kind.fields_of(Kind),
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
@@ -343,7 +358,9 @@ class Collector:
     def described(self, verdict: Verdict) -> Verdict:
         """The verdict with digests of its cases, by which a later run knows them again, and of what is recorded."""
         known = with_contents(verdict, self.evaluation.cases, self._asked)
-        return known if self._recorded is None else self._recorded.described(known)
+        for each in self._recorded.values():
+            known = each.described(known)
+        return known
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""

@@ -13,13 +13,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.decisions import Look, Observations, look_at, share_of
+from harness.config.roles import AGAINST
+from harness.decisions import Look, look_at, share_of
 from harness.gate.evaluations.cases import built_digest
 from harness.gate.evaluations.evaluation import Evaluation, bet_on_together
 from harness.gate.evaluations.slices import slices_in_words
-from harness.gate.sampling.asked import ANEW, Asked, Draws, changes, is_same, of_other_side, read_asked, role_of
 from harness.gate.sampling.candidates import NOT_COUNTED, GreenRun, SameCases, Turn, baseline_level, next_turn
 from harness.gate.sampling.order import draw_order, most_samples
+from harness.gate.sampling.question import ANEW, Asked, Draws, changes, is_same, read_question, role_of
 from harness.records import RecordedSide, Stakes
 from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, Settle
@@ -27,22 +28,6 @@ from harness.store.ledger import LookRow, Settle
 RULE = 3
 """Raised whenever the rule of the gate changes what bets come to: questions by another rule are others."""
 PRUNED = "samples were pruned after a look"
-
-
-def unless_grown(question: Asked | None, observed: Observations) -> Observations:
-    """The same; undecided where it can't be bet on and has grown since it was first asked: each number of cases is
-    another test. That a body may measure was not seen then, or it would have been another question.
-    """
-    if question is None or observed.undecided or observed.plan.design == "fixed" or observed.is_sequential:
-        return observed
-    by_samples = observed.plan.per == "case"
-    has_more = observed.n_planned > question.stakes.horizon if by_samples else len(question.cases) > question.n_cases
-    what = "samples" if by_samples else "cases"
-    text = (
-        f"a measure that can't be bet on, with more {what} than when it was first looked at (say -> harness.Measure, "
-        "and they are another look)"
-    )
-    return replace(observed, undecided=text) if has_more else observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +66,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """A fixed version that candidates are weighed against beside the baseline: its fingerprint, and what is recorded of
+    it by evaluation, of those that are weighed against it: nothing where it is asked.
+    """
+
+    fingerprint: str = ""
+    sides: Mapping[str, RecordedSide] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """The evaluations and versions whose looks are counted together.
 
@@ -95,6 +90,7 @@ class Family:
             baseline.
         judges: the same of judges, by fingerprint.
         recorded: what is recorded of the baseline, by evaluation; empty where it is drawn.
+        anchor: what else the candidate must be no worse than.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         begin: begins a generation of each version, by role or a judge's fingerprint.
@@ -110,6 +106,7 @@ class Family:
     draws: Mapping[str, Draws] = field(default_factory=dict)
     judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: Mapping[str, RecordedSide] = field(default_factory=dict)
+    anchor: Anchor = Anchor()
     is_fresh: bool = False
     max_age_s: float | None = None
     begin: Callable[[], Mapping[str, Draws]] = dict
@@ -174,6 +171,7 @@ class _Asking:
     def __init__(self, family: Family, evaluation: Evaluation) -> None:
         self.family, self.evaluation = family, evaluation
         self.side = family.recorded.get(evaluation.id, RecordedSide())
+        self.anchor = family.anchor.sides.get(evaluation.id) if family.anchor.fingerprint else None
         self.digests = [built_digest(each) for each in evaluation.cases]
         self._first = self._of(family.seed)
 
@@ -188,8 +186,9 @@ class _Asking:
         return tuple(numbers[digest] for digest in cases if digest in numbers)
 
     def _of(self, seed: int) -> Asked:
-        evaluation, family, side, digests = self.evaluation, self.family, self.side, self.digests
+        evaluation, family, side, anchor = self.evaluation, self.family, self.side, self.anchor or RecordedSide()
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
+        digests = self.digests
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
         if plan.per == "case":
@@ -216,11 +215,15 @@ class _Asking:
             "most samples": size if plan.per == "case" and evaluation.may_measure else None,
             "recording": side.run_id,
         }
-        if plan.candidates != "noted":
-            words["candidates"] = "counted"
+        words |= {} if plan.candidates == "noted" else {"candidates": "counted"}
+        draws = {**family.draws, **(family.judges if judged else {})}
+        if self.anchor is not None:
+            words |= {"anchor": family.anchor.fingerprint, "anchor recording": anchor.run_id}
+        else:
+            draws = {name: numbers for name, numbers in draws.items() if role_of(name) != "anchor"}
         return Asked(
             words=words,
-            draws={**family.draws, **(family.judges if judged else {})},
+            draws=draws,
             cases=tuple(digests[number] for number in order),
             stakes=Stakes(plan.threshold, plan.margin, size, may_stop),
             seed=seed,
@@ -229,6 +232,8 @@ class _Asking:
             may_grow=not evaluation.may_measure and may_stop and plan.about == "population",
             unpaired=frozenset(digests[n] for n in order if evaluation.cases[n].id in side.unpaired),
             recorded=tuple(side.draws.split()),
+            unanchored=frozenset(digests[n] for n in order if evaluation.cases[n].id in anchor.unpaired),
+            anchored=tuple(anchor.draws.split()),
         )
 
 
@@ -252,7 +257,7 @@ class _Entering:
         self._asking, self._family, self._run_id, self._anew = asking, asking.family, run_id, anew
         self._others = others
         looked = sorted((row for row in rows if row.number), key=lambda row: (row.begun, row.against, row.number))
-        self._asked = [(row, read_asked(row.question)) for row in looked]
+        self._asked = [(row, read_question(row.question)) for row in looked]
         self._counted = [each for each in self._asked if _is_young(each[0], self._family)]
         self._member = next(row for row in rows if row.against == self._family.against)
         self.is_lacking = False
@@ -261,7 +266,7 @@ class _Entering:
     def entry(self) -> tuple[Entry, LookRow | None]:
         """The look, with the row that has to be written for it."""
         wanted, against = self._wanted(), self._family.against
-        own = [each for each in self._counted if each[0].against == against]
+        own = [each for each in self._counted if each[0].against == against and _has_same_anchor(each[1], wanted)]
         tried = [changes(asked, self._as_before(asked, wanted)) for _, asked in own]
         spent = sum(row.share for row, _ in own)
         going = [
@@ -274,11 +279,12 @@ class _Entering:
             number, row, before = exact[-1] if exact else going[0]
             cases = before.with_cases(wanted.cases)
             entry = replace(before, cases=cases, unpaired=wanted.unpaired, recorded=wanted.recorded)
+            entry = replace(entry, unanchored=wanted.unanchored, anchored=wanted.anchored)
             look = self._look(number, entry, PRUNED if row.pruned else row.because)
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(row, question=entry.plain) if entry != before else None
             return Entry(look, entry, is_new=False, spent=spent), grown
-        if undecided := self._left_of_recording(wanted, [asked for _, asked in own if asked is not None]):
+        if undecided := self._left_of_recording(wanted):
             return Entry(look_at(1, self._member.batch, self._member.batch_size), wanted, undecided=undecided), None
         wanted, is_first = self._with_turn(wanted)
         draws, is_anew = (self._drawn_anew(wanted), False) if is_first else self._draws(wanted)
@@ -303,15 +309,14 @@ class _Entering:
         return Entry(look, asked, spent=spent + share), row
 
     def _look(self, number: int, asked: Asked, because: str) -> Look:
-        """The look of this number, or a later one: a threshold is one question, whatever the baseline."""
-        if asked.words["threshold"]:
-            seen: list[Asked] = []
-            for _, before in self._counted:
-                if before is not None and before.words["threshold"] and not any(is_same(each, before) for each in seen):
-                    seen.append(before)
-            place = next((at for at, each in enumerate(seen, 1) if is_same(each, asked)), len(seen) + 1)
-            if place > number:
-                number, because = place, because or "its threshold was looked at before"
+        """The look of this number, or a later one: each comparison is one question, whatever is asked beside it."""
+        for comparison in self._comparisons(asked):
+            one, seen = asked.of(comparison), list[Asked]()
+            for before in self._seen_of(comparison, asked):
+                seen += [] if any(is_same(each, before) for each in seen) else [before]
+            place = next((at for at, each in enumerate(seen, 1) if is_same(each, one)), len(seen) + 1)
+            if seen and place > number:
+                number, because = place, because or f"its {comparison} was looked at before"
         best_of = self._family.best_of
         look = look_at(number, self._member.batch, self._member.batch_size, best_of=best_of, because=because)
         return replace(look, share=look.share * asked.turn.share)  # red is promised to each candidate by itself
@@ -367,12 +372,17 @@ class _Entering:
         if self._family.is_fresh:
             return wanted.draws, False
         seen: set[tuple[str, int]] = set()
-        known = [(row.against == self._family.against, asked) for row, asked in self._asked if asked is not None]
-        for is_own, asked in known:
-            if asked.weighed - wanted.weighed:
-                seen |= asked.drawn(of_candidate=not is_own)
+        known = [(row.against, asked) for row, asked in self._asked if asked is not None]
+        for against, asked in known:
+            shared = [each for each in AGAINST if self._is_of(each, against, asked, wanted)]
+            for one, now in ((asked.of(each), wanted.of(each)) for each in shared):
+                seen |= one.drawn() if one.weighed - now.weighed else set()
+            if not shared and asked.weighed - wanted.weighed:
+                seen |= asked.drawn(of_candidate=True)
         cases = set(wanted.cases)
-        own = sorted((asked for is_own, asked in known if is_own), key=lambda each: len(cases.intersection(each.cases)))
+        own = [asked for against, asked in known if against == self._family.against]
+        own = [each if _has_same_anchor(each, wanted) else each.of("baseline") for each in own]
+        own.sort(key=lambda each: len(cases.intersection(each.cases)))
         for before in reversed(own):
             kept = self._as_before(before, wanted)
             if kept.drawn(of_candidate=True) == before.drawn(of_candidate=True) and seen.isdisjoint(kept.drawn()):
@@ -385,32 +395,51 @@ class _Entering:
         begun = {name: self._anew.get(role_of(name), (0,)) for name in missing}
         return {name: begun.get(name) or numbers for name, numbers in entry.draws.items()}, bool(missing)
 
-    def _left_of_recording(self, wanted: Asked, own: Sequence[Asked]) -> str:
+    def _left_of_recording(self, wanted: Asked) -> str:
         """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under
         whatever name they are recorded.
         """
-        name, known = wanted.words["recording"], {*wanted.recorded, *self._asking.side.asked}
-        same = [each for each in own if each.words["recording"] == name or known.intersection(of_other_side(each))]
-        n_missing = max((len(each.weighed - wanted.weighed) for each in same), default=0) if name else 0
-        advice = "record it anew, from a run with --fresh"
-        return (
-            f"what is left of a recording without {n_missing:,} of its cases that were seen ({advice})"
-            if n_missing
-            else ""
-        )
+        for comparison, side in (("baseline", self._asking.side), ("anchor", self._asking.anchor)):
+            now = wanted.of(comparison)
+            name, known = now.words["recording"], {*now.recorded, *(side.asked if side is not None else ())}
+            seen = self._seen_of(comparison, wanted) if name else []
+            same = [each for each in seen if each.words["recording"] == name or known & each.draws_of_other]
+            if n_missing := max((len(each.weighed - now.weighed) for each in same), default=0):
+                advice = "record it anew, from a run with --fresh"
+                return f"what is left of a recording without {n_missing:,} of its cases that were seen ({advice})"
+        return ""
+
+    def _is_of(self, comparison: str, against: str, before: Asked, now: Asked) -> bool:
+        """Tell whether a question that was asked against this baseline has a comparison of another one."""
+        if comparison == "baseline":
+            return against == self._family.against
+        return now.words.get(comparison) is not None and before.words.get(comparison) == now.words[comparison]
+
+    def _seen_of(self, comparison: str, now: Asked) -> list[Asked]:
+        """The questions before that have this comparison of a question, each as of that alone."""
+        known = ((row.against, before) for row, before in self._counted if before is not None)
+        return [before.of(comparison) for against, before in known if self._is_of(comparison, against, before, now)]
+
+    def _comparisons(self, now: Asked) -> tuple[str, ...]:
+        """Those that may have been asked beside others before."""
+        asked = [now, *(before for _, before in self._counted if before is not None)]
+        return ("threshold", *AGAINST) if any("anchor" in each.words for each in asked) else ("threshold",)
 
     def _wanted(self) -> Asked:
         """The question that the run asks, in the order of the first look, whose seed was chosen before anything was
-        seen; where its threshold was looked at before, with the stakes and the candidate's draws of that.
+        seen; where one of its comparisons was made before, with the stakes and the draws of that.
         """
         seeds = (asked.seed for _, asked in self._asked if asked is not None)
         wanted = self._asking.question(next(seeds, self._family.seed))
-        for _, before in self._counted if wanted.words["threshold"] else ():
-            if before is None:
-                continue
-            one = before.of_threshold()
-            if not changes(one, self._as_before(before, wanted).of_threshold()):
-                cases, draws = before.with_cases(wanted.cases), {**wanted.draws, **one.draws}
+        for comparison in self._comparisons(wanted):
+            for one in self._seen_of(comparison, wanted):
+                if changes(one, self._as_before(one, wanted.of(comparison))):
+                    continue
+                cases, draws = one.with_cases(wanted.cases), {**wanted.draws, **one.draws}
                 stakes = {"stakes": one.stakes, "largest_cluster": one.largest_cluster, "n_cases": one.n_cases}
                 return replace(wanted, cases=cases, draws=draws, **stakes)  # type: ignore[arg-type]
         return wanted
+
+
+def _has_same_anchor(before: Asked | None, now: Asked) -> bool:
+    return before is None or before.words.get("anchor") == now.words.get("anchor")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.gate.baselines.recording import Recording
     from harness.gate.evaluations.evaluation import Evaluation
     from harness.gate.runs.run import RunOptions
-    from harness.records import Case, Plan
+    from harness.records import Case, Plan, Role
 
 
 BEGAN = "steelyard_began"
@@ -73,7 +73,7 @@ class Collection:
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.errors: list[str] = []
         self.notes: dict[str, None] = {}
-        self._recording: Recording | None = None
+        self._recordings: Mapping[Role, Recording] = {}
         self._tasks = Tasks(config)
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._collected: list[pytest.Function] = []
@@ -164,7 +164,7 @@ class Collection:
             is_judged=self.is_judged,
             weighs_judges=any(each.weighs_judge for each in self.evaluations.values()),
             elapsed_s=max(0.0, time.time() - self.began),
-            recording=self._recording,
+            recordings=self._recordings,
             noted={
                 **evaluation_notes((each, _source(keywords_of(item))) for item, each in self.evaluations.items()),
                 **commit_note(settings),
@@ -188,7 +188,7 @@ class Collection:
             return []
         is_drawn_anew = option("fresh") or option("for_baseline")
         try:
-            most = forecast(self.settings, evaluations, is_asked=self._recording is None, is_drawn_anew=is_drawn_anew)
+            most = forecast(self.settings, evaluations, recorded=self._recordings, is_drawn_anew=is_drawn_anew)
         except SteelyardError:  # a gate will say it
             return []
         parts = [f"at most {most.n_requests:,} requests"]
@@ -219,11 +219,11 @@ class Collection:
         if not chosen:
             return left_out
         from harness.gate.baselines.pairing import check_recorded
-        from harness.gate.baselines.recording import recording_named
+        from harness.gate.baselines.recording import recordings_of
         from harness.gate.evaluations.cases import no_case_matches
 
         with self._noting():
-            self._recording = recording_named(self.settings)
+            self._recordings = recordings_of(self.settings)
         for item in chosen:
             with self._noting():
                 evaluation = self._evaluation(item)
@@ -235,8 +235,8 @@ class Collection:
             if left_out and not self.evaluations and not self.errors:
                 ids = (case.id for cases in self._cases.values() for case in cases)
                 raise no_case_matches(self._config.getoption("case") or "*", ids)
-            if self._recording is not None and self.evaluations:
-                check_recorded(self._recording, list(self.evaluations.values()))
+            if (recording := self._recordings.get("baseline")) is not None and self.evaluations:
+                check_recorded(recording, list(self.evaluations.values()))
         return left_out
 
     @contextmanager
@@ -275,7 +275,7 @@ class Collection:
         inspection.check_fields(function, cases, where=where, has_cases=has_cases)
         known = {"wants": wants, "rubrics": rubrics, "may_measure": may_measure, "blocks": blocks}
         evaluation = self._made(item, plan, cases, item.obj, **known)
-        check_needs(item, evaluation, settings, self._recording)
+        check_needs(item, evaluation, settings, self._recordings.get("baseline"))
         if "judge" in wants:
             inspection.check_rubrics(function, rubrics, evaluation.cases, where=where)
             inspection.check_metrics(function, where=where)

@@ -74,7 +74,7 @@ class Announcer:
 
         self._config, self._hooks = config, hooks
         self._run = run
-        candidate, baseline = run.references()
+        candidate, baseline, _ = run.references()
         self._gate = GateStart(
             run_id=run.run_id,
             created=run.created,

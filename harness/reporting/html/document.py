@@ -47,7 +47,9 @@ def document(run: RunInfo, report: Report, details: Details) -> dict[str, Any]:
             words |= {"against": against, **_comparison(each.result.difference, with_slice_margin(entry), against)}
     content["page"] = {
         "headline": headline(report),
-        "kinds": [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None],
+        "kinds": [
+            kind_in_words(each) for each in (report.candidate, report.baseline, report.anchor) if each is not None
+        ],
         "chosen": chosen(report),
         "usage": facts(report),
         "environment": plain(run.spec.get("environment", {})),
@@ -86,7 +88,7 @@ def _in_words(shown: TableRow, name: str, report: Report, details: Details) -> d
         "figures": shown.figures,
         "sentence": sentence(shown, report.losses),
         "is_accepted": bool(shown.accepted),
-        "ranges": {"candidate": shown.candidate, "baseline": shown.baseline},
+        "ranges": {"candidate": shown.candidate, "baseline": shown.baseline, "anchor": shown.anchor},
         "facts": _facts(entry),
         "sliced": slices_in_words(entry) if entry.slices else "",
         "untrusted": {case: why for (of, case), why in broken.items() if of == entry.id},

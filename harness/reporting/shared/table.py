@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.config.roles import AGAINST
 from harness.decisions.reasons import figure as in_words
 from harness.decisions.reasons import percent
 from harness.errors import without_traceback
@@ -18,7 +19,7 @@ from harness.reporting.shared.figures import bounds, count, digits, figure, inte
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import printable
 
-Against = Literal["threshold", "baseline"]
+Against = Literal["threshold", "baseline", "anchor"]
 FEW = 5
 MARKS = {
     VerdictKind.ERROR: "!",
@@ -45,6 +46,7 @@ class TableRow:
     figures: str
     candidate: str
     baseline: str
+    anchor: str
     why: str
     errors: tuple[str, ...]
     accepted: str = ""
@@ -85,6 +87,7 @@ def row(verdict: Verdict, name: str, encoding: str = "utf-8") -> TableRow:
         figures="" if verdict.errors else printable(_figures(verdict, deciding(verdict)), encoding=encoding),
         candidate="" if ours is None else printable(claim_in_words(alone, [ours], None), encoding=encoding),
         baseline="" if theirs is None else printable(_scores(verdict, [theirs]), encoding=encoding),
+        anchor="" if verdict.anchor is None else printable(_scores(verdict, [verdict.anchor]), encoding=encoding),
         why="" if verdict.errors else _shown(verdict.reason, encoding),
         errors=_error_messages(verdict.errors, encoding),
     )
@@ -100,7 +103,8 @@ def deciding(verdict: Verdict) -> Check | None:
 
 
 def _figures(verdict: Verdict, check: Check | None) -> str:
-    known = [each for each in (verdict.baseline, verdict.candidate) if each is not None]
+    other = verdict.anchor if check is not None and check.against == "anchor" else verdict.baseline
+    known = [each for each in (other, verdict.candidate) if each is not None]
     difference = verdict.difference if check is None else check.difference
     if verdict.candidate is None:
         return ""
@@ -125,9 +129,10 @@ def claim_in_words(
         own = known[-1]
         places = digits([own.value, own.low], [own.value, own.high], unit=verdict.unit)
         return values if _has_no_bounds(verdict, own) else f"{values} {interval(own.low, own.high, places)}"
-    if (against or ("threshold" if verdict.baseline is None else "baseline")) == "baseline":
-        margin = f"margin {margin_in_words(verdict, 'baseline')}"
-        return f"{values} ({', '.join(filter(None, (_between(difference, verdict, 'baseline'), margin)))})"
+    against = against or ("threshold" if verdict.baseline is None else "baseline")
+    if against != "threshold":
+        margin = f"margin {margin_in_words(verdict, against)}"
+        return f"{values} ({', '.join(filter(None, (_between(difference, verdict, against), margin)))})"
     threshold, own = verdict.plan.threshold or 0.0, known[-1]
     low, high = threshold + difference.low, threshold + difference.high
     limits = [threshold, threshold - margin_against("threshold", verdict)]
@@ -256,7 +261,7 @@ def _needs_in_words(verdict: Verdict) -> str:
 
 def _is_ratio(verdict: Verdict, against: Against | None) -> bool:
     return verdict.plan.margin_is_relative and (
-        against == "baseline" or (against is None and verdict.baseline is not None)
+        against in AGAINST or (against is None and verdict.baseline is not None)
     )
 
 

@@ -252,6 +252,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {_version(report.candidate, encoding)}"]
     versions += [chosen(report)] if chosen(report) else []
     versions += [f"against {_version(report.baseline, encoding)}"] if report.baseline else []
+    versions += [f"and the anchor {_version(report.anchor, encoding)}"] if report.anchor else []
     judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
     versions += [f"judged by {judges}"] if judges else []
     dot = f" {symbol('·', encoding)} "

@@ -71,8 +71,7 @@ def message(verdict: Verdict, name: str, losses: Sequence[Loss] = ()) -> str:
 
 def failure_text(
     verdict: Verdict,
-    candidate: VersionRef,
-    baseline: VersionRef | None,
+    versions: tuple[VersionRef, VersionRef | None, VersionRef | None],
     first: str,
     more: Sequence[str] = (),
 ) -> str:
@@ -82,8 +81,11 @@ def failure_text(
         first: the message.
         more: lines that follow, unless it is an error.
     """
-    against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
-    facts = [("versions", [printable(candidate.name, 40) + against])]
+    candidate, baseline, anchor = versions
+    named = printable(candidate.name, 40)
+    named += f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
+    named += f" and the anchor {printable(anchor.name, 40)}" if anchor and verdict.anchor else ""
+    facts = [("versions", [named])]
     errors = [_lines(each) for each in verdict.errors[:_MOST_ERRORS]]
     facts += [("error", each) for each in errors if len(errors) + len(each) > 2]  # a single line is the message
     hidden = len(verdict.errors) - _MOST_ERRORS

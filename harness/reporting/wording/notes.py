@@ -53,6 +53,7 @@ def with_notes(report: Report) -> Report:
         _default_margins(once),
         _lost(once),
         _recordings(once),
+        _unanchored(report, once),
         (Note("judge", text) for text in judge_notes(once)),
         _ranges(report),
     )
@@ -63,7 +64,7 @@ def with_notes(report: Report) -> Report:
 
 def _of_versions(report: Report) -> Iterator[Note]:
     """Tell which were answered under another name than asked for, and what applications printed, each version once."""
-    versions = [report.candidate, *([report.baseline] if report.baseline else []), *report.judges]
+    versions = [report.candidate, *filter(None, (report.baseline, report.anchor)), *report.judges]
     for version in dict.fromkeys(versions):
         if version.model and version.answered_as:
             yield Note("version", _answered_as(version))
@@ -148,6 +149,14 @@ def _recordings(once: Sequence[Verdict]) -> Iterator[Note]:
     if scored := total("scored_otherwise"):
         text = f"{plural(scored, 'test')} of what passed had other code when recorded: scores may differ by that"
         yield Note("recording", text)
+
+
+def _unanchored(report: Report, once: Sequence[Verdict]) -> Iterator[Note]:
+    """Count what passed without the anchor; the reason of each says why."""
+    if report.anchor is None or report.baseline is None or report.anchor.fingerprint == report.baseline.fingerprint:
+        return
+    if number := sum(each.verdict is VerdictKind.PASSED and each.anchor is None for each in once):
+        yield Note("recording", f"{plural(number, 'evaluation')} passed without being weighed against the anchor")
 
 
 def record_in_words(record: BaselineRecord) -> str:

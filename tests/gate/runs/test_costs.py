@@ -10,8 +10,7 @@ import pytest
 
 from harness.config import Settings, load_settings
 from harness.errors import SettingsError
-from harness.gate.runs.run import flops_spent
-from harness.gate.runs.versions import check_prices
+from harness.gate.runs.versions import check_prices, flops_spent
 from harness.models.description.description import describe_weights
 from harness.models.version import load_version
 from harness.requests.spending import ForwardPass, VersionSpending

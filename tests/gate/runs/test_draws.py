@@ -30,25 +30,26 @@ def sources(tmp_path: Path) -> tuple[SampleSource, SampleSource]:
 
 
 def test_a_candidate_has_no_draws_that_were_recorded_of_it() -> None:
-    assert candidate_first_index("c", None, as_baseline=False) == 0
-    assert candidate_first_index("c", None, as_baseline=True) == BASELINE_FIRST_INDEX
+    assert candidate_first_index("c", [], as_baseline=False) == 0
+    assert candidate_first_index("c", [], as_baseline=True) == BASELINE_FIRST_INDEX
     known = recording()
     own = known.version.fingerprint
-    assert candidate_first_index(own, known, as_baseline=False) == BASELINE_FIRST_INDEX
-    assert candidate_first_index(own, replace(known, first_index=1_000_000), as_baseline=False) == 0
-    assert candidate_first_index("c", known, as_baseline=False) == 0
+    assert candidate_first_index(own, [known], as_baseline=False) == BASELINE_FIRST_INDEX
+    assert candidate_first_index(own, [replace(known, first_index=1_000_000)], as_baseline=False) == 0
+    assert candidate_first_index("c", [known], as_baseline=False) == 0
 
 
 def test_bets_tell_the_draws_of_a_baseline_from_those_of_a_candidate(tmp_path: Path) -> None:
     candidate, baseline = sources(tmp_path)
     apart = replace(baseline, first_index=1_000_000)
     with Store.open(str(tmp_path / "store.db")) as store:
-        assert known_draws(store, candidate, baseline) == {"candidate": (0, 1), "baseline": (0,)}
-        assert known_draws(store, candidate, apart) == {
+        assert known_draws(store, candidate, {"baseline": baseline}) == {"candidate": (0, 1), "baseline": (0,)}
+        assert known_draws(store, candidate, {"baseline": apart, "anchor": apart}) == {
             "candidate": (0, 1),
             "baseline@1000000": (0,),
+            "anchor@1000000": (0,),
         }
         itself = replace(candidate, first_index=1_000_000)
-        assert known_draws(store, candidate, itself) == {"candidate": (0, 1), "baseline": (0, 1)}
-        assert known_draws(store, itself, None) == {"candidate@1000000": (0, 1)}
+        assert known_draws(store, candidate, {"baseline": itself}) == {"candidate": (0, 1), "baseline": (0, 1)}
+        assert known_draws(store, itself, {}) == {"candidate@1000000": (0, 1)}
     assert oldest(candidate, None) == oldest(candidate, baseline) == AGE_S

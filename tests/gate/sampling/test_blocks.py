@@ -16,9 +16,9 @@ from harness.decisions import Look, look_at
 from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
-from harness.gate.sampling.asked import Asked
 from harness.gate.sampling.blocks import BlockRoom, never_red, others_done
 from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.question import Asked
 from harness.models.engine_creation import create_engine
 from harness.records import Role, Stakes
 from harness.requests import Sampler, SampleSource

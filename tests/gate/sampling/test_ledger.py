@@ -17,8 +17,8 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.opening import looks_in_words
-from harness.gate.sampling.asked import Draws
-from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks, unless_grown
+from harness.gate.sampling.ledger import PRUNED, Entry, Family, enter_looks
+from harness.gate.sampling.question import Draws, unless_grown
 from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle

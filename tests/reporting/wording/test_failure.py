@@ -18,7 +18,7 @@ to -0.16, margin 0.05)
 def text(report, verdict=None):
     verdict = verdict or report.evaluations[0]
     name = row_names([verdict])[0]
-    return failure_text(verdict, report.candidate, report.baseline, message(verdict, name))
+    return failure_text(verdict, (report.candidate, report.baseline, report.anchor), message(verdict, name))
 
 
 def test_a_regression_is_a_sentence_and_a_pointer():

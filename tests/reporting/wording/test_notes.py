@@ -24,6 +24,7 @@ from harness.records import (
 from harness.records.report_json import from_json, schema, to_json
 from harness.reporting.junit import write_junit
 from harness.reporting.markdown.report import markdown
+from harness.reporting.shared.figures import plural
 from harness.reporting.terminal.report import Layout, headline, render
 from harness.reporting.wording.notes import judge_notes, with_notes
 from tests.reporting import example_reports as examples
@@ -153,3 +154,13 @@ def test_the_header_says_who_judged() -> None:
     report = replace(examples.red(), judges=(VersionRef("strict", "f1"), VersionRef("mild", "f2")))
     assert "judged by strict, mild" in " ".join("\n".join(render(report, Layout(width=60))).split())
     assert "judged by" not in "\n".join(render(examples.red(), Layout(width=60)))
+
+
+def test_what_passed_without_being_weighed_against_the_anchor_is_counted():
+    """Its reason says why; a large suite shows no reasons of what passed."""
+    report = replace(examples.green(), baseline=VersionRef("main", "f-main"), anchor=VersionRef("v1", "f-v1"))
+    texts = [note.text for note in with_notes(report).notes]
+    n = len({each.id for each in report.evaluations})
+    assert f"{plural(n, 'evaluation')} passed without being weighed against the anchor" in texts
+    same = with_notes(replace(report, anchor=report.baseline))
+    assert not any("the anchor" in note.text for note in same.notes)

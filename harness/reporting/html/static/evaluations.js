@@ -46,12 +46,12 @@ function Panel({ entry }) {
     entry.margin_is_default && "margin by default",
     ...entry.facts,
   ];
-  const { candidate, baseline } = entry.ranges;
+  const { candidate, baseline, anchor } = entry.ranges;
   return html`${entry.checks.map((check) => html`<${Statement} check=${check} entry=${entry} />`)}
     ${!entry.checks.length && !entry.errors.length && html`<p>${entry.reason}</p>`}
     ${entry.errors.length > 0 && html`<ul class="errors">${entry.errors.map((error) => html`<li dir="auto">${error}</li>`)}</ul>`}
     ${entry.traceback.length > 0 && html`<pre tabindex="0">${entry.traceback.join("\n")}</pre>`}
-    ${candidate && html`<p class="soft">candidate ${candidate}${baseline && `, baseline ${baseline}`}</p>`}
+    ${candidate && html`<p class="soft">candidate ${candidate}${baseline && `, baseline ${baseline}`}${anchor && `, anchor ${anchor}`}</p>`}
     ${entry.slices.length > 0 && html`<${Slices} entry=${entry} />`}
     ${entry.in_blocks && entry.every.length > 0 && html`<${Pairs} entry=${entry} />`}
     <p class="soft facts">${facts.filter(Boolean).join(" · ")}</p>
@@ -74,10 +74,9 @@ function measured({ n_cases, n_samples, n_skipped, n_truncated, in_blocks, basel
 }
 
 function Statement({ check, entry }) {
-  const to = check.against === "threshold" ? `Against the threshold ${figure(entry.threshold, entry)}` : "Against the baseline";
   const more = check.samples_needed ? ` (${plural(check.samples_needed, "more sample")})` : "";
   return html`<div class="statement">
-    <p>${chip(check.verdict)} ${to}: <strong>${check.reason}</strong>${more}</p>
+    <p>${chip(check.verdict)} Against ${otherOf(check, entry)}: <strong>${check.reason}</strong>${more}</p>
     ${bar(check, entry, domainOf(entry))}
     <p class="soft">
       difference <span class="number">${check.figure}</span>, margin ${check.margin}; ${check.difference.method}
@@ -150,7 +149,7 @@ function Requirements() {
 /** What ran it, with what, and what a reader must know of it. */
 function About() {
   const { python, machine, gpus, packages } = DATA.page.environment;
-  const roles = [["candidate", DATA.candidate], ["baseline", DATA.baseline], ...DATA.judges.map((judge) => ["judge", judge])];
+  const roles = [["candidate", DATA.candidate], ["baseline", DATA.baseline], ["anchor", DATA.anchor], ...DATA.judges.map((judge) => ["judge", judge])];
   const known = roles.filter(([, version]) => version);
   const versions = known.map(([role, { name, fingerprint }]) => [role, `${name}  ${fingerprint}`]);
   const run = { run: DATA.run_id, made: DATA.created, "confidence level": DATA.confidence_level, "exit code": DATA.exit_code };

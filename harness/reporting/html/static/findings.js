@@ -13,6 +13,7 @@ function Verdict() {
       <span>candidate ${strong(DATA.candidate.name)}${DATA.page.kinds[0]}</span>
       ${DATA.page.chosen && html`<span>${DATA.page.chosen}</span>`}
       ${DATA.baseline && html`<span>against ${strong(DATA.baseline.name)}${DATA.page.kinds[1]}</span>`}
+      ${DATA.anchor && html`<span>and the anchor ${strong(DATA.anchor.name)}${DATA.page.kinds[2]}</span>`}
       ${DATA.judges.length > 0 && html`<span>judged by ${strong(DATA.judges.map(({ name }) => name).join(", "))}</span>`}
       <span>${DATA.created.replace("T", " ").replace(/:\d\d(\.\d+)?(Z|\+00:00)?$/, "")}</span>
       <span>To share: this whole folder can be sent; <code>report.md</code> is its short form</span>

@@ -23,13 +23,15 @@ function reach(pairs) {
   return [low - air, high + air];
 }
 
+/** What a comparison weighs the candidate against. */
+const otherOf = ({ against }, entry) => (against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : `the ${against}`);
+
 /** The bar of one comparison: its range against 0 and the margin. */
 function bar(check, entry, [least, most], height = 22) {
   const { value, low, high } = oriented(check, entry);
   const at = (number) => percent(clamp((number - least) / (most - least), 0, 1));
   const [middle, { allowed, verdict }] = [height / 2, check];
-  const to = check.against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : "the baseline";
-  const label = `${verdict} against ${to}: difference ${check.figure}, margin ${check.margin}`;
+  const label = `${verdict} against ${otherOf(check, entry)}: difference ${check.figure}, margin ${check.margin}`;
   const upright = (kind, x, y1, y2) => html`<line class=${kind} x1=${at(x)} x2=${at(x)} y1=${y1} y2=${y2} />`;
   // a bar that goes on beyond the scale ends in an arrowhead
   const arrow = (x, way) => html`<svg x=${x} y=${middle} height="1" aria-hidden="true">

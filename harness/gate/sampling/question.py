@@ -1,4 +1,4 @@
-"""A question that a gate asks of a candidate, as the ledger keeps it, and what makes it another one."""
+"""What a gate asks of one evaluation, as the ledger keeps it: what makes it another question, and its comparisons."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pydantic
 
+from harness.config.roles import AGAINST
+from harness.decisions import Observations
 from harness.gate.sampling.candidates import NOT_COUNTED, Turn
 from harness.records import Stakes
 
@@ -23,16 +26,16 @@ class Asked:
 
     Attributes:
         words: what makes it another question, by the name that is told then.
-        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" (with
-            "@INDEX" where these have draws of their own) and of judges by fingerprint.
+        draws: the generations that each version is answered with, the oldest first: of "candidate", "baseline" and
+            "anchor" (with "@INDEX" where these have draws of their own) and of judges by fingerprint.
         cases: a digest of each case, in the order drawn.
         stakes: what its bets are tuned to. Another margin or threshold is no other question: all bounds hold at once.
         seed: of the order.
         largest_cluster: the most cases that were one bet by their sum.
         n_cases: with how many it was first asked.
         may_grow: whether new cases can be bet on like the old ones: about cases like these, as long as it may stop.
-        unpaired: digests of the cases that a recorded baseline lacks.
-        recorded: which draws a recorded baseline is of.
+        unpaired, unanchored: digests of the cases that a recorded baseline, or anchor, lacks.
+        recorded, anchored: which draws a recorded baseline, or anchor, is of.
         turn: the place of its candidate among those that are counted on the same cases.
     """
 
@@ -46,6 +49,8 @@ class Asked:
     may_grow: bool = False
     unpaired: frozenset[str] = frozenset()
     recorded: tuple[str, ...] = ()
+    unanchored: frozenset[str] = frozenset()
+    anchored: tuple[str, ...] = ()
     turn: Turn = NOT_COUNTED
 
     @property
@@ -72,21 +77,36 @@ class Asked:
         names = (name for name in self.draws if role_of(name) == "candidate" or not of_candidate)
         return {(name, number) for name in names for number in self.draws[name]}
 
-    def of_threshold(self) -> Asked:
-        """The question about the candidate's score alone."""
-        draws = {name: numbers for name, numbers in self.draws.items() if role_of(name) != "baseline"}
-        return replace(self, words={**self.words, "recording": ""}, draws=draws, unpaired=frozenset(), recorded=())
+    def of(self, comparison: str) -> Asked:
+        """The question of one comparison alone: with the threshold, the baseline, or the anchor in its place."""
+        words = {name: word for name, word in self.words.items() if not name.startswith("anchor")}
+        left_out = {*AGAINST} - {comparison}
+        draws = {name: numbers for name, numbers in self.draws.items() if role_of(name) not in left_out}
+        unpaired, recorded = self.unpaired, self.recorded
+        if comparison != "baseline":
+            is_anchor = comparison == "anchor"
+            words["recording"] = self.words.get("anchor recording", "") if is_anchor else ""
+            unpaired, recorded = (self.unanchored, self.anchored) if is_anchor else (frozenset(), ())
+        more: dict[str, Any] = {"unpaired": unpaired, "recorded": recorded, "unanchored": frozenset(), "anchored": ()}
+        return replace(self, words=words, draws=draws, **more)
+
+    @property
+    def draws_of_other(self) -> frozenset[str]:
+        """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
+        drawn = ((*name.partition("@")[::2], number) for name, number in self.drawn())
+        own = (f"{index or 0}:{number}" for role, index, number in drawn if role in AGAINST)
+        return frozenset([*self.recorded, *own])
 
 
 _JSON = pydantic.TypeAdapter(Asked)
 
 
 def role_of(name: str) -> str:
-    """The role of draws: "baseline" of "baseline@1000000"."""
+    """Whose draws are called so: a role, or a judge's fingerprint."""
     return name.partition("@")[0]
 
 
-def read_asked(plain: str) -> Asked | None:
+def read_question(plain: str) -> Asked | None:
     """The question that was written; None for what can't be read as one."""
     try:
         return _JSON.validate_json(plain)
@@ -105,7 +125,7 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
         if old != new
     ]
     judged, judges = (
-        {name: each for name, each in asked.draws.items() if role_of(name) not in ("candidate", "baseline")}
+        {name: each for name, each in asked.draws.items() if role_of(name) not in ("candidate", *AGAINST)}
         for asked in (before, now)
     )
     if judged.keys() != judges.keys():
@@ -119,18 +139,27 @@ def changes(before: Asked | None, now: Asked) -> list[str]:
         why.append(f"{n_missing:,} {'case' if n_missing == 1 else 'cases'} changed or left out")
     elif (added := len(new - old)) and not now.may_grow:
         why.append(f"{added:,} new {'case' if added == 1 else 'cases'}")
-    if (before.unpaired ^ now.unpaired) & old & new:
+    if ((before.unpaired ^ now.unpaired) | (before.unanchored ^ now.unanchored)) & old & new:
         why.append("other cases have recorded scores")
     return why
 
 
+def unless_grown(question: Asked | None, observed: Observations) -> Observations:
+    """The same; undecided where it can't be bet on and has grown since it was first asked: each number of cases is
+    another test. That a body may measure was not seen then, or it would have been another question.
+    """
+    if question is None or observed.undecided or observed.plan.design == "fixed" or observed.is_sequential:
+        return observed
+    by_samples = observed.plan.per == "case"
+    has_more = observed.n_planned > question.stakes.horizon if by_samples else len(question.cases) > question.n_cases
+    what = "samples" if by_samples else "cases"
+    text = (
+        f"a measure that can't be bet on, with more {what} than when it was first looked at (say -> harness.Measure, "
+        "and they are another look)"
+    )
+    return replace(observed, undecided=text) if has_more else observed
+
+
 def is_same(before: Asked, now: Asked) -> bool:
-    """Tell whether two questions about a threshold are one, whichever has cases that came later."""
-    one, other = before.of_threshold(), now.of_threshold()
-    return not changes(one, other) or not changes(other, one)
-
-
-def of_other_side(asked: Asked) -> list[str]:
-    """The draws of a baseline that were seen: as a recording has them, or first index and generation."""
-    drawn = ((*name.partition("@")[::2], number) for name, number in asked.drawn())
-    return [*asked.recorded, *(f"{index or 0}:{number}" for role, index, number in drawn if role == "baseline")]
+    """Tell whether two questions of one comparison are one, whichever has cases that came later."""
+    return before.stakes == now.stakes and not (changes(before, now) and changes(now, before))
