@@ -29,6 +29,7 @@ _COMMANDS = {
     "gate": ("runs", "Decide a stored run again, with the labels given since."),
     "accept": ("runs", "Accept a red evaluation until a day; the gate stays red."),
     "compare": ("runs", "Weigh two stored runs or versions against each other."),
+    "blame": ("blame", "Find the step of a path that carries a loss."),
     "baseline": ("runs", "Record a run's scores in a file, to gate against later."),
     "plan": ("plan", "Tell what a suite can find, or how large it must be to find a drop."),
     "load": ("load", "Put a served version under load: latencies, throughput, trust."),

@@ -315,11 +315,12 @@ class Collection:
         reads_id = code is not None and "case" in argument_names(item) and "id" in code.co_names
         copies = None if plan.cluster is not None or reads_id or len(selected) < 2 else find_copies(selected)
         own = self._id(item.nodeid, item.path)
-        return Evaluation(own, plan, selected, body, classify, is_part=is_part, copies=copies, **known)
+        undecided = "a part of the cases (--case)" if is_part else "a measurement" * ("measure" in self._options())
+        return Evaluation(own, plan, selected, body, classify, undecided=undecided, copies=copies, **known)
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return list(filter(self._config.getoption, ("samples", "for_baseline")))
+        return [name for name in ("samples", "for_baseline", "measure") if self._config.getoption(name, None)]
 
     def _id(self, node: str, path: Path) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

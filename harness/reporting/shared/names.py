@@ -5,10 +5,14 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from harness.errors import SettingsError, choices
 from harness.records import Verdict, VersionRef
 from harness.reporting.shared.figures import plural
+
+if TYPE_CHECKING:
+    from harness.gate.history.blame import PathLoss
 
 _DIGITS = 12
 _TOP_FOLDERS = ("suites", "tests", "evals")
@@ -42,7 +46,7 @@ def kind_in_words(version: VersionRef) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def row_names(verdicts: Sequence[Verdict]) -> list[str]:
+def row_names(verdicts: Sequence[Verdict] | Sequence[PathLoss]) -> list[str]:
     """A name for each verdict; the metric is in it where an evaluation has more than one."""
     names = display_names(verdict.id for verdict in verdicts)
     times = Counter(verdict.id for verdict in verdicts)
