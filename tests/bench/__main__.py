@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench import (
     bench_application,
     bench_attack,
+    bench_blame,
     bench_builds,
     bench_corpus,
     bench_decisions,
@@ -28,6 +29,7 @@ from tests.bench import (
     bench_report,
     bench_reruns,
     bench_slices,
+    planted_paths,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -58,11 +60,13 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "builds": bench_builds.builds,
         "corpus": lambda folder: bench_corpus.corpus(folder, repeats, cases),
         "decisions": bench_decisions.decisions,
+        "paths": planted_paths.planted_figures,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
         "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
         "distillation": bench_distillation.distillation,
+        "blame": bench_blame.blame,
         "labels": bench_labels.labels,
         "load": bench_load.load,
         "report": lambda folder: bench_report.report(folder, repeats),
