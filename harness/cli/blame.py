@@ -26,6 +26,7 @@ from harness.store.location import settings_with_store
 
 _MEASURING = ("-p", "no:cacheprovider", "-p", "harness.plugin.measuring", "--inconclusive", "warn")
 _ENDED = (0, 1)
+_NOTHING_COLLECTED = 5
 _LAST_LINES = 8
 _ALL = "*"
 
@@ -168,8 +169,9 @@ def _pytest(*arguments: str) -> list[str]:
         error = click.ClickException("Interrupted. What was drawn is stored: the same command goes on from there.")
         error.exit_code = 2  # as pytest's
         raise error from None
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if done.returncode == _NOTHING_COLLECTED:
+        raise UsageError(f"No evaluation is left to measure: pytest {' '.join(arguments)}")
     if done.returncode not in _ENDED:
-        shown = [line for line in lines if line.startswith("ERROR")] or lines[-_LAST_LINES:]
-        raise UsageError("\n".join(["pytest ended early:", *shown]))
-    return lines
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise UsageError("\n".join(["pytest ended early:", *lines[-_LAST_LINES:]]))
+    return done.stdout.splitlines()

@@ -19,7 +19,7 @@ from harness.statistics.arrays import FloatArray
 from tests.bench.sampling import Figure
 from tests.decisions.observations import replace
 
-LEVEL, PATHS, _AT_ONCE = 0.05, 2000, 100
+LEVEL, PATHS, _AT_ONCE = 0.05, 400, 20
 UNITS: list[Steps] = [("adapter",), ("prompt",), ("retrieval",), ("context",)]
 SHAPE = Shape(cases=100, samples=5, margin=0.05, design="fixed", about="suite")
 Effect = Callable[[frozenset[str]], float]

@@ -1,4 +1,4 @@
-"""Paths with one fault each, or with none, and what `steelyard blame` says of them: real builds where they are cheap."""
+"""Paths with one fault each, or with none, and what `steelyard blame` says of them; builds are real where cheap."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def explain(units: Sequence[Steps], weigh: Weigh, level: float) -> tuple[PathLos
     losses = []
     for row in (row for row, _ in totals):
         left, own = every.difference(carriers.get(row, ())), observed[row]
-        beside = weigh(left, nothing, lost).get(row) if every > left else None
+        beside = weigh(left, nothing, lost).get(row) if every > left > nothing else None
         rest = _judged({} if beside is None else {(row, left): (1.0, [beside])}, level)
         tried = {swap: trial for (of, swap), trial in trials.items() if of == row}
         mean = estimate(own, own.baseline, 1 - level)
