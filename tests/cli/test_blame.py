@@ -24,7 +24,7 @@ async def test_answers(model, case):
 
 @pytest.mark.evaluation(cases=CASES)
 async def test_is_asked(model, case):
-    await model.ask(case.prompt)
+    assert len(await model.ask(case.prompt)) > 1
 """
 
 
@@ -53,7 +53,9 @@ def call(*arguments: str) -> Result:
 
 
 def found(*arguments: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(call(*arguments, "--json").stdout)
+    result = call(*arguments, "--json")
+    assert result.stdout, result.stderr
+    document: dict[str, Any] = json.loads(result.stdout)
     return document
 
 

@@ -32,9 +32,7 @@ def test_a_step_that_does_nothing_is_no_half_of_a_pair() -> None:
 
 def test_the_candidate_without_the_step_tells_whether_a_loss_is_left() -> None:
     whole = SimulatedPath(SHAPE, alone(prompt=0.2), (3,)).loss()
-    left = SimulatedPath(
-        SHAPE, lambda steps: alone(prompt=0.2)(steps) + together(0.0)(steps) + 0.2 * (len(steps) > 2), (4,)
-    )
+    left = SimulatedPath(SHAPE, lambda steps: 0.2 * ("prompt" in steps) + 0.2 * (len(steps) > 2), (4,))
     assert whole.rest is not None
     assert not whole.rest.carries
     assert (rest := left.loss().rest) is not None
