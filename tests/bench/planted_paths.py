@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.models.files.content_hash import file_hash
 from tests.bench import students
 from tests.bench.sampling import ROOT, Figure
 from tests.mutants import reader_engine
@@ -199,7 +200,8 @@ def write_prose(folder: Path, fault: dict[str, Any]) -> None:
 def write_weights(folder: Path, fault: dict[str, Any]) -> None:
     """A small model that was taught elsewhere: weights, quantization, prompt and sampling differ."""
     _lines(folder, "prose.jsonl", [{"id": f"d{n}", "text": f"{text} {text}"} for n, text in enumerate(_ships(60))])
-    data = students.TrainingData("prose", folder / "prose.jsonl", "prose", is_corpus=False)
+    path = folder / "prose.jsonl"
+    data = students.TrainingData("prose", path, file_hash(path), is_corpus=False)
     students.teach(students.new_model(folder / "blank", 0, layers=3), folder / "taught", data, 0, 150)
     taught = {"engine": "transformers", "weights": "taught"}
     sampling = {"temperature": 0.8, "max_tokens": 16}
