@@ -58,7 +58,7 @@ async def test_prose(model, case):
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlantedPath:
     """A candidate that differs from its baseline in several steps, of which one is wrong, or none.
 
@@ -110,13 +110,18 @@ def planted_figures(folder: Path) -> list[Figure]:
     paths = [*FAULTS, *(PlantedPath(f"no fault, {seed}", "desk") for seed in range(SEEDS))]
     with ThreadPoolExecutor(2) as pool:
         documents = pool.map(blamed, (folder / f"path-{number}" for number in range(len(paths))), paths)
-        results = dict(zip(paths, map(named, documents), strict=True))
-    right = [each.name for each in FAULTS if results[each] == [each.step]]
-    wrong = [f"{path.name}: {', '.join(steps)}" for path, steps in results.items() if set(steps) - {path.step}]
-    missed = "; ".join(f"{each.name}: {results[each] or 'nothing'}" for each in FAULTS if each.name not in right)
+        return figures_of(dict(zip(paths, map(named, documents), strict=True)))
+
+
+def figures_of(blames: Mapping[PlantedPath, list[str]]) -> list[Figure]:
+    """The figures, from the steps that were blamed on each path."""
+    right = [each.name for each in FAULTS if blames[each] == [each.step]]
+    wrong = [f"{path.name}: {', '.join(steps)}" for path, steps in blames.items() if set(steps) - {path.step}]
+    missed = "; ".join(f"{each.name}: {blames[each] or 'nothing'}" for each in FAULTS if each.name not in right)
+    what = f"{len(blames) - len(FAULTS)} paths without a fault, and {len(FAULTS)} with one: a step is blamed in vain"
     return [
         Figure("planted faults: the step is blamed, and no other", len(right), "of 8", "≥ 7", len(right) >= 7, missed),
-        Figure("20 paths without a fault, and 8 with one: wrongly blamed", len(wrong), "of 28", "0", not wrong),
+        Figure(what, len(wrong), f"of {len(blames)}", "0", not wrong, "; ".join(wrong)),
     ]
 
 
