@@ -25,8 +25,8 @@ from harness.store import store_url
 from harness.store.location import settings_with_store
 
 _MEASURING = ("-p", "no:cacheprovider", "-p", "harness.plugin.measuring", "--inconclusive", "warn")
-_ENDED = (0, 1)
-_NOTHING_COLLECTED = 5
+_NOTHING_RAN = 5
+_ENDED = (0, 1, _NOTHING_RAN)
 _LAST_LINES = 8
 _ALL = "*"
 
@@ -40,6 +40,7 @@ class Blame:
         cost: the most that one version asks; `most_runs` is how many are measured at most, `builds` those built before.
         losses: of each metric; None with --plan, before anything is drawn.
         left_out: hybrids that were not measured, and why; `runs` has the stored run of each that was.
+        unmeasured: evaluations that could not be weighed, and why.
     """
 
     candidate: str
@@ -51,12 +52,14 @@ class Blame:
     cost: str
     losses: Sequence[PathLoss] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """0 where each loss is explained, 8 where one is not."""
-        return 8 if any(each.whole.carries and not each.carriers for each in self.losses or ()) else 0
+        """0 where each loss is explained, 8 where one is not, or may be there and was not measured."""
+        unexplained = any(each.whole.carries and not each.carriers for each in self.losses or ())
+        return 8 if unexplained or self.unmeasured else 0
 
 
 def _view(blame: Blame) -> Iterator[Block]:
@@ -70,6 +73,7 @@ def _view(blame: Blame) -> Iterator[Block]:
         yield (f"{name}: {_moved(loss, loss.whole)}{'' if loss.whole.carries else ': no loss to explain'}",)
         yield from (("  ", line) for line in _reasons(loss) if loss.whole.carries)
     yield from ((f"{name} {why}",) for name, why in blame.left_out.items())
+    yield from ((f"not weighed: {name}: {why}",) for name, why in blame.unmeasured.items())
     if not blame.losses:
         yield ("No loss to explain: no evaluation has scores of both that were drawn to the end.",)
     yield from (f"look  steelyard compare {name} {blame.baseline}" for name in blame.runs if "+" in name)
@@ -153,7 +157,7 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
             return planned
         emit(planned, _view, err=True)
         losses = explain(path.units, path.weigh, 1 - level)
-    return replace(planned, losses=losses, left_out=path.left_out, runs=path.runs)
+    return replace(planned, losses=losses, left_out=path.left_out, unmeasured=path.unmeasured, runs=path.runs)
 
 
 def _pytest(*arguments: str) -> list[str]:
@@ -169,7 +173,7 @@ def _pytest(*arguments: str) -> list[str]:
         error = click.ClickException("Interrupted. What was drawn is stored: the same command goes on from there.")
         error.exit_code = 2  # as pytest's
         raise error from None
-    if done.returncode == _NOTHING_COLLECTED:
+    if done.returncode == _NOTHING_RAN and "--collect-only" in arguments:
         raise UsageError(f"No evaluation is left to measure: pytest {' '.join(arguments)}")
     if done.returncode not in _ENDED:
         lines = (done.stderr or done.stdout).strip().splitlines()

@@ -31,7 +31,8 @@ def differing(candidate: VersionSettings, baseline: VersionSettings) -> list[Ste
     """
     parts = _parts(candidate), _parts(baseline)
     counts = [[sum(step.kind == kind for step in each.steps) for kind in STEPS] for each in (candidate, baseline)]
-    ready = {step.kind for each in (candidate, baseline) for step in each.steps if _is_ready(step)}
+    every = (*candidate.steps, *baseline.steps)
+    ready = {each.kind for each in every if any(getattr(each.settings, name, None) for name in ("weights", "folder"))}
     bound = [set(_MODEL)] if candidate.engine != baseline.engine else []
     bound += [{"weights", "corpus", "student"}] if counts[0][0] != counts[1][0] or "distilled" in ready else []
     bound += [{"data", "adapter"}] if counts[0][1] != counts[1][1] else []
@@ -46,11 +47,6 @@ def differing(candidate: VersionSettings, baseline: VersionSettings) -> list[Ste
 def in_order(*units: set[str] | Steps) -> Steps:
     """The steps of some units in the order of the path."""
     return tuple(name for name in PATH if any(name in unit for unit in units))
-
-
-def _is_ready(step: BuildStep) -> bool:
-    """Tell whether a student or an adapter was trained elsewhere."""
-    return bool(getattr(step.settings, {"distilled": "weights", "adapter": "folder"}.get(step.kind, ""), None))
 
 
 def with_hybrids(settings: Settings) -> Settings:

@@ -33,6 +33,7 @@ class MeasuredPath:
     Attributes:
         units: the steps in which they differ.
         left_out: hybrids that answer as the baseline does, or can't be, and why, by name.
+        unmeasured: evaluations that could not be weighed, or were broken off, and why.
         runs: the stored run of each hybrid that was measured, by its name.
 
     Raises:
@@ -47,6 +48,7 @@ class MeasuredPath:
         if not self.units:
             raise SettingsError(f"{ends[0]!r} and {ends[1]!r} have the same settings: name two versions that differ.")
         self.left_out: dict[str, str] = {}
+        self.unmeasured: dict[str, str] = {}
         self.runs: dict[str, str] = {}
         self._fingerprints: dict[str, str | None] = {}
         self._names: dict[str, str] = {}
@@ -88,13 +90,16 @@ class MeasuredPath:
         second = replace(first, weighed=replace(first.weighed, role="baseline"))
         if other != baseline:
             second = self._side(self.name(theirs), other, ids)
-        return {
-            (pair.candidate.id, metric): observed
-            for pair in match(self._store, first, second, ids or None).pairs
-            for metric in pair.metrics
-            for observed in [pair.observed(metric)]
-            if other == baseline or not observed.plan.in_blocks  # blocks of two runs are no pairs
-        }
+        matched = match(self._store, first, second, ids or None)
+        every = [(pair, metric) for pair in matched.pairs for metric in pair.metrics]
+        weighed = {(pair.candidate.id, metric): pair.observed(metric) for pair, metric in every}
+        for (identity, _), each in weighed.items():
+            if why := "; ".join(each.errors) or each.stopped_at:
+                self.unmeasured[f"{identity} of {self.name(ours)}"] = why
+        alone = "has no scores of both versions, each by itself"
+        self.unmeasured |= dict.fromkeys((*matched.candidate_alone, *matched.against_others), alone)
+        # Blocks of two runs are no pairs.
+        return {row: each for row, each in weighed.items() if other == baseline or not each.plan.in_blocks}
 
     def _side(self, name: str, fingerprint: str, ids: Collection[str]) -> Side:
         if fingerprint not in self._names:
