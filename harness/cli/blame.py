@@ -24,7 +24,7 @@ from harness.stages.hybrids import Steps
 from harness.store import store_url
 from harness.store.location import settings_with_store
 
-_MEASURING = ("-p", "no:cacheprovider", "-p", "harness.plugin.measuring", "--inconclusive", "warn")
+_DRAWING = ("-p", "no:cacheprovider", "-p", "harness.plugin.undecided", "--inconclusive", "warn")
 _NOTHING_RAN = 5
 _ENDED = (0, 1, _NOTHING_RAN)
 _LAST_LINES = 8
@@ -132,7 +132,7 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
       steelyard blame support-int8 released suites -k capitals --samples 10
     """
     settings = settings_with_store(place)
-    measured = [*suite, *_MEASURING, "--baseline", baseline]
+    measured = [*suite, *_DRAWING, "--baseline", baseline]
     measured += [] if place is None else ["--store", store_url(settings)]
 
     def draw(name: str, ids: Collection[str]) -> str:
@@ -140,7 +140,7 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
         say(f"{number} of at most {path.most_runs}: {name}", err=True)
         with tempfile.TemporaryDirectory() as folder:
             where = [f"{settings.root.resolve()}/{each}" for each in ids] or [_ALL]
-            chosen = [part for each in where for part in ("--measure", each)]
+            chosen = [part for each in where for part in ("--draw", each)]
             _pytest(*measured, "-q", *chosen, "--candidate", name, "--report-dir", folder)
             report = read_report(Path(folder))
         drawn = f"{plural(report.usage.model_calls, 'request')}, {report.usage.stored_samples:,} answers were stored"
@@ -149,7 +149,7 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
 
     with open_store(settings, "make") as store, build_line() as line:
         path = MeasuredPath(settings, store, (candidate, baseline), draw, line.show)
-        listed = _pytest(*measured, "--measure", _ALL, "--candidate", candidate, "--collect-only")
+        listed = _pytest(*measured, "--draw", _ALL, "--candidate", candidate, "--collect-only")
         asked = next((text for text in listed if " requests" in text), "steelyard: nothing is left to ask")
         cost, level = asked.removeprefix("steelyard: "), settings.confidence_level
         planned = Blame(candidate, baseline, level, path.units, path.most_runs, path.to_build(), cost)

@@ -96,7 +96,7 @@ def read_plan(
         settings: those of the project, with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it;
-            with `measure` all.
+            with `draw` all.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
@@ -116,7 +116,7 @@ def read_plan(
         samples = samples_for_recording(samples)
     samples = words.samples or 1 if exact else samples
     design = values.get("design", settings.design)
-    if words.review is not None or is_recorded or "measure" in options:  # they need all that is drawn
+    if words.review is not None or is_recorded or "draw" in options:  # they need all that is drawn
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
@@ -128,7 +128,7 @@ def read_plan(
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(words.margin),
         samples=samples,
-        max_samples=None if "measure" in options else values.get("max_samples", settings.max_samples),
+        max_samples=None if "draw" in options else values.get("max_samples", settings.max_samples),
         per=words.per,
         design=design,
         about=values.get("about", settings.about),
@@ -274,7 +274,7 @@ class Evaluation:
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
-        undecided: why it is measured and decides nothing, in words; "" where it may decide.
+        is_part: whether it is measured and decides nothing: cases are left out by `--case`, or it is drawn for a hybrid.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
         blocks: of time that are measured under load, for a body that takes `load`; None for all others.
@@ -290,7 +290,7 @@ class Evaluation:
     aggregation: Aggregation | None = None
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
-    undecided: str = ""
+    is_part: bool = False
     prompting: str = ""
     metric: str = ""
     may_measure: bool = False

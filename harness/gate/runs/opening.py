@@ -324,7 +324,7 @@ def _enter(
     if recording is not None:
         against = recording.version.fingerprint
     version, home = candidate.version.settings, settings.home(candidate.version.name)
-    whole = (each for each in options.evaluations if each.cases and not each.undecided)
+    whole = (each for each in options.evaluations if each.cases and not each.is_part)
     required = (each for each in whole if each.plan.threshold is not None or against)
     asked = [each for each in required if can_have(home, version, each.bound_names)]
     if not asked:

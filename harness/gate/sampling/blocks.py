@@ -231,7 +231,7 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
     counts: Counter[tuple[int, int]] = Counter()
     for each in evaluations:
         plan, look = each.plan, looks.get(each.id)
-        if each.blocks is None or look is None or each.undecided:
+        if each.blocks is None or look is None or each.is_part:
             continue
         n_ways = 1 + (plan.threshold is not None)
         red = level * look.red_share / n_ways / (2 if plan.aim == "same" else 1)

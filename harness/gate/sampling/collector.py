@@ -320,7 +320,7 @@ class Collector:
             stopped_at=(self.cut_at or "") if self.upto is None else "",
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.question is None else self.entry.question.stakes,
-            undecided=self.evaluation.undecided or self.entry.undecided,
+            undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
             is_repeatable="greedy" in self._ways,
             asides=tuple(self._asides(self._end(), self._counted()[1])),
             traceback=self._tally.traceback(self._end()),

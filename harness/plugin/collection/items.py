@@ -307,7 +307,7 @@ class Collection:
         from harness.gate.evaluations.resemblance import find_copies
 
         selected = select_cases(cases, self._config.getoption("case") or "*")
-        is_part = len(selected) < len(cases)
+        is_part = len(selected) < len(cases) or "draw" in self._options()
         plan = with_design(plan, len(selected), self.settings.confidence_level)
         check_evaluation(plan, selected, where=item.nodeid, is_part=is_part)
         # A body that reads an `id` may ask about it: then no field tells what it asks.
@@ -315,12 +315,11 @@ class Collection:
         reads_id = code is not None and "case" in argument_names(item) and "id" in code.co_names
         copies = None if plan.cluster is not None or reads_id or len(selected) < 2 else find_copies(selected)
         own = self._id(item.nodeid, item.path)
-        undecided = "a part of the cases (--case)" if is_part else "a measurement" * ("measure" in self._options())
-        return Evaluation(own, plan, selected, body, classify, undecided=undecided, copies=copies, **known)
+        return Evaluation(own, plan, selected, body, classify, is_part=is_part, copies=copies, **known)
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return [name for name in ("samples", "for_baseline", "measure") if self._config.getoption(name, None)]
+        return [name for name in ("samples", "for_baseline", "draw") if self._config.getoption(name, None)]
 
     def _id(self, node: str, path: Path) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

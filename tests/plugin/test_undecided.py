@@ -1,4 +1,4 @@
-"""`-p harness.plugin.measuring`: evaluations are drawn to the end, and decide nothing."""
+"""`-p harness.plugin.undecided`: evaluations are drawn to the end, and decide nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
 
-MEASURING = ("-p", "harness.plugin.measuring", "--inconclusive", "warn")
+DRAWING = ("-p", "harness.plugin.undecided", "--inconclusive", "warn")
 MODULE = """
 CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
 
@@ -35,7 +35,7 @@ def project(pytester: pytest.Pytester) -> Project:
 
 
 def test_every_sample_is_drawn_and_no_look_is_entered(project: Project) -> None:
-    measured = project.run_anew(*MEASURING, "--measure", "*", "--baseline", "none")
+    measured = project.run_anew(*DRAWING, "--draw", "*", "--baseline", "none")
     assert measured.ret == 0
     assert project.verdicts() == {"test_it": "inconclusive", "test_other": "inconclusive"}
     assert project.evaluation()["n_samples"] == 80
@@ -49,5 +49,5 @@ def test_every_sample_is_drawn_and_no_look_is_entered(project: Project) -> None:
 
 
 def test_what_is_named_is_measured_alone(project: Project) -> None:
-    project.run_anew(*MEASURING, "--measure", f"{project.path.resolve()}/test_it.py::test_other", "--baseline", "none")
+    project.run_anew(*DRAWING, "--draw", f"{project.path.resolve()}/test_it.py::test_other", "--baseline", "none")
     assert list(project.verdicts()) == ["test_other"]
