@@ -274,7 +274,7 @@ class Evaluation:
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
-        is_part: whether it is measured and decides nothing: cases are left out by `--case`, or it is drawn for a hybrid.
+        is_part: whether it is measured and decides nothing: `--case` leaves cases out, or it is drawn for a hybrid.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
         blocks: of time that are measured under load, for a body that takes `load`; None for all others.
