@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -16,7 +16,8 @@ from harness.cli.console import build_line, emit, open_store, place_option, say,
 from harness.errors import UsageError
 from harness.gate.history.blame import PathLoss, Trial, explain
 from harness.gate.history.measured_path import MeasuredPath
-from harness.records.report_json import read_report
+from harness.records import Report
+from harness.records.report_json import FILE_NAME, read_report
 from harness.reporting.shared.figures import bounds, digits, duration, figure, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import Block
@@ -132,24 +133,22 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
       steelyard blame support-int8 released suites -k capitals --samples 10
     """
     settings = settings_with_store(place)
-    measured = [*suite, *_DRAWING, "--baseline", baseline]
-    measured += [] if place is None else ["--store", store_url(settings)]
+    given = [*suite, *_DRAWING, "--baseline", baseline]
+    given += [] if place is None else ["--store", store_url(settings)]
 
     def draw(name: str, ids: Collection[str]) -> str:
         began_s, number = time.monotonic(), len(path.runs) + 1
         say(f"{number} of at most {path.most_runs}: {name}", err=True)
-        with tempfile.TemporaryDirectory() as folder:
-            where = [f"{settings.root.resolve()}/{each}" for each in ids] or [_ALL]
-            chosen = [part for each in where for part in ("--draw", each)]
-            _pytest(*measured, "-q", *chosen, "--candidate", name, "--report-dir", folder)
-            report = read_report(Path(folder))
+        where = [f"{settings.root.resolve()}/{each}" for each in ids] or [_ALL]
+        _, report = _pytest(*given, "-q", *(part for each in where for part in ("--draw", each)), "--candidate", name)
+        assert report is not None
         drawn = f"{plural(report.usage.model_calls, 'request')}, {report.usage.stored_samples:,} answers were stored"
         say(f"  {drawn}, {duration(time.monotonic() - began_s)}", err=True)
         return report.run_id
 
     with open_store(settings, "make") as store, build_line() as line:
         path = MeasuredPath(settings, store, (candidate, baseline), draw, line.show)
-        listed = _pytest(*measured, "--draw", _ALL, "--candidate", candidate, "--collect-only")
+        listed, _ = _pytest(*given, "--draw", _ALL, "--candidate", candidate, "--collect-only")
         asked = next((text for text in listed if " requests" in text), "steelyard: nothing is left to ask")
         cost, level = asked.removeprefix("steelyard: "), settings.confidence_level
         planned = Blame(candidate, baseline, level, path.units, path.most_runs, path.to_build(), cost)
@@ -160,22 +159,24 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
     return replace(planned, losses=losses, left_out=path.left_out, unmeasured=path.unmeasured, runs=path.runs)
 
 
-def _pytest(*arguments: str) -> list[str]:
-    """Run pytest in a process of its own; gives the lines that it wrote.
+def _pytest(*arguments: str) -> tuple[list[str], Report | None]:
+    """Run pytest in a process of its own; gives the lines that it wrote, and the report of its evaluations if any ran.
 
     Raises:
-        UsageError: it refused to run, or had nothing to measure.
+        UsageError: it refused to run, or had nothing to draw.
     """
-    command = [sys.executable, "-P", "-m", "pytest", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except KeyboardInterrupt:
-        error = click.ClickException("Interrupted. What was drawn is stored: the same command goes on from there.")
-        error.exit_code = 2  # as pytest's
-        raise error from None
-    if done.returncode == _NOTHING_RAN and "--collect-only" in arguments:
-        raise UsageError(f"No evaluation is left to measure: pytest {' '.join(arguments)}")
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--report-dir", folder]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except KeyboardInterrupt:
+            error = click.ClickException("Interrupted. What was drawn is stored: the same command goes on from there.")
+            error.exit_code = 2  # as pytest's
+            raise error from None
+        report = read_report(Path(folder)) if Path(folder, FILE_NAME).exists() else None
+    if done.returncode == _NOTHING_RAN and report is None:
+        raise UsageError(f"No evaluation is left to draw: pytest {' '.join(arguments)}")
     if done.returncode not in _ENDED:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise UsageError("\n".join(["pytest ended early:", *lines[-_LAST_LINES:]]))
-    return done.stdout.splitlines()
+    return done.stdout.splitlines(), report

@@ -99,7 +99,7 @@ def test_versions_without_a_loss_have_nothing_to_explain(project: Project) -> No
     [
         (("hasty", "stedy"), "No version named 'stedy'"),
         (("hasty", "hasty"), "'hasty' and 'hasty' have the same settings"),
-        (("hasty", "steady", "-k", "nothing"), "No evaluation is left to measure"),
+        (("hasty", "steady", "-k", "nothing"), "No evaluation is left to draw"),
         (("hasty", "steady", "nowhere"), "not found: nowhere"),
         (("hasty", "steady", "--nonsense"), "unrecognized arguments: --nonsense"),
     ],
