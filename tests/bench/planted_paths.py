@@ -78,7 +78,7 @@ FAULTS = (
     PlantedPath("a corpus whose texts were read in the wrong order", "prose", "corpus", {"data": "garbled"}),
     PlantedPath("a student that was hardly taught", "prose", "student", {"steps": 2}),
     PlantedPath("an adapter that was trained at a rate too high", "prose", "adapter", {"rate": 1.0}),
-    PlantedPath("weights without one of their layers", "weights", "weights", {"drop_layers": [1]}),
+    PlantedPath("weights without one of their layers", "weights", "weights", {"drop_layers": [0]}),
     PlantedPath("a prompt that does not ask for care", "desk", "prompt", {"system": "Be quick."}),
     PlantedPath("passages without a third of the answers", "desk", "retrieval", {"passages": "without.jsonl"}),
     PlantedPath("a context of a few tokens", "desk", "context", {"tokens": 12}),

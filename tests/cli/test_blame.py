@@ -74,7 +74,7 @@ def test_the_step_that_carries_the_loss_is_named(project: Project) -> None:
 def test_what_is_stored_is_not_drawn_again(project: Project) -> None:
     first = found("hasty", "steady")
     again = call("hasty", "steady", "--json")
-    assert again.stderr.count("0 requests") == len(first["runs"]) == 3
+    assert again.stderr.count("  0 requests") == len(first["runs"]) == 3
     losses, others = ({each["id"]: each for each in of["losses"]} for of in (first, json.loads(again.stdout)))
     assert losses == others
     assert not losses["test_it.py::test_is_asked"]["whole"]["carries"]
