@@ -90,7 +90,7 @@ def test_what_was_broken_off_is_left_out() -> None:
 
 @pytest.mark.nightly
 def test_an_innocent_step_is_blamed_in_few_paths() -> None:
-    counts = sum((tried("prompt loses 0.20", SHAPE, 1, part) for part in range(3)), np.zeros(3))
+    counts = sum((tried("prompt loses 0.20", SHAPE, 1, part) for part in range(15)), np.zeros(3))
     shown, right, wrong = counts / 300
     assert shown == 1.0
     assert right > 0.93
