@@ -32,6 +32,7 @@ _COMMANDS = {
     "compare": ("runs", "Weigh two stored runs or versions against each other."),
     "rank": ("rank", "Rank stored versions, with the ranks that each may have."),
     "bisect": ("bisect", "Find the version of a series that made a suite worse."),
+    "blame": ("blame", "Find the step of a path that carries a loss."),
     "baseline": ("baseline", "Record a run's scores in a file, to gate against later."),
     "plan": ("plan", "Tell what a suite can find, or how large it must be to find a drop."),
     "load": ("load", "Put a served version under load: latencies, throughput, trust."),

@@ -18,6 +18,7 @@ from tests.bench import (
     bench_application,
     bench_attack,
     bench_bisect,
+    bench_blame,
     bench_builds,
     bench_candidates,
     bench_corpus,
@@ -34,6 +35,7 @@ from tests.bench import (
     bench_reruns,
     bench_slices,
     bench_watch,
+    planted_paths,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -66,6 +68,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "corpus": lambda folder: bench_corpus.corpus(folder, repeats, cases),
         "creep": bench_creep.creep,
         "decisions": bench_decisions.decisions,
+        "paths": planted_paths.planted_figures,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
         "ranks": bench_ranks.ranks,
@@ -74,6 +77,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "bisect": bench_bisect.bisect,
         "distillation": bench_distillation.distillation,
         "history": bench_history.history,
+        "blame": bench_blame.blame,
         "labels": bench_labels.labels,
         "load": bench_load.load,
         "report": lambda folder: bench_report.report(folder, repeats),

@@ -98,7 +98,8 @@ def read_plan(
     Args:
         settings: those of the project, with the options laid over.
         where: the test function, for messages.
-        options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it.
+        options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it;
+            with `draw` all.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
@@ -117,7 +118,7 @@ def read_plan(
     samples = values.get("samples", settings.samples)
     samples = samples_for_recording(samples, candidates) if is_recorded and "samples" not in options else samples
     samples, design = words.samples or 1 if exact else samples, values.get("design", settings.design)
-    if words.review is not None or is_recorded or candidates != "noted":  # they need all that is drawn
+    if words.review is not None or candidates != "noted" or not options.isdisjoint({"for_baseline", "draw"}):
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"
@@ -129,7 +130,7 @@ def read_plan(
         margin_is_default="margin" not in values and settings.margin_is_default,
         margin_is_relative=is_relative(words.margin),
         samples=samples,
-        max_samples=values.get("max_samples", settings.max_samples),
+        max_samples=None if "draw" in options else values.get("max_samples", settings.max_samples),
         per=words.per,
         design=design,
         about=values.get("about", settings.about),
@@ -293,7 +294,7 @@ class Evaluation:
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
-        is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
+        is_part: whether it is measured and decides nothing: `--case` leaves cases out, or it is drawn for a hybrid.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
         blocks: of time that are measured under load, for a body that takes `load`; None for all others.

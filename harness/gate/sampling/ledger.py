@@ -193,8 +193,7 @@ class _Asking:
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
         if plan.per == "case":
             size = plan.max_samples or most_samples(plan.threshold, plan.margin)
-        may_stop = plan.design == "sequential"
-        matters = plan.per == "case" or plan.about == "population"
+        may_stop, matters = plan.design == "sequential", plan.per == "case" or plan.about == "population"
         words: dict[str, str | int | float | None] = {
             "rule of the gate": RULE,
             "samples": plan.samples,

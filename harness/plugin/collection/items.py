@@ -307,7 +307,7 @@ class Collection:
         from harness.gate.evaluations.resemblance import find_copies
 
         selected = select_cases(cases, self._config.getoption("case") or "*")
-        is_part = len(selected) < len(cases)
+        is_part = len(selected) < len(cases) or "draw" in self._options()
         plan = with_design(plan, len(selected), self.settings.confidence_level)
         check_evaluation(plan, selected, where=item.nodeid, is_part=is_part)
         # A body that reads an `id` may ask about it: then no field tells what it asks.
@@ -319,7 +319,7 @@ class Collection:
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return list(filter(self._config.getoption, ("samples", "for_baseline")))
+        return [name for name in ("samples", "for_baseline", "draw") if self._config.getoption(name, None)]
 
     def _id(self, node: str, path: Path) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

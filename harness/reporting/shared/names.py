@@ -13,6 +13,7 @@ from harness.reporting.shared.figures import plural
 
 if TYPE_CHECKING:
     from harness.gate.baselines.timeline import Trend
+    from harness.gate.history.blame import PathLoss
 
 _DIGITS = 12
 _TOP_FOLDERS = ("suites", "tests", "evals")
@@ -46,7 +47,7 @@ def kind_in_words(version: VersionRef) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def row_names(verdicts: Sequence[Verdict | Trend]) -> list[str]:
+def row_names(verdicts: Sequence[Verdict | Trend] | Sequence[PathLoss]) -> list[str]:
     """A name for each verdict; the metric is in it where an evaluation has more than one."""
     names = display_names(verdict.id for verdict in verdicts)
     times = Counter(verdict.id for verdict in verdicts)
