@@ -118,7 +118,7 @@ def read_plan(
     samples = values.get("samples", settings.samples)
     samples = samples_for_recording(samples, candidates) if is_recorded and "samples" not in options else samples
     samples, design = words.samples or 1 if exact else samples, values.get("design", settings.design)
-    if words.review is not None or candidates != "noted" or not options.isdisjoint({"for_baseline", "draw"}):
+    if words.review is not None or candidates != "noted" or {"for_baseline", "draw"} & {*options}:
         design = "fixed"
     elif words.per == "case":
         design = "fixed" if exact or design == "fixed" else "sequential"

@@ -16,7 +16,8 @@ from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.pairing import recorded_sides, sides_of_anchor
 from harness.gate.baselines.recording import Recording
-from harness.gate.runs.notes import anchor_notes, missing_notes, specification
+from harness.gate.runs.missing import missing_notes
+from harness.gate.runs.notes import anchor_notes, specification
 from harness.gate.runs.run import Run, RunOptions
 from harness.gate.runs.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.versions import (
@@ -286,15 +287,16 @@ def _assemble(
     run_id = new_run_id(now := time.time())
     ledger = _enter(settings, options, asked, store, run_id)
     described = specification(settings, candidate, {**against, **options.recordings}, judges, ledger)
-    sealed, closed = sealed_ids(options.evaluations), closed_ids(options.evaluations, settings)
-    described |= _noted(options, candidate.version, settings, sealed)
+    described |= {
+        "n_evaluations": options.n_evaluations,
+        **options.noted,
+        **files_note(candidate.version, settings.root),
+    }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     missing = missing_notes(options, candidate.version.fingerprint, store)
     suite = *options.notes, *missing, *_candidate_notes(ledger, 1 - settings.confidence_level)
     notes += anchor_notes(described, options.recordings.get("anchor"), store.runs())
-    store.begin_run(run_id, created, described)
-    if sealed and not closed:
-        store.note_looked_at(run_id)
+    _store_run(store, run_id, created, described, settings, options)
     return Run(
         run_id=run_id,
         settings=settings,
@@ -314,10 +316,15 @@ def _assemble(
     )
 
 
-def _noted(options: RunOptions, version: Version, settings: Settings, sealed: Sequence[str]) -> dict[str, Any]:
-    """Return what the store keeps of a run beside its specification."""
+def _store_run(
+    store: Store, run_id: str, created: str, described: dict[str, Any], settings: Settings, options: RunOptions
+) -> None:
+    """Enter the run in the store: what it seals, and that the key opened this."""
+    sealed = sealed_ids(options.evaluations)
     own = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
-    return {"n_evaluations": options.n_evaluations, **options.noted, **files_note(version, settings.root), **own}
+    store.begin_run(run_id, created, {**described, **own})
+    if sealed and not closed_ids(options.evaluations, settings):
+        store.note_looked_at(run_id)
 
 
 def _one_of_each(options: RunOptions, sources: _Sources) -> tuple[RunOptions, _Sources]:
