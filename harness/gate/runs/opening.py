@@ -287,16 +287,10 @@ def _assemble(
     run_id = new_run_id(now := time.time())
     ledger = _enter(settings, options, asked, store, run_id)
     described = specification(settings, candidate, {**against, **options.recordings}, judges, ledger)
-    described |= {
-        "n_evaluations": options.n_evaluations,
-        **options.noted,
-        **files_note(candidate.version, settings.root),
-    }
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    missing = missing_notes(options, candidate.version.fingerprint, store)
-    suite = *options.notes, *missing, *_candidate_notes(ledger, 1 - settings.confidence_level)
+    suite = *missing_notes(options, candidate.version.fingerprint, store), *_candidate_notes(ledger, settings)
     notes += anchor_notes(described, options.recordings.get("anchor"), store.runs())
-    _store_run(store, run_id, created, described, settings, options)
+    _store_run(store, run_id, created, described | files_note(candidate.version, settings.root), settings, options)
     return Run(
         run_id=run_id,
         settings=settings,
@@ -310,7 +304,7 @@ def _assemble(
         sampler=sampler,
         store=store,
         created=created,
-        notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in suite)),
+        notes=(*(Note("version", text) for text in notes), *(Note("suite", text) for text in (*options.notes, *suite))),
         opening_lines=_opening_lines(options, ledger, 1 - settings.confidence_level, is_compared=baseline is not None),
         changed=partial(changed_versions, tuple(versions.values()), settings.root, now - options.elapsed_s),
     )
@@ -322,7 +316,7 @@ def _store_run(
     """Enter the run in the store: what it seals, and that the key opened this."""
     sealed = sealed_ids(options.evaluations)
     own = {SEALED: {"evaluations": sealed, "seal": settings.seal}} if sealed else {}
-    store.begin_run(run_id, created, {**described, **own})
+    store.begin_run(run_id, created, {**described, "n_evaluations": options.n_evaluations, **options.noted, **own})
     if sealed and not closed_ids(options.evaluations, settings):
         store.note_looked_at(run_id)
 
@@ -407,9 +401,9 @@ def _refuse_shared_luck(sources: Iterable[SampleSource], recordings: Container[R
             )
 
 
-def _candidate_notes(ledger: Mapping[str, Entry], level: float) -> list[str]:
+def _candidate_notes(ledger: Mapping[str, Entry], settings: Settings) -> list[str]:
     """Say which candidate it is on the cases of the evaluations, of each number once."""
-    first = level * share_of(1)
+    first = (1 - settings.confidence_level) * share_of(1)
     return list(
         dict.fromkeys(filter(None, (turn_in_words(each.turn, each.n_candidates, first) for each in ledger.values())))
     )
