@@ -226,8 +226,8 @@ def test_there_are_no_more_words_than_the_project_allows_itself() -> None:
             yield from leaves(command.get_command(context, name))
 
     commands = list(leaves(main))
-    assert len(commands) <= 41
-    assert sum(isinstance(each, click.Option) for command in commands for each in command.params) <= 145
+    assert len(commands) <= 42
+    assert sum(isinstance(each, click.Option) for command in commands for each in command.params) <= 155
     assert len(KEYWORDS) <= 19
     assert len(_OPTIONS) <= 18
     assert (
@@ -280,7 +280,7 @@ def test_there_are_no_more_pages_and_words_than_a_reader_has_patience_for() -> N
 
     assert not FIRST - {"README", *words}
     assert sum(words.values()) <= 60_000
-    assert sum_of("reference") <= 13_000
+    assert sum_of("reference") <= 14_000
     assert sum_of("contributing/decisions") <= 13_500
     assert len([name for name in words if name.startswith("reference/")]) <= 9
     assert words["start"] <= 1_000
