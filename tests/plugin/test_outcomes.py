@@ -201,6 +201,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
         *("candidate", "baseline", "usage", "evaluations"),
     }
     others = {
+        "anchor",
         "losses",
         "waivers",
         "command",
