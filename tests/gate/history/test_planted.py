@@ -66,3 +66,19 @@ def test_real_gates_of_it_tell_the_commit_of_the_drop_and_of_what_was_mended(tmp
     assert abs(commits[drop.at] - story.DROP) <= 1
     assert (mended, commits[flip.at]) == (story.MENDED, story.MEND)
     assert (trends["greetings"].changes, trends["greetings"].cases) == ((), {})
+
+
+@pytest.mark.nightly
+@pytest.mark.service
+def test_an_anchor_is_red_for_the_creep_that_a_gate_against_the_commit_before_does_not_see(tmp_path: Path) -> None:
+    planted = plant(tmp_path / "shop")
+    options = ("-k", "prices or greetings", "--samples", "40", "--baseline", f"git:{planted.commits[16]}")
+    assert planted.gate(18, *options).returncode != 1
+    settings = planted.folder / "steelyard.toml"
+    settings.write_text(f'anchor = "git:v1.0"\n{settings.read_text()}')
+    anchored = planted.gate(18, *options)
+    assert anchored.returncode == 1, anchored.stdout
+    assert "lower than the anchor" in anchored.stdout
+    assert (
+        == "regressed"
+    )
