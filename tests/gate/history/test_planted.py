@@ -79,6 +79,3 @@ def test_an_anchor_is_red_for_the_creep_that_a_gate_against_the_commit_before_do
     anchored = planted.gate(18, *options)
     assert anchored.returncode == 1, anchored.stdout
     assert "lower than the anchor" in anchored.stdout
-    assert (
-        == "regressed"
-    )
