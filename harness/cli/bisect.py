@@ -97,7 +97,7 @@ def bisect(
 
     def ask(name: str, n_samples: int) -> Measured | str:
         arguments, variables = series[name]
-        report = measure([*given, *arguments, "--samples", str(n_samples)], variables)
+        report = measure([*given, *arguments, "--for-baseline", "--samples", str(n_samples)], variables, tell)
         if isinstance(report, str):
             return report
         with open_store(settings) as store:

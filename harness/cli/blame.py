@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -16,20 +11,12 @@ from harness.cli.console import build_line, emit, open_store, place_option, say,
 from harness.errors import UsageError
 from harness.gate.history.blame import PathLoss, Trial, explain
 from harness.gate.history.measured_path import MeasuredPath
-from harness.records import Report
-from harness.records.report_json import FILE_NAME, read_report
-from harness.reporting.shared.figures import bounds, digits, duration, figure, plural
+from harness.reporting.shared.figures import bounds, digits, figure
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import Block
 from harness.stages.hybrids import Steps
 from harness.store import store_url
 from harness.store.location import settings_with_store
-
-_DRAWING = ("-p", "no:cacheprovider", "-p", "harness.plugin.undecided", "--inconclusive", "warn")
-_NOTHING_RAN = 5
-_ENDED = (0, 1, _NOTHING_RAN)
-_LAST_LINES = 8
-_ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,51 +119,28 @@ def blame(candidate: str, baseline: str, suite: tuple[str, ...], place: str | No
       steelyard blame support-int8 released suites --plan
       steelyard blame support-int8 released suites -k capitals --samples 10
     """
+    from harness.plugin.measuring import measure, most_asked
+
     settings = settings_with_store(place)
-    given = [*suite, *_DRAWING, "--baseline", baseline]
+    given = [*suite, "--baseline", baseline]
     given += [] if place is None else ["--store", store_url(settings)]
 
     def draw(name: str, ids: Collection[str]) -> str:
-        began_s, number = time.monotonic(), len(path.runs) + 1
-        say(f"{number} of at most {path.most_runs}: {name}", err=True)
-        where = [f"{settings.root.resolve()}/{each}" for each in ids] or [_ALL]
-        _, report = _pytest(*given, "-q", *(part for each in where for part in ("--draw", each)), "--candidate", name)
-        assert report is not None
-        drawn = f"{plural(report.usage.model_calls, 'request')}, {report.usage.stored_samples:,} answers were stored"
-        say(f"  {drawn}, {duration(time.monotonic() - began_s)}", err=True)
+        say(f"{len(path.runs) + 1} of at most {path.most_runs}: {name}", err=True)
+        where = [f"{settings.root.resolve()}/{each}" for each in ids] or ["*"]
+        report = measure([*given, "--candidate", name], {}, lambda text: say(text, err=True), where)
+        if isinstance(report, str):
+            raise UsageError(report)
         return report.run_id
 
     with open_store(settings, "make") as store, build_line() as line:
         path = MeasuredPath(settings, store, (candidate, baseline), draw, line.show)
-        listed, _ = _pytest(*given, "--draw", _ALL, "--candidate", candidate, "--collect-only")
-        asked = next((text for text in listed if " requests" in text), "steelyard: nothing is left to ask")
-        cost, level = asked.removeprefix("steelyard: "), settings.confidence_level
+        (cost, why), level = most_asked([*given, "--candidate", candidate]), settings.confidence_level
+        if why:
+            raise UsageError(why)
         planned = Blame(candidate, baseline, level, path.units, path.most_runs, path.to_build(), cost)
         if is_plan:
             return planned
         emit(planned, _view, err=True)
         losses = explain(path.units, path.weigh, 1 - level)
     return replace(planned, losses=losses, left_out=path.left_out, unmeasured=path.unmeasured, runs=path.runs)
-
-
-def _pytest(*arguments: str) -> tuple[list[str], Report | None]:
-    """Run pytest in a process of its own; gives the lines that it wrote, and the report of its evaluations if any ran.
-
-    Raises:
-        UsageError: it refused to run, or had nothing to draw.
-    """
-    with TemporaryDirectory() as folder:
-        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--report-dir", folder]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except KeyboardInterrupt:
-            error = click.ClickException("Interrupted. What was drawn is stored: the same command goes on from there.")
-            error.exit_code = 2  # as pytest's
-            raise error from None
-        report = read_report(Path(folder)) if Path(folder, FILE_NAME).exists() else None
-    if done.returncode == _NOTHING_RAN and report is None:
-        raise UsageError(f"No evaluation is left to draw: pytest {' '.join(arguments)}")
-    if done.returncode not in _ENDED:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise UsageError("\n".join(["pytest ended early:", *lines[-_LAST_LINES:]]))
-    return done.stdout.splitlines(), report

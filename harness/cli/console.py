@@ -114,10 +114,10 @@ def shows(view: View | str, help_text: str = "Write JSON.") -> Callable[[Callabl
 
 @contextmanager
 def build_line() -> Iterator[BuildLine]:
-    """Show how far builds are on the standard error, and what Ctrl-C leaves of them.
+    """Show how far builds are on the standard error, and what Ctrl-C leaves.
 
     Raises:
-        ClickException: a build was interrupted.
+        ClickException: it was interrupted.
     """
     from harness.reporting.terminal.progress import BuildLine
 
@@ -125,7 +125,7 @@ def build_line() -> Iterator[BuildLine]:
         with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
             yield line
     except KeyboardInterrupt:
-        error = click.ClickException("Interrupted. What is saved of the build is kept: run again to go on from there.")
+        error = click.ClickException("Interrupted. What is saved of builds and answers is kept: run again to go on.")
         error.exit_code = 2  # as pytest's
         raise error from None
 

@@ -158,10 +158,9 @@ def _gate_of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | 
 
 def _runs(store: Store, asked: Mapping[str, Any], candidate: str | None) -> list[WeighedVersion]:
     """The runs that a plan may be like: the one asked for, or the newest, those of the version under test first."""
-    runs = store.runs()
     if "run" in asked:
-        return [find_version(runs, asked["run"])]
-    newest = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
+        return [find_version(store.runs(), asked["run"])]
+    newest = [WeighedVersion(run, "candidate") for run in reversed(store.gates()) if run.finished][:_NEWEST_TRIED]
     return sorted(newest, key=lambda each: candidate is not None and each.version.name != candidate)
 
 

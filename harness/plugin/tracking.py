@@ -50,7 +50,7 @@ class TrackingHooks:
         summary is written.
         """
         result = yield
-        report = None if session.config.getoption("draw", None) else self._gate.outcome.report
+        report = self._gate.outcome.report
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
             from harness.records import VerdictKind
             from harness.reporting.notifying import notify

@@ -74,6 +74,10 @@ class RunTables(SampleTables):
         rows = self._database.rows(query.order_by(runs.c.begun, runs.c.run_id))
         return [RunInfo(run, created, json.loads(spec), bool(done), *end) for run, created, spec, done, *end in rows]
 
+    def gates(self) -> list[RunInfo]:
+        """The runs that decided something, or were to, the oldest first."""
+        return [run for run in self.runs() if run.is_gate]
+
     def report(self, run_id: str) -> Mapping[str, Any] | None:
         """The report of a run, or None while there is none."""
         for text in self._database.values(select(runs.c.report).where(runs.c.run_id == run_id)):

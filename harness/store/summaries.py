@@ -45,6 +45,11 @@ class RunInfo:
     verdict: str | None = None
     exit_code: int | None = None
 
+    @property
+    def is_gate(self) -> bool:
+        """False for one that measured a version and decided nothing, as those of a search do."""
+        return bool(self.spec.get("is_gate", True))
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreSet:

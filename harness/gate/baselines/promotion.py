@@ -35,7 +35,7 @@ def promoted(recording: Recording, store: Store, path: Path, reason: str, at: st
     if before is not None and before.run_id == recording.run_id:
         raise SettingsError(f"Run {recording.run_id} is the anchor already: {path} holds it.")
     fingerprint = recording.version.fingerprint
-    own = [run for run in store.runs() if run.finished and run.spec["candidate"]["fingerprint"] == fingerprint]
+    own = [run for run in store.gates() if run.finished and run.spec["candidate"]["fingerprint"] == fingerprint]
     gates = [run.run_id for run in own if "baseline" in run.spec]
     for run_id in dict.fromkeys([recording.run_id, *gates[-1:]]):
         report = stored_report(store, run_id)

@@ -178,7 +178,7 @@ def _of_runs(store: Store, report_of: Callable[[str], Report | None]) -> dict[tu
     run the candidate comes last.
     """
     known: dict[tuple[str, int], _Known] = {}
-    for run, role in itertools.product(store.runs(), reversed(get_args(Role))):
+    for run, role in itertools.product(store.gates(), reversed(get_args(Role))):
         entry: Any = run.spec.get(role)
         if run.finished and isinstance(entry, Mapping) and "fingerprint" in entry:
             key = entry["fingerprint"], int(entry.get("generation") or 0)

@@ -67,6 +67,7 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
         SettingsError: there is no such run or version, it was not finished, it had no baseline, or both are the same
             scores.
     """
+    runs = _gates_last(runs)
     if not {candidate, baseline} & {LATEST, *(run.run_id for run in runs)}:
         for one, other in itertools.permutations(_ROLES, 2):
             for run in reversed(runs):
@@ -91,8 +92,8 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
 
 def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _ROLES) -> WeighedVersion:
     """The version of this name in the newest finished run that weighed it, or the candidate of the run of this id, or
-    of the only one whose id begins so. `latest` is the newest run of all, which has to have verdicts: those of an older
-    one would be taken for its own.
+    of the only one whose id begins so. `latest` is the newest run that is a gate, which has to have verdicts: those of
+    an older one would be taken for its own. What a run that decides nothing measured is found where no gate did.
 
     Args:
         roles: those in which a version is looked for.
@@ -101,10 +102,10 @@ def find_version(runs: Sequence[RunInfo], text: str, roles: Sequence[Role] = _RO
         SettingsError: there is none, or more than one, or it has no verdicts; the message lists the nearest and the
             newest.
     """
-    runs = [run for run in runs if _name(run, "candidate") is not None]
+    runs = _gates_last([run for run in runs if _name(run, "candidate") is not None])
     named = [WeighedVersion(run, role) for run in reversed(runs) for role in roles if _name(run, role) == text]
     begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
-    if text == LATEST and runs:
+    if text == LATEST and runs and runs[-1].is_gate:
         newest = WeighedVersion(runs[-1], "candidate")
     elif named:
         newest = next((each for each in named if each.run.finished), named[0])
@@ -154,6 +155,10 @@ def stored_report(store: Store, run_id: str) -> Report:
         return from_json(store.report(run_id) or {})
     except SettingsError as error:
         raise SettingsError(f"Run {run_id}: {error}") from None
+
+
+def _gates_last(runs: Sequence[RunInfo]) -> list[RunInfo]:
+    return sorted(runs, key=lambda run: run.is_gate)
 
 
 def _name(run: RunInfo, role: Role) -> str | None:

@@ -45,7 +45,7 @@ def _not_green(missing_ids: set[str], own: set[str], candidate: str, store: Stor
         own: the evaluations of this suite: a gate that had none of them was of another project with the same store.
     """
     last_verdicts: dict[str, tuple[str, str]] = {}
-    for run in reversed(store.runs()):
+    for run in reversed(store.gates()):
         version = run.spec.get("candidate") or {}
         looks = version.get("draws", {}).keys() if version.get("fingerprint") == candidate else set()
         missing = missing_ids & looks - last_verdicts.keys() if run.finished and looks & own else set()

@@ -289,7 +289,7 @@ def _assemble(
     described = specification(settings, candidate, {**against, **options.recordings}, judges, ledger)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     suite = *missing_notes(options, candidate.version.fingerprint, store), *_candidate_notes(ledger, settings)
-    notes += anchor_notes(described, options.recordings.get("anchor"), store.runs())
+    notes += anchor_notes(described, options.recordings.get("anchor"), store.gates())
     _store_run(store, run_id, created, described | files_note(candidate.version, settings.root), settings, options)
     return Run(
         run_id=run_id,
