@@ -47,7 +47,9 @@ def measure(arguments: Sequence[str], variables: Mapping[str, str]) -> Report | 
         )
         if Path(folder, FILE_NAME).exists():
             return read_report(Path(folder))
-    text = " ".join((done.stderr or done.stdout).replace("ERROR: ", "").replace("steelyard: ", "").split())
+    written = done.stderr or done.stdout
+    written = written[max(written.find("ERROR: "), 0) :]  # what others warned of before it says nothing of this
+    text = " ".join(written.replace("ERROR: ", "").replace("steelyard: ", "").split())
     return f"{text[:_MOST_SHOWN]}…" if len(text) > _MOST_SHOWN else text or f"pytest ended with {done.returncode}"
 
 

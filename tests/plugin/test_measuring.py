@@ -47,6 +47,12 @@ def test_what_cannot_be_measured_is_said(project: Project) -> None:
     assert told.startswith("git:mian: no commit of this name is known here. Did you mean 'main'?")
 
 
+def test_what_others_warn_of_before_pytest_refuses_is_left_out(project: Project) -> None:
+    _shop(project)
+    project.write("conftest.py", "import sys\n\nprint('a warning', file=sys.stderr)\n")
+    assert measure(["nowhere.py"], {}) == "file or directory not found: nowhere.py"
+
+
 @pytest.mark.nightly
 def test_checkpoints_answer_with_their_own_weights(project: Project) -> None:
     tuned = {"base": "m", "weights": "first", "adapter": "${CHECKPOINT}"}
