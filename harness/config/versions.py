@@ -65,6 +65,8 @@ Template = Annotated[
 ]
 
 
+_OF_THE_PROJECT = {"anchor", "baseline", "candidate", "candidates", "margin", "samples"}
+"""Settings that end up in a version's table where they are added to the end of the file."""
 _NOT_GIVEN: Any = None
 """Of a parameter that may be left out, but can't be None."""
 
@@ -306,6 +308,8 @@ def _version(
         raise SettingsError(f"{here} has no engine. {entry_points.listed('engines')}")
     engine = check(Text, table["engine"], "engine", where=here)
     options = _declared(engine, here)
+    if above := (table.keys() & _OF_THE_PROJECT) - {*options.keys()}:
+        raise SettingsError(f"{here}: {min(above)!r} is a setting of the project: write it above the first [table].")
     is_made = any(step.kind == "distilled" for step in steps) and "weights" in options.option_names() - table.keys()
     options_read = read(
         options, {**table, **({"weights": name} if is_made else {})}, where=f"{here} (engine {engine!r})"

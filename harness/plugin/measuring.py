@@ -81,7 +81,9 @@ def _run(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.C
 def _why(done: subprocess.CompletedProcess[str], arguments: Sequence[str]) -> str:
     if done.returncode == _NOTHING_RAN:
         return f"No evaluation is left to draw: pytest {' '.join(arguments)}"
-    text = " ".join((done.stderr or done.stdout).replace("ERROR: ", "").replace("steelyard: ", "").split())
+    written = done.stderr or done.stdout
+    written = written[max(written.find("ERROR: "), 0) :]  # what others warned of before it says nothing of this
+    text = " ".join(written.replace("ERROR: ", "").replace("steelyard: ", "").split())
     return f"{text[:_MOST_SHOWN]}…" if len(text) > _MOST_SHOWN else text or f"pytest ended with {done.returncode}"
 
 

@@ -160,6 +160,11 @@ class TestStudents:
             versions["d"]
 
 
+def test_a_setting_of_the_project_in_a_versions_table_is_told_its_place(folder: Path) -> None:
+    with pytest.raises(SettingsError, match=r"'anchor' is a setting of the project: write it above the first \[table"):
+        load_version(folder, {**SCRIPTED, "anchor": "git:v1.0"}).version("v")
+
+
 class TestPrompts:
     def test_a_text_may_stand_elsewhere(self, folder: Path) -> None:
         table = {**SCRIPTED, "system": "file:system.md", "template": "file:ask.md"}

@@ -88,6 +88,12 @@ def test_what_is_named_is_drawn_to_the_end_and_leaves_the_first_look(project: Pr
     assert project.report()["usage"]["model_calls"] == 0
 
 
+def test_what_others_warn_of_before_pytest_refuses_is_left_out(project: Project) -> None:
+    _shop(project)
+    project.write("conftest.py", "import sys\n\nprint('a warning', file=sys.stderr)\n")
+    assert measure(["nowhere.py"], {}, print) == "file or directory not found: nowhere.py"
+
+
 @pytest.mark.nightly
 def test_checkpoints_answer_with_their_own_weights(project: Project) -> None:
     tuned = {"base": "m", "weights": "first", "adapter": "${CHECKPOINT}"}

@@ -369,7 +369,8 @@ def recording_named(settings: Settings, role: Role = "baseline") -> Recording | 
         Repository(settings.root).commit(name)
         more = f"Did you mean {GIT}{name}, the candidate as it was at that commit?"
     names = list(dict.fromkeys([*settings.versions, *(path.stem for path in known)]))
-    raise SettingsError(f"{choices(role, name, names)} {more}")
+    text = choices(role, name, names)
+    raise SettingsError(text if f"{GIT}{name}'?" in text else f"{text} {more}")
 
 
 def recordings_of(settings: Settings) -> dict[Role, Recording]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config import Settings
+from harness.config.versions import GIT
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
 from harness.errors import AnswersNothingError, BudgetSpentError, NotInLineageError, StoreError
@@ -411,8 +412,11 @@ class Run:
         """Candidate, baseline and anchor as a report names them."""
         known = {role: version_reference(each) for role, each in self._sources.items()}
         known |= {role: each.reference for role, each in self._recordings.items()}
-        baseline = known.get("baseline")
-        return known["candidate"], baseline, known.get("anchor", baseline if self.settings.anchor else None)
+        baseline, name = known.get("baseline"), self.settings.anchor
+        same = baseline if name else None  # an anchor of the baseline's version is weighed once
+        if same and name and same.name != name and name.startswith(GIT):
+            same = replace(same, name=name, commit=None)
+        return known["candidate"], baseline, known.get("anchor", same)
 
     def judge_references(self) -> tuple[VersionRef, ...]:
         """The judges as a report names them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.files import replacing
-from harness.errors import CaseError
+from harness.errors import CaseError, choices
 from harness.gate.evaluations.resemblance import near_pairs
 from harness.gate.traffic.traces import Traces
 from harness.records import Case
@@ -27,10 +27,16 @@ def draw_cases(traces: Traces, n: int, by: str | None) -> tuple[list[dict[str, A
     of that over the traffic, and the same traffic gives the same cases. Those that resemble each other, or are of one
     session, share a `cluster`. Placeholders stand for personal data.
 
+    Raises:
+        CaseError: no sample has the field `by`.
+
     References: D. G. Horvitz, D. J. Thompson (1952), JASA 47:663-685. W. G. Madow, L. H. Madow (1944), Annals of
     Mathematical Statistics 15:1-24 (systematic sampling).
     """
     order = sorted((str(each.fields.get(by, "")) if by else "", _hash(each.id), each.id) for each in traces)
+    if by and order and not any(by in each.fields for each in traces):
+        fields = {name for each in traces for name in each.fields}
+        raise CaseError(f"--by: {choices('field', by, fields)}")
     n = min(n, len(order))
     start = int(_hash("".join(key for _, key, _ in order)), 16) / 16**16
     wanted = {order[int((start + k) * len(order) / n)][2] for k in range(n)}

@@ -35,6 +35,11 @@ def test_each_stratum_has_its_share_and_each_case_its_probability(traces):
     assert draw_cases(traces(), 20, "language") == (cases, total)
 
 
+def test_a_field_that_no_sample_has_is_refused(traces):
+    with pytest.raises(CaseError, match=r"--by: No field named 'langage'\. Fields: language\. Did you mean 'language'"):
+        draw_cases(traces(), 20, "langage")
+
+
 def test_every_sample_is_drawn_as_often_as_its_probability_says(traces):
     """Over 150 sets of ids: 7 of 30 each; the standard error of a share is 0.035."""
     drawn = np.zeros(30)
