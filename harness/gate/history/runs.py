@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.errors import SettingsError
+from harness.gate.evaluations.sealing import report_without_sealed
 from harness.gate.history.answers import AnswerSource
 from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
@@ -145,15 +146,16 @@ def run_of(store: Store, run_id: str) -> RunInfo:
 
 
 def stored_report(store: Store, run_id: str) -> Report:
-    """The report of a finished run.
+    """The report of a finished run; without the key no more of what it sealed than the verdicts.
 
     Raises:
         SettingsError: it can't be read; the message names the run.
     """
     try:
-        return from_json(store.report(run_id) or {})
+        report = from_json(store.report(run_id) or {})
     except SettingsError as error:
         raise SettingsError(f"Run {run_id}: {error}") from None
+    return report_without_sealed(report, store.closed(run_id))
 
 
 def _name(run: RunInfo, role: Role) -> str | None:

@@ -16,10 +16,10 @@ from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.pairing import recorded_sides, sides_of_anchor
 from harness.gate.baselines.recording import Recording
+from harness.gate.evaluations.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.missing import missing_notes
 from harness.gate.runs.notes import anchor_notes, specification
 from harness.gate.runs.run import Run, RunOptions
-from harness.gate.runs.sealing import SEALED, closed_ids, sealed_ids
 from harness.gate.runs.versions import (
     Generations,
     Players,

@@ -6,6 +6,7 @@ import pytest
 
 from harness.config.environment import SEAL_KEY, seal_of
 from harness.decisions import share_of
+from harness.gate.history.runs import stored_report
 from harness.gate.planning.candidates import next_candidates
 from harness.gate.planning.power import PlanTarget
 from harness.gate.planning.shapes import PlannedGate
@@ -105,6 +106,24 @@ def test_the_key_opens_it_and_that_is_noted(gate: Project, monkeypatch: pytest.M
     assert gate.evaluation()["difference"] is not None
     with Store.open(url, readonly=True) as store:
         assert gate.report()["run_id"] in store.looked_at()
+
+
+def test_without_the_key_nothing_is_told_of_a_run_that_was_made_with_it(
+    gate: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.settings["seal"] = seal_of("the lead's")
+    gate.versions["bad"] = {"engine": "scripted", "default": {"yes": 0.3, "xylophone": 0.7}}
+    gate.body(BODY, cases=30, sealed=True)
+    monkeypatch.setenv(SEAL_KEY, "the lead's")
+    gate.run("--candidate", "bad")
+    url, name = str(gate.path / ".steelyard/store.db"), gate.report()["run_id"]
+    with Store.open(url, readonly=True) as store:
+        opened = stored_report(store, name)
+        monkeypatch.delenv(SEAL_KEY)
+        closed = stored_report(store, name)
+    assert "xylophone" in repr(opened)
+    assert closed.evaluations[0].verdict == "regressed"
+    assert not any(secret in repr(closed) for secret in ("xylophone", "q17"))
 
 
 def test_a_plan_tells_what_the_next_candidate_passes_at_and_when_fresh_cases_are_due(gate: Project) -> None:
