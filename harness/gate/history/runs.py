@@ -16,6 +16,8 @@ from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
+PART = "part"
+"""The note of a run that decided nothing: of some of the cases (--case), or of what `steelyard blame` draws."""
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
 
