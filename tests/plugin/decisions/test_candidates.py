@@ -161,3 +161,12 @@ def test_the_first_counted_look_takes_nothing_that_was_seen(gate: Project) -> No
     gate.settings["candidates"] = "counted"
     gate.run("--candidate", "one")
     assert gate.report()["usage"]["model_calls"] == 240
+
+
+def test_an_anchor_that_is_moved_is_not_chosen_by_draws_that_were_seen(gate: Project) -> None:
+    gate.versions["three"] = {"base": "good", "system": "three"}
+    gate.run("--candidate", "three", "--baseline", "two")
+    for anchor, drawn in (("one", 360), ("two", 360), ("two", 0)):
+        gate.settings["anchor"] = anchor
+        gate.run("--candidate", "three")
+        assert gate.report()["usage"]["model_calls"] == drawn
