@@ -11,6 +11,7 @@ import click
 from harness.cli import Group
 from harness.cli.console import run_argument, say, with_store
 from harness.config.settings import Settings, load_settings
+from harness.errors import some
 from harness.gate.baselines.promotion import ANCHOR, promoted
 from harness.gate.baselines.recording import (
     Recording,
@@ -110,13 +111,17 @@ def _lines(
     """What was written, and what is to be known of it."""
     evaluations = recording.evaluations
     n_cases, n_bytes = sum(len(each.cases) for each in evaluations.values()), path.stat().st_size
-    what = f"{plural(len(evaluations), 'evaluation')}, {plural(n_cases, 'case')} of run {recording.run_id}"
+    source = f"{recording.version.name}, run {recording.run_id}"
+    what = f"{plural(len(evaluations), 'evaluation')}, {plural(n_cases, 'case')} of {source}"
     size = f"{n_bytes:,} bytes, {n_bytes / max(1, n_cases):.0f} a case"
     place = f"{path.relative_to(settings.root)}{'' if is_new else ', the same is there already'}"
     yield "wrote " if is_new else "found ", f"{place}   {what} ({size})"
     for identity, each in evaluations.items():
         if text := too_few_samples(each, settings.samples):
             yield "warning", f"{identity}: {text}"
+    is_sealed = {each.id: each.plan.candidates == "sealed" for each in report.evaluations}
+    if sealed := [name for name in evaluations if is_sealed.get(name)]:
+        yield "warning", f"{some(sealed)}: sealed, and who reads this file sees the ids and the scores of its cases"
     for name in left_out(report, recording):
         yield "note", f"{name}: its bodies compare with a baseline themselves: left out"
     for note in report.notes:

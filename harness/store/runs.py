@@ -128,12 +128,20 @@ class RunTables(SampleTables):
         Raises:
             SettingsError: there is a key, and it is another.
         """
+        hidden = self.closed(run_id)
+        return [each for each in self._all_score_sets(run_id) if each.evaluation_id not in hidden]
+
+    def closed(self, run_id: str) -> frozenset[str]:
+        """The evaluations that a run sealed and that no key opens now; where one does, that is noted.
+
+        Raises:
+            SettingsError: there is a key, and it is another.
+        """
         sealed = self._sealed(run_id)
         if sealed and is_open(sealed.get("seal")):
             self.note_looked_at(run_id)
-            sealed = {}
-        hidden = set(sealed.get("evaluations", ()))
-        return [each for each in self._all_score_sets(run_id) if each.evaluation_id not in hidden]
+            return frozenset()
+        return frozenset(sealed.get("evaluations", ()))
 
     def note_looked_at(self, run_id: str) -> None:
         """Note that what a run sealed was opened."""

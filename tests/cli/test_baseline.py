@@ -35,7 +35,7 @@ def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: 
     result = run("baseline", "record")
     assert result.exit_code == 0
     said = " ".join(result.output.split())
-    assert said.startswith("wrote reports/baselines/small.json 1 evaluation, 2 cases of run 20261124-1")
+    assert said.startswith("wrote reports/baselines/small.json 1 evaluation, 2 cases of small, run 20261124-1")
     assert max(map(len, result.output.splitlines())) <= 80
     assert "note    its samples are those that it was weighed by" not in result.output
     assert "--baseline small.json   ('small' alone is the version)" in result.output

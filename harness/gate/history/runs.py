@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.errors import SettingsError
+from harness.gate.evaluations.sealing import report_without_sealed
 from harness.gate.history.answers import AnswerSource
 from harness.records import Report, Role, VersionRef
 from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
+PART = "part"
+"""The note of a run that decided nothing: of some of the cases (--case), or of what `steelyard blame` draws."""
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -146,15 +149,16 @@ def run_of(store: Store, run_id: str) -> RunInfo:
 
 
 def stored_report(store: Store, run_id: str) -> Report:
-    """The report of a finished run.
+    """The report of a finished run; without the key no more of what it sealed than the verdicts.
 
     Raises:
         SettingsError: it can't be read; the message names the run.
     """
     try:
-        return from_json(store.report(run_id) or {})
+        report = from_json(store.report(run_id) or {})
     except SettingsError as error:
         raise SettingsError(f"Run {run_id}: {error}") from None
+    return report_without_sealed(report, store.closed(run_id))
 
 
 def _gates_last(runs: Sequence[RunInfo]) -> list[RunInfo]:

@@ -19,10 +19,10 @@ from harness.gate.baselines.pairing import Against, Pairing, why_unanchored
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
+from harness.gate.evaluations.sealing import closed_ids, without_sealed
 from harness.gate.history.answers import AnswerSource, with_answers
 from harness.gate.people.verdicts import review_verdicts, with_address
 from harness.gate.runs.notes import version_reference
-from harness.gate.runs.sealing import closed_ids, without_sealed
 from harness.gate.runs.versions import flops_spent
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.body_errors import describe

@@ -328,6 +328,10 @@ class _Entering:
         level, weighing = 1 - family.confidence_level, (family.candidate, family.against)
         own = [each for each in known.looks if each.weighing == weighing and _is_young(each.row, family)]
         is_first, is_recorded = all(each.row.evaluation_id != name for each in own), bool(family.recorded)
+        if "anchor" in wanted.words:  # another one, whose draws may have been seen, is chosen by them
+            is_first |= all(
+                not _has_same_anchor(asked, wanted) for row, asked in self._counted if row.against == family.against
+            )
         if own:
             turn = own[-1].turn
         else:

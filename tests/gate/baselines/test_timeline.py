@@ -12,6 +12,7 @@ import pytest
 from harness.decisions import Observations
 from harness.gate.baselines.recording import FOLDER, recording_of, write_recording
 from harness.gate.baselines.timeline import Drawn, LevelChange, Timeline, Trend, case_changes, mean_changes, timeline
+from harness.gate.history.runs import PART
 from harness.records import Plan
 from harness.records.report_json import to_json
 from harness.store import Store
@@ -113,6 +114,11 @@ def test_of_two_runs_of_a_version_that_with_more_samples_is_its_point(store: Sto
     run(store, 1, one({case: [1.0] * 20 for case in RIGHT}))
     run(store, 2, one(RIGHT), fingerprint="f1", first_index=1_000_000)
     assert [each.n_samples for each in trend_of(timeline(store, NOWHERE, 0.95)).points] == [400]
+
+
+def test_what_decided_nothing_is_no_point(store: Store) -> None:
+    stored.run(store, "r1", Scored("t", RIGHT, WRONG), spec={PART: True})
+    assert timeline(store, NOWHERE, 0.95).versions == ()
 
 
 def test_a_baseline_stands_before_the_candidate_of_its_run(store: Store) -> None:

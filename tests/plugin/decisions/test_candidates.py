@@ -6,6 +6,7 @@ import pytest
 
 from harness.config.environment import SEAL_KEY, seal_of
 from harness.decisions import share_of
+from harness.gate.history.runs import stored_report
 from harness.gate.planning.candidates import next_candidates
 from harness.gate.planning.power import PlanTarget
 from harness.gate.planning.shapes import PlannedGate
@@ -107,6 +108,24 @@ def test_the_key_opens_it_and_that_is_noted(gate: Project, monkeypatch: pytest.M
         assert gate.report()["run_id"] in store.looked_at()
 
 
+def test_without_the_key_nothing_is_told_of_a_run_that_was_made_with_it(
+    gate: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.settings["seal"] = seal_of("the lead's")
+    gate.versions["bad"] = {"engine": "scripted", "default": {"yes": 0.3, "xylophone": 0.7}}
+    gate.body(BODY, cases=30, sealed=True)
+    monkeypatch.setenv(SEAL_KEY, "the lead's")
+    gate.run("--candidate", "bad")
+    url, name = str(gate.path / ".steelyard/store.db"), gate.report()["run_id"]
+    with Store.open(url, readonly=True) as store:
+        opened = stored_report(store, name)
+        monkeypatch.delenv(SEAL_KEY)
+        closed = stored_report(store, name)
+    assert "xylophone" in repr(opened)
+    assert closed.evaluations[0].verdict == "regressed"
+    assert not any(secret in repr(closed) for secret in ("xylophone", "q17"))
+
+
 def test_a_plan_tells_what_the_next_candidate_passes_at_and_when_fresh_cases_are_due(gate: Project) -> None:
     """The first is green, the second worse: the third has two thirds of the level that it would have had else."""
     gate.versions["bad"] = {"engine": "scripted", "default": {"yes": 0.5, "xylophone": 0.5}}
@@ -142,3 +161,12 @@ def test_the_first_counted_look_takes_nothing_that_was_seen(gate: Project) -> No
     gate.settings["candidates"] = "counted"
     gate.run("--candidate", "one")
     assert gate.report()["usage"]["model_calls"] == 240
+
+
+def test_an_anchor_that_is_moved_is_not_chosen_by_draws_that_were_seen(gate: Project) -> None:
+    gate.versions["three"] = {"base": "good", "system": "three"}
+    gate.run("--candidate", "three", "--baseline", "two")
+    for anchor, drawn in (("one", 360), ("two", 360), ("two", 0)):
+        gate.settings["anchor"] = anchor
+        gate.run("--candidate", "three")
+        assert gate.report()["usage"]["model_calls"] == drawn

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import replace
 
 from harness.config import Settings
 from harness.config.environment import SEAL_KEY, is_open
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.records import Verdict
+from harness.records import Report, Verdict
 
 SEALED = "sealed"
 """The note of a run on what it sealed."""
@@ -32,6 +32,20 @@ def closed_ids(evaluations: Iterable[Evaluation], settings: Settings) -> frozens
 def without_sealed(verdicts: Iterable[Verdict], closed: Container[str]) -> tuple[Verdict, ...]:
     """Return what every report and every hook gets of verdicts: of sealed ones no more than what they are."""
     return tuple(_alone(each) if each.id in closed else each for each in verdicts)
+
+
+def report_without_sealed(report: Report, closed: Collection[str]) -> Report:
+    """Return a report that was made with the key as it is without it."""
+    if not closed:
+        return report
+    return replace(
+        report,
+        evaluations=without_sealed(report.evaluations, closed),
+        changes=tuple(each for each in report.changes if each.evaluation_id not in closed),
+        losses=tuple(each for each in report.losses if each.evaluation_id not in closed),
+        notes=tuple(each for each in report.notes if each.evaluation not in closed),
+        steps=(),
+    )
 
 
 def _alone(verdict: Verdict) -> Verdict:
