@@ -34,6 +34,6 @@ def test_progress_goes_to_the_standard_error_and_not_at_once(capsys: pytest.Capt
 
 
 def test_an_interrupted_build_says_that_its_work_is_kept() -> None:
-    with pytest.raises(click.ClickException, match="is kept: run again to go on from there") as caught, build_line():
+    with pytest.raises(click.ClickException, match="is kept: run again to go on") as caught, build_line():
         raise KeyboardInterrupt
     assert caught.value.exit_code == 2
