@@ -374,11 +374,9 @@ def recording_named(settings: Settings, role: Role = "baseline") -> Recording | 
 
 
 def recordings_of(settings: Settings) -> dict[Role, Recording]:
-    """The recordings that stand for baseline and anchor; no anchor that is of the baseline's version."""
+    """The recordings that stand for baseline and anchor."""
     known = {role: recording_named(settings, role) for role in AGAINST}
-    kept: dict[Role, Recording] = {role: each for role, each in known.items() if each is not None}
-    prints = [each.version.fingerprint for each in kept.values()]
-    return {"baseline": kept["baseline"]} if len(prints) > len({*prints}) else kept
+    return {role: each for role, each in known.items() if each is not None}
 
 
 def recorded_path(settings: Settings, name: str) -> Path:

@@ -59,6 +59,15 @@ def test_an_anchor_that_is_the_baseline_or_alone_is_one_comparison(project: Proj
     assert (against(project), project.report()["anchor"]) == ([], None)
 
 
+def test_a_recorded_anchor_that_is_of_the_recorded_baselines_version_is_one_comparison(project: Project) -> None:
+    assert project.run("--candidate", "released", "--for-baseline").ret == 0
+    CliRunner().invoke(main, ["baseline", "record", "--name", "shipped"], catch_exceptions=False)
+    CliRunner().invoke(main, ["baseline", "promote", "--reason", "release 1"], catch_exceptions=False)
+    project.settings["anchor"] = "anchor"
+    assert "No version named" not in project.run("--candidate", "next", "--baseline", "shipped").stdout.str()
+    assert (against(project), project.report()["baseline"]["name"][:7]) == (["baseline"], "shipped")
+
+
 def test_a_promoted_anchor_asks_nothing_of_its_version_and_its_change_is_told(project: Project) -> None:
     project.run("--candidate", "next", "--baseline", "next")
     project.run("--candidate", "released", "--for-baseline", "--samples", "5")
